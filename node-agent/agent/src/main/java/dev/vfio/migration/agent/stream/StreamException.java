@@ -1,0 +1,39 @@
+package dev.vfio.migration.agent.stream;
+
+import java.io.IOException;
+
+/** The state stream failed. The message says what, where, and what the other end said of it. */
+public class StreamException extends IOException {
+  private static final long serialVersionUID = 1L;
+
+  /** What kind of trouble it is; callers decide on this, never on the message. */
+  public enum Kind {
+    /**
+     * The other end does not take this stream: no such session, already used, or it gave a reason.
+     */
+    REFUSED,
+    /** The connection ended or cannot be made. */
+    BROKEN,
+    /** A checksum, digest, length or sequence number is wrong. */
+    CORRUPT,
+    /** Certificate or token are not good. */
+    UNAUTHENTICATED,
+    /** The other end speaks a version that we do not. */
+    VERSION
+  }
+
+  private final Kind kind;
+
+  public StreamException(Kind kind, String message) {
+    this(kind, message, null);
+  }
+
+  public StreamException(Kind kind, String message, Throwable cause) {
+    super(message, cause);
+    this.kind = kind;
+  }
+
+  public Kind kind() {
+    return kind;
+  }
+}

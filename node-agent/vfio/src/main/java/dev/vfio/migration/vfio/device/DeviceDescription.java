@@ -1,0 +1,21 @@
+package dev.vfio.migration.vfio.device;
+
+/**
+ * What is known of a device that can migrate, read without changing its state.
+ *
+ * @param id as users name it: PCI address, mdev UUID or {@code vfio-user:NAME}
+ * @param migrationInterface the interface it speaks
+ * @param model what the device calls itself; both ends must agree
+ * @param regionSize bytes of the migration region, 0 where the interface has none
+ * @param precopy whether state can be read while it runs
+ * @param dirtyPageTracking whether it reports dirty pages
+ * @param pageSize bytes of one PFN
+ */
+public record DeviceDescription(
+    String id,
+    MigrationInterface migrationInterface,
+    String model,
+    long regionSize,
+    boolean precopy,
+    boolean dirtyPageTracking,
+    int pageSize) {}

@@ -1,0 +1,30 @@
+package dev.vfio.migration.vfio.workload;
+
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * The workload that uses a device: what the agent asks of it during a migration. Every call is
+ * idempotent and names the migration, so that a repeated call after a crash does nothing twice.
+ * Safe for use by one thread at a time.
+ */
+public interface Workload extends AutoCloseable {
+
+  /** DMA memory that the workload wants moved with the device. */
+  List<DmaWindow> windows() throws IOException;
+
+  /** Returns when the workload no longer touches the device or the windows. */
+  void pause(String migration) throws IOException;
+
+  /** Lets a paused workload run on. A workload that is not paused runs on. */
+  void resume(String migration) throws IOException;
+
+  /** Destination: device RUNNING and windows loaded; the workload takes both and runs. */
+  void take(String migration) throws IOException;
+
+  /** Source, after the handover: the device is gone for good; the workload lets go of it. */
+  void release(String migration) throws IOException;
+
+  @Override
+  void close();
+}
