@@ -1,0 +1,84 @@
+package dev.vfio.migration.operator.chart;
+
+import com.marcnuri.helm.Helm;
+import com.marcnuri.helm.TemplateCommand;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * The chart in this repository, and how it is rendered in tests: by Helm itself, with no cluster.
+ */
+final class Chart {
+
+  /** Newer than the oldest Kubernetes version that the chart accepts. */
+  private static final String KUBERNETES_VERSION = "1.31.0";
+
+  static final String NAMESPACE = "vfio-migration";
+  static final String RELEASE = "vfio-migration";
+
+  /** Values without which the chart would look for certificates in a cluster. */
+  private static final String GIVEN_CERTIFICATES =
+      "tls: {operatorSecret: operator-certificate, agentSecret: agent-certificate}\n";
+
+  private Chart() {}
+
+  /** The root of the repository, wherever in it the build was started. */
+  static Path repository() {
+    Path directory = Path.of("").toAbsolutePath();
+    while (directory != null && !Files.isDirectory(directory.resolve("helm/vfio-migration"))) {
+      directory = directory.getParent();
+    }
+    if (directory == null) {
+      throw new IllegalStateException(
+          "no helm/vfio-migration in or above " + Path.of("").toAbsolutePath());
+    }
+    return directory;
+  }
+
+  static Path directory() {
+    return repository().resolve("helm/vfio-migration");
+  }
+
+  /**
+   * What the chart renders with certificates given.
+   *
+   * @param values a YAML document laid over the defaults and the given certificates
+   */
+  static RenderedObjects render(String values) {
+    return RenderedObjects.parse(template(GIVEN_CERTIFICATES, values));
+  }
+
+  /**
+   * The YAML that Helm prints; later documents win over earlier ones.
+   *
+   * @throws IllegalStateException with Helm's message if Helm refuses
+   */
+  static String template(String... valueDocuments) {
+    try {
+      TemplateCommand command =
+          new Helm(directory())
+              .template()
+              .withName(RELEASE)
+              .withNamespace(NAMESPACE)
+              .withKubeVersion(KUBERNETES_VERSION);
+      Path folder = Files.createTempDirectory("chart-values");
+      try {
+        for (int index = 0; index < valueDocuments.length; index++) {
+          Path file = folder.resolve(index + ".yaml");
+          Files.writeString(file, valueDocuments[index]);
+          command.withValuesFile(file);
+        }
+        return command.call();
+      } finally {
+        for (int index = 0; index < valueDocuments.length; index++) {
+          Files.deleteIfExists(folder.resolve(index + ".yaml"));
+        }
+        Files.delete(folder);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
