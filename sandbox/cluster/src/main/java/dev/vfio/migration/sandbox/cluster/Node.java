@@ -1,0 +1,30 @@
+package dev.vfio.migration.sandbox.cluster;
+
+import java.nio.file.Path;
+
+/**
+ * One node of the sandbox: an address on the loopback interface and folders.
+ *
+ * @param name of the Node object
+ * @param address where its agent listens
+ * @param advertised the agent pod's status.podIP: the same address, or that of a link in between
+ * @param sockets {@code agent.vfio-user-directory}; short, as Unix socket paths must be
+ * @param memory where the workload's memory windows lie as files
+ * @param journal {@code agent.journal-directory}
+ * @param tls {@code agent.tls-directory}
+ * @param logs where agent and devices write their logs
+ */
+public record Node(
+    String name,
+    String address,
+    String advertised,
+    Path sockets,
+    Path memory,
+    Path journal,
+    Path tls,
+    Path logs) {
+
+  static final int CONTROL_PORT = 9443;
+  static final int STATE_PORT = 9444;
+  static final int HEALTH_PORT = 9000;
+}

@@ -1,0 +1,65 @@
+package dev.vfio.migration.sandbox.cluster.evidence;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The log that a device process writes itself: JSON lines. It is the witness of every handover;
+ * what operator and agents say is not asked.
+ */
+public record DeviceLog(Path file) {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /**
+   * Every complete line so far, in order. A last line without its end is still being written and
+   * left out.
+   *
+   * @throws IOException where a complete line is not JSON
+   */
+  public List<DeviceEvent> events() throws IOException {
+    if (!Files.exists(file)) {
+      return List.of();
+    }
+    String content = Files.readString(file, StandardCharsets.UTF_8);
+    int end = content.lastIndexOf('\n');
+    List<DeviceEvent> events = new ArrayList<>();
+    for (String line : content.substring(0, end + 1).lines().toList()) {
+      events.add(parse(line));
+    }
+    return List.copyOf(events);
+  }
+
+  /** The state that the device last went into; empty where it never left the one it began in. */
+  public Optional<String> lastState() throws IOException {
+    return events().stream()
+        .filter(event -> event.event().equals("state"))
+        .reduce((earlier, later) -> later)
+        .map(event -> event.text("to"));
+  }
+
+  private DeviceEvent parse(String line) throws IOException {
+    JsonNode fields;
+    try {
+      fields = JSON.readTree(line);
+    } catch (JsonProcessingException e) {
+      throw new IOException(file + " has a line that is not JSON: " + line, e);
+    }
+    if (!fields.path("t").isIntegralNumber() || !fields.path("event").isTextual()) {
+      throw new IOException(file + " has a line without t and event: " + line);
+    }
+    return new DeviceEvent(
+        fields.get("t").asLong(),
+        fields.path("node").asText(),
+        fields.path("device").asText(),
+        fields.get("event").asText(),
+        fields);
+  }
+}

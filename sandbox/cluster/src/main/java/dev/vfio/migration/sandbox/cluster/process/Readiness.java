@@ -1,0 +1,52 @@
+package dev.vfio.migration.sandbox.cluster.process;
+
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Tells whether a process is ready. Asked again and again; must answer within about a second. */
+@FunctionalInterface
+public interface Readiness {
+  int ANSWER_MILLIS = 1000;
+
+  boolean ready();
+
+  /**
+   * Ready once the log has that very line. Lines before {@code offset} (bytes) belong to an earlier
+   * start.
+   */
+  static Readiness logLine(Path log, long offset, String line) {
+    return () -> {
+      try {
+        byte[] content = Files.readAllBytes(log);
+        int from = (int) Math.min(offset, content.length);
+        return new String(
+                content, from, content.length - from, java.nio.charset.StandardCharsets.UTF_8)
+            .lines()
+            .anyMatch(line::equals);
+      } catch (IOException notYetWritten) {
+        return false;
+      }
+    };
+  }
+
+  /** Ready once a GET of that address answers 200. */
+  static Readiness http(URI address) {
+    return () -> {
+      try {
+        HttpURLConnection connection = (HttpURLConnection) address.toURL().openConnection();
+        connection.setConnectTimeout(ANSWER_MILLIS);
+        connection.setReadTimeout(ANSWER_MILLIS);
+        try {
+          return connection.getResponseCode() == HttpURLConnection.HTTP_OK;
+        } finally {
+          connection.disconnect();
+        }
+      } catch (IOException notYetListening) {
+        return false;
+      }
+    };
+  }
+}

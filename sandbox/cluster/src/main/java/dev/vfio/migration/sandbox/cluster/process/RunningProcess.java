@@ -1,0 +1,141 @@
+package dev.vfio.migration.sandbox.cluster.process;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** A process that was started by the supervisor. Safe for use by several threads. */
+public final class RunningProcess {
+  private static final long ASK_AGAIN_MILLIS = 20;
+  private static final int LAST_LINES = 12;
+
+  private final ProcessSpec spec;
+  private final Process process;
+  private final long logOffset;
+
+  RunningProcess(ProcessSpec spec, Process process, long logOffset) {
+    this.spec = spec;
+    this.process = process;
+    this.logOffset = logOffset;
+  }
+
+  public String name() {
+    return spec.name();
+  }
+
+  public ProcessSpec spec() {
+    return spec;
+  }
+
+  public long pid() {
+    return process.pid();
+  }
+
+  public Path log() {
+    return spec.log();
+  }
+
+  /** Bytes that the log held before this process was started. */
+  public long logOffset() {
+    return logOffset;
+  }
+
+  public boolean alive() {
+    return process.isAlive();
+  }
+
+  /**
+   * Waits until it is ready.
+   *
+   * @throws ProcessException where it ended first or was not ready in time
+   */
+  public RunningProcess awaitReady(Readiness readiness, Duration bound)
+      throws ProcessException, InterruptedException {
+    long deadline = System.nanoTime() + bound.toNanos();
+    while (!readiness.ready()) {
+      if (process.waitFor(ASK_AGAIN_MILLIS, TimeUnit.MILLISECONDS)) {
+        throw new ProcessException(
+            "%s ended with exit code %d before it was ready%s"
+                .formatted(name(), process.exitValue(), lastWords()));
+      }
+      if (System.nanoTime() > deadline) {
+        throw new ProcessException(
+            "%s was not ready within %d s%s".formatted(name(), bound.toSeconds(), lastWords()));
+      }
+    }
+    return this;
+  }
+
+  /** SIGTERM, without waiting. */
+  public void terminate() {
+    process.destroy();
+  }
+
+  /** SIGKILL, and waits until the kernel has taken it away. */
+  public void kill() throws InterruptedException {
+    process.destroyForcibly();
+    process.waitFor();
+  }
+
+  /** SIGTERM; SIGKILL where it still runs after {@code bound}. */
+  public void end(Duration bound) throws InterruptedException {
+    terminate();
+    awaitEnd(bound);
+  }
+
+  /** Waits for its end after {@link #terminate()}; SIGKILL where it still runs after that time. */
+  void awaitEnd(Duration bound) throws InterruptedException {
+    if (!process.waitFor(Math.max(1, bound.toMillis()), TimeUnit.MILLISECONDS)) {
+      kill();
+    }
+  }
+
+  /** SIGSTOP: it stands still, its sockets stay open. */
+  public void suspend() throws IOException, InterruptedException {
+    signal("STOP");
+  }
+
+  /** SIGCONT after {@link #suspend()}. */
+  public void proceed() throws IOException, InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String signal) throws IOException, InterruptedException {
+    int exit =
+        new ProcessBuilder("kill", "-" + signal, Long.toString(pid()))
+            .inheritIO()
+            .start()
+            .waitFor();
+    if (exit != 0) {
+      throw new ProcessException("%s (pid %d) did not take SIG%s".formatted(name(), pid(), signal));
+    }
+  }
+
+  /** The most memory it has held so far, in bytes: VmHWM of /proc/PID/status. */
+  public long peakResidentBytes() throws IOException {
+    Path status = Path.of("/proc", Long.toString(pid()), "status");
+    for (String line : Files.readAllLines(status)) {
+      if (line.startsWith("VmHWM:")) {
+        return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024;
+      }
+    }
+    throw new ProcessException("%s has no VmHWM in %s".formatted(name(), status));
+  }
+
+  private String lastWords() {
+    try {
+      List<String> lines =
+          new String(Files.readAllBytes(log()), StandardCharsets.UTF_8).lines().toList();
+      List<String> last = lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size());
+      return last.isEmpty()
+          ? "; its log " + log() + " is empty"
+          : "; its log " + log() + " ends with:\n  " + String.join("\n  ", last);
+    } catch (IOException e) {
+      return "; its log " + log() + " cannot be read: " + e.getMessage();
+    }
+  }
+}

@@ -1,0 +1,183 @@
+package dev.vfio.migration.sandbox.cluster.process;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Starts processes and sees to it that none outlives its purpose. Three lines of defence: {@link
+ * #close()}; a shutdown hook for Ctrl-C and SIGTERM; and {@code guard.sh}, a shell process at the
+ * other end of a pipe, which ends everything when this process is gone without a word. Safe for use
+ * by several threads.
+ */
+public final class Supervisor implements AutoCloseable {
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
+
+  private final ProcessTable table;
+  private final List<RunningProcess> processes = new ArrayList<>();
+  private final List<Path> directories = new ArrayList<>();
+  private final Thread hook = new Thread(this::endEverything, "end-processes");
+  private Process guard;
+  private boolean closed;
+
+  private Supervisor(ProcessTable table) {
+    this.table = table;
+  }
+
+  /**
+   * Ends what an earlier sandbox with that table left behind, and begins a new one.
+   *
+   * @param table file in the work folder
+   * @param guardScript {@code guard.sh}
+   * @param guarded whether everything ends with this process; where not, {@link #close()} must not
+   *     be forgotten
+   */
+  public static Supervisor open(Path table, Path guardScript, boolean guarded)
+      throws IOException, InterruptedException {
+    Files.createDirectories(table.toAbsolutePath().getParent());
+    if (Files.exists(table)) {
+      new ProcessBuilder("sh", guardScript.toString(), table.toString(), "--now")
+          .inheritIO()
+          .start()
+          .waitFor();
+    }
+    Supervisor supervisor = new Supervisor(new ProcessTable(table));
+    if (guarded) {
+      supervisor.guard =
+          new ProcessBuilder("sh", guardScript.toString(), table.toString())
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .redirectError(ProcessBuilder.Redirect.DISCARD)
+              .start();
+      Runtime.getRuntime().addShutdownHook(supervisor.hook);
+    }
+    return supervisor;
+  }
+
+  /** Starts it; does not wait until it is ready. */
+  public RunningProcess start(ProcessSpec spec) throws IOException {
+    Files.createDirectories(spec.directory());
+    Files.createDirectories(spec.log().toAbsolutePath().getParent());
+    long logOffset = Files.exists(spec.log()) ? Files.size(spec.log()) : 0;
+    ProcessBuilder builder =
+        new ProcessBuilder(spec.command())
+            .directory(spec.directory().toFile())
+            .redirectInput(new File("/dev/null"))
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(spec.log().toFile()));
+    builder.environment().putAll(spec.environment());
+    synchronized (this) {
+      if (closed) {
+        throw new ProcessException(spec.name() + " was not started: the sandbox is ending");
+      }
+      Process process;
+      try {
+        process = builder.start();
+      } catch (IOException e) {
+        throw new ProcessException(
+            spec.name() + " cannot be started with " + spec.command().get(0), e);
+      }
+      RunningProcess running = new RunningProcess(spec, process, logOffset);
+      processes.add(running);
+      table.addProcess(process.pid(), spec.name());
+      return running;
+    }
+  }
+
+  /** A folder outside the work folder, removed with everything in it at the end. */
+  public synchronized void removeAtTheEnd(Path directory) throws IOException {
+    directories.add(directory);
+    table.addDirectory(directory);
+  }
+
+  /** Every process that was started and still runs. */
+  public synchronized List<RunningProcess> running() {
+    return processes.stream().filter(RunningProcess::alive).toList();
+  }
+
+  /** Ends every process and removes the folders. Safe to call again. */
+  @Override
+  public void close() {
+    endEverything();
+    if (guard != null) {
+      try {
+        Runtime.getRuntime().removeShutdownHook(hook);
+      } catch (IllegalStateException alreadyShuttingDown) {
+        return;
+      }
+    }
+  }
+
+  private void endEverything() {
+    List<RunningProcess> latestFirst;
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      latestFirst = new ArrayList<>(processes);
+    }
+    Collections.reverse(latestFirst);
+    boolean interrupted = false;
+    latestFirst.forEach(RunningProcess::terminate);
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    for (RunningProcess process : latestFirst) {
+      interrupted |= !endBy(process, deadline);
+    }
+    try {
+      for (Path directory : directories) {
+        deleteTree(directory);
+      }
+      table.remove();
+    } catch (IOException e) {
+      throw new UncheckedIOException("every process ended, but files are left", e);
+    } finally {
+      dismissGuard();
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** The end of its input wakes the guard; it finds no table and goes. */
+  private void dismissGuard() {
+    if (guard != null) {
+      try {
+        guard.getOutputStream().close();
+      } catch (IOException e) {
+        throw new UncheckedIOException("every process ended, but the guard cannot be told", e);
+      }
+    }
+  }
+
+  /** Returns false where it was interrupted; the process is dead all the same. */
+  private static boolean endBy(RunningProcess process, long deadline) {
+    boolean undisturbed = true;
+    while (true) {
+      try {
+        process.awaitEnd(Duration.ofNanos(deadline - System.nanoTime()));
+        return undisturbed;
+      } catch (InterruptedException e) {
+        undisturbed = false;
+      }
+    }
+  }
+
+  private static void deleteTree(Path directory) throws IOException {
+    if (!Files.exists(directory)) {
+      return;
+    }
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+}

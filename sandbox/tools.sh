@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# What ./demo, ./test and sandbox/bench share. Sourced, with root set to the repository's folder.
+
+java=${JAVA_HOME:+$JAVA_HOME/bin/}java
+work=$root/.demo
+stamp=$root/sandbox/cluster/target/built-from
+
+# Tells in one line what is missing and how to get it on Debian; gets it where that is allowed.
+missing() {
+  what=$1
+  package=$2
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "$what is missing; installing the package $package"
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$package"; } \
+      >&2 </dev/null && return
+  fi
+  echo "$what is missing; on Debian: apt-get install $package" >&2
+  exit 3
+}
+
+java_version() { "$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p'; }
+maven_version() { mvn -v 2>/dev/null </dev/null | sed -n 's/.*Apache Maven \([0-9]*\)\.\([0-9]*\).*/\1 \2/p'; }
+
+require_java() {
+  version=$(java_version) || version=
+  [ "${version:-0}" -ge 17 ] || missing "Java 17 or newer" openjdk-17-jdk-headless
+}
+
+require_maven() {
+  command -v "${java}c" >/dev/null || missing "the Java compiler" openjdk-17-jdk-headless
+  version=$(maven_version) || version=
+  # shellcheck disable=SC2086 # two numbers
+  set -- ${version:-0 0}
+  [ "$1" -gt 3 ] || { [ "$1" -eq 3 ] && [ "$2" -ge 8 ]; } || missing "Maven 3.8 or newer" maven
+}
+
+# One line that changes with every source, resource and pom that goes into the programs.
+sources() {
+  (
+    cd "$root"
+    find . \( -name target -o -name '.git' -o -path './.demo' -o -path './.bench' \) -prune -o \
+      -type f \( -name pom.xml -o -path './.mvn/*' -o -path '*/main/*' \) -print0 |
+      LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+  )
+}
+
+built() {
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(sources)" ] &&
+    [ -f "$root/src/target/quarkus-app/quarkus-run.jar" ] &&
+    [ -f "$root/node-agent/agent/target/quarkus-app/quarkus-run.jar" ] &&
+    [ -f "$root/sandbox/apiserver/target/classpath" ] &&
+    [ -f "$root/sandbox/devices/target/classpath" ] &&
+    [ -f "$root/sandbox/cluster/target/classpath" ]
+}
+
+mark_built() { sources >"$stamp"; }
+
+# Runs Maven only where something changed since the last time.
+build() {
+  if built; then
+    return
+  fi
+  require_maven
+  mkdir -p "$work"
+  echo "building (a first time Maven also fetches libraries; the log is $work/build.log)"
+  if ! mvn -B -ntp -f "$root/pom.xml" -Dmaven.test.skip=true package >"$work/build.log" 2>&1 </dev/null; then
+    grep -E '^\[(ERROR|FATAL)' "$work/build.log" | head -20 >&2
+    echo "the build failed; the log is $work/build.log" >&2
+    exit 4
+  fi
+  mark_built
+}
+
+# Runs a main class of sandbox/cluster in place of this script.
+run_main() {
+  main=$1
+  shift
+  cluster=$root/sandbox/cluster/target
+  jars=("$cluster"/sandbox-cluster-*.jar)
+  mkdir -p "$work/tmp"
+  cd "$root"
+  exec "$java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -XX:-UsePerfData -Djava.io.tmpdir="$work/tmp" \
+    -cp "${jars[0]}:$(cat "$cluster/classpath")" "$main" "$@"
+}
