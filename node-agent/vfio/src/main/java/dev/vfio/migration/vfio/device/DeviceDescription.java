@@ -7,8 +7,8 @@ package dev.vfio.migration.vfio.device;
  * @param migrationInterface the interface it speaks
  * @param model what the device calls itself; both ends must agree
  * @param regionSize bytes of the migration region, 0 where the interface has none
- * @param precopy whether state can be read while it runs
- * @param dirtyPageTracking whether it reports dirty pages
+ * @param precopy whether its interface lets state be read while it runs
+ * @param dirtyPageTracking whether its interface reports dirty pages; a device may still refuse
  * @param pageSize bytes of one PFN
  */
 public record DeviceDescription(

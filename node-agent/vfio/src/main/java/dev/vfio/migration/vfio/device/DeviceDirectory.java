@@ -17,7 +17,8 @@ public interface DeviceDirectory {
   /**
    * Opens a device for migration.
    *
-   * @throws DeviceException UNKNOWN_DEVICE, NOT_MIGRATABLE, BUSY or UNREACHABLE
+   * @throws DeviceException UNKNOWN_DEVICE, NOT_MIGRATABLE, BUSY or UNREACHABLE; PROTOCOL_VIOLATION
+   *     where the device describes itself against the rules
    */
   MigratableDevice open(String id) throws DeviceException;
 }

@@ -20,6 +20,16 @@ public interface MigratableDevice extends AutoCloseable {
   DeviceState state();
 
   /**
+   * Whether {@link #state()} is what the device is in. False only after opening or resetting a
+   * device that does not tell its state: {@link #state()} is then NONE, {@link #transition} lets
+   * the device judge, and the first that succeeds makes the state known. Who has a record of what
+   * the device was told last should trust that.
+   */
+  default boolean stateKnown() {
+    return true;
+  }
+
+  /**
    * Moves the device to that state and returns when it is there.
    *
    * @throws DeviceException TRANSITION_FAILED with the errno where the device refused; {@link
@@ -38,17 +48,26 @@ public interface MigratableDevice extends AutoCloseable {
 
   /**
    * Reads the next chunk of device state into {@code chunk} (direct), from its position on, and
-   * advances it. Chunk boundaries are the device's own and must be kept by who carries them.
+   * advances it; the limit stays. Chunk boundaries are the device's own and must be kept by who
+   * carries them.
    *
-   * @return bytes read; 0 where the device has nothing now
+   * @return bytes read; 0 where the device has nothing now: in PRECOPY a reason to wait a little,
+   *     in STOPNCOPY the end only where {@link #pending} says so, too
    * @throws DeviceException PROTOCOL_VIOLATION where the device announces a chunk outside its
-   *     region or larger than {@link #maxChunkBytes()}
+   *     region or larger than {@link #maxChunkBytes()}; READ_FAILED where reading it failed or fell
+   *     short. The position is then as before, and the chunk is lost: the attempt cannot be
+   *     completed
+   * @throws IllegalArgumentException where the chunk does not fit the buffer: offer {@link
+   *     #maxChunkBytes()}
    */
   int readState(ByteBuffer chunk) throws DeviceException;
 
   /**
    * Writes one chunk of device state, from position to limit, in RESUME. Splits it only where the
-   * region is smaller than the chunk.
+   * region is smaller than the chunk. Afterwards nothing remains in {@code chunk} (direct).
+   *
+   * @throws DeviceException WRITE_FAILED where the device refused or took less; the position is
+   *     then behind what the device took
    */
   void writeState(ByteBuffer chunk) throws DeviceException;
 
@@ -58,9 +77,15 @@ public interface MigratableDevice extends AutoCloseable {
   /**
    * Reports, and clears, the pages that the device wrote since the last report.
    *
+   * <p>Where this throws, every page of the range that the device did not answer for was reported
+   * dirty before: the report is complete even then, only not exact.
+   *
    * @param iova byte address of the first page, a multiple of the page size
    * @param pages number of pages asked for, at least 1
    * @return number of dirty pages reported
+   * @throws DeviceException READ_FAILED with the errno where the device does not log dirty pages,
+   *     PROTOCOL_VIOLATION where its bitmap lies outside the region or marks pages outside the
+   *     range, or where it answers for more pages than were asked for
    */
   long dirtyPages(long iova, long pages, DirtyPages into) throws DeviceException;
 

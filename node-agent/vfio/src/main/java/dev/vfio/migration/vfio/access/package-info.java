@@ -1,0 +1,5 @@
+/**
+ * Access to a VFIO device, below any migration interface: what the kernel gives by ioctl, pread,
+ * pwrite and mmap, and a vfio-user server by messages.
+ */
+package dev.vfio.migration.vfio.access;

@@ -1,0 +1,76 @@
+package dev.vfio.migration.vfio.linux;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** One open file descriptor and the duty to close it. Safe for use by several threads. */
+public final class Descriptor implements AutoCloseable {
+  private static final int CLOSED = -1;
+
+  private final AtomicInteger number;
+
+  Descriptor(int number) {
+    this.number = new AtomicInteger(number);
+  }
+
+  /**
+   * Opens an existing file for reading and writing.
+   *
+   * @throws ErrnoException where the kernel refuses
+   */
+  public static Descriptor openReadWrite(Path path) throws ErrnoException {
+    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
+    byte[] terminated = java.util.Arrays.copyOf(name, name.length + 1);
+    int fd = LibC.open(terminated, LibC.O_RDWR | LibC.O_CLOEXEC);
+    if (fd < 0) {
+      throw new ErrnoException("open(" + path + ")", LibC.lastErrno());
+    }
+    return new Descriptor(fd);
+  }
+
+  /**
+   * The descriptor's number.
+   *
+   * @throws IllegalStateException after it was closed
+   */
+  int number() {
+    int current = number.get();
+    if (current == CLOSED) {
+      throw new IllegalStateException("this file descriptor was closed");
+    }
+    return current;
+  }
+
+  /**
+   * Bytes of the regular file behind it. Does not touch the file position, which a descriptor that
+   * came from another process shares with it.
+   *
+   * @throws IOException where it is no regular file
+   */
+  public long regularFileSize() throws IOException {
+    Path link = Path.of("/proc/self/fd", Integer.toString(number()));
+    if (!Files.isRegularFile(link)) {
+      throw new IOException("it is not a regular file: " + nameOf(link));
+    }
+    return Files.size(link);
+  }
+
+  private static String nameOf(Path link) throws IOException {
+    return Files.exists(link, LinkOption.NOFOLLOW_LINKS)
+        ? Files.readSymbolicLink(link).toString()
+        : link.toString();
+  }
+
+  /** Linux frees the number whatever close answers, so that there is nothing to try again. */
+  @Override
+  public void close() {
+    int current = number.getAndSet(CLOSED);
+    if (current != CLOSED) {
+      LibC.close(current);
+    }
+  }
+}

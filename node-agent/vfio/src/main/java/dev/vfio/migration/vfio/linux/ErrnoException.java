@@ -1,0 +1,24 @@
+package dev.vfio.migration.vfio.linux;
+
+import java.io.IOException;
+
+/** A system call failed. */
+public final class ErrnoException extends IOException {
+  private static final long serialVersionUID = 1L;
+
+  private final int errno;
+
+  public ErrnoException(String call, int errno) {
+    super(call + " failed: " + Errno.describe(errno));
+    this.errno = errno;
+  }
+
+  /** The errno that the kernel gave, never 0. */
+  public int errno() {
+    return errno;
+  }
+
+  public boolean is(Errno candidate) {
+    return errno == candidate.number();
+  }
+}

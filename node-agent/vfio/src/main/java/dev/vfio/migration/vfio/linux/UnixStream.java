@@ -1,0 +1,289 @@
+package dev.vfio.migration.vfio.linux;
+
+import java.io.IOException;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The client's end of a Unix stream socket that scatters, gathers, and receives file descriptors.
+ * Only direct buffers: the kernel copies straight between them and the socket.
+ *
+ * <p>One thread sends and receives at a time. {@link #close()} may come from any thread; it wakes a
+ * call that waits.
+ */
+public final class UnixStream implements AutoCloseable {
+  /** The most file descriptors that are taken with one {@link #receive}. */
+  public static final int MAX_DESCRIPTORS = 8;
+
+  /** Asked for; the kernel grants what its limit allows. Fewer, larger hand-overs of bulk data. */
+  private static final int SEND_BUFFER_BYTES = 1 << 20;
+
+  private static final int MAX_PARTS = 2;
+  private static final int IOVECS = SocketLayout.MESSAGE_BYTES;
+  private static final int CONTROL = IOVECS + MAX_PARTS * SocketLayout.IOVEC_BYTES;
+  private static final int CONTROL_CAPACITY =
+      SocketLayout.CONTROL_BYTES + MAX_DESCRIPTORS * Integer.BYTES;
+
+  private final Descriptor socket;
+  private final AtomicBoolean closing = new AtomicBoolean();
+  private final ReentrantLock inUse = new ReentrantLock();
+  private final ByteBuffer message =
+      ByteBuffer.allocateDirect(CONTROL + CONTROL_CAPACITY).order(ByteOrder.nativeOrder());
+  private final long messageAddress = LibC.addressOf(message);
+
+  private UnixStream(Descriptor socket) {
+    this.socket = socket;
+  }
+
+  /**
+   * Connects.
+   *
+   * @param path shorter than 108 bytes
+   * @param timeout how long to wait, here and until {@link #timeout(Duration)} says otherwise also
+   *     in every later call
+   * @throws ErrnoException as {@code connect} has it; ENAMETOOLONG for a path that is too long
+   */
+  public static UnixStream connect(Path path, Duration timeout) throws ErrnoException {
+    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
+    if (name.length >= SocketLayout.ADDRESS_PATH_BYTES) {
+      throw new ErrnoException("connect(" + path + ")", Errno.ENAMETOOLONG.number());
+    }
+    int fd = LibC.socket(LibC.AF_UNIX, LibC.SOCK_STREAM | LibC.SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+      throw new ErrnoException("socket(AF_UNIX)", LibC.lastErrno());
+    }
+    UnixStream stream = new UnixStream(new Descriptor(fd));
+    try {
+      stream.timeout(timeout);
+      stream.connect(path, name);
+      return stream;
+    } catch (ErrnoException | RuntimeException failure) {
+      stream.close();
+      throw failure;
+    }
+  }
+
+  private void connect(Path path, byte[] name) throws ErrnoException {
+    ByteBuffer address =
+        ByteBuffer.allocateDirect(SocketLayout.ADDRESS_BYTES).order(ByteOrder.nativeOrder());
+    address.putShort(SocketLayout.ADDRESS_FAMILY, (short) LibC.AF_UNIX);
+    address.put(SocketLayout.ADDRESS_PATH, name);
+    int answer;
+    do {
+      answer = LibC.connect(socket.number(), LibC.addressOf(address), SocketLayout.ADDRESS_BYTES);
+    } while (answer < 0 && LibC.lastErrno() == Errno.EINTR.number());
+    int errno = LibC.lastErrno();
+    Reference.reachabilityFence(address);
+    if (answer < 0) {
+      throw new ErrnoException("connect(" + path + ")", errno);
+    }
+    // An optimisation only: the kernel's own size serves as well.
+    option(LibC.SO_SNDBUF, Integer.BYTES, SEND_BUFFER_BYTES);
+  }
+
+  /**
+   * How long a later call waits for the peer, at least 1 ms.
+   *
+   * @throws ErrnoException where the kernel refuses
+   */
+  public void timeout(Duration timeout) throws ErrnoException {
+    ByteBuffer time =
+        ByteBuffer.allocateDirect(SocketLayout.TIME_BYTES).order(ByteOrder.nativeOrder());
+    time.putLong(SocketLayout.TIME_SECONDS, timeout.getSeconds());
+    // Zero and zero would mean for ever.
+    time.putLong(SocketLayout.TIME_MICROSECONDS, Math.max(1000, timeout.getNano() / 1000));
+    for (int name : new int[] {LibC.SO_RCVTIMEO, LibC.SO_SNDTIMEO}) {
+      int answer =
+          LibC.setsockopt(
+              socket.number(),
+              LibC.SOL_SOCKET,
+              name,
+              LibC.addressOf(time),
+              SocketLayout.TIME_BYTES);
+      int errno = LibC.lastErrno();
+      Reference.reachabilityFence(time);
+      if (answer < 0) {
+        throw new ErrnoException("setsockopt of the timeout", errno);
+      }
+    }
+  }
+
+  private void option(int name, int bytes, int value) {
+    ByteBuffer holder = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+    holder.putInt(0, value);
+    LibC.setsockopt(
+        socket.number(), LibC.SOL_SOCKET, name, LibC.addressOf(holder), holder.capacity());
+    Reference.reachabilityFence(holder);
+  }
+
+  /**
+   * The user id of the process that listened.
+   *
+   * @throws ErrnoException where the kernel refuses
+   */
+  public int peerUser() throws ErrnoException {
+    ByteBuffer holder =
+        ByteBuffer.allocateDirect(SocketLayout.CREDENTIALS_BYTES + Integer.BYTES)
+            .order(ByteOrder.nativeOrder());
+    holder.putInt(SocketLayout.CREDENTIALS_BYTES, SocketLayout.CREDENTIALS_BYTES);
+    long address = LibC.addressOf(holder);
+    int answer =
+        LibC.getsockopt(
+            socket.number(),
+            LibC.SOL_SOCKET,
+            LibC.SO_PEERCRED,
+            address,
+            address + SocketLayout.CREDENTIALS_BYTES);
+    int errno = LibC.lastErrno();
+    int user = holder.getInt(SocketLayout.CREDENTIALS_USER);
+    Reference.reachabilityFence(holder);
+    if (answer < 0) {
+      throw new ErrnoException("getsockopt of the peer's credentials", errno);
+    }
+    return user;
+  }
+
+  /**
+   * Sends everything that remains in both parts, the first before the second, and advances them.
+   *
+   * @throws ErrnoException EAGAIN where the peer did not take it in time, EPIPE where it is gone;
+   *     part of it may have been sent
+   */
+  public void send(ByteBuffer first, ByteBuffer second) throws ErrnoException {
+    inUse.lock();
+    try {
+      while (first.hasRemaining() || second.hasRemaining()) {
+        prepare(first, second, 0);
+        long sent = LibC.sendmsg(number(), messageAddress, LibC.MSG_NOSIGNAL);
+        int errno = LibC.lastErrno();
+        keep(first, second);
+        if (sent >= 0) {
+          advance(first, second, sent);
+        } else if (errno != Errno.EINTR.number()) {
+          throw new ErrnoException("sendmsg", errno);
+        }
+      }
+    } finally {
+      inUse.unlock();
+    }
+  }
+
+  /**
+   * Receives into the first part and then the second, and advances them.
+   *
+   * @param everything whether to wait until both are full; else it answers with what is there, at
+   *     least one byte
+   * @param descriptors takes the file descriptors that came along; whoever passed the list owns
+   *     them. Null where none are wanted: the kernel then closes what the peer sends
+   * @return bytes received; 0 where the peer has closed its end. Fewer than asked for also where a
+   *     wait for everything ended early
+   * @throws ErrnoException EAGAIN where nothing came in time
+   * @throws IOException where the peer sent more descriptors than {@link #MAX_DESCRIPTORS}
+   */
+  public long receive(
+      ByteBuffer first, ByteBuffer second, boolean everything, List<Descriptor> descriptors)
+      throws IOException {
+    inUse.lock();
+    try {
+      int flags = LibC.MSG_CMSG_CLOEXEC | (everything ? LibC.MSG_WAITALL : 0);
+      while (true) {
+        prepare(first, second, descriptors == null ? 0 : CONTROL_CAPACITY);
+        long received = LibC.recvmsg(number(), messageAddress, flags);
+        int errno = LibC.lastErrno();
+        keep(first, second);
+        if (received >= 0) {
+          if (descriptors != null) {
+            take(descriptors);
+          }
+          advance(first, second, received);
+          return received;
+        }
+        if (errno != Errno.EINTR.number()) {
+          throw new ErrnoException("recvmsg", errno);
+        }
+      }
+    } finally {
+      inUse.unlock();
+    }
+  }
+
+  private int number() throws ErrnoException {
+    if (closing.get()) {
+      throw new ErrnoException("use of a closed socket", Errno.EBADF.number());
+    }
+    return socket.number();
+  }
+
+  private void prepare(ByteBuffer first, ByteBuffer second, int controlCapacity) {
+    part(0, first);
+    part(1, second);
+    message.putLong(SocketLayout.MESSAGE_IOVECS, messageAddress + IOVECS);
+    message.putLong(SocketLayout.MESSAGE_IOVEC_COUNT, MAX_PARTS);
+    message.putLong(
+        SocketLayout.MESSAGE_CONTROL, controlCapacity == 0 ? 0 : messageAddress + CONTROL);
+    message.putLong(SocketLayout.MESSAGE_CONTROL_LENGTH, controlCapacity);
+    message.putInt(SocketLayout.MESSAGE_FLAGS, 0);
+  }
+
+  private void part(int index, ByteBuffer buffer) {
+    int at = IOVECS + index * SocketLayout.IOVEC_BYTES;
+    message.putLong(
+        at + SocketLayout.IOVEC_BASE,
+        buffer.hasRemaining() ? LibC.addressOf(buffer) + buffer.position() : 0);
+    message.putLong(at + SocketLayout.IOVEC_LENGTH, buffer.remaining());
+  }
+
+  private void keep(ByteBuffer first, ByteBuffer second) {
+    Reference.reachabilityFence(first);
+    Reference.reachabilityFence(second);
+    Reference.reachabilityFence(message);
+  }
+
+  private static void advance(ByteBuffer first, ByteBuffer second, long count) {
+    int inFirst = (int) Math.min(first.remaining(), count);
+    first.position(first.position() + inFirst);
+    second.position(second.position() + (int) (count - inFirst));
+  }
+
+  private void take(List<Descriptor> descriptors) throws IOException {
+    List<Descriptor> taken = new ArrayList<>();
+    int end = CONTROL + (int) message.getLong(SocketLayout.MESSAGE_CONTROL_LENGTH);
+    int at = CONTROL;
+    while (at + SocketLayout.CONTROL_BYTES <= end) {
+      int length = (int) message.getLong(at + SocketLayout.CONTROL_LENGTH);
+      if (message.getInt(at + SocketLayout.CONTROL_LEVEL) == LibC.SOL_SOCKET
+          && message.getInt(at + SocketLayout.CONTROL_TYPE) == LibC.SCM_RIGHTS) {
+        for (int fd = at + SocketLayout.CONTROL_BYTES; fd < at + length; fd += Integer.BYTES) {
+          taken.add(new Descriptor(message.getInt(fd)));
+        }
+      }
+      at += Math.max(SocketLayout.CONTROL_BYTES, (length + 7) & ~7);
+    }
+    descriptors.addAll(taken);
+    if ((message.getInt(SocketLayout.MESSAGE_FLAGS) & LibC.MSG_CTRUNC) != 0) {
+      throw new IOException("the peer sent more than " + MAX_DESCRIPTORS + " file descriptors");
+    }
+  }
+
+  /** Ends a call that waits, then closes the socket. Safe to call again and from any thread. */
+  @Override
+  public void close() {
+    if (closing.compareAndSet(false, true)) {
+      LibC.shutdown(socket.number(), LibC.SHUT_RDWR);
+      inUse.lock();
+      try {
+        socket.close();
+      } finally {
+        inUse.unlock();
+      }
+    }
+  }
+}

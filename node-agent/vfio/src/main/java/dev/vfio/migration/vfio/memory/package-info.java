@@ -1,0 +1,2 @@
+/** The workload's DMA memory, mapped into the agent. */
+package dev.vfio.migration.vfio.memory;

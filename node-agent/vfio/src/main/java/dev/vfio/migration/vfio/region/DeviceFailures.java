@@ -1,0 +1,82 @@
+package dev.vfio.migration.vfio.region;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.linux.Errno;
+
+/** Turns a failed access into what it means for the device, with words for people. */
+final class DeviceFailures {
+
+  private DeviceFailures() {}
+
+  /** The device was only looked at. */
+  static DeviceException whileOpening(String device, String what, AccessException failure) {
+    Kind kind =
+        switch (failure.reason()) {
+          case REFUSED -> Kind.NOT_MIGRATABLE;
+          case UNREACHABLE -> Kind.UNREACHABLE;
+          case VIOLATION -> Kind.PROTOCOL_VIOLATION;
+        };
+    return new DeviceException(
+        kind,
+        failure.errno(),
+        "device "
+            + device
+            + ": asking for "
+            + what
+            + " failed"
+            + withErrno(failure)
+            + ". Nothing was done to the device.",
+        failure);
+  }
+
+  /**
+   * An action of the interface failed.
+   *
+   * @param ifRefused what it is where the device answered with an errno
+   * @param consequence what was and was not done to the device, and what to do next; a sentence
+   */
+  static DeviceException duringAction(
+      String subject, String what, Kind ifRefused, AccessException failure, String consequence) {
+    return switch (failure.reason()) {
+      case REFUSED ->
+          new DeviceException(
+              ifRefused,
+              failure.errno(),
+              subject + ": " + what + " failed" + withErrno(failure) + ". " + consequence,
+              failure);
+      case UNREACHABLE ->
+          new DeviceException(
+              Kind.UNREACHABLE,
+              failure.errno(),
+              subject
+                  + ": "
+                  + what
+                  + " failed"
+                  + withErrno(failure)
+                  + ". Whether the device still did what was asked is not known; open it anew and"
+                  + " ask for its state.",
+              failure);
+      case VIOLATION ->
+          new DeviceException(
+              Kind.PROTOCOL_VIOLATION,
+              failure.errno(),
+              subject
+                  + ": "
+                  + what
+                  + " failed: "
+                  + failure.getMessage()
+                  + ". The connection is of no more use; open the device anew and lead it out"
+                  + " through FAILED.",
+              failure);
+    };
+  }
+
+  private static String withErrno(AccessException failure) {
+    return (failure.errno() == 0 ? "" : " with " + Errno.describe(failure.errno()))
+        + " ("
+        + failure.getMessage()
+        + ")";
+  }
+}

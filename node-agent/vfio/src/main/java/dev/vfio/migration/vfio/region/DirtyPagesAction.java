@@ -1,0 +1,155 @@
+package dev.vfio.migration.vfio.region;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DirtyPages;
+import java.nio.ByteBuffer;
+
+/**
+ * The action "get dirty pages". Each turn writes where the range starts and how many pages are
+ * left, reads how many the device answered for, finds the bitmap through {@code data.offset}, and
+ * goes on behind those pages. {@code copied} 0 means that nothing in the rest is dirty.
+ *
+ * <p>A report is never silently incomplete: where the device fails or breaks the rules, every page
+ * not yet answered for is reported dirty, and then the failure is thrown. So a caller that chooses
+ * to go on loses nothing, and one that gives up knows why.
+ */
+final class DirtyPagesAction {
+  /** A bitmap is read in pieces of this size: one holds the bits of 2 GiB in 4 KiB pages. */
+  private static final int PIECE_BYTES = 64 << 10;
+
+  private static final long PIECE_PAGES = (long) PIECE_BYTES * Byte.SIZE;
+
+  /** Reads from the data area. */
+  @FunctionalInterface
+  interface DataReader {
+    void read(long offset, ByteBuffer into) throws AccessException;
+  }
+
+  private final RegionRegisters registers;
+  private final DataReader data;
+  private final MigrationRegion region;
+  private final int pageSize;
+
+  /** Made with the first report: not every device is asked. */
+  private ByteBuffer piece;
+
+  DirtyPagesAction(
+      RegionRegisters registers, DataReader data, MigrationRegion region, int pageSize) {
+    this.registers = registers;
+    this.data = data;
+    this.region = region;
+    this.pageSize = pageSize;
+  }
+
+  /**
+   * @param subject the device and its state, for messages
+   */
+  long report(String subject, long iova, long pages, DirtyPages into) throws DeviceException {
+    requireRange(iova, pages);
+    DirtyRuns runs = new DirtyRuns(iova, pageSize, into);
+    long answered = 0;
+    try {
+      while (answered < pages) {
+        long remaining = pages - answered;
+        registers.write(MigrationRegionLayout.DIRTY_PFNS_START_ADDR, iova + answered * pageSize);
+        registers.write(MigrationRegionLayout.DIRTY_PFNS_TOTAL, remaining);
+        long copied = registers.read(MigrationRegionLayout.DIRTY_PFNS_COPIED);
+        if (copied == 0) {
+          break;
+        }
+        if (Long.compareUnsigned(copied, remaining) > 0) {
+          throw violation(
+              subject,
+              "it says that it copied the bits of "
+                  + Long.toUnsignedString(copied)
+                  + " pages (dirty_pfns.copied) where "
+                  + remaining
+                  + " were asked for (dirty_pfns.total)");
+        }
+        long offset = registers.read(MigrationRegionLayout.DATA_OFFSET);
+        if (!DataBounds.inside(offset, DirtyBitmap.bytesFor(copied), region.info().size())) {
+          throw violation(
+              subject,
+              "its bitmap of "
+                  + DirtyBitmap.bytesFor(copied)
+                  + " bytes at data.offset "
+                  + Long.toUnsignedString(offset)
+                  + " is not inside the data area, "
+                  + MigrationRegionLayout.SIZE
+                  + " to "
+                  + region.info().size());
+        }
+        for (long done = 0; done < copied; done += PIECE_PAGES) {
+          long bits = Math.min(PIECE_PAGES, copied - done);
+          readPiece(subject, offset + done / Byte.SIZE, bits);
+          DirtyBitmap.walk(piece, answered, bits, runs);
+          answered += bits;
+        }
+      }
+      return runs.finish();
+    } catch (AccessException failure) {
+      reportRest(runs, answered, pages);
+      throw DeviceFailures.duringAction(
+          subject,
+          "asking for dirty pages",
+          Kind.READ_FAILED,
+          failure,
+          "The device does not tell which pages it wrote; the rest was reported dirty. Its state"
+              + " was not touched: copy all its memory while it stands still.");
+    } catch (DeviceException violation) {
+      reportRest(runs, answered, pages);
+      throw violation;
+    }
+  }
+
+  private void readPiece(String subject, long offset, long bits)
+      throws AccessException, DeviceException {
+    if (piece == null) {
+      piece = ByteBuffer.allocateDirect(PIECE_BYTES);
+    }
+    data.read(offset, piece.clear().limit((int) DirtyBitmap.bytesFor(bits)));
+    piece.flip();
+    if (DirtyBitmap.setBehind(piece, bits)) {
+      throw violation(subject, "its bitmap marks pages behind the range that was asked for");
+    }
+  }
+
+  private static void reportRest(DirtyRuns runs, long answered, long pages) {
+    if (answered < pages) {
+      runs.dirty(answered, pages - answered);
+    }
+    runs.finish();
+  }
+
+  private static DeviceException violation(String subject, String what) {
+    return new DeviceException(
+        Kind.PROTOCOL_VIOLATION,
+        0,
+        subject
+            + ": "
+            + what
+            + ". Every page not yet answered for was reported dirty, the state of the device was"
+            + " not touched; lead it back through FAILED, or copy all its memory while it stands"
+            + " still.");
+  }
+
+  private void requireRange(long iova, long pages) {
+    if (pages < 1 || pages > Long.MAX_VALUE / pageSize || iova % pageSize != 0) {
+      throw new IllegalArgumentException(
+          pages
+              + " pages of "
+              + pageSize
+              + " bytes from address "
+              + Long.toUnsignedString(iova)
+              + " are no range of pages");
+    }
+    // The first address behind the range may be 2^64, which is 0 here, and no more.
+    long beforeLast = (pages - 1) * pageSize;
+    if (Long.compareUnsigned(iova, -pageSize - beforeLast) > 0) {
+      throw new IllegalArgumentException(
+          pages + " pages from address " + Long.toUnsignedString(iova) + " go beyond its end");
+    }
+  }
+}

@@ -1,0 +1,109 @@
+package dev.vfio.migration.vfio.region;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.DeviceAccess;
+import dev.vfio.migration.vfio.access.DeviceInfo;
+import dev.vfio.migration.vfio.access.RegionInfo;
+import dev.vfio.migration.vfio.access.RegionPart;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The migration region of a device, found and checked.
+ *
+ * @param info as the device told it
+ * @param mappableParts parts that may be mapped
+ */
+record MigrationRegion(RegionInfo info, List<RegionPart> mappableParts) {
+  /** Far above any real device; keeps a device that says 2^32-1 from costing hours. */
+  static final int MAX_REGIONS = 1024;
+
+  /** Bytes for data and bitmaps, at least 1. */
+  long dataArea() {
+    return info.size() - MigrationRegionLayout.SIZE;
+  }
+
+  /**
+   * Walks the device-specific regions and takes the first of the migration type.
+   *
+   * @throws DeviceException NOT_MIGRATABLE where there is none, PROTOCOL_VIOLATION where a region's
+   *     description is malformed, UNREACHABLE
+   */
+  static MigrationRegion find(String device, DeviceAccess access) throws DeviceException {
+    try {
+      DeviceInfo deviceInfo = access.deviceInfo();
+      if (deviceInfo.regions() > MAX_REGIONS) {
+        throw new DeviceException(
+            Kind.PROTOCOL_VIOLATION,
+            0,
+            "device "
+                + device
+                + " says that it has "
+                + deviceInfo.regions()
+                + " regions; at most "
+                + MAX_REGIONS
+                + " are looked at. Nothing was done to the device.");
+      }
+      for (int index = RegionInfoLayout.PCI_REGIONS; index < deviceInfo.regions(); index++) {
+        Optional<MigrationRegion> found = examine(device, access.regionInfo(index), index);
+        if (found.isPresent()) {
+          return found.get();
+        }
+      }
+      throw new DeviceException(
+          Kind.NOT_MIGRATABLE,
+          0,
+          "device "
+              + device
+              + " has no migration region: none of its "
+              + deviceInfo.regions()
+              + " regions has type 1<<30 and subtype 1. Nothing was done to the device; its driver"
+              + " has to offer the 2018 migration interface.");
+    } catch (AccessException failure) {
+      throw DeviceFailures.whileOpening(device, "its regions", failure);
+    }
+  }
+
+  private static Optional<MigrationRegion> examine(String device, RegionInfo info, int index)
+      throws DeviceException {
+    try {
+      if (info.index() != index) {
+        throw new CapabilityChain.MalformedException(
+            "asked for it, and was told of region " + Integer.toUnsignedString(info.index()));
+      }
+      CapabilityChain chain = CapabilityChain.of(info);
+      Optional<CapabilityChain.Type> type = chain.type();
+      if (type.isEmpty()
+          || type.get().type() != MigrationRegionLayout.REGION_TYPE
+          || type.get().subtype() != MigrationRegionLayout.REGION_SUBTYPE) {
+        return Optional.empty();
+      }
+      if (info.size() <= MigrationRegionLayout.SIZE) {
+        throw new CapabilityChain.MalformedException(
+            "its size of "
+                + Long.toUnsignedString(info.size())
+                + " bytes leaves no room for data behind the "
+                + MigrationRegionLayout.SIZE
+                + " bytes of registers, or is absurd");
+      }
+      if (!info.readable() || !info.writable()) {
+        throw new CapabilityChain.MalformedException("it is not both readable and writable");
+      }
+      return Optional.of(new MigrationRegion(info, chain.mappableParts()));
+    } catch (CapabilityChain.MalformedException malformed) {
+      throw new DeviceException(
+          Kind.PROTOCOL_VIOLATION,
+          0,
+          "device "
+              + device
+              + " describes its region "
+              + index
+              + " against the rules: "
+              + malformed.getMessage()
+              + ". Nothing was done to the device; its driver has to be mended.",
+          malformed);
+    }
+  }
+}

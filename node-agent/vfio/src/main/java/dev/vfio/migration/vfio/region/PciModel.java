@@ -1,0 +1,57 @@
+package dev.vfio.migration.vfio.region;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.AccessException.Reason;
+import dev.vfio.migration.vfio.access.DeviceAccess;
+import dev.vfio.migration.vfio.device.DeviceException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * What a PCI device calls itself: {@code vendor:device:subsystem-vendor:subsystem-device}, four
+ * hexadecimal digits each, from its configuration space, which is little-endian everywhere.
+ *
+ * <pre>
+ * 0x00 u16 vendor   0x02 u16 device   0x2c u16 subsystem vendor   0x2e u16 subsystem device
+ * </pre>
+ */
+final class PciModel {
+  static final String UNKNOWN = "unknown";
+
+  private static final int IDENTITY = 0x00;
+  private static final int SUBSYSTEM_IDENTITY = 0x2c;
+  private static final int HEADER_BYTES = 64;
+
+  private PciModel() {}
+
+  /** The model, or {@link #UNKNOWN} where the device has no configuration space to tell. */
+  static String of(String device, DeviceAccess access) throws DeviceException {
+    try {
+      if (!access.deviceInfo().pci()
+          || access.deviceInfo().regions() <= RegionInfoLayout.PCI_CONFIG_REGION
+          || access.regionInfo(RegionInfoLayout.PCI_CONFIG_REGION).size() < HEADER_BYTES) {
+        return UNKNOWN;
+      }
+      int identity = read(access, IDENTITY);
+      int subsystem = read(access, SUBSYSTEM_IDENTITY);
+      return String.format(
+          "%04x:%04x:%04x:%04x",
+          identity & 0xffff, identity >>> 16, subsystem & 0xffff, subsystem >>> 16);
+    } catch (AccessException failure) {
+      if (failure.reason() == Reason.REFUSED) {
+        return UNKNOWN;
+      }
+      throw DeviceFailures.whileOpening(device, "its configuration space", failure);
+    }
+  }
+
+  private static int read(DeviceAccess access, int offset) throws AccessException {
+    ByteBuffer value = ByteBuffer.allocateDirect(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    int done = access.readRegion(RegionInfoLayout.PCI_CONFIG_REGION, offset, value);
+    if (done != Integer.BYTES) {
+      throw new AccessException(
+          Reason.REFUSED, 0, "short read of the configuration space: " + done + " of 4 bytes");
+    }
+    return value.getInt(0);
+  }
+}

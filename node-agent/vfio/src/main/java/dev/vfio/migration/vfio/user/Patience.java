@@ -1,0 +1,16 @@
+package dev.vfio.migration.vfio.user;
+
+import java.time.Duration;
+
+/**
+ * How long a server is waited for. Whoever is not answered in time gives the connection up: what
+ * the server did meanwhile is not known.
+ *
+ * @param toConnect for the connection, the handshake and questions about the device, each
+ * @param toAnswer for each access to a region and for a reset; a change of state is one access, and
+ *     a device may take long for it
+ */
+public record Patience(Duration toConnect, Duration toAnswer) {
+  public static final Patience DEFAULT =
+      new Patience(Duration.ofSeconds(5), Duration.ofSeconds(60));
+}

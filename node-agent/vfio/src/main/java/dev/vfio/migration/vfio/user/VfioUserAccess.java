@@ -1,0 +1,303 @@
+package dev.vfio.migration.vfio.user;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.AccessException.Reason;
+import dev.vfio.migration.vfio.access.DeviceAccess;
+import dev.vfio.migration.vfio.access.DeviceInfo;
+import dev.vfio.migration.vfio.access.MappedArea;
+import dev.vfio.migration.vfio.access.RegionInfo;
+import dev.vfio.migration.vfio.access.RegionPart;
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.region.RegionInfoLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A device behind a vfio-user socket. Accesses of at most 8 bytes are one message each; larger ones
+ * are split at what the server takes in one message.
+ *
+ * <p>Used by one thread at a time, except {@link #close()}.
+ */
+public final class VfioUserAccess implements DeviceAccess {
+  /** Where a region's description starts; it grows to what the server asks for, up to the most. */
+  private static final int FIRST_INFO_BYTES = 256;
+
+  private static final int MOST_INFO_BYTES = 64 << 10;
+
+  /** More mapped areas than any region of registers and data needs. */
+  private static final int MAX_MAPPED_AREAS = 16;
+
+  private final Channel channel;
+  private final Patience patience;
+  private final Runnable afterClose;
+  private final List<MappedFileArea> mapped = new ArrayList<>();
+  private ServerLimits limits;
+  private DeviceInfo deviceInfo;
+  private boolean closed;
+
+  private VfioUserAccess(Channel channel, Patience patience, Runnable afterClose) {
+    this.channel = channel;
+    this.patience = patience;
+    this.afterClose = afterClose;
+  }
+
+  /**
+   * Connects and agrees on the version.
+   *
+   * @param afterClose runs once, when the access is closed; not where this fails
+   * @throws ErrnoException where nobody listens at that path
+   * @throws AccessException REFUSED with EBUSY where the device has a client already
+   */
+  static VfioUserAccess connect(Path socket, Patience patience, Runnable afterClose)
+      throws ErrnoException, AccessException {
+    Channel channel = Channel.connect(socket, patience.toConnect());
+    VfioUserAccess access = new VfioUserAccess(channel, patience, afterClose);
+    try {
+      access.limits = access.negotiate();
+      access.deviceInfo = access.askDeviceInfo();
+      return access;
+    } catch (AccessException | RuntimeException failure) {
+      channel.close();
+      throw failure;
+    }
+  }
+
+  private ServerLimits negotiate() throws AccessException {
+    ByteBuffer request = channel.prepare(MessageLayout.VERSION_DATA);
+    request.putShort(MessageLayout.VERSION_MAJOR, (short) ServerLimits.MAJOR);
+    request.putShort(MessageLayout.VERSION_MINOR, (short) ServerLimits.MINOR);
+    ByteBuffer data = ByteBuffer.allocateDirect(ServerLimits.MAX_BYTES);
+    channel.exchange(Command.VERSION, ServerLimits.offer(), MessageLayout.VERSION_DATA, data, null);
+    ByteBuffer reply = channel.fixed();
+    int major = Short.toUnsignedInt(reply.getShort(MessageLayout.VERSION_MAJOR));
+    int minor = Short.toUnsignedInt(reply.getShort(MessageLayout.VERSION_MINOR));
+    if (major != ServerLimits.MAJOR || minor > ServerLimits.MINOR) {
+      throw channel.violation(
+          Command.VERSION,
+          "it answered version "
+              + major
+              + "."
+              + minor
+              + " to the offer of "
+              + ServerLimits.MAJOR
+              + "."
+              + ServerLimits.MINOR);
+    }
+    try {
+      return ServerLimits.parse(data.flip());
+    } catch (ServerLimits.MalformedException malformed) {
+      throw channel.violation(Command.VERSION, malformed.getMessage());
+    }
+  }
+
+  private DeviceInfo askDeviceInfo() throws AccessException {
+    channel
+        .prepare(MessageLayout.INFO_BYTES)
+        .putInt(MessageLayout.INFO_ARGSZ, MessageLayout.INFO_BYTES);
+    channel.exchange(
+        Command.DEVICE_GET_INFO,
+        Channel.nothing(),
+        MessageLayout.INFO_BYTES,
+        Channel.nothing(),
+        null);
+    ByteBuffer reply = channel.fixed();
+    int flags = reply.getInt(MessageLayout.INFO_FLAGS);
+    return new DeviceInfo(
+        (flags & MessageLayout.INFO_FLAG_RESET) != 0,
+        (flags & MessageLayout.INFO_FLAG_PCI) != 0,
+        Integer.toUnsignedLong(reply.getInt(MessageLayout.INFO_NUM_REGIONS)));
+  }
+
+  @Override
+  public DeviceInfo deviceInfo() {
+    return deviceInfo;
+  }
+
+  @Override
+  public RegionInfo regionInfo(int index) throws AccessException {
+    return askRegionInfo(index, null);
+  }
+
+  /**
+   * @param descriptors takes the region's descriptors; null where none are wanted
+   */
+  private RegionInfo askRegionInfo(int index, List<Descriptor> descriptors) throws AccessException {
+    channel.timeout(patience.toConnect());
+    int room = FIRST_INFO_BYTES;
+    while (true) {
+      ByteBuffer request = channel.prepare(RegionInfoLayout.SIZE);
+      request.putInt(RegionInfoLayout.ARGSZ, room);
+      request.putInt(RegionInfoLayout.INDEX, index);
+      ByteBuffer structure = ByteBuffer.allocateDirect(room).order(ByteOrder.nativeOrder());
+      channel.exchange(
+          Command.DEVICE_GET_REGION_INFO, Channel.nothing(), 0, structure, descriptors);
+      structure.flip();
+      if (structure.limit() < RegionInfoLayout.SIZE) {
+        throw channel.violation(
+            Command.DEVICE_GET_REGION_INFO,
+            "its description of region " + index + " has only " + structure.limit() + " bytes");
+      }
+      long needed = Integer.toUnsignedLong(structure.getInt(RegionInfoLayout.ARGSZ));
+      if (needed <= room) {
+        return RegionInfoLayout.parse(structure);
+      }
+      if (needed > MOST_INFO_BYTES) {
+        throw channel.violation(
+            Command.DEVICE_GET_REGION_INFO,
+            "its description of region "
+                + index
+                + " needs "
+                + needed
+                + " bytes; at most "
+                + MOST_INFO_BYTES
+                + " are taken");
+      }
+      closeAll(descriptors);
+      room = (int) needed;
+    }
+  }
+
+  private static void closeAll(List<Descriptor> descriptors) {
+    if (descriptors != null) {
+      descriptors.forEach(Descriptor::close);
+      descriptors.clear();
+    }
+  }
+
+  @Override
+  public int readRegion(int index, long offset, ByteBuffer into) throws AccessException {
+    return transfer(Command.REGION_READ, index, offset, into);
+  }
+
+  @Override
+  public int writeRegion(int index, long offset, ByteBuffer from) throws AccessException {
+    return transfer(Command.REGION_WRITE, index, offset, from);
+  }
+
+  private int transfer(Command command, int index, long offset, ByteBuffer data)
+      throws AccessException {
+    channel.timeout(patience.toAnswer());
+    boolean reading = command == Command.REGION_READ;
+    int start = data.position();
+    int end = data.limit();
+    int done = 0;
+    try {
+      while (start + done < end) {
+        int count = Math.min(end - start - done, limits.maxTransferBytes());
+        data.limit(start + done + count).position(start + done);
+        ByteBuffer request = channel.prepare(MessageLayout.TRANSFER_BYTES);
+        request.putLong(MessageLayout.TRANSFER_OFFSET, offset + done);
+        request.putInt(MessageLayout.TRANSFER_REGION, index);
+        request.putInt(MessageLayout.TRANSFER_COUNT, count);
+        channel.exchange(
+            command,
+            reading ? Channel.nothing() : data,
+            MessageLayout.TRANSFER_BYTES,
+            reading ? data : Channel.nothing(),
+            null);
+        int moved = movedBytes(command, index, offset + done, count);
+        if (reading && data.position() != start + done + moved) {
+          throw channel.violation(
+              command, "its reply counts " + moved + " bytes and carries another number");
+        }
+        done += moved;
+        if (moved < count) {
+          break;
+        }
+      }
+      return done;
+    } finally {
+      data.limit(end).position(start + done);
+    }
+  }
+
+  private int movedBytes(Command command, int index, long offset, int count)
+      throws AccessException {
+    ByteBuffer reply = channel.fixed();
+    long moved = Integer.toUnsignedLong(reply.getInt(MessageLayout.TRANSFER_COUNT));
+    if (reply.getLong(MessageLayout.TRANSFER_OFFSET) != offset
+        || reply.getInt(MessageLayout.TRANSFER_REGION) != index
+        || moved > count) {
+      throw channel.violation(
+          command,
+          "its reply is about "
+              + moved
+              + " bytes at "
+              + Long.toUnsignedString(reply.getLong(MessageLayout.TRANSFER_OFFSET))
+              + " of region "
+              + Integer.toUnsignedString(reply.getInt(MessageLayout.TRANSFER_REGION))
+              + ", the request was about "
+              + count
+              + " bytes at "
+              + offset
+              + " of region "
+              + index);
+    }
+    return (int) moved;
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>An offer that cannot be used (no descriptor, no page boundary, a file that is too short) is
+   * no failure: messages reach the whole region.
+   */
+  @Override
+  public List<MappedArea> map(RegionInfo info, List<RegionPart> parts) throws AccessException {
+    if (parts.isEmpty() || parts.size() > MAX_MAPPED_AREAS) {
+      return List.of();
+    }
+    List<Descriptor> descriptors = new ArrayList<>();
+    try {
+      askRegionInfo(info.index(), descriptors);
+      if (descriptors.isEmpty()) {
+        return List.of();
+      }
+      List<MappedArea> areas = new ArrayList<>();
+      for (RegionPart part : parts) {
+        MappedFileArea.tryMap(descriptors.get(0), info.offset(), part).ifPresent(areas::add);
+      }
+      keep(areas);
+      return areas;
+    } finally {
+      closeAll(descriptors);
+    }
+  }
+
+  private synchronized void keep(List<MappedArea> areas) throws AccessException {
+    areas.forEach(area -> mapped.add((MappedFileArea) area));
+    if (closed) {
+      mapped.forEach(MappedFileArea::close);
+      throw new AccessException(Reason.UNREACHABLE, 0, "the access was closed meanwhile");
+    }
+  }
+
+  @Override
+  public void reset() throws AccessException {
+    if (!deviceInfo.resettable()) {
+      throw new AccessException(
+          Reason.REFUSED, Errno.EOPNOTSUPP.number(), "the device says that it has no reset");
+    }
+    channel.timeout(patience.toAnswer());
+    channel.prepare(0);
+    channel.exchange(Command.DEVICE_RESET, Channel.nothing(), 0, Channel.nothing(), null);
+  }
+
+  @Override
+  public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      channel.close();
+      mapped.forEach(MappedFileArea::close);
+    }
+    afterClose.run();
+  }
+}

@@ -1,0 +1,267 @@
+package dev.vfio.migration.vfio.user;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.AccessException.Reason;
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DeviceDirectory;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.region.Region2018;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Pattern;
+
+/**
+ * The vfio-user devices of this node: one socket {@code NAME.sock} for each in one directory,
+ * beside it {@code NAME.workload.sock} of the workload that uses the device. The id of a device is
+ * {@code vfio-user:NAME}.
+ *
+ * <p>Safe for use by several threads. A server takes one client at a time, so that looking at a
+ * device and opening it wait for each other here, and a device that this directory opened is listed
+ * from memory.
+ */
+public final class VfioUserDirectory implements DeviceDirectory {
+  /** What the ids of these devices start with. */
+  public static final String ID_PREFIX = "vfio-user:";
+
+  private static final String SOCKET_SUFFIX = ".sock";
+  private static final List<String> OTHER_SOCKETS = List.of(".workload.sock", ".console.sock");
+  private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
+  private static final int LONGEST_SHOWN_NAME = 80;
+
+  /**
+   * How long after the end of our own last connection a server may still call the device busy,
+   * because it has not noticed that end yet.
+   */
+  private static final Duration NOTICES_OUR_END_WITHIN = Duration.ofSeconds(2);
+
+  private static final Duration BETWEEN_TRIES = Duration.ofMillis(5);
+
+  private final Path directory;
+  private final int pageSize;
+  private final Patience patience;
+  private final Map<String, Place> places = new ConcurrentHashMap<>();
+
+  /** What is known of one name. Guarded by itself. */
+  private static final class Place {
+    private DeviceDescription opened;
+    private long lastEnd;
+    private boolean everEnded;
+
+    synchronized void ended() {
+      opened = null;
+      lastEnd = System.nanoTime();
+      everEnded = true;
+    }
+
+    private boolean endedLately() {
+      return everEnded && System.nanoTime() - lastEnd < NOTICES_OUR_END_WITHIN.toNanos();
+    }
+  }
+
+  /**
+   * @param directory where the sockets are; it need not exist yet
+   * @param pageSize bytes of a PFN: the page size of this machine
+   */
+  public VfioUserDirectory(Path directory, int pageSize, Patience patience) {
+    this.directory = directory;
+    this.pageSize = pageSize;
+    this.patience = patience;
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * @throws UncheckedIOException where the directory cannot be read; one that does not exist is
+   *     empty
+   */
+  @Override
+  public List<Entry> list() {
+    List<Entry> entries = new ArrayList<>();
+    for (String name : names()) {
+      String id = ID_PREFIX + name;
+      try {
+        requireValid(id, name);
+        entries.add(new Entry(id, look(id, name), null));
+      } catch (DeviceException problem) {
+        entries.add(new Entry(shown(id), null, problem));
+      }
+    }
+    return entries;
+  }
+
+  private Iterable<String> names() {
+    TreeSet<String> names = new TreeSet<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + SOCKET_SUFFIX)) {
+      for (Path file : files) {
+        String fileName = file.getFileName().toString();
+        if (OTHER_SOCKETS.stream().noneMatch(fileName::endsWith)) {
+          names.add(fileName.substring(0, fileName.length() - SOCKET_SUFFIX.length()));
+        }
+      }
+    } catch (NoSuchFileException missing) {
+      return names;
+    } catch (DirectoryIteratorException unreadable) {
+      throw new UncheckedIOException(
+          "cannot read the directory of vfio-user sockets " + directory, unreadable.getCause());
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(
+          "cannot read the directory of vfio-user sockets " + directory, unreadable);
+    }
+    return names;
+  }
+
+  private DeviceDescription look(String id, String name) throws DeviceException {
+    Place place = places.computeIfAbsent(name, unused -> new Place());
+    synchronized (place) {
+      if (place.opened != null) {
+        return place.opened;
+      }
+      try (VfioUserAccess access = connect(id, name, place)) {
+        return Region2018.describe(id, access, pageSize);
+      }
+    }
+  }
+
+  @Override
+  public MigratableDevice open(String id) throws DeviceException {
+    String name = nameOf(id);
+    Place place = places.computeIfAbsent(name, unused -> new Place());
+    synchronized (place) {
+      if (place.opened != null) {
+        throw busy(id, "this agent holds it open for another migration", 0, null);
+      }
+      Region2018 device = Region2018.open(id, connect(id, name, place), pageSize);
+      place.opened = device.description();
+      return device;
+    }
+  }
+
+  /**
+   * Where the workload that uses a device is reached. The socket need not exist.
+   *
+   * @throws DeviceException UNKNOWN_DEVICE where the id is not one of a vfio-user device
+   */
+  public Path workloadSocket(String id) throws DeviceException {
+    return directory.resolve(nameOf(id) + OTHER_SOCKETS.get(0));
+  }
+
+  private String nameOf(String id) throws DeviceException {
+    if (!id.startsWith(ID_PREFIX)) {
+      throw new DeviceException(
+          Kind.UNKNOWN_DEVICE,
+          0,
+          "device "
+              + shown(id)
+              + " is not known on this node: it serves devices named "
+              + ID_PREFIX
+              + "NAME");
+    }
+    String name = id.substring(ID_PREFIX.length());
+    requireValid(id, name);
+    return name;
+  }
+
+  private static void requireValid(String id, String name) throws DeviceException {
+    if (!NAME.matcher(name).matches()) {
+      throw new DeviceException(
+          Kind.UNKNOWN_DEVICE,
+          0,
+          "device "
+              + shown(id)
+              + ": its name may have lower-case letters, digits and dashes, not at the ends, and at"
+              + " most 63 of them");
+    }
+  }
+
+  private static String shown(String id) {
+    String printable = id.replaceAll("[^\\x21-\\x7e]", "?");
+    return printable.length() <= LONGEST_SHOWN_NAME
+        ? printable
+        : printable.substring(0, LONGEST_SHOWN_NAME) + "...";
+  }
+
+  private VfioUserAccess connect(String id, String name, Place place) throws DeviceException {
+    Path socket = directory.resolve(name + SOCKET_SUFFIX);
+    while (true) {
+      try {
+        return VfioUserAccess.connect(socket, patience, place::ended);
+      } catch (ErrnoException failure) {
+        throw notConnected(id, failure);
+      } catch (AccessException failure) {
+        boolean refusedAsBusy =
+            failure.reason() == Reason.REFUSED && failure.errno() == Errno.EBUSY.number();
+        if (!refusedAsBusy) {
+          throw notAgreed(id, failure);
+        }
+        if (!place.endedLately() || Thread.currentThread().isInterrupted()) {
+          throw busy(
+              id,
+              "it has another migration client; end that one, or wait for it",
+              failure.errno(),
+              failure);
+        }
+        LockSupport.parkNanos(BETWEEN_TRIES.toNanos());
+      }
+    }
+  }
+
+  private DeviceException notConnected(String id, ErrnoException failure) {
+    if (failure.is(Errno.ENOENT)) {
+      return new DeviceException(
+          Kind.UNKNOWN_DEVICE,
+          failure.errno(),
+          "device " + id + " is not known on this node: there is no socket for it in " + directory,
+          failure);
+    }
+    return new DeviceException(
+        Kind.UNREACHABLE,
+        failure.errno(),
+        "device "
+            + id
+            + " cannot be reached: "
+            + failure.getMessage()
+            + ". Nothing was done to the device; see whether the process that serves it runs.",
+        failure);
+  }
+
+  private static DeviceException notAgreed(String id, AccessException failure) {
+    Kind kind =
+        switch (failure.reason()) {
+          case REFUSED, UNREACHABLE -> Kind.UNREACHABLE;
+          case VIOLATION -> Kind.PROTOCOL_VIOLATION;
+        };
+    return new DeviceException(
+        kind,
+        failure.errno(),
+        "device "
+            + id
+            + " cannot be used: "
+            + failure.getMessage()
+            + ". Nothing was done to the device.",
+        failure);
+  }
+
+  private static DeviceException busy(String id, String why, int errno, Throwable cause) {
+    return new DeviceException(
+        Kind.BUSY,
+        errno,
+        "device " + id + " is busy: " + why + ". Nothing was done to the device.",
+        cause);
+  }
+}

@@ -1,0 +1,7 @@
+/**
+ * vfio-user: access to a device that a process serves over a Unix socket, and the directory of such
+ * devices on this node.
+ *
+ * <p>Source: the vfio-user protocol specification, {@code docs/interop/vfio-user.rst} of QEMU.
+ */
+package dev.vfio.migration.vfio.user;

@@ -1,0 +1,155 @@
+package dev.vfio.migration.vfio.workload;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/**
+ * Reads and checks the windows that a workload declares. The agent is privileged and the workload
+ * is not, so that a window must be a file which the workload itself could hand out: an existing
+ * regular file, no link, that belongs to the user the workload runs as.
+ */
+final class DeclaredWindows {
+  static final int MOST_WINDOWS = 1024;
+
+  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9]([-._A-Za-z0-9]{0,62})?");
+  private static final int ROOT = 0;
+
+  /** What the workload declared cannot be used; the message names the window and why. */
+  static final class UnusableException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    UnusableException(String message) {
+      super(message);
+    }
+  }
+
+  private DeclaredWindows() {}
+
+  /**
+   * @param declared the member {@code windows}; missing means none
+   * @param pageSize bytes
+   * @param user the user id of the workload's process
+   */
+  static List<DmaWindow> read(JsonNode declared, int pageSize, int user) throws UnusableException {
+    if (declared.isMissingNode()) {
+      return List.of();
+    }
+    if (!declared.isArray() || declared.size() > MOST_WINDOWS) {
+      throw new UnusableException(
+          "it must declare at most " + MOST_WINDOWS + " windows, in a list");
+    }
+    List<DmaWindow> windows = new ArrayList<>();
+    Set<String> names = new HashSet<>();
+    for (JsonNode one : declared) {
+      DmaWindow window = parse(one, pageSize);
+      if (!names.add(window.name())) {
+        throw unusable(window, "another window has that name");
+      }
+      requireFile(window, user);
+      windows.add(window);
+    }
+    requireApart(windows);
+    return List.copyOf(windows);
+  }
+
+  private static DmaWindow parse(JsonNode one, int pageSize) throws UnusableException {
+    String name = one.path("name").asText("");
+    if (!one.path("name").isTextual() || !NAME.matcher(name).matches()) {
+      throw new UnusableException(
+          "every window needs a name of at most 63 letters, digits, dots, dashes and underscores");
+    }
+    long iova = number(one, name, "iova");
+    long size = number(one, name, "size");
+    if (iova % pageSize != 0 || size % pageSize != 0 || size < pageSize) {
+      throw new UnusableException(
+          "window "
+              + name
+              + ": iova "
+              + iova
+              + " and size "
+              + size
+              + " must be multiples of the page size "
+              + pageSize
+              + ", the size at least one page");
+    }
+    if (size > Long.MAX_VALUE - iova) {
+      throw new UnusableException("window " + name + " reaches beyond the address space");
+    }
+    return new DmaWindow(name, iova, size, path(one, name));
+  }
+
+  private static long number(JsonNode one, String name, String member) throws UnusableException {
+    JsonNode value = one.path(member);
+    if (!value.isIntegralNumber() || !value.canConvertToLong() || value.longValue() < 0) {
+      throw new UnusableException("window " + name + ": " + member + " must be a number from 0 on");
+    }
+    return value.longValue();
+  }
+
+  private static Path path(JsonNode one, String name) throws UnusableException {
+    if (!one.path("file").isTextual()) {
+      throw new UnusableException("window " + name + ": its file must be given");
+    }
+    try {
+      Path file = Path.of(one.path("file").textValue());
+      if (file.isAbsolute()) {
+        return file;
+      }
+    } catch (InvalidPathException malformed) {
+      throw new UnusableException("window " + name + ": " + malformed.getReason());
+    }
+    throw new UnusableException("window " + name + ": its file must be an absolute path");
+  }
+
+  private static void requireFile(DmaWindow window, int user) throws UnusableException {
+    try {
+      if (!Files.isRegularFile(window.file(), LinkOption.NOFOLLOW_LINKS)) {
+        throw unusable(window, "it does not exist, or is no regular file");
+      }
+      long size = Files.size(window.file());
+      if (size < window.size()) {
+        throw unusable(window, "it has " + size + " bytes and the window has " + window.size());
+      }
+      Object owner = Files.getAttribute(window.file(), "unix:uid", LinkOption.NOFOLLOW_LINKS);
+      if (user != ROOT && !Integer.valueOf(user).equals(owner)) {
+        throw unusable(
+            window, "it belongs to user " + owner + " and the workload runs as user " + user);
+      }
+    } catch (IOException failure) {
+      throw unusable(window, "it cannot be looked at: " + failure.getMessage());
+    }
+  }
+
+  private static void requireApart(List<DmaWindow> windows) throws UnusableException {
+    List<DmaWindow> rising = new ArrayList<>(windows);
+    rising.sort(Comparator.comparingLong(DmaWindow::iova));
+    for (int i = 1; i < rising.size(); i++) {
+      DmaWindow lower = rising.get(i - 1);
+      DmaWindow upper = rising.get(i);
+      if (lower.iova() + lower.size() > upper.iova()) {
+        throw new UnusableException(
+            "windows "
+                + lower.name()
+                + " and "
+                + upper.name()
+                + " overlap at iova "
+                + upper.iova());
+      }
+    }
+  }
+
+  private static UnusableException unusable(DmaWindow window, String why) {
+    return new UnusableException(
+        "window " + window.name() + ": file " + window.file() + ": " + why);
+  }
+}

@@ -1,0 +1,13 @@
+package dev.vfio.migration.vfio.workload;
+
+/** What a workload does with its device. */
+public enum WorkloadState {
+  /** Uses the device and its windows. */
+  RUNNING,
+  /** Stands still for a migration. */
+  PAUSED,
+  /** Destination: has no device yet. */
+  WAITING,
+  /** Source, after the handover: has let go of the device. */
+  RELEASED
+}
