@@ -1,0 +1,100 @@
+package dev.vfio.migration.agent.stream;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+
+/**
+ * The thread that brings one connection's frames to the sink, in order. What waits for it is
+ * bounded by the {@link ReceiveRing}.
+ */
+final class Delivery implements Runnable {
+  private final Reception reception;
+  private final int stream;
+  private final ReceiveRing ring;
+  private final Runnable roomAgain;
+  private final BlockingQueue<Item> queue = new LinkedBlockingQueue<>();
+  private final Thread thread;
+
+  private sealed interface Item {}
+
+  private record Frame(FrameHeader header, ByteBuffer payload) implements Item {}
+
+  private record End(byte[] digest) implements Item {}
+
+  private record Stop() implements Item {}
+
+  /**
+   * @param roomAgain called after room came back that the connection had asked for in vain
+   */
+  Delivery(
+      Reception reception, int stream, String migration, ReceiveRing ring, Runnable roomAgain) {
+    this.reception = reception;
+    this.stream = stream;
+    this.ring = ring;
+    this.roomAgain = roomAgain;
+    this.thread = new Thread(this, "state-delivery-" + migration + "-" + stream);
+    this.thread.setDaemon(true);
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  /** A place for a payload, or null where there is none now. */
+  ByteBuffer reserve(int length) {
+    return ring.reserve(length);
+  }
+
+  /** Takes a payload in a place that {@link #reserve} gave. */
+  void add(FrameHeader header, ByteBuffer payload) {
+    queue.add(new Frame(header, payload));
+  }
+
+  /** The stream's end was verified. */
+  void end(byte[] digest) {
+    queue.add(new End(digest));
+  }
+
+  /** Delivers nothing more; what a sink's method is just doing goes on. */
+  void stop() {
+    queue.clear();
+    queue.add(new Stop());
+  }
+
+  /** The connection will not write into the ring any more. */
+  void readerLeft() {
+    ring.leave();
+  }
+
+  @Override
+  public void run() {
+    try {
+      reception.start();
+      while (true) {
+        Item item = queue.take();
+        if (item instanceof Frame frame) {
+          reception.deliver(frame.header(), frame.payload());
+          if (ring.release()) {
+            roomAgain.run();
+          }
+        } else if (item instanceof End end) {
+          reception.ended(stream, end.digest());
+          return;
+        } else {
+          return;
+        }
+      }
+    } catch (Reception.Over stopped) {
+      // Whoever ended the migration has told everyone who must know.
+      return;
+    } catch (IOException | RuntimeException failure) {
+      reception.sinkFailed(failure);
+    } catch (InterruptedException interrupted) {
+      reception.sinkFailed(interrupted);
+    } finally {
+      ring.leave();
+    }
+  }
+}

@@ -1,0 +1,169 @@
+package dev.vfio.migration.agent.stream;
+
+import java.time.Duration;
+
+/**
+ * Limits and patience of the state stream. Times are rounded to milliseconds.
+ *
+ * @param maximumChunkBytes the largest payload a destination takes, in bytes, 4 KiB to 64 MiB; a
+ *     HELLO that announces more is refused
+ * @param sendBuffers chunk buffers in a sender's ring, 2 to 1024
+ * @param receiveBuffers chunks that a destination holds per connection while its sink works, 2 to
+ *     1024
+ * @param maximumStreams connections of one migration, 1 to 64
+ * @param connectTimeout until TCP is connected
+ * @param handshakeTimeout until TLS is agreed
+ * @param helloTimeout until HELLO has come (destination) or was answered (source)
+ * @param idleTimeout silence after which the other end is taken for dead, at least 100 ms. Each end
+ *     tells the other, which then sends a PING at a third of it whenever it has nothing to say
+ * @param closeTimeout how long an end that gives up waits for the other one to read why, and for a
+ *     sink's method to return before {@link StateSink#broken} is called regardless
+ * @param socketSendBytes SO_SNDBUF in bytes; 0 leaves it to the kernel, which grows it as the path
+ *     needs (a fixed value above net.core.wmem_max is cut silently)
+ * @param socketReceiveBytes SO_RCVBUF in bytes; 0 leaves it to the kernel
+ * @param eventLoops threads that encrypt and decrypt; 0 is one per processor, at least 2
+ */
+public record StreamSettings(
+    int maximumChunkBytes,
+    int sendBuffers,
+    int receiveBuffers,
+    int maximumStreams,
+    Duration connectTimeout,
+    Duration handshakeTimeout,
+    Duration helloTimeout,
+    Duration idleTimeout,
+    Duration closeTimeout,
+    int socketSendBytes,
+    int socketReceiveBytes,
+    int eventLoops) {
+  private static final int KIB = 1024;
+  private static final int MIB = 1024 * KIB;
+
+  public StreamSettings {
+    requireRange("maximumChunkBytes", maximumChunkBytes, 4 * KIB, 64 * MIB);
+    requireRange("sendBuffers", sendBuffers, 2, 1024);
+    requireRange("receiveBuffers", receiveBuffers, 2, 1024);
+    if ((long) receiveBuffers * maximumChunkBytes > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          receiveBuffers + " receive buffers of " + maximumChunkBytes + " bytes exceed 2 GiB");
+    }
+    requireRange("maximumStreams", maximumStreams, 1, 64);
+    requireRange("socketSendBytes", socketSendBytes, 0, Integer.MAX_VALUE);
+    requireRange("socketReceiveBytes", socketReceiveBytes, 0, Integer.MAX_VALUE);
+    requireRange("eventLoops", eventLoops, 0, 1024);
+    requireTime("connectTimeout", connectTimeout, 1);
+    requireTime("handshakeTimeout", handshakeTimeout, 1);
+    requireTime("helloTimeout", helloTimeout, 1);
+    requireTime("idleTimeout", idleTimeout, 100);
+    requireTime("closeTimeout", closeTimeout, 1);
+  }
+
+  /**
+   * Chunks of up to 8 MiB; 8 send buffers; 4 receive buffers; 16 streams; 10 s to connect, to agree
+   * on TLS and to be welcomed; 15 s of silence; 5 s to close; socket buffers by the kernel; one
+   * event loop per processor.
+   */
+  public static StreamSettings defaults() {
+    Duration patience = Duration.ofSeconds(10);
+    return new StreamSettings(
+        8 * MIB,
+        8,
+        4,
+        16,
+        patience,
+        patience,
+        patience,
+        Duration.ofSeconds(15),
+        Duration.ofSeconds(5),
+        0,
+        0,
+        0);
+  }
+
+  /** The same, with other buffers per sender and per receiving connection. */
+  public StreamSettings withBuffers(int send, int receive) {
+    return new StreamSettings(
+        maximumChunkBytes,
+        send,
+        receive,
+        maximumStreams,
+        connectTimeout,
+        handshakeTimeout,
+        helloTimeout,
+        idleTimeout,
+        closeTimeout,
+        socketSendBytes,
+        socketReceiveBytes,
+        eventLoops);
+  }
+
+  /** The same, with another largest chunk, in bytes. */
+  public StreamSettings withMaximumChunkBytes(int bytes) {
+    return new StreamSettings(
+        bytes,
+        sendBuffers,
+        receiveBuffers,
+        maximumStreams,
+        connectTimeout,
+        handshakeTimeout,
+        helloTimeout,
+        idleTimeout,
+        closeTimeout,
+        socketSendBytes,
+        socketReceiveBytes,
+        eventLoops);
+  }
+
+  /** The same, with other patience for a new connection's steps. */
+  public StreamSettings withConnectionTimeouts(
+      Duration connect, Duration handshake, Duration hello) {
+    return new StreamSettings(
+        maximumChunkBytes,
+        sendBuffers,
+        receiveBuffers,
+        maximumStreams,
+        connect,
+        handshake,
+        hello,
+        idleTimeout,
+        closeTimeout,
+        socketSendBytes,
+        socketReceiveBytes,
+        eventLoops);
+  }
+
+  /** The same, with other patience for a silent and for a closing connection. */
+  public StreamSettings withIdleAndClose(Duration idle, Duration close) {
+    return new StreamSettings(
+        maximumChunkBytes,
+        sendBuffers,
+        receiveBuffers,
+        maximumStreams,
+        connectTimeout,
+        handshakeTimeout,
+        helloTimeout,
+        idle,
+        close,
+        socketSendBytes,
+        socketReceiveBytes,
+        eventLoops);
+  }
+
+  int idleMillis() {
+    return (int) idleTimeout.toMillis();
+  }
+
+  private static void requireRange(String name, int value, int lowest, int highest) {
+    if (value < lowest || value > highest) {
+      throw new IllegalArgumentException(
+          name + " is " + value + "; " + lowest + " to " + highest + " are allowed");
+    }
+  }
+
+  private static void requireTime(String name, Duration value, long lowestMillis) {
+    if (value.toMillis() < lowestMillis || value.toMillis() > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          name + " is " + value + "; " + lowestMillis + " ms to 24 days are allowed");
+    }
+  }
+}

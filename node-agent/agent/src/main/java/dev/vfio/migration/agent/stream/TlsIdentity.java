@@ -1,0 +1,122 @@
+package dev.vfio.migration.agent.stream;
+
+import dev.vfio.migration.agent.stream.StreamException.Kind;
+import io.netty.handler.ssl.ClientAuth;
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslProvider;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.PrivateKey;
+import java.security.cert.X509Certificate;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.X509ExtendedTrustManager;
+import org.jboss.logging.Logger;
+
+/**
+ * Who this agent is on the state stream, and whom it trusts: a certificate directory, looked at
+ * again for each connection, so that rotated certificates count without a restart. TLS 1.3 only, by
+ * BoringSSL where its library is there, else by the Java platform. Thread-safe.
+ */
+final class TlsIdentity {
+  private static final Logger LOG = Logger.getLogger(TlsIdentity.class);
+  private static final String TLS_1_3 = "TLSv1.3";
+
+  private final Path directory;
+  private final SslProvider provider;
+  private Loaded loaded;
+  private CertificateFiles unusable;
+
+  private record Loaded(
+      CertificateFiles files, SslContext server, SslContext client, X509Certificate own) {}
+
+  TlsIdentity(Path directory) {
+    this(directory, OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK);
+  }
+
+  TlsIdentity(Path directory, SslProvider provider) {
+    this.directory = directory;
+    this.provider = provider;
+  }
+
+  SslProvider provider() {
+    return provider;
+  }
+
+  /** For the destination's end: asks for a certificate and insists. */
+  SslContext server() throws StreamException {
+    return current().server();
+  }
+
+  /** For the source's end. */
+  SslContext client() throws StreamException {
+    return current().client();
+  }
+
+  /** Names and validity of the own certificate, for messages. */
+  synchronized String describe() {
+    return loaded == null
+        ? "no certificate from " + directory
+        : "the certificate in "
+            + directory.resolve(CertificateFiles.CERTIFICATE)
+            + " ("
+            + NodeCertificate.describe(loaded.own())
+            + ")";
+  }
+
+  private synchronized Loaded current() throws StreamException {
+    CertificateFiles files = null;
+    try {
+      files = CertificateFiles.read(directory);
+      if (loaded == null || !loaded.files().isSameAs(files)) {
+        loaded = load(files);
+        unusable = null;
+        LOG.infof("state stream: uses %s", describe());
+      }
+    } catch (IOException | GeneralSecurityException trouble) {
+      if (loaded == null) {
+        throw new StreamException(
+            Kind.UNAUTHENTICATED,
+            "this agent has no usable certificate in "
+                + directory
+                + ": "
+                + trouble
+                + "; it needs tls.crt, tls.key (PKCS#8) and ca.crt",
+            trouble);
+      }
+      // Files may be replaced one after the other: what was good before is used until all fit.
+      boolean said = files != null && unusable != null && unusable.isSameAs(files);
+      unusable = files;
+      if (!said) {
+        LOG.warnf(
+            "state stream: the certificates in %s changed, but cannot be used (%s);"
+                + " goes on with %s",
+            directory, trouble, describe());
+      }
+    }
+    return loaded;
+  }
+
+  private Loaded load(CertificateFiles files) throws GeneralSecurityException, SSLException {
+    X509Certificate[] chain = files.chain();
+    PrivateKey key = files.privateKey();
+    X509ExtendedTrustManager trust = files.trust();
+    SslContext server =
+        SslContextBuilder.forServer(key, chain)
+            .sslProvider(provider)
+            .protocols(TLS_1_3)
+            .trustManager(trust)
+            .clientAuth(ClientAuth.REQUIRE)
+            .build();
+    SslContext client =
+        SslContextBuilder.forClient()
+            .sslProvider(provider)
+            .protocols(TLS_1_3)
+            .keyManager(key, chain)
+            .trustManager(trust)
+            .build();
+    return new Loaded(files, server, client, chain[0]);
+  }
+}

@@ -1,0 +1,99 @@
+package dev.vfio.migration.agent.stream;
+
+import dev.vfio.migration.agent.stream.StateStreams.Awaited;
+import dev.vfio.migration.agent.stream.StateStreams.Destination;
+import dev.vfio.migration.agent.stream.StateStreams.Expected;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.function.LongSupplier;
+
+/** Two agents' state streams on loopback, with certificates of one authority. */
+final class TwoNodes implements AutoCloseable {
+  static final String MIGRATION = "3f1c0a52-6b52-4b5e-9d0f-3f2a0c1d7e11/1";
+  static final String SOURCE = "node-a";
+  static final String DESTINATION = "node-b";
+  static final int CHUNK = 64 * 1024;
+  static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  final TestAuthority authority = new TestAuthority("migration test authority");
+  final Path sourceTls;
+  final Path destinationTls;
+  final NettyStateStreams source;
+  final NettyStateStreams destination;
+
+  TwoNodes(Path work) throws IOException {
+    this(work, quick());
+  }
+
+  TwoNodes(Path work, StreamSettings settings) throws IOException {
+    this(work, settings, settings, System::nanoTime);
+  }
+
+  TwoNodes(
+      Path work, StreamSettings atSource, StreamSettings atDestination, LongSupplier sourceClock)
+      throws IOException {
+    sourceTls = authority.issue(work.resolve("a"), SOURCE + NodeCertificate.NODE_DOMAIN);
+    destinationTls = authority.issue(work.resolve("b"), DESTINATION + NodeCertificate.NODE_DOMAIN);
+    source =
+        new NettyStateStreams(
+            anyPort(), atSource, sourceClock, new TlsIdentity(sourceTls), new Transport(atSource));
+    destination = new NettyStateStreams(anyPort(), destinationTls, atDestination);
+  }
+
+  /** Defaults, but with an end that gives up soon. */
+  static StreamSettings quick() {
+    return StreamSettings.defaults()
+        .withIdleAndClose(Duration.ofSeconds(10), Duration.ofSeconds(2));
+  }
+
+  static InetSocketAddress anyPort() {
+    return new InetSocketAddress("127.0.0.1", 0);
+  }
+
+  Awaited await(int streams, StateSink sink) {
+    return destination.await(new Expected(MIGRATION, SOURCE, streams), sink);
+  }
+
+  Destination to(Awaited awaited, int streams) {
+    return to(awaited.token(), streams, 0);
+  }
+
+  Destination to(byte[] token, int streams, long bandwidthLimit) {
+    return new Destination(
+        MIGRATION,
+        DESTINATION,
+        "127.0.0.1",
+        destination.port(),
+        token,
+        streams,
+        bandwidthLimit,
+        CHUNK);
+  }
+
+  StateSender connect(Awaited awaited, int streams) throws IOException, InterruptedException {
+    return source.connect(to(awaited, streams));
+  }
+
+  static void sendState(StateSender sender, byte[] bytes)
+      throws StreamException, InterruptedException {
+    ChunkBuffer chunk = sender.acquire();
+    chunk.bytes().put(bytes);
+    sender.deviceState(chunk);
+  }
+
+  static void sendMemory(StateSender sender, int window, long offset, ByteBuffer content)
+      throws StreamException, InterruptedException {
+    ChunkBuffer chunk = sender.acquire();
+    chunk.bytes().put(content);
+    sender.memory(chunk, window, offset);
+  }
+
+  @Override
+  public void close() {
+    source.close();
+    destination.close();
+  }
+}
