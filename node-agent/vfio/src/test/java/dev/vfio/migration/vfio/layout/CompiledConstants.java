@@ -1,0 +1,78 @@
+package dev.vfio.migration.vfio.layout;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
+
+/** What a C compiler makes of a declaration: the judge over our offsets and constants. */
+public final class CompiledConstants {
+  private static final long SECONDS = 30;
+
+  private CompiledConstants() {}
+
+  /**
+   * Compiles and runs a program that prints the value of each expression.
+   *
+   * @param preamble includes and declarations
+   * @param expressions by any name
+   */
+  public static Map<String, Long> evaluate(
+      Path folder, String preamble, Map<String, String> expressions)
+      throws IOException, InterruptedException {
+    Assumptions.assumeTrue(
+        compilerAnswers(), "skipped: there is no C compiler named cc on this machine");
+    StringBuilder source = new StringBuilder(preamble);
+    source.append("\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {\n");
+    expressions.forEach(
+        (name, expression) ->
+            source
+                .append("  printf(\"%s %lld\\n\", \"")
+                .append(name)
+                .append("\", (long long)(")
+                .append(expression)
+                .append("));\n"));
+    source.append("  return 0;\n}\n");
+    Path file = Files.writeString(folder.resolve("constants.c"), source);
+    Path program = folder.resolve("constants");
+    run(folder, "cc", "-std=gnu11", "-o", program.toString(), file.toString());
+    Map<String, Long> values = new LinkedHashMap<>();
+    for (String line : run(folder, program.toString()).split("\n")) {
+      int blank = line.lastIndexOf(' ');
+      values.put(line.substring(0, blank), Long.valueOf(line.substring(blank + 1)));
+    }
+    return values;
+  }
+
+  private static boolean compilerAnswers() throws InterruptedException {
+    try {
+      Process process =
+          new ProcessBuilder("cc", "--version")
+              .redirectErrorStream(true)
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .start();
+      return process.waitFor(SECONDS, TimeUnit.SECONDS) && process.exitValue() == 0;
+    } catch (IOException missing) {
+      return false;
+    }
+  }
+
+  private static String run(Path folder, String... command)
+      throws IOException, InterruptedException {
+    Path output = folder.resolve("output.txt");
+    Process process =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectOutput(output.toFile())
+            .start();
+    assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("%s ended", command[0]).isTrue();
+    String text = Files.readString(output);
+    assertThat(process.exitValue()).as("%s: %s", command[0], text).isZero();
+    return text;
+  }
+}

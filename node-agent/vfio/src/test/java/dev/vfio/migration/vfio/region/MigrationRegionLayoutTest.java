@@ -1,0 +1,150 @@
+package dev.vfio.migration.vfio.region;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.layout.CompiledConstants;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Every offset, size and constant is what a C compiler makes of the interface's own text. */
+class MigrationRegionLayoutTest {
+
+  /** As the 2018 text has it. */
+  private static final String TEXT_OF_2018 =
+      """
+      #include <linux/types.h>
+      #define VFIO_REGION_TYPE_MIGRATION             (1 << 30)
+      #define VFIO_REGION_SUBTYPE_MIGRATION          (1)
+      enum {
+          VFIO_DEVICE_STATE_NONE,
+          VFIO_DEVICE_STATE_RUNNING,
+          VFIO_DEVICE_STATE_MIGRATION_SETUP,
+          VFIO_DEVICE_STATE_MIGRATION_PRECOPY,
+          VFIO_DEVICE_STATE_MIGRATION_STOPNCOPY,
+          VFIO_DEVICE_STATE_MIGRATION_SAVE_COMPLETED,
+          VFIO_DEVICE_STATE_MIGRATION_RESUME,
+          VFIO_DEVICE_STATE_MIGRATION_RESUME_COMPLETED,
+          VFIO_DEVICE_STATE_MIGRATION_FAILED,
+          VFIO_DEVICE_STATE_MIGRATION_CANCELLED,
+      };
+      struct vfio_device_migration_info {
+              __u32 device_state;         /* VFIO device state */
+              struct {
+                  __u64 precopy_only;
+                  __u64 compatible;
+                  __u64 postcopy_only;
+                  __u64 threshold_size;
+              } pending;
+              struct {
+                  __u64 offset;           /* offset */
+                  __u64 size;             /* size */
+              } data;
+              struct {
+                  __u64 start_addr;
+                  __u64 total;
+                  __u64 copied;
+              } dirty_pfns;
+      } __attribute__((packed));
+      #define AT(field) offsetof(struct vfio_device_migration_info, field)
+      #define WIDTH(field) sizeof(((struct vfio_device_migration_info *)0)->field)
+      """;
+
+  @Test
+  void theStructureOf2018(@TempDir Path folder) throws IOException, InterruptedException {
+    Expectations expected = new Expectations();
+    expected.add("AT(device_state)", MigrationRegionLayout.DEVICE_STATE);
+    expected.add("AT(pending.precopy_only)", MigrationRegionLayout.PENDING_PRECOPY_ONLY);
+    expected.add("AT(pending.compatible)", MigrationRegionLayout.PENDING_COMPATIBLE);
+    expected.add("AT(pending.postcopy_only)", MigrationRegionLayout.PENDING_POSTCOPY_ONLY);
+    expected.add("AT(pending.threshold_size)", MigrationRegionLayout.PENDING_THRESHOLD_SIZE);
+    expected.add("AT(data.offset)", MigrationRegionLayout.DATA_OFFSET);
+    expected.add("AT(data.size)", MigrationRegionLayout.DATA_SIZE);
+    expected.add("AT(dirty_pfns.start_addr)", MigrationRegionLayout.DIRTY_PFNS_START_ADDR);
+    expected.add("AT(dirty_pfns.total)", MigrationRegionLayout.DIRTY_PFNS_TOTAL);
+    expected.add("AT(dirty_pfns.copied)", MigrationRegionLayout.DIRTY_PFNS_COPIED);
+    expected.add("sizeof(struct vfio_device_migration_info)", MigrationRegionLayout.SIZE);
+    expected.add("WIDTH(device_state)", Integer.BYTES);
+    for (String field :
+        new String[] {
+          "pending.precopy_only",
+          "pending.compatible",
+          "pending.postcopy_only",
+          "pending.threshold_size",
+          "data.offset",
+          "data.size",
+          "dirty_pfns.start_addr",
+          "dirty_pfns.total",
+          "dirty_pfns.copied"
+        }) {
+      expected.add("WIDTH(" + field + ")", Long.BYTES);
+    }
+    expected.add("VFIO_REGION_TYPE_MIGRATION", MigrationRegionLayout.REGION_TYPE);
+    expected.add("VFIO_REGION_SUBTYPE_MIGRATION", MigrationRegionLayout.REGION_SUBTYPE);
+    for (DeviceState state : DeviceState.values()) {
+      boolean ofEveryDevice = state == DeviceState.NONE || state == DeviceState.RUNNING;
+      expected.add(
+          "VFIO_DEVICE_STATE_" + (ofEveryDevice ? "" : "MIGRATION_") + state.name(),
+          state.wireValue());
+    }
+    expected.hold(folder, TEXT_OF_2018);
+  }
+
+  @Test
+  void theRegionInfoAndItsCapabilities(@TempDir Path folder)
+      throws IOException, InterruptedException {
+    Expectations expected = new Expectations();
+    expected.add("offsetof(struct vfio_region_info, argsz)", RegionInfoLayout.ARGSZ);
+    expected.add("offsetof(struct vfio_region_info, flags)", RegionInfoLayout.FLAGS);
+    expected.add("offsetof(struct vfio_region_info, index)", RegionInfoLayout.INDEX);
+    expected.add("offsetof(struct vfio_region_info, cap_offset)", RegionInfoLayout.CAP_OFFSET);
+    expected.add("offsetof(struct vfio_region_info, size)", RegionInfoLayout.REGION_SIZE);
+    expected.add("offsetof(struct vfio_region_info, offset)", RegionInfoLayout.REGION_OFFSET);
+    expected.add("sizeof(struct vfio_region_info)", RegionInfoLayout.SIZE);
+    expected.add("VFIO_REGION_INFO_FLAG_READ", RegionInfoLayout.FLAG_READ);
+    expected.add("VFIO_REGION_INFO_FLAG_WRITE", RegionInfoLayout.FLAG_WRITE);
+    expected.add("VFIO_REGION_INFO_FLAG_MMAP", RegionInfoLayout.FLAG_MMAP);
+    expected.add("VFIO_REGION_INFO_FLAG_CAPS", RegionInfoLayout.FLAG_CAPS);
+    expected.add("offsetof(struct vfio_info_cap_header, id)", RegionInfoLayout.CAP_ID);
+    expected.add("offsetof(struct vfio_info_cap_header, version)", RegionInfoLayout.CAP_VERSION);
+    expected.add("offsetof(struct vfio_info_cap_header, next)", RegionInfoLayout.CAP_NEXT);
+    expected.add("sizeof(struct vfio_info_cap_header)", RegionInfoLayout.CAP_HEADER_SIZE);
+    expected.add("VFIO_REGION_INFO_CAP_SPARSE_MMAP", RegionInfoLayout.CAP_SPARSE_MMAP);
+    expected.add("VFIO_REGION_INFO_CAP_TYPE", RegionInfoLayout.CAP_TYPE);
+    expected.add("offsetof(struct vfio_region_info_cap_type, type)", RegionInfoLayout.TYPE_TYPE);
+    expected.add(
+        "offsetof(struct vfio_region_info_cap_type, subtype)", RegionInfoLayout.TYPE_SUBTYPE);
+    expected.add("sizeof(struct vfio_region_info_cap_type)", RegionInfoLayout.TYPE_SIZE);
+    expected.add(
+        "offsetof(struct vfio_region_info_cap_sparse_mmap, nr_areas)",
+        RegionInfoLayout.SPARSE_AREA_COUNT);
+    expected.add(
+        "offsetof(struct vfio_region_info_cap_sparse_mmap, areas)", RegionInfoLayout.SPARSE_AREAS);
+    expected.add(
+        "offsetof(struct vfio_region_sparse_mmap_area, offset)", RegionInfoLayout.AREA_OFFSET);
+    expected.add(
+        "offsetof(struct vfio_region_sparse_mmap_area, size)", RegionInfoLayout.AREA_SIZE_FIELD);
+    expected.add("sizeof(struct vfio_region_sparse_mmap_area)", RegionInfoLayout.AREA_SIZE);
+    expected.add("VFIO_PCI_CONFIG_REGION_INDEX", RegionInfoLayout.PCI_CONFIG_REGION);
+    expected.add("VFIO_PCI_NUM_REGIONS", RegionInfoLayout.PCI_REGIONS);
+    expected.hold(folder, "#include <linux/vfio.h>\n");
+  }
+
+  private static final class Expectations {
+    private final Map<String, Long> values = new LinkedHashMap<>();
+
+    void add(String expression, long value) {
+      values.put(expression, value);
+    }
+
+    void hold(Path folder, String preamble) throws IOException, InterruptedException {
+      Map<String, String> expressions = new LinkedHashMap<>();
+      values.keySet().forEach(expression -> expressions.put(expression, expression));
+      assertThat(CompiledConstants.evaluate(folder, preamble, expressions)).isEqualTo(values);
+    }
+  }
+}

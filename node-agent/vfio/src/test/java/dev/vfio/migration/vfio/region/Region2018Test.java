@@ -1,0 +1,372 @@
+package dev.vfio.migration.vfio.region;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.vfio.migration.vfio.access.AccessException.Reason;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.PendingBytes;
+import java.nio.ByteBuffer;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+
+/** Every action makes exactly the accesses of the interface, in its order and widths. */
+class Region2018Test {
+  private static final String ID = "vfio-user:gpu-0";
+  private static final int SIZE = 4096;
+
+  private final RecordingAccess access = new RecordingAccess(SIZE);
+
+  private Region2018 open() throws DeviceException {
+    Region2018 device = Region2018.open(ID, access, 4096);
+    access.accesses();
+    return device;
+  }
+
+  private static ByteBuffer chunk(int size) {
+    ByteBuffer chunk = ByteBuffer.allocateDirect(size);
+    for (int i = 0; i < size; i++) {
+      chunk.put(i, (byte) (i * 31 + 7));
+    }
+    return chunk;
+  }
+
+  private static DeviceException failureOf(ThrowingCallable action) {
+    return catchThrowableOfType(DeviceException.class, action);
+  }
+
+  @Test
+  void openingReadsTheStateAndNothingElse() throws DeviceException {
+    access.state(DeviceState.PRECOPY.wireValue());
+    Region2018 device = Region2018.open(ID, access, 4096);
+    assertThat(access.accesses()).containsExactly("read 0/4");
+    assertThat(device.state()).isEqualTo(DeviceState.PRECOPY);
+    assertThat(device.stateKnown()).isTrue();
+    assertThat(device.description().regionSize()).isEqualTo(SIZE);
+    assertThat(device.maxChunkBytes()).isEqualTo(SIZE - 76);
+  }
+
+  @Test
+  void aDeviceMayRefuseToTellItsStateAndThenJudgesTheFirstChangeItself() throws DeviceException {
+    access.fail("read 0/4", Reason.REFUSED, 22);
+    Region2018 device = open();
+    assertThat(device.stateKnown()).isFalse();
+    assertThat(device.state()).isEqualTo(DeviceState.NONE);
+
+    device.transition(DeviceState.STOPNCOPY);
+    assertThat(access.accesses()).containsExactly("write 0/4");
+    assertThat(device.stateKnown()).isTrue();
+    assertThat(device.state()).isEqualTo(DeviceState.STOPNCOPY);
+  }
+
+  @Test
+  void aStateThatTheInterfaceDoesNotKnowIsAViolationAndLetsGoOfTheDevice() {
+    access.state(10);
+    DeviceException failure = failureOf(() -> Region2018.open(ID, access, 4096));
+    assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
+    assertThat(failure).hasMessageContaining(ID).hasMessageContaining("no device state");
+    assertThat(access.closed()).isTrue();
+  }
+
+  @Test
+  void settingTheStateIsOneFourByteWriteAtZero() throws DeviceException {
+    access.state(DeviceState.RUNNING.wireValue());
+    Region2018 device = open();
+    device.transition(DeviceState.SETUP);
+    device.transition(DeviceState.PRECOPY);
+    assertThat(access.accesses()).containsExactly("write 0/4", "write 0/4");
+    assertThat(access.memory().getInt(0)).isEqualTo(3);
+    assertThat(device.state()).isEqualTo(DeviceState.PRECOPY);
+  }
+
+  @Test
+  void aChangeThatTheInterfaceDoesNotAllowNeverReachesTheDevice() throws DeviceException {
+    access.state(DeviceState.RUNNING.wireValue());
+    Region2018 device = open();
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.SAVE_COMPLETED));
+    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    assertThat(failure.errno()).isZero();
+    assertThat(failure)
+        .hasMessageContaining("from RUNNING to SAVE_COMPLETED, only to [SETUP, RESUME, FAILED]")
+        .hasMessageContaining("The device was not asked");
+    assertThat(access.accesses()).isEmpty();
+  }
+
+  @Test
+  void aRefusedChangeKeepsTheStateBeforeAndCarriesTheErrno() throws DeviceException {
+    access.state(DeviceState.PRECOPY.wireValue());
+    Region2018 device = open();
+    access.fail("write 0/4", Reason.REFUSED, 5);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
+    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    assertThat(failure.errno()).isEqualTo(5);
+    assertThat(failure)
+        .hasMessageContaining(ID)
+        .hasMessageContaining("state PRECOPY")
+        .hasMessageContaining("STOPNCOPY")
+        .hasMessageContaining("EIO (5)")
+        .hasMessageContaining("through FAILED");
+    assertThat(device.state()).isEqualTo(DeviceState.PRECOPY);
+
+    access.heal();
+    device.transition(DeviceState.FAILED);
+    device.transition(DeviceState.RUNNING);
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+  }
+
+  @Test
+  void aLostDeviceIsUnreachableAndTheOutcomeIsSaidToBeUnknown() throws DeviceException {
+    access.state(DeviceState.RUNNING.wireValue());
+    Region2018 device = open();
+    access.fail("write 0/4", Reason.UNREACHABLE, 104);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.SETUP));
+    assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
+    assertThat(failure).hasMessageContaining("is not known");
+  }
+
+  @Test
+  void pendingIsTheThresholdAndThenThreeReads() throws DeviceException {
+    Region2018 device = open();
+    access.answer(4, 10).answer(12, 20).answer(20, 30);
+    assertThat(device.pending(777)).isEqualTo(new PendingBytes(10, 20, 30));
+    assertThat(access.accesses())
+        .containsExactly("write 28/8", "read 4/8", "read 12/8", "read 20/8");
+    assertThat(access.memory().getLong(28)).isEqualTo(777);
+  }
+
+  @Test
+  void pendingIsUnsignedAndSaturates() throws DeviceException {
+    Region2018 device = open();
+    access.answer(4, -1).answer(12, 1).answer(20, 0);
+    assertThat(device.pending(0).total()).isEqualTo(Long.MAX_VALUE);
+  }
+
+  @Test
+  void aNegativeThresholdIsTheCallersMistake() throws DeviceException {
+    Region2018 device = open();
+    assertThatThrownBy(() -> device.pending(-1)).isInstanceOf(IllegalArgumentException.class);
+    assertThat(access.accesses()).isEmpty();
+  }
+
+  @Test
+  void readingStateIsOffsetSizeAndOneRead() throws DeviceException {
+    Region2018 device = open();
+    access.answer(36, 128).answer(44, 1000);
+    access.memory().put(128, chunk(1000), 0, 1000);
+    ByteBuffer into = ByteBuffer.allocateDirect(1100).position(50);
+
+    assertThat(device.readState(into)).isEqualTo(1000);
+    assertThat(access.accesses()).containsExactly("read 36/8", "read 44/8", "read 128/1000");
+    assertThat(into.position()).isEqualTo(1050);
+    assertThat(into.limit()).isEqualTo(1100);
+    assertThat(into.slice(50, 1000)).isEqualTo(chunk(1000));
+  }
+
+  @Test
+  void readingStateThatIsMappedIsOneBulkCopyAndTheRegistersStayTrapped() throws DeviceException {
+    access.mapped(2048, 2048);
+    Region2018 device = open();
+    access.answer(36, 2048, 1024).answer(44, 2048, 1500);
+
+    device.readState(ByteBuffer.allocateDirect(SIZE));
+    assertThat(access.accesses())
+        .containsExactly("read 36/8", "read 44/8", "mapped read 2048/2048");
+    // A chunk that lies only partly in the mapped area is read as a whole by trapped access.
+    device.readState(ByteBuffer.allocateDirect(SIZE));
+    assertThat(access.accesses()).containsExactly("read 36/8", "read 44/8", "read 1024/1500");
+  }
+
+  @Test
+  void noDataNowIsZeroWhateverTheOffsetSays() throws DeviceException {
+    Region2018 device = open();
+    access.answer(36, 3).answer(44, 0);
+    ByteBuffer into = ByteBuffer.allocateDirect(16);
+    assertThat(device.readState(into)).isZero();
+    assertThat(into.position()).isZero();
+    assertThat(access.accesses()).containsExactly("read 36/8", "read 44/8");
+  }
+
+  @Test
+  void dataOutsideTheDataAreaIsAViolationAndIsNotRead() throws DeviceException {
+    Region2018 device = open();
+    long[][] outside = {
+      {0, 8},
+      {75, 8},
+      {SIZE, 1},
+      {SIZE + 1, 1},
+      {-1, 8},
+      {Long.MIN_VALUE, 8}, // data.offset
+      {76, SIZE - 75},
+      {4000, 97},
+      {76, -1},
+      {76, Long.MAX_VALUE} // data.size
+    };
+    for (long[] data : outside) {
+      access.answer(36, data[0]).answer(44, data[1]);
+      DeviceException failure =
+          failureOf(() -> device.readState(ByteBuffer.allocateDirect(2 * SIZE)));
+      assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
+      assertThat(failure)
+          .hasMessageContaining(Long.toUnsignedString(data[0]))
+          .hasMessageContaining(Long.toUnsignedString(data[1]))
+          .hasMessageContaining("region of 4096 bytes")
+          .hasMessageContaining("through FAILED");
+      assertThat(access.accesses()).containsExactly("read 36/8", "read 44/8");
+    }
+  }
+
+  @Test
+  void theFirstAndTheLastByteOfTheDataAreaAreInside() throws DeviceException {
+    Region2018 device = open();
+    access.answer(36, 76, SIZE - 1).answer(44, SIZE - 76, 1);
+    assertThat(device.readState(ByteBuffer.allocateDirect(SIZE))).isEqualTo(SIZE - 76);
+    assertThat(device.readState(ByteBuffer.allocateDirect(SIZE))).isEqualTo(1);
+  }
+
+  @Test
+  void aBufferTooSmallForTheChunkIsTheCallersMistake() throws DeviceException {
+    Region2018 device = open();
+    access.answer(36, 76).answer(44, 100);
+    ByteBuffer small = ByteBuffer.allocateDirect(99);
+    assertThatThrownBy(() -> device.readState(small))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("offer 4020");
+    assertThatThrownBy(() -> device.readState(ByteBuffer.allocate(SIZE)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("direct");
+  }
+
+  @Test
+  void aShortAccessIsAnErrorWhereverItHappens() throws DeviceException {
+    access.state(DeviceState.RUNNING.wireValue());
+    Region2018 device = open();
+    access.transferring(width -> width - 1);
+    assertThat(failureOf(() -> device.transition(DeviceState.SETUP)))
+        .hasMessageContaining("short write of device_state: 3 of 4 bytes")
+        .extracting(DeviceException::kind)
+        .isEqualTo(Kind.TRANSITION_FAILED);
+    assertThat(failureOf(() -> device.pending(1)))
+        .hasMessageContaining("short write of pending.threshold_size: 7 of 8 bytes")
+        .extracting(DeviceException::kind)
+        .isEqualTo(Kind.READ_FAILED);
+    assertThat(failureOf(() -> device.readState(ByteBuffer.allocateDirect(SIZE))))
+        .hasMessageContaining("short read of data.offset: 7 of 8 bytes")
+        .extracting(DeviceException::kind)
+        .isEqualTo(Kind.READ_FAILED);
+    assertThat(failureOf(() -> device.writeState(chunk(100))))
+        .hasMessageContaining("short write of data: 99 of 100 bytes")
+        .extracting(DeviceException::kind)
+        .isEqualTo(Kind.WRITE_FAILED);
+  }
+
+  @Test
+  void aShortReadOfDataLosesTheChunkAndSaysSo() throws DeviceException {
+    Region2018 device = open();
+    access.answer(36, 76).answer(44, 1000);
+    access.transferring(width -> width > 8 ? 600 : width);
+    ByteBuffer into = ByteBuffer.allocateDirect(SIZE).position(5);
+    DeviceException failure = failureOf(() -> device.readState(into));
+    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
+    assertThat(failure)
+        .hasMessageContaining("short read of data: 600 of 1000 bytes")
+        .hasMessageContaining("is lost");
+    assertThat(into.position()).isEqualTo(5);
+    assertThat(into.limit()).isEqualTo(SIZE);
+  }
+
+  @Test
+  void writingStateIsDataOffsetSizeInThatOrder() throws DeviceException {
+    Region2018 device = open();
+    ByteBuffer from = chunk(1000);
+    device.writeState(from);
+    assertThat(access.accesses()).containsExactly("write 76/1000", "write 36/8", "write 44/8");
+    assertThat(access.memory().getLong(36)).isEqualTo(76);
+    assertThat(access.memory().getLong(44)).isEqualTo(1000);
+    assertThat(access.memory().slice(76, 1000)).isEqualTo(chunk(1000));
+    assertThat(from.hasRemaining()).isFalse();
+  }
+
+  @Test
+  void aChunkIsSplitOnlyWhereTheRegionIsSmaller() throws DeviceException {
+    Region2018 device = open();
+    ByteBuffer from = ByteBuffer.allocateDirect(2 * (SIZE - 76) + 10).position(5);
+    from.limit(from.capacity() - 4);
+    device.writeState(from);
+    assertThat(access.accesses())
+        .containsExactly(
+            "write 76/4020",
+            "write 36/8",
+            "write 44/8",
+            "write 76/4020",
+            "write 36/8",
+            "write 44/8",
+            "write 76/1",
+            "write 36/8",
+            "write 44/8");
+    device.writeState(ByteBuffer.allocateDirect(SIZE - 76));
+    assertThat(access.accesses()).containsExactly("write 76/4020", "write 36/8", "write 44/8");
+  }
+
+  @Test
+  void aChunkThatFitsTheMappedAreaGoesThereAndALargerOneIsNotSplitForIt() throws DeviceException {
+    access.mapped(1024, 512).mapped(2048, 2048);
+    Region2018 device = open();
+    device.writeState(chunk(2048));
+    assertThat(access.accesses())
+        .containsExactly("mapped write 2048/2048", "write 36/8", "write 44/8");
+    assertThat(access.memory().getLong(36)).isEqualTo(2048);
+    device.writeState(chunk(2049));
+    assertThat(access.accesses()).containsExactly("write 76/2049", "write 36/8", "write 44/8");
+  }
+
+  @Test
+  void theRegistersAreNeverReachedThroughAMapping() throws DeviceException {
+    access.mapped(0, SIZE);
+    Region2018 device = open();
+    device.writeState(chunk(100));
+    access.answer(36, 76).answer(44, 100);
+    device.readState(ByteBuffer.allocateDirect(SIZE));
+    assertThat(access.accesses())
+        .containsExactly(
+            "write 76/100",
+            "write 36/8",
+            "write 44/8",
+            "read 36/8",
+            "read 44/8",
+            "mapped read 76/100");
+  }
+
+  @Test
+  void aFailedWriteLeavesThePositionBehindWhatTheDeviceTook() throws DeviceException {
+    Region2018 device = open();
+    access.fail("write 76/10", Reason.REFUSED, 28);
+    ByteBuffer from = ByteBuffer.allocateDirect(SIZE - 76 + 10);
+    DeviceException failure = failureOf(() -> device.writeState(from));
+    assertThat(failure.kind()).isEqualTo(Kind.WRITE_FAILED);
+    assertThat(failure.errno()).isEqualTo(28);
+    assertThat(failure).hasMessageContaining("ENOSPC (28)").hasMessageContaining("must not run");
+    assertThat(from.position()).isEqualTo(SIZE - 76);
+    assertThat(from.limit()).isEqualTo(from.capacity());
+  }
+
+  @Test
+  void aResetReadsTheStateBack() throws DeviceException {
+    access.state(DeviceState.RESUME.wireValue());
+    Region2018 device = open();
+    device.reset();
+    assertThat(access.accesses()).containsExactly("reset", "read 0/4");
+    assertThat(device.state()).isEqualTo(DeviceState.NONE);
+  }
+
+  @Test
+  void aRefusedResetSaysWhatIsLeftToDo() throws DeviceException {
+    access.fail("reset", Reason.REFUSED, 95);
+    Region2018 device = open();
+    DeviceException failure = failureOf(device::reset);
+    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    assertThat(failure).hasMessageContaining("EOPNOTSUPP (95)").hasMessageContaining("restarted");
+  }
+}
