@@ -1,0 +1,72 @@
+package dev.vfio.migration.agent.session;
+
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DeviceState;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Whether a device here can take what the source's device hands out. Touches nothing. */
+final class Compatibility {
+
+  private Compatibility() {}
+
+  /**
+   * Compares the devices. Their regions may differ in size: chunks are split where ours is smaller.
+   *
+   * @param state of the device here, null where it does not tell
+   * @return the refusal, null where they agree
+   */
+  static Failure check(DestinationSpec spec, DeviceDescription here, DeviceState state) {
+    DeviceDescription source = spec.sourceDevice();
+    List<String> differences = new ArrayList<>();
+    if (source.migrationInterface() != here.migrationInterface()) {
+      differences.add(
+          "interface " + source.migrationInterface() + " and " + here.migrationInterface());
+    }
+    if (!source.model().equals(here.model())) {
+      differences.add("model " + source.model() + " and " + here.model());
+    }
+    if (source.pageSize() != here.pageSize()) {
+      differences.add("page size " + source.pageSize() + " and " + here.pageSize());
+    }
+    if ((source.regionSize() == 0) != (here.regionSize() == 0)) {
+      differences.add("region size " + source.regionSize() + " and " + here.regionSize());
+    }
+    if (!differences.isEmpty()) {
+      return Failure.of(
+          Reason.INCOMPATIBLE_DEVICE,
+          "the source's device "
+              + source.id()
+              + " and the device "
+              + spec.device()
+              + " here differ: "
+              + String.join("; ", differences)
+              + ". Neither was touched; choose a destination with the same device.");
+    }
+    if (state != null && state != DeviceState.NONE && state != DeviceState.RUNNING) {
+      return Failure.of(
+          Reason.DEVICE_BUSY,
+          "the device "
+              + spec.device()
+              + " here is in "
+              + state
+              + ", left from another migration; it takes a new one in NONE or RUNNING only. It was"
+              + " not touched; reset it first.");
+    }
+    return null;
+  }
+
+  /** Compares the windows; returns the refusal, null where they agree. */
+  static Failure check(DestinationSpec spec, List<WindowSpec> here) {
+    String difference = WindowCheck.difference(spec.sourceWindows(), here);
+    return difference == null
+        ? null
+        : Failure.of(
+            Reason.INCOMPATIBLE_DEVICE,
+            "the memory windows of the workloads differ: "
+                + difference
+                + ". The device "
+                + spec.device()
+                + " here was not touched; start the waiting workload with the same windows.");
+  }
+}

@@ -1,0 +1,55 @@
+package dev.vfio.migration.agent.session;
+
+import dev.vfio.migration.vfio.device.DeviceState;
+import java.time.Duration;
+
+/** What a destination wants done. */
+public sealed interface DestinationAction {
+
+  /** Its end is reported by the very next event, a {@link DestinationEvent.Completion}. */
+  sealed interface Work extends DestinationAction {}
+
+  record Journal(SessionRecord record) implements Work {}
+
+  /** Opens the device, and closes it first where it was open. Changes nothing about it. */
+  record OpenDevice() implements Work {}
+
+  /** Asks the waiting workload for its windows and maps them. */
+  record MapWindows() implements Work {}
+
+  record Transition(DeviceState target) implements Work {}
+
+  /** Resets the device; done with Opened, which says in what state it is now. */
+  record Reset() implements Work {}
+
+  /** Takes the streams of the source, and what they bring, from now on. */
+  record AwaitStreams() implements Work {}
+
+  record TakeWorkload() implements Work {}
+
+  /** Nothing of the stream reaches device or windows from here on. */
+  record CloseStreams() implements DestinationAction {}
+
+  /** The source may be told that everything is loaded and held. */
+  record ConfirmLoaded() implements DestinationAction {}
+
+  record RejectLoaded(Failure failure) implements DestinationAction {}
+
+  record StartTimer(long epoch, Duration delay) implements DestinationAction {}
+
+  /** As a timer; reported by Ticked with what has come by then. */
+  record StartTick(long epoch, Duration delay) implements DestinationAction {}
+
+  /** Lets go of device, windows and workload without changing anything about them. */
+  record LetGo() implements DestinationAction {}
+
+  /**
+   * Answers a command.
+   *
+   * @param refusal null where it was accepted
+   */
+  record Reply(long command, Failure refusal) implements DestinationAction {}
+
+  /** The session never was: nothing was touched and nothing is to be remembered. */
+  record Forget() implements DestinationAction {}
+}

@@ -1,0 +1,397 @@
+package dev.vfio.migration.agent.session;
+
+import static dev.vfio.migration.agent.session.SessionState.DESTINATION_ACTIVATING;
+import static dev.vfio.migration.agent.session.SessionState.DESTINATION_ACTIVE;
+import static dev.vfio.migration.agent.session.SessionState.DESTINATION_DISCARDED;
+import static dev.vfio.migration.agent.session.SessionState.DESTINATION_DISCARDING;
+import static dev.vfio.migration.agent.session.SessionState.DESTINATION_LOADED;
+import static dev.vfio.migration.agent.session.SessionState.DESTINATION_STRANDED;
+
+import dev.vfio.migration.agent.session.DestinationAction.*;
+import dev.vfio.migration.agent.session.DestinationEvent.*;
+import dev.vfio.migration.vfio.device.DeviceState;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * How a destination ends: activation after Committed, and the discarding of what it took in. Part
+ * of {@link DestinationMachine}, and as pure.
+ */
+final class DestinationEnding {
+  private final Pace pace;
+
+  DestinationEnding(Pace pace) {
+    this.pace = pace;
+  }
+
+  // ------------------------------------------------------------------ the decision's commands
+
+  Outcome<DestinationState, DestinationAction> activate(DestinationState s, Command command) {
+    return switch (s.state()) {
+      case DESTINATION_LOADED -> journalActivating(s.but().command(command.command()).done());
+      case DESTINATION_ACTIVE -> DestinationMachine.accept(s, command);
+      case DESTINATION_ACTIVATING ->
+          isResting(s)
+              ? then(
+                  List.of(new Reply(command.command(), null)),
+                  openToActivate(s.but().tries(0).done()))
+              : DestinationMachine.accept(s, command);
+      case DESTINATION_STRANDED ->
+          s.activating()
+              ? then(
+                  List.of(new Reply(command.command(), null)),
+                  openToActivate(s.but().tries(0).done()))
+              : Outcome.of(
+                  s.but().command(command.command()).at(DestinationStep.REOPENING).done(),
+                  new OpenDevice());
+      case DESTINATION_DISCARDING, DESTINATION_DISCARDED ->
+          DestinationMachine.refuse(
+              s,
+              command,
+              Reason.ALREADY_ROLLED_BACK,
+              "the destination was rolled back (" + s.state() + "); nothing runs here");
+      default ->
+          DestinationMachine.refuse(
+              s,
+              command,
+              Reason.NOT_LOADED,
+              "the destination does not hold everything yet (" + s.state() + ")");
+    };
+  }
+
+  Outcome<DestinationState, DestinationAction> discardAsked(
+      DestinationState s, Failure failure, Command command) {
+    return switch (s.state()) {
+      case DESTINATION_DISCARDED, DESTINATION_DISCARDING ->
+          DestinationMachine.accept(s, command);
+      default ->
+          s.activating()
+              ? DestinationMachine.refuse(
+                  s,
+                  command,
+                  Reason.ALREADY_COMMITTED,
+                  "the handover was committed; the device "
+                      + s.spec().device()
+                      + " belongs to this node ("
+                      + s.state()
+                      + ")")
+              : discard(s, failure, command.command());
+    };
+  }
+
+  private static boolean isResting(DestinationState s) {
+    return s.step() == DestinationStep.ACTIVATE_OPEN_RESTING
+        || s.step() == DestinationStep.ACTIVATE_TAKE_RESTING;
+  }
+
+  // ------------------------------------------------------------------ ways in
+
+  private Outcome<DestinationState, DestinationAction> journalActivating(DestinationState s) {
+    return Outcome.of(
+        s.but().at(DestinationStep.JOURNALLING_ACTIVATING).done(),
+        new Journal(new SessionRecord.Activating()));
+  }
+
+  Outcome<DestinationState, DestinationAction> discard(
+      DestinationState s, Failure failure, long command) {
+    List<DestinationAction> actions = new ArrayList<>();
+    actions.add(new CloseStreams());
+    if (s.streamWaits()) {
+      actions.add(new RejectLoaded(failure));
+    }
+    actions.add(new Journal(new SessionRecord.Discarding(failure)));
+    // What is loaded is not given up before that is on disk: watchers see it loaded until then.
+    SessionState state = s.loaded() ? s.state() : DESTINATION_DISCARDING;
+    return new Outcome<>(
+        s.but()
+            .failure(failure)
+            .command(command)
+            .streamWaits(false)
+            .tries(0)
+            .at(state, DestinationStep.JOURNALLING_DISCARD)
+            .done(),
+        actions);
+  }
+
+  Outcome<DestinationState, DestinationAction> openToActivate(DestinationState s) {
+    return Outcome.of(
+        s.but()
+            .deviceClosed()
+            .obstacle(null)
+            .at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_OPENING)
+            .done(),
+        new OpenDevice());
+  }
+
+  Outcome<DestinationState, DestinationAction> openToDiscard(DestinationState s) {
+    return Outcome.of(
+        s.but()
+            .deviceClosed()
+            .at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING)
+            .done(),
+        new OpenDevice());
+  }
+
+  // ------------------------------------------------------------------ back after a restart
+
+  Outcome<DestinationState, DestinationAction> reopen(DestinationState s) {
+    return Outcome.of(s.but().at(DestinationStep.REOPENING).done(), new OpenDevice());
+  }
+
+  Outcome<DestinationState, DestinationAction> reopened(
+      DestinationState s, DestinationEvent event) {
+    if (event instanceof Opened opened) {
+      if (opened.state() == null || opened.state() == DeviceState.RESUME_COMPLETED) {
+        DestinationState loaded =
+            s.but()
+                .opened(DeviceState.RESUME_COMPLETED)
+                .obstacle(null)
+                .tries(0)
+                .at(DESTINATION_LOADED, DestinationStep.LOADED)
+                .done();
+        return s.command() == 0 ? Outcome.of(loaded) : journalActivating(loaded);
+      }
+      return notVerified(
+          s.but().deviceClosed().done(),
+          Failure.of(
+              Reason.DEVICE_PROTOCOL_VIOLATION,
+              "the device "
+                  + s.spec().device()
+                  + " is in "
+                  + opened.state()
+                  + " and was left in RESUME_COMPLETED: it lost what it had taken in"));
+    }
+    return notVerified(s, ((DestinationEvent.Failed) event).failure());
+  }
+
+  private Outcome<DestinationState, DestinationAction> notVerified(
+      DestinationState s, Failure failure) {
+    Failure said =
+        failure.with(
+            "Everything was loaded here before the agent was restarted, and nothing was discarded"
+                + " since. If the handover is not decided, roll back: the source still holds the"
+                + " state. If it is committed, mend the device and activate again.");
+    List<DestinationAction> actions = new ArrayList<>();
+    if (s.command() != 0) {
+      actions.add(
+          new Reply(
+              s.command(),
+              Failure.of(Reason.NOT_LOADED, said.message())));
+    }
+    int tries = s.tries() + 1;
+    DestinationState next =
+        s.but()
+            .command(0)
+            .obstacle(said)
+            .tries(tries)
+            .at(DESTINATION_STRANDED, DestinationStep.REOPEN_RESTING)
+            .done();
+    actions.add(
+        new StartTimer(next.epoch(), pace.retry().multipliedBy(Math.min(tries, 40))));
+    return new Outcome<>(next, actions);
+  }
+
+  // ------------------------------------------------------------------ steps
+
+  Outcome<DestinationState, DestinationAction> step(
+      DestinationState s, DestinationEvent event, Moment now) {
+    Failure failure = event instanceof DestinationEvent.Failed failed ? failed.failure() : null;
+    return switch (s.step()) {
+      case JOURNALLING_ACTIVATING -> activatingJournalled(s, failure);
+      case ACTIVATE_OPENING ->
+          failure != null ? restBeforeActivating(s, failure) : runOrTake(s, (Opened) event);
+      case ACTIVATE_OPEN_RESTING -> openToActivate(s);
+      case ACTIVATE_RUNNING -> running(s, failure, now);
+      case ACTIVATE_TAKING ->
+          failure != null
+              ? restBeforeTaking(s, failure)
+              : Outcome.of(
+                  s.but().obstacle(null).at(DestinationStep.JOURNALLING_ACTIVE).done(),
+                  new Journal(new SessionRecord.Active(s.progress())));
+      case ACTIVATE_TAKE_RESTING -> take(s);
+      case JOURNALLING_ACTIVE ->
+          // Without this entry a restart finds Activating and lets the workload take once more.
+          Outcome.of(s.but().at(DESTINATION_ACTIVE, DestinationStep.ENDED).done(), new LetGo());
+      case JOURNALLING_DISCARD -> discardJournalled(s, failure);
+      case DISCARD_OPENING ->
+          failure != null ? restBeforeDiscarding(s, failure) : fail(opened(s, (Opened) event));
+      case DISCARD_FAILING ->
+          // Refused or not: the reset is what counts.
+          Outcome.of(
+              (failure == null ? s.but().device(DeviceState.FAILED) : s.but())
+                  .at(DestinationStep.DISCARD_RESETTING)
+                  .done(),
+              new Reset());
+      case DISCARD_RESETTING ->
+          failure != null
+              ? restBeforeDiscarding(s, failure)
+              : journalDiscarded(opened(s, (Opened) event).but().obstacle(null).done());
+      case DISCARD_RESTING -> openToDiscard(s);
+      case JOURNALLING_DISCARDED ->
+          // Without this entry a restart discards once more: harmless.
+          Outcome.of(
+              s.but().at(DESTINATION_DISCARDED, DestinationStep.ENDED).done(), new LetGo());
+      case STRANDED, ENDED -> Outcome.of(s);
+      default -> DestinationMachine.unexpected(s, event);
+    };
+  }
+
+  private Outcome<DestinationState, DestinationAction> activatingJournalled(
+      DestinationState s, Failure failure) {
+    if (failure != null) {
+      return Outcome.of(
+          s.but().command(0).at(DestinationStep.LOADED).done(), new Reply(s.command(), failure));
+    }
+    DestinationState.Change change = s.but().activating().command(0).tries(0);
+    Outcome<DestinationState, DestinationAction> next =
+        s.deviceOpen() ? run(change.done()) : openToActivate(change.done());
+    return then(List.of(new Reply(s.command(), null)), next);
+  }
+
+  private static DestinationState opened(DestinationState s, Opened opened) {
+    return s.but().opened(opened.state()).done();
+  }
+
+  private Outcome<DestinationState, DestinationAction> runOrTake(
+      DestinationState s, Opened opened) {
+    DestinationState open = opened(s, opened);
+    if (opened.state() == DeviceState.RUNNING) {
+      return take(open);
+    }
+    if (opened.state() == null || opened.state() == DeviceState.RESUME_COMPLETED) {
+      return run(open);
+    }
+    return stranded(
+        open,
+        Failure.of(
+            Reason.DEVICE_PROTOCOL_VIOLATION,
+            "the device "
+                + s.spec().device()
+                + " is in "
+                + opened.state()
+                + " and was left in RESUME_COMPLETED: it lost what it had taken in"));
+  }
+
+  private Outcome<DestinationState, DestinationAction> run(DestinationState s) {
+    return Outcome.of(
+        s.but().at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_RUNNING).done(),
+        new Transition(DeviceState.RUNNING));
+  }
+
+  private Outcome<DestinationState, DestinationAction> running(
+      DestinationState s, Failure failure, Moment now) {
+    if (failure != null) {
+      return failure.reason() == Reason.DEVICE_UNREACHABLE
+              || failure.reason() == Reason.DEVICE_PROTOCOL_VIOLATION
+          ? restBeforeActivating(s, failure)
+          : stranded(s, failure);
+    }
+    Progress progress =
+        s.pausedAtNanos() == 0
+            ? s.progress()
+            : s.progress().withDowntime(Math.max(1, now.nanos() - s.pausedAtNanos()));
+    return take(s.but().device(DeviceState.RUNNING).progress(progress).tries(0).done());
+  }
+
+  private Outcome<DestinationState, DestinationAction> take(DestinationState s) {
+    return Outcome.of(
+        s.but().at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_TAKING).done(),
+        new TakeWorkload());
+  }
+
+  private Outcome<DestinationState, DestinationAction> restBeforeActivating(
+      DestinationState s, Failure failure) {
+    return s.tries() >= pace.retries()
+        ? stranded(s, failure)
+        : rest(s, DestinationStep.ACTIVATE_OPEN_RESTING, failure);
+  }
+
+  private Outcome<DestinationState, DestinationAction> restBeforeTaking(
+      DestinationState s, Failure failure) {
+    return s.tries() >= pace.retries()
+        ? stranded(s, failure)
+        : rest(s, DestinationStep.ACTIVATE_TAKE_RESTING, failure);
+  }
+
+  private Outcome<DestinationState, DestinationAction> rest(
+      DestinationState s, DestinationStep step, Failure failure) {
+    DestinationState next = s.but().obstacle(failure).tries(s.tries() + 1).at(step).done();
+    return Outcome.of(next, new StartTimer(next.epoch(), pace.retry()));
+  }
+
+  private static Outcome<DestinationState, DestinationAction> stranded(
+      DestinationState s, Failure failure) {
+    Failure said =
+        failure.with(
+            s.deviceState() == DeviceState.RUNNING
+                ? "The device "
+                    + s.spec().device()
+                    + " is RUNNING here and its workload did not take it. Mend the workload, then"
+                    + " activate again."
+                : "The handover is committed: the state exists in the device "
+                    + s.spec().device()
+                    + " here alone. Do not reset it. Mend the device or its driver, then activate"
+                    + " again.");
+    return Outcome.of(
+        s.but().obstacle(said).deviceClosed().at(DESTINATION_STRANDED, DestinationStep.STRANDED).done(),
+        new LetGo());
+  }
+
+  private Outcome<DestinationState, DestinationAction> discardJournalled(
+      DestinationState s, Failure failure) {
+    if (failure != null && s.loaded()) {
+      return Outcome.of(
+          s.but()
+              .failure(null)
+              .command(0)
+              .at(
+                  s.state() == DESTINATION_STRANDED
+                      ? DestinationStep.STRANDED
+                      : DestinationStep.LOADED)
+              .done(),
+          new Reply(s.command(), failure));
+    }
+    List<DestinationAction> first = new ArrayList<>();
+    if (s.command() != 0) {
+      first.add(new Reply(s.command(), null));
+    }
+    DestinationState next =
+        s.but().command(0).obstacle(null).at(DESTINATION_DISCARDING, s.step()).done();
+    return then(first, next.deviceOpen() ? fail(next) : openToDiscard(next));
+  }
+
+  private Outcome<DestinationState, DestinationAction> fail(DestinationState s) {
+    return Outcome.of(
+        s.but().at(DestinationStep.DISCARD_FAILING).done(), new Transition(DeviceState.FAILED));
+  }
+
+  private Outcome<DestinationState, DestinationAction> restBeforeDiscarding(
+      DestinationState s, Failure failure) {
+    if (s.tries() < pace.retries()) {
+      return rest(s, DestinationStep.DISCARD_RESTING, failure);
+    }
+    Failure said =
+        (s.failure() != null ? s.failure() : failure)
+            .with(
+                "The device "
+                    + s.spec().device()
+                    + " here could not be reset ("
+                    + failure.message()
+                    + "); it does not run. Reset it before it is used again.");
+    return journalDiscarded(s.but().failure(said).obstacle(null).done());
+  }
+
+  private static Outcome<DestinationState, DestinationAction> journalDiscarded(
+      DestinationState s) {
+    return Outcome.of(
+        s.but().at(DestinationStep.JOURNALLING_DISCARDED).done(),
+        new Journal(new SessionRecord.Discarded(s.failure())));
+  }
+
+  private static Outcome<DestinationState, DestinationAction> then(
+      List<DestinationAction> first, Outcome<DestinationState, DestinationAction> outcome) {
+    List<DestinationAction> actions = new ArrayList<>(first);
+    actions.addAll(outcome.actions());
+    return new Outcome<>(outcome.state(), actions);
+  }
+}

@@ -1,0 +1,76 @@
+package dev.vfio.migration.agent.session;
+
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DeviceState;
+import java.util.List;
+
+/** What can happen to a destination. */
+public sealed interface DestinationEvent {
+
+  /** What the operator asks for. Seen only between two pieces of work, never during one. */
+  sealed interface Command extends DestinationEvent {
+    /** Number under which the answer is awaited. */
+    long command();
+  }
+
+  record Prepare(long command) implements Command {}
+
+  record Activate(long command) implements Command {}
+
+  record RollBack(long command, String reason) implements Command {}
+
+  record Cancel(long command) implements Command {}
+
+  /** The agent is about to end. */
+  record Stop() implements DestinationEvent {}
+
+  /** The agent has come back and goes on from the journal. */
+  record Recover() implements DestinationEvent {}
+
+  /** The end of a piece of work; always the very next event after it was given out. */
+  sealed interface Completion extends DestinationEvent {}
+
+  record Done() implements Completion {}
+
+  record Failed(Failure failure) implements Completion {}
+
+  /**
+   * The device is open.
+   *
+   * @param state null where the device does not tell
+   */
+  record Opened(DeviceDescription description, DeviceState state) implements Completion {}
+
+  /** The windows of the workload that waits here are mapped. */
+  record Mapped(List<WindowSpec> windows) implements Completion {
+    public Mapped {
+      windows = List.copyOf(windows);
+    }
+  }
+
+  /** The first connection was accepted. */
+  record StreamStarted() implements DestinationEvent {}
+
+  /** The stream broke before it was complete, or what it brought could not be taken in. */
+  record StreamBroke(Failure failure) implements DestinationEvent {}
+
+  /**
+   * Everything has come and every digest was right; the stream waits for ConfirmLoaded or
+   * RejectLoaded.
+   *
+   * @param pausedAtNanos monotonic time of the pause at the source, by this node's clock; 0 where
+   *     no mark was heard
+   */
+  record StreamComplete(long deviceStateBytes, long memoryBytes, long pausedAtNanos)
+      implements DestinationEvent {}
+
+  /** What was awaited. One with another epoch than the state's is too late. */
+  sealed interface Later extends DestinationEvent {
+    long epoch();
+  }
+
+  record TimerFired(long epoch) implements Later {}
+
+  /** Time to report how much has come. */
+  record Ticked(long epoch, long deviceStateBytes, long memoryBytes) implements Later {}
+}

@@ -1,0 +1,370 @@
+package dev.vfio.migration.agent.session;
+
+import static dev.vfio.migration.agent.session.SessionState.DESTINATION_LISTENING;
+import static dev.vfio.migration.agent.session.SessionState.DESTINATION_LOADED;
+import static dev.vfio.migration.agent.session.SessionState.DESTINATION_RECEIVING;
+
+import dev.vfio.migration.agent.session.DestinationAction.*;
+import dev.vfio.migration.agent.session.DestinationEvent.*;
+import dev.vfio.migration.vfio.device.DeviceState;
+import java.util.List;
+
+/**
+ * The destination of a migration, from its preparation to the decision. A pure function: it knows
+ * no thread, socket, disk or clock.
+ *
+ * <pre>
+ *  Prepare
+ *    | opens and compares device and windows; refuses before anything is touched
+ *    | [Prepared]
+ *  LISTENING ---- RESUME, awaits the streams
+ *    | first connection
+ *  RECEIVING ---- device state and windows arrive
+ *    | complete: RESUME_COMPLETED
+ *    | [Loaded]      only then the source is told
+ *  LOADED ------- Activate ---> [Activating] ACTIVATING -- RUNNING, workload takes --+
+ *    |                                          |    ^                               |
+ *    | RollBack, Cancel                         v    | Activate                      v
+ *    v                                        STRANDED                      [Active] ACTIVE
+ *  DISCARDING <-- from LISTENING and RECEIVING by RollBack, Cancel, Stop or any failure; but once
+ *    | [Discarding]   Loaded is journalled by RollBack and Cancel alone
+ *    | FAILED, reset
+ *    +--> [Discarded] DISCARDED
+ * </pre>
+ *
+ * <p>In brackets: what is journalled before the session acts on it. A LOADED device that cannot be
+ * verified after a restart of the agent makes the session STRANDED as well: RollBack leads out of
+ * that, and Activate does once the device is found to hold the state. What follows the decision is
+ * {@link DestinationEnding}'s.
+ */
+public final class DestinationMachine {
+  private final Pace pace;
+  private final DestinationEnding ending;
+
+  public DestinationMachine(Pace pace) {
+    this.pace = pace;
+    this.ending = new DestinationEnding(pace);
+  }
+
+  /** The state after {@code event}, and what is to be done. */
+  public Outcome<DestinationState, DestinationAction> step(
+      DestinationState s, DestinationEvent event, Moment now) {
+    if (event instanceof Command command) {
+      return command(s, command, now);
+    }
+    if (event instanceof Later later && later.epoch() != s.epoch()) {
+      return Outcome.of(s);
+    }
+    if (event instanceof Stop) {
+      return isReceiving(s) ? ending.discard(s, restarted(s), 0) : Outcome.of(s);
+    }
+    if (event instanceof StreamStarted) {
+      return s.step() == DestinationStep.LISTENING ? receiving(s, now) : Outcome.of(s);
+    }
+    if (event instanceof StreamBroke broke) {
+      return isReceiving(s) ? ending.discard(s, broke.failure(), 0) : Outcome.of(s);
+    }
+    if (event instanceof StreamComplete complete) {
+      return complete(s, complete, now);
+    }
+    return switch (s.step()) {
+      case NEW -> recover(s, event);
+      case OPENING -> opened(s, event);
+      case MAPPING -> mapped(s, event);
+      case JOURNALLING_PREPARED -> prepared(s, event);
+      case RESUMING -> resuming(s, event);
+      case STARTING_TO_LISTEN -> listening(s, event);
+      case RECEIVING -> ticked(s, (Ticked) event, now);
+      case COMPLETING -> resumeCompleted(s, event, now);
+      case JOURNALLING_LOADED -> loaded(s, event);
+      case REOPENING -> ending.reopened(s, event);
+      case REOPEN_RESTING -> ending.reopen(s);
+      case LISTENING, LOADED -> unexpected(s, event);
+      case JOURNALLING_ACTIVATING,
+          ACTIVATE_OPENING,
+          ACTIVATE_OPEN_RESTING,
+          ACTIVATE_RUNNING,
+          ACTIVATE_TAKING,
+          ACTIVATE_TAKE_RESTING,
+          JOURNALLING_ACTIVE,
+          JOURNALLING_DISCARD,
+          DISCARD_OPENING,
+          DISCARD_FAILING,
+          DISCARD_RESETTING,
+          DISCARD_RESTING,
+          JOURNALLING_DISCARDED,
+          STRANDED,
+          ENDED ->
+          ending.step(s, event, now);
+    };
+  }
+
+  /** Where the session stood when its agent ended, by its journal. Recover is its first event. */
+  public static DestinationState recovered(List<SessionRecord> records, Moment now) {
+    DestinationState state = null;
+    for (SessionRecord record : records) {
+      if (record instanceof SessionRecord.Prepared prepared) {
+        state = DestinationState.initial(prepared.spec()).but().recovered().done();
+      } else if (state == null) {
+        throw new IllegalArgumentException(
+            "a destination's journal begins with its preparation: " + record);
+      } else {
+        state = replayed(state, record, now);
+      }
+    }
+    return state;
+  }
+
+  private static DestinationState replayed(
+      DestinationState s, SessionRecord record, Moment now) {
+    DestinationState.Change change = s.but();
+    if (record instanceof SessionRecord.Loaded loaded) {
+      if (loaded.pausedAtEpochNanos() != 0) {
+        change.pausedAt(now.nanosAt(loaded.pausedAtEpochNanos()));
+      }
+      change.loaded().progress(loaded.progress());
+      change.at(DESTINATION_LOADED, DestinationStep.NEW);
+    } else if (record instanceof SessionRecord.Activating) {
+      change.activating().at(SessionState.DESTINATION_ACTIVATING, DestinationStep.NEW);
+    } else if (record instanceof SessionRecord.Active active) {
+      change.progress(active.progress()).device(DeviceState.RUNNING);
+      change.at(SessionState.DESTINATION_ACTIVE, DestinationStep.ENDED);
+    } else if (record instanceof SessionRecord.Discarding discarding) {
+      change.failure(discarding.failure());
+      change.at(SessionState.DESTINATION_DISCARDING, DestinationStep.NEW);
+    } else if (record instanceof SessionRecord.Discarded discarded) {
+      change.failure(discarded.failure());
+      change.at(SessionState.DESTINATION_DISCARDED, DestinationStep.ENDED);
+    } else {
+      throw new IllegalArgumentException("not an entry of a destination's journal: " + record);
+    }
+    return change.done();
+  }
+
+  private Outcome<DestinationState, DestinationAction> recover(
+      DestinationState s, DestinationEvent event) {
+    if (!(event instanceof Recover)) {
+      return unexpected(s, event);
+    }
+    return switch (s.state()) {
+      case DESTINATION_LOADED -> ending.reopen(s);
+      case DESTINATION_ACTIVATING -> ending.openToActivate(s);
+      case DESTINATION_DISCARDING -> ending.openToDiscard(s);
+      default -> ending.discard(s, restarted(s), 0);
+    };
+  }
+
+  private static boolean isReceiving(DestinationState s) {
+    return s.step() == DestinationStep.LISTENING || s.step() == DestinationStep.RECEIVING;
+  }
+
+  private static Failure restarted(DestinationState s) {
+    return Failure.of(
+        Reason.AGENT_RESTARTED,
+        "the agent ended before everything was loaded ("
+            + s.state()
+            + "); what the device "
+            + s.spec().device()
+            + " had taken in is discarded. Start a new attempt.");
+  }
+
+  private Outcome<DestinationState, DestinationAction> command(
+      DestinationState s, Command command, Moment now) {
+    if (command instanceof Prepare prepare) {
+      return s.step() == DestinationStep.NEW
+          ? Outcome.of(
+              s.but().at(DestinationStep.OPENING).command(prepare.command()).done(),
+              new OpenDevice())
+          : accept(s, command);
+    }
+    if (command instanceof Activate) {
+      return ending.activate(s, command);
+    }
+    if (command instanceof RollBack rollBack) {
+      Failure failure =
+          Failure.of(Reason.ROLLED_BACK, "the operator rolled back: " + rollBack.reason());
+      return ending.discardAsked(s, failure, command);
+    }
+    return ending.discardAsked(
+        s,
+        Failure.of(Reason.CANCELLED_BY_USER, "a user cancelled the migration"),
+        command);
+  }
+
+  // ------------------------------------------------------------------ preparation
+
+  private Outcome<DestinationState, DestinationAction> opened(
+      DestinationState s, DestinationEvent event) {
+    if (event instanceof Opened opened) {
+      Failure refusal = Compatibility.check(s.spec(), opened.description(), opened.state());
+      return refusal == null
+          ? Outcome.of(
+              s.but().opened(opened.state()).at(DestinationStep.MAPPING).done(), new MapWindows())
+          : refuse(s, refusal);
+    }
+    return refusedOr(s, event);
+  }
+
+  private Outcome<DestinationState, DestinationAction> mapped(
+      DestinationState s, DestinationEvent event) {
+    if (event instanceof Mapped mapped) {
+      Failure refusal = Compatibility.check(s.spec(), mapped.windows());
+      return refusal == null
+          ? Outcome.of(
+              s.but().at(DestinationStep.JOURNALLING_PREPARED).done(),
+              new Journal(new SessionRecord.Prepared(s.spec())))
+          : refuse(s, refusal);
+    }
+    return refusedOr(s, event);
+  }
+
+  private Outcome<DestinationState, DestinationAction> prepared(
+      DestinationState s, DestinationEvent event) {
+    return event instanceof Done
+        ? Outcome.of(
+            s.but().at(DestinationStep.RESUMING).done(), new Transition(DeviceState.RESUME))
+        : refusedOr(s, event);
+  }
+
+  private static Outcome<DestinationState, DestinationAction> refusedOr(
+      DestinationState s, DestinationEvent event) {
+    return event instanceof DestinationEvent.Failed failed
+        ? refuse(s, failed.failure())
+        : unexpected(s, event);
+  }
+
+  private static Outcome<DestinationState, DestinationAction> refuse(
+      DestinationState s, Failure refusal) {
+    return Outcome.of(
+        s.but().at(SessionState.DESTINATION_DISCARDED, DestinationStep.ENDED).command(0).done(),
+        new Reply(s.command(), refusal),
+        new Forget());
+  }
+
+  private Outcome<DestinationState, DestinationAction> resuming(
+      DestinationState s, DestinationEvent event) {
+    return event instanceof Done
+        ? Outcome.of(
+            s.but().device(DeviceState.RESUME).at(DestinationStep.STARTING_TO_LISTEN).done(),
+            new AwaitStreams())
+        : failedOr(s, event);
+  }
+
+  private Outcome<DestinationState, DestinationAction> listening(
+      DestinationState s, DestinationEvent event) {
+    return event instanceof Done
+        ? Outcome.of(
+            s.but().at(DESTINATION_LISTENING, DestinationStep.LISTENING).command(0).done(),
+            new Reply(s.command(), null))
+        : failedOr(s, event);
+  }
+
+  private Outcome<DestinationState, DestinationAction> failedOr(
+      DestinationState s, DestinationEvent event) {
+    return event instanceof DestinationEvent.Failed failed
+        ? ending.discard(s, failed.failure(), s.command())
+        : unexpected(s, event);
+  }
+
+  // ------------------------------------------------------------------ taking in
+
+  private Outcome<DestinationState, DestinationAction> receiving(DestinationState s, Moment now) {
+    return tick(
+        s.but()
+            .rate(RateWindow.startingAt(now.nanos()))
+            .at(DESTINATION_RECEIVING, DestinationStep.RECEIVING)
+            .done());
+  }
+
+  private Outcome<DestinationState, DestinationAction> tick(DestinationState s) {
+    return Outcome.of(s, new StartTick(s.epoch(), pace.tick()));
+  }
+
+  private Outcome<DestinationState, DestinationAction> ticked(
+      DestinationState s, Ticked tick, Moment now) {
+    return tick(
+        moved(s, tick.deviceStateBytes(), tick.memoryBytes(), now)
+            .but()
+            .at(DestinationStep.RECEIVING)
+            .done());
+  }
+
+  private static DestinationState moved(
+      DestinationState s, long deviceStateBytes, long memoryBytes, Moment now) {
+    long bytes = deviceStateBytes + memoryBytes;
+    RateWindow rate = s.rate().at(now.nanos(), bytes);
+    return s.but()
+        .rate(rate)
+        .progress(
+            s.progress()
+                .withMoved(deviceStateBytes, memoryBytes)
+                .withRate(rate.report(now.nanos(), bytes)))
+        .done();
+  }
+
+  private Outcome<DestinationState, DestinationAction> complete(
+      DestinationState s, StreamComplete complete, Moment now) {
+    if (!isReceiving(s)) {
+      return Outcome.of(
+          s,
+          new RejectLoaded(
+              Failure.of(
+                  Reason.STREAM_REFUSED,
+                  "the destination " + s.spec().key() + " takes nothing in any more: " + s.state())));
+    }
+    return Outcome.of(
+        moved(s, complete.deviceStateBytes(), complete.memoryBytes(), now)
+            .but()
+            .pausedAt(complete.pausedAtNanos())
+            .streamWaits(true)
+            .at(DESTINATION_RECEIVING, DestinationStep.COMPLETING)
+            .done(),
+        new Transition(DeviceState.RESUME_COMPLETED));
+  }
+
+  private Outcome<DestinationState, DestinationAction> resumeCompleted(
+      DestinationState s, DestinationEvent event, Moment now) {
+    if (!(event instanceof Done)) {
+      return failedOr(s, event);
+    }
+    long pausedAt =
+        s.pausedAtNanos() == 0
+            ? 0
+            : now.epochNanos() - Math.max(0, now.nanos() - s.pausedAtNanos());
+    return Outcome.of(
+        s.but()
+            .device(DeviceState.RESUME_COMPLETED)
+            .at(DestinationStep.JOURNALLING_LOADED)
+            .done(),
+        new Journal(new SessionRecord.Loaded(pausedAt, s.progress())));
+  }
+
+  private Outcome<DestinationState, DestinationAction> loaded(
+      DestinationState s, DestinationEvent event) {
+    return event instanceof Done
+        ? Outcome.of(
+            s.but()
+                .loaded()
+                .streamWaits(false)
+                .at(DESTINATION_LOADED, DestinationStep.LOADED)
+                .done(),
+            new ConfirmLoaded())
+        : failedOr(s, event);
+  }
+
+  static Outcome<DestinationState, DestinationAction> accept(
+      DestinationState s, Command command) {
+    return Outcome.of(s, new Reply(command.command(), null));
+  }
+
+  static Outcome<DestinationState, DestinationAction> refuse(
+      DestinationState s, Command command, Reason reason, String message) {
+    return Outcome.of(s, new Reply(command.command(), Failure.of(reason, message)));
+  }
+
+  static Outcome<DestinationState, DestinationAction> unexpected(
+      DestinationState s, DestinationEvent event) {
+    throw new IllegalStateException(
+        "the destination " + s.spec().key() + " cannot get " + event + " in " + s.step());
+  }
+}

@@ -1,0 +1,125 @@
+package dev.vfio.migration.agent.session;
+
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import java.util.concurrent.CompletableFuture;
+
+/** A destination: its machine, its thread, and what it holds of the world. */
+public final class DestinationSession implements LiveSession {
+
+  /**
+   * What the operator carries to the source.
+   *
+   * @param session as it is now
+   * @param port TCP port of the state stream; 0 once a stream has come
+   * @param token the one-time secret; empty once a stream has come
+   */
+  public record Prepared(SessionSnapshot session, int port, byte[] token) {
+    /** Never shows the token. */
+    @Override
+    public String toString() {
+      return "Prepared[session=" + session + ", port=" + port + "]";
+    }
+  }
+
+  private final DestinationSpec spec;
+  private final DestinationWork work;
+  private final MachineLoop<DestinationState, DestinationEvent, DestinationAction> loop;
+  private final Replies<Prepared> replies = new Replies<>();
+
+  private DestinationSession(
+      DestinationState initial,
+      SessionJournal journal,
+      Surroundings world,
+      SessionWatcher watcher,
+      Runnable forget) {
+    this.spec = initial.spec();
+    SessionThread thread =
+        world.threads().apply(new Surroundings.ThreadName(spec.key(), spec.migrationName()));
+    this.work =
+        new DestinationWork(initial, journal, world, thread, watcher, replies, forget);
+    this.loop =
+        new MachineLoop<>(
+            new DestinationMachine(world.pace())::step, work, thread, world.clock(), initial);
+    work.reportTo(loop);
+  }
+
+  /** A destination that was not there before. {@link #prepare} makes it begin. */
+  public static DestinationSession fresh(
+      DestinationSpec spec,
+      SessionJournal journal,
+      Surroundings world,
+      SessionWatcher watcher,
+      Runnable forget) {
+    return new DestinationSession(
+        DestinationState.initial(spec), journal, world, watcher, forget);
+  }
+
+  /** A destination as the journal has it. {@link #recover} makes it go on. */
+  public static DestinationSession recovered(
+      DestinationState state,
+      SessionJournal journal,
+      Surroundings world,
+      SessionWatcher watcher) {
+    return new DestinationSession(state, journal, world, watcher, () -> {});
+  }
+
+  public CompletableFuture<Prepared> prepare() {
+    return replies.ask(number -> loop.post(new DestinationEvent.Prepare(number)));
+  }
+
+  public CompletableFuture<SessionSnapshot> activate() {
+    return replies
+        .ask(number -> loop.post(new DestinationEvent.Activate(number)))
+        .thenApply(Prepared::session);
+  }
+
+  @Override
+  public CompletableFuture<SessionSnapshot> rollBack(boolean cancelled, String reason) {
+    return replies
+        .ask(
+            number ->
+                loop.post(
+                    cancelled
+                        ? new DestinationEvent.Cancel(number)
+                        : new DestinationEvent.RollBack(number, reason)))
+        .thenApply(Prepared::session);
+  }
+
+  @Override
+  public void recover() {
+    loop.post(new DestinationEvent.Recover());
+  }
+
+  @Override
+  public void stop() {
+    loop.post(new DestinationEvent.Stop());
+  }
+
+  @Override
+  public SessionKey key() {
+    return spec.key();
+  }
+
+  @Override
+  public Role role() {
+    return Role.DESTINATION;
+  }
+
+  @Override
+  public SessionSnapshot snapshot() {
+    return work.snapshot();
+  }
+
+  @Override
+  public DeviceDescription device() {
+    return work.device();
+  }
+
+  @Override
+  public boolean settled() {
+    SessionState state = snapshot().state();
+    return state.terminal()
+        || state == SessionState.DESTINATION_LOADED
+        || state == SessionState.DESTINATION_STRANDED;
+  }
+}

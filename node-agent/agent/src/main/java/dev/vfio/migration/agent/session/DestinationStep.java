@@ -1,0 +1,37 @@
+package dev.vfio.migration.agent.session;
+
+/** What exactly a destination is about: the work that is out, or what it waits for. */
+enum DestinationStep {
+  NEW,
+  OPENING,
+  MAPPING,
+  JOURNALLING_PREPARED,
+  RESUMING,
+  STARTING_TO_LISTEN,
+  LISTENING,
+  RECEIVING,
+  COMPLETING,
+  JOURNALLING_LOADED,
+  /** Nothing is out; waits for the decision. */
+  LOADED,
+  /** The agent came back; the device is being looked at. */
+  REOPENING,
+  REOPEN_RESTING,
+
+  JOURNALLING_ACTIVATING,
+  ACTIVATE_OPENING,
+  ACTIVATE_OPEN_RESTING,
+  ACTIVATE_RUNNING,
+  ACTIVATE_TAKING,
+  ACTIVATE_TAKE_RESTING,
+  JOURNALLING_ACTIVE,
+
+  JOURNALLING_DISCARD,
+  DISCARD_OPENING,
+  DISCARD_FAILING,
+  DISCARD_RESETTING,
+  DISCARD_RESTING,
+  JOURNALLING_DISCARDED,
+  STRANDED,
+  ENDED
+}

@@ -1,0 +1,84 @@
+package dev.vfio.migration.agent.session;
+
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DeviceDirectory;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.workload.Workload;
+import java.io.IOException;
+
+/**
+ * A session's hold on its device and its workload. Owned by the session's thread; only {@link
+ * #description()} is for any thread.
+ */
+final class DeviceHold {
+  private final String id;
+  private final DeviceDirectory devices;
+  private final Workloads workloads;
+  private MigratableDevice device;
+  private Workload workload;
+  private volatile DeviceDescription description;
+
+  DeviceHold(String id, DeviceDirectory devices, Workloads workloads) {
+    this.id = id;
+    this.devices = devices;
+    this.workloads = workloads;
+  }
+
+  /** Opens the device; one that is open is closed first. */
+  MigratableDevice open() throws DeviceException {
+    closeDevice();
+    device = devices.open(id);
+    description = device.description();
+    return device;
+  }
+
+  MigratableDevice device() throws DeviceException {
+    if (device == null) {
+      throw new DeviceException(
+          DeviceException.Kind.UNREACHABLE, 0, "the device " + id + " is not open");
+    }
+    return device;
+  }
+
+  /** The state of the open device, null where it does not tell. */
+  DeviceState state() throws DeviceException {
+    return device().state();
+  }
+
+  /** The workload; reached anew after {@link #dropWorkload()}. */
+  Workload workload() throws IOException {
+    if (workload == null) {
+      workload = workloads.of(id);
+    }
+    return workload;
+  }
+
+  /** The workload failed: the next try reaches for it anew. */
+  void dropWorkload() {
+    if (workload != null) {
+      workload.close();
+      workload = null;
+    }
+  }
+
+  /** What the open device is, null where it is not open. */
+  DeviceDescription description() {
+    return description;
+  }
+
+  private void closeDevice() {
+    if (device != null) {
+      device.close();
+      device = null;
+      description = null;
+    }
+  }
+
+  /** Lets go of both without changing anything about them. */
+  void letGo() {
+    closeDevice();
+    dropWorkload();
+  }
+}

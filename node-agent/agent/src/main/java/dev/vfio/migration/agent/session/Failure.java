@@ -1,0 +1,61 @@
+package dev.vfio.migration.agent.session;
+
+import dev.vfio.migration.agent.stream.StreamException;
+import dev.vfio.migration.vfio.device.DeviceException;
+import java.util.Objects;
+
+/**
+ * Something was refused or went wrong.
+ *
+ * @param reason for programs
+ * @param message for people: what, where, what was done to the device, what to do next
+ * @param errno 0 where no system call failed
+ */
+public record Failure(Reason reason, String message, int errno) {
+  public Failure {
+    Objects.requireNonNull(reason);
+    Objects.requireNonNull(message);
+  }
+
+  public static Failure of(Reason reason, String message) {
+    return new Failure(reason, message, 0);
+  }
+
+  public static Failure of(DeviceException problem) {
+    return new Failure(reason(problem.kind()), problem.getMessage(), problem.errno());
+  }
+
+  public static Failure of(StreamException problem) {
+    return of(reason(problem.kind()), problem.getMessage());
+  }
+
+  /** The same failure with one more sentence for people. */
+  public Failure with(String sentence) {
+    String first = message.endsWith(".") ? message : message + ".";
+    return new Failure(reason, first + " " + sentence, errno);
+  }
+
+  private static Reason reason(DeviceException.Kind kind) {
+    return switch (kind) {
+      case UNKNOWN_DEVICE -> Reason.UNKNOWN_DEVICE;
+      case NOT_MIGRATABLE -> Reason.NO_MIGRATION_REGION;
+      case BUSY -> Reason.DEVICE_BUSY;
+      case UNREACHABLE -> Reason.DEVICE_UNREACHABLE;
+      case TRANSITION_FAILED -> Reason.TRANSITION_FAILED;
+      case READ_FAILED -> Reason.DEVICE_READ_FAILED;
+      case WRITE_FAILED -> Reason.DEVICE_WRITE_FAILED;
+      case PROTOCOL_VIOLATION -> Reason.DEVICE_PROTOCOL_VIOLATION;
+      case NEVER_DRY -> Reason.DEVICE_NEVER_DRY;
+    };
+  }
+
+  private static Reason reason(StreamException.Kind kind) {
+    return switch (kind) {
+      case REFUSED -> Reason.STREAM_REFUSED;
+      case BROKEN -> Reason.STREAM_BROKEN;
+      case CORRUPT -> Reason.STREAM_CORRUPT;
+      case UNAUTHENTICATED -> Reason.STREAM_UNAUTHENTICATED;
+      case VERSION -> Reason.STREAM_VERSION;
+    };
+  }
+}

@@ -1,0 +1,102 @@
+package dev.vfio.migration.agent.session;
+
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/**
+ * Drives one machine on its session's thread: takes events in, performs what the machine answers,
+ * and hands the completion of a piece of work back before anything else. So commands, timers and
+ * what comes from the network are only ever seen between two pieces of work.
+ *
+ * @param <S> state
+ * @param <E> events
+ * @param <A> actions
+ */
+final class MachineLoop<S, E, A> {
+
+  /** The pure part. */
+  @FunctionalInterface
+  interface Machine<S, E, A> {
+    Outcome<S, A> step(S state, E event, Moment now);
+  }
+
+  /** The part that touches the world. */
+  interface Effects<S, E, A> {
+    /**
+     * Performs the action.
+     *
+     * @return the completion of a piece of work, null for every other action
+     */
+    E perform(A action);
+
+    /** A piece of work ended with a fault of ours. */
+    E broken(A action, RuntimeException fault);
+
+    /** The state that is in force from now on. Called before its actions are performed. */
+    void entered(S state);
+  }
+
+  private final Machine<S, E, A> machine;
+  private final Effects<S, E, A> effects;
+  private final SessionThread thread;
+  private final SessionClock clock;
+  private final Queue<E> waiting = new ConcurrentLinkedQueue<>();
+  // Owned by the session's thread.
+  private S state;
+
+  MachineLoop(
+      Machine<S, E, A> machine,
+      Effects<S, E, A> effects,
+      SessionThread thread,
+      SessionClock clock,
+      S initial) {
+    this.machine = machine;
+    this.effects = effects;
+    this.thread = thread;
+    this.clock = clock;
+    this.state = initial;
+  }
+
+  /** Hands an event in, from any thread. */
+  void post(E event) {
+    waiting.add(event);
+    thread.execute(this::takeOne);
+  }
+
+  /** Whether something waits for its turn. For any thread. */
+  boolean isWanted() {
+    return !waiting.isEmpty();
+  }
+
+  private void takeOne() {
+    E event = waiting.poll();
+    if (event != null) {
+      handle(event);
+    }
+  }
+
+  private void handle(E first) {
+    E event = first;
+    while (event != null) {
+      Outcome<S, A> outcome = machine.step(state, event, Moment.of(clock));
+      state = outcome.state();
+      effects.entered(state);
+      event = null;
+      for (A action : outcome.actions()) {
+        E completion = perform(action);
+        if (completion != null && event != null) {
+          throw new IllegalStateException("two pieces of work in one step: " + outcome.actions());
+        }
+        event = completion != null ? completion : event;
+      }
+    }
+  }
+
+  private E perform(A action) {
+    try {
+      return effects.perform(action);
+    } catch (RuntimeException fault) {
+      return effects.broken(action, fault);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+package dev.vfio.migration.agent.session;
+
+import java.io.IOException;
+import java.util.List;
+
+/** The journals of all sessions of this agent. Safe for use by several threads. */
+public interface SessionJournals {
+
+  /**
+   * What was found of one session.
+   *
+   * @param key of the session
+   * @param role which end it is
+   * @param records in order, as far as they could be read; at least one unless {@code damage} is
+   *     set
+   * @param damage null, or what is wrong with a journal that must not be trusted
+   * @param journal to go on with; null where it is damaged
+   */
+  record Found(
+      SessionKey key,
+      Role role,
+      List<SessionRecord> records,
+      String damage,
+      SessionJournal journal) {
+    public Found {
+      records = List.copyOf(records);
+    }
+  }
+
+  /** The journal of a new session. Touches the disk at the first record only. */
+  SessionJournal create(SessionKey key, Role role);
+
+  /** Reads what earlier runs of the agent left. */
+  List<Found> recover() throws IOException;
+
+  /** Removes the journal of a terminal session. */
+  void remove(SessionKey key) throws IOException;
+}

@@ -1,0 +1,89 @@
+package dev.vfio.migration.agent.session;
+
+/**
+ * One entry of a session's journal: a point of no return that must be on disk before the session
+ * acts on it. The order of entries within one session is the order below.
+ */
+public sealed interface SessionRecord {
+
+  /** Whether nothing follows this entry. */
+  default boolean terminal() {
+    return false;
+  }
+
+  /** Source: the device may be touched from here on. First entry. */
+  record SourceStarted(SourceSpec spec) implements SessionRecord {}
+
+  /**
+   * Source: the workload may be paused from here on.
+   *
+   * @param epochNanos wall-clock time
+   */
+  record SwitchingOver(long epochNanos) implements SessionRecord {}
+
+  /**
+   * Source: the end mark may be sent from here on, so the destination may become the owner; only
+   * the decision leads out.
+   */
+  record EndAllowed(Progress progress) implements SessionRecord {}
+
+  /** Source: the decision is Committed; the device never runs here again. */
+  record Committed() implements SessionRecord {}
+
+  /** Source: SAVE_COMPLETED, workload released. */
+  record Completed() implements SessionRecord {
+    @Override
+    public boolean terminal() {
+      return true;
+    }
+  }
+
+  /**
+   * Source: on its way back to running.
+   *
+   * @param cancelled through CANCELLED instead of FAILED
+   * @param failure null where a user cancelled
+   */
+  record RollingBack(boolean cancelled, Failure failure) implements SessionRecord {}
+
+  /** Source: runs on here. */
+  record RolledBack(Failure failure, Progress progress) implements SessionRecord {
+    @Override
+    public boolean terminal() {
+      return true;
+    }
+  }
+
+  /** Destination: the device may be touched from here on. First entry. */
+  record Prepared(DestinationSpec spec) implements SessionRecord {}
+
+  /**
+   * Destination: the device holds everything; from here on only the decision leads out.
+   *
+   * @param pausedAtEpochNanos wall-clock time of the pause at the source, by this node's clock; 0
+   *     where no mark was heard
+   */
+  record Loaded(long pausedAtEpochNanos, Progress progress) implements SessionRecord {}
+
+  /** Destination: the decision is Committed; the device may run from here on. */
+  record Activating() implements SessionRecord {}
+
+  /** Destination: runs here. */
+  record Active(Progress progress) implements SessionRecord {
+    @Override
+    public boolean terminal() {
+      return true;
+    }
+  }
+
+  /** Destination: the restored state may be gone from here on. */
+  record Discarding(Failure failure) implements SessionRecord {}
+
+  /** Destination: the restored state is gone. */
+  record Discarded(Failure failure) implements SessionRecord {
+    @Override
+    public boolean terminal() {
+      return true;
+    }
+  }
+}

@@ -1,0 +1,18 @@
+package dev.vfio.migration.agent.session;
+
+/** Is told of every change of every session, on the session's thread. Must not block or throw. */
+public interface SessionWatcher {
+
+  /**
+   * The session is now as the snapshot says.
+   *
+   * @param before null where the session is new
+   */
+  void changed(SessionSnapshot before, SessionSnapshot now);
+
+  /** The session ended long ago and is remembered no longer. */
+  void removed(SessionKey key);
+
+  /** A fault of ours: to be logged, the session goes on. */
+  void fault(SessionKey key, String doing, RuntimeException fault);
+}

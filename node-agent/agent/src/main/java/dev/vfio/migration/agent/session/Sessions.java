@@ -1,0 +1,358 @@
+package dev.vfio.migration.agent.session;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+
+/**
+ * All sessions of this agent: who may begin, who holds which device, and who is remembered. Safe
+ * for use by several threads; no method waits for a session.
+ */
+public final class Sessions {
+
+  /**
+   * How much this agent takes on and remembers.
+   *
+   * @param live sessions under way at once
+   * @param remembered sessions that ended and are still remembered
+   * @param rememberedFor how long they are
+   */
+  public record Limits(int live, int remembered, Duration rememberedFor) {}
+
+  private final Surroundings world;
+  private final SessionJournals journals;
+  private final Fencing fencing;
+  private final Limits limits;
+  private final SessionWatcher watcher;
+  // Guarded by this. In the order in which they began.
+  private final Map<SessionKey, LiveSession> sessions = new LinkedHashMap<>();
+  // Guarded by this. When they ended, in that order.
+  private final Map<SessionKey, Long> ended = new LinkedHashMap<>();
+
+  public Sessions(
+      Surroundings world,
+      SessionJournals journals,
+      Fencing fencing,
+      Limits limits,
+      SessionWatcher watcher) {
+    this.world = world;
+    this.journals = journals;
+    this.fencing = fencing;
+    this.limits = limits;
+    this.watcher = new Bookkeeping(watcher);
+  }
+
+  // ------------------------------------------------------------------ commands
+
+  /** Answers with the session once it is journalled; a repeated command with the one there is. */
+  public CompletableFuture<DestinationSession.Prepared> prepareDestination(
+      long fencingNumber, DestinationSpec spec) {
+    return guarded(
+        fencingNumber,
+        () -> {
+          LiveSession known = sessions.get(spec.key());
+          if (known == null) {
+            requireFree(spec.key(), spec.device());
+            DestinationSession fresh =
+                DestinationSession.fresh(
+                    spec,
+                    journals.create(spec.key(), Role.DESTINATION),
+                    world,
+                    watcher,
+                    () -> forget(spec.key()));
+            sessions.put(spec.key(), fresh);
+            known = fresh;
+          }
+          return asDestination(known, DestinationSession::prepare);
+        });
+  }
+
+  /** Answers with the session once it is journalled; a repeated command with the one there is. */
+  public CompletableFuture<SessionSnapshot> startSource(
+      long fencingNumber, SourceSpec spec, byte[] token) {
+    return guarded(
+        fencingNumber,
+        () -> {
+          LiveSession known = sessions.get(spec.key());
+          if (known == null) {
+            requireFree(spec.key(), spec.device());
+            SourceSession fresh =
+                SourceSession.fresh(
+                    spec,
+                    token,
+                    journals.create(spec.key(), Role.SOURCE),
+                    world,
+                    watcher,
+                    () -> forget(spec.key()));
+            sessions.put(spec.key(), fresh);
+            known = fresh;
+          }
+          return asSource(known, SourceSession::start);
+        });
+  }
+
+  public CompletableFuture<SessionSnapshot> switchOver(long fencingNumber, SessionKey key) {
+    return guarded(fencingNumber, () -> asSource(require(key), SourceSession::switchOver));
+  }
+
+  public CompletableFuture<SessionSnapshot> commit(long fencingNumber, SessionKey key) {
+    return guarded(fencingNumber, () -> asSource(require(key), SourceSession::commit));
+  }
+
+  public CompletableFuture<SessionSnapshot> activate(long fencingNumber, SessionKey key) {
+    return guarded(fencingNumber, () -> asDestination(require(key), DestinationSession::activate));
+  }
+
+  public CompletableFuture<SessionSnapshot> rollBack(
+      long fencingNumber, SessionKey key, String reason) {
+    return guarded(fencingNumber, () -> require(key).rollBack(false, reason));
+  }
+
+  public CompletableFuture<SessionSnapshot> cancel(long fencingNumber, SessionKey key) {
+    return guarded(fencingNumber, () -> require(key).rollBack(true, "cancelled"));
+  }
+
+  // ------------------------------------------------------------------ what there is
+
+  /** The session that holds the device, null where none does. */
+  public synchronized LiveSession holderOf(String device) {
+    for (LiveSession session : sessions.values()) {
+      SessionSnapshot snapshot = session.snapshot();
+      if (!snapshot.state().terminal() && snapshot.device().equals(device)) {
+        return session;
+      }
+    }
+    return null;
+  }
+
+  /** Every session, in the order in which they began. */
+  public synchronized List<SessionSnapshot> snapshots() {
+    return sessions.values().stream().map(LiveSession::snapshot).toList();
+  }
+
+  public long highestFencingNumber() {
+    return fencing.highest();
+  }
+
+  // ------------------------------------------------------------------ start and end of the agent
+
+  /**
+   * Goes on with what the journals hold.
+   *
+   * @throws IOException where the journals cannot be read at all; the agent must not serve then
+   */
+  public synchronized void recover() throws IOException {
+    Moment now = Moment.of(world.clock());
+    for (SessionJournals.Found found : journals.recover()) {
+      LiveSession session = recovered(found, now);
+      sessions.put(found.key(), session);
+      SessionSnapshot snapshot = session.snapshot();
+      if (snapshot.state().terminal() || session instanceof DamagedSession) {
+        watcher.changed(null, snapshot);
+      } else {
+        session.recover();
+      }
+    }
+  }
+
+  private LiveSession recovered(SessionJournals.Found found, Moment now) {
+    if (found.damage() != null) {
+      return new DamagedSession(found);
+    }
+    try {
+      return switch (found.role()) {
+        case SOURCE ->
+            SourceSession.recovered(
+                SourceMachine.recovered(found.records(), now), found.journal(), world, watcher);
+        case DESTINATION ->
+            DestinationSession.recovered(
+                DestinationMachine.recovered(found.records(), now),
+                found.journal(),
+                world,
+                watcher);
+      };
+    } catch (IllegalArgumentException impossible) {
+      return new DamagedSession(
+          new SessionJournals.Found(
+              found.key(), found.role(), found.records(), impossible.getMessage(), null));
+    }
+  }
+
+  /** The agent is about to end: asks every session to undo what may be undone. */
+  public void stop() {
+    for (LiveSession session : all()) {
+      session.stop();
+    }
+  }
+
+  /** Whether every session ended or waits for somebody's word. */
+  public boolean settled() {
+    return all().stream().allMatch(LiveSession::settled);
+  }
+
+  private synchronized List<LiveSession> all() {
+    return new ArrayList<>(sessions.values());
+  }
+
+  // ------------------------------------------------------------------ rules
+
+  /** A command's work under our lock. */
+  @FunctionalInterface
+  private interface Guarded<T> {
+    CompletableFuture<T> run() throws Refusal;
+  }
+
+  private <T> CompletableFuture<T> guarded(long fencingNumber, Guarded<T> work) {
+    try {
+      synchronized (this) {
+        fencing.check(fencingNumber);
+        removeOld();
+        return work.run();
+      }
+    } catch (Refusal refusal) {
+      return CompletableFuture.failedFuture(refusal);
+    }
+  }
+
+  private LiveSession require(SessionKey key) throws Refusal {
+    LiveSession session = sessions.get(key);
+    if (session == null) {
+      throw new Refusal(
+          Reason.UNKNOWN_SESSION,
+          "this agent knows no session " + key + "; it never began here or ended long ago");
+    }
+    return session;
+  }
+
+  private void requireFree(SessionKey key, String device) throws Refusal {
+    int live = 0;
+    for (LiveSession other : sessions.values()) {
+      SessionSnapshot snapshot = other.snapshot();
+      boolean terminal = snapshot.state().terminal();
+      live += terminal ? 0 : 1;
+      boolean sameMigration = snapshot.key().uid().equals(key.uid());
+      if (sameMigration && snapshot.key().attempt() > key.attempt()) {
+        throw new Refusal(
+            Reason.INVALID_REQUEST,
+            "attempt " + key.attempt() + " is over: this agent knows " + snapshot.key() + " already");
+      }
+      if (!terminal && (sameMigration || snapshot.device().equals(device))) {
+        throw new Refusal(
+            Reason.DEVICE_BUSY,
+            "the device "
+                + snapshot.device()
+                + " is held by the session "
+                + snapshot.key()
+                + " of "
+                + snapshot.migrationName()
+                + " ("
+                + snapshot.state()
+                + "); nothing was done. It is free once that session has ended.");
+      }
+    }
+    if (live >= limits.live()) {
+      throw new Refusal(
+          Reason.NO_CAPACITY,
+          live + " sessions are under way on this node and that is the limit; try again later");
+    }
+  }
+
+  private static <T> CompletableFuture<T> asSource(
+      LiveSession session, Function<SourceSession, CompletableFuture<T>> command)
+      throws Refusal {
+    if (session instanceof SourceSession source) {
+      return command.apply(source);
+    }
+    throw otherwise(session, Role.SOURCE);
+  }
+
+  private static <T> CompletableFuture<T> asDestination(
+      LiveSession session, Function<DestinationSession, CompletableFuture<T>> command)
+      throws Refusal {
+    if (session instanceof DestinationSession destination) {
+      return command.apply(destination);
+    }
+    throw otherwise(session, Role.DESTINATION);
+  }
+
+  private static Refusal otherwise(LiveSession session, Role wanted) {
+    return session instanceof DamagedSession
+        ? new Refusal(session.snapshot().failure())
+        : new Refusal(
+            Reason.INVALID_REQUEST,
+            "the session "
+                + session.key()
+                + " is the "
+                + session.role()
+                + " on this node, and this command is for a "
+                + wanted
+                + "; source and destination are on different nodes");
+  }
+
+  // ------------------------------------------------------------------ remembering
+
+  private synchronized void forget(SessionKey key) {
+    sessions.remove(key);
+  }
+
+  private synchronized void endedNow(SessionKey key) {
+    ended.put(key, world.clock().nanoTime());
+    removeOld();
+  }
+
+  private void removeOld() {
+    long oldest = world.clock().nanoTime() - limits.rememberedFor().toNanos();
+    List<SessionKey> old = new ArrayList<>();
+    int over = ended.size() - limits.remembered();
+    for (Map.Entry<SessionKey, Long> entry : ended.entrySet()) {
+      if (over-- > 0 || entry.getValue() - oldest < 0) {
+        old.add(entry.getKey());
+      }
+    }
+    for (SessionKey key : old) {
+      try {
+        journals.remove(key);
+        sessions.remove(key);
+        ended.remove(key);
+        watcher.removed(key);
+      } catch (IOException problem) {
+        // It stays and is tried again with the next one.
+        watcher.fault(
+            key, "removing its journal", new UncheckedIOException(problem));
+      }
+    }
+  }
+
+  /** Notes which sessions ended, and passes everything on. */
+  private final class Bookkeeping implements SessionWatcher {
+    private final SessionWatcher next;
+
+    Bookkeeping(SessionWatcher next) {
+      this.next = next;
+    }
+
+    @Override
+    public void changed(SessionSnapshot before, SessionSnapshot now) {
+      next.changed(before, now);
+      if (now.state().terminal()) {
+        endedNow(now.key());
+      }
+    }
+
+    @Override
+    public void removed(SessionKey key) {
+      next.removed(key);
+    }
+
+    @Override
+    public void fault(SessionKey key, String doing, RuntimeException fault) {
+      next.fault(key, doing, fault);
+    }
+  }
+}

@@ -1,0 +1,296 @@
+package dev.vfio.migration.agent.session;
+
+import static dev.vfio.migration.agent.session.SessionState.SOURCE_AWAITING_DECISION;
+import static dev.vfio.migration.agent.session.SessionState.SOURCE_STOPNCOPY;
+
+import dev.vfio.migration.agent.session.SourceAction.*;
+import dev.vfio.migration.agent.session.SourceEvent.*;
+import dev.vfio.migration.agent.session.SourceState.Round;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.PendingBytes;
+import java.time.Duration;
+
+/**
+ * The copying of a source: precopy rounds, and the last one while the workload stands still. Part
+ * of {@link SourceMachine}, and as pure.
+ *
+ * <p>A round reads the pending bytes once, then device state until the device has nothing now or
+ * the pending bytes of the round's begin are sent, then the pages that are marked dirty (all pages
+ * in the first round). Between portions waiting commands get their turn.
+ */
+final class SourceCopying {
+  /** Rounds of a device that names few pending bytes still read at least this much. */
+  private static final long SMALLEST_ROUND_BYTES = 1L << 20;
+
+  private final Pace pace;
+  private final SourceEnding ending;
+
+  SourceCopying(Pace pace, SourceEnding ending) {
+    this.pace = pace;
+    this.ending = ending;
+  }
+
+  Outcome<SourceState, SourceAction> beginRound(SourceState s) {
+    return Outcome.of(
+        s.but().at(SourceStep.ROUND_PENDING).done(), new ReadPending(s.spec().thresholdBytes()));
+  }
+
+  Outcome<SourceState, SourceAction> switchOver(SourceState s, Command command, Moment now) {
+    return Outcome.of(
+        s.but().at(SourceStep.JOURNALLING_SWITCH_OVER).command(command.command()).done(),
+        new Journal(new SessionRecord.SwitchingOver(now.epochNanos())));
+  }
+
+  Outcome<SourceState, SourceAction> step(SourceState s, SourceEvent event, Moment now) {
+    if (event instanceof SourceEvent.Failed failed) {
+      return failed(s, failed.failure());
+    }
+    return switch (s.step()) {
+      case ROUND_PENDING -> roundPending(s, event, now);
+      case ROUND_STATE -> roundState(s, event, now);
+      case ROUND_DIRTY -> roundDirty(s, event);
+      case ROUND_MEMORY -> roundMemory(s, event, now);
+      case ROUND_REST -> beginRound(s.but().round(s.round().next(now.nanos())).done());
+      case JOURNALLING_SWITCH_OVER ->
+          Outcome.of(
+              s.but()
+                  .at(SOURCE_STOPNCOPY, SourceStep.PAUSING)
+                  .command(0)
+                  .pauseAsked(now.nanos())
+                  .done(),
+              new Reply(s.command(), null),
+              new PauseWorkload());
+      case PAUSING ->
+          Outcome.of(s.but().at(SourceStep.MARKING_PAUSE).done(), new SendPaused(s.pausedAtNanos()));
+      case MARKING_PAUSE ->
+          Outcome.of(
+              s.but().at(SourceStep.STOPPING).done(), new Transition(DeviceState.STOPNCOPY));
+      case STOPPING -> {
+        boolean first = s.spec().mode() == Mode.COLD;
+        yield Outcome.of(
+            s.but()
+                .device(DeviceState.STOPNCOPY)
+                .round(s.round().next(now.nanos()))
+                .at(SourceStep.LAST_DIRTY)
+                .done(),
+            new CollectDirty(first, true));
+      }
+      case LAST_DIRTY -> lastDirty(s, event);
+      case LAST_MEMORY -> lastMemory(s, event, now);
+      case LAST_STATE -> lastState(s, event, now);
+      case LAST_PENDING -> lastPending(s, event);
+      case JOURNALLING_END ->
+          Outcome.of(s.but().endAllowed().at(SourceStep.ENDING).done(), new SendEnd());
+      case ENDING -> awaitDecision(s, null);
+      default -> SourceMachine.unexpected(s, event);
+    };
+  }
+
+  private Outcome<SourceState, SourceAction> failed(SourceState s, Failure failure) {
+    if (s.step() == SourceStep.ENDING) {
+      // Part of the end mark may have arrived: the destination may hold everything.
+      return awaitDecision(s, failure);
+    }
+    if (s.step() == SourceStep.JOURNALLING_SWITCH_OVER) {
+      Outcome<SourceState, SourceAction> back =
+          ending.failed(s.but().command(0).done(), failure);
+      return SourceEnding.prepend(back, new Reply(s.command(), failure));
+    }
+    return ending.failed(s, failure);
+  }
+
+  private Outcome<SourceState, SourceAction> awaitDecision(SourceState s, Failure failure) {
+    SourceState.Change change =
+        s.but().at(SOURCE_AWAITING_DECISION, SourceStep.AWAITING_DECISION);
+    if (failure != null) {
+      return Outcome.of(
+          change.failure(SourceEnding.waiting(s, failure)).done(), new CloseStream());
+    }
+    SourceState next = change.done();
+    return Outcome.of(next, new AwaitLoaded(next.epoch(), pace.loadedPatience()));
+  }
+
+  private Outcome<SourceState, SourceAction> roundPending(
+      SourceState s, SourceEvent event, Moment now) {
+    PendingBytes pending = ((PendingRead) event).pending();
+    SourceState read =
+        s.but()
+            .progress(s.progress().withPending(pending))
+            .round(s.round().pendingRead(pending, now.nanos()))
+            .done();
+    if (s.precopy()) {
+      return Outcome.of(
+          read.but().at(SourceStep.ROUND_STATE).done(), new CopyState(pace.batchBytes()));
+    }
+    return collectDirty(read);
+  }
+
+  private Outcome<SourceState, SourceAction> collectDirty(SourceState s) {
+    return Outcome.of(
+        s.but().at(SourceStep.ROUND_DIRTY).done(),
+        new CollectDirty(s.round().number() == 0, false));
+  }
+
+  private Outcome<SourceState, SourceAction> roundState(
+      SourceState s, SourceEvent event, Moment now) {
+    if (event instanceof Continue) {
+      return Outcome.of(
+          s.but().at(SourceStep.ROUND_STATE).done(), new CopyState(pace.batchBytes()));
+    }
+    StateCopied copied = (StateCopied) event;
+    SourceState moved = moved(s, copied.bytes(), 0, now);
+    long enough = Math.max(SMALLEST_ROUND_BYTES, moved.round().pendingBefore());
+    if (copied.dry() || moved.round().stateBytes() >= enough) {
+      boolean exhausted = copied.dry() && moved.round().stateBytes() == 0;
+      return collectDirty(
+          moved
+              .but()
+              .progress(moved.progress().withRounds(moved.progress().rounds(), exhausted))
+              .done());
+    }
+    return breathe(moved.but().at(SourceStep.ROUND_STATE).done());
+  }
+
+  private Outcome<SourceState, SourceAction> roundDirty(SourceState s, SourceEvent event) {
+    return breathe(dirtyFound(s, (DirtyFound) event).but().at(SourceStep.ROUND_MEMORY).done());
+  }
+
+  private static SourceState dirtyFound(SourceState s, DirtyFound found) {
+    Round round = s.round();
+    long rate =
+        round.sinceLastNanos() == 0
+            ? s.progress().dirtyBytesPerSecond()
+            : RateWindow.perSecond(
+                round.stateDirtied() + found.bytes(), round.sinceLastNanos());
+    return s.but()
+        .progress(
+            s.progress()
+                .withDirty(s.progress().dirtyPages() + found.pages(), rate)
+                .withMemoryPending(found.bytesToSend()))
+        .done();
+  }
+
+  private Outcome<SourceState, SourceAction> roundMemory(
+      SourceState s, SourceEvent event, Moment now) {
+    if (event instanceof Continue) {
+      return Outcome.of(
+          s.but().at(SourceStep.ROUND_MEMORY).done(), new CopyMemory(pace.batchBytes()));
+    }
+    MemoryCopied copied = (MemoryCopied) event;
+    SourceState moved = moved(s, 0, copied.bytes(), now);
+    moved =
+        moved
+            .but()
+            .progress(moved.progress().withMemoryPending(copied.remaining()))
+            .at(SourceStep.ROUND_MEMORY)
+            .done();
+    return copied.remaining() > 0 ? breathe(moved) : endRound(moved, now);
+  }
+
+  private Outcome<SourceState, SourceAction> endRound(SourceState s, Moment now) {
+    Round round = s.round();
+    long took = now.nanos() - round.startedAt();
+    long shortest = pace.shortestRound().toNanos();
+    boolean idle = round.stateBytes() == 0 && round.memoryBytes() == 0;
+    long rest =
+        idle
+            ? Math.min(pace.longestRest().toNanos(), Math.max(shortest, 2 * round.restNanos()))
+            : Math.max(0, shortest - took);
+    SourceState next =
+        s.but()
+            .round(round.resting(idle ? rest : 0))
+            .progress(
+                s.progress()
+                    .withRounds(s.progress().rounds() + 1, s.progress().precopyExhausted()))
+            .at(SourceStep.ROUND_REST)
+            .done();
+    return rest == 0
+        ? breathe(next)
+        : Outcome.of(next, new StartTimer(next.epoch(), Duration.ofNanos(rest)));
+  }
+
+  private Outcome<SourceState, SourceAction> lastDirty(SourceState s, SourceEvent event) {
+    return breathe(dirtyFound(s, (DirtyFound) event).but().at(SourceStep.LAST_MEMORY).done());
+  }
+
+  private Outcome<SourceState, SourceAction> lastMemory(
+      SourceState s, SourceEvent event, Moment now) {
+    if (event instanceof Continue) {
+      return Outcome.of(
+          s.but().at(SourceStep.LAST_MEMORY).done(), new CopyMemory(pace.batchBytes()));
+    }
+    MemoryCopied copied = (MemoryCopied) event;
+    SourceState moved = moved(s, 0, copied.bytes(), now);
+    SourceState.Change change =
+        moved.but().progress(moved.progress().withMemoryPending(copied.remaining()));
+    return copied.remaining() > 0
+        ? breathe(change.at(SourceStep.LAST_MEMORY).done())
+        : Outcome.of(
+            change.at(SourceStep.LAST_STATE).tries(0).done(), new CopyState(pace.batchBytes()));
+  }
+
+  private Outcome<SourceState, SourceAction> lastState(
+      SourceState s, SourceEvent event, Moment now) {
+    if (event instanceof Later) {
+      return Outcome.of(
+          s.but().at(SourceStep.LAST_STATE).done(), new CopyState(pace.batchBytes()));
+    }
+    StateCopied copied = (StateCopied) event;
+    SourceState moved = moved(s, copied.bytes(), 0, now);
+    SourceState.Change change = moved.but();
+    if (copied.bytes() > 0) {
+      change.tries(0);
+    }
+    return copied.dry()
+        ? Outcome.of(
+            change.at(SourceStep.LAST_PENDING).done(), new ReadPending(s.spec().thresholdBytes()))
+        : breathe(change.at(SourceStep.LAST_STATE).done());
+  }
+
+  private Outcome<SourceState, SourceAction> lastPending(SourceState s, SourceEvent event) {
+    PendingBytes pending = ((PendingRead) event).pending();
+    SourceState.Change change = s.but().progress(s.progress().withPending(pending));
+    if (pending.total() == 0) {
+      SourceState next = change.at(SourceStep.JOURNALLING_END).done();
+      return Outcome.of(next, new Journal(new SessionRecord.EndAllowed(next.progress())));
+    }
+    if (s.tries() >= pace.dryRetries()) {
+      return ending.failed(change.done(), neverDry(s, pending));
+    }
+    SourceState next = change.tries(s.tries() + 1).at(SourceStep.LAST_STATE).done();
+    // The first time at once: it may have had nothing at that moment only.
+    return s.tries() == 0
+        ? breathe(next)
+        : Outcome.of(next, new StartTimer(next.epoch(), pace.dryRetry()));
+  }
+
+  private Failure neverDry(SourceState s, PendingBytes pending) {
+    return Failure.of(
+        Reason.DEVICE_NEVER_DRY,
+        "the device "
+            + s.spec().device()
+            + " in STOPNCOPY says that "
+            + pending.total()
+            + " bytes are pending but handed out none in "
+            + pace.dryRetries()
+            + " tries; nothing that it handed out before was lost. It is brought back to RUNNING"
+            + " here; report this to the maker of its driver.");
+  }
+
+  private static SourceState moved(SourceState s, long state, long memory, Moment now) {
+    Progress progress =
+        s.progress()
+            .withMoved(
+                s.progress().deviceStateBytes() + state, s.progress().memoryBytes() + memory);
+    RateWindow rate = s.rate().at(now.nanos(), progress.transferredBytes());
+    return s.but()
+        .round(s.round().moved(state, memory))
+        .rate(rate)
+        .progress(progress.withRate(rate.report(now.nanos(), progress.transferredBytes())))
+        .done();
+  }
+
+  private static Outcome<SourceState, SourceAction> breathe(SourceState next) {
+    return Outcome.of(next, new Breathe(next.epoch()));
+  }
+}

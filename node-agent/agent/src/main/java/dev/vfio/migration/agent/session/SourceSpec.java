@@ -1,0 +1,28 @@
+package dev.vfio.migration.agent.session;
+
+/**
+ * What a source was asked to do. Without the stream's token: that is a secret and lives in memory
+ * only.
+ *
+ * @param key of the session
+ * @param migrationName "namespace/name", for people
+ * @param device as users name it
+ * @param destinationNode name of the destination's node
+ * @param destinationHost address of its agent
+ * @param destinationPort its state port, 1 to 65535
+ * @param mode whether state is copied while the workload runs
+ * @param streams connections, at least 1
+ * @param bandwidthLimit payload bytes per second, 0 for none
+ * @param thresholdBytes written to the device before pending bytes are read, at least 0
+ */
+public record SourceSpec(
+    SessionKey key,
+    String migrationName,
+    String device,
+    String destinationNode,
+    String destinationHost,
+    int destinationPort,
+    Mode mode,
+    int streams,
+    long bandwidthLimit,
+    long thresholdBytes) {}

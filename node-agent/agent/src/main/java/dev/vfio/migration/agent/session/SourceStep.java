@@ -1,0 +1,52 @@
+package dev.vfio.migration.agent.session;
+
+/** What exactly a source is about: the work that is out, or what it waits for. */
+enum SourceStep {
+  NEW,
+  JOURNALLING_START,
+  OPENING,
+  MAPPING,
+  CONNECTING,
+  SETTING_UP,
+  ENTERING_PRECOPY,
+  /** COLD: nothing is out; waits for the switch-over. */
+  READY,
+
+  ROUND_PENDING,
+  ROUND_STATE,
+  ROUND_DIRTY,
+  ROUND_MEMORY,
+  ROUND_REST,
+
+  JOURNALLING_SWITCH_OVER,
+  PAUSING,
+  MARKING_PAUSE,
+  STOPPING,
+  LAST_DIRTY,
+  LAST_MEMORY,
+  LAST_STATE,
+  LAST_PENDING,
+  JOURNALLING_END,
+  ENDING,
+  /** Nothing is out but, at most, the destination's word; waits for the decision. */
+  AWAITING_DECISION,
+
+  JOURNALLING_COMMIT,
+  COMPLETE_REOPENING,
+  COMPLETE_SAVING,
+  COMPLETE_RELEASING,
+  COMPLETE_RESTING,
+  JOURNALLING_COMPLETED,
+
+  JOURNALLING_ROLL_BACK,
+  ROLL_BACK_OPENING,
+  ROLL_BACK_OPEN_RESTING,
+  ROLL_BACK_LEAVING,
+  ROLL_BACK_LEAVING_OTHERWISE,
+  ROLL_BACK_RUNNING,
+  ROLL_BACK_RESUMING,
+  ROLL_BACK_RESUME_RESTING,
+  JOURNALLING_ROLLED_BACK,
+  STRANDED,
+  ENDED
+}

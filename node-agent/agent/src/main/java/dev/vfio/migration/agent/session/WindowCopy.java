@@ -1,0 +1,182 @@
+package dev.vfio.migration.agent.session;
+
+import dev.vfio.migration.agent.stream.ChunkBuffer;
+import dev.vfio.migration.agent.stream.StateSender;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.MigratableDevice;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.BitSet;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Knows which pages of a source's DMA windows are still to be sent, and sends them. Owned by the
+ * session's thread.
+ */
+final class WindowCopy implements AutoCloseable {
+  /** A window has at most this many pages: 8 TiB in pages of 4 KiB. */
+  static final long MOST_PAGES = Integer.MAX_VALUE;
+
+  private final List<WindowSpec> windows;
+  private final WindowMemory.Mapped memory;
+  private final int pageSize;
+  private final BitSet[] marked;
+  private long markedPages;
+  private boolean tracking;
+
+  WindowCopy(
+      List<WindowSpec> windows, WindowMemory.Mapped memory, int pageSize, boolean tracking) {
+    this.windows = windows;
+    this.memory = memory;
+    this.pageSize = pageSize;
+    this.tracking = tracking;
+    this.marked = new BitSet[windows.size()];
+    for (int window = 0; window < marked.length; window++) {
+      marked[window] = new BitSet();
+    }
+  }
+
+  /** Bytes of all windows. */
+  long totalBytes() {
+    return windows.stream().mapToLong(WindowSpec::size).sum();
+  }
+
+  /** Bytes still to be sent. */
+  long remainingBytes() {
+    return markedPages * pageSize;
+  }
+
+  /**
+   * Marks what is to be sent.
+   *
+   * @param everything all pages; what the device had marked so far is then settled as well
+   * @param last the device stands still, so that a device that cannot tell gets everything marked
+   * @return pages newly marked by the device
+   */
+  long collect(MigratableDevice device, boolean everything, boolean last) throws DeviceException {
+    long before = markedPages;
+    if (tracking && !(everything && last)) {
+      for (int window = 0; window < marked.length && tracking; window++) {
+        collect(device, window);
+      }
+    }
+    boolean all = everything || (last && !tracking);
+    long byDevice = all ? 0 : markedPages - before;
+    if (all) {
+      for (int window = 0; window < marked.length; window++) {
+        mark(window, 0, windows.get(window).size() / pageSize);
+      }
+    }
+    return byDevice;
+  }
+
+  private void collect(MigratableDevice device, int window) throws DeviceException {
+    WindowSpec spec = windows.get(window);
+    try {
+      device.dirtyPages(
+          spec.iova(),
+          spec.size() / pageSize,
+          (iova, pages) -> mark(window, (iova - spec.iova()) / pageSize, pages));
+    } catch (DeviceException refused) {
+      if (refused.kind() != DeviceException.Kind.READ_FAILED) {
+        throw refused;
+      }
+      // A device that does not log dirty pages: all windows go once more while it stands still.
+      tracking = false;
+    }
+  }
+
+  private void mark(int window, long firstPage, long pages) {
+    long all = windows.get(window).size() / pageSize;
+    if (firstPage < 0 || pages < 1 || firstPage + pages > all) {
+      throw new IllegalArgumentException(
+          "pages "
+              + firstPage
+              + " to "
+              + (firstPage + pages)
+              + " are not in window "
+              + windows.get(window).name());
+    }
+    BitSet bits = marked[window];
+    int from = (int) firstPage;
+    int to = (int) (firstPage + pages);
+    for (int clear = bits.nextClearBit(from); clear < to; clear = bits.nextClearBit(clear)) {
+      int set = bits.nextSetBit(clear);
+      int end = set < 0 || set > to ? to : set;
+      bits.set(clear, end);
+      markedPages += end - clear;
+      clear = end;
+    }
+  }
+
+  /**
+   * Sends marked pages in runs as long as a chunk.
+   *
+   * @return bytes sent
+   */
+  long copy(StateSender sender, long maxBytes, BooleanSupplier wanted)
+      throws IOException, InterruptedException {
+    long sent = 0;
+    for (int window = 0; window < marked.length; window++) {
+      int page = marked[window].nextSetBit(0);
+      while (page >= 0) {
+        if (sent > 0 && (sent >= maxBytes || wanted.getAsBoolean())) {
+          return sent;
+        }
+        int pages = send(sender, window, page);
+        sent += (long) pages * pageSize;
+        page = marked[window].nextSetBit(page + pages);
+      }
+    }
+    return sent;
+  }
+
+  private int send(StateSender sender, int window, int page)
+      throws IOException, InterruptedException {
+    ChunkBuffer chunk = sender.acquire();
+    boolean handedOver = false;
+    try {
+      ByteBuffer bytes = chunk.bytes();
+      int most = Math.max(1, bytes.remaining() / pageSize);
+      int end = marked[window].nextClearBit(page);
+      int pages = Math.min(most, end - page);
+      long offset = (long) page * pageSize;
+      bytes.limit(bytes.position() + pages * pageSize);
+      read(window, offset, bytes);
+      marked[window].clear(page, page + pages);
+      markedPages -= pages;
+      handedOver = true;
+      sender.memory(chunk, window, offset);
+      return pages;
+    } finally {
+      if (!handedOver) {
+        chunk.release();
+      }
+    }
+  }
+
+  private void read(int window, long offset, ByteBuffer into) throws MemoryException {
+    try {
+      memory.read(window, offset, into);
+    } catch (IOException failure) {
+      throw new MemoryException(
+          "the memory window " + windows.get(window).name() + " cannot be read at " + offset,
+          failure);
+    }
+  }
+
+  /** A window cannot be read or written, while streams and device are fine. */
+  static final class MemoryException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    MemoryException(String message, IOException cause) {
+      super(message + ": " + cause.getMessage(), cause);
+    }
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}
