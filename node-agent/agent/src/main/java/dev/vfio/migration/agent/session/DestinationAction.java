@@ -40,7 +40,10 @@ public sealed interface DestinationAction {
   /** As a timer; reported by Ticked with what has come by then. */
   record StartTick(long epoch, Duration delay) implements DestinationAction {}
 
-  /** Lets go of device, windows and workload without changing anything about them. */
+  /**
+   * Lets go of device, windows and workload without changing anything about them; of the journal,
+   * too, once the session is terminal.
+   */
   record LetGo() implements DestinationAction {}
 
   /**

@@ -62,8 +62,7 @@ final class DestinationEnding {
   Outcome<DestinationState, DestinationAction> discardAsked(
       DestinationState s, Failure failure, Command command) {
     return switch (s.state()) {
-      case DESTINATION_DISCARDED, DESTINATION_DISCARDING ->
-          DestinationMachine.accept(s, command);
+      case DESTINATION_DISCARDED, DESTINATION_DISCARDING -> DestinationMachine.accept(s, command);
       default ->
           s.activating()
               ? DestinationMachine.refuse(
@@ -95,10 +94,10 @@ final class DestinationEnding {
   Outcome<DestinationState, DestinationAction> discard(
       DestinationState s, Failure failure, long command) {
     List<DestinationAction> actions = new ArrayList<>();
-    actions.add(new CloseStreams());
     if (s.streamWaits()) {
       actions.add(new RejectLoaded(failure));
     }
+    actions.add(new CloseStreams());
     actions.add(new Journal(new SessionRecord.Discarding(failure)));
     // What is loaded is not given up before that is on disk: watchers see it loaded until then.
     SessionState state = s.loaded() ? s.state() : DESTINATION_DISCARDING;
@@ -125,10 +124,7 @@ final class DestinationEnding {
 
   Outcome<DestinationState, DestinationAction> openToDiscard(DestinationState s) {
     return Outcome.of(
-        s.but()
-            .deviceClosed()
-            .at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING)
-            .done(),
+        s.but().deviceClosed().at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING).done(),
         new OpenDevice());
   }
 
@@ -173,10 +169,7 @@ final class DestinationEnding {
                 + " state. If it is committed, mend the device and activate again.");
     List<DestinationAction> actions = new ArrayList<>();
     if (s.command() != 0) {
-      actions.add(
-          new Reply(
-              s.command(),
-              Failure.of(Reason.NOT_LOADED, said.message())));
+      actions.add(new Reply(s.command(), Failure.of(Reason.NOT_LOADED, said.message())));
     }
     int tries = s.tries() + 1;
     DestinationState next =
@@ -186,8 +179,7 @@ final class DestinationEnding {
             .tries(tries)
             .at(DESTINATION_STRANDED, DestinationStep.REOPEN_RESTING)
             .done();
-    actions.add(
-        new StartTimer(next.epoch(), pace.retry().multipliedBy(Math.min(tries, 40))));
+    actions.add(new StartTimer(next.epoch(), pace.retry().multipliedBy(Math.min(tries, 40))));
     return new Outcome<>(next, actions);
   }
 
@@ -207,6 +199,7 @@ final class DestinationEnding {
               ? restBeforeTaking(s, failure)
               : Outcome.of(
                   s.but().obstacle(null).at(DestinationStep.JOURNALLING_ACTIVE).done(),
+                  new LetGo(),
                   new Journal(new SessionRecord.Active(s.progress())));
       case ACTIVATE_TAKE_RESTING -> take(s);
       case JOURNALLING_ACTIVE ->
@@ -229,8 +222,7 @@ final class DestinationEnding {
       case DISCARD_RESTING -> openToDiscard(s);
       case JOURNALLING_DISCARDED ->
           // Without this entry a restart discards once more: harmless.
-          Outcome.of(
-              s.but().at(DESTINATION_DISCARDED, DestinationStep.ENDED).done(), new LetGo());
+          Outcome.of(s.but().at(DESTINATION_DISCARDED, DestinationStep.ENDED).done(), new LetGo());
       case STRANDED, ENDED -> Outcome.of(s);
       default -> DestinationMachine.unexpected(s, event);
     };
@@ -333,7 +325,11 @@ final class DestinationEnding {
                     + " here alone. Do not reset it. Mend the device or its driver, then activate"
                     + " again.");
     return Outcome.of(
-        s.but().obstacle(said).deviceClosed().at(DESTINATION_STRANDED, DestinationStep.STRANDED).done(),
+        s.but()
+            .obstacle(said)
+            .deviceClosed()
+            .at(DESTINATION_STRANDED, DestinationStep.STRANDED)
+            .done(),
         new LetGo());
   }
 
@@ -381,10 +377,10 @@ final class DestinationEnding {
     return journalDiscarded(s.but().failure(said).obstacle(null).done());
   }
 
-  private static Outcome<DestinationState, DestinationAction> journalDiscarded(
-      DestinationState s) {
+  private static Outcome<DestinationState, DestinationAction> journalDiscarded(DestinationState s) {
     return Outcome.of(
         s.but().at(DestinationStep.JOURNALLING_DISCARDED).done(),
+        new LetGo(),
         new Journal(new SessionRecord.Discarded(s.failure())));
   }
 

@@ -115,8 +115,7 @@ public final class DestinationMachine {
     return state;
   }
 
-  private static DestinationState replayed(
-      DestinationState s, SessionRecord record, Moment now) {
+  private static DestinationState replayed(DestinationState s, SessionRecord record, Moment now) {
     DestinationState.Change change = s.but();
     if (record instanceof SessionRecord.Loaded loaded) {
       if (loaded.pausedAtEpochNanos() != 0) {
@@ -186,9 +185,7 @@ public final class DestinationMachine {
       return ending.discardAsked(s, failure, command);
     }
     return ending.discardAsked(
-        s,
-        Failure.of(Reason.CANCELLED_BY_USER, "a user cancelled the migration"),
-        command);
+        s, Failure.of(Reason.CANCELLED_BY_USER, "a user cancelled the migration"), command);
   }
 
   // ------------------------------------------------------------------ preparation
@@ -310,7 +307,10 @@ public final class DestinationMachine {
           new RejectLoaded(
               Failure.of(
                   Reason.STREAM_REFUSED,
-                  "the destination " + s.spec().key() + " takes nothing in any more: " + s.state())));
+                  "the destination "
+                      + s.spec().key()
+                      + " takes nothing in any more: "
+                      + s.state())));
     }
     return Outcome.of(
         moved(s, complete.deviceStateBytes(), complete.memoryBytes(), now)
@@ -332,10 +332,7 @@ public final class DestinationMachine {
             ? 0
             : now.epochNanos() - Math.max(0, now.nanos() - s.pausedAtNanos());
     return Outcome.of(
-        s.but()
-            .device(DeviceState.RESUME_COMPLETED)
-            .at(DestinationStep.JOURNALLING_LOADED)
-            .done(),
+        s.but().device(DeviceState.RESUME_COMPLETED).at(DestinationStep.JOURNALLING_LOADED).done(),
         new Journal(new SessionRecord.Loaded(pausedAt, s.progress())));
   }
 
@@ -352,8 +349,7 @@ public final class DestinationMachine {
         : failedOr(s, event);
   }
 
-  static Outcome<DestinationState, DestinationAction> accept(
-      DestinationState s, Command command) {
+  static Outcome<DestinationState, DestinationAction> accept(DestinationState s, Command command) {
     return Outcome.of(s, new Reply(command.command(), null));
   }
 

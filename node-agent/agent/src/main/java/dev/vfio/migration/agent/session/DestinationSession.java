@@ -35,8 +35,7 @@ public final class DestinationSession implements LiveSession {
     this.spec = initial.spec();
     SessionThread thread =
         world.threads().apply(new Surroundings.ThreadName(spec.key(), spec.migrationName()));
-    this.work =
-        new DestinationWork(initial, journal, world, thread, watcher, replies, forget);
+    this.work = new DestinationWork(initial, journal, world, thread, watcher, replies, forget);
     this.loop =
         new MachineLoop<>(
             new DestinationMachine(world.pace())::step, work, thread, world.clock(), initial);
@@ -50,16 +49,12 @@ public final class DestinationSession implements LiveSession {
       Surroundings world,
       SessionWatcher watcher,
       Runnable forget) {
-    return new DestinationSession(
-        DestinationState.initial(spec), journal, world, watcher, forget);
+    return new DestinationSession(DestinationState.initial(spec), journal, world, watcher, forget);
   }
 
   /** A destination as the journal has it. {@link #recover} makes it go on. */
   public static DestinationSession recovered(
-      DestinationState state,
-      SessionJournal journal,
-      Surroundings world,
-      SessionWatcher watcher) {
+      DestinationState state, SessionJournal journal, Surroundings world, SessionWatcher watcher) {
     return new DestinationSession(state, journal, world, watcher, () -> {});
   }
 

@@ -8,6 +8,7 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.workload.DmaWindow;
+import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -138,8 +139,7 @@ final class DestinationWork
   }
 
   private DestinationEvent mapWindows() throws IOException {
-    List<DmaWindow> declared =
-        hold.workload().windows().stream().sorted(WindowSpec.ORDER).toList();
+    List<DmaWindow> declared = hold.workload().windows().stream().sorted(WindowSpec.ORDER).toList();
     windows = WindowSpec.listOf(declared);
     try {
       memory = world.memory().map(declared, true);
@@ -157,14 +157,11 @@ final class DestinationWork
   }
 
   private void awaitStreams() throws DeviceException {
-    inlet =
-        new Inlet(
-            migration, hold.device(), windows, memory, thread, world.clock(), loop::post);
+    inlet = new Inlet(migration, hold.device(), windows, memory, thread, world.clock(), loop::post);
     awaited =
         world
             .streams()
-            .await(
-                new StateStreams.Expected(migration, spec.sourceNode(), spec.streams()), inlet);
+            .await(new StateStreams.Expected(migration, spec.sourceNode(), spec.streams()), inlet);
   }
 
   private void beside(DestinationAction action) {
@@ -174,8 +171,7 @@ final class DestinationWork
       schedule(
           start.delay(),
           () ->
-              loop.post(
-                  new Ticked(start.epoch(), inlet.deviceStateBytes(), inlet.memoryBytes())));
+              loop.post(new Ticked(start.epoch(), inlet.deviceStateBytes(), inlet.memoryBytes())));
     } else if (action instanceof CloseStreams) {
       closeStreams();
     } else if (action instanceof ConfirmLoaded) {
@@ -199,15 +195,19 @@ final class DestinationWork
 
   /** The token is good for the first connection; after that nobody needs it. */
   private DestinationSession.Prepared prepared() {
-    boolean listens =
-        awaited != null && snapshot.state() == SessionState.DESTINATION_LISTENING;
+    boolean listens = awaited != null && snapshot.state() == SessionState.DESTINATION_LISTENING;
     return new DestinationSession.Prepared(
-        snapshot,
-        listens ? world.streams().port() : 0,
-        listens ? awaited.token() : new byte[0]);
+        snapshot, listens ? world.streams().port() : 0, listens ? awaited.token() : new byte[0]);
   }
 
   private void closeStreams() {
+    if (inlet != null) {
+      // First: a stream that waits for the verdict would keep its end from closing.
+      inlet.reject(
+          Failure.of(
+              Reason.STREAM_REFUSED,
+              "the destination " + migration + " takes nothing in any more"));
+    }
     if (awaited != null) {
       awaited.close();
       awaited = null;
@@ -237,8 +237,10 @@ final class DestinationWork
           "the journal of " + migration + " cannot be written: " + problem.getMessage());
     }
     hold.dropWorkload();
-    return Failure.of(
+    int errno = problem instanceof WorkloadException known ? known.errno() : 0;
+    return new Failure(
         Reason.WORKLOAD_UNREACHABLE,
-        "the workload of " + spec.device() + ": " + problem.getMessage());
+        "the workload that waits for " + spec.device() + ": " + problem.getMessage(),
+        errno);
   }
 }

@@ -44,7 +44,7 @@ final class DeviceHold {
 
   /** The state of the open device, null where it does not tell. */
   DeviceState state() throws DeviceException {
-    return device().state();
+    return device().stateKnown() ? device().state() : null;
   }
 
   /** The workload; reached anew after {@link #dropWorkload()}. */

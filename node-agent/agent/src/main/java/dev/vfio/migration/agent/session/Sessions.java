@@ -240,7 +240,11 @@ public final class Sessions {
       if (sameMigration && snapshot.key().attempt() > key.attempt()) {
         throw new Refusal(
             Reason.INVALID_REQUEST,
-            "attempt " + key.attempt() + " is over: this agent knows " + snapshot.key() + " already");
+            "attempt "
+                + key.attempt()
+                + " is over: this agent knows "
+                + snapshot.key()
+                + " already");
       }
       if (!terminal && (sameMigration || snapshot.device().equals(device))) {
         throw new Refusal(
@@ -264,8 +268,7 @@ public final class Sessions {
   }
 
   private static <T> CompletableFuture<T> asSource(
-      LiveSession session, Function<SourceSession, CompletableFuture<T>> command)
-      throws Refusal {
+      LiveSession session, Function<SourceSession, CompletableFuture<T>> command) throws Refusal {
     if (session instanceof SourceSession source) {
       return command.apply(source);
     }
@@ -323,8 +326,7 @@ public final class Sessions {
         watcher.removed(key);
       } catch (IOException problem) {
         // It stays and is tried again with the next one.
-        watcher.fault(
-            key, "removing its journal", new UncheckedIOException(problem));
+        watcher.fault(key, "removing its journal", new UncheckedIOException(problem));
       }
     }
   }

@@ -21,7 +21,9 @@ public sealed interface SourceAction {
 
   record ReadPending(long thresholdBytes) implements Work {}
 
-  /** Reads the device and sends, until it has nothing now, or that much is sent, or we are wanted. */
+  /**
+   * Reads the device and sends, until it has nothing now, or that much is sent, or we are wanted.
+   */
   record CopyState(long maxBytes) implements Work {}
 
   /**
@@ -60,7 +62,10 @@ public sealed interface SourceAction {
   /** Closes the stream, also one that is still being connected. */
   record CloseStream() implements SourceAction {}
 
-  /** Lets go of device, windows and workload without changing anything about them. */
+  /**
+   * Lets go of device, windows and workload without changing anything about them; of the journal,
+   * too, once the session is terminal.
+   */
   record LetGo() implements SourceAction {}
 
   /**

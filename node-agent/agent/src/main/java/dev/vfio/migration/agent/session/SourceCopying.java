@@ -61,10 +61,10 @@ final class SourceCopying {
               new Reply(s.command(), null),
               new PauseWorkload());
       case PAUSING ->
-          Outcome.of(s.but().at(SourceStep.MARKING_PAUSE).done(), new SendPaused(s.pausedAtNanos()));
-      case MARKING_PAUSE ->
           Outcome.of(
-              s.but().at(SourceStep.STOPPING).done(), new Transition(DeviceState.STOPNCOPY));
+              s.but().at(SourceStep.MARKING_PAUSE).done(), new SendPaused(s.pausedAtNanos()));
+      case MARKING_PAUSE ->
+          Outcome.of(s.but().at(SourceStep.STOPPING).done(), new Transition(DeviceState.STOPNCOPY));
       case STOPPING -> {
         boolean first = s.spec().mode() == Mode.COLD;
         yield Outcome.of(
@@ -92,19 +92,16 @@ final class SourceCopying {
       return awaitDecision(s, failure);
     }
     if (s.step() == SourceStep.JOURNALLING_SWITCH_OVER) {
-      Outcome<SourceState, SourceAction> back =
-          ending.failed(s.but().command(0).done(), failure);
+      Outcome<SourceState, SourceAction> back = ending.failed(s.but().command(0).done(), failure);
       return SourceEnding.prepend(back, new Reply(s.command(), failure));
     }
     return ending.failed(s, failure);
   }
 
   private Outcome<SourceState, SourceAction> awaitDecision(SourceState s, Failure failure) {
-    SourceState.Change change =
-        s.but().at(SOURCE_AWAITING_DECISION, SourceStep.AWAITING_DECISION);
+    SourceState.Change change = s.but().at(SOURCE_AWAITING_DECISION, SourceStep.AWAITING_DECISION);
     if (failure != null) {
-      return Outcome.of(
-          change.failure(SourceEnding.waiting(s, failure)).done(), new CloseStream());
+      return Outcome.of(change.failure(SourceEnding.waiting(s, failure)).done(), new CloseStream());
     }
     SourceState next = change.done();
     return Outcome.of(next, new AwaitLoaded(next.epoch(), pace.loadedPatience()));
@@ -160,8 +157,7 @@ final class SourceCopying {
     long rate =
         round.sinceLastNanos() == 0
             ? s.progress().dirtyBytesPerSecond()
-            : RateWindow.perSecond(
-                round.stateDirtied() + found.bytes(), round.sinceLastNanos());
+            : RateWindow.perSecond(round.stateDirtied() + found.bytes(), round.sinceLastNanos());
     return s.but()
         .progress(
             s.progress()
@@ -200,8 +196,7 @@ final class SourceCopying {
         s.but()
             .round(round.resting(idle ? rest : 0))
             .progress(
-                s.progress()
-                    .withRounds(s.progress().rounds() + 1, s.progress().precopyExhausted()))
+                s.progress().withRounds(s.progress().rounds() + 1, s.progress().precopyExhausted()))
             .at(SourceStep.ROUND_REST)
             .done();
     return rest == 0
@@ -232,8 +227,7 @@ final class SourceCopying {
   private Outcome<SourceState, SourceAction> lastState(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Later) {
-      return Outcome.of(
-          s.but().at(SourceStep.LAST_STATE).done(), new CopyState(pace.batchBytes()));
+      return Outcome.of(s.but().at(SourceStep.LAST_STATE).done(), new CopyState(pace.batchBytes()));
     }
     StateCopied copied = (StateCopied) event;
     SourceState moved = moved(s, copied.bytes(), 0, now);

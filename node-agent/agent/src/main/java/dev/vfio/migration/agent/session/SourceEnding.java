@@ -138,6 +138,7 @@ final class SourceEnding {
               ? restBeforeCompleting(s, failure)
               : Outcome.of(
                   s.but().obstacle(null).at(SourceStep.JOURNALLING_COMPLETED).done(),
+                  new LetGo(),
                   new Journal(new SessionRecord.Completed()));
       case COMPLETE_RESTING -> complete(s);
       case JOURNALLING_COMPLETED ->
@@ -257,11 +258,7 @@ final class SourceEnding {
       return stranded(s, failure, "it cannot be opened");
     }
     SourceState next =
-        s.but()
-            .obstacle(failure)
-            .tries(s.tries() + 1)
-            .at(SourceStep.ROLL_BACK_OPEN_RESTING)
-            .done();
+        s.but().obstacle(failure).tries(s.tries() + 1).at(SourceStep.ROLL_BACK_OPEN_RESTING).done();
     return Outcome.of(next, new StartTimer(next.epoch(), pace.retry()));
   }
 
@@ -284,8 +281,7 @@ final class SourceEnding {
   }
 
   private Outcome<SourceState, SourceAction> leave(SourceState s) {
-    return Outcome.of(
-        s.but().at(SourceStep.ROLL_BACK_LEAVING).done(), new Transition(exit(s)));
+    return Outcome.of(s.but().at(SourceStep.ROLL_BACK_LEAVING).done(), new Transition(exit(s)));
   }
 
   private Outcome<SourceState, SourceAction> run(SourceState s) {
@@ -322,7 +318,9 @@ final class SourceEnding {
   private static Outcome<SourceState, SourceAction> journalRolledBack(SourceState s) {
     SourceState next = s.but().obstacle(null).at(SourceStep.JOURNALLING_ROLLED_BACK).done();
     return Outcome.of(
-        next, new Journal(new SessionRecord.RolledBack(next.failure(), next.progress())));
+        next,
+        new LetGo(),
+        new Journal(new SessionRecord.RolledBack(next.failure(), next.progress())));
   }
 
   private static Outcome<SourceState, SourceAction> stranded(

@@ -176,9 +176,7 @@ public final class SourceMachine {
             && s.decision() == Decision.UNKNOWN
             && s.step() != SourceStep.NEW
             && !s.state().terminal();
-    return leavable
-        ? ending.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0)
-        : Outcome.of(s);
+    return leavable ? ending.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0) : Outcome.of(s);
   }
 
   private static Failure restarted(SourceState s) {
@@ -220,8 +218,7 @@ public final class SourceMachine {
   private Outcome<SourceState, SourceAction> switchOver(
       SourceState s, Command command, Moment now) {
     return switch (s.state()) {
-      case SOURCE_READY, SOURCE_PRECOPY ->
-          copying.switchOver(s, command, now);
+      case SOURCE_READY, SOURCE_PRECOPY -> copying.switchOver(s, command, now);
       case SOURCE_STARTING ->
           refuse(
               s,

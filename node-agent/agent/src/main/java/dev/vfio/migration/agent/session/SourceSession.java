@@ -20,8 +20,7 @@ public final class SourceSession implements LiveSession {
     this.spec = initial.spec();
     SessionThread thread =
         world.threads().apply(new Surroundings.ThreadName(spec.key(), spec.migrationName()));
-    this.work =
-        new SourceWork(initial, token, journal, world, thread, watcher, replies, forget);
+    this.work = new SourceWork(initial, token, journal, world, thread, watcher, replies, forget);
     this.loop =
         new MachineLoop<>(
             new SourceMachine(world.pace())::step, work, thread, world.clock(), initial);
@@ -36,8 +35,7 @@ public final class SourceSession implements LiveSession {
       Surroundings world,
       SessionWatcher watcher,
       Runnable forget) {
-    return new SourceSession(
-        SourceState.initial(spec), token, journal, world, watcher, forget);
+    return new SourceSession(SourceState.initial(spec), token, journal, world, watcher, forget);
   }
 
   /** A source as the journal has it. {@link #recover} makes it go on. */

@@ -10,6 +10,7 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.workload.DmaWindow;
+import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -228,15 +229,17 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
 
   private SourceEvent mapWindows() throws IOException {
     DeviceDescription description = hold.device().description();
-    List<DmaWindow> declared =
-        hold.workload().windows().stream().sorted(WindowSpec.ORDER).toList();
+    List<DmaWindow> declared = hold.workload().windows().stream().sorted(WindowSpec.ORDER).toList();
     List<WindowSpec> specs = WindowSpec.listOf(declared);
     String wrong = WindowCheck.problem(specs, description.pageSize());
     if (wrong != null) {
       return new SourceEvent.Failed(
           Failure.of(
               Reason.MEMORY_UNREACHABLE,
-              "the workload of " + spec.device() + " declares windows that cannot be moved: " + wrong
+              "the workload of "
+                  + spec.device()
+                  + " declares windows that cannot be moved: "
+                  + wrong
                   + ". Nothing was done to the device."));
     }
     try {
@@ -295,8 +298,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
   }
 
   private void connect(long epoch) {
-    long chunkBytes =
-        Math.max(SMALLEST_CHUNK_BYTES, deviceChunkBytes());
+    long chunkBytes = Math.max(SMALLEST_CHUNK_BYTES, deviceChunkBytes());
     StateStreams.Destination destination =
         new StateStreams.Destination(
             migration,
@@ -314,6 +316,10 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
             loop.post(new Connected(epoch));
           } catch (StreamException problem) {
             loop.post(new NotConnected(epoch, Failure.of(problem)));
+          } catch (IllegalArgumentException beyondLimits) {
+            loop.post(
+                new NotConnected(
+                    epoch, Failure.of(Reason.INVALID_REQUEST, beyondLimits.getMessage())));
           } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
           }
@@ -349,9 +355,10 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
       return Failure.of(Reason.MEMORY_UNREACHABLE, problem.getMessage());
     }
     hold.dropWorkload();
+    int errno = problem instanceof WorkloadException known ? known.errno() : 0;
     Reason reason =
         work instanceof PauseWorkload ? Reason.WORKLOAD_PAUSE_FAILED : Reason.WORKLOAD_UNREACHABLE;
-    return Failure.of(
-        reason, "the workload of " + spec.device() + ": " + problem.getMessage());
+    return new Failure(
+        reason, "the workload of " + spec.device() + ": " + problem.getMessage(), errno);
   }
 }

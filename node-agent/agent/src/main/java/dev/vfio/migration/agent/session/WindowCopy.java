@@ -25,8 +25,7 @@ final class WindowCopy implements AutoCloseable {
   private long markedPages;
   private boolean tracking;
 
-  WindowCopy(
-      List<WindowSpec> windows, WindowMemory.Mapped memory, int pageSize, boolean tracking) {
+  WindowCopy(List<WindowSpec> windows, WindowMemory.Mapped memory, int pageSize, boolean tracking) {
     this.windows = windows;
     this.memory = memory;
     this.pageSize = pageSize;

@@ -1,0 +1,63 @@
+package dev.vfio.migration.agent.journal;
+
+import com.fasterxml.jackson.annotation.JsonSubTypes;
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectReader;
+import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.vfio.migration.agent.session.SessionRecord;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * Entries as JSON, one line each, so that a person can read a journal with {@code strings}. A field
+ * that is not known is ignored, an entry that is not known is an error: it may be a point of no
+ * return.
+ */
+final class RecordCodec {
+
+  /** The names of entries on disk; they never change. */
+  @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "entry")
+  @JsonSubTypes({
+    @JsonSubTypes.Type(value = SessionRecord.SourceStarted.class, name = "SourceStarted"),
+    @JsonSubTypes.Type(value = SessionRecord.SwitchingOver.class, name = "SwitchingOver"),
+    @JsonSubTypes.Type(value = SessionRecord.EndAllowed.class, name = "EndAllowed"),
+    @JsonSubTypes.Type(value = SessionRecord.Committed.class, name = "Committed"),
+    @JsonSubTypes.Type(value = SessionRecord.Completed.class, name = "Completed"),
+    @JsonSubTypes.Type(value = SessionRecord.RollingBack.class, name = "RollingBack"),
+    @JsonSubTypes.Type(value = SessionRecord.RolledBack.class, name = "RolledBack"),
+    @JsonSubTypes.Type(value = SessionRecord.Prepared.class, name = "Prepared"),
+    @JsonSubTypes.Type(value = SessionRecord.Loaded.class, name = "Loaded"),
+    @JsonSubTypes.Type(value = SessionRecord.Activating.class, name = "Activating"),
+    @JsonSubTypes.Type(value = SessionRecord.Active.class, name = "Active"),
+    @JsonSubTypes.Type(value = SessionRecord.Discarding.class, name = "Discarding"),
+    @JsonSubTypes.Type(value = SessionRecord.Discarded.class, name = "Discarded")
+  })
+  private interface Named {}
+
+  private static final JsonMapper JSON =
+      JsonMapper.builder()
+          .addMixIn(SessionRecord.class, Named.class)
+          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          .build();
+  private static final ObjectWriter WRITER = JSON.writerFor(SessionRecord.class);
+  private static final ObjectReader READER = JSON.readerFor(SessionRecord.class);
+
+  private RecordCodec() {}
+
+  static byte[] encode(SessionRecord record) throws IOException {
+    return (WRITER.writeValueAsString(record) + "\n").getBytes(StandardCharsets.UTF_8);
+  }
+
+  static SessionRecord decode(byte[] payload) throws IOException {
+    try {
+      return READER.readValue(payload);
+    } catch (JsonProcessingException problem) {
+      throw new IOException(
+          "not an entry that this version knows: " + problem.getOriginalMessage());
+    }
+  }
+}
