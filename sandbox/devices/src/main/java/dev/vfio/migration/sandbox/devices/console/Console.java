@@ -1,0 +1,126 @@
+package dev.vfio.migration.sandbox.devices.console;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import dev.vfio.migration.sandbox.devices.device.Continuity;
+import dev.vfio.migration.sandbox.devices.device.DeviceModel;
+import dev.vfio.migration.sandbox.devices.device.DeviceStatus;
+import dev.vfio.migration.sandbox.devices.fault.Fault;
+import dev.vfio.migration.sandbox.devices.fault.Faults;
+import dev.vfio.migration.sandbox.devices.lines.JsonObjects;
+import dev.vfio.migration.sandbox.devices.lines.LineProtocol;
+import dev.vfio.migration.sandbox.devices.refusal.Errno;
+import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.workload.Auditor;
+import dev.vfio.migration.sandbox.devices.workload.Workload;
+import java.io.IOException;
+import java.util.Map;
+import java.util.function.ToLongFunction;
+
+/**
+ * What a sandbox may ask of a simulated device that nobody can ask of a real one: status, fault,
+ * clear-faults, rates, verify, stop.
+ */
+public final class Console implements LineProtocol {
+  private final DeviceModel device;
+  private final Workload workload;
+  private final Faults faults;
+  private final Auditor auditor;
+  private final ToLongFunction<String> perStep;
+  private final Runnable stop;
+
+  /**
+   * @param perStep turns a rate such as 8MiB/s into the fixed-point pages a step that meet it
+   * @param stop asks the process to end; returns before it does
+   */
+  public Console(
+      DeviceModel device,
+      Workload workload,
+      Faults faults,
+      Auditor auditor,
+      ToLongFunction<String> perStep,
+      Runnable stop) {
+    this.device = device;
+    this.workload = workload;
+    this.faults = faults;
+    this.auditor = auditor;
+    this.perStep = perStep;
+    this.stop = stop;
+  }
+
+  @Override
+  public void answer(Map<String, Object> request, JsonGenerator reply)
+      throws IOException, RefusedException {
+    String operation = JsonObjects.text(request, "op");
+    switch (operation) {
+      case "status" -> status(reply);
+      case "fault" -> addFault(JsonObjects.text(request, "spec"));
+      case "clear-faults" -> faults.clear();
+      case "rates" -> changeRates(request);
+      case "verify" -> verify(reply);
+      case "stop" -> {}
+      default ->
+          throw new RefusedException(
+              Errno.EINVAL,
+              "there is no operation '"
+                  + operation
+                  + "'; there are status, fault, clear-faults, rates, verify, stop");
+    }
+  }
+
+  @Override
+  public void answered(Map<String, Object> request) {
+    if ("stop".equals(request.get("op"))) {
+      stop.run();
+    }
+  }
+
+  private void status(JsonGenerator reply) throws IOException {
+    DeviceStatus status = device.status();
+    reply.writeStringField("state", status.state().name());
+    reply.writeStringField("workload", workload.state().notation());
+    reply.writeBooleanField("holdsState", status.holdsState());
+    reply.writeNumberField("step", status.step());
+    reply.writeStringField("chain", String.format("%016x", status.chain()));
+    reply.writeObjectFieldStart("pending");
+    reply.writeNumberField("precopyOnly", status.pending().precopyOnly());
+    reply.writeNumberField("compatible", status.pending().compatible());
+    reply.writeNumberField("postcopyOnly", status.pending().postcopyOnly());
+    reply.writeEndObject();
+    reply.writeNumberField("bytesOut", status.bytesOut());
+    reply.writeNumberField("bytesIn", status.bytesIn());
+    reply.writeNumberField("missingPages", status.missingPages());
+    reply.writeNumberField("dirtyWindowPages", status.dirtyWindowPages());
+    reply.writeArrayFieldStart("faults");
+    for (String fault : faults.notations()) {
+      reply.writeString(fault);
+    }
+    reply.writeEndArray();
+  }
+
+  private void addFault(String notation) throws RefusedException {
+    try {
+      faults.add(Fault.parse(notation));
+    } catch (IllegalArgumentException e) {
+      throw new RefusedException(Errno.EINVAL, e.getMessage());
+    }
+  }
+
+  private void changeRates(Map<String, Object> request) throws RefusedException {
+    String deviceRate = JsonObjects.text(request, "dirty");
+    String windowRate = JsonObjects.text(request, "memory");
+    try {
+      device.changePace(perStep.applyAsLong(deviceRate), perStep.applyAsLong(windowRate));
+    } catch (IllegalArgumentException e) {
+      throw new RefusedException(Errno.EINVAL, e.getMessage());
+    }
+  }
+
+  private void verify(JsonGenerator reply) throws IOException, RefusedException {
+    Continuity found = auditor.complete(device.audit(), "verify");
+    reply.writeStringField("continuity", found.ok() ? "ok" : "broken");
+    reply.writeStringField("detail", found.detail());
+    reply.writeNumberField("step", found.step());
+    reply.writeNumberField("pages", found.pages());
+    reply.writeNumberField("bytes", found.bytes());
+  }
+}

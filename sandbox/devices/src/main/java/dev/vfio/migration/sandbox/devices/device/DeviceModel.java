@@ -1,0 +1,448 @@
+package dev.vfio.migration.sandbox.devices.device;
+
+import dev.vfio.migration.sandbox.devices.chunk.ChunkPlan;
+import dev.vfio.migration.sandbox.devices.fault.Fault;
+import dev.vfio.migration.sandbox.devices.fault.FaultKind;
+import dev.vfio.migration.sandbox.devices.fault.Faults;
+import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
+import dev.vfio.migration.sandbox.devices.lifecycle.Transitions;
+import dev.vfio.migration.sandbox.devices.log.EventLog;
+import dev.vfio.migration.sandbox.devices.refusal.Errno;
+import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The device: its state machine, its state, and what its workload and a migration client may do to
+ * it. One lock guards all of it; content is generated outside that lock, so a client that reads the
+ * state hardly slows the workload. Thread-safe.
+ *
+ * <p>The device stops when it enters STOPNCOPY and starts when it enters RUNNING. A device that
+ * comes to FAILED or CANCELLED without having stopped goes on serving its workload: nothing was
+ * taken from it.
+ */
+public final class DeviceModel {
+  private final DeviceSettings settings;
+  private final Faults faults;
+  private final DeviceEvents events;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final DeviceContents contents;
+
+  private WorkloadSide workload;
+  private DeviceState state = DeviceState.NONE;
+  private boolean stopped = true;
+  private boolean holdsState;
+  private boolean restored;
+  private boolean violationLogged;
+
+  /**
+   * A device in NONE.
+   *
+   * @param window the memory it writes into; null if it writes into none
+   */
+  public DeviceModel(DeviceSettings settings, DmaWindow window, Faults faults, EventLog log) {
+    this.settings = settings;
+    this.faults = faults;
+    this.events = new DeviceEvents(log);
+    this.contents = new DeviceContents(settings, window);
+  }
+
+  /** Names the workload; before anything else is called. */
+  public void attach(WorkloadSide side) {
+    workload = side;
+  }
+
+  public Optional<DmaWindow> window() {
+    return contents.window();
+  }
+
+  public DeviceState state() {
+    lock.lock();
+    try {
+      return state;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Brings a fresh device up with its workload's memory as it is before the first step. */
+  public void powerOn() {
+    lock.lock();
+    try {
+      contents.fillWindow();
+      start();
+      moved(DeviceState.RUNNING, "power-on");
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Action "set state": moves the device to the state that {@code wire} stands for.
+   *
+   * @throws RefusedException EINVAL for a number or a move that the text does not know; EBUSY if
+   *     the workload still counts on what would be lost; EIO or EINVAL if what was loaded is not
+   *     whole
+   */
+  public void transition(int wire) throws RefusedException {
+    Optional<DeviceState> target = DeviceState.ofWire(wire);
+    try {
+      DeviceState to =
+          target.orElseThrow(
+              () -> new RefusedException(Errno.EINVAL, "no state has the number " + wire));
+      requireAllowed(to);
+      faults.stall(to);
+      lock.lock();
+      try {
+        requireAllowed(to);
+        faults.refuse(FaultKind.FAIL_TRANSITION, to, Long.MAX_VALUE);
+        enter(to);
+        moved(to, "client");
+      } finally {
+        lock.unlock();
+      }
+    } catch (RefusedException e) {
+      String to = target.map(DeviceState::name).orElse(Integer.toString(wire));
+      events.refused(state(), to, wire, e);
+      throw e;
+    }
+    workload.deviceChanged();
+  }
+
+  /** Brings the device back to NONE, without any state. EBUSY while its workload counts on it. */
+  public void reset() throws RefusedException {
+    lock.lock();
+    try {
+      if (workload.holdsDevice()) {
+        RefusedException refusal =
+            new RefusedException(
+                Errno.EBUSY, "the workload holds the device; a reset would lose its state");
+        events.refused(state, DeviceState.NONE.name(), DeviceState.NONE.wire(), refusal);
+        throw refusal;
+      }
+      abandonState();
+      contents.makeFresh();
+      moved(DeviceState.NONE, "reset");
+    } finally {
+      lock.unlock();
+    }
+    workload.deviceReset();
+  }
+
+  /** Action "get pending bytes"; nothing is pending outside SETUP, PRECOPY and STOPNCOPY. */
+  public PendingBytes pending(long threshold) {
+    lock.lock();
+    try {
+      contents.clientHasRead();
+      PendingBytes pending = contents.pending(threshold);
+      if (state == DeviceState.STOPNCOPY
+          && pending.total() == 0
+          && faults.fire(FaultKind.NEVER_DRY, state).isPresent()) {
+        return new PendingBytes(0, settings.geometry().pageSize(), 0);
+      }
+      return pending;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Action "get buffer": writes the next chunk to {@code area}.
+   *
+   * @return its size in bytes; 0 if there is nothing to hand out now
+   * @throws RefusedException EINVAL outside PRECOPY and STOPNCOPY
+   */
+  public int stage(long threshold, ByteBuffer area) throws RefusedException {
+    while (true) {
+      DeviceState during;
+      ChunkPlan plan;
+      lock.lock();
+      try {
+        if (!state.handsOutBuffers()) {
+          throw new RefusedException(Errno.EINVAL, "no buffers are handed out in " + state);
+        }
+        during = state;
+        faults.refuse(FaultKind.FAIL_BUFFER, state, contents.bytesOut());
+        plan = plan(threshold);
+        if (plan.isEmpty()) {
+          return 0;
+        }
+      } finally {
+        lock.unlock();
+      }
+      int size = contents.write(plan, area);
+      if (faults.fire(FaultKind.CORRUPT_DATA, during).isPresent()) {
+        area.put(size / 2, (byte) (area.get(size / 2) ^ 1));
+      }
+      if (faults.fire(FaultKind.LOSE_CHUNK, during).isEmpty()) {
+        return size;
+      }
+    }
+  }
+
+  /**
+   * Action "set buffer": takes all of {@code data} in.
+   *
+   * @throws RefusedException EINVAL outside RESUME and for data that is not a stream of chunks; EIO
+   *     after such data
+   */
+  public void load(ByteBuffer data) throws RefusedException {
+    lock.lock();
+    try {
+      if (state != DeviceState.RESUME) {
+        throw new RefusedException(Errno.EINVAL, "no buffers are taken in " + state);
+      }
+      faults.refuse(FaultKind.FAIL_BUFFER, state, contents.bytesIn());
+      contents.load(data);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Action "get dirty pages": writes the bitmap of the beginning of that range to {@code area}.
+   *
+   * @param start byte address
+   * @param total pages
+   * @return pages covered; 0 if none in the range is dirty
+   */
+  public int reportDirty(long start, long total, ByteBuffer area) throws RefusedException {
+    lock.lock();
+    try {
+      if (!state.saving()) {
+        throw new RefusedException(Errno.EINVAL, "dirty pages are not logged in " + state);
+      }
+      faults.refuse(FaultKind.DIRTY_LOG_REFUSED, state, Long.MAX_VALUE);
+      return contents.reportDirty(start, total, area);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The client is gone: what it may not have read goes out again. The state is kept. */
+  public void clientGone() {
+    lock.lock();
+    try {
+      contents.clientGone();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** One step of the workload, done as a whole or, if the device is stopped, not at all. */
+  public boolean step() {
+    lock.lock();
+    try {
+      if (stopped) {
+        if (!violationLogged) {
+          violationLogged = true;
+          events.steppedWhileStopped(state, contents.point().step());
+        }
+        return false;
+      }
+      boolean forget = faults.fire(FaultKind.FORGET_DIRTY, state).isPresent();
+      boolean twice = faults.fire(FaultKind.DOUBLE_STEP, state).isPresent();
+      contents.step(!forget, twice);
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether the device serves its workload. */
+  public boolean operates() {
+    lock.lock();
+    try {
+      return !stopped;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The workload's step as the device holds it. */
+  public long stepNumber() {
+    lock.lock();
+    try {
+      return contents.point().step();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Begins an audit of what the device was given, for a workload that takes it over.
+   *
+   * @throws RefusedException EBUSY unless the device is RUNNING on a state that it has loaded
+   */
+  public RunningAudit claim() throws RefusedException {
+    lock.lock();
+    try {
+      if (state != DeviceState.RUNNING || !restored) {
+        throw new RefusedException(
+            Errno.EBUSY,
+            "the device is in " + state + (restored ? "" : " and has loaded no state"));
+      }
+      return audit();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Begins an audit as of now.
+   *
+   * @throws RefusedException EBUSY if the device holds no whole state
+   */
+  public RunningAudit audit() throws RefusedException {
+    lock.lock();
+    try {
+      if (!holdsState) {
+        throw new RefusedException(Errno.EBUSY, "the device holds no state in " + state);
+      }
+      return new RunningAudit(contents.beginAudit());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Another pace from the next step on: pages a step, fixed-point. */
+  public void changePace(long devicePerStep, long windowPerStep) {
+    lock.lock();
+    try {
+      contents.changePace(devicePerStep, windowPerStep);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  public DeviceStatus status() {
+    lock.lock();
+    try {
+      return new DeviceStatus(
+          state,
+          holdsState,
+          contents.point().step(),
+          contents.point().chain(),
+          contents.pending(0),
+          contents.bytesOut(),
+          contents.bytesIn(),
+          contents.missingPages(),
+          contents.dirtyWindowPages());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** An audit that goes on beside the workload. One thread calls {@link #complete}. */
+  public final class RunningAudit {
+    private final Audit audit;
+
+    private RunningAudit(Audit audit) {
+      this.audit = audit;
+    }
+
+    /** Takes as long as reading the window takes; holds the device for a few pages at a time. */
+    public Continuity complete() throws RefusedException {
+      boolean more = true;
+      while (more) {
+        lock.lock();
+        try {
+          more = audit.compareSome();
+          if (audit.abandoned()) {
+            throw new RefusedException(Errno.ESTALE, "the device lost its state under the audit");
+          }
+          if (!more) {
+            contents.endAudit(audit);
+          }
+        } finally {
+          lock.unlock();
+        }
+      }
+      return audit.finish();
+    }
+  }
+
+  private void requireAllowed(DeviceState to) throws RefusedException {
+    lock.lock();
+    try {
+      if (!Transitions.allowed(state, to)) {
+        throw new RefusedException(Errno.EINVAL, "there is no way from " + state + " to " + to);
+      }
+      if (to == DeviceState.RUNNING && state != DeviceState.NONE && !holdsState) {
+        throw new RefusedException(
+            Errno.EINVAL, "the device holds no whole state any more; only a reset leaves " + state);
+      }
+      if (to == DeviceState.RESUME && workload.holdsDevice()) {
+        throw new RefusedException(Errno.EBUSY, "the workload holds the device");
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void enter(DeviceState to) throws RefusedException {
+    switch (to) {
+      case RUNNING -> start();
+      case SETUP -> contents.beginSave();
+      case STOPNCOPY -> stopped = true;
+      case SAVE_COMPLETED -> {
+        PendingBytes unread = contents.pending(0);
+        if (unread.total() > 0) {
+          events.completedTooEarly(unread);
+        }
+        contents.endSave();
+        abandonState();
+      }
+      case RESUME -> {
+        abandonState();
+        contents.beginLoad();
+      }
+      case RESUME_COMPLETED -> {
+        contents.completeLoad();
+        holdsState = true;
+        restored = true;
+      }
+      case FAILED -> {
+        contents.endSave();
+        if (state == DeviceState.RESUME || state == DeviceState.RESUME_COMPLETED) {
+          contents.abandonLoad();
+          abandonState();
+        }
+      }
+      case CANCELLED -> contents.endSave();
+      case NONE, PRECOPY -> {}
+    }
+  }
+
+  private void start() {
+    holdsState = true;
+    stopped = false;
+    violationLogged = false;
+  }
+
+  private void abandonState() {
+    stopped = true;
+    holdsState = false;
+    restored = false;
+    contents.abandonAudits();
+  }
+
+  private ChunkPlan plan(long threshold) {
+    boolean last = state == DeviceState.STOPNCOPY;
+    ChunkPlan plan = contents.plan(threshold, last);
+    if (plan.isEmpty() && last) {
+      Optional<Fault> endless = faults.fire(FaultKind.NEVER_DRY, state);
+      if (endless.isPresent() && endless.get().word().equals("data")) {
+        contents.startSaveOver();
+        return contents.plan(threshold, true);
+      }
+    }
+    return plan;
+  }
+
+  private void moved(DeviceState to, String cause) {
+    events.moved(state, to, cause);
+    state = to;
+  }
+}

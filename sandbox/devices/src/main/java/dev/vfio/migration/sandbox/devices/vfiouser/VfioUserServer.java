@@ -1,0 +1,140 @@
+package dev.vfio.migration.sandbox.devices.vfiouser;
+
+import dev.vfio.migration.sandbox.devices.fault.Faults;
+import dev.vfio.migration.sandbox.devices.log.EventLog;
+import dev.vfio.migration.sandbox.devices.refusal.Errno;
+import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.region.MigrationRegion;
+import dev.vfio.migration.sandbox.devices.unixsocket.SocketPath;
+import dev.vfio.migration.sandbox.devices.unixsocket.UnixConnection;
+import dev.vfio.migration.sandbox.devices.unixsocket.UnixListener;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Serves the device to one migration client over vfio-user. A second client's VERSION is refused
+ * with EBUSY as long as the first is there; when the first leaves, the device keeps its state and
+ * the next client may go on. One thread a connection.
+ */
+public final class VfioUserServer implements AutoCloseable {
+  private static final long PATIENCE = TimeUnit.SECONDS.toNanos(2);
+
+  private final UnixListener listener;
+  private final DeviceRegions regions;
+  private final EventLog log;
+  private final Set<ClientConnection> connections = ConcurrentHashMap.newKeySet();
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition left = lock.newCondition();
+  private ClientConnection admitted;
+
+  private VfioUserServer(UnixListener listener, DeviceRegions regions, EventLog log) {
+    this.listener = listener;
+    this.regions = regions;
+    this.log = log;
+  }
+
+  /** Listens from the moment this returns. */
+  public static VfioUserServer start(
+      Path path, MigrationRegion region, PciIdentity identity, Faults faults, EventLog log)
+      throws IOException {
+    UnixListener listener = UnixListener.listen(SocketPath.claim(path));
+    VfioUserServer server =
+        new VfioUserServer(listener, new DeviceRegions(region, identity, faults), log);
+    startThread(server::acceptAll, path.getFileName().toString());
+    return server;
+  }
+
+  @Override
+  public void close() throws IOException {
+    listener.close();
+    connections.forEach(ClientConnection::hangUp);
+  }
+
+  private void acceptAll() {
+    try {
+      UnixConnection socket = listener.accept();
+      while (socket != null) {
+        ClientConnection client = new ClientConnection(socket, regions);
+        connections.add(client);
+        startThread(() -> serve(client), "vfio-user client");
+        socket = listener.accept();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("the vfio-user server has ended", e);
+    }
+  }
+
+  private void serve(ClientConnection client) {
+    try {
+      if (client.greet(this::admit)) {
+        boolean more = true;
+        while (more) {
+          more = client.serve();
+        }
+      }
+    } catch (IOException e) {
+      logClient("lost", e.getMessage());
+    } finally {
+      connections.remove(client);
+      leave(client);
+      client.close();
+    }
+  }
+
+  private void admit(ClientConnection client) throws RefusedException {
+    lock.lock();
+    try {
+      long remaining = PATIENCE;
+      // a client whose end is closed already is on its way out; its last command may still run
+      while (admitted != null && admitted.peerIsGone() && remaining > 0) {
+        remaining = left.awaitNanos(remaining);
+      }
+      if (admitted != null) {
+        logClient("refused", "another client is connected");
+        throw new RefusedException(Errno.EBUSY, "another migration client is connected");
+      }
+      admitted = client;
+      logClient("connected", "");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new RefusedException(Errno.EBUSY, "the device is being stopped");
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void leave(ClientConnection client) {
+    lock.lock();
+    try {
+      if (admitted == client) {
+        regions.migration().clientGone();
+        admitted = null;
+        left.signalAll();
+        logClient("gone", "");
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void logClient(String to, String detail) {
+    log.event(
+        "client",
+        line -> {
+          line.writeStringField("to", to);
+          line.writeStringField("detail", detail);
+        });
+  }
+
+  private static void startThread(Runnable task, String name) {
+    Thread thread = new Thread(task, name);
+    thread.setDaemon(true);
+    thread.start();
+  }
+}
