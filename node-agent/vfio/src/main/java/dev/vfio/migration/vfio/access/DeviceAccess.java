@@ -37,14 +37,14 @@ public interface DeviceAccess extends AutoCloseable {
   int writeRegion(int index, long offset, ByteBuffer from) throws AccessException;
 
   /**
-   * Maps what can be mapped of a region.
+   * Opens the direct way to the parts of a region that have one.
    *
    * @param info of that region
-   * @param parts the parts the device offers for it, inside the region
-   * @return the parts that were mapped; empty where none can be, and {@link #readRegion} serves
-   *     everything
+   * @param parts the parts that the device says may be mapped, inside the region
+   * @return those that can be reached directly; empty where none can be, and {@link #readRegion}
+   *     serves everything
    */
-  List<MappedArea> map(RegionInfo info, List<RegionPart> parts) throws AccessException;
+  List<DirectArea> directAreas(RegionInfo info, List<RegionPart> parts) throws AccessException;
 
   /**
    * Resets the device.
@@ -53,7 +53,7 @@ public interface DeviceAccess extends AutoCloseable {
    */
   void reset() throws AccessException;
 
-  /** Lets go of the device and of everything mapped. Safe to call again and from any thread. */
+  /** Lets go of the device and of its direct areas. Safe to call again and from any thread. */
   @Override
   void close();
 }

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** One open file descriptor and the duty to close it. Safe for use by several threads. */
@@ -18,14 +19,15 @@ public final class Descriptor implements AutoCloseable {
   }
 
   /**
-   * Opens an existing file for reading and writing.
+   * Opens an existing file.
    *
    * @throws ErrnoException where the kernel refuses
    */
-  public static Descriptor openReadWrite(Path path) throws ErrnoException {
+  static Descriptor open(Path path, boolean writable) throws ErrnoException {
     byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
-    byte[] terminated = java.util.Arrays.copyOf(name, name.length + 1);
-    int fd = LibC.open(terminated, LibC.O_RDWR | LibC.O_CLOEXEC);
+    byte[] terminated = Arrays.copyOf(name, name.length + 1);
+    int access = writable ? LibC.O_RDWR : LibC.O_RDONLY;
+    int fd = LibC.open(terminated, access | LibC.O_CLOEXEC);
     if (fd < 0) {
       throw new ErrnoException("open(" + path + ")", LibC.lastErrno());
     }
@@ -51,7 +53,7 @@ public final class Descriptor implements AutoCloseable {
    *
    * @throws IOException where it is no regular file
    */
-  public long regularFileSize() throws IOException {
+  long regularFileSize() throws IOException {
     Path link = Path.of("/proc/self/fd", Integer.toString(number()));
     if (!Files.isRegularFile(link)) {
       throw new IOException("it is not a regular file: " + nameOf(link));

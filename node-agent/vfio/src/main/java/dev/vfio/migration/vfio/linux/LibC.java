@@ -25,11 +25,11 @@ final class LibC {
   static final int MSG_WAITALL = 0x100;
   static final int MSG_NOSIGNAL = 0x4000;
   static final int MSG_CMSG_CLOEXEC = 0x40000000;
-  static final int PROT_READ = 1;
-  static final int PROT_WRITE = 2;
-  static final int MAP_SHARED = 1;
+  static final int O_RDONLY = 0;
   static final int O_RDWR = 2;
+  static final int O_ACCMODE = 3;
   static final int O_CLOEXEC = 0x80000;
+  static final int F_GETFL = 3;
 
   static {
     if (Native.POINTER_SIZE != Long.BYTES) {
@@ -58,9 +58,11 @@ final class LibC {
 
   static native int close(int fd);
 
-  static native long mmap(long address, long length, int protection, int flags, int fd, long at);
+  static native int fcntl(int fd, int command, long argument);
 
-  static native int munmap(long address, long length);
+  static native long pread(int fd, long address, long count, long offset);
+
+  static native long pwrite(int fd, long address, long count, long offset);
 
   static native int getpagesize();
 

@@ -1,2 +1,2 @@
-/** The workload's DMA memory, mapped into the agent. */
+/** The workload's DMA memory, as the agent reaches it. */
 package dev.vfio.migration.vfio.memory;

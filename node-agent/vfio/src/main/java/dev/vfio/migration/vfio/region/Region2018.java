@@ -3,7 +3,7 @@ package dev.vfio.migration.vfio.region;
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
-import dev.vfio.migration.vfio.access.MappedArea;
+import dev.vfio.migration.vfio.access.DirectArea;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
@@ -17,7 +17,7 @@ import java.util.List;
 
 /**
  * A device that speaks the 2018 migration region. Registers are always trapped, each in one access
- * of its own width; state data goes through a mapping where the device offers one and through
+ * of its own width; state data goes through a direct area where the device offers one and through
  * trapped access otherwise, in one bulk copy either way.
  *
  * <p>What the text leaves open is settled so:
@@ -29,7 +29,7 @@ import java.util.List;
  *       device.
  *   <li>{@code data.size} 0 means "nothing now". The device's {@code data.offset} is then not
  *       looked at.
- *   <li>State is written to the start of the largest mapped area where it fits there, else from
+ *   <li>State is written to the start of the largest direct area where it fits there, else from
  *       offset 76 on.
  * </ul>
  *
@@ -39,7 +39,7 @@ public final class Region2018 implements MigratableDevice {
   private final DeviceAccess access;
   private final MigrationRegion region;
   private final DeviceDescription description;
-  private final List<MappedArea> areas;
+  private final List<DirectArea> areas;
   private final RegionRegisters registers;
   private final DirtyPagesAction dirtyPagesAction;
   private DeviceState state = DeviceState.NONE;
@@ -49,7 +49,7 @@ public final class Region2018 implements MigratableDevice {
       DeviceAccess access,
       MigrationRegion region,
       DeviceDescription description,
-      List<MappedArea> areas) {
+      List<DirectArea> areas) {
     this.access = access;
     this.region = region;
     this.description = description;
@@ -97,7 +97,7 @@ public final class Region2018 implements MigratableDevice {
     try {
       MigrationRegion region = MigrationRegion.find(id, access);
       DeviceDescription description = describe(id, access, region, pageSize);
-      List<MappedArea> areas = access.map(region.info(), region.mappableParts());
+      List<DirectArea> areas = access.directAreas(region.info(), region.mappableParts());
       Region2018 device = new Region2018(access, region, description, List.copyOf(areas));
       device.readBackState();
       opened = true;
@@ -262,7 +262,7 @@ public final class Region2018 implements MigratableDevice {
     requireDirect(chunk);
     int start = chunk.position();
     int end = chunk.limit();
-    MappedArea area = areaToWriteTo(chunk.remaining());
+    DirectArea area = areaToWriteTo(chunk.remaining());
     long offset = area == null ? MigrationRegionLayout.SIZE : area.offset();
     try {
       while (chunk.position() < end) {
@@ -290,9 +290,9 @@ public final class Region2018 implements MigratableDevice {
     }
   }
 
-  private MappedArea areaToWriteTo(int size) {
-    MappedArea largest = null;
-    for (MappedArea area : areas) {
+  private DirectArea areaToWriteTo(int size) {
+    DirectArea largest = null;
+    for (DirectArea area : areas) {
       if (area.offset() >= MigrationRegionLayout.SIZE
           && area.size() >= size
           && (largest == null || area.size() > largest.size())) {
@@ -305,7 +305,7 @@ public final class Region2018 implements MigratableDevice {
   /** Fills the rest of the buffer from an offset that was checked to lie in the data area. */
   private void readData(long offset, ByteBuffer into) throws AccessException {
     int size = into.remaining();
-    for (MappedArea area : areas) {
+    for (DirectArea area : areas) {
       if (area.covers(offset, size)) {
         area.read(offset, into);
         return;

@@ -4,13 +4,15 @@ import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.access.DeviceInfo;
-import dev.vfio.migration.vfio.access.MappedArea;
+import dev.vfio.migration.vfio.access.DirectArea;
 import dev.vfio.migration.vfio.access.RegionInfo;
 import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.SharedFile;
 import dev.vfio.migration.vfio.region.RegionInfoLayout;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -29,13 +31,10 @@ public final class VfioUserAccess implements DeviceAccess {
 
   private static final int MOST_INFO_BYTES = 64 << 10;
 
-  /** More mapped areas than any region of registers and data needs. */
-  private static final int MAX_MAPPED_AREAS = 16;
-
   private final Channel channel;
   private final Patience patience;
   private final Runnable afterClose;
-  private final List<MappedFileArea> mapped = new ArrayList<>();
+  private final List<SharedFile> passedFiles = new ArrayList<>();
   private ServerLimits limits;
   private DeviceInfo deviceInfo;
   private boolean closed;
@@ -244,12 +243,14 @@ public final class VfioUserAccess implements DeviceAccess {
   /**
    * {@inheritDoc}
    *
-   * <p>An offer that cannot be used (no descriptor, no page boundary, a file that is too short) is
-   * no failure: messages reach the whole region.
+   * <p>An offer that cannot be used is no failure, because messages reach the whole region: no
+   * descriptor, one of something else than a regular file, one that cannot be written, a file that
+   * is too short.
    */
   @Override
-  public List<MappedArea> map(RegionInfo info, List<RegionPart> parts) throws AccessException {
-    if (parts.isEmpty() || parts.size() > MAX_MAPPED_AREAS) {
+  public List<DirectArea> directAreas(RegionInfo info, List<RegionPart> parts)
+      throws AccessException {
+    if (parts.isEmpty()) {
       return List.of();
     }
     List<Descriptor> descriptors = new ArrayList<>();
@@ -258,23 +259,44 @@ public final class VfioUserAccess implements DeviceAccess {
       if (descriptors.isEmpty()) {
         return List.of();
       }
-      List<MappedArea> areas = new ArrayList<>();
-      for (RegionPart part : parts) {
-        MappedFileArea.tryMap(descriptors.get(0), info.offset(), part).ifPresent(areas::add);
-      }
-      keep(areas);
-      return areas;
+      // One file carries the whole region; more descriptors would have no meaning.
+      return areasIn(descriptors.remove(0), info.offset(), parts);
     } finally {
       closeAll(descriptors);
     }
   }
 
-  private synchronized void keep(List<MappedArea> areas) throws AccessException {
-    areas.forEach(area -> mapped.add((MappedFileArea) area));
+  private List<DirectArea> areasIn(Descriptor passed, long base, List<RegionPart> parts)
+      throws AccessException {
+    SharedFile file;
+    try {
+      file = SharedFile.of(passed);
+    } catch (IOException notRegular) {
+      return List.of();
+    }
+    keep(file);
+    try {
+      if (!file.readableAndWritable()) {
+        return List.of();
+      }
+    } catch (IOException unknown) {
+      return List.of();
+    }
+    List<DirectArea> areas = new ArrayList<>();
+    for (RegionPart part : parts) {
+      if (PassedFileArea.fits(part, base, file.size())) {
+        areas.add(new PassedFileArea(part, base, file));
+      }
+    }
+    return areas;
+  }
+
+  private synchronized void keep(SharedFile file) throws AccessException {
     if (closed) {
-      mapped.forEach(MappedFileArea::close);
+      file.close();
       throw new AccessException(Reason.UNREACHABLE, 0, "the access was closed meanwhile");
     }
+    passedFiles.add(file);
   }
 
   @Override
@@ -296,7 +318,7 @@ public final class VfioUserAccess implements DeviceAccess {
       }
       closed = true;
       channel.close();
-      mapped.forEach(MappedFileArea::close);
+      passedFiles.forEach(SharedFile::close);
     }
     afterClose.run();
   }

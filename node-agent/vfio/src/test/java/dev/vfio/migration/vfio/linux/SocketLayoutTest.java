@@ -18,7 +18,6 @@ class SocketLayoutTest {
       #define _GNU_SOURCE
       #include <errno.h>
       #include <fcntl.h>
-      #include <sys/mman.h>
       #include <sys/socket.h>
       #include <sys/time.h>
       #include <sys/un.h>
@@ -65,9 +64,9 @@ class SocketLayoutTest {
     expected.put("MSG_WAITALL", at(LibC.MSG_WAITALL));
     expected.put("MSG_NOSIGNAL", at(LibC.MSG_NOSIGNAL));
     expected.put("MSG_CMSG_CLOEXEC", at(LibC.MSG_CMSG_CLOEXEC));
-    expected.put("PROT_READ", at(LibC.PROT_READ));
-    expected.put("PROT_WRITE", at(LibC.PROT_WRITE));
-    expected.put("MAP_SHARED", at(LibC.MAP_SHARED));
+    expected.put("O_RDONLY", at(LibC.O_RDONLY));
+    expected.put("O_ACCMODE", at(LibC.O_ACCMODE));
+    expected.put("F_GETFL", at(LibC.F_GETFL));
     expected.put("O_RDWR", at(LibC.O_RDWR));
     expected.put("O_CLOEXEC", at(LibC.O_CLOEXEC));
     for (Errno errno : Errno.values()) {

@@ -84,12 +84,12 @@ class DirtyPagesTest {
   }
 
   @Test
-  void aBitmapInAMappedAreaIsReadThere() throws DeviceException {
-    access.mapped(1024, 1024);
+  void aBitmapInADirectAreaIsReadThere() throws DeviceException {
+    access.direct(1024, 1024);
     Region2018 device = open();
     access.answer(68, 8).answer(36, 1024);
     assertThat(ask(device, 8)).isZero();
-    assertThat(access.accesses()).endsWith("mapped read 1024/1");
+    assertThat(access.accesses()).endsWith("direct read 1024/1");
   }
 
   @Test

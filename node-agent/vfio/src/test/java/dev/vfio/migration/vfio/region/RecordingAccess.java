@@ -4,7 +4,7 @@ import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.access.DeviceInfo;
-import dev.vfio.migration.vfio.access.MappedArea;
+import dev.vfio.migration.vfio.access.DirectArea;
 import dev.vfio.migration.vfio.access.RegionInfo;
 import dev.vfio.migration.vfio.access.RegionPart;
 import java.nio.ByteBuffer;
@@ -29,7 +29,7 @@ final class RecordingAccess implements DeviceAccess {
   private final Map<Integer, Deque<Long>> answers = new HashMap<>();
   private final Map<String, AccessException> failures = new HashMap<>();
   private final Map<Integer, RegionInfo> regions = new HashMap<>();
-  private final List<MappedArea> areas = new ArrayList<>();
+  private final List<DirectArea> areas = new ArrayList<>();
   private DeviceInfo info = new DeviceInfo(true, false, REGION + 1);
   private IntUnaryOperator transferred = IntUnaryOperator.identity();
   private boolean closed;
@@ -79,7 +79,7 @@ final class RecordingAccess implements DeviceAccess {
     return this;
   }
 
-  RecordingAccess mapped(long offset, int size) {
+  RecordingAccess direct(long offset, int size) {
     areas.add(new MemoryArea(offset, size));
     return this;
   }
@@ -147,7 +147,7 @@ final class RecordingAccess implements DeviceAccess {
   }
 
   @Override
-  public List<MappedArea> map(RegionInfo region, List<RegionPart> parts) {
+  public List<DirectArea> directAreas(RegionInfo region, List<RegionPart> parts) {
     return areas;
   }
 
@@ -165,7 +165,7 @@ final class RecordingAccess implements DeviceAccess {
     closed = true;
   }
 
-  private final class MemoryArea implements MappedArea {
+  private final class MemoryArea implements DirectArea {
     private final long offset;
     private final long size;
 
@@ -186,13 +186,13 @@ final class RecordingAccess implements DeviceAccess {
 
     @Override
     public void read(long at, ByteBuffer into) {
-      log.add("mapped read " + at + "/" + into.remaining());
+      log.add("direct read " + at + "/" + into.remaining());
       into.put(memory.slice((int) at, into.remaining()));
     }
 
     @Override
     public void write(long at, ByteBuffer from) {
-      log.add("mapped write " + at + "/" + from.remaining());
+      log.add("direct write " + at + "/" + from.remaining());
       memory.slice((int) at, from.remaining()).put(from);
     }
   }

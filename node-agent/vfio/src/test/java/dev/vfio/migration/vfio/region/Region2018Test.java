@@ -166,15 +166,15 @@ class Region2018Test {
   }
 
   @Test
-  void readingStateThatIsMappedIsOneBulkCopyAndTheRegistersStayTrapped() throws DeviceException {
-    access.mapped(2048, 2048);
+  void readingStateInADirectAreaIsOneBulkCopyAndTheRegistersStayTrapped() throws DeviceException {
+    access.direct(2048, 2048);
     Region2018 device = open();
     access.answer(36, 2048, 1024).answer(44, 2048, 1500);
 
     device.readState(ByteBuffer.allocateDirect(SIZE));
     assertThat(access.accesses())
-        .containsExactly("read 36/8", "read 44/8", "mapped read 2048/2048");
-    // A chunk that lies only partly in the mapped area is read as a whole by trapped access.
+        .containsExactly("read 36/8", "read 44/8", "direct read 2048/2048");
+    // A chunk that lies only partly in the direct area is read as a whole by trapped access.
     device.readState(ByteBuffer.allocateDirect(SIZE));
     assertThat(access.accesses()).containsExactly("read 36/8", "read 44/8", "read 1024/1500");
   }
@@ -311,20 +311,20 @@ class Region2018Test {
   }
 
   @Test
-  void aChunkThatFitsTheMappedAreaGoesThereAndALargerOneIsNotSplitForIt() throws DeviceException {
-    access.mapped(1024, 512).mapped(2048, 2048);
+  void aChunkThatFitsTheDirectAreaGoesThereAndALargerOneIsNotSplitForIt() throws DeviceException {
+    access.direct(1024, 512).direct(2048, 2048);
     Region2018 device = open();
     device.writeState(chunk(2048));
     assertThat(access.accesses())
-        .containsExactly("mapped write 2048/2048", "write 36/8", "write 44/8");
+        .containsExactly("direct write 2048/2048", "write 36/8", "write 44/8");
     assertThat(access.memory().getLong(36)).isEqualTo(2048);
     device.writeState(chunk(2049));
     assertThat(access.accesses()).containsExactly("write 76/2049", "write 36/8", "write 44/8");
   }
 
   @Test
-  void theRegistersAreNeverReachedThroughAMapping() throws DeviceException {
-    access.mapped(0, SIZE);
+  void theRegistersAreNeverReachedThroughADirectArea() throws DeviceException {
+    access.direct(0, SIZE);
     Region2018 device = open();
     device.writeState(chunk(100));
     access.answer(36, 76).answer(44, 100);
@@ -336,7 +336,7 @@ class Region2018Test {
             "write 44/8",
             "read 36/8",
             "read 44/8",
-            "mapped read 76/100");
+            "direct read 76/100");
   }
 
   @Test

@@ -1,38 +1,37 @@
 package dev.vfio.migration.vfio.memory;
 
-import dev.vfio.migration.vfio.linux.Descriptor;
-import dev.vfio.migration.vfio.linux.Mapping;
+import dev.vfio.migration.vfio.linux.SharedFile;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Objects;
 
 /**
- * A DMA window's file, mapped, of any size. Runs of pages are copied between it and the caller's
- * buffer in one bulk copy.
+ * A DMA window's content, of any size, in the file that the workload and its device have mapped.
+ * Runs of pages are copied between it and the caller's direct buffer in one bulk copy.
  *
  * <p>The workload and its device may write at the same time: a copy taken while they run may be
  * torn and is worth something only because the pages they wrote are sent again.
  *
- * <p>Safe for use by several threads.
+ * <p>Safe for use by several threads. Holds one file descriptor.
  */
-public final class MappedWindow implements AutoCloseable {
+public final class WindowFile implements AutoCloseable {
   private final DmaWindow window;
-  private final Mapping mapping;
+  private final SharedFile file;
 
-  private MappedWindow(DmaWindow window, Mapping mapping) {
+  private WindowFile(DmaWindow window, SharedFile file) {
     this.window = window;
-    this.mapping = mapping;
+    this.file = file;
   }
 
   /**
-   * Maps the window's file from its start, shared, to read and write. No file descriptor is kept.
+   * Opens the window's file.
    *
    * @throws IOException where the file cannot be opened, is no regular file, or is too short
    */
-  public static MappedWindow open(DmaWindow window) throws IOException {
-    try (Descriptor file = Descriptor.openReadWrite(window.file())) {
-      return new MappedWindow(window, Mapping.of(file, 0, window.size()));
+  public static WindowFile open(DmaWindow window, boolean writable) throws IOException {
+    try {
+      return new WindowFile(window, openLongEnough(window, writable));
     } catch (IOException failure) {
       throw new IOException(
           "window "
@@ -41,11 +40,20 @@ public final class MappedWindow implements AutoCloseable {
               + window.file()
               + ", "
               + window.size()
-              + " bytes) cannot be mapped: "
+              + " bytes) cannot be opened: "
               + failure.getMessage()
               + ". No memory was touched.",
           failure);
     }
+  }
+
+  private static SharedFile openLongEnough(DmaWindow window, boolean writable) throws IOException {
+    SharedFile file = SharedFile.open(window.file(), writable);
+    if (file.size() < window.size()) {
+      file.close();
+      throw new IOException("the file has " + file.size() + " bytes");
+    }
+    return file;
   }
 
   public DmaWindow window() {
@@ -58,7 +66,7 @@ public final class MappedWindow implements AutoCloseable {
   }
 
   /**
-   * Fills the rest of {@code into} with the window's bytes from {@code offset} on.
+   * Fills the rest of {@code into} (direct) with the window's bytes from {@code offset} on.
    *
    * @param offset bytes from the window's start
    * @throws IndexOutOfBoundsException where that reaches beyond the window
@@ -67,23 +75,24 @@ public final class MappedWindow implements AutoCloseable {
   public void read(long offset, ByteBuffer into) throws IOException {
     Objects.checkFromIndexSize(offset, into.remaining(), window.size());
     try {
-      mapping.read(offset, into);
+      file.read(offset, into);
     } catch (IOException failure) {
       throw failed("reading", offset, failure);
     }
   }
 
   /**
-   * Writes the rest of {@code from} into the window from {@code offset} on.
+   * Writes the rest of {@code from} (direct) into the window from {@code offset} on.
    *
    * @param offset bytes from the window's start
    * @throws IndexOutOfBoundsException where that reaches beyond the window
-   * @throws IOException where the file was cut short meanwhile, or this was closed
+   * @throws IOException where it was opened for reading only, there is no room on the file system,
+   *     or this was closed
    */
   public void write(long offset, ByteBuffer from) throws IOException {
     Objects.checkFromIndexSize(offset, from.remaining(), window.size());
     try {
-      mapping.write(offset, from);
+      file.write(offset, from);
     } catch (IOException failure) {
       throw failed("writing", offset, failure);
     }
@@ -94,9 +103,9 @@ public final class MappedWindow implements AutoCloseable {
         what
             + " window "
             + window.name()
-            + " at offset "
+            + " from offset "
             + offset
-            + " failed: "
+            + " on failed: "
             + failure.getMessage()
             + " (file "
             + window.file()
@@ -104,9 +113,9 @@ public final class MappedWindow implements AutoCloseable {
         failure);
   }
 
-  /** Unmaps. Waits for copies that are under way. Safe to call again. */
+  /** Waits for copies that are under way. Safe to call again. */
   @Override
   public void close() {
-    mapping.close();
+    file.close();
   }
 }

@@ -3,10 +3,10 @@ package dev.vfio.migration.vfio.access;
 import java.nio.ByteBuffer;
 
 /**
- * A part of a region that is mapped into this process. It lives as long as the {@link DeviceAccess}
- * it came from; afterwards its methods throw.
+ * A part of a region that is reached without trapping into the device: what an incumbent would map.
+ * It lives as long as the {@link DeviceAccess} it came from; afterwards its methods throw.
  */
-public interface MappedArea {
+public interface DirectArea {
 
   /** Offset of its first byte in the region, bytes. */
   long offset();
@@ -15,7 +15,7 @@ public interface MappedArea {
   long size();
 
   /**
-   * Fills the rest of {@code into} from {@code offset} on: one bulk copy.
+   * Fills the rest of {@code into} (direct) from {@code offset} on: one bulk copy.
    *
    * @param offset in the region, not in the area
    * @throws IndexOutOfBoundsException where that is not all inside the area
@@ -23,7 +23,7 @@ public interface MappedArea {
   void read(long offset, ByteBuffer into) throws AccessException;
 
   /**
-   * Writes the rest of {@code from} from {@code offset} on: one bulk copy.
+   * Writes the rest of {@code from} (direct) from {@code offset} on: one bulk copy.
    *
    * @param offset in the region, not in the area
    * @throws IndexOutOfBoundsException where that is not all inside the area

@@ -1,0 +1,39 @@
+package dev.vfio.migration.vfio.linux;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * The sockets, anonymous memory and test files this process has open: what a leak of this library
+ * would add to. Files that the virtual machine opens for itself do not count.
+ */
+public final class OpenDescriptors {
+
+  private OpenDescriptors() {}
+
+  /** By kind or file, how many. */
+  public static Map<String, Integer> count(Path folder) throws IOException {
+    Map<String, Integer> counted = new TreeMap<>();
+    try (DirectoryStream<Path> links = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+      for (Path link : links) {
+        try {
+          String target = Files.readSymbolicLink(link).toString();
+          if (target.startsWith("socket:")) {
+            counted.merge("socket", 1, Integer::sum);
+          } else if (target.startsWith(folder.toString())) {
+            counted.merge(target, 1, Integer::sum);
+          }
+        } catch (NoSuchFileException closedMeanwhile) {
+          counted.merge("closed while counting", 0, Integer::sum);
+        }
+      }
+    }
+    counted.remove("closed while counting");
+    return counted;
+  }
+}
