@@ -1,0 +1,182 @@
+package dev.vfio.migration.sandbox.apiserver;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectReader;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.vfio.migration.sandbox.apiserver.audit.RequestLog;
+import dev.vfio.migration.sandbox.apiserver.builtin.BuiltInTypes;
+import dev.vfio.migration.sandbox.apiserver.definition.CustomTypes;
+import dev.vfio.migration.sandbox.apiserver.deletion.Deletions;
+import dev.vfio.migration.sandbox.apiserver.deletion.GarbageCollector;
+import dev.vfio.migration.sandbox.apiserver.faults.Faults;
+import dev.vfio.migration.sandbox.apiserver.http.ApiRequest;
+import dev.vfio.migration.sandbox.apiserver.http.HttpFrontend;
+import dev.vfio.migration.sandbox.apiserver.http.Reply;
+import dev.vfio.migration.sandbox.apiserver.json.Json;
+import dev.vfio.migration.sandbox.apiserver.request.ApiHandler;
+import dev.vfio.migration.sandbox.apiserver.resource.Registry;
+import dev.vfio.migration.sandbox.apiserver.store.Change;
+import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
+import dev.vfio.migration.sandbox.apiserver.watch.Watches;
+import java.io.IOException;
+import java.net.Inet6Address;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
+
+/**
+ * A small Kubernetes API server for machines without a cluster. It listens on a loopback address
+ * from construction until {@link #close}. Safe for any thread.
+ */
+public final class ApiServer implements AutoCloseable {
+  private static final List<String> NAMESPACES =
+      List.of("default", "kube-system", "vfio-migration");
+  private static final long EPOCH_SECONDS_2025 = 1_735_689_600L;
+  private static final long REVISIONS_A_SECOND = 1_000;
+
+  private final HttpFrontend frontend;
+  private final ApiHandler handler;
+  private final GarbageCollector collector;
+  private final RequestLog log;
+  private final Faults faults;
+  private final Watches watches;
+
+  /**
+   * Starts a server.
+   *
+   * @throws IOException if the address cannot be bound or a definition cannot be read
+   * @throws IllegalArgumentException if the address is not a loopback one, or a definition is
+   *     refused
+   */
+  public ApiServer(ApiServerOptions options) throws IOException {
+    HttpFrontend.requireLoopback(options.address());
+    ObjectStore store = new ObjectStore(options.historyLimit(), firstRevision(options));
+    Registry registry = new Registry(BuiltInTypes.all());
+    store.listAndSubscribe(
+        "customresourcedefinitions", "", listing -> {}, change -> serve(registry, change));
+    Deletions deletions = new Deletions(store, options.clock());
+    this.watches = new Watches(store, options.bookmarkInterval());
+    this.log = new RequestLog(options.clock());
+    AtomicBoolean refusing = new AtomicBoolean();
+    this.faults = new Faults(watches, store, refusing, this::cutConnections);
+    this.handler =
+        new ApiHandler(registry, store, watches, deletions, faults, log, options.clock());
+    this.collector = new GarbageCollector(store, registry, deletions);
+    try {
+      for (String namespace : NAMESPACES) {
+        ObjectNode object = Json.object().put("apiVersion", "v1").put("kind", "Namespace");
+        Json.metadata(object).put("name", namespace);
+        create("/api/v1/namespaces", object);
+      }
+      if (options.definitions().isPresent()) {
+        createDefinitions(options.definitions().get());
+      }
+      log.clear();
+      this.frontend = new HttpFrontend(options.address(), options.port(), handler, refusing::get);
+    } catch (IOException | RuntimeException e) {
+      collector.close();
+      throw e;
+    }
+  }
+
+  /** Where clients find it, for example {@code http://127.0.0.1:45671}. */
+  public String url() {
+    InetSocketAddress address = frontend.address();
+    String host = address.getAddress().getHostAddress();
+    boolean six = address.getAddress() instanceof Inet6Address;
+    return "http://" + (six ? "[" + host + "]" : host) + ":" + address.getPort();
+  }
+
+  /** A kubeconfig that points at this server. */
+  public String kubeconfig() {
+    return Kubeconfig.text(url());
+  }
+
+  /** Who wrote what. */
+  public RequestLog requestLog() {
+    return log;
+  }
+
+  /** Switches that make it misbehave. */
+  public Faults faults() {
+    return faults;
+  }
+
+  /** How many watches run. */
+  public int watchCount() {
+    return watches.count();
+  }
+
+  @Override
+  public void close() {
+    watches.endAll();
+    frontend.close();
+    collector.close();
+  }
+
+  private void cutConnections() {
+    frontend.closeConnections();
+  }
+
+  private void createDefinitions(Path directory) throws IOException {
+    List<Path> files;
+    try (Stream<Path> entries = Files.list(directory)) {
+      files =
+          entries.filter(file -> file.toString().matches(".*\\.(ya?ml|json)")).sorted().toList();
+    }
+    ObjectReader reader = new YAMLMapper().readerFor(JsonNode.class);
+    for (Path file : files) {
+      try (var documents = reader.<JsonNode>readValues(Files.readString(file))) {
+        while (documents.hasNext()) {
+          if (documents.next() instanceof ObjectNode definition) {
+            try {
+              create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
+            } catch (IllegalArgumentException e) {
+              throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private void create(String path, ObjectNode object) {
+    LocalExchange exchange =
+        new LocalExchange(
+            new ApiRequest(
+                "POST",
+                path,
+                Map.of("fieldManager", List.of("kube-apiserver")),
+                Map.of("content-type", "application/json"),
+                Json.bytes(object)));
+    handler.accept(exchange);
+    Reply reply = exchange.answer();
+    if (reply.code() != 201) {
+      JsonNode status = Json.parse(new String(reply.body(), StandardCharsets.UTF_8));
+      throw new IllegalArgumentException(Json.textAt(status, "message"));
+    }
+  }
+
+  /**
+   * Called under the store's lock: from the moment a definition is stored its kind is served, and
+   * not a moment longer.
+   */
+  private static void serve(Registry registry, Change change) {
+    if (change.deleted()) {
+      registry.undefine(change.key().name());
+    } else {
+      registry.define(change.key().name(), CustomTypes.of(change.object()));
+    }
+  }
+
+  private static long firstRevision(ApiServerOptions options) {
+    return Math.max(
+        1, (options.clock().instant().getEpochSecond() - EPOCH_SECONDS_2025) * REVISIONS_A_SECOND);
+  }
+}

@@ -1,0 +1,49 @@
+package dev.vfio.migration.sandbox.apiserver.contract;
+
+import dev.vfio.migration.sandbox.apiserver.ApiServer;
+import dev.vfio.migration.sandbox.apiserver.ApiServerOptions;
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import java.io.IOException;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+
+/** One sandbox server and one client of it for a test class. */
+public final class SandboxServer implements BeforeAllCallback, AfterAllCallback {
+  private final ApiServerOptions options;
+  private ApiServer server;
+  private KubernetesClient client;
+
+  public SandboxServer() {
+    this(ApiServerOptions.defaults());
+  }
+
+  public SandboxServer(ApiServerOptions options) {
+    this.options = options;
+  }
+
+  @Override
+  public void beforeAll(ExtensionContext context) throws IOException {
+    server = new ApiServer(options);
+    client =
+        new KubernetesClientBuilder()
+            .withConfig(Config.fromKubeconfig(server.kubeconfig()))
+            .build();
+  }
+
+  @Override
+  public void afterAll(ExtensionContext context) {
+    client.close();
+    server.close();
+  }
+
+  public ApiServer server() {
+    return server;
+  }
+
+  public KubernetesClient client() {
+    return client;
+  }
+}
