@@ -188,13 +188,11 @@ final class DestinationConnection implements ConnectionReader.Owner {
     leaveUnknown();
     reader.stop();
     LOG.warnf("refused %s: %s", description, why.getMessage());
-    if (peer == null) {
-      // TLS did not come about; its own alert has told the other end.
-      channel.close();
-    } else {
+    if (peer != null) {
       writer.greet(new Refusal(ErrorReport.of(why)), channel::close);
-      closeLater();
     }
+    // Else TLS did not come about: its own alert tells the other end, and it closes.
+    closeLater();
   }
 
   /** The last words may find no way out. */

@@ -24,9 +24,11 @@ final class LingeringClose extends ChannelDuplexHandler {
 
   @Override
   public void close(ChannelHandlerContext context, ChannelPromise promise) {
-    if (deadline != null
-        || !(context.channel() instanceof DuplexChannel channel)
-        || !channel.isActive()) {
+    if (deadline != null) {
+      context.channel().closeFuture().addListener(closed -> promise.trySuccess());
+      return;
+    }
+    if (!(context.channel() instanceof DuplexChannel channel) || !channel.isActive()) {
       context.close(promise);
       return;
     }

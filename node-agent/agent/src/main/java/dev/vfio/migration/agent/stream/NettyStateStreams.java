@@ -89,7 +89,7 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
                     accept(channel);
                   }
                 });
-    transport.connectionOptions().forEach((option, value) -> childOption(bootstrap, option, value));
+    transport.acceptedOptions().forEach((option, value) -> childOption(bootstrap, option, value));
     ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
     if (!bound.isSuccess()) {
       throw new IOException(

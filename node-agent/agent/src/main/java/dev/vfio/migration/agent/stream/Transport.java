@@ -9,6 +9,7 @@ import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollEventLoopGroup;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
@@ -95,6 +96,20 @@ final class Transport implements AutoCloseable {
     }
     if (settings.socketReceiveBytes() > 0) {
       options.put(ChannelOption.SO_RCVBUF, settings.socketReceiveBytes());
+    }
+    return options;
+  }
+
+  /**
+   * Options of a connection that was accepted. A destination whose sink is slow does not read, and
+   * so cannot notice silence; its PINGs that nobody acknowledges then tell it that the source is
+   * gone. (The source must not have this: a destination that takes nothing for a while would count,
+   * too.)
+   */
+  Map<ChannelOption<?>, Object> acceptedOptions() {
+    Map<ChannelOption<?>, Object> options = connectionOptions();
+    if (nativeTransport) {
+      options.put(EpollChannelOption.TCP_USER_TIMEOUT, settings.idleMillis());
     }
     return options;
   }
