@@ -10,6 +10,7 @@ import dev.vfio.migration.sandbox.apiserver.http.ApiRequest;
 import dev.vfio.migration.sandbox.apiserver.http.Exchange;
 import dev.vfio.migration.sandbox.apiserver.http.Failures;
 import dev.vfio.migration.sandbox.apiserver.http.Reply;
+import dev.vfio.migration.sandbox.apiserver.openapi.OpenApiDocuments;
 import dev.vfio.migration.sandbox.apiserver.resource.Registry;
 import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
@@ -37,6 +38,7 @@ public final class ApiHandler implements Consumer<Exchange> {
   private final RequestLog log;
   private final Clock clock;
   private final Discovery discovery;
+  private final OpenApiDocuments openApi;
   private final ReadRequests reads;
   private final WriteRequests writes;
   private final DeleteRequests deletes;
@@ -56,6 +58,7 @@ public final class ApiHandler implements Consumer<Exchange> {
     this.log = log;
     this.clock = clock;
     this.discovery = new Discovery(registry);
+    this.openApi = new OpenApiDocuments(registry);
     this.reads = new ReadRequests(store, clock);
     this.writes = new WriteRequests(store, clock);
     this.deletes = new DeleteRequests(store, deletions, clock);
@@ -86,6 +89,7 @@ public final class ApiHandler implements Consumer<Exchange> {
     return switch (path.get(0)) {
       case "healthz", "livez", "readyz" -> Optional.of(Reply.text(200, "ok"));
       case "version" -> Optional.of(discovery.version());
+      case "openapi" -> Optional.of(openApi.answer(request, path));
       case "api" ->
           switch (path.size()) {
             case 1 -> Optional.of(discovery.coreVersions(request));

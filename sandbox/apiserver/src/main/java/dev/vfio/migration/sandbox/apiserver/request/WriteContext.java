@@ -7,7 +7,6 @@ import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.stream.Collectors;
 
 /**
  * What the query of a write asks for, and the warnings that gather while it is served. Used by one
@@ -102,13 +101,12 @@ final class WriteContext {
       return;
     }
     if (strictness == Strictness.STRICT) {
-      throw Failures.badRequest(
-          "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s"
-              .formatted(
-                  type().kind(),
-                  type().version(),
-                  type().kind(),
-                  texts.stream().collect(Collectors.joining(", "))));
+      String error = "strict decoding error: " + String.join(", ", texts);
+      throw request.method().equals("PATCH")
+          ? Failures.unprocessable(" \"\" is invalid: patch: Invalid value: " + error)
+          : Failures.badRequest(
+              "%s in version \"%s\" cannot be handled as a %s: %s"
+                  .formatted(type().kind(), type().version(), type().kind(), error));
     }
     warnings.addAll(texts);
   }
