@@ -69,10 +69,10 @@ final class Channel implements AutoCloseable {
 
   /** Clears the fixed part of the next request and gives it out to be filled, from index 0. */
   ByteBuffer prepare(int bytes) {
-    for (int i = 0; i < HEADER_BYTES + bytes; i++) {
+    request.clear().limit(HEADER_BYTES + bytes);
+    for (int i = 0; i < request.limit(); i++) {
       request.put(i, (byte) 0);
     }
-    request.clear().limit(HEADER_BYTES + bytes);
     return request.slice(HEADER_BYTES, bytes).order(ByteOrder.nativeOrder());
   }
 

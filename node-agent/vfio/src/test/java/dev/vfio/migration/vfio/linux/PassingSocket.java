@@ -21,6 +21,7 @@ public final class PassingSocket implements AutoCloseable {
   }
 
   private final Descriptor socket;
+  private boolean closed;
 
   private PassingSocket(int number) {
     this.socket = new Descriptor(number);
@@ -112,12 +113,15 @@ public final class PassingSocket implements AutoCloseable {
   }
 
   /** Wakes whoever waits in this socket. */
-  public void shutdown() {
-    LibC.shutdown(socket.number(), LibC.SHUT_RDWR);
+  public synchronized void shutdown() {
+    if (!closed) {
+      LibC.shutdown(socket.number(), LibC.SHUT_RDWR);
+    }
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
+    closed = true;
     socket.close();
   }
 }

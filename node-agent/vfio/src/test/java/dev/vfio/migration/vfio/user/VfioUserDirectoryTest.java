@@ -1,0 +1,179 @@
+package dev.vfio.migration.vfio.user;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DeviceDirectory.Entry;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.region.RegionInfoBytes;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a node says of its devices, and who may open them. */
+@Timeout(20)
+class VfioUserDirectoryTest {
+  private static final Patience PATIENCE =
+      new Patience(Duration.ofSeconds(10), Duration.ofSeconds(10));
+
+  @TempDir Path folder;
+  private ScriptedServer server;
+  private VfioUserDirectory directory;
+  private Map<String, Integer> openBefore;
+
+  @BeforeEach
+  void start() throws IOException {
+    openBefore = OpenDescriptors.count(folder);
+    server = new ScriptedServer(folder.resolve("gpu-0.sock"), 4096);
+    directory = new VfioUserDirectory(folder, 4096, PATIENCE);
+  }
+
+  @AfterEach
+  void stopAndLookForLeaks() throws IOException {
+    server.close();
+    assertThat(OpenDescriptors.count(folder)).as("open descriptors").isEqualTo(openBefore);
+  }
+
+  private DeviceException failureToOpen(String id) {
+    return catchThrowableOfType(DeviceException.class, () -> directory.open(id));
+  }
+
+  private ScriptedServer.Answer busy() {
+    return (request, client) -> client.write(ScriptedServer.error(request, 16));
+  }
+
+  @Test
+  void aDeviceIsListedWithWhatItIsAndNotTouched() {
+    List<Entry> entries = directory.list();
+    assertThat(entries).hasSize(1);
+    assertThat(entries.get(0).id()).isEqualTo("vfio-user:gpu-0");
+    assertThat(entries.get(0).problem()).isNull();
+    assertThat(entries.get(0).description())
+        .extracting(DeviceDescription::regionSize, DeviceDescription::pageSize)
+        .containsExactly(4096L, 4096);
+    assertThat(server.commands()).containsExactly("command 1", "command 4", "command 5");
+  }
+
+  @Test
+  void theSocketsOfWorkloadsAndConsolesAreNoDevices() throws IOException {
+    Files.createFile(folder.resolve("gpu-0.workload.sock"));
+    Files.createFile(folder.resolve("gpu-0.console.sock"));
+    Files.createFile(folder.resolve("notes.txt"));
+    assertThat(directory.list()).extracting(Entry::id).containsExactly("vfio-user:gpu-0");
+  }
+
+  @Test
+  void aDeviceThatCannotMigrateIsListedWithTheReason() throws IOException {
+    server.regionInfo(RegionInfoBytes.plain(9, 4096));
+    Files.createFile(folder.resolve("dead-1.sock"));
+    Files.createFile(folder.resolve("Bad\u0007Name.sock"));
+    List<Entry> entries = directory.list();
+    assertThat(entries)
+        .extracting(Entry::id)
+        .containsExactly("vfio-user:Bad?Name", "vfio-user:dead-1", "vfio-user:gpu-0");
+    assertThat(entries).extracting(Entry::description).containsOnlyNulls();
+    assertThat(entries)
+        .extracting(entry -> entry.problem().kind())
+        .containsExactly(Kind.UNKNOWN_DEVICE, Kind.UNREACHABLE, Kind.NOT_MIGRATABLE);
+    assertThat(entries.get(1).problem()).hasMessageContaining("ECONNREFUSED (111)");
+    assertThat(entries.get(2).problem()).hasMessageContaining("no migration region");
+    assertThat(failureToOpen("vfio-user:gpu-0").kind()).isEqualTo(Kind.NOT_MIGRATABLE);
+  }
+
+  @Test
+  void aDirectoryThatDoesNotExistHasNoDevices() {
+    assertThat(new VfioUserDirectory(folder.resolve("none"), 4096, PATIENCE).list()).isEmpty();
+  }
+
+  @Test
+  void aDeviceThatWeHoldIsListedWithoutDisturbingIt() throws IOException {
+    try (MigratableDevice device = directory.open("vfio-user:gpu-0")) {
+      int connections = server.connections();
+      List<Entry> entries = directory.list();
+      assertThat(entries).extracting(Entry::description).containsExactly(device.description());
+      assertThat(server.connections()).isEqualTo(connections);
+      device.pending(1);
+    }
+    assertThat(directory.list()).extracting(Entry::problem).containsOnlyNulls();
+  }
+
+  @Test
+  void aDeviceThatWeHoldIsBusyUntilItIsClosed() throws IOException {
+    MigratableDevice device = directory.open("vfio-user:gpu-0");
+    DeviceException failure = failureToOpen("vfio-user:gpu-0");
+    assertThat(failure.kind()).isEqualTo(Kind.BUSY);
+    assertThat(failure).hasMessageContaining("this agent holds it");
+    device.close();
+    device.close();
+    directory.open("vfio-user:gpu-0").close();
+  }
+
+  @Test
+  void aDeviceWithAnotherClientIsBusyAtOnce() {
+    server.on(ScriptedServer.VERSION, busy());
+    long start = System.nanoTime();
+    DeviceException failure = failureToOpen("vfio-user:gpu-0");
+    assertThat(failure.kind()).isEqualTo(Kind.BUSY);
+    assertThat(failure.errno()).isEqualTo(16);
+    assertThat(failure)
+        .hasMessageContaining("another migration client")
+        .hasMessageContaining("Nothing was done to the device");
+    assertThat(directory.list())
+        .extracting(entry -> entry.problem().kind())
+        .containsExactly(Kind.BUSY);
+    assertThat(System.nanoTime() - start).isLessThan(Duration.ofSeconds(1).toNanos());
+  }
+
+  @Test
+  void aServerThatHasNotNoticedOurOwnEndYetIsAskedAgain() throws IOException {
+    directory.list();
+    AtomicInteger refusals = new AtomicInteger(3);
+    server.on(
+        ScriptedServer.VERSION,
+        (request, client) ->
+            client.write(
+                refusals.getAndDecrement() > 0
+                    ? ScriptedServer.error(request, 16)
+                    : server.reply(request)));
+    directory.open("vfio-user:gpu-0").close();
+    assertThat(refusals.get()).isEqualTo(-1);
+  }
+
+  @Test
+  void aDeviceThatIsNotHereIsUnknown() {
+    for (String id :
+        new String[] {
+          "vfio-user:gpu-1",
+          "0000:3b:00.0",
+          "vfio-user:",
+          "vfio-user:../etc/passwd",
+          "vfio-user:gpu-0.workload",
+          "vfio-user:-a",
+          "vfio-user:" + "a".repeat(64)
+        }) {
+      DeviceException failure = failureToOpen(id);
+      assertThat(failure.kind()).as(id).isEqualTo(Kind.UNKNOWN_DEVICE);
+      assertThat(failure).hasMessageContaining("device " + id);
+    }
+    assertThat(failureToOpen("vfio-user:gpu-1")).hasMessageContaining(folder.toString());
+  }
+
+  @Test
+  void theWorkloadOfADeviceIsBesideIt() throws DeviceException {
+    assertThat(directory.workloadSocket("vfio-user:gpu-0"))
+        .isEqualTo(folder.resolve("gpu-0.workload.sock"));
+  }
+}
