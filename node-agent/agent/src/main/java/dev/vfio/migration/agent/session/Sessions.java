@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
 /**
@@ -191,9 +192,21 @@ public final class Sessions {
     }
   }
 
-  /** Whether every session ended or waits for somebody's word. */
-  public boolean settled() {
-    return all().stream().allMatch(LiveSession::settled);
+  /**
+   * Waits until every session ended or waits for somebody's word.
+   *
+   * @return whether that came about in time
+   */
+  public synchronized boolean awaitSettled(Duration patience) throws InterruptedException {
+    long deadline = System.nanoTime() + patience.toNanos();
+    while (!sessions.values().stream().allMatch(LiveSession::settled)) {
+      long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+      if (left <= 0) {
+        return false;
+      }
+      wait(left);
+    }
+    return true;
   }
 
   private synchronized List<LiveSession> all() {
@@ -304,9 +317,12 @@ public final class Sessions {
     sessions.remove(key);
   }
 
-  private synchronized void endedNow(SessionKey key) {
-    ended.put(key, world.clock().nanoTime());
-    removeOld();
+  private synchronized void noted(SessionSnapshot now) {
+    if (now.state().terminal()) {
+      ended.put(now.key(), world.clock().nanoTime());
+      removeOld();
+    }
+    notifyAll();
   }
 
   private void removeOld() {
@@ -342,9 +358,7 @@ public final class Sessions {
     @Override
     public void changed(SessionSnapshot before, SessionSnapshot now) {
       next.changed(before, now);
-      if (now.state().terminal()) {
-        endedNow(now.key());
-      }
+      noted(now);
     }
 
     @Override

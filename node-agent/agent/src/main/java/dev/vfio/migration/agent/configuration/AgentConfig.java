@@ -1,0 +1,69 @@
+package dev.vfio.migration.agent.configuration;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/** How this agent is set up: {@code agent.*}, or {@code AGENT_*} in the environment. */
+@ConfigMapping(prefix = "agent")
+public interface AgentConfig {
+  /** The name of this node in the cluster. */
+  String nodeName();
+
+  /** Address that control, state and health listen on. */
+  @WithDefault("0.0.0.0")
+  String listenAddress();
+
+  /** TCP port of the control service (gRPC over mutual TLS). */
+  @WithDefault("9443")
+  int controlPort();
+
+  /** TCP port of the state stream; 0 takes any free one. */
+  @WithDefault("9444")
+  int statePort();
+
+  /** TCP port of health and metrics (plain HTTP). */
+  @WithDefault("9000")
+  int healthPort();
+
+  /** Where sessions are journalled; must outlive the agent. */
+  @WithDefault("/var/lib/vfio-migration")
+  Path journalDirectory();
+
+  /** Where the sockets of vfio-user devices and their workloads are. */
+  @WithDefault("/run/vfio-user")
+  Path vfioUserDirectory();
+
+  /** Where {@code tls.crt}, {@code tls.key} and {@code ca.crt} are. */
+  @WithDefault("/etc/vfio-migration/tls")
+  Path tlsDirectory();
+
+  /** How often the certificates of the control service are looked at. */
+  @WithDefault("30s")
+  Duration certificateReloadPeriod();
+
+  /** The name that a caller's certificate must carry. */
+  @WithDefault("operator.migration.vfio.dev")
+  String operatorName();
+
+  /** Sessions under way at once. */
+  @WithDefault("16")
+  int maximumSessions();
+
+  /** Sessions that ended and are remembered. */
+  @WithDefault("100")
+  int rememberedSessions();
+
+  /** How long a session that ended is remembered. */
+  @WithDefault("24h")
+  Duration rememberedFor();
+
+  /** How long a workload may take to answer, also to stand still. */
+  @WithDefault("30s")
+  Duration workloadTimeout();
+
+  /** How long sessions may take to undo what may be undone when the agent is told to end. */
+  @WithDefault("20s")
+  Duration stopPatience();
+}

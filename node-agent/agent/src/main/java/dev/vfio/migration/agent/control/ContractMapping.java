@@ -1,0 +1,212 @@
+package dev.vfio.migration.agent.control;
+
+import dev.vfio.migration.agent.session.DestinationSpec;
+import dev.vfio.migration.agent.session.Mode;
+import dev.vfio.migration.agent.session.Progress;
+import dev.vfio.migration.agent.session.Reason;
+import dev.vfio.migration.agent.session.Refusal;
+import dev.vfio.migration.agent.session.SessionKey;
+import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.session.SourceSpec;
+import dev.vfio.migration.agent.session.WindowSpec;
+import dev.vfio.migration.contract.v1.CommandHeader;
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.MigrationInterface;
+import dev.vfio.migration.contract.v1.PendingBytes;
+import dev.vfio.migration.contract.v1.PrepareDestinationRequest;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.contract.v1.StartSourceRequest;
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import java.util.Comparator;
+import java.util.List;
+
+/** Between the contract's messages and our own values. What makes no sense is refused here. */
+final class ContractMapping {
+  static final int TOKEN_BYTES = 32;
+
+  private static final int LONGEST_TEXT = 512;
+  private static final int HIGHEST_PORT = 65535;
+
+  private ContractMapping() {}
+
+  // ------------------------------------------------------------------ requests
+
+  static SessionKey key(CommandHeader header) throws Refusal {
+    try {
+      return new SessionKey(header.getMigrationUid(), header.getAttempt());
+    } catch (IllegalArgumentException problem) {
+      throw invalid("the command's header: " + problem.getMessage());
+    }
+  }
+
+  static SourceSpec source(StartSourceRequest request, int maximumStreams) throws Refusal {
+    if (request.getDestinationPort() < 1 || request.getDestinationPort() > HIGHEST_PORT) {
+      throw invalid("destination_port is " + unsigned(request.getDestinationPort()));
+    }
+    if (request.getToken().size() != TOKEN_BYTES) {
+      throw invalid(
+          "the token has " + request.getToken().size() + " bytes instead of " + TOKEN_BYTES);
+    }
+    if (request.getBandwidthLimit() < 0 || request.getThresholdBytes() < 0) {
+      throw invalid("bandwidth_limit and threshold_bytes are at most 2^63 - 1");
+    }
+    return new SourceSpec(
+        key(request.getHeader()),
+        name(request.getHeader()),
+        text("device", request.getDevice()),
+        text("destination_node", request.getDestinationNode()),
+        text("destination_host", request.getDestinationHost()),
+        request.getDestinationPort(),
+        mode(request),
+        streams(request.getStreams(), maximumStreams),
+        request.getBandwidthLimit(),
+        request.getThresholdBytes());
+  }
+
+  private static Mode mode(StartSourceRequest request) throws Refusal {
+    return switch (request.getMode()) {
+      case LIVE -> Mode.LIVE;
+      case COLD -> Mode.COLD;
+      case MODE_UNSPECIFIED, UNRECOGNIZED -> throw invalid("mode is neither LIVE nor COLD");
+    };
+  }
+
+  static DestinationSpec destination(PrepareDestinationRequest request, int maximumStreams)
+      throws Refusal {
+    if (!request.hasSourceDevice()) {
+      throw invalid("source_device is missing");
+    }
+    Device device = request.getSourceDevice();
+    List<WindowSpec> windows =
+        device.getDmaWindowsList().stream()
+            .map(window -> new WindowSpec(window.getName(), window.getIova(), window.getSize()))
+            .sorted(Comparator.comparingLong(WindowSpec::iova).thenComparing(WindowSpec::name))
+            .toList();
+    return new DestinationSpec(
+        key(request.getHeader()),
+        name(request.getHeader()),
+        text("device", request.getDevice()),
+        text("source_node", request.getSourceNode()),
+        description(device),
+        windows,
+        streams(request.getStreams(), maximumStreams));
+  }
+
+  private static DeviceDescription description(Device device) throws Refusal {
+    var migrationInterface =
+        switch (device.getInterface()) {
+          case REGION_2018 -> dev.vfio.migration.vfio.device.MigrationInterface.REGION_2018;
+          case REGION_V1 -> dev.vfio.migration.vfio.device.MigrationInterface.REGION_V1;
+          case FEATURE_V2 -> dev.vfio.migration.vfio.device.MigrationInterface.FEATURE_V2;
+          case MIGRATION_INTERFACE_UNSPECIFIED, UNRECOGNIZED ->
+              throw invalid("the source's device cannot migrate, or its interface is not known");
+        };
+    return new DeviceDescription(
+        device.getId(),
+        migrationInterface,
+        device.getModel(),
+        device.getRegionSize(),
+        device.getPrecopy(),
+        device.getDirtyPageTracking(),
+        device.getPageSize());
+  }
+
+  private static int streams(int streams, int maximum) throws Refusal {
+    if (streams < 1 || streams > maximum) {
+      throw invalid("streams is " + unsigned(streams) + "; 1 to " + maximum + " are possible");
+    }
+    return streams;
+  }
+
+  private static String text(String field, String value) throws Refusal {
+    if (value.isBlank() || value.length() > LONGEST_TEXT || !isPrintable(value)) {
+      throw invalid(field + " is empty, too long or not printable");
+    }
+    return value;
+  }
+
+  private static boolean isPrintable(String value) {
+    return value.chars().noneMatch(Character::isISOControl);
+  }
+
+  /** For logs only: what cannot stand in a log line does not get there. */
+  static String name(CommandHeader header) {
+    String name = header.getMigrationName();
+    return name.length() <= LONGEST_TEXT && isPrintable(name) ? name : header.getMigrationUid();
+  }
+
+  private static String unsigned(int value) {
+    return Integer.toUnsignedString(value);
+  }
+
+  private static Refusal invalid(String message) {
+    return new Refusal(Reason.INVALID_REQUEST, message + "; nothing was done. Mend the request.");
+  }
+
+  // ------------------------------------------------------------------ answers
+
+  static Session session(SessionSnapshot session, long revision, String instanceId) {
+    Session.Builder message =
+        Session.newBuilder()
+            .setMigrationUid(session.key().uid())
+            .setAttempt(session.key().attempt())
+            .setMigrationName(session.migrationName())
+            .setRole(Role.valueOf(session.state().role().name()))
+            .setState(SessionState.valueOf(session.state().name()))
+            .setDevice(session.device())
+            .setDeviceState(deviceState(session.deviceState()))
+            .setProgress(progress(session.progress()))
+            .setRevision(revision)
+            .setInstanceId(instanceId)
+            .setRecovered(session.recovered());
+    if (session.failure() != null) {
+      message.setFailure(failure(session.failure()));
+    }
+    return message.build();
+  }
+
+  private static dev.vfio.migration.contract.v1.Progress progress(Progress progress) {
+    return dev.vfio.migration.contract.v1.Progress.newBuilder()
+        .setPending(
+            PendingBytes.newBuilder()
+                .setPrecopyOnly(progress.pending().precopyOnly())
+                .setCompatible(progress.pending().compatible())
+                .setPostcopyOnly(progress.pending().postcopyOnly()))
+        .setMemoryPending(progress.memoryPending())
+        .setTransferredBytes(progress.transferredBytes())
+        .setDeviceStateBytes(progress.deviceStateBytes())
+        .setMemoryBytes(progress.memoryBytes())
+        .setDirtyPages(progress.dirtyPages())
+        .setRounds(progress.rounds())
+        .setBytesPerSecond(progress.bytesPerSecond())
+        .setDirtyBytesPerSecond(progress.dirtyBytesPerSecond())
+        .setDowntimeNanos(progress.downtimeNanos())
+        .setPrecopyExhausted(progress.precopyExhausted())
+        .build();
+  }
+
+  static DeviceState deviceState(dev.vfio.migration.vfio.device.DeviceState state) {
+    return state == null ? DeviceState.DEVICE_STATE_UNSPECIFIED : DeviceState.valueOf(state.name());
+  }
+
+  static MigrationInterface migrationInterface(
+      dev.vfio.migration.vfio.device.MigrationInterface known) {
+    return MigrationInterface.valueOf(known.name());
+  }
+
+  static Failure failure(dev.vfio.migration.agent.session.Failure failure) {
+    return Failure.newBuilder()
+        .setReason(reason(failure.reason()))
+        .setMessage(failure.message())
+        .setErrno(failure.errno())
+        .build();
+  }
+
+  static dev.vfio.migration.contract.v1.Reason reason(Reason reason) {
+    return dev.vfio.migration.contract.v1.Reason.valueOf(reason.name());
+  }
+}

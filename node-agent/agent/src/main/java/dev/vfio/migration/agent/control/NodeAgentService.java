@@ -1,0 +1,236 @@
+package dev.vfio.migration.agent.control;
+
+import com.google.protobuf.ByteString;
+import dev.vfio.migration.agent.session.Refusal;
+import dev.vfio.migration.agent.session.SessionKey;
+import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.session.Sessions;
+import dev.vfio.migration.contract.v1.ActivateRequest;
+import dev.vfio.migration.contract.v1.CancelRequest;
+import dev.vfio.migration.contract.v1.CommandHeader;
+import dev.vfio.migration.contract.v1.CommitRequest;
+import dev.vfio.migration.contract.v1.DescribeNodeRequest;
+import dev.vfio.migration.contract.v1.ListDevicesRequest;
+import dev.vfio.migration.contract.v1.ListDevicesResponse;
+import dev.vfio.migration.contract.v1.NodeAgentGrpc;
+import dev.vfio.migration.contract.v1.NodeDescription;
+import dev.vfio.migration.contract.v1.PrepareDestinationRequest;
+import dev.vfio.migration.contract.v1.PrepareDestinationResponse;
+import dev.vfio.migration.contract.v1.RollBackRequest;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.StartSourceRequest;
+import dev.vfio.migration.contract.v1.SwitchOverRequest;
+import dev.vfio.migration.contract.v1.WatchSessionsRequest;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.quarkus.grpc.GrpcService;
+import io.smallrye.common.annotation.Blocking;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+import org.jboss.logging.Logger;
+import org.jboss.logging.MDC;
+
+/** The control service. It translates and asks; every decision is a session's. */
+@GrpcService
+public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
+  private static final Logger LOG = Logger.getLogger(NodeAgentService.class);
+
+  private final Sessions sessions;
+  private final Inventory inventory;
+  private final SessionFeed feed;
+  private final NodeIdentity node;
+
+  NodeAgentService(Sessions sessions, Inventory inventory, SessionFeed feed, NodeIdentity node) {
+    this.sessions = sessions;
+    this.inventory = inventory;
+    this.feed = feed;
+    this.node = node;
+  }
+
+  /** A command that makes no sense is refused before anybody is asked. */
+  @FunctionalInterface
+  private interface Asked<T> {
+    CompletableFuture<T> ask() throws Refusal;
+  }
+
+  @Override
+  public void describeNode(DescribeNodeRequest request, StreamObserver<NodeDescription> answer) {
+    answer.onNext(
+        NodeDescription.newBuilder()
+            .setNodeName(node.nodeName())
+            .setAgentVersion(node.version())
+            .addAllStreamVersions(node.streamVersions())
+            .setMaxStreams(node.maximumStreams())
+            .setInstanceId(node.instanceId())
+            .setFencingNumber(sessions.highestFencingNumber())
+            .build());
+    answer.onCompleted();
+  }
+
+  @Override
+  @Blocking
+  public void listDevices(ListDevicesRequest request, StreamObserver<ListDevicesResponse> answer) {
+    answer(
+        answer,
+        () ->
+            CompletableFuture.completedFuture(
+                ListDevicesResponse.newBuilder().addAllDevices(inventory.list()).build()),
+        Function.identity());
+  }
+
+  @Override
+  @Blocking
+  public void prepareDestination(
+      PrepareDestinationRequest request, StreamObserver<PrepareDestinationResponse> answer) {
+    command(
+        "PrepareDestination",
+        request.getHeader(),
+        answer,
+        () ->
+            sessions.prepareDestination(
+                request.getHeader().getFencingNumber(),
+                ContractMapping.destination(request, node.maximumStreams())),
+        prepared ->
+            PrepareDestinationResponse.newBuilder()
+                .setSession(message(prepared.session()))
+                .setStatePort(prepared.port())
+                .setToken(ByteString.copyFrom(prepared.token()))
+                .build());
+  }
+
+  @Override
+  @Blocking
+  public void startSource(StartSourceRequest request, StreamObserver<Session> answer) {
+    command(
+        "StartSource",
+        request.getHeader(),
+        answer,
+        () ->
+            sessions.startSource(
+                request.getHeader().getFencingNumber(),
+                ContractMapping.source(request, node.maximumStreams()),
+                request.getToken().toByteArray()),
+        this::message);
+  }
+
+  @Override
+  @Blocking
+  public void switchOver(SwitchOverRequest request, StreamObserver<Session> answer) {
+    CommandHeader header = request.getHeader();
+    command(
+        "SwitchOver",
+        header,
+        answer,
+        () -> sessions.switchOver(header.getFencingNumber(), ContractMapping.key(header)),
+        this::message);
+  }
+
+  @Override
+  @Blocking
+  public void commit(CommitRequest request, StreamObserver<Session> answer) {
+    CommandHeader header = request.getHeader();
+    command(
+        "Commit",
+        header,
+        answer,
+        () -> sessions.commit(header.getFencingNumber(), ContractMapping.key(header)),
+        this::message);
+  }
+
+  @Override
+  @Blocking
+  public void activate(ActivateRequest request, StreamObserver<Session> answer) {
+    CommandHeader header = request.getHeader();
+    command(
+        "Activate",
+        header,
+        answer,
+        () -> sessions.activate(header.getFencingNumber(), ContractMapping.key(header)),
+        this::message);
+  }
+
+  @Override
+  @Blocking
+  public void rollBack(RollBackRequest request, StreamObserver<Session> answer) {
+    CommandHeader header = request.getHeader();
+    command(
+        "RollBack",
+        header,
+        answer,
+        () ->
+            sessions.rollBack(
+                header.getFencingNumber(), ContractMapping.key(header), request.getReason()),
+        this::message);
+  }
+
+  @Override
+  @Blocking
+  public void cancel(CancelRequest request, StreamObserver<Session> answer) {
+    CommandHeader header = request.getHeader();
+    command(
+        "Cancel",
+        header,
+        answer,
+        () -> sessions.cancel(header.getFencingNumber(), ContractMapping.key(header)),
+        this::message);
+  }
+
+  @Override
+  public void watchSessions(WatchSessionsRequest request, StreamObserver<Session> answer) {
+    // Not blocking, so this is the call's event loop.
+    Context eventLoop = Vertx.currentContext();
+    new Watch(
+            feed,
+            (ServerCallStreamObserver<Session>) answer,
+            node.instanceId(),
+            task -> eventLoop.runOnContext(unused -> task.run()))
+        .begin();
+  }
+
+  private <T, A> void command(
+      String command,
+      CommandHeader header,
+      StreamObserver<A> answer,
+      Asked<T> asked,
+      Function<T, A> message) {
+    MDC.put("migration", ContractMapping.name(header));
+    MDC.put("attempt", header.getAttempt());
+    try {
+      LOG.infof(
+          "%s asked for, fencing number %s",
+          command, Long.toUnsignedString(header.getFencingNumber()));
+      answer(answer, asked, message);
+    } finally {
+      MDC.remove("migration");
+      MDC.remove("attempt");
+    }
+  }
+
+  private static <T, A> void answer(
+      StreamObserver<A> answer, Asked<T> asked, Function<T, A> message) {
+    CompletableFuture<T> promised;
+    try {
+      promised = asked.ask();
+    } catch (Refusal refusal) {
+      promised = CompletableFuture.failedFuture(refusal);
+    }
+    promised.whenComplete(
+        (value, problem) -> {
+          if (problem != null) {
+            answer.onError(Refusals.of(problem));
+          } else {
+            answer.onNext(message.apply(value));
+            answer.onCompleted();
+          }
+        });
+  }
+
+  private Session message(SessionSnapshot session) {
+    SessionKey key = session.key();
+    SessionFeed.Report latest = feed.latest(key);
+    return ContractMapping.session(
+        session, latest == null ? 0 : latest.revision(), node.instanceId());
+  }
+}

@@ -1,0 +1,88 @@
+package dev.vfio.migration.agent.control;
+
+import dev.vfio.migration.agent.configuration.AgentConfig;
+import io.grpc.Grpc;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.Status;
+import io.quarkus.grpc.GlobalInterceptor;
+import jakarta.inject.Singleton;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateParsingException;
+import java.security.cert.X509Certificate;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
+import org.jboss.logging.Logger;
+
+/**
+ * Lets only the operator call. TLS has verified that the caller's certificate is from our
+ * authority; the other agents have such certificates as well, so the name in it decides.
+ */
+@GlobalInterceptor
+@Singleton
+public final class OperatorOnly implements ServerInterceptor {
+  private static final Logger LOG = Logger.getLogger(OperatorOnly.class);
+  private static final Integer DNS_NAME = 2;
+
+  private final String operatorName;
+
+  OperatorOnly(AgentConfig config) {
+    this.operatorName = config.operatorName();
+  }
+
+  @Override
+  public <Q, A> ServerCall.Listener<Q> interceptCall(
+      ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+    Status refused = check(call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION));
+    if (refused == null) {
+      return next.startCall(call, headers);
+    }
+    LOG.warnf(
+        "refused %s from %s: %s",
+        call.getMethodDescriptor().getFullMethodName(),
+        call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR),
+        refused.getDescription());
+    call.close(refused, new Metadata());
+    return new ServerCall.Listener<>() {};
+  }
+
+  /** Null where the caller is the operator. */
+  private Status check(SSLSession session) {
+    if (session == null) {
+      return Status.UNAUTHENTICATED.withDescription("the control service is served over TLS only");
+    }
+    try {
+      Certificate[] chain = session.getPeerCertificates();
+      List<String> names = dnsNames((X509Certificate) chain[0]);
+      return names.stream().anyMatch(operatorName::equalsIgnoreCase)
+          ? null
+          : Status.PERMISSION_DENIED.withDescription(
+              "only "
+                  + operatorName
+                  + " may command this agent, and the caller's certificate carries "
+                  + names);
+    } catch (SSLPeerUnverifiedException | CertificateParsingException problem) {
+      return Status.UNAUTHENTICATED.withDescription(
+          "the caller has shown no certificate that can be read: " + problem.getMessage());
+    }
+  }
+
+  private static List<String> dnsNames(X509Certificate certificate)
+      throws CertificateParsingException {
+    List<String> names = new ArrayList<>();
+    Collection<List<?>> alternatives = certificate.getSubjectAlternativeNames();
+    if (alternatives != null) {
+      for (List<?> alternative : alternatives) {
+        if (DNS_NAME.equals(alternative.get(0))) {
+          names.add(String.valueOf(alternative.get(1)));
+        }
+      }
+    }
+    return names;
+  }
+}

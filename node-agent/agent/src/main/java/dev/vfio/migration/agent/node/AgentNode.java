@@ -1,0 +1,176 @@
+package dev.vfio.migration.agent.node;
+
+import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.agent.control.Inventory;
+import dev.vfio.migration.agent.control.NodeIdentity;
+import dev.vfio.migration.agent.control.SessionFeed;
+import dev.vfio.migration.agent.journal.FencingFile;
+import dev.vfio.migration.agent.journal.JournalDirectory;
+import dev.vfio.migration.agent.session.Fencing;
+import dev.vfio.migration.agent.session.Pace;
+import dev.vfio.migration.agent.session.Sessions;
+import dev.vfio.migration.agent.session.Surroundings;
+import dev.vfio.migration.agent.session.Workloads;
+import dev.vfio.migration.agent.stream.NettyStateStreams;
+import dev.vfio.migration.agent.stream.StreamSettings;
+import dev.vfio.migration.vfio.device.DeviceDirectory;
+import dev.vfio.migration.vfio.linux.Host;
+import dev.vfio.migration.vfio.user.Patience;
+import dev.vfio.migration.vfio.user.VfioUserDirectory;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.Startup;
+import jakarta.enterprise.event.Observes;
+import jakarta.enterprise.inject.Produces;
+import jakarta.inject.Singleton;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jboss.logging.Logger;
+
+/**
+ * Puts the agent together, goes on with what the journals hold before the first command is served,
+ * and ends it in order.
+ *
+ * <p>Told to end, the agent does not leave a workload standing still for its own sake: every
+ * session before its point of no return rolls back. Those behind it stay as they are, on disk, and
+ * the next start of the agent goes on with them.
+ */
+@Singleton
+@Startup
+public class AgentNode {
+  private static final Logger LOG = Logger.getLogger(AgentNode.class);
+
+  /** Of the state stream: the largest chunk that a device may hand out. */
+  private static final int LARGEST_CHUNK_BYTES = 64 << 20;
+
+  /** Of the state stream; see docs/state-stream.md. */
+  private static final int STREAM_VERSION = 1;
+
+  private static final Duration PROGRESS_INTERVAL = Duration.ofMillis(200);
+
+  private final AgentConfig config;
+  private final NodeIdentity identity;
+  private final JournalDirectory journals;
+  private final NettyStateStreams streams;
+  private final SessionFeed feed;
+  private final DeviceDirectory devices;
+  private final Workloads workloads;
+  private final Sessions sessions;
+  private final ScheduledExecutorService reports =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            Thread thread = new Thread(task, "session-reports");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  AgentNode(
+      AgentConfig config,
+      MeterRegistry metrics,
+      @ConfigProperty(name = "quarkus.application.version") String version)
+      throws IOException {
+    this.config = config;
+    this.journals = new JournalDirectory(config.journalDirectory());
+    StreamSettings settings = StreamSettings.defaults().withMaximumChunkBytes(LARGEST_CHUNK_BYTES);
+    try {
+      this.streams =
+          new NettyStateStreams(
+              new InetSocketAddress(config.listenAddress(), config.statePort()),
+              config.tlsDirectory(),
+              settings);
+    } catch (IOException unusable) {
+      journals.close();
+      throw unusable;
+    }
+    this.identity =
+        new NodeIdentity(
+            config.nodeName(),
+            version,
+            List.of(STREAM_VERSION),
+            settings.maximumStreams(),
+            UUID.randomUUID().toString());
+    int pageSize = (int) Host.pageSize();
+    this.devices = new VfioUserDirectory(config.vfioUserDirectory(), pageSize, Patience.DEFAULT);
+    this.workloads =
+        new SocketWorkloads(config.vfioUserDirectory(), pageSize, config.workloadTimeout());
+    this.feed =
+        new SessionFeed(
+            PROGRESS_INTERVAL,
+            System::nanoTime,
+            (delay, task) -> reports.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS));
+    this.sessions =
+        new Sessions(
+            new Surroundings(
+                devices,
+                workloads,
+                new MappedWindows(),
+                streams,
+                new SystemClock(),
+                SessionWorker::new,
+                Pace.USUAL),
+            journals,
+            new Fencing(new FencingFile(config.journalDirectory())),
+            new Sessions.Limits(
+                config.maximumSessions(), config.rememberedSessions(), config.rememberedFor()),
+            new Watchers(List.of(new SessionLog(), new SessionMetrics(metrics), feed)));
+    sessions.recover();
+    LOG.infof(
+        "node %s, agent %s, instance %s: %d sessions found in %s",
+        config.nodeName(),
+        version,
+        identity.instanceId(),
+        sessions.snapshots().size(),
+        config.journalDirectory());
+  }
+
+  @Produces
+  @Singleton
+  Sessions sessions() {
+    return sessions;
+  }
+
+  @Produces
+  @Singleton
+  SessionFeed feed() {
+    return feed;
+  }
+
+  @Produces
+  @Singleton
+  NodeIdentity identity() {
+    return identity;
+  }
+
+  @Produces
+  @Singleton
+  Inventory inventory() {
+    return new Inventory(devices, workloads, sessions);
+  }
+
+  JournalDirectory journals() {
+    return journals;
+  }
+
+  NettyStateStreams streams() {
+    return streams;
+  }
+
+  void stop(@Observes ShutdownEvent event) throws InterruptedException, IOException {
+    sessions.stop();
+    if (!sessions.awaitSettled(config.stopPatience())) {
+      LOG.warnf(
+          "sessions have not settled within %s; the next start goes on from the journal",
+          config.stopPatience());
+    }
+    streams.close();
+    reports.shutdownNow();
+    journals.close();
+  }
+}

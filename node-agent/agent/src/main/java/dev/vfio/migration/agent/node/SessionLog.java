@@ -1,0 +1,82 @@
+package dev.vfio.migration.agent.node;
+
+import dev.vfio.migration.agent.session.Failure;
+import dev.vfio.migration.agent.session.SessionKey;
+import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.session.SessionWatcher;
+import java.util.Objects;
+import org.jboss.logging.Logger;
+import org.jboss.logging.MDC;
+
+/** One line for each change of a session's state and for each failure. */
+final class SessionLog implements SessionWatcher {
+  private static final Logger LOG = Logger.getLogger("dev.vfio.migration.agent.session");
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  @Override
+  public void changed(SessionSnapshot before, SessionSnapshot now) {
+    boolean moved = before == null || before.state() != now.state();
+    boolean failed =
+        now.failure() != null && (before == null || !now.failure().equals(before.failure()));
+    if (!moved && !failed) {
+      return;
+    }
+    Object outerMigration = MDC.get("migration");
+    Object outerAttempt = MDC.get("attempt");
+    MDC.put("migration", now.migrationName());
+    MDC.put("attempt", now.key().attempt());
+    try {
+      if (moved) {
+        LOG.infof(
+            "%s: %s, device %s in %s%s%s",
+            now.state(),
+            now.state().description(),
+            now.device(),
+            Objects.requireNonNullElse(now.deviceState(), "a state not known"),
+            now.recovered() && before == null ? ", recovered from the journal" : "",
+            numbers(now));
+      }
+      if (failed) {
+        Failure failure = now.failure();
+        LOG.warnf("%s: %s", failure.reason(), failure.message());
+      }
+    } finally {
+      restore("migration", outerMigration);
+      restore("attempt", outerAttempt);
+    }
+  }
+
+  private static void restore(String key, Object value) {
+    if (value == null) {
+      MDC.remove(key);
+    } else {
+      MDC.put(key, value);
+    }
+  }
+
+  private static String numbers(SessionSnapshot now) {
+    StringBuilder text = new StringBuilder();
+    if (now.progress().transferredBytes() > 0) {
+      text.append(", ").append(now.progress().transferredBytes()).append(" bytes moved");
+    }
+    if (now.progress().downtimeNanos() > 0) {
+      text.append(
+          String.format(", downtime %.1f ms", now.progress().downtimeNanos() / NANOS_PER_MILLI));
+    }
+    if (now.state() == SessionState.SOURCE_AWAITING_DECISION) {
+      text.append("; the workload stands still until then");
+    }
+    return text.toString();
+  }
+
+  @Override
+  public void removed(SessionKey key) {
+    LOG.debugf("the session %s is remembered no longer", key);
+  }
+
+  @Override
+  public void fault(SessionKey key, String doing, RuntimeException fault) {
+    LOG.errorf(fault, "a fault in the agent, session %s, at %s", key, doing);
+  }
+}

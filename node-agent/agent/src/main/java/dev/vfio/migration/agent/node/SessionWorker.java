@@ -1,0 +1,77 @@
+package dev.vfio.migration.agent.node;
+
+import dev.vfio.migration.agent.session.SessionThread;
+import dev.vfio.migration.agent.session.Surroundings.ThreadName;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.jboss.logging.Logger;
+import org.jboss.logging.MDC;
+
+/**
+ * A session's thread. It ends by itself while there is nothing to do, so that a session that only
+ * waits, or is only remembered, costs none. What it logs carries the migration's name and attempt.
+ */
+final class SessionWorker implements SessionThread {
+  private static final Logger LOG = Logger.getLogger(SessionWorker.class);
+  private static final Duration IDLE = Duration.ofSeconds(10);
+
+  private final ThreadName name;
+  private final ScheduledThreadPoolExecutor executor;
+
+  SessionWorker(ThreadName name) {
+    this.name = name;
+    this.executor = new ScheduledThreadPoolExecutor(1, task -> daemon("session-", task));
+    executor.setKeepAliveTime(IDLE.toMillis(), TimeUnit.MILLISECONDS);
+    executor.allowCoreThreadTimeOut(true);
+    executor.setRemoveOnCancelPolicy(true);
+  }
+
+  private Thread daemon(String prefix, Runnable task) {
+    Thread thread = new Thread(task, prefix + name.key());
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  @Override
+  public void execute(Runnable task) {
+    executor.execute(() -> run(task));
+  }
+
+  @Override
+  public Timer schedule(Duration delay, Runnable task) {
+    ScheduledFuture<?> scheduled =
+        executor.schedule(() -> run(task), delay.toNanos(), TimeUnit.NANOSECONDS);
+    return () -> scheduled.cancel(false);
+  }
+
+  @Override
+  public void waitBeside(Runnable waiting) {
+    daemon("session-waits-", () -> run(waiting)).start();
+  }
+
+  @Override
+  public void await(CompletableFuture<?> answer) throws InterruptedException, ExecutionException {
+    answer.get();
+  }
+
+  private void run(Runnable task) {
+    MDC.put("migration", name.migrationName());
+    MDC.put("attempt", name.key().attempt());
+    try {
+      task.run();
+    } catch (RuntimeException fault) {
+      LOG.errorf(
+          fault,
+          "a fault in the agent stops the session %s; restart the agent, which goes on from the"
+              + " journal",
+          name.key());
+    } finally {
+      MDC.remove("migration");
+      MDC.remove("attempt");
+    }
+  }
+}
