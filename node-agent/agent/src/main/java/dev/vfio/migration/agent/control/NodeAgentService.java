@@ -213,7 +213,7 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
     CompletableFuture<T> promised;
     try {
       promised = asked.ask();
-    } catch (Refusal refusal) {
+    } catch (Refusal | RuntimeException refusal) {
       promised = CompletableFuture.failedFuture(refusal);
     }
     promised.whenComplete(

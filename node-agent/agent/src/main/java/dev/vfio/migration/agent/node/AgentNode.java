@@ -110,7 +110,7 @@ public class AgentNode {
             new Surroundings(
                 devices,
                 workloads,
-                new MappedWindows(),
+                new WindowFiles(),
                 streams,
                 new SystemClock(),
                 SessionWorker::new,

@@ -1,7 +1,7 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.session.WindowMemory;
-import dev.vfio.migration.vfio.memory.MappedWindow;
+import dev.vfio.migration.vfio.memory.WindowFile;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -9,23 +9,23 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** DMA windows through the files that back them. */
-final class MappedWindows implements WindowMemory {
+final class WindowFiles implements WindowMemory {
 
   @Override
   public Mapped map(List<DmaWindow> windows, boolean writable) throws IOException {
-    List<MappedWindow> opened = new ArrayList<>();
+    List<WindowFile> opened = new ArrayList<>();
     try {
       for (DmaWindow window : windows) {
-        opened.add(MappedWindow.open(window));
+        opened.add(WindowFile.open(window, writable));
       }
     } catch (IOException problem) {
-      opened.forEach(MappedWindow::close);
+      opened.forEach(WindowFile::close);
       throw problem;
     }
     return new Opened(List.copyOf(opened));
   }
 
-  private record Opened(List<MappedWindow> windows) implements Mapped {
+  private record Opened(List<WindowFile> windows) implements Mapped {
     @Override
     public void read(int window, long offset, ByteBuffer into) throws IOException {
       windows.get(window).read(offset, into);
@@ -38,7 +38,7 @@ final class MappedWindows implements WindowMemory {
 
     @Override
     public void close() {
-      windows.forEach(MappedWindow::close);
+      windows.forEach(WindowFile::close);
     }
   }
 }
