@@ -78,6 +78,12 @@ public record DeviceMigrationStatus(
     conditions = conditions == null ? List.of() : List.copyOf(conditions);
   }
 
+  /** The status of an object that no operator has seen yet. */
+  public static final DeviceMigrationStatus EMPTY =
+      new DeviceMigrationStatus(
+          null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+          null, null, null, null, null);
+
   /** A status that could not be read, and why. */
   static DeviceMigrationStatus unreadable(String why) {
     return new DeviceMigrationStatus(

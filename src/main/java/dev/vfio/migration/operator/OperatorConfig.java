@@ -1,0 +1,56 @@
+package dev.vfio.migration.operator;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/** What can be configured; {@code src/README.md} has the table. */
+@ConfigMapping(prefix = "operator")
+public interface OperatorConfig {
+  /** Namespace of the agents' pods and of the leader's lease. */
+  @WithDefault("vfio-migration")
+  String namespace();
+
+  /** Label selector of the agents' pods. */
+  @WithDefault("app.kubernetes.io/component=node-agent")
+  String agentSelector();
+
+  /** Directory with tls.crt, tls.key (PKCS#8) and ca.crt. */
+  @WithDefault("/etc/vfio-migration/tls")
+  Path tlsDirectory();
+
+  /** How long one call to an agent may take. */
+  @WithDefault("10s")
+  Duration callTimeout();
+
+  /**
+   * How often the status of one migration may be written while nothing but its progress changes.
+   */
+  @WithDefault("1s")
+  Duration statusInterval();
+
+  /** Who leads, where there are several replicas. */
+  Lease lease();
+
+  /** The leader's lease. */
+  interface Lease {
+    @WithDefault("vfio-migration-operator")
+    String name();
+
+    /** How long a leader that vanished keeps the lease. */
+    @WithDefault("15s")
+    Duration duration();
+
+    /**
+     * How long a leader tries to renew before it gives up and ends. Shorter than {@link
+     * #duration()}.
+     */
+    @WithDefault("10s")
+    Duration renewDeadline();
+
+    /** How often the lease is renewed or asked for. */
+    @WithDefault("2s")
+    Duration retryPeriod();
+  }
+}

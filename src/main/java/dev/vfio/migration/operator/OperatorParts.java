@@ -1,0 +1,78 @@
+package dev.vfio.migration.operator;
+
+import dev.vfio.migration.operator.agents.AgentPods;
+import dev.vfio.migration.operator.agents.TlsFiles;
+import dev.vfio.migration.operator.health.MigrationMetrics;
+import dev.vfio.migration.operator.health.ReconcileHealth;
+import dev.vfio.migration.operator.reconciler.LeaseFencing;
+import dev.vfio.migration.operator.reconciler.Machinery;
+import dev.vfio.migration.operator.record.ApiServerEvents;
+import dev.vfio.migration.operator.record.ApiServerStore;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.javaoperatorsdk.operator.api.config.LeaderElectionConfiguration;
+import io.javaoperatorsdk.operator.api.config.LeaderElectionConfigurationBuilder;
+import io.micrometer.core.instrument.MeterRegistry;
+import jakarta.enterprise.inject.Produces;
+import jakarta.inject.Singleton;
+import java.time.Clock;
+import java.util.Optional;
+import java.util.UUID;
+
+/** Puts the operator together. */
+public class OperatorParts {
+  /**
+   * Differs for every start of the process, so that each start is a leader of its own and raises
+   * the fencing number.
+   */
+  private final String identity =
+      Optional.ofNullable(System.getenv("HOSTNAME"))
+              .filter(name -> !name.isBlank())
+              .orElse("operator")
+          + "_"
+          + UUID.randomUUID();
+
+  private final OperatorConfig config;
+  private final KubernetesClient client;
+
+  public OperatorParts(OperatorConfig config, KubernetesClient client) {
+    this.config = config;
+    this.client = client;
+  }
+
+  @Produces
+  @Singleton
+  ReconcileHealth health() {
+    return new ReconcileHealth();
+  }
+
+  @Produces
+  @Singleton
+  LeaderElectionConfiguration leaderElection() {
+    OperatorConfig.Lease lease = config.lease();
+    return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration(lease.name())
+        .withLeaseNamespace(config.namespace())
+        .withIdentity(identity)
+        .withLeaseDuration(lease.duration())
+        .withRenewDeadline(lease.renewDeadline())
+        .withRetryPeriod(lease.retryPeriod())
+        .build();
+  }
+
+  @Produces
+  @Singleton
+  Machinery machinery(MeterRegistry meters, ReconcileHealth health) {
+    Clock clock = Clock.systemUTC();
+    return new Machinery(
+        new Machinery.World(
+            clock,
+            new TlsFiles(config.tlsDirectory(), clock),
+            config.callTimeout(),
+            config.statusInterval(),
+            new ApiServerStore(client),
+            new ApiServerEvents(client, clock, identity),
+            new LeaseFencing(client, config.namespace(), config.lease().name(), identity),
+            new MigrationMetrics(meters),
+            health,
+            agents -> new AgentPods(client, config.namespace(), config.agentSelector(), agents)));
+  }
+}

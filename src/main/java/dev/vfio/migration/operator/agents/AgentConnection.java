@@ -1,0 +1,352 @@
+package dev.vfio.migration.operator.agents;
+
+import dev.vfio.migration.contract.v1.DescribeNodeRequest;
+import dev.vfio.migration.contract.v1.NodeAgentGrpc;
+import dev.vfio.migration.contract.v1.NodeDescription;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.WatchSessionsRequest;
+import dev.vfio.migration.operator.agents.TlsFiles.CredentialsException;
+import dev.vfio.migration.operator.decision.Side;
+import io.grpc.ManagedChannel;
+import io.grpc.StatusRuntimeException;
+import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.ClientCallStreamObserver;
+import io.grpc.stub.ClientResponseObserver;
+import io.grpc.stub.StreamObserver;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jboss.logging.Logger;
+
+/**
+ * The line to the agent of one node: one channel of its own, one stream of sessions, and a new
+ * channel whenever either breaks.
+ *
+ * <p>A new channel for each attempt, and not gRPC's own reconnecting: it reads the certificates
+ * again, fails with the cause instead of waiting, and its backoff is ours (100 ms, doubling to
+ * {@link #LONGEST_BACKOFF}). A line that says nothing is probed every {@link #PROBE_INTERVAL}, so
+ * that a node that vanished without closing its connections is noticed.
+ *
+ * <p>All changes of state happen under this object's lock; listeners are told outside it. Calls may
+ * come from any thread.
+ */
+public final class AgentConnection implements AutoCloseable {
+  static final Duration SHORTEST_BACKOFF = Duration.ofMillis(100);
+  static final Duration LONGEST_BACKOFF = Duration.ofSeconds(5);
+  static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
+
+  private static final Logger LOG = Logger.getLogger(AgentConnection.class);
+  private static final String CONNECTING = "connecting";
+  private static final int LARGEST_MESSAGE = 4 << 20;
+
+  private final String node;
+  private final TlsFiles tls;
+  private final Clock clock;
+  private final Duration callTimeout;
+  private final ScheduledExecutorService timer;
+  private final AgentListener listener;
+  private final SessionBook sessions = new SessionBook();
+
+  private AgentAddress address;
+  private Side.Agent state;
+  private ManagedChannel channel;
+  private ScheduledFuture<?> next;
+  private Duration backoff = SHORTEST_BACKOFF;
+  private long epoch;
+  private boolean closed;
+
+  AgentConnection(
+      String node,
+      TlsFiles tls,
+      Clock clock,
+      Duration callTimeout,
+      ScheduledExecutorService timer,
+      AgentListener listener) {
+    this.node = node;
+    this.tls = tls;
+    this.clock = clock;
+    this.callTimeout = callTimeout;
+    this.timer = timer;
+    this.listener = listener;
+    this.state = new Side.Absent(clock.instant());
+  }
+
+  /** The name that the agent's certificate must carry. */
+  static String authorityOf(String node) {
+    return node + ".node.migration.vfio.dev";
+  }
+
+  /** Whether the agent can be reached now. */
+  public synchronized Side.Agent state() {
+    return state;
+  }
+
+  /** Rises with every new connection: what was sent before may have to be sent again. */
+  public synchronized long epoch() {
+    return epoch;
+  }
+
+  /** The session of a migration's attempt as last reported on this connection. */
+  public Optional<Session> session(String migrationUid, int attempt, Role role) {
+    return sessions.find(migrationUid, attempt, role);
+  }
+
+  /** The agent's pod is at {@code found}, or there is none. */
+  void locate(Optional<AgentAddress> found) {
+    boolean changed;
+    synchronized (this) {
+      changed = !closed && !found.equals(Optional.ofNullable(address));
+      if (changed) {
+        address = found.orElse(null);
+        disconnect();
+        backoff = SHORTEST_BACKOFF;
+        state =
+            address == null
+                ? new Side.Absent(clock.instant())
+                : new Side.Unreachable(CONNECTING, sinceOr(clock.instant()));
+        if (address != null) {
+          LOG.infof("Agent of node %s is at %s", node, address);
+          connect();
+        } else {
+          LOG.warnf("Agent of node %s is gone", node);
+        }
+      }
+    }
+    if (changed) {
+      listener.agentChanged(node);
+    }
+  }
+
+  private Instant sinceOr(Instant now) {
+    return state instanceof Side.Unreachable unreachable ? unreachable.since() : now;
+  }
+
+  /** Runs under the lock. */
+  private void connect() {
+    disconnect();
+    long attempt = ++epoch;
+    try {
+      channel =
+          NettyChannelBuilder.forAddress(address.host(), address.port())
+              .overrideAuthority(authorityOf(node))
+              .sslContext(tls.context())
+              .maxInboundMessageSize(LARGEST_MESSAGE)
+              .build();
+    } catch (CredentialsException unusable) {
+      timer.execute(() -> lost(attempt, unusable.getMessage()));
+      return;
+    }
+    NodeAgentGrpc.newStub(channel)
+        .withDeadlineAfter(callTimeout.toMillis(), TimeUnit.MILLISECONDS)
+        .describeNode(DescribeNodeRequest.getDefaultInstance(), new Greeting(attempt));
+  }
+
+  /** Runs under the lock. */
+  private void disconnect() {
+    if (next != null) {
+      next.cancel(false);
+      next = null;
+    }
+    if (channel != null) {
+      channel.shutdownNow();
+      channel = null;
+    }
+  }
+
+  private void greeted(long attempt, NodeDescription description) {
+    if (!description.getNodeName().equals(node)) {
+      lost(attempt, "it calls itself the agent of node '" + description.getNodeName() + "'");
+      return;
+    }
+    synchronized (this) {
+      if (attempt != epoch || closed) {
+        return;
+      }
+      LOG.infof("Agent of node %s is connected (version %s)", node, description.getAgentVersion());
+      sessions.forgetAll();
+      state = new Side.Reachable(address.host());
+      backoff = SHORTEST_BACKOFF;
+      NodeAgentGrpc.newStub(channel)
+          .watchSessions(WatchSessionsRequest.getDefaultInstance(), new Watch(attempt));
+      next = timer.schedule(() -> probe(attempt), PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+    }
+    listener.agentChanged(node);
+  }
+
+  private void probe(long attempt) {
+    synchronized (this) {
+      if (attempt == epoch && !closed && channel != null) {
+        NodeAgentGrpc.newStub(channel)
+            .withDeadlineAfter(callTimeout.toMillis(), TimeUnit.MILLISECONDS)
+            .describeNode(DescribeNodeRequest.getDefaultInstance(), new Answer(attempt));
+      }
+    }
+  }
+
+  private void lost(long attempt, String cause) {
+    boolean told;
+    synchronized (this) {
+      if (attempt != epoch || closed || address == null) {
+        return;
+      }
+      disconnect();
+      Side.Agent before = state;
+      state = new Side.Unreachable(cause, sinceOr(clock.instant()));
+      told = !state.equals(before);
+      if (told) {
+        LOG.warnf("Agent of node %s at %s cannot be reached: %s", node, address, cause);
+      }
+      // Late answers of this attempt are nobody's any more.
+      epoch++;
+      next = timer.schedule(this::reconnect, backoff.toMillis(), TimeUnit.MILLISECONDS);
+      backoff =
+          backoff.multipliedBy(2).compareTo(LONGEST_BACKOFF) < 0
+              ? backoff.multipliedBy(2)
+              : LONGEST_BACKOFF;
+    }
+    if (told) {
+      listener.agentChanged(node);
+    }
+  }
+
+  private synchronized void reconnect() {
+    if (!closed && address != null && channel == null) {
+      connect();
+    }
+  }
+
+  /**
+   * Makes one call with the configured deadline.
+   *
+   * @throws RefusedException when the agent is out of reach, does not answer in time, or refuses
+   */
+  public <T> T call(Function<NodeAgentGrpc.NodeAgentBlockingStub, T> call) throws RefusedException {
+    ManagedChannel line;
+    synchronized (this) {
+      if (!(state instanceof Side.Reachable)) {
+        String cause =
+            state instanceof Side.Unreachable unreachable
+                ? unreachable.cause()
+                : "no agent pod runs there";
+        throw RefusedException.outOfReach(node, cause);
+      }
+      line = channel;
+    }
+    try {
+      return call.apply(
+          NodeAgentGrpc.newBlockingStub(line)
+              .withDeadlineAfter(callTimeout.toMillis(), TimeUnit.MILLISECONDS));
+    } catch (StatusRuntimeException failure) {
+      throw RefusedException.of(node, failure);
+    }
+  }
+
+  /**
+   * Enters a session that a command answered with, so that the next decision sees it without
+   * waiting for the stream.
+   */
+  public void accept(Session session) {
+    sessions.enter(session);
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    disconnect();
+  }
+
+  /** The first answer on a new channel. */
+  private final class Greeting implements StreamObserver<NodeDescription> {
+    private final long attempt;
+
+    Greeting(long attempt) {
+      this.attempt = attempt;
+    }
+
+    @Override
+    public void onNext(NodeDescription description) {
+      greeted(attempt, description);
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      lost(attempt, CallFailures.describe(failure));
+    }
+
+    @Override
+    public void onCompleted() {
+      // The answer has been dealt with.
+    }
+  }
+
+  /** A sign of life. */
+  private final class Answer implements StreamObserver<NodeDescription> {
+    private final long attempt;
+
+    Answer(long attempt) {
+      this.attempt = attempt;
+    }
+
+    @Override
+    public void onNext(NodeDescription description) {
+      synchronized (AgentConnection.this) {
+        if (attempt == epoch && !closed) {
+          next =
+              timer.schedule(
+                  () -> probe(attempt), PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+        }
+      }
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      lost(attempt, CallFailures.describe(failure));
+    }
+
+    @Override
+    public void onCompleted() {
+      // The answer has been dealt with.
+    }
+  }
+
+  /** The stream of sessions, which ends only when the agent or the line does. */
+  private final class Watch implements ClientResponseObserver<WatchSessionsRequest, Session> {
+    private final long attempt;
+
+    Watch(long attempt) {
+      this.attempt = attempt;
+    }
+
+    @Override
+    public void beforeStart(ClientCallStreamObserver<WatchSessionsRequest> request) {
+      // Automatic flow control is right: sessions are small and dealt with at once.
+    }
+
+    @Override
+    public void onNext(Session session) {
+      boolean current;
+      synchronized (AgentConnection.this) {
+        current = attempt == epoch && !closed;
+      }
+      if (current && sessions.enter(session)) {
+        listener.sessionChanged(session);
+      }
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      lost(attempt, CallFailures.describe(failure));
+    }
+
+    @Override
+    public void onCompleted() {
+      lost(attempt, "it ended the stream of sessions");
+    }
+  }
+}

@@ -1,0 +1,52 @@
+package dev.vfio.migration.operator.agents;
+
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+
+/** All agents by the name of their node. Thread-safe. */
+public final class AgentDirectory implements AutoCloseable {
+  private final TlsFiles tls;
+  private final Clock clock;
+  private final Duration callTimeout;
+  private final AgentListener listener;
+  private final Map<String, AgentConnection> connections = new ConcurrentHashMap<>();
+  private final ScheduledExecutorService timer =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            Thread thread = new Thread(task, "agent-connections");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  /**
+   * @param callTimeout how long one call to an agent may take
+   */
+  public AgentDirectory(TlsFiles tls, Clock clock, Duration callTimeout, AgentListener listener) {
+    this.tls = tls;
+    this.clock = clock;
+    this.callTimeout = callTimeout;
+    this.listener = listener;
+  }
+
+  /** The line to the agent of {@code node}; of a node without an agent, one that says so. */
+  public AgentConnection agentOf(String node) {
+    return connections.computeIfAbsent(
+        node, name -> new AgentConnection(name, tls, clock, callTimeout, timer, listener));
+  }
+
+  /** The agent of {@code node} is at {@code address}, or is gone. */
+  public void locate(String node, Optional<AgentAddress> address) {
+    agentOf(node).locate(address);
+  }
+
+  @Override
+  public void close() {
+    timer.shutdownNow();
+    connections.values().forEach(AgentConnection::close);
+  }
+}

@@ -1,0 +1,44 @@
+package dev.vfio.migration.operator.api;
+
+import io.fabric8.kubernetes.api.model.Quantity;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+
+/** Sizes and rates in bytes, as Kubernetes writes quantities. */
+public final class ByteSize {
+  private static final String[] UNITS = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
+
+  private ByteSize() {}
+
+  /**
+   * The number of bytes that {@code quantity} stands for, rounded up.
+   *
+   * @throws IllegalArgumentException when it is negative, no number, or needs more than 63 bits
+   */
+  public static long parse(Quantity quantity) {
+    BigDecimal bytes = Quantity.getAmountInBytes(quantity);
+    if (bytes.signum() < 0) {
+      throw new IllegalArgumentException("'" + quantity + "' is negative");
+    }
+    try {
+      return bytes.setScale(0, RoundingMode.CEILING).longValueExact();
+    } catch (ArithmeticException tooLarge) {
+      throw new IllegalArgumentException("'" + quantity + "' is more than 8Ei", tooLarge);
+    }
+  }
+
+  /** Three significant digits and a binary unit: {@code 0}, {@code 512}, {@code 12.5Mi}. */
+  public static String format(long bytes) {
+    int unit = 0;
+    // From 1000 of a unit on the next one is shorter to read.
+    while (unit < UNITS.length - 1 && bytes >> (10 * unit) >= 1000) {
+      unit++;
+    }
+    return GoDuration.significant(bytes, 1L << (10 * unit)) + UNITS[unit];
+  }
+
+  /** As {@link #format(long)}, per second. */
+  public static String formatRate(long bytesPerSecond) {
+    return format(bytesPerSecond) + "/s";
+  }
+}

@@ -1,0 +1,74 @@
+package dev.vfio.migration.operator.convergence;
+
+import dev.vfio.migration.operator.convergence.Verdict.Outcome;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * The convergence rule of one migration.
+ *
+ * <p>Converged: at least one round is complete (or the device has nothing to send before it stops),
+ * and what is pending either takes no longer than {@code downtimeLimit} at the measured rate or is
+ * no more than {@code thresholdBytes}. Stalled: no new low of the pending bytes in {@link
+ * #STALL_ROUNDS} rounds and {@link #STALL_TIME}; both, because rounds of a small device last
+ * milliseconds and the first round of a large one minutes. Too long: {@code maxDuration} is over.
+ *
+ * @param downtimeLimit the longest acceptable pause
+ * @param thresholdBytes pending bytes that are always few enough
+ * @param maxDuration the longest that copying may take
+ */
+public record Rule(Duration downtimeLimit, long thresholdBytes, Duration maxDuration) {
+  /** Rounds without a new low after which a copy may count as stalled. */
+  public static final int STALL_ROUNDS = 5;
+
+  /** Time without a new low after which a copy may count as stalled. */
+  public static final Duration STALL_TIME = Duration.ofSeconds(3);
+
+  /** Judges the latest sample of {@code history}, {@code copying} after the first byte. */
+  public Verdict judge(History history, Duration copying) {
+    Sample sample = history.latest();
+    Optional<Duration> estimate = estimateDowntime(sample);
+    return new Verdict(outcome(history, sample, estimate, copying), estimate);
+  }
+
+  private Outcome outcome(
+      History history, Sample sample, Optional<Duration> estimate, Duration copying) {
+    if (sample.rounds() > 0 || sample.exhausted()) {
+      if (sample.pendingBytes() <= thresholdBytes) {
+        return Outcome.BELOW_THRESHOLD;
+      }
+      if (estimate.isPresent() && estimate.get().compareTo(downtimeLimit) <= 0) {
+        return Outcome.WITHIN_DOWNTIME_LIMIT;
+      }
+    }
+    if (copying.compareTo(maxDuration) >= 0) {
+      return Outcome.TOO_LONG;
+    }
+    boolean stalled =
+        history.timeWithoutProgress().compareTo(STALL_TIME) >= 0
+            && (history.roundsWithoutProgress() >= STALL_ROUNDS || sample.exhausted());
+    return stalled ? Outcome.STALLED : Outcome.COPYING;
+  }
+
+  /**
+   * How long sending what is pending takes at the measured rate; empty where something is pending
+   * and no rate is known.
+   */
+  public static Optional<Duration> estimateDowntime(Sample sample) {
+    if (sample.pendingBytes() == 0) {
+      return Optional.of(Duration.ZERO);
+    }
+    if (sample.bytesPerSecond() <= 0) {
+      return Optional.empty();
+    }
+    BigDecimal seconds =
+        BigDecimal.valueOf(sample.pendingBytes())
+            .divide(BigDecimal.valueOf(sample.bytesPerSecond()), 9, RoundingMode.CEILING);
+    // More than a century is said as a century: Duration's nanoseconds end at 292 years.
+    BigDecimal century = BigDecimal.valueOf(Duration.ofDays(36_525).toSeconds());
+    BigDecimal bounded = seconds.min(century);
+    return Optional.of(Duration.ofNanos(bounded.movePointRight(9).longValue()));
+  }
+}

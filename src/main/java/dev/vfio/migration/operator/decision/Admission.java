@@ -1,0 +1,278 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.api.GoDuration;
+import dev.vfio.migration.operator.api.Phase;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** Pending and Validating: nothing is touched before everything that can be checked was checked. */
+final class Admission {
+  private static final Duration PATIENCE = Duration.ofMillis(500);
+
+  private final Observation seen;
+  private final StatusDraft draft;
+
+  Admission(Observation seen) {
+    this.seen = seen;
+    this.draft = new StatusDraft(seen);
+  }
+
+  Decision pending() {
+    draft.enter(Phase.PENDING);
+    if (withdrawn().isPresent()) {
+      return cancelled();
+    }
+    if (seen.predecessor().isPresent()) {
+      Predecessor first = seen.predecessor().get();
+      draft.condition(
+          ConditionType.VALIDATED,
+          Status.UNKNOWN,
+          ConditionReason.WAITING_FOR_DEVICE,
+          "Waits for " + first.qualifiedName() + ", which uses " + first.device() + ".");
+      return decision(List.of(), Optional.of(Decisions.SOON.multipliedBy(5)));
+    }
+    draft
+        .enter(Phase.VALIDATING)
+        .condition(
+            ConditionType.VALIDATED,
+            Status.UNKNOWN,
+            ConditionReason.VALIDATING,
+            "Asking both agents about both devices.")
+        .condition(
+            ConditionType.DESTINATION_READY,
+            Status.UNKNOWN,
+            ConditionReason.NOT_STARTED,
+            "Not prepared yet.")
+        .condition(
+            ConditionType.SOURCE_READY,
+            Status.UNKNOWN,
+            ConditionReason.NOT_STARTED,
+            "Not started yet.")
+        .condition(
+            ConditionType.CONVERGED,
+            Status.UNKNOWN,
+            ConditionReason.NOT_STARTED,
+            "Copying has not begun.")
+        .condition(
+            ConditionType.HANDED_OVER,
+            Status.FALSE,
+            ConditionReason.UNDECIDED,
+            "The workload runs at the source.")
+        .condition(
+            ConditionType.SUCCEEDED,
+            Status.UNKNOWN,
+            ConditionReason.IN_PROGRESS,
+            "The migration goes on.");
+    return decision(List.of(), Optional.of(Duration.ZERO));
+  }
+
+  Decision validating() {
+    if (withdrawn().isPresent()) {
+      return cancelled();
+    }
+    List<Side> sides = List.of(seen.source(), seen.destination());
+    for (Side side : sides) {
+      if (side.agent() instanceof Side.Absent) {
+        return refused(
+            ConditionReason.UNKNOWN_NODE,
+            "No node agent runs on node "
+                + side.location().nodeName()
+                + " ("
+                + side.name()
+                + "). Nothing was touched."
+                + " Check the node's name and that the agents' DaemonSet covers it.");
+      }
+    }
+    Optional<Decision> waiting =
+        sides.stream().filter(side -> !side.reachable()).findFirst().map(this::awaitAgent);
+    if (waiting.isPresent()) {
+      return waiting.get();
+    }
+    for (Side side : sides) {
+      Optional<Side.Refusal> refusal = side.refusal();
+      if (refusal.isPresent()) {
+        return awaitAnswer(side, refusal.get().message());
+      }
+    }
+    if (sides.stream().anyMatch(side -> side.inspection().isEmpty())) {
+      return decision(
+          Stream.of(seen.source(), seen.destination())
+              .filter(side -> side.inspection().isEmpty())
+              .map(side -> (Command) new Command.Inspect(side.role()))
+              .toList(),
+          Optional.of(Decisions.SOON));
+    }
+    return admit();
+  }
+
+  private Decision admit() {
+    Optional<Objection> objection =
+        deviceObjection(seen.source())
+            .or(() -> deviceObjection(seen.destination()))
+            .or(this::mismatch);
+    if (objection.isPresent()) {
+      return refused(objection.get().reason(), objection.get().message());
+    }
+    draft
+        .deviceStates(device(seen.source()).getState(), device(seen.destination()).getState())
+        .enter(Phase.PREPARING)
+        .condition(
+            ConditionType.VALIDATED,
+            Status.TRUE,
+            ConditionReason.VALID,
+            "Both devices exist, are free and fit each other ("
+                + device(seen.source()).getModel()
+                + ").")
+        // Recorded before the command is given: from here on the destination may have been touched.
+        .condition(
+            ConditionType.DESTINATION_READY,
+            Status.FALSE,
+            ConditionReason.STARTING,
+            "The destination is being prepared.");
+    return decision(List.of(), Optional.of(Duration.ZERO));
+  }
+
+  private record Objection(ConditionReason reason, String message) {}
+
+  private static Device device(Side side) {
+    return side.inspection().flatMap(Side.Inspection::device).orElseThrow();
+  }
+
+  private static Optional<Objection> deviceObjection(Side side) {
+    String where = "node " + side.location().nodeName() + " (" + side.name() + ")";
+    Optional<Device> found = side.inspection().flatMap(Side.Inspection::device);
+    if (found.isEmpty()) {
+      return objection(
+          ConditionReason.UNKNOWN_DEVICE,
+          "The agent on "
+              + where
+              + " has no device "
+              + side.location().device()
+              + ". Nothing was touched. Check the device's id.");
+    }
+    Device device = found.get();
+    if (device.hasNotMigratable()) {
+      return objection(
+          AgentReasons.conditionReason(device.getNotMigratable().getReason()),
+          "Device "
+              + device.getId()
+              + " on "
+              + where
+              + " cannot migrate: "
+              + device.getNotMigratable().getMessage()
+              + " Nothing was touched.");
+    }
+    if (!device.getClaimedBy().isEmpty()) {
+      return objection(
+          ConditionReason.DEVICE_BUSY,
+          "Device "
+              + device.getId()
+              + " on "
+              + where
+              + " is in use by migration "
+              + device.getClaimedBy()
+              + ". Nothing was touched. Try again when that one has ended.");
+    }
+    return Optional.empty();
+  }
+
+  private Optional<Objection> mismatch() {
+    Device source = device(seen.source());
+    Device destination = device(seen.destination());
+    if (source.getInterface() != destination.getInterface()) {
+      return objection(
+          ConditionReason.INCOMPATIBLE_DEVICE,
+          "The devices speak different migration interfaces: "
+              + source.getInterface()
+              + " at the source, "
+              + destination.getInterface()
+              + " at the destination. Nothing was touched.");
+    }
+    if (!source.getModel().equals(destination.getModel())) {
+      return objection(
+          ConditionReason.INCOMPATIBLE_DEVICE,
+          "The devices are of different models: "
+              + source.getModel()
+              + " at the source, "
+              + destination.getModel()
+              + " at the destination. Nothing was touched.");
+    }
+    return Optional.empty();
+  }
+
+  private static Optional<Objection> objection(ConditionReason reason, String message) {
+    return Optional.of(new Objection(reason, message));
+  }
+
+  private Decision awaitAgent(Side side) {
+    return awaitAnswer(side, side.unavailability());
+  }
+
+  private Decision awaitAnswer(Side side, String cause) {
+    Duration limit = seen.settings().timeouts().validating();
+    Duration waited = draft.timeIn(Phase.VALIDATING);
+    if (waited.compareTo(limit) >= 0) {
+      return refused(
+          ConditionReason.AGENT_UNAVAILABLE,
+          "Gave up after " + GoDuration.format(limit) + ": " + cause + ". Nothing was touched.");
+    }
+    if (waited.compareTo(PATIENCE) < 0) {
+      // An agent that is only just being connected to is no news.
+      return decision(List.of(), Optional.of(PATIENCE.minus(waited)));
+    }
+    draft.condition(
+        ConditionType.VALIDATED,
+        Status.FALSE,
+        ConditionReason.AGENT_UNAVAILABLE,
+        "Waiting up to "
+            + GoDuration.format(limit)
+            + " for node "
+            + side.location().nodeName()
+            + ": "
+            + cause
+            + ".");
+    Duration left = limit.minus(waited);
+    return decision(
+        List.of(), Optional.of(left.compareTo(Decisions.SOON) < 0 ? left : Decisions.SOON));
+  }
+
+  private Optional<ConditionReason> withdrawn() {
+    if (seen.deletionRequested()) {
+      return Optional.of(ConditionReason.CANCELLED_BY_DELETION);
+    }
+    return seen.settings().cancel()
+        ? Optional.of(ConditionReason.CANCELLED_BY_USER)
+        : Optional.empty();
+  }
+
+  private Decision cancelled() {
+    ConditionReason reason = withdrawn().orElseThrow();
+    String message = "Cancelled before anything was touched.";
+    draft
+        .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message)
+        .condition(ConditionType.HANDED_OVER, Status.FALSE, ConditionReason.ROLLED_BACK, message)
+        .refuse(reason, message, true);
+    return new Decision(draft.build(seen.attempt()), List.of(), seen.settings().timeToLive(), true);
+  }
+
+  private Decision refused(ConditionReason reason, String message) {
+    draft
+        .condition(ConditionType.VALIDATED, Status.FALSE, reason, message)
+        .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message)
+        .condition(
+            ConditionType.HANDED_OVER,
+            Status.FALSE,
+            ConditionReason.ROLLED_BACK,
+            "The workload runs at the source.")
+        .refuse(reason, message, false);
+    return new Decision(draft.build(seen.attempt()), List.of(), seen.settings().timeToLive(), true);
+  }
+
+  private Decision decision(List<Command> commands, Optional<Duration> checkAgain) {
+    return new Decision(draft.build(seen.attempt()), commands, checkAgain, false);
+  }
+}

@@ -1,0 +1,250 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.api.GoDuration;
+import dev.vfio.migration.operator.api.Phase;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The destination owns the state. It is activated, however often that must be tried; only then may
+ * the source let go of what it still holds, which is the last copy should the destination never
+ * run. Nothing leads back.
+ */
+final class AfterCommitted {
+  private final Observation seen;
+  private final Side source;
+  private final Side destination;
+  private final StatusDraft draft;
+  private final SideConditions sides;
+  private final List<Command> commands = new ArrayList<>();
+
+  AfterCommitted(Observation seen) {
+    this.seen = seen;
+    this.source = seen.source();
+    this.destination = seen.destination();
+    this.draft = new StatusDraft(seen);
+    this.sides = new SideConditions(draft);
+  }
+
+  Decision decide() {
+    draft.progress(source, destination).arrived();
+    if (draft.phase() == Phase.SUCCEEDED) {
+      return cleanUp();
+    }
+    sides.render(source);
+    sides.render(destination);
+    return switch (destination.state()) {
+      case DESTINATION_ACTIVE -> succeed();
+      case DESTINATION_LOADED -> activate();
+      case DESTINATION_ACTIVATING -> awaitActivation("it is being brought to RUNNING");
+      case DESTINATION_STRANDED -> stranded();
+      case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> withoutSession();
+      case DESTINATION_LISTENING,
+          DESTINATION_RECEIVING,
+          DESTINATION_DISCARDING,
+          DESTINATION_DISCARDED,
+          SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_AWAITING_DECISION,
+          SOURCE_COMPLETING,
+          SOURCE_COMPLETED,
+          SOURCE_ROLLING_BACK,
+          SOURCE_ROLLED_BACK,
+          SOURCE_STRANDED ->
+          actionRequired(
+              ConditionReason.CONTRADICTION,
+              "The handover is Committed but the agent on "
+                  + destination.location().nodeName()
+                  + " reports "
+                  + destination.state().name()
+                  + " for "
+                  + destination.location().device()
+                  + ". The source still holds the state, paused, and was not told to let go of it."
+                  + " Do not resume it by hand before it is certain that the destination does not"
+                  + " run.");
+    };
+  }
+
+  private Decision succeed() {
+    draft
+        .downtime(
+            destination
+                .session()
+                .map(session -> session.getProgress().getDowntimeNanos())
+                .orElse(0L))
+        .enter(Phase.SUCCEEDED);
+    return cleanUp();
+  }
+
+  /**
+   * The destination runs. What is left is the source's clean-up, which may lag as long as it likes.
+   */
+  private Decision cleanUp() {
+    String where = destination.location().toString();
+    boolean released = source.state() == SessionState.SOURCE_COMPLETED;
+    boolean forgotten = source.lost(seen.claim());
+    if (released || forgotten || releasedBefore()) {
+      if (!released) {
+        sides.say(
+            source,
+            Status.FALSE,
+            ConditionReason.RELEASED,
+            releasedBefore()
+                ? source.location() + " is released."
+                : "The agent on "
+                    + source.location().nodeName()
+                    + " no longer knows this migration; check that "
+                    + source.location().device()
+                    + " is free there.");
+      }
+      draft.condition(
+          ConditionType.SUCCEEDED,
+          Status.TRUE,
+          ConditionReason.COMPLETED,
+          "The workload runs with " + where + ".");
+      return finished();
+    }
+    String lag =
+        source.reachable()
+            ? source
+                .refusal()
+                .map(refusal -> " The source was asked to: " + refusal.message())
+                .orElse("")
+            : " Its agent is waited for: " + source.unavailability() + ".";
+    sides.say(
+        source,
+        Status.FALSE,
+        ConditionReason.CLEANING_UP,
+        source.location() + " does not run any more and is still to be released." + lag);
+    draft.condition(
+        ConditionType.SUCCEEDED,
+        Status.TRUE,
+        ConditionReason.CLEANING_UP,
+        "The workload runs with " + where + "; the source is still to be released.");
+    if (source.reachable()) {
+      boolean unknown = source.session().isEmpty() && source.inspection().isEmpty();
+      commands.add(unknown ? new Command.Inspect(source.role()) : new Command.Commit());
+    }
+    return decision(Decisions.SOON, false);
+  }
+
+  private boolean releasedBefore() {
+    return draft.reasonOf(ConditionType.SUCCEEDED) == ConditionReason.COMPLETED;
+  }
+
+  private Decision finished() {
+    Optional<Duration> left =
+        seen.settings()
+            .timeToLive()
+            .map(timeToLive -> timeToLive.minus(draft.timeIn(Phase.SUCCEEDED)));
+    if (left.isPresent()
+        && (left.get().isNegative() || left.get().isZero())
+        && !seen.deletionRequested()) {
+      commands.add(new Command.Delete());
+      return decision(Decisions.SOON, true);
+    }
+    return new Decision(
+        draft.build(seen.attempt()), commands, left.filter(time -> !time.isNegative()), true);
+  }
+
+  private Decision activate() {
+    commands.add(new Command.Activate());
+    return awaitActivation(
+        destination
+            .refusal()
+            .map(Side.Refusal::message)
+            .orElse("it was told to and has not answered yet"));
+  }
+
+  /**
+   * Waits for the destination as long as it takes, and calls for a person once it takes too long.
+   */
+  private Decision awaitActivation(String state) {
+    Duration limit = seen.settings().timeouts().activating();
+    if (draft.timeIn(Phase.COMMITTED).compareTo(limit) >= 0) {
+      return actionRequired(
+          ConditionReason.ACTIVATING,
+          "The handover is Committed and "
+              + destination.location()
+              + " does not run after "
+              + GoDuration.format(limit)
+              + ": "
+              + state
+              + ". Activation goes on being tried. The source stays paused and must not be resumed;"
+              + " see to the agent on "
+              + destination.location().nodeName()
+              + ".");
+    }
+    draft.condition(
+        ConditionType.SUCCEEDED,
+        Status.UNKNOWN,
+        ConditionReason.ACTIVATING,
+        destination.location() + ": " + state + ".");
+    return decision(Decisions.SOON, false);
+  }
+
+  private Decision stranded() {
+    commands.add(new Command.Activate());
+    return actionRequired(
+        ConditionReason.STRANDED,
+        "The handover is Committed but "
+            + destination.location()
+            + " would not run: "
+            + SideConditions.failureText(destination)
+            + " Activation goes on being tried. The source stays paused with its copy and must not"
+            + " be resumed unless the destination is certain not to run.");
+  }
+
+  private Decision withoutSession() {
+    if (!destination.reachable()) {
+      return awaitActivation(destination.unavailability());
+    }
+    if (destination.session().isPresent()) {
+      return awaitActivation(
+          "its agent is newer than the operator and reports a state that is not known here");
+    }
+    if (destination.inspection().isEmpty()) {
+      commands.add(new Command.Inspect(destination.role()));
+      return awaitActivation("its agent is being asked");
+    }
+    if (!destination.lost(seen.claim())) {
+      return activate();
+    }
+    DeviceState state =
+        destination
+            .inspection()
+            .flatMap(Side.Inspection::device)
+            .map(Device::getState)
+            .orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
+    return actionRequired(
+        ConditionReason.SESSION_LOST,
+        "The handover is Committed but the agent on "
+            + destination.location().nodeName()
+            + " no longer knows this migration and reports "
+            + destination.location().device()
+            + " as "
+            + state.name()
+            + ". The source still holds the state, paused. Restore the agent's journal, or find out"
+            + " by hand whether the workload runs there; do not resume the source before it is"
+            + " certain that it does not.");
+  }
+
+  private Decision actionRequired(ConditionReason reason, String message) {
+    draft
+        .enter(Phase.ACTION_REQUIRED)
+        .condition(ConditionType.SUCCEEDED, Status.UNKNOWN, reason, message);
+    return decision(Decisions.SOON.multipliedBy(2), false);
+  }
+
+  private Decision decision(Duration checkAgain, boolean finished) {
+    return new Decision(draft.build(seen.attempt()), commands, Optional.of(checkAgain), finished);
+  }
+}

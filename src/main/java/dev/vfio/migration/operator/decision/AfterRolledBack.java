@@ -1,0 +1,258 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.api.GoDuration;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.Rollback;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The source keeps the state. Both sides are told until both have confirmed; a side that cannot is
+ * waited for and, after a while, a person is called. Nothing leads forward.
+ */
+final class AfterRolledBack {
+  private final Observation seen;
+  private final Side source;
+  private final Side destination;
+  private final StatusDraft draft;
+  private final SideConditions sides;
+  private final Rollback rollback;
+  private final List<Command> commands = new ArrayList<>();
+
+  /** How far one side is. */
+  private sealed interface Progress {}
+
+  private record Done() implements Progress {}
+
+  private record Waiting(String message) implements Progress {}
+
+  private record Stuck(ConditionReason reason, String message) implements Progress {}
+
+  AfterRolledBack(Observation seen) {
+    this.seen = seen;
+    this.source = seen.source();
+    this.destination = seen.destination();
+    this.draft = new StatusDraft(seen);
+    this.sides = new SideConditions(draft);
+    this.rollback =
+        Optional.ofNullable(seen.status().rollback())
+            .orElseGet(
+                () ->
+                    new Rollback(
+                        ConditionReason.AGENT_FAILED.text(), "No reason was recorded.", false));
+  }
+
+  Decision decide() {
+    draft.progress(source, destination);
+    Progress sourceProgress = progress(source);
+    Progress destinationProgress = progress(destination);
+    if (draft.phase().terminal()) {
+      return finished();
+    }
+    for (Progress side : List.of(sourceProgress, destinationProgress)) {
+      if (side instanceof Stuck stuck) {
+        return actionRequired(stuck.reason(), stuck.message());
+      }
+    }
+    for (Progress side : List.of(sourceProgress, destinationProgress)) {
+      if (side instanceof Waiting waiting) {
+        return await(waiting.message());
+      }
+    }
+    return end();
+  }
+
+  private Decision end() {
+    String outcome = rollback.message();
+    ConditionReason reason =
+        ConditionReason.of(rollback.reason()).orElse(ConditionReason.AGENT_FAILED);
+    Optional<Causes.Cause> cause =
+        rollback.cancelled() ? Optional.empty() : Causes.of(source, destination);
+    // The side that failed first may have reported later than the echo that the decision was taken
+    // on.
+    if (AgentReasons.echo(reason)
+        && cause.isPresent()
+        && !AgentReasons.echo(cause.get().reason())) {
+      reason = cause.get().reason();
+      outcome = cause.get().message() + " (First seen as: " + rollback.message() + ")";
+    }
+    draft
+        .downtime(
+            source.session().map(session -> session.getProgress().getDowntimeNanos()).orElse(0L))
+        .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, outcome)
+        .enter(rollback.cancelled() ? Phase.CANCELLED : Phase.FAILED);
+    return finished();
+  }
+
+  private Decision finished() {
+    Optional<Duration> left =
+        seen.settings()
+            .timeToLive()
+            .map(timeToLive -> timeToLive.minus(draft.timeIn(draft.phase())));
+    if (left.isPresent()
+        && (left.get().isNegative() || left.get().isZero())
+        && !seen.deletionRequested()) {
+      commands.add(new Command.Delete());
+      left = Optional.of(Decisions.SOON);
+    }
+    return new Decision(
+        draft.build(seen.attempt()), commands, left.filter(time -> !time.isNegative()), true);
+  }
+
+  private Decision await(String message) {
+    Duration limit = seen.settings().timeouts().rollingBack();
+    if (draft.timeIn(Phase.ROLLING_BACK).compareTo(limit) >= 0) {
+      return actionRequired(
+          ConditionReason.ROLLING_BACK,
+          "Not rolled back after "
+              + GoDuration.format(limit)
+              + ": "
+              + message
+              + " Rolling back goes on being tried.");
+    }
+    return decision();
+  }
+
+  private Decision actionRequired(ConditionReason reason, String message) {
+    draft
+        .enter(Phase.ACTION_REQUIRED)
+        .condition(
+            ConditionType.SUCCEEDED,
+            Status.FALSE,
+            reason,
+            message + " Rolled back because: " + rollback.message());
+    return decision();
+  }
+
+  private Decision decision() {
+    return new Decision(draft.build(seen.attempt()), commands, Optional.of(Decisions.SOON), false);
+  }
+
+  private Progress progress(Side side) {
+    boolean touched = sides.mayHaveBeenTouched(side);
+    if (!touched) {
+      return new Done();
+    }
+    if (alreadySettled(side)) {
+      return new Done();
+    }
+    sides.render(side);
+    return switch (side.state()) {
+      case SOURCE_ROLLED_BACK, DESTINATION_DISCARDED -> new Done();
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_AWAITING_DECISION,
+          DESTINATION_LISTENING,
+          DESTINATION_RECEIVING,
+          DESTINATION_LOADED ->
+          tell(side);
+      case SOURCE_ROLLING_BACK, DESTINATION_DISCARDING ->
+          new Waiting(side.location() + " is being rolled back.");
+      case SOURCE_STRANDED -> {
+        tell(side);
+        yield new Stuck(
+            ConditionReason.STRANDED,
+            side.location()
+                + " could not be brought back to RUNNING: "
+                + SideConditions.failureText(side)
+                + " Rolling back goes on being tried; the state is still in the device.");
+      }
+      case SOURCE_COMPLETING,
+          SOURCE_COMPLETED,
+          DESTINATION_ACTIVATING,
+          DESTINATION_ACTIVE,
+          DESTINATION_STRANDED ->
+          new Stuck(
+              ConditionReason.CONTRADICTION,
+              "The handover is RolledBack but the agent on "
+                  + side.location().nodeName()
+                  + " reports "
+                  + side.state().name()
+                  + " for "
+                  + side.location().device()
+                  + ". Make sure by hand that exactly one of the two devices runs.");
+      case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> withoutSession(side);
+    };
+  }
+
+  /**
+   * A side that has confirmed once stays confirmed, also when its agent forgets the session or goes
+   * away.
+   */
+  private boolean alreadySettled(Side side) {
+    ConditionReason reason = draft.reasonOf(SideConditions.typeOf(side));
+    boolean settled = reason == ConditionReason.ROLLED_BACK || reason == ConditionReason.DISCARDED;
+    return settled && (side.session().isEmpty() || !side.reachable());
+  }
+
+  private Progress tell(Side side) {
+    commands.add(
+        rollback.cancelled()
+            ? new Command.Cancel(side.role())
+            : new Command.RollBack(side.role(), rollback.reason() + ": " + rollback.message()));
+    return new Waiting(
+        side.location()
+            + " is being told"
+            + side.refusal()
+                .map(refusal -> ", and its agent answers: " + refusal.message())
+                .orElse(".")
+                .concat(""));
+  }
+
+  private Progress withoutSession(Side side) {
+    if (!side.reachable()) {
+      return new Waiting(side.unavailability() + ".");
+    }
+    if (side.inspection().isEmpty()) {
+      commands.add(new Command.Inspect(side.role()));
+      return new Waiting("The agent on " + side.location().nodeName() + " is being asked.");
+    }
+    if (!side.lost(seen.claim())) {
+      return tell(side);
+    }
+    return side.role() == Role.SOURCE ? forgottenSource() : forgottenDestination();
+  }
+
+  /**
+   * The agent holds no session for it. That is fine where the device runs, and a person's business
+   * where it may not.
+   */
+  private Progress forgottenSource() {
+    Optional<Device> device = source.inspection().flatMap(Side.Inspection::device);
+    DeviceState state = device.map(Device::getState).orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
+    if (state == DeviceState.RUNNING) {
+      sides.say(
+          source, Status.FALSE, ConditionReason.ROLLED_BACK, source.location() + " is RUNNING.");
+      return new Done();
+    }
+    return new Stuck(
+        ConditionReason.SESSION_LOST,
+        "The agent on "
+            + source.location().nodeName()
+            + " no longer knows this migration and reports "
+            + source.location().device()
+            + " as "
+            + state.name()
+            + ". Make sure by hand that the device is RUNNING and its workload goes on; this clears"
+            + " once the agent reports it RUNNING.");
+  }
+
+  private Progress forgottenDestination() {
+    sides.say(
+        destination,
+        Status.FALSE,
+        ConditionReason.DISCARDED,
+        "The agent on "
+            + destination.location().nodeName()
+            + " holds no session of this migration.");
+    return new Done();
+  }
+}

@@ -1,0 +1,430 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.contract.v1.Progress;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.ByteSize;
+import dev.vfio.migration.operator.api.Condition;
+import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.api.Convergence.Mode;
+import dev.vfio.migration.operator.api.Convergence.OnStall;
+import dev.vfio.migration.operator.api.GoDuration;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.convergence.History;
+import dev.vfio.migration.operator.convergence.Verdict;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Preparing, PreCopy and SwitchingOver: agents hold sessions, nothing is decided, everything can go
+ * back to the source.
+ *
+ * <p>In each phase, in this order: what ends the migration (deleted, cancelled, a failed side, a
+ * lost session, a refusal, an agent away for too long), then what the phase waits for, then its
+ * timeout.
+ */
+final class BeforeHandover {
+  /**
+   * Assumed for a copy of which nothing was measured yet, to bound how long it may take. Bytes per
+   * second.
+   */
+  static final long SLOWEST_RATE = 32L << 20;
+
+  static final Duration SHORTEST_SWITCHOVER_TIMEOUT = Duration.ofMinutes(1);
+
+  private final Observation seen;
+  private final Side source;
+  private final Side destination;
+  private final StatusDraft draft;
+  private final List<Command> commands = new ArrayList<>();
+  private final SideConditions sides;
+  private Duration checkAgain = Duration.ofSeconds(10);
+  private boolean waiting;
+
+  BeforeHandover(Observation seen) {
+    this.seen = seen;
+    this.source = seen.source();
+    this.destination = seen.destination();
+    this.draft = new StatusDraft(seen);
+    this.sides = new SideConditions(draft);
+  }
+
+  Decision preparing() {
+    draft.progress(source, destination);
+    Optional<Decision> ended = ended();
+    if (ended.isPresent()) {
+      return ended.get();
+    }
+    boolean listening =
+        destination.state() == SessionState.DESTINATION_LISTENING
+            || destination.state() == SessionState.DESTINATION_RECEIVING;
+    if (destination.session().isEmpty() && !sides.mayHaveBeenTouched(source)) {
+      command(new Command.PrepareDestination(), destination);
+    } else if (destination.session().isEmpty()) {
+      return lost(destination).orElseGet(this::decision);
+    } else if (listening && !sides.mayHaveBeenTouched(source)) {
+      // Recorded before the command is given: from here on the source may have been touched.
+      draft.condition(
+          ConditionType.SOURCE_READY,
+          Status.FALSE,
+          ConditionReason.STARTING,
+          "The source is being set up.");
+      checkAgain = Duration.ZERO;
+    } else if (listening && source.session().isEmpty()) {
+      command(new Command.StartSource(), source);
+    }
+    boolean ready =
+        source.state() == SessionState.SOURCE_PRECOPY
+            || source.state() == SessionState.SOURCE_READY;
+    if (ready) {
+      return seen.settings().mode() == Mode.LIVE ? beginCopying() : beginCold();
+    }
+    return orTimeOut(
+        Phase.PREPARING,
+        seen.settings().timeouts().preparing(),
+        ConditionReason.PREPARING_TIMED_OUT,
+        "Preparing");
+  }
+
+  private Decision beginCopying() {
+    draft.condition(
+        ConditionType.CONVERGED, Status.FALSE, ConditionReason.COPYING, "Copying has begun.");
+    draft.enter(Phase.PRE_COPY);
+    checkAgain = Duration.ZERO;
+    return decision();
+  }
+
+  private Decision beginCold() {
+    if (seen.settings().manualSwitchover()) {
+      draft.condition(
+          ConditionType.CONVERGED,
+          Status.TRUE,
+          ConditionReason.WAITING_FOR_SWITCHOVER,
+          "Ready to pause the workload and copy; waits until spec.switchover is changed to"
+              + " Automatic.");
+      return decision();
+    }
+    draft.condition(
+        ConditionType.CONVERGED,
+        Status.TRUE,
+        ConditionReason.COLD,
+        "Cold: the workload is paused before anything is copied.");
+    return switchOverNow();
+  }
+
+  Decision preCopy() {
+    draft.progress(source, destination);
+    Optional<Decision> ended = ended().or(() -> lost(source)).or(() -> lost(destination));
+    if (ended.isPresent()) {
+      return ended.get();
+    }
+    Optional<History> history =
+        seen.history().filter(known -> source.state() == SessionState.SOURCE_PRECOPY);
+    if (history.isEmpty()) {
+      return decision();
+    }
+    Verdict verdict = seen.settings().rule().judge(history.get(), timeWithoutConvergence());
+    draft.estimatedDowntime(verdict.estimatedDowntime());
+    // Stalls and limits are a matter of time: look again even if the agent reports nothing new.
+    checkAgain = Duration.ofSeconds(1);
+    return switch (verdict.outcome()) {
+      case COPYING -> {
+        converged(Status.FALSE, ConditionReason.COPYING, figures(verdict));
+        yield decision();
+      }
+      case WITHIN_DOWNTIME_LIMIT -> converged(ConditionReason.WITHIN_DOWNTIME_LIMIT, verdict);
+      case BELOW_THRESHOLD -> converged(ConditionReason.BELOW_THRESHOLD, verdict);
+      case STALLED ->
+          stalled(
+              ConditionReason.STALLED,
+              "The workload changes its state as fast as it is copied",
+              verdict);
+      case TOO_LONG ->
+          stalled(
+              ConditionReason.TOO_LONG,
+              "Copying did not converge within "
+                  + GoDuration.format(seen.settings().rule().maxDuration()),
+              verdict);
+    };
+  }
+
+  private Decision converged(ConditionReason reason, Verdict verdict) {
+    if (seen.settings().manualSwitchover()) {
+      converged(
+          Status.TRUE,
+          ConditionReason.WAITING_FOR_SWITCHOVER,
+          figures(verdict) + " Waits until spec.switchover is changed to Automatic.");
+      return decision();
+    }
+    converged(Status.TRUE, reason, figures(verdict));
+    return switchOverNow();
+  }
+
+  private Decision stalled(ConditionReason reason, String what, Verdict verdict) {
+    String message = what + ". " + figures(verdict);
+    if (seen.settings().manualSwitchover()) {
+      // Who holds the trigger also decides when to give up.
+      converged(
+          Status.FALSE,
+          reason,
+          message + " Nothing follows from it while spec.switchover is Manual.");
+      return decision();
+    }
+    if (seen.settings().onStall() == OnStall.SWITCHOVER) {
+      converged(
+          Status.FALSE,
+          reason,
+          message + " Switching over anyway, because convergence.onStall is Switchover.");
+      return switchOverNow();
+    }
+    converged(Status.FALSE, reason, message);
+    return back(
+        ConditionReason.DID_NOT_CONVERGE,
+        message
+            + " Cancelled, because convergence.onStall is Cancel: allow a longer downtimeLimit, set"
+            + " onStall to Switchover, or use mode Cold.",
+        true);
+  }
+
+  private Decision switchOverNow() {
+    draft.enter(Phase.SWITCHING_OVER);
+    // The phase is recorded first, while the workload still runs: the write is not part of the
+    // downtime.
+    checkAgain = Duration.ZERO;
+    return decision();
+  }
+
+  private void converged(Status status, ConditionReason reason, String message) {
+    draft.condition(ConditionType.CONVERGED, status, reason, message);
+  }
+
+  private String figures(Verdict verdict) {
+    long pending = seen.history().orElseThrow().latest().pendingBytes();
+    long rate = seen.history().orElseThrow().latest().bytesPerSecond();
+    return ByteSize.format(pending)
+        + " pending at "
+        + ByteSize.formatRate(rate)
+        + ": estimated downtime "
+        + verdict.estimatedDowntime().map(GoDuration::format).orElse("unknown")
+        + ", limit "
+        + GoDuration.format(seen.settings().rule().downtimeLimit())
+        + ".";
+  }
+
+  /** Since copying began, or since it last was converged (a Manual switchover may come late). */
+  private Duration timeWithoutConvergence() {
+    Duration copying = draft.timeIn(Phase.PRE_COPY);
+    return draft
+        .condition(ConditionType.CONVERGED)
+        .map(Condition::lastTransitionTime)
+        .map(time -> Duration.between(Instant.parse(time), seen.now()))
+        .filter(time -> !time.isNegative() && time.compareTo(copying) < 0)
+        .orElse(copying);
+  }
+
+  Decision switchingOver() {
+    draft.progress(source, destination);
+    Optional<Decision> ended = ended().or(() -> lost(source)).or(() -> lost(destination));
+    if (ended.isPresent()) {
+      return ended.get();
+    }
+    boolean loaded = destination.state() == SessionState.DESTINATION_LOADED;
+    // Both must say so, and both must be in reach: a source that waits for the decision cannot go
+    // back by itself, and a
+    // destination that cannot be activated would only prolong the pause.
+    if (loaded
+        && source.state() == SessionState.SOURCE_AWAITING_DECISION
+        && source.reachable()
+        && destination.reachable()) {
+      draft
+          .arrived()
+          .condition(
+              ConditionType.HANDED_OVER,
+              Status.TRUE,
+              ConditionReason.COMMITTED,
+              "The destination owns the state; the source never runs it again.")
+          .commit();
+      checkAgain = Duration.ZERO;
+      return decision();
+    }
+    if (source.state() == SessionState.SOURCE_PRECOPY
+        || source.state() == SessionState.SOURCE_READY) {
+      command(new Command.SwitchOver(), source);
+    }
+    return orTimeOut(
+        Phase.SWITCHING_OVER,
+        switchoverTimeout(),
+        ConditionReason.SWITCHOVER_TIMED_OUT,
+        "SwitchingOver");
+  }
+
+  /**
+   * As the spec says, or a minute and four times what the bytes take at the measured rate. The
+   * recorded status is the one from before the pause: progress is not written while it lasts.
+   */
+  private Duration switchoverTimeout() {
+    return seen.settings().timeouts().switchingOver().orElseGet(this::scaledSwitchoverTimeout);
+  }
+
+  private Duration scaledSwitchoverTimeout() {
+    long pendingBefore = seen.status().pending() == null ? 0 : seen.status().pending().total();
+    long sentBefore =
+        seen.status().transferredBytes() == null ? 0 : seen.status().transferredBytes();
+    Progress now = source.session().map(Session::getProgress).orElse(Progress.getDefaultInstance());
+    double sentSince = Math.max(0, now.getTransferredBytes() - sentBefore);
+    double bytes = Math.max(pendingBefore, sentSince + PendingTotal.of(now));
+    Long measured = seen.status().bytesPerSecond();
+    double rate = measured == null || measured <= 0 ? SLOWEST_RATE : measured;
+    double seconds = Math.min(4 * bytes / rate, Duration.ofDays(30).toSeconds());
+    return SHORTEST_SWITCHOVER_TIMEOUT.plusMillis(Math.round(seconds * 1000));
+  }
+
+  private Optional<Decision> ended() {
+    if (seen.deletionRequested()) {
+      return Optional.of(
+          back(
+              ConditionReason.CANCELLED_BY_DELETION,
+              "The object was deleted before the handover: cancelled.",
+              true));
+    }
+    if (seen.settings().cancel()) {
+      return Optional.of(
+          back(
+              ConditionReason.CANCELLED_BY_USER, "spec.cancel was set before the handover.", true));
+    }
+    Optional<Decision> failed =
+        Causes.of(source, destination).map(cause -> back(cause.reason(), cause.message(), false));
+    if (failed.isPresent()) {
+      return failed;
+    }
+    sides.render(source);
+    sides.render(destination);
+    return unavailable(source).or(() -> unavailable(destination));
+  }
+
+  private Optional<Decision> unavailable(Side side) {
+    if (side.reachable()) {
+      return Optional.empty();
+    }
+    Duration limit = seen.settings().timeouts().agentUnavailable();
+    if (side.awayAt(seen.now()).compareTo(limit) >= 0) {
+      return Optional.of(
+          back(
+              ConditionReason.AGENT_UNAVAILABLE,
+              "Gave up after " + GoDuration.format(limit) + ": " + side.unavailability() + ".",
+              false));
+    }
+    draft.condition(
+        ConditionType.HANDED_OVER,
+        Status.FALSE,
+        ConditionReason.AGENT_UNAVAILABLE,
+        "Undecided; waiting up to "
+            + GoDuration.format(limit)
+            + ": "
+            + side.unavailability()
+            + ".");
+    waiting = true;
+    checkAgain = Duration.ofSeconds(1);
+    return Optional.of(decision());
+  }
+
+  /** Asks an agent that should have a session and reports none, and goes back when it has none. */
+  private Optional<Decision> lost(Side side) {
+    if (side.session().isPresent()) {
+      return Optional.empty();
+    }
+    if (side.lost(seen.claim())) {
+      return Optional.of(
+          back(
+              ConditionReason.SESSION_LOST,
+              "The agent on "
+                  + side.location().nodeName()
+                  + " no longer knows this migration: its journal was lost.",
+              false));
+    }
+    if (side.inspection().isEmpty()) {
+      commands.add(new Command.Inspect(side.role()));
+    }
+    checkAgain = Decisions.SOON;
+    return Optional.of(decision());
+  }
+
+  private Decision orTimeOut(Phase phase, Duration limit, ConditionReason reason, String name) {
+    Duration left = limit.minus(draft.timeIn(phase));
+    if (left.isNegative() || left.isZero()) {
+      return back(
+          reason,
+          name
+              + " took longer than "
+              + GoDuration.format(limit)
+              + " (source "
+              + stateName(source)
+              + ", destination "
+              + stateName(destination)
+              + ").",
+          false);
+    }
+    checkAgain = left.compareTo(checkAgain) < 0 ? left : checkAgain;
+    return decision();
+  }
+
+  private static String stateName(Side side) {
+    return side.session().map(session -> session.getState().name()).orElse("without a session");
+  }
+
+  private void command(Command command, Side side) {
+    commands.add(command);
+    checkAgain = Decisions.SOON;
+    waiting = true;
+    side.refusal()
+        .ifPresent(
+            refusal ->
+                draft.condition(
+                    ConditionType.HANDED_OVER,
+                    Status.FALSE,
+                    ConditionReason.AGENT_UNAVAILABLE,
+                    "Undecided; the agent on "
+                        + side.location().nodeName()
+                        + " did not carry out a command, trying again: "
+                        + refusal.message()
+                        + "."));
+  }
+
+  /** Rolls back for a failure. */
+  Decision backTo(ConditionReason reason, String message) {
+    return back(reason, message, false);
+  }
+
+  private Decision back(ConditionReason reason, String message, boolean cancelled) {
+    commands.clear();
+    for (Side side : List.of(source, destination)) {
+      // A side that refused the very first command was not touched, and going back has nothing to
+      // do there.
+      side.refusal()
+          .filter(refusal -> refusal.lasting() && side.session().isEmpty())
+          .ifPresent(refusal -> sides.refused(side, refusal));
+    }
+    draft
+        .estimatedDowntime(Optional.empty())
+        .condition(ConditionType.HANDED_OVER, Status.FALSE, ConditionReason.ROLLED_BACK, message)
+        .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message)
+        .rollBack(reason, message, cancelled);
+    checkAgain = Duration.ZERO;
+    return decision();
+  }
+
+  private Decision decision() {
+    if (!waiting
+        && draft.reasonOf(ConditionType.HANDED_OVER) == ConditionReason.AGENT_UNAVAILABLE) {
+      draft.condition(
+          ConditionType.HANDED_OVER,
+          Status.FALSE,
+          ConditionReason.UNDECIDED,
+          "Everything can still go back to the source.");
+    }
+    return new Decision(draft.build(seen.attempt()), commands, Optional.of(checkAgain), false);
+  }
+}

@@ -1,0 +1,87 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The decision table's entrance. What a migration may do depends first on who owns the state, then
+ * on its phase:
+ *
+ * <pre>
+ * Undecided   Pending, Validating                      {@link Admission}       nothing was touched
+ *             Preparing, PreCopy, SwitchingOver        {@link BeforeHandover}  everything can go back
+ * Committed   Committed, ActionRequired, Succeeded     {@link AfterCommitted}  only forward
+ * RolledBack  RollingBack, ActionRequired, Failed,     {@link AfterRolledBack} only back
+ *             Cancelled
+ * </pre>
+ */
+public final class Decisions {
+  /**
+   * How soon to look again while a command is under way or an agent is waited for, should no event
+   * come.
+   */
+  static final Duration SOON = Duration.ofSeconds(2);
+
+  private Decisions() {}
+
+  /** What follows from {@code seen}. */
+  public static Decision decide(Observation seen) {
+    Handover handover =
+        seen.status().handover() == null ? Handover.UNDECIDED : seen.status().handover();
+    return switch (handover) {
+      case UNDECIDED -> undecided(seen);
+      case COMMITTED -> new AfterCommitted(seen).decide();
+      case ROLLED_BACK -> new AfterRolledBack(seen).decide();
+    };
+  }
+
+  private static Decision undecided(Observation seen) {
+    Phase phase = seen.status().phase() == null ? Phase.PENDING : seen.status().phase();
+    return switch (phase) {
+      case PENDING -> new Admission(seen).pending();
+      case VALIDATING -> new Admission(seen).validating();
+      case PREPARING -> new BeforeHandover(seen).preparing();
+      case PRE_COPY -> new BeforeHandover(seen).preCopy();
+      case SWITCHING_OVER -> new BeforeHandover(seen).switchingOver();
+      case COMMITTED, SUCCEEDED, ROLLING_BACK, FAILED, CANCELLED, ACTION_REQUIRED ->
+          // Only a hand that edits the status can bring this about. Going back is the one safe
+          // answer to it.
+          new BeforeHandover(seen)
+              .backTo(
+                  ConditionReason.CONTRADICTION,
+                  "The status says phase "
+                      + phase.text()
+                      + " although the handover is undecided; rolling back.");
+    };
+  }
+
+  /**
+   * For a spec that cannot be carried out: fails where nothing was touched, and is left alone
+   * otherwise.
+   */
+  public static Decision invalid(
+      Instant now, long generation, DeviceMigrationStatus status, InvalidSpecException problem) {
+    boolean untouched =
+        status.phase() == null
+            || status.phase() == Phase.PENDING
+            || status.phase() == Phase.VALIDATING;
+    if (!untouched || (status.handover() != null && status.handover() != Handover.UNDECIDED)) {
+      return new Decision(status, List.of(), Optional.empty(), status.phase().terminal());
+    }
+    StatusDraft draft =
+        new StatusDraft(now, generation, status)
+            .enter(Phase.PENDING)
+            .condition(
+                ConditionType.VALIDATED, Status.FALSE, problem.reason(), problem.getMessage())
+            .condition(
+                ConditionType.SUCCEEDED, Status.FALSE, problem.reason(), problem.getMessage())
+            .refuse(problem.reason(), problem.getMessage(), false);
+    return new Decision(draft.build(0), List.of(), Optional.empty(), true);
+  }
+}

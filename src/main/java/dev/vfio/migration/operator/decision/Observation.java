@@ -1,0 +1,41 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.convergence.History;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * Everything that a decision may depend on.
+ *
+ * @param now the operator's clock
+ * @param uid metadata.uid
+ * @param generation metadata.generation
+ * @param deletionRequested the object is being deleted
+ * @param settings the checked spec
+ * @param status the status as it was last written or read; never null
+ * @param predecessor the migration that this one waits for, while it is Pending
+ * @param history what the stall rule remembers; empty until the source has reported progress
+ */
+public record Observation(
+    Instant now,
+    String uid,
+    long generation,
+    boolean deletionRequested,
+    Settings settings,
+    DeviceMigrationStatus status,
+    Optional<Predecessor> predecessor,
+    Side source,
+    Side destination,
+    Optional<History> history) {
+
+  /** How agents name the session that claims a device: {@code uid/attempt}. */
+  public String claim() {
+    return uid + "/" + attempt();
+  }
+
+  /** The attempt this is about, from 1. */
+  public int attempt() {
+    return status.attempt() == null || status.attempt() < 1 ? 1 : status.attempt();
+  }
+}

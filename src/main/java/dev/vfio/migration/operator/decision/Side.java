@@ -1,0 +1,103 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.DeviceLocation;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * One end of a migration as the operator sees it now.
+ *
+ * @param role source or destination
+ * @param location the node and device that the spec names
+ * @param agent whether the node's agent can be reached
+ * @param session the agent's session of this migration and attempt as last reported; empty where it
+ *     reported none since it was connected
+ * @param refusal what the agent answered to the last command of this reconciliation, if it did not
+ *     carry it out
+ * @param inspection the device as the agent listed it in this reconciliation, if it was asked
+ */
+public record Side(
+    Role role,
+    DeviceLocation location,
+    Agent agent,
+    Optional<Session> session,
+    Optional<Refusal> refusal,
+    Optional<Inspection> inspection) {
+
+  /** Whether the node's agent can be reached. */
+  public sealed interface Agent {}
+
+  /** No agent pod runs on the node, {@code since} by the operator's clock. */
+  public record Absent(Instant since) implements Agent {}
+
+  /**
+   * There is an agent but it does not answer: {@code cause} for people, {@code since} by the
+   * operator's clock.
+   */
+  public record Unreachable(String cause, Instant since) implements Agent {}
+
+  /**
+   * The agent answers and its sessions are watched. {@code host} is where the other agent finds its
+   * state stream.
+   */
+  public record Reachable(String host) implements Agent {}
+
+  /**
+   * A command that was not carried out.
+   *
+   * @param lasting repeating the command cannot help
+   */
+  public record Refusal(Command command, Reason reason, String message, boolean lasting) {}
+
+  /** An answer to ListDevices: empty when the agent has no such device. */
+  public record Inspection(Optional<Device> device) {}
+
+  /** "source" or "destination". */
+  public String name() {
+    return role == Role.SOURCE ? "source" : "destination";
+  }
+
+  boolean reachable() {
+    return agent instanceof Reachable;
+  }
+
+  /**
+   * The session's state; UNSPECIFIED where there is none or the agent is newer and names a state
+   * that is not known here.
+   */
+  SessionState state() {
+    return session.map(Session::getState).orElse(SessionState.SESSION_STATE_UNSPECIFIED);
+  }
+
+  /** How long the agent has been out of reach; zero while it is reachable. */
+  Duration awayAt(Instant now) {
+    Instant since =
+        agent instanceof Absent absent
+            ? absent.since()
+            : agent instanceof Unreachable unreachable ? unreachable.since() : now;
+    Duration away = Duration.between(since, now);
+    return away.isNegative() ? Duration.ZERO : away;
+  }
+
+  /** True once the agent was asked and does not hold the device for {@code claim}. */
+  boolean lost(String claim) {
+    return session.isEmpty()
+        && inspection.isPresent()
+        && !inspection.get().device().map(Device::getClaimedBy).orElse("").equals(claim);
+  }
+
+  /** Why the agent cannot be talked to, for people; only for agents that are not reachable. */
+  String unavailability() {
+    String agentOf = "the agent on " + location.nodeName() + " (" + name() + ")";
+    if (agent instanceof Unreachable unreachable) {
+      return agentOf + " cannot be reached: " + unreachable.cause();
+    }
+    return agentOf + " is gone: no agent pod runs on that node";
+  }
+}

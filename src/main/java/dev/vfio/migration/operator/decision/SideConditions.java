@@ -1,0 +1,156 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.operator.api.Condition.Status;
+import java.util.Set;
+
+/**
+ * The conditions SourceReady and DestinationReady: what each side's session says, in words.
+ *
+ * <p>Their reasons are also the record of whether a side may have been touched. {@link
+ * ConditionReason#STARTING} is written before the first command is given to a side; only {@link
+ * ConditionReason#NOT_STARTED} and the refusals of that first command mean that nothing was done to
+ * its device.
+ */
+final class SideConditions {
+  private static final Set<ConditionReason> UNTOUCHED =
+      Set.of(
+          ConditionReason.NOT_STARTED,
+          ConditionReason.UNKNOWN_DEVICE,
+          ConditionReason.NO_MIGRATION_REGION,
+          ConditionReason.DEVICE_BUSY,
+          ConditionReason.INCOMPATIBLE_DEVICE,
+          ConditionReason.NO_CAPACITY,
+          ConditionReason.INVALID_REQUEST);
+
+  private final StatusDraft draft;
+
+  SideConditions(StatusDraft draft) {
+    this.draft = draft;
+  }
+
+  static ConditionType typeOf(Side side) {
+    return side.role() == Role.SOURCE
+        ? ConditionType.SOURCE_READY
+        : ConditionType.DESTINATION_READY;
+  }
+
+  /** False only where it is certain that no command ever reached the side's device. */
+  boolean mayHaveBeenTouched(Side side) {
+    return side.session().isPresent() || !UNTOUCHED.contains(draft.reasonOf(typeOf(side)));
+  }
+
+  /** The first command was refused, and with it nothing was done to the device. */
+  void refused(Side side, Side.Refusal refusal) {
+    ConditionReason reason = AgentReasons.conditionReason(refusal.reason());
+    if (UNTOUCHED.contains(reason)) {
+      say(side, Status.FALSE, reason, refusal.message());
+    }
+  }
+
+  void say(Side side, Status status, ConditionReason reason, String message) {
+    draft.condition(typeOf(side), status, reason, message);
+  }
+
+  /**
+   * Says what the side's session says; leaves the condition alone where there is no session to
+   * speak of.
+   */
+  void render(Side side) {
+    if (!side.reachable() && mayHaveBeenTouched(side)) {
+      say(side, Status.UNKNOWN, ConditionReason.AGENT_UNAVAILABLE, side.unavailability() + ".");
+      return;
+    }
+    String device = side.location().toString();
+    switch (side.state()) {
+      case SOURCE_STARTING ->
+          say(side, Status.FALSE, ConditionReason.STARTING, device + " is being set up.");
+      case SOURCE_READY, SOURCE_PRECOPY ->
+          say(
+              side,
+              Status.TRUE,
+              ConditionReason.READY,
+              device + " is set up and connected; its workload runs.");
+      case SOURCE_STOPNCOPY ->
+          say(
+              side,
+              Status.TRUE,
+              ConditionReason.READY,
+              device + " sends the rest; its workload is paused.");
+      case SOURCE_AWAITING_DECISION ->
+          say(
+              side,
+              Status.TRUE,
+              ConditionReason.READY,
+              device + " has sent everything and waits, paused, for the decision.");
+      case SOURCE_COMPLETING ->
+          say(side, Status.FALSE, ConditionReason.CLEANING_UP, device + " is being released.");
+      case SOURCE_COMPLETED ->
+          say(side, Status.FALSE, ConditionReason.RELEASED, device + " is released.");
+      case SOURCE_ROLLING_BACK ->
+          say(
+              side,
+              Status.FALSE,
+              ConditionReason.ROLLING_BACK,
+              device + " is being brought back to RUNNING.");
+      case SOURCE_ROLLED_BACK ->
+          say(
+              side,
+              Status.FALSE,
+              ConditionReason.ROLLED_BACK,
+              device + " is RUNNING and its workload goes on.");
+      case DESTINATION_LISTENING ->
+          say(
+              side,
+              Status.TRUE,
+              ConditionReason.READY,
+              device + " is in RESUME and its agent listens.");
+      case DESTINATION_RECEIVING ->
+          say(side, Status.TRUE, ConditionReason.READY, device + " receives the state.");
+      case DESTINATION_LOADED ->
+          say(
+              side,
+              Status.TRUE,
+              ConditionReason.LOADED,
+              device + " holds the complete, verified state.");
+      case DESTINATION_ACTIVATING ->
+          say(
+              side,
+              Status.TRUE,
+              ConditionReason.ACTIVATING,
+              device + " is being brought to RUNNING.");
+      case DESTINATION_ACTIVE ->
+          say(
+              side,
+              Status.TRUE,
+              ConditionReason.ACTIVE,
+              device + " is RUNNING and its workload has it.");
+      case DESTINATION_DISCARDING ->
+          say(
+              side,
+              Status.FALSE,
+              ConditionReason.ROLLING_BACK,
+              device + " is being reset; the restored state is dropped.");
+      case DESTINATION_DISCARDED ->
+          say(side, Status.FALSE, ConditionReason.DISCARDED, device + " is reset and released.");
+      case SOURCE_STRANDED, DESTINATION_STRANDED ->
+          say(side, Status.FALSE, ConditionReason.STRANDED, device + ": " + failureText(side));
+      case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> {
+        // Nothing is known that was not known before.
+      }
+    }
+  }
+
+  /** What the side's agent says went wrong. */
+  static String failureText(Side side) {
+    return side.session()
+        .filter(Session::hasFailure)
+        .map(Session::getFailure)
+        .map(Failure::getMessage)
+        .filter(message -> !message.isBlank())
+        .orElse(
+            "the agent on " + side.location().nodeName() + " gives no reason; its log says more.");
+  }
+}

@@ -1,0 +1,258 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Progress;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.operator.api.ByteSize;
+import dev.vfio.migration.operator.api.Condition;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.GoDuration;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.PendingBytes;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.PhaseTransition;
+import dev.vfio.migration.operator.api.Rollback;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The one builder of a status: starts from the last one, keeps what does not change, and owns the
+ * conditions and their lastTransitionTime. Lives for one decision and is not thread-safe.
+ */
+final class StatusDraft {
+  static final int MOST_TRANSITIONS = 32;
+
+  private final Instant now;
+  private final long generation;
+  private final Map<ConditionType, Condition> conditions = new EnumMap<>(ConditionType.class);
+  private final List<PhaseTransition> transitions;
+
+  private Phase phase;
+  private Handover handover;
+  private Rollback rollback;
+  private String sourceState;
+  private String destinationState;
+  private PendingBytes pending;
+  private Integer progressPercent;
+  private Long transferredBytes;
+  private Long bytesPerSecond;
+  private Long dirtyPages;
+  private Long iterations;
+  private String estimatedDowntime;
+  private Long downtimeMicroseconds;
+
+  StatusDraft(Observation seen) {
+    this(seen.now(), seen.generation(), seen.status());
+  }
+
+  StatusDraft(Instant now, long generation, DeviceMigrationStatus before) {
+    this.now = now;
+    this.generation = generation;
+    this.phase = before.phase();
+    this.handover = before.handover() == null ? Handover.UNDECIDED : before.handover();
+    this.rollback = before.rollback();
+    this.sourceState = before.sourceState();
+    this.destinationState = before.destinationState();
+    this.pending = before.pending();
+    this.progressPercent = before.progressPercent();
+    this.transferredBytes = before.transferredBytes();
+    this.bytesPerSecond = before.bytesPerSecond();
+    this.dirtyPages = before.dirtyPages();
+    this.iterations = before.iterations();
+    this.estimatedDowntime = before.estimatedDowntime();
+    this.downtimeMicroseconds = before.downtimeMicroseconds();
+    this.transitions = new ArrayList<>(before.phaseTransitions());
+    for (ConditionType type : ConditionType.values()) {
+      before.conditions().stream()
+          .filter(condition -> condition.type().equals(type.text()))
+          .findFirst()
+          .ifPresent(condition -> conditions.put(type, condition));
+    }
+  }
+
+  Phase phase() {
+    return phase;
+  }
+
+  /** Enters {@code next}; entering the phase that it is in already does nothing. */
+  StatusDraft enter(Phase next) {
+    if (phase != next) {
+      phase = next;
+      transitions.add(new PhaseTransition(next, now.truncatedTo(ChronoUnit.MILLIS).toString()));
+      if (transitions.size() > MOST_TRANSITIONS) {
+        transitions.remove(0);
+      }
+    }
+    return this;
+  }
+
+  /** How long {@code entered} has lasted, counted from the last time it was entered. */
+  Duration timeIn(Phase entered) {
+    return transitions.stream()
+        .filter(transition -> transition.phase() == entered)
+        .reduce((first, last) -> last)
+        .map(transition -> Duration.between(Instant.parse(transition.time()), now))
+        .filter(time -> !time.isNegative())
+        .orElse(Duration.ZERO);
+  }
+
+  StatusDraft condition(
+      ConditionType type, Condition.Status status, ConditionReason reason, String message) {
+    Condition old = conditions.get(type);
+    String since =
+        old != null && old.status() == status && old.lastTransitionTime() != null
+            ? old.lastTransitionTime()
+            : now.truncatedTo(ChronoUnit.SECONDS).toString();
+    conditions.put(
+        type, new Condition(type.text(), status, reason.text(), message, since, generation));
+    return this;
+  }
+
+  /** The reason that a condition carries now; NOT_STARTED where there is none yet. */
+  ConditionReason reasonOf(ConditionType type) {
+    Condition condition = conditions.get(type);
+    return condition == null
+        ? ConditionReason.NOT_STARTED
+        : ConditionReason.of(condition.reason()).orElse(ConditionReason.AGENT_FAILED);
+  }
+
+  Optional<Condition> condition(ConditionType type) {
+    return Optional.ofNullable(conditions.get(type));
+  }
+
+  /** The handover decision: the destination owns the state. Only from Undecided. */
+  StatusDraft commit() {
+    requireUndecided();
+    handover = Handover.COMMITTED;
+    return enter(Phase.COMMITTED);
+  }
+
+  /** The handover decision: the source keeps the state. Only from Undecided. */
+  StatusDraft rollBack(ConditionReason reason, String message, boolean cancelled) {
+    requireUndecided();
+    handover = Handover.ROLLED_BACK;
+    rollback = new Rollback(reason.text(), message, cancelled);
+    return enter(Phase.ROLLING_BACK);
+  }
+
+  /** The same before anything was touched, so that nothing has to be rolled back. */
+  StatusDraft refuse(ConditionReason reason, String message, boolean cancelled) {
+    requireUndecided();
+    handover = Handover.ROLLED_BACK;
+    rollback = new Rollback(reason.text(), message, cancelled);
+    return enter(cancelled ? Phase.CANCELLED : Phase.FAILED);
+  }
+
+  private void requireUndecided() {
+    if (handover != Handover.UNDECIDED) {
+      throw new IllegalStateException(
+          "the handover is decided already: " + handover.text() + "; it never changes again");
+    }
+  }
+
+  /** Takes over what both agents report: device states, progress, downtime. */
+  StatusDraft progress(Side source, Side destination) {
+    source
+        .session()
+        .map(Session::getDeviceState)
+        .flatMap(StatusDraft::stateName)
+        .ifPresent(name -> sourceState = name);
+    destination
+        .session()
+        .map(Session::getDeviceState)
+        .flatMap(StatusDraft::stateName)
+        .ifPresent(name -> destinationState = name);
+    source.session().filter(Session::hasProgress).map(Session::getProgress).ifPresent(this::copied);
+    return this;
+  }
+
+  /** Device states as the agents listed them before there are sessions. */
+  StatusDraft deviceStates(DeviceState source, DeviceState destination) {
+    stateName(source).ifPresent(name -> sourceState = name);
+    stateName(destination).ifPresent(name -> destinationState = name);
+    return this;
+  }
+
+  private void copied(Progress progress) {
+    var bytes = progress.getPending();
+    long total = PendingTotal.of(progress);
+    pending =
+        new PendingBytes(
+            bytes.getPrecopyOnly(),
+            bytes.getCompatible(),
+            bytes.getPostcopyOnly(),
+            progress.getMemoryPending(),
+            total,
+            ByteSize.format(total));
+    transferredBytes = progress.getTransferredBytes();
+    bytesPerSecond = progress.getBytesPerSecond();
+    dirtyPages = progress.getDirtyPages();
+    iterations = Integer.toUnsignedLong(progress.getRounds());
+    progressPercent = percent(transferredBytes, total);
+  }
+
+  /** At most 99: only success is 100. */
+  private static int percent(long done, long left) {
+    return done <= 0 ? 0 : (int) Math.min(99, Math.round(100.0 * done / ((double) done + left)));
+  }
+
+  StatusDraft estimatedDowntime(Optional<Duration> estimate) {
+    estimatedDowntime = estimate.map(GoDuration::format).orElse(null);
+    return this;
+  }
+
+  /** The measured pause. Zero is "not measured". */
+  StatusDraft downtime(long nanos) {
+    if (nanos > 0) {
+      downtimeMicroseconds = Math.max(1, nanos / 1000);
+    }
+    return this;
+  }
+
+  /** Everything arrived: nothing is pending any more. */
+  StatusDraft arrived() {
+    pending = new PendingBytes(0, 0, 0, 0, 0, ByteSize.format(0));
+    bytesPerSecond = null;
+    estimatedDowntime = null;
+    progressPercent = 100;
+    return this;
+  }
+
+  DeviceMigrationStatus build(int attempt) {
+    return new DeviceMigrationStatus(
+        phase,
+        generation,
+        attempt,
+        handover,
+        rollback,
+        sourceState,
+        destinationState,
+        pending,
+        progressPercent,
+        transferredBytes,
+        bytesPerSecond == null ? null : ByteSize.formatRate(bytesPerSecond),
+        bytesPerSecond,
+        dirtyPages,
+        iterations,
+        estimatedDowntime,
+        downtimeMicroseconds == null
+            ? null
+            : GoDuration.format(Duration.of(downtimeMicroseconds, ChronoUnit.MICROS)),
+        downtimeMicroseconds,
+        transitions,
+        List.copyOf(conditions.values()),
+        null);
+  }
+
+  private static Optional<String> stateName(DeviceState state) {
+    return state == DeviceState.DEVICE_STATE_UNSPECIFIED || state == DeviceState.UNRECOGNIZED
+        ? Optional.empty()
+        : Optional.of(state.name());
+  }
+}

@@ -1,0 +1,106 @@
+package dev.vfio.migration.operator.reconciler;
+
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.operator.agents.AgentListener;
+import dev.vfio.migration.operator.api.DeviceMigration;
+import io.javaoperatorsdk.operator.processing.event.Event;
+import io.javaoperatorsdk.operator.processing.event.ResourceID;
+import io.javaoperatorsdk.operator.processing.event.source.AbstractEventSource;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Turns what agents report into reconciliations: a session that changed, an agent that comes or
+ * goes, a device that another migration let go of. Knows the migrations that were reconciled since
+ * the start, and every migration is. Thread-safe.
+ */
+final class AgentEvents extends AbstractEventSource<Session, DeviceMigration>
+    implements AgentListener {
+  private final Map<String, Followed> followed = new ConcurrentHashMap<>();
+  private final Runnable onStart;
+  private final Runnable onStop;
+
+  private record Followed(ResourceID id, Set<String> nodes) {}
+
+  /**
+   * @param onStart begins to find and watch agents
+   * @param onStop ends it
+   */
+  AgentEvents(Runnable onStart, Runnable onStop) {
+    super(Session.class, "agents");
+    this.onStart = onStart;
+    this.onStop = onStop;
+  }
+
+  @Override
+  public synchronized void start() {
+    if (!isRunning()) {
+      super.start();
+      onStart.run();
+    }
+  }
+
+  @Override
+  public synchronized void stop() {
+    if (isRunning()) {
+      super.stop();
+      onStop.run();
+    }
+  }
+
+  /** From now on {@code migration} is reconciled when one of its agents reports something. */
+  void follow(DeviceMigration migration) {
+    if (migration.getSpec() == null
+        || migration.getSpec().source() == null
+        || migration.getSpec().destination() == null) {
+      return;
+    }
+    followed.put(
+        migration.getMetadata().getUid(),
+        new Followed(
+            ResourceID.fromResource(migration),
+            Set.copyOf(
+                Set.of(
+                        String.valueOf(migration.getSpec().source().nodeName()),
+                        "to:" + migration.getSpec().destination().nodeName())
+                    .stream()
+                    .map(node -> node.startsWith("to:") ? node.substring(3) : node)
+                    .toList())));
+  }
+
+  void forget(String uid) {
+    followed.remove(uid);
+  }
+
+  /** A device is free again: whoever waits may go on. */
+  void deviceLetGo() {
+    followed.values().forEach(this::wake);
+  }
+
+  @Override
+  public void sessionChanged(Session session) {
+    Followed migration = followed.get(session.getMigrationUid());
+    if (migration != null) {
+      wake(migration);
+    }
+  }
+
+  @Override
+  public void agentChanged(String node) {
+    followed.values().stream()
+        .filter(migration -> migration.nodes().contains(node))
+        .forEach(this::wake);
+  }
+
+  private void wake(Followed migration) {
+    if (isRunning() && getEventHandler() != null) {
+      getEventHandler().handleEvent(new Event(migration.id()));
+    }
+  }
+
+  @Override
+  public Set<Session> getSecondaryResources(DeviceMigration migration) {
+    return Set.of();
+  }
+}

@@ -1,0 +1,125 @@
+package dev.vfio.migration.operator.reconciler;
+
+import dev.vfio.migration.operator.agents.AgentDirectory;
+import dev.vfio.migration.operator.agents.AgentPods;
+import dev.vfio.migration.operator.agents.TlsFiles;
+import dev.vfio.migration.operator.api.DeviceMigration;
+import dev.vfio.migration.operator.health.ReconcileHealth;
+import dev.vfio.migration.operator.record.EventRecorder;
+import dev.vfio.migration.operator.record.MigrationStore;
+import dev.vfio.migration.operator.record.StatusRecord;
+import dev.vfio.migration.operator.record.StatusRecord.StatusListener;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.Supplier;
+
+/**
+ * The parts of the reconciler, put together once. Everything that touches the world is handed in.
+ */
+public class Machinery {
+  private final AgentEvents agentEvents;
+  private final AgentDirectory agents;
+  private final Admissions admissions = new Admissions();
+  private final Observer observer;
+  private final StatusRecord record;
+  private final Commander commander;
+  private final MigrationLoop loop;
+  private final ReconcileHealth health;
+
+  private volatile Supplier<Collection<DeviceMigration>> migrations = List::of;
+
+  /**
+   * The world.
+   *
+   * @param pods makes what finds the agents and enters them in the directory
+   */
+  public record World(
+      Clock clock,
+      TlsFiles tls,
+      Duration callTimeout,
+      Duration statusInterval,
+      MigrationStore store,
+      EventRecorder events,
+      FencingNumber fencing,
+      StatusListener listener,
+      ReconcileHealth health,
+      Function<AgentDirectory, AgentPods> pods) {}
+
+  public Machinery(World world) {
+    this(world, true);
+  }
+
+  private AgentPods pods;
+
+  Machinery(World world, boolean findsAgents) {
+    this.agentEvents = new AgentEvents(this::start, this::stop);
+    this.agents = new AgentDirectory(world.tls(), world.clock(), world.callTimeout(), agentEvents);
+    this.pods = findsAgents ? world.pods().apply(agents) : null;
+    this.observer = new Observer(agents, admissions, () -> migrations.get(), world.clock());
+    this.record =
+        new StatusRecord(
+            world.store(), world.events(), world.listener(), world.clock(), world.statusInterval());
+    this.commander = new Commander(agents, world.fencing(), world.store(), world.clock());
+    this.loop = new MigrationLoop(observer, record, commander, world.store(), world.clock());
+    this.health = world.health();
+  }
+
+  private void start() {
+    if (pods != null) {
+      pods.start();
+    }
+  }
+
+  private void stop() {
+    if (pods != null) {
+      pods.close();
+    }
+    agents.close();
+  }
+
+  /** Where all migrations are found, for the queue. */
+  void migrationsAre(Supplier<Collection<DeviceMigration>> all) {
+    migrations = all;
+  }
+
+  AgentEvents agentEvents() {
+    return agentEvents;
+  }
+
+  AgentDirectory agents() {
+    return agents;
+  }
+
+  ReconcileHealth health() {
+    return health;
+  }
+
+  MigrationLoop.Outcome advance(DeviceMigration migration) {
+    agentEvents.follow(migration);
+    MigrationLoop.Outcome outcome = loop.advance(migration);
+    if (outcome.finished()) {
+      letGo(migration);
+    }
+    return outcome;
+  }
+
+  private void letGo(DeviceMigration migration) {
+    String uid = migration.getMetadata().getUid();
+    observer.forget(uid);
+    commander.forget(uid);
+    record.forget(uid);
+    if (admissions.leave(uid)) {
+      agentEvents.deviceLetGo();
+    }
+  }
+
+  /** The object goes. */
+  void forget(DeviceMigration migration) {
+    letGo(migration);
+    agentEvents.forget(migration.getMetadata().getUid());
+    health.forget(migration.qualifiedName());
+  }
+}

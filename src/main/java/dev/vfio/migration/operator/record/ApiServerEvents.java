@@ -1,0 +1,118 @@
+package dev.vfio.migration.operator.record;
+
+import dev.vfio.migration.operator.api.DeviceMigration;
+import io.fabric8.kubernetes.api.model.MicroTime;
+import io.fabric8.kubernetes.api.model.ObjectReferenceBuilder;
+import io.fabric8.kubernetes.api.model.events.v1.Event;
+import io.fabric8.kubernetes.api.model.events.v1.EventBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.UUID;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.jboss.logging.Logger;
+
+/**
+ * Events of {@code events.k8s.io/v1}, as {@code kubectl describe} shows them. One thread writes
+ * them in the order they were told, so that none is written inside a downtime window's path; a
+ * backlog of more than {@link #LONGEST_BACKLOG} is dropped with a log line.
+ */
+public final class ApiServerEvents implements EventRecorder {
+  static final int LONGEST_BACKLOG = 1000;
+
+  /** events.k8s.io allows 1024 bytes of note. */
+  static final int LONGEST_NOTE = 1000;
+
+  private static final Logger LOG = Logger.getLogger(ApiServerEvents.class);
+  private static final DateTimeFormatter MICROS =
+      DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'").withZone(ZoneOffset.UTC);
+
+  private final KubernetesClient client;
+  private final Clock clock;
+  private final String instance;
+  private final ThreadPoolExecutor writer =
+      new ThreadPoolExecutor(
+          1,
+          1,
+          0,
+          TimeUnit.SECONDS,
+          new ArrayBlockingQueue<>(LONGEST_BACKLOG),
+          task -> {
+            Thread thread = new Thread(task, "events");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  /**
+   * @param instance which replica tells: the identity it has in the lease
+   */
+  public ApiServerEvents(KubernetesClient client, Clock clock, String instance) {
+    this.client = client;
+    this.clock = clock;
+    this.instance = instance;
+  }
+
+  @Override
+  public void tell(DeviceMigration about, EventReason reason, String note) {
+    Event event = event(about, reason, note, clock.instant());
+    try {
+      writer.execute(() -> write(event));
+    } catch (RejectedExecutionException full) {
+      LOG.warnf(
+          "Event %s of %s is dropped: too many wait to be written",
+          reason.text(), about.qualifiedName());
+    }
+  }
+
+  private void write(Event event) {
+    try {
+      client.resource(event).create();
+    } catch (KubernetesClientException refused) {
+      LOG.warnf(
+          "Event %s of %s/%s could not be written: %s",
+          event.getReason(),
+          event.getRegarding().getNamespace(),
+          event.getRegarding().getName(),
+          refused.getMessage());
+    }
+  }
+
+  private Event event(DeviceMigration about, EventReason reason, String note, Instant now) {
+    return new EventBuilder()
+        .withNewMetadata()
+        .withNamespace(about.getMetadata().getNamespace())
+        .withName(
+            about.getMetadata().getName()
+                + "."
+                + UUID.randomUUID().toString().replace("-", "").substring(0, 16))
+        .endMetadata()
+        .withEventTime(new MicroTime(MICROS.format(now)))
+        .withReportingController(DeviceMigration.GROUP + "/operator")
+        .withReportingInstance(instance.length() > 128 ? instance.substring(0, 128) : instance)
+        .withAction("Migrate")
+        .withReason(reason.text())
+        .withType(reason.warning() ? "Warning" : "Normal")
+        .withNote(note.length() > LONGEST_NOTE ? note.substring(0, LONGEST_NOTE) + "..." : note)
+        .withRegarding(
+            new ObjectReferenceBuilder()
+                .withApiVersion(about.getApiVersion())
+                .withKind(about.getKind())
+                .withNamespace(about.getMetadata().getNamespace())
+                .withName(about.getMetadata().getName())
+                .withUid(about.getMetadata().getUid())
+                .withResourceVersion(about.getMetadata().getResourceVersion())
+                .build())
+        .build();
+  }
+
+  @Override
+  public void close() {
+    writer.shutdown();
+  }
+}

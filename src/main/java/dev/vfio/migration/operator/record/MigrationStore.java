@@ -1,0 +1,34 @@
+package dev.vfio.migration.operator.record;
+
+import dev.vfio.migration.operator.api.DeviceMigration;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import java.util.Optional;
+
+/** The DeviceMigration objects in the API server. */
+public interface MigrationStore {
+
+  /** The object as it is now; empty when it is gone. */
+  Optional<DeviceMigration> read(String namespace, String name);
+
+  /**
+   * Compare-and-set: writes {@code status} if the object still is at {@code seen}'s resource
+   * version.
+   *
+   * @return the object as written
+   * @throws OutdatedException when it has changed since, or is gone; nothing was written
+   */
+  DeviceMigration writeStatus(DeviceMigration seen, DeviceMigrationStatus status)
+      throws OutdatedException;
+
+  /** Deletes the object if it still is the one that was seen. */
+  void delete(DeviceMigration seen);
+
+  /** The object has changed since it was read. */
+  final class OutdatedException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    public OutdatedException(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+}

@@ -1,0 +1,168 @@
+package dev.vfio.migration.operator.record;
+
+import dev.vfio.migration.operator.api.Condition;
+import dev.vfio.migration.operator.api.DeviceMigration;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.decision.ConditionType;
+import dev.vfio.migration.operator.record.MigrationStore.OutdatedException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jboss.logging.Logger;
+
+/**
+ * The one writer of status. Writes what matters at once, progress at most once per interval, and
+ * nothing that is equal. While the workload is paused it writes nothing but phases: a write would
+ * delay the handover.
+ *
+ * <p>Thread-safe; writes of one migration come one after another because its reconciliations do.
+ */
+public final class StatusRecord {
+  private static final Logger LOG = Logger.getLogger(StatusRecord.class);
+
+  private final MigrationStore store;
+  private final EventRecorder events;
+  private final StatusListener listener;
+  private final Clock clock;
+  private final Duration interval;
+  private final Map<String, Instant> lastWritten = new ConcurrentHashMap<>();
+
+  /** Told of every status that was written, after it was. Must not block. */
+  public interface StatusListener {
+    void written(
+        DeviceMigration migration, DeviceMigrationStatus before, DeviceMigrationStatus after);
+  }
+
+  /**
+   * What became of a status.
+   *
+   * @param migration the object as it is in the API server now, as far as is known
+   * @param dueIn when a status that was held back may be written; empty when none was
+   */
+  public record Result(DeviceMigration migration, Optional<Duration> dueIn) {}
+
+  /**
+   * @param interval the least time between two writes of mere progress
+   */
+  public StatusRecord(
+      MigrationStore store,
+      EventRecorder events,
+      StatusListener listener,
+      Clock clock,
+      Duration interval) {
+    this.store = store;
+    this.events = events;
+    this.listener = listener;
+    this.clock = clock;
+    this.interval = interval;
+  }
+
+  /** Writes {@code next} now, later, or not at all. */
+  public Result write(DeviceMigration migration, DeviceMigrationStatus next)
+      throws OutdatedException {
+    DeviceMigrationStatus before = statusOf(migration);
+    if (next.equals(before)) {
+      return new Result(migration, Optional.empty());
+    }
+    if (!matters(before, next)) {
+      if (paused(next)) {
+        return new Result(migration, Optional.empty());
+      }
+      Duration wait = waitFor(migration);
+      if (!wait.isZero()) {
+        return new Result(migration, Optional.of(wait));
+      }
+    }
+    if (before.handover() != null
+        && before.handover() != Handover.UNDECIDED
+        && next.handover() != before.handover()) {
+      throw new IllegalStateException(
+          "the handover of "
+              + migration.qualifiedName()
+              + " is "
+              + before.handover().text()
+              + " and never changes again");
+    }
+    DeviceMigration written = store.writeStatus(migration, next);
+    lastWritten.put(migration.getMetadata().getUid(), clock.instant());
+    tell(written, before, next);
+    return new Result(written, Optional.empty());
+  }
+
+  private void tell(
+      DeviceMigration written, DeviceMigrationStatus before, DeviceMigrationStatus after) {
+    if (after.phase() != before.phase()) {
+      LOG.infof(
+          "Phase %s: %s", after.phase().text(), summary(after).orElse(after.phase().description()));
+    }
+    Story.between(before, after)
+        .forEach(chapter -> events.tell(written, chapter.reason(), chapter.note()));
+    listener.written(written, before, after);
+  }
+
+  private static Optional<String> summary(DeviceMigrationStatus status) {
+    return status.conditions().stream()
+        .filter(condition -> condition.type().equals(ConditionType.SUCCEEDED.text()))
+        .filter(condition -> status.phase().terminal() || status.phase() == Phase.ACTION_REQUIRED)
+        .map(Condition::message)
+        .findFirst();
+  }
+
+  /** The status of {@code migration}, or an empty one. */
+  public static DeviceMigrationStatus statusOf(DeviceMigration migration) {
+    return migration.getStatus() == null ? DeviceMigrationStatus.EMPTY : migration.getStatus();
+  }
+
+  /** An event for an object that cannot be read; there is no status to write it into. */
+  public void unreadable(DeviceMigration migration, String why) {
+    LOG.warnf("Left alone, because it cannot be read by this version of the operator: %s", why);
+    events.tell(migration, EventReason.UNREADABLE, "Left alone, because it cannot be read: " + why);
+  }
+
+  /** The object is gone or finished. */
+  public void forget(String uid) {
+    lastWritten.remove(uid);
+  }
+
+  private Duration waitFor(DeviceMigration migration) {
+    Instant last = lastWritten.get(migration.getMetadata().getUid());
+    if (last == null) {
+      return Duration.ZERO;
+    }
+    Duration wait = interval.minus(Duration.between(last, clock.instant()));
+    return wait.isNegative() ? Duration.ZERO : wait;
+  }
+
+  private static boolean paused(DeviceMigrationStatus status) {
+    return status.phase() == Phase.SWITCHING_OVER || status.phase() == Phase.COMMITTED;
+  }
+
+  private static boolean matters(DeviceMigrationStatus before, DeviceMigrationStatus next) {
+    if (before.phase() != next.phase() || before.handover() != next.handover()) {
+      return true;
+    }
+    if (paused(next)) {
+      // The one condition that says why the pause lasts.
+      return !reasons(before, ConditionType.HANDED_OVER)
+          .equals(reasons(next, ConditionType.HANDED_OVER));
+    }
+    return !Objects.equals(before.observedGeneration(), next.observedGeneration())
+        || !Objects.equals(before.attempt(), next.attempt())
+        || !Objects.equals(before.downtime(), next.downtime())
+        || !reasons(before).equals(reasons(next));
+  }
+
+  private static List<String> reasons(DeviceMigrationStatus status, ConditionType... only) {
+    return status.conditions().stream()
+        .filter(condition -> only.length == 0 || condition.type().equals(only[0].text()))
+        .map(condition -> condition.type() + "=" + condition.status() + "/" + condition.reason())
+        .toList();
+  }
+}
