@@ -3,6 +3,7 @@ package dev.vfio.migration.sandbox.devices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,7 +47,16 @@ class HandOverTest {
   void itMovesWhateverTheSizes(String state, String memory, String chunk, String mmap)
       throws IOException {
     String[] options = {
-      "--state-size", state, "--memory-size", memory, "--chunk-size", chunk, "--mmap", mmap
+      "--state-size",
+      state,
+      "--memory-size",
+      memory,
+      "--chunk-size",
+      chunk,
+      "--dirty-rate",
+      "1MiB/s",
+      "--mmap",
+      mmap
     };
     try (LiveDevice source = LiveDevice.start("node-a", "running", options);
         LiveDevice target = LiveDevice.start("node-b", "waiting", options);
@@ -189,7 +199,7 @@ class HandOverTest {
   }
 
   static String[] with(String[] options, String... more) {
-    String[] all = java.util.Arrays.copyOf(options, options.length + more.length);
+    String[] all = Arrays.copyOf(options, options.length + more.length);
     System.arraycopy(more, 0, all, options.length, more.length);
     return all;
   }

@@ -61,7 +61,7 @@ public final class VfioUserClient implements Closeable {
 
   public Reply receive() throws IOException {
     ByteBuffer header = receive(16);
-    if ((header.getInt(8) & 0xF) != 1 || header.getShort(0) != nextId - 1) {
+    if ((header.getInt(8) & 0xF) != 1 || header.getShort(0) != (short) (nextId - 1)) {
       throw new IOException("not the reply to the last command");
     }
     int errno = (header.getInt(8) & 0x20) != 0 ? header.getInt(12) : 0;
