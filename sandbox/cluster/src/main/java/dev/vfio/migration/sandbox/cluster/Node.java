@@ -24,7 +24,7 @@ public record Node(
     Path tls,
     Path logs) {
 
-  static final int CONTROL_PORT = 9443;
-  static final int STATE_PORT = 9444;
-  static final int HEALTH_PORT = 9000;
+  public static final int CONTROL_PORT = 9443;
+  public static final int STATE_PORT = 9444;
+  public static final int HEALTH_PORT = 9000;
 }

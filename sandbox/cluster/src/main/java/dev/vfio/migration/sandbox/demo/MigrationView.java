@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * What the status of a DeviceMigration says at one moment. Byte counts are bytes, rates bytes per
@@ -20,6 +21,7 @@ public record MigrationView(
     long transferredBytes,
     long rate,
     long dirtyPages,
+    OptionalInt progressPercent,
     List<Condition> conditions) {
 
   /** One entry of status.conditions. */
@@ -47,13 +49,16 @@ public record MigrationView(
         pending.path("postcopyOnly").asLong(),
         pending.path("memory").asLong(),
         status.path("transferredBytes").asLong(),
-        status.path("rate").asLong(),
+        status.path("bytesPerSecond").asLong(),
         status.path("dirtyPages").asLong(),
+        status.path("progressPercent").isInt()
+            ? OptionalInt.of(status.path("progressPercent").asInt())
+            : OptionalInt.empty(),
         List.copyOf(conditions));
   }
 
-  /** Whether the operator will not touch this migration any more. */
-  public boolean terminal() {
+  /** Whether there is no use in waiting on: it ended, or it needs a person. */
+  public boolean ended() {
     return switch (phase) {
       case "Succeeded", "Failed", "Cancelled", "ActionRequired" -> true;
       default -> false;
@@ -65,12 +70,13 @@ public record MigrationView(
     return precopyOnly + compatible + postcopyOnly + memory;
   }
 
-  /**
-   * How much of what is known has been moved, 0 to 1. May fall when the device dirties its state.
-   */
+  /** How much is done, 0 to 1. May fall when the device dirties its state. */
   public double fraction() {
     if (phase.equals("Succeeded")) {
       return 1;
+    }
+    if (progressPercent.isPresent()) {
+      return progressPercent.getAsInt() / 100.0;
     }
     long known = transferredBytes + pending();
     return known == 0 ? 0 : (double) transferredBytes / known;

@@ -15,7 +15,7 @@ class ProgressTextTest {
       {"status": {"phase": "PreCopy", "sourceState": "PRECOPY", "destinationState": "RESUME",
         "pending": {"precopyOnly": 1048576, "compatible": 2097152, "postcopyOnly": 512,
                     "memory": 1023, "total": 3146240},
-        "transferredBytes": 9441789, "rate": 67108864, "dirtyPages": 12,
+        "transferredBytes": 9441789, "rate": "64Mi/s", "bytesPerSecond": 67108864, "dirtyPages": 12,
         "conditions": [
           {"type": "Validated", "status": "True", "reason": "Accepted", "message": "both ends"},
           {"type": "Succeeded", "status": "False", "reason": "StreamBroken", "message": "cut"}]}}
@@ -48,7 +48,7 @@ class ProgressTextTest {
   void an_object_without_a_status_shows_nothing_moved() throws Exception {
     MigrationView view = view("{}");
 
-    assertThat(view.terminal()).isFalse();
+    assertThat(view.ended()).isFalse();
     assertThat(view.fraction()).isZero();
     assertThat(ProgressText.line(0, view)).endsWith("[--------------------------------]   0 %");
   }

@@ -128,7 +128,8 @@ public final class FieldOwnership {
           after = after.with(entry.getKey(), kept, entry.getValue().time());
         }
       }
-      boolean sameOwnership = after.ownedBy(self).equals(last);
+      // Who applies nothing but a name owns nothing, before as after.
+      boolean sameOwnership = before.owners().containsKey(self) && after.ownedBy(self).equals(last);
       if (sameOwnership && Json.same(old, result)) {
         after = after.with(self, last, before.owners().get(self).time());
       }

@@ -3,6 +3,7 @@ package dev.vfio.migration.sandbox.cluster.process;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -22,8 +23,7 @@ public interface Readiness {
       try {
         byte[] content = Files.readAllBytes(log);
         int from = (int) Math.min(offset, content.length);
-        return new String(
-                content, from, content.length - from, java.nio.charset.StandardCharsets.UTF_8)
+        return new String(content, from, content.length - from, StandardCharsets.UTF_8)
             .lines()
             .anyMatch(line::equals);
       } catch (IOException notYetWritten) {
@@ -33,10 +33,11 @@ public interface Readiness {
   }
 
   /** Ready once a GET of that address answers 200. */
-  static Readiness http(URI address) {
+  static Readiness http(String address) {
+    URI location = URI.create(address);
     return () -> {
       try {
-        HttpURLConnection connection = (HttpURLConnection) address.toURL().openConnection();
+        HttpURLConnection connection = (HttpURLConnection) location.toURL().openConnection();
         connection.setConnectTimeout(ANSWER_MILLIS);
         connection.setReadTimeout(ANSWER_MILLIS);
         try {

@@ -76,21 +76,55 @@ public final class RunningProcess {
   }
 
   /** SIGKILL, and waits until the kernel has taken it away. */
-  public void kill() throws InterruptedException {
+  public void kill() {
     process.destroyForcibly();
-    process.waitFor();
+    awaitGone(Long.MAX_VALUE);
   }
 
   /** SIGTERM; SIGKILL where it still runs after {@code bound}. */
-  public void end(Duration bound) throws InterruptedException {
+  public void end(Duration bound) {
     terminate();
     awaitEnd(bound);
   }
 
   /** Waits for its end after {@link #terminate()}; SIGKILL where it still runs after that time. */
-  void awaitEnd(Duration bound) throws InterruptedException {
-    if (!process.waitFor(Math.max(1, bound.toMillis()), TimeUnit.MILLISECONDS)) {
+  void awaitEnd(Duration bound) {
+    if (!awaitGone(Math.max(1, bound.toMillis()))) {
       kill();
+    }
+  }
+
+  /** Not to be interrupted: who ends a process must know that it is gone. */
+  private boolean awaitGone(long millis) {
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return process.waitFor(millis, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /**
+   * Waits until it has done its work and ended by itself.
+   *
+   * @throws ProcessException where it did not, or ended with an exit code other than 0
+   */
+  public void awaitExit(Duration bound) throws ProcessException, InterruptedException {
+    if (!process.waitFor(bound.toMillis(), TimeUnit.MILLISECONDS)) {
+      throw new ProcessException(
+          "%s did not end within %d s%s".formatted(name(), bound.toSeconds(), lastWords()));
+    }
+    if (process.exitValue() != 0) {
+      throw new ProcessException(
+          "%s ended with exit code %d%s".formatted(name(), process.exitValue(), lastWords()));
     }
   }
 

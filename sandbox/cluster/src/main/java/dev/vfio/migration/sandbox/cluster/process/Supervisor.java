@@ -2,7 +2,9 @@ package dev.vfio.migration.sandbox.cluster.process;
 
 import java.io.File;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -25,11 +27,12 @@ public final class Supervisor implements AutoCloseable {
   private final List<RunningProcess> processes = new ArrayList<>();
   private final List<Path> directories = new ArrayList<>();
   private final Thread hook = new Thread(this::endEverything, "end-processes");
-  private Process guard;
+  private final Process guard;
   private boolean closed;
 
-  private Supervisor(ProcessTable table) {
+  private Supervisor(ProcessTable table, Process guard) {
     this.table = table;
+    this.guard = guard;
   }
 
   /**
@@ -37,10 +40,8 @@ public final class Supervisor implements AutoCloseable {
    *
    * @param table file in the work folder
    * @param guardScript {@code guard.sh}
-   * @param guarded whether everything ends with this process; where not, {@link #close()} must not
-   *     be forgotten
    */
-  public static Supervisor open(Path table, Path guardScript, boolean guarded)
+  public static Supervisor open(Path table, Path guardScript)
       throws IOException, InterruptedException {
     Files.createDirectories(table.toAbsolutePath().getParent());
     if (Files.exists(table)) {
@@ -49,15 +50,13 @@ public final class Supervisor implements AutoCloseable {
           .start()
           .waitFor();
     }
-    Supervisor supervisor = new Supervisor(new ProcessTable(table));
-    if (guarded) {
-      supervisor.guard =
-          new ProcessBuilder("sh", guardScript.toString(), table.toString())
-              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-              .redirectError(ProcessBuilder.Redirect.DISCARD)
-              .start();
-      Runtime.getRuntime().addShutdownHook(supervisor.hook);
-    }
+    Process guard =
+        new ProcessBuilder("sh", guardScript.toString(), table.toString())
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    Supervisor supervisor = new Supervisor(new ProcessTable(table), guard);
+    Runtime.getRuntime().addShutdownHook(supervisor.hook);
     return supervisor;
   }
 
@@ -102,16 +101,33 @@ public final class Supervisor implements AutoCloseable {
     return processes.stream().filter(RunningProcess::alive).toList();
   }
 
+  /**
+   * Lets everything run on after this process; the process table stays, and with it whoever comes
+   * next can end it.
+   */
+  public void leaveRunning() throws IOException {
+    synchronized (this) {
+      closed = true;
+    }
+    try (OutputStream word = guard.getOutputStream()) {
+      word.write("leave\n".getBytes(StandardCharsets.US_ASCII));
+    }
+    forgetHook();
+  }
+
   /** Ends every process and removes the folders. Safe to call again. */
   @Override
   public void close() {
     endEverything();
-    if (guard != null) {
-      try {
-        Runtime.getRuntime().removeShutdownHook(hook);
-      } catch (IllegalStateException alreadyShuttingDown) {
-        return;
-      }
+    forgetHook();
+  }
+
+  private void forgetHook() {
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException alreadyEnding) {
+      // The hook runs or has run, and finds nothing left to do.
+      return;
     }
   }
 
@@ -125,11 +141,10 @@ public final class Supervisor implements AutoCloseable {
       latestFirst = new ArrayList<>(processes);
     }
     Collections.reverse(latestFirst);
-    boolean interrupted = false;
     latestFirst.forEach(RunningProcess::terminate);
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     for (RunningProcess process : latestFirst) {
-      interrupted |= !endBy(process, deadline);
+      process.awaitEnd(Duration.ofNanos(deadline - System.nanoTime()));
     }
     try {
       for (Path directory : directories) {
@@ -140,33 +155,15 @@ public final class Supervisor implements AutoCloseable {
       throw new UncheckedIOException("every process ended, but files are left", e);
     } finally {
       dismissGuard();
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
     }
   }
 
   /** The end of its input wakes the guard; it finds no table and goes. */
   private void dismissGuard() {
-    if (guard != null) {
-      try {
-        guard.getOutputStream().close();
-      } catch (IOException e) {
-        throw new UncheckedIOException("every process ended, but the guard cannot be told", e);
-      }
-    }
-  }
-
-  /** Returns false where it was interrupted; the process is dead all the same. */
-  private static boolean endBy(RunningProcess process, long deadline) {
-    boolean undisturbed = true;
-    while (true) {
-      try {
-        process.awaitEnd(Duration.ofNanos(deadline - System.nanoTime()));
-        return undisturbed;
-      } catch (InterruptedException e) {
-        undisturbed = false;
-      }
+    try {
+      guard.getOutputStream().close();
+    } catch (IOException e) {
+      throw new UncheckedIOException("every process ended, but the guard cannot be told", e);
     }
   }
 

@@ -27,7 +27,7 @@ class SupervisorTest {
     Path sockets = Files.createTempDirectory(work, "sockets");
     RunningProcess sleeper;
     RunningProcess stubborn;
-    try (Supervisor supervisor = open(true)) {
+    try (Supervisor supervisor = open()) {
       supervisor.removeAtTheEnd(sockets);
       Files.createFile(sockets.resolve("gpu-0.sock"));
       sleeper = supervisor.start(shell("sleeper", "exec sleep 1000"));
@@ -76,13 +76,15 @@ class SupervisorTest {
   }
 
   @Test
-  void a_new_sandbox_first_ends_what_an_unguarded_one_left_behind() throws Exception {
-    RunningProcess left;
-    Supervisor unguarded = open(false);
-    left = unguarded.start(shell("left", "exec sleep 1000"));
+  void what_is_left_running_runs_on_until_the_next_sandbox_ends_it() throws Exception {
+    Supervisor leaving = open();
+    RunningProcess left = leaving.start(shell("left", "exec sleep 1000"));
+    leaving.leaveRunning();
+    leaving.close();
+    assertThat(left.alive()).isTrue();
     assertThat(table()).content().contains("process " + left.pid() + " ").endsWith(" left\n");
 
-    try (Supervisor next = open(true)) {
+    try (Supervisor next = open()) {
       assertThat(next.running()).isEmpty();
       assertThat(left.alive()).isFalse();
     }
@@ -95,7 +97,7 @@ class SupervisorTest {
       long start = ProcessTable.startTicks(stranger.pid());
       Files.writeString(table(), "process %d %d agent\n".formatted(stranger.pid(), start - 1));
 
-      open(true).close();
+      open().close();
 
       assertThat(stranger.isAlive()).isTrue();
       assertThat(table()).doesNotExist();
@@ -106,7 +108,7 @@ class SupervisorTest {
 
   @Test
   void a_process_that_ends_before_it_is_ready_is_told_with_its_last_words() throws Exception {
-    try (Supervisor supervisor = open(true)) {
+    try (Supervisor supervisor = open()) {
       RunningProcess process =
           supervisor.start(shell("operator", "echo 'no such address' >&2; exit 7"));
 
@@ -120,7 +122,7 @@ class SupervisorTest {
 
   @Test
   void a_process_that_is_not_ready_in_time_is_told() throws Exception {
-    try (Supervisor supervisor = open(true)) {
+    try (Supervisor supervisor = open()) {
       RunningProcess process = supervisor.start(shell("agent", "exec sleep 1000"));
 
       assertThatThrownBy(() -> process.awaitReady(() -> false, Duration.ofMillis(50)))
@@ -131,7 +133,7 @@ class SupervisorTest {
 
   @Test
   void a_restart_is_not_ready_because_the_earlier_start_was() throws Exception {
-    try (Supervisor supervisor = open(true)) {
+    try (Supervisor supervisor = open()) {
       RunningProcess first = supervisor.start(shell("device", "echo READY; exec sleep 1000"));
       first.awaitReady(Readiness.logLine(first.log(), first.logOffset(), "READY"), BOUND);
       first.kill();
@@ -141,8 +143,8 @@ class SupervisorTest {
     }
   }
 
-  private Supervisor open(boolean guarded) throws IOException, InterruptedException {
-    return Supervisor.open(table(), Repository.find().guardScript(), guarded);
+  private Supervisor open() throws IOException, InterruptedException {
+    return Supervisor.open(table(), Repository.find().guardScript());
   }
 
   private Path table() {
@@ -171,7 +173,7 @@ class SupervisorTest {
     public static void main(String[] arguments) throws Exception {
       Path work = Path.of(arguments[0]);
       Supervisor supervisor =
-          Supervisor.open(work.resolve("processes"), Repository.find().guardScript(), true);
+          Supervisor.open(work.resolve("processes"), Repository.find().guardScript());
       supervisor.removeAtTheEnd(Path.of(arguments[1]));
       supervisor.start(
           new ProcessSpec(

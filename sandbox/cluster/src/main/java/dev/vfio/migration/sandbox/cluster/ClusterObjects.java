@@ -1,0 +1,115 @@
+package dev.vfio.migration.sandbox.cluster;
+
+import io.fabric8.kubernetes.api.model.ContainerPort;
+import io.fabric8.kubernetes.api.model.ContainerPortBuilder;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.NodeBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collection;
+
+/**
+ * The objects that a real cluster has before the first migration: what kubelet, DaemonSet
+ * controller and {@code helm install} would have made.
+ */
+final class ClusterObjects {
+  static final String NAMESPACE = "vfio-migration";
+
+  private final KubernetesClient client;
+
+  ClusterObjects(KubernetesClient client) {
+    this.client = client;
+  }
+
+  /** Every definition in that folder. */
+  void definitions(Path crds) throws IOException {
+    int found = 0;
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(crds, "*.{yml,yaml}")) {
+      for (Path file : files) {
+        try (InputStream in = Files.newInputStream(file)) {
+          client.load(in).serverSideApply();
+          found++;
+        }
+      }
+    }
+    if (found == 0) {
+      throw new IOException("there is no custom resource definition in " + crds);
+    }
+  }
+
+  void namespace() {
+    for (String name : new String[] {"default", NAMESPACE}) {
+      client
+          .resource(new NamespaceBuilder().withNewMetadata().withName(name).endMetadata().build())
+          .serverSideApply();
+    }
+  }
+
+  void nodes(Collection<Node> nodes) {
+    for (Node node : nodes) {
+      client
+          .resource(
+              new NodeBuilder()
+                  .withNewMetadata()
+                  .withName(node.name())
+                  .addToLabels("kubernetes.io/hostname", node.name())
+                  .endMetadata()
+                  .build())
+          .serverSideApply();
+      agentPod(node);
+    }
+  }
+
+  /** The pod that the DaemonSet would have put on that node, running and ready. */
+  private void agentPod(Node node) {
+    Pod pod =
+        new PodBuilder()
+            .withNewMetadata()
+            .withName(podName(node.name()))
+            .withNamespace(NAMESPACE)
+            .addToLabels("app.kubernetes.io/name", "vfio-migration")
+            .addToLabels("app.kubernetes.io/component", "node-agent")
+            .endMetadata()
+            .withNewSpec()
+            .withNodeName(node.name())
+            .addNewContainer()
+            .withName("agent")
+            .withImage("vfio-migration-agent")
+            .withPorts(
+                port("control", Node.CONTROL_PORT),
+                port("state", Node.STATE_PORT),
+                port("health", Node.HEALTH_PORT))
+            .endContainer()
+            .endSpec()
+            .build();
+    Pod created = client.resource(pod).create();
+    client
+        .resource(
+            new PodBuilder(created)
+                .withNewStatus()
+                .withPhase("Running")
+                .withPodIP(node.advertised())
+                .addNewPodIP(node.advertised())
+                .addNewCondition()
+                .withType("Ready")
+                .withStatus("True")
+                .endCondition()
+                .endStatus()
+                .build())
+        .updateStatus();
+  }
+
+  static String podName(String node) {
+    return "node-agent-" + node;
+  }
+
+  private static ContainerPort port(String name, int number) {
+    return new ContainerPortBuilder().withName(name).withContainerPort(number).build();
+  }
+}

@@ -1,0 +1,229 @@
+package dev.vfio.migration.sandbox.cluster.link;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * A TCP link on the loopback interface that does on demand what links do: it breaks, it stands
+ * still, it changes a bit. Two threads for each connection; safe for use by several threads.
+ */
+public final class FaultyLink implements AutoCloseable {
+  private static final int BUFFER_BYTES = 16 * 1024;
+
+  /** What the link does to bytes that travel from the client to the server. */
+  private enum Mode {
+    PASS,
+    /** Nothing travels; connections stay open. */
+    STALL,
+    /** Connections are reset, new ones too. */
+    CUT
+  }
+
+  /** What is to happen once a number of further bytes has passed. */
+  private record Ambush(long afterBytes, Trick trick) {}
+
+  private enum Trick {
+    CUT,
+    STALL,
+    FLIP_BIT
+  }
+
+  private final ServerSocket listener;
+  private final InetSocketAddress target;
+  private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
+  private Mode mode = Mode.PASS;
+  private Ambush ambush;
+  private long passedBytes;
+
+  private FaultyLink(ServerSocket listener, InetSocketAddress target) {
+    this.listener = listener;
+    this.target = target;
+  }
+
+  /** Listens on that address and connects each client to the target. */
+  public static FaultyLink open(InetSocketAddress address, InetSocketAddress target)
+      throws IOException {
+    ServerSocket listener = new ServerSocket();
+    listener.setReuseAddress(true);
+    listener.bind(address);
+    FaultyLink link = new FaultyLink(listener, target);
+    daemon("link-" + address, link::accept);
+    return link;
+  }
+
+  /** Resets every connection, and each new one, until {@link #restore()}. */
+  public synchronized void cut() {
+    mode = Mode.CUT;
+    ambush = null;
+    notifyAll();
+    resetAll();
+  }
+
+  /** Lets nothing through, in either direction, until {@link #restore()}. */
+  public synchronized void stall() {
+    mode = Mode.STALL;
+    ambush = null;
+  }
+
+  /** Cuts once the clients have sent that many more bytes. */
+  public synchronized void cutAfter(long bytes) {
+    ambush = new Ambush(passedBytes + bytes, Trick.CUT);
+  }
+
+  /** Stalls once the clients have sent that many more bytes. */
+  public synchronized void stallAfter(long bytes) {
+    ambush = new Ambush(passedBytes + bytes, Trick.STALL);
+  }
+
+  /** Changes one bit of what the clients send, once they have sent that many more bytes. */
+  public synchronized void flipBitAfter(long bytes) {
+    ambush = new Ambush(passedBytes + bytes, Trick.FLIP_BIT);
+  }
+
+  /** Whether what was asked for with an {@code ...After} method is still to come. */
+  public synchronized boolean ambushed() {
+    return ambush != null;
+  }
+
+  /** A good link again; connections that were stalled go on. */
+  public synchronized void restore() {
+    mode = Mode.PASS;
+    ambush = null;
+    notifyAll();
+  }
+
+  private void accept() {
+    while (!listener.isClosed()) {
+      try {
+        Socket client = listener.accept();
+        if (refuses()) {
+          reset(client);
+          continue;
+        }
+        connect(client);
+      } catch (IOException e) {
+        if (!listener.isClosed()) {
+          throw new UncheckedIOException("the link at " + listener + " broke by itself", e);
+        }
+      }
+    }
+  }
+
+  private synchronized boolean refuses() {
+    return mode == Mode.CUT;
+  }
+
+  private void connect(Socket client) {
+    Socket server = new Socket();
+    sockets.add(client);
+    sockets.add(server);
+    try {
+      server.connect(target);
+      client.setTcpNoDelay(true);
+      server.setTcpNoDelay(true);
+    } catch (IOException nobodyThere) {
+      // What the client would see without a link: its connection is reset.
+      reset(client);
+      closeQuietly(server);
+      return;
+    }
+    daemon("link-forth", () -> pump(client, server, true));
+    daemon("link-back", () -> pump(server, client, false));
+  }
+
+  private void pump(Socket from, Socket to, boolean forth) {
+    byte[] buffer = new byte[BUFFER_BYTES];
+    try {
+      InputStream in = from.getInputStream();
+      OutputStream out = to.getOutputStream();
+      int count;
+      while ((count = in.read(buffer)) > 0) {
+        if (forth) {
+          waylay(buffer, count);
+        }
+        awaitPassage();
+        out.write(buffer, 0, count);
+      }
+      to.shutdownOutput();
+    } catch (IOException connectionEnded) {
+      reset(from);
+      reset(to);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      reset(from);
+      reset(to);
+    }
+  }
+
+  private synchronized void waylay(byte[] buffer, int count) {
+    passedBytes += count;
+    if (ambush == null || passedBytes < ambush.afterBytes()) {
+      return;
+    }
+    Trick trick = ambush.trick();
+    ambush = null;
+    switch (trick) {
+      case CUT -> cut();
+      case STALL -> stall();
+      case FLIP_BIT -> buffer[count / 2] ^= 1;
+    }
+  }
+
+  private synchronized void awaitPassage() throws IOException, InterruptedException {
+    while (mode == Mode.STALL && !listener.isClosed()) {
+      wait();
+    }
+    if (mode == Mode.CUT) {
+      throw new IOException("the link is cut");
+    }
+  }
+
+  private void resetAll() {
+    List<Socket> all = new ArrayList<>(sockets);
+    all.forEach(this::reset);
+  }
+
+  /** Closes with a TCP reset rather than an orderly end, as a dead link does. */
+  private void reset(Socket socket) {
+    try {
+      if (!socket.isClosed()) {
+        socket.setSoLinger(true, 0);
+      }
+    } catch (IOException alreadyClosed) {
+      // There is nothing left to reset.
+    }
+    closeQuietly(socket);
+  }
+
+  private void closeQuietly(Closeable socket) {
+    sockets.remove(socket);
+    try {
+      socket.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void daemon(String name, Runnable work) {
+    Thread thread = new Thread(work, name);
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  @Override
+  public synchronized void close() throws IOException {
+    listener.close();
+    notifyAll();
+    resetAll();
+  }
+}
