@@ -7,11 +7,6 @@ import io.fabric8.kubernetes.api.model.NodeBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Collection;
 
 /**
@@ -27,28 +22,11 @@ final class ClusterObjects {
     this.client = client;
   }
 
-  /** Every definition in that folder. */
-  void definitions(Path crds) throws IOException {
-    int found = 0;
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(crds, "*.{yml,yaml}")) {
-      for (Path file : files) {
-        try (InputStream in = Files.newInputStream(file)) {
-          client.load(in).serverSideApply();
-          found++;
-        }
-      }
-    }
-    if (found == 0) {
-      throw new IOException("there is no custom resource definition in " + crds);
-    }
-  }
-
   void namespace() {
-    for (String name : new String[] {"default", NAMESPACE}) {
-      client
-          .resource(new NamespaceBuilder().withNewMetadata().withName(name).endMetadata().build())
-          .serverSideApply();
-    }
+    client
+        .resource(
+            new NamespaceBuilder().withNewMetadata().withName(NAMESPACE).endMetadata().build())
+        .serverSideApply();
   }
 
   void nodes(Collection<Node> nodes) {

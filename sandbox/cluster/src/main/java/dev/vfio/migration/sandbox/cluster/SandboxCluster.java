@@ -30,6 +30,7 @@ public final class SandboxCluster implements AutoCloseable {
   private static final Duration START_BOUND = Duration.ofSeconds(90);
   private static final Duration END_BOUND = Duration.ofSeconds(5);
   private static final int API_SERVER_HOST = 10;
+  private static final int API_SERVER_PORT = 6443;
   private static final int OPERATOR_HOST = 20;
   private static final int OPERATOR_PORT = 8080;
   private static final String MAIN_API_SERVER =
@@ -51,7 +52,7 @@ public final class SandboxCluster implements AutoCloseable {
     // First of all this ends what an earlier run has left in that folder.
     this.supervisor =
         Supervisor.open(settings.work().resolve("processes"), settings.repository().guardScript());
-    for (String folder : List.of("run", "tls", "memory", "journal", "logs", "tmp")) {
+    for (String folder : List.of("run", "tls", "memory", "journal", "logs", "objects", "tmp")) {
       WorkFolder.emptied(settings.work().resolve(folder));
     }
     this.network = LoopbackNetwork.choose();
@@ -89,7 +90,6 @@ public final class SandboxCluster implements AutoCloseable {
             .withConfig(Config.fromKubeconfig(Files.readString(kubeconfig())))
             .build();
     ClusterObjects objects = new ClusterObjects(client);
-    objects.definitions(settings.repository().crds());
     objects.namespace();
     launchOperator();
     objects.nodes(nodes.values());
@@ -129,8 +129,14 @@ public final class SandboxCluster implements AutoCloseable {
                 List.of(
                     "--address",
                     network.address(API_SERVER_HOST),
+                    "--port",
+                    Integer.toString(API_SERVER_PORT),
                     "--kubeconfig",
-                    kubeconfig().toString()));
+                    kubeconfig().toString(),
+                    "--data-directory",
+                    settings.work().resolve("objects").toString(),
+                    "--crds",
+                    settings.repository().crds().toString()));
     apiServer = supervisor.start(spec("api-server", command, Map.of()));
   }
 

@@ -15,8 +15,8 @@ public interface Readiness {
   boolean ready();
 
   /**
-   * Ready once the log has that very line. Lines before {@code offset} (bytes) belong to an earlier
-   * start.
+   * Ready once the log has that line, with or without more words. Lines before {@code offset}
+   * (bytes) belong to an earlier start.
    */
   static Readiness logLine(Path log, long offset, String line) {
     return () -> {
@@ -25,7 +25,7 @@ public interface Readiness {
         int from = (int) Math.min(offset, content.length);
         return new String(content, from, content.length - from, StandardCharsets.UTF_8)
             .lines()
-            .anyMatch(line::equals);
+            .anyMatch(it -> it.equals(line) || it.startsWith(line + " "));
       } catch (IOException notYetWritten) {
         return false;
       }
