@@ -345,6 +345,12 @@ public final class Region2018 implements MigratableDevice {
     readBackState();
   }
 
+  /**
+   * {@inheritDoc}
+   *
+   * <p>May come from any thread and ends a call that waits for the device, which then fails as
+   * UNREACHABLE.
+   */
   @Override
   public void close() {
     access.close();
