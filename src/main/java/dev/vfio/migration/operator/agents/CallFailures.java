@@ -72,6 +72,10 @@ final class CallFailures {
    * True where the agent looked at the command and refused it, so that repeating it cannot help.
    */
   static boolean lasting(Throwable failure) {
+    Reason reason = reason(failure);
+    if (reason == Reason.NOT_READY || reason == Reason.NOT_LOADED) {
+      return false;
+    }
     return switch (Status.fromThrowable(failure).getCode()) {
       case NOT_FOUND,
           FAILED_PRECONDITION,

@@ -34,6 +34,7 @@ final class AgentReasons {
       case ROLLED_BACK, ALREADY_ROLLED_BACK -> ConditionReason.ROLLED_BACK;
       case CANCELLED_BY_USER -> ConditionReason.CANCELLED_BY_USER;
       case STALE_FENCING_NUMBER,
+          NOT_READY,
           NOT_LOADED,
           ALREADY_COMMITTED,
           INTERNAL_ERROR,
