@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.stream;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
+import java.nio.channels.ClosedChannelException;
 import java.security.cert.CertificateException;
 import java.util.Locale;
 import javax.net.ssl.SSLException;
@@ -10,47 +11,55 @@ final class ConnectionFailure {
   private ConnectionFailure() {}
 
   /**
-   * @param who the connection, for people: "stream 0 to node-b (10.0.0.2:9444)"
+   * @param who the connection, for people, as the message's beginning: "stream 0 to node-b: "
    * @param own this end's certificate, for people
    * @param established whether both ends have greeted each other on this connection
    */
   static StreamException of(Throwable cause, String who, String own, boolean established) {
     for (Throwable each = cause; each != null; each = each.getCause()) {
       if (each instanceof StreamException known) {
-        return known;
+        return new StreamException(known.kind(), who + known.getMessage(), known);
       }
       if (each instanceof CertificateException refused) {
-        return new StreamException(Kind.UNAUTHENTICATED, who + ": " + refused.getMessage(), cause);
+        return new StreamException(Kind.UNAUTHENTICATED, who + refused.getMessage(), cause);
       }
     }
     SSLException tls = find(cause);
-    if (tls == null) {
-      return new StreamException(Kind.BROKEN, who + ": the connection failed: " + cause, cause);
+    if (tls != null) {
+      return established ? brokenTls(tls, who) : noTls(tls, who, own);
     }
+    if (cause instanceof ClosedChannelException && !established) {
+      return new StreamException(
+          Kind.BROKEN, who + "the other end closed the connection before TLS was agreed", cause);
+    }
+    return new StreamException(Kind.BROKEN, who + "the connection failed: " + cause, cause);
+  }
+
+  private static StreamException noTls(SSLException tls, String who, String own) {
     String text = String.valueOf(tls.getMessage());
     String lower = text.toLowerCase(Locale.ROOT);
-    if (!established) {
-      boolean ownRefused =
-          lower.contains("alert")
-              && (lower.contains("certificate")
-                  || lower.contains("unknown_ca")
-                  || lower.contains("unknown ca")
-                  || lower.contains("access_denied"));
-      String what =
-          ownRefused
-              ? ": the other end does not accept this end's certificate ("
-                  + text
-                  + "); this end presents "
-                  + own
-              : ": TLS 1.3 with certificates on both ends could not be agreed ("
-                  + text
-                  + "); this end presents "
-                  + own;
-      return new StreamException(Kind.UNAUTHENTICATED, who + what, cause);
+    String what;
+    if (lower.contains("did_not_return_a_certificate") || lower.contains("empty client cert")) {
+      what = "the other end has no certificate that an authority in ca.crt signed";
+    } else if (lower.contains("alert")
+        && (lower.contains("certificate")
+            || lower.contains("unknown_ca")
+            || lower.contains("unknown ca")
+            || lower.contains("access_denied"))) {
+      what = "the other end does not accept this end's certificate";
+    } else {
+      what = "TLS 1.3 with certificates on both ends could not be agreed";
     }
+    return new StreamException(
+        Kind.UNAUTHENTICATED, who + what + " (" + text + "); this end presents " + own, tls);
+  }
+
+  private static StreamException brokenTls(SSLException tls, String who) {
+    String text = String.valueOf(tls.getMessage());
+    String lower = text.toLowerCase(Locale.ROOT);
     boolean altered = lower.contains("decrypt") || lower.contains("mac") || lower.contains("tag");
     return new StreamException(
-        altered ? Kind.CORRUPT : Kind.BROKEN, who + ": TLS failed: " + text, cause);
+        altered ? Kind.CORRUPT : Kind.BROKEN, who + "TLS failed: " + text, tls);
   }
 
   private static SSLException find(Throwable cause) {

@@ -152,12 +152,13 @@ final class DestinationConnection implements ConnectionReader.Owner {
 
   @Override
   public void failed(Throwable why) {
-    StreamException known =
-        ConnectionFailure.of(why, description, identity.describe(), reception != null);
-    if (reception == null) {
-      refuse(known);
+    boolean known = reception != null;
+    String who = known ? description + ": " : "";
+    StreamException named = ConnectionFailure.of(why, who, identity.describe(), known);
+    if (known) {
+      breakUp(named);
     } else {
-      breakUp(known);
+      refuse(named);
     }
   }
 
@@ -206,13 +207,8 @@ final class DestinationConnection implements ConnectionReader.Owner {
   }
 
   private void breakUp(StreamException why) {
-    String message = why.getMessage();
-    StreamException full =
-        message.contains(description)
-            ? why
-            : new StreamException(why.kind(), description + ": " + message, why);
-    reception.fail(full);
-    giveUp(full);
+    reception.fail(why);
+    giveUp(why);
   }
 
   /** Tells the source why, once, and closes. From any thread. */

@@ -1,7 +1,12 @@
 package dev.vfio.migration.agent.stream;
 
+import io.netty.handler.ssl.OpenSslCertificateException;
+import io.netty.internal.tcnative.CertificateVerifier;
 import java.net.Socket;
+import java.security.cert.CertPathValidatorException;
+import java.security.cert.CertPathValidatorException.BasicReason;
 import java.security.cert.CertificateException;
+import java.security.cert.CertificateExpiredException;
 import java.security.cert.X509Certificate;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.X509ExtendedTrustManager;
@@ -25,13 +30,26 @@ final class ExplainingTrust extends X509ExtendedTrustManager {
     try {
       check.run();
     } catch (CertificateException refused) {
-      throw new CertificateException(
+      throw new OpenSslCertificateException(
           "the certificate ("
               + NodeCertificate.describe(chain[0])
               + ") is not accepted: "
               + refused.getMessage(),
-          refused);
+          refused,
+          alertFor(refused));
     }
+  }
+
+  /** BoringSSL would tell the other end of an internal error where it is not told better. */
+  private static int alertFor(Throwable refused) {
+    for (Throwable each = refused; each != null; each = each.getCause()) {
+      if (each instanceof CertificateExpiredException
+          || each instanceof CertPathValidatorException path
+              && path.getReason() == BasicReason.EXPIRED) {
+        return CertificateVerifier.X509_V_ERR_CERT_HAS_EXPIRED;
+      }
+    }
+    return CertificateVerifier.X509_V_ERR_CERT_UNTRUSTED;
   }
 
   @Override

@@ -43,6 +43,7 @@ final class SourceConnection implements ConnectionReader.Owner {
   private final FrameWriter writer;
   private final ByteBuffer reply = ByteBuffer.allocateDirect(REPLY_BYTES);
   private volatile Channel channel;
+  private volatile boolean secured;
   private KeepAlive keepAlive;
   private ScheduledFuture<?> helloDeadline;
   private boolean failed;
@@ -96,6 +97,7 @@ final class SourceConnection implements ConnectionReader.Owner {
 
   @Override
   public void secured(X509Certificate peer) {
+    secured = true;
     try {
       NodeCertificate.requireNode(peer, destination.node());
     } catch (StreamException other) {
@@ -135,8 +137,7 @@ final class SourceConnection implements ConnectionReader.Owner {
   public void greeting(Greeting greeting) throws StreamException {
     if (greeting instanceof Refusal refusal) {
       ErrorReport report = refusal.report();
-      throw new StreamException(
-          report.kind(), describe() + ": the destination refused: " + report.message());
+      throw new StreamException(report.kind(), "the destination refused: " + report.message());
     }
     if (!(greeting instanceof Welcome welcome)) {
       throw new StreamException(Kind.CORRUPT, "the destination answered HELLO with HELLO");
@@ -190,8 +191,7 @@ final class SourceConnection implements ConnectionReader.Owner {
       }
       case ERROR -> {
         ErrorReport report = ErrorReport.decode(payload);
-        throw new StreamException(
-            report.kind(), describe() + ": the destination gave up: " + report.message());
+        throw new StreamException(report.kind(), "the destination gave up: " + report.message());
       }
       case DEVICE_STATE, MEMORY, PAUSED, END ->
           throw new StreamException(Kind.CORRUPT, header.type() + " does not come to a source");
@@ -200,7 +200,7 @@ final class SourceConnection implements ConnectionReader.Owner {
 
   @Override
   public void failed(Throwable why) {
-    fail(ConnectionFailure.of(why, describe(), identity.describe(), welcomed.isDone()));
+    fail(ConnectionFailure.of(why, describe() + ": ", identity.describe(), welcomed.isDone()));
   }
 
   @Override
@@ -239,15 +239,19 @@ final class SourceConnection implements ConnectionReader.Owner {
   /** Closes at once, also where data wait for a slow destination. From any thread. */
   void close() {
     Channel made = channel;
-    if (made != null) {
-      ChannelHandlerContext encryption = made.pipeline().context(SslHandler.class);
+    if (made == null) {
+      return;
+    }
+    if (secured) {
       // Not through TLS, which would first wait for all that is queued.
-      if (encryption == null) {
-        made.close();
-      } else {
+      ChannelHandlerContext encryption = made.pipeline().context(SslHandler.class);
+      if (encryption != null) {
         encryption.close();
+        return;
       }
     }
+    // Through TLS, so that its alert tells the other end why there will be no connection.
+    made.eventLoop().execute(made::close);
   }
 
   private String describe() {

@@ -156,6 +156,15 @@ final class RawPeer implements AutoCloseable {
     return ErrorReport.decode(payload);
   }
 
+  /** Reads until the other end has closed. */
+  void awaitEnd() throws IOException {
+    byte[] ignored = new byte[16 * 1024];
+    int length;
+    do {
+      length = in.read(ignored);
+    } while (length >= 0);
+  }
+
   @Override
   public void close() throws IOException {
     socket.close();

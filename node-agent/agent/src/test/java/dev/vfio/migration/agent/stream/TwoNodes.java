@@ -18,7 +18,7 @@ final class TwoNodes implements AutoCloseable {
   static final int CHUNK = 64 * 1024;
   static final Duration PATIENCE = Duration.ofSeconds(20);
 
-  final TestAuthority authority = new TestAuthority("migration test authority");
+  final TestAuthority authority;
   final Path sourceTls;
   final Path destinationTls;
   final NettyStateStreams source;
@@ -35,12 +35,26 @@ final class TwoNodes implements AutoCloseable {
   TwoNodes(
       Path work, StreamSettings atSource, StreamSettings atDestination, LongSupplier sourceClock)
       throws IOException {
+    authority = new TestAuthority("migration test authority");
     sourceTls = authority.issue(work.resolve("a"), SOURCE + NodeCertificate.NODE_DOMAIN);
     destinationTls = authority.issue(work.resolve("b"), DESTINATION + NodeCertificate.NODE_DOMAIN);
     source =
         new NettyStateStreams(
             anyPort(), atSource, sourceClock, new TlsIdentity(sourceTls), new Transport(atSource));
     destination = new NettyStateStreams(anyPort(), destinationTls, atDestination);
+  }
+
+  TwoNodes(
+      TestAuthority authority,
+      Path sourceTls,
+      Path destinationTls,
+      NettyStateStreams source,
+      NettyStateStreams destination) {
+    this.authority = authority;
+    this.sourceTls = sourceTls;
+    this.destinationTls = destinationTls;
+    this.source = source;
+    this.destination = destination;
   }
 
   /** Defaults, but with an end that gives up soon. */
