@@ -11,7 +11,6 @@ import dev.vfio.migration.sandbox.devices.refusal.Errno;
 import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
-import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * The device: its state machine, its state, and what its workload and a migration client may do to
@@ -26,7 +25,7 @@ public final class DeviceModel {
   private final DeviceSettings settings;
   private final Faults faults;
   private final DeviceEvents events;
-  private final ReentrantLock lock = new ReentrantLock();
+  private final Object lock = new Object();
   private final DeviceContents contents;
 
   private WorkloadSide workload;
@@ -58,23 +57,17 @@ public final class DeviceModel {
   }
 
   public DeviceState state() {
-    lock.lock();
-    try {
+    synchronized (lock) {
       return state;
-    } finally {
-      lock.unlock();
     }
   }
 
   /** Brings a fresh device up with its workload's memory as it is before the first step. */
   public void powerOn() {
-    lock.lock();
-    try {
+    synchronized (lock) {
       contents.fillWindow();
       start();
       moved(DeviceState.RUNNING, "power-on");
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -93,14 +86,11 @@ public final class DeviceModel {
               () -> new RefusedException(Errno.EINVAL, "no state has the number " + wire));
       requireAllowed(to);
       faults.stall(to);
-      lock.lock();
-      try {
+      synchronized (lock) {
         requireAllowed(to);
         faults.refuse(FaultKind.FAIL_TRANSITION, to, Long.MAX_VALUE);
         enter(to);
         moved(to, "client");
-      } finally {
-        lock.unlock();
       }
     } catch (RefusedException e) {
       String to = target.map(DeviceState::name).orElse(Integer.toString(wire));
@@ -112,8 +102,7 @@ public final class DeviceModel {
 
   /** Brings the device back to NONE, without any state. EBUSY while its workload counts on it. */
   public void reset() throws RefusedException {
-    lock.lock();
-    try {
+    synchronized (lock) {
       if (workload.holdsDevice()) {
         RefusedException refusal =
             new RefusedException(
@@ -124,16 +113,13 @@ public final class DeviceModel {
       abandonState();
       contents.makeFresh();
       moved(DeviceState.NONE, "reset");
-    } finally {
-      lock.unlock();
     }
     workload.deviceReset();
   }
 
   /** Action "get pending bytes"; nothing is pending outside SETUP, PRECOPY and STOPNCOPY. */
   public PendingBytes pending(long threshold) {
-    lock.lock();
-    try {
+    synchronized (lock) {
       contents.clientHasRead();
       PendingBytes pending = contents.pending(threshold);
       if (state == DeviceState.STOPNCOPY
@@ -142,8 +128,6 @@ public final class DeviceModel {
         return new PendingBytes(0, settings.geometry().pageSize(), 0);
       }
       return pending;
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -157,8 +141,7 @@ public final class DeviceModel {
     while (true) {
       DeviceState during;
       ChunkPlan plan;
-      lock.lock();
-      try {
+      synchronized (lock) {
         if (!state.handsOutBuffers()) {
           throw new RefusedException(Errno.EINVAL, "no buffers are handed out in " + state);
         }
@@ -168,8 +151,6 @@ public final class DeviceModel {
         if (plan.isEmpty()) {
           return 0;
         }
-      } finally {
-        lock.unlock();
       }
       int size = contents.write(plan, area);
       if (faults.fire(FaultKind.CORRUPT_DATA, during).isPresent()) {
@@ -188,15 +169,12 @@ public final class DeviceModel {
    *     after such data
    */
   public void load(ByteBuffer data) throws RefusedException {
-    lock.lock();
-    try {
+    synchronized (lock) {
       if (state != DeviceState.RESUME) {
         throw new RefusedException(Errno.EINVAL, "no buffers are taken in " + state);
       }
       faults.refuse(FaultKind.FAIL_BUFFER, state, contents.bytesIn());
       contents.load(data);
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -208,32 +186,25 @@ public final class DeviceModel {
    * @return pages covered; 0 if none in the range is dirty
    */
   public int reportDirty(long start, long total, ByteBuffer area) throws RefusedException {
-    lock.lock();
-    try {
+    synchronized (lock) {
       if (!state.saving()) {
         throw new RefusedException(Errno.EINVAL, "dirty pages are not logged in " + state);
       }
       faults.refuse(FaultKind.DIRTY_LOG_REFUSED, state, Long.MAX_VALUE);
       return contents.reportDirty(start, total, area);
-    } finally {
-      lock.unlock();
     }
   }
 
   /** The client is gone: what it may not have read goes out again. The state is kept. */
   public void clientGone() {
-    lock.lock();
-    try {
+    synchronized (lock) {
       contents.clientGone();
-    } finally {
-      lock.unlock();
     }
   }
 
   /** One step of the workload, done as a whole or, if the device is stopped, not at all. */
   public boolean step() {
-    lock.lock();
-    try {
+    synchronized (lock) {
       if (stopped) {
         if (!violationLogged) {
           violationLogged = true;
@@ -245,28 +216,20 @@ public final class DeviceModel {
       boolean twice = faults.fire(FaultKind.DOUBLE_STEP, state).isPresent();
       contents.step(!forget, twice);
       return true;
-    } finally {
-      lock.unlock();
     }
   }
 
   /** Whether the device serves its workload. */
   public boolean operates() {
-    lock.lock();
-    try {
+    synchronized (lock) {
       return !stopped;
-    } finally {
-      lock.unlock();
     }
   }
 
   /** The workload's step as the device holds it. */
   public long stepNumber() {
-    lock.lock();
-    try {
+    synchronized (lock) {
       return contents.point().step();
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -276,16 +239,13 @@ public final class DeviceModel {
    * @throws RefusedException EBUSY unless the device is RUNNING on a state that it has loaded
    */
   public RunningAudit claim() throws RefusedException {
-    lock.lock();
-    try {
+    synchronized (lock) {
       if (state != DeviceState.RUNNING || !restored) {
         throw new RefusedException(
             Errno.EBUSY,
             "the device is in " + state + (restored ? "" : " and has loaded no state"));
       }
       return audit();
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -295,30 +255,23 @@ public final class DeviceModel {
    * @throws RefusedException EBUSY if the device holds no whole state
    */
   public RunningAudit audit() throws RefusedException {
-    lock.lock();
-    try {
+    synchronized (lock) {
       if (!holdsState) {
         throw new RefusedException(Errno.EBUSY, "the device holds no state in " + state);
       }
       return new RunningAudit(contents.beginAudit());
-    } finally {
-      lock.unlock();
     }
   }
 
   /** Another pace from the next step on: pages a step, fixed-point. */
   public void changePace(long devicePerStep, long windowPerStep) {
-    lock.lock();
-    try {
+    synchronized (lock) {
       contents.changePace(devicePerStep, windowPerStep);
-    } finally {
-      lock.unlock();
     }
   }
 
   public DeviceStatus status() {
-    lock.lock();
-    try {
+    synchronized (lock) {
       return new DeviceStatus(
           state,
           holdsState,
@@ -329,8 +282,6 @@ public final class DeviceModel {
           contents.bytesIn(),
           contents.missingPages(),
           contents.dirtyWindowPages());
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -346,8 +297,7 @@ public final class DeviceModel {
     public Continuity complete() throws RefusedException {
       boolean more = true;
       while (more) {
-        lock.lock();
-        try {
+        synchronized (lock) {
           more = audit.compareSome();
           if (audit.abandoned()) {
             throw new RefusedException(Errno.ESTALE, "the device lost its state under the audit");
@@ -355,8 +305,6 @@ public final class DeviceModel {
           if (!more) {
             contents.endAudit(audit);
           }
-        } finally {
-          lock.unlock();
         }
       }
       return audit.finish();
@@ -364,8 +312,7 @@ public final class DeviceModel {
   }
 
   private void requireAllowed(DeviceState to) throws RefusedException {
-    lock.lock();
-    try {
+    synchronized (lock) {
       if (!Transitions.allowed(state, to)) {
         throw new RefusedException(Errno.EINVAL, "there is no way from " + state + " to " + to);
       }
@@ -376,8 +323,6 @@ public final class DeviceModel {
       if (to == DeviceState.RESUME && workload.holdsDevice()) {
         throw new RefusedException(Errno.EBUSY, "the workload holds the device");
       }
-    } finally {
-      lock.unlock();
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.vfio.migration.sandbox.devices.device;
 
+import java.util.Arrays;
+
 /** A set of pages as a bitmap with a count. Not thread-safe. */
 final class DirtySet {
   private final int pages;
@@ -40,9 +42,11 @@ final class DirtySet {
   }
 
   void addAll() {
-    for (int page = 0; page < pages; page++) {
-      add(page);
+    Arrays.fill(words, -1);
+    if (pages % Long.SIZE != 0) {
+      words[words.length - 1] = (1L << pages) - 1;
     }
+    count = pages;
   }
 
   /** The first page in the set from {@code from} up to, not including, {@code end}; -1 if none. */

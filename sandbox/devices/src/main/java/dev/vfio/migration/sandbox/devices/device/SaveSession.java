@@ -41,9 +41,10 @@ final class SaveSession {
     this.dirty = new DirtySet(pages);
     this.sent = new DirtySet(pages);
     this.plan = new ChunkPlan(geometry, areaSize);
-    for (int page = 0; page < pages; page++) {
-      markDirty(page);
-    }
+    dirty.addAll();
+    this.dirtyPrecopy = bytesBetween(0, classes.compatibleFrom());
+    this.dirtyCompatible = bytesBetween(classes.compatibleFrom(), classes.postcopyFrom());
+    this.dirtyPostcopy = bytesBetween(classes.postcopyFrom(), pages);
   }
 
   void markDirty(int page) {
@@ -131,6 +132,14 @@ final class SaveSession {
   private int nextDirty(int end) {
     int page = dirty.next(cursor, end);
     return page >= 0 ? page : dirty.next(0, Math.min(cursor, end));
+  }
+
+  private long bytesBetween(long from, long end) {
+    return beginningOf(end) - beginningOf(from);
+  }
+
+  private long beginningOf(long page) {
+    return Math.min(page * geometry.pageSize(), geometry.stateSize());
   }
 
   private void count(int page, int direction) {
