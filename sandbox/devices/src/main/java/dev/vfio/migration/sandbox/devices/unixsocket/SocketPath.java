@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.devices.unixsocket;
 
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
@@ -41,7 +42,7 @@ public final class SocketPath {
     }
     try (SocketChannel probe = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
       return probe.isConnected();
-    } catch (IOException nobodyListens) {
+    } catch (ConnectException nobodyListens) {
       return false;
     }
   }
