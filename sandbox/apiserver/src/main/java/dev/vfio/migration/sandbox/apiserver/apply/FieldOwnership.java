@@ -136,8 +136,7 @@ public final class FieldOwnership {
       after.writeTo(result);
       return result;
     } catch (IllegalArgumentException e) {
-      throw Failures.of(
-          500,
+      throw Failures.unforeseen(
           "failed to create typed patch object (%s/%s; %s, Kind=%s): %s"
               .formatted(
                   Json.textAt(applied, "metadata", "namespace"),

@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import dev.vfio.migration.sandbox.apiserver.schema.Schema;
 import dev.vfio.migration.sandbox.apiserver.schema.Schema.ListType;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SortedMap;
@@ -151,33 +153,35 @@ final class TypedTree {
   }
 
   /**
-   * The applied items in their order; items that only the live list has stay behind the item they
-   * followed.
+   * The applied items in their order; items that only the live list has stay in front of the next
+   * item that both have.
    */
   private static ArrayNode mergeLists(JsonNode live, JsonNode applied, Schema schema) {
     Map<String, JsonNode> old = children(live, schema);
     Map<String, JsonNode> now = children(applied, schema);
+    Deque<String> oldLeft = new ArrayDeque<>(old.keySet());
+    Deque<String> nowLeft = new ArrayDeque<>(now.keySet());
     ArrayNode merged = Json.array();
-    TreeSet<String> done = new TreeSet<>();
-    for (Map.Entry<String, JsonNode> item : now.entrySet()) {
-      if (old.containsKey(item.getKey())) {
-        for (Map.Entry<String, JsonNode> before : old.entrySet()) {
-          if (before.getKey().equals(item.getKey())) {
-            break;
-          }
-          if (!now.containsKey(before.getKey()) && done.add(before.getKey())) {
-            merged.add(before.getValue().deepCopy());
-          }
+    while (!oldLeft.isEmpty() || !nowLeft.isEmpty()) {
+      String next = oldLeft.peek();
+      if (next != null && !now.containsKey(next)) {
+        merged.add(old.get(oldLeft.remove()).deepCopy());
+      } else if (next != null && !next.equals(firstOfBoth(nowLeft, old))) {
+        // Both have it, but elsewhere: it comes when the applied list's turn is at it.
+        oldLeft.remove();
+      } else {
+        String element = nowLeft.remove();
+        merged.add(merge(old.get(element), now.get(element), schema.item()));
+        if (element.equals(next)) {
+          oldLeft.remove();
         }
-      }
-      merged.add(merge(old.get(item.getKey()), item.getValue(), schema.item()));
-    }
-    for (Map.Entry<String, JsonNode> rest : old.entrySet()) {
-      if (!now.containsKey(rest.getKey()) && done.add(rest.getKey())) {
-        merged.add(rest.getValue().deepCopy());
       }
     }
     return merged;
+  }
+
+  private static String firstOfBoth(Deque<String> nowLeft, Map<String, JsonNode> old) {
+    return nowLeft.stream().filter(old::containsKey).findFirst().orElse("");
   }
 
   /** The tree without these paths. */

@@ -3,9 +3,12 @@ package dev.vfio.migration.sandbox.apiserver.builtin;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import dev.vfio.migration.sandbox.apiserver.cel.SchemaRules;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import dev.vfio.migration.sandbox.apiserver.schema.Cause;
 import dev.vfio.migration.sandbox.apiserver.schema.FieldErrors;
+import dev.vfio.migration.sandbox.apiserver.schema.Schema;
+import dev.vfio.migration.sandbox.apiserver.schema.StructuralRules;
 import dev.vfio.migration.sandbox.apiserver.table.JsonPath;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,10 +68,7 @@ final class DefinitionValidation {
       String at = "spec.versions[" + i + "]";
       requireText(version, "name", at + ".name", causes);
       stored += version.path("storage").asBoolean(false) ? 1 : 0;
-      JsonNode schema = Json.at(version, "schema", "openAPIV3Schema");
-      if (!schema.isObject()) {
-        causes.add(FieldErrors.required(at + ".schema.openAPIV3Schema", "schemas are required"));
-      }
+      schema(Json.at(version, "schema", "openAPIV3Schema"), schemaPath(versions, i), causes);
       columns(version.path("additionalPrinterColumns"), at + ".additionalPrinterColumns", causes);
     }
     if (stored != 1) {
@@ -77,6 +77,27 @@ final class DefinitionValidation {
               "spec.versions",
               versions,
               "must have exactly one version marked as storage version"));
+    }
+  }
+
+  /** A kube-apiserver names the schema of a single version as if it stood for all versions. */
+  private static String schemaPath(JsonNode versions, int index) {
+    return versions.size() == 1
+        ? "spec.validation.openAPIV3Schema"
+        : "spec.versions[" + index + "].schema.openAPIV3Schema";
+  }
+
+  private static void schema(JsonNode schema, String path, List<Cause> causes) {
+    if (!schema.isObject()) {
+      causes.add(FieldErrors.required(path, "schemas are required"));
+      return;
+    }
+    List<Cause> structural = StructuralRules.check(schema, path);
+    causes.addAll(structural);
+    if (structural.isEmpty()) {
+      for (Cause mistake : new SchemaRules(Schema.ofObject(schema)).mistakes()) {
+        causes.add(new Cause(mistake.reason(), mistake.message(), path + mistake.field()));
+      }
     }
   }
 

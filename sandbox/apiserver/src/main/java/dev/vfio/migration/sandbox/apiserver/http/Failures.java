@@ -145,6 +145,13 @@ public final class Failures {
     return of(500, "InternalError", "Internal error occurred: " + message, Json.object());
   }
 
+  /**
+   * 500 with nothing but a message, as a kube-apiserver answers where it did not foresee an error.
+   */
+  public static ApiException unforeseen(String message) {
+    return of(500, "", message, Json.object());
+  }
+
   /** 503. */
   public static ApiException unavailable(String message) {
     return of(503, "ServiceUnavailable", message, Json.object());

@@ -294,8 +294,7 @@ final class WriteRequests {
   private static void refuseUndeclared(ObjectNode applied, ResourceType type) {
     List<String> unknown = UnknownFields.find(applied, type.schema());
     if (!unknown.isEmpty()) {
-      throw Failures.of(
-          500,
+      throw Failures.unforeseen(
           "failed to create typed patch object (%s/%s; %s, Kind=%s): .%s: field not declared in schema"
               .formatted(
                   Json.textAt(applied, "metadata", "namespace"),

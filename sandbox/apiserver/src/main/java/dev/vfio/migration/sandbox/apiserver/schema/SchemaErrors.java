@@ -22,15 +22,15 @@ final class SchemaErrors {
       case "type" -> FieldErrors.wrongType(path, typeOf(value), wanted(limit));
       case "maxLength" -> FieldErrors.tooLong(path, limit.asLong());
       case "maxItems", "maxProperties" -> FieldErrors.tooMany(path, value.size(), limit.asLong());
-      case "minLength" -> rule(path, value, "should be at least " + limit.asText() + " chars long");
-      case "minItems" -> rule(path, value, "should have at least " + limit.asText() + " items");
+      case "minLength" -> rule(path, value, "should be at least " + number(limit) + " chars long");
+      case "minItems" -> rule(path, value, "should have at least " + number(limit) + " items");
       case "minProperties" ->
-          rule(path, value, "should have at least " + limit.asText() + " properties");
-      case "minimum" -> rule(path, value, "should be greater than or equal to " + limit.asText());
-      case "maximum" -> rule(path, value, "should be less than or equal to " + limit.asText());
-      case "exclusiveMinimum" -> rule(path, value, "should be greater than " + limit.asText());
-      case "exclusiveMaximum" -> rule(path, value, "should be less than " + limit.asText());
-      case "multipleOf" -> rule(path, value, "should be a multiple of " + limit.asText());
+          rule(path, value, "should have at least " + number(limit) + " properties");
+      case "minimum" -> rule(path, value, "should be greater than or equal to " + number(limit));
+      case "maximum" -> rule(path, value, "should be less than or equal to " + number(limit));
+      case "exclusiveMinimum" -> rule(path, value, "should be greater than " + number(limit));
+      case "exclusiveMaximum" -> rule(path, value, "should be less than " + number(limit));
+      case "multipleOf" -> rule(path, value, "should be a multiple of " + number(limit));
       case "pattern" -> rule(path, value, "should match '" + limit.asText() + "'");
       case "uniqueItems" -> rule(path, value, "shouldn't contain duplicates");
       case "format" ->
@@ -59,6 +59,11 @@ final class SchemaErrors {
 
   private static Cause rule(String path, JsonNode value, String rule) {
     return FieldErrors.invalid(path, value, path + " in body " + rule);
+  }
+
+  /** Without a fraction that is none. */
+  private static String number(JsonNode limit) {
+    return limit.decimalValue().stripTrailingZeros().toPlainString();
   }
 
   private static Cause whole(String path, String rule) {

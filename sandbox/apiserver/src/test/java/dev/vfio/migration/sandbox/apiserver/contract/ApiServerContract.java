@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.apiserver.contract;
 
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -69,7 +70,11 @@ abstract class ApiServerContract {
         .create();
   }
 
-  MixedOperation<GenericKubernetesResource, ?, Resource<GenericKubernetesResource>> shipments() {
+  MixedOperation<
+          GenericKubernetesResource,
+          GenericKubernetesResourceList,
+          Resource<GenericKubernetesResource>>
+      shipments() {
     return client().genericKubernetesResources(SHIPMENTS);
   }
 

@@ -208,7 +208,7 @@ abstract class CoreContract extends ApiServerContract {
     client().resource(configMap("present", "1")).create();
     List<String> seen = new CopyOnWriteArrayList<>();
     CountDownLatch both = new CountDownLatch(2);
-    try (Watch watch =
+    try (Watch ignored =
         client()
             .configMaps()
             .inNamespace(namespace)
@@ -240,7 +240,7 @@ abstract class CoreContract extends ApiServerContract {
     CountDownLatch two = new CountDownLatch(2);
     ConfigMap map = configMap("changing", "1");
     map.getMetadata().setLabels(Map.of("shown", "yes"));
-    try (Watch watch =
+    try (Watch ignored =
         client()
             .configMaps()
             .inNamespace(namespace)
