@@ -18,7 +18,11 @@ import java.time.Clock;
 import java.util.Optional;
 import java.util.UUID;
 
-/** Puts the operator together. */
+/**
+ * Puts the operator together. One instance: the lease and the fencing number must speak of one
+ * identity.
+ */
+@Singleton
 public class OperatorParts {
   /**
    * Differs for every start of the process, so that each start is a leader of its own and raises

@@ -27,6 +27,9 @@ import org.jboss.logging.Logger;
 public final class StatusRecord {
   private static final Logger LOG = Logger.getLogger(StatusRecord.class);
 
+  /** The least time between two writes of mere progress while the workload is paused. */
+  static final Duration PAUSED_INTERVAL = Duration.ofSeconds(2);
+
   private final MigrationStore store;
   private final EventRecorder events;
   private final StatusListener listener;
@@ -72,10 +75,10 @@ public final class StatusRecord {
       return new Result(migration, Optional.empty());
     }
     if (!matters(before, next)) {
-      if (paused(next)) {
-        return new Result(migration, Optional.empty());
-      }
-      Duration wait = waitFor(migration);
+      Duration wait =
+          waitFor(
+              migration,
+              paused(next) && interval.compareTo(PAUSED_INTERVAL) < 0 ? PAUSED_INTERVAL : interval);
       if (!wait.isZero()) {
         return new Result(migration, Optional.of(wait));
       }
@@ -131,7 +134,7 @@ public final class StatusRecord {
     lastWritten.remove(uid);
   }
 
-  private Duration waitFor(DeviceMigration migration) {
+  private Duration waitFor(DeviceMigration migration, Duration interval) {
     Instant last = lastWritten.get(migration.getMetadata().getUid());
     if (last == null) {
       return Duration.ZERO;
