@@ -80,5 +80,6 @@ run_main() {
   mkdir -p "$work/tmp"
   cd "$root"
   exec "$java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -XX:-UsePerfData -Djava.io.tmpdir="$work/tmp" \
+    -Djava.util.logging.manager=org.jboss.logmanager.LogManager \
     -cp "${jars[0]}:$(cat "$cluster/classpath")" "$main" "$@"
 }

@@ -73,6 +73,7 @@ record PlainCopies(Supervisor supervisor, String classPath, Path work, String ad
         new ProcessSpec(
             name,
             new JavaCommand(JavaCommand.Tuning.FULL_SPEED, "256m", work.resolve("tmp"))
+                .property("java.util.logging.manager", "org.jboss.logmanager.LogManager")
                 .main(classPath, CopyEnd.class.getName(), arguments),
             Map.of(),
             work,

@@ -186,6 +186,9 @@ public final class SandboxCluster implements AutoCloseable {
     environment.put("QUARKUS_HTTP_PORT", Integer.toString(OPERATOR_PORT));
     // As for a pod's container, a restart keeps the name: the lease is its own again at once.
     environment.put("HOSTNAME", "vfio-migration-operator-0");
+    environment.put("OPERATOR_LEASE_DURATION", "3s");
+    environment.put("OPERATOR_LEASE_RENEW_DEADLINE", "2s");
+    environment.put("OPERATOR_LEASE_RETRY_PERIOD", "500ms");
     environment.putAll(settings.operatorSettings());
     List<String> command = java(settings.tuning(), "256m").jar(settings.repository().operatorJar());
     operator = supervisor.start(spec("operator", command, environment));

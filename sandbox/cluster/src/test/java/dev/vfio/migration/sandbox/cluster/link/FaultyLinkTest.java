@@ -1,0 +1,107 @@
+package dev.vfio.migration.sandbox.cluster.link;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The link does what the tests that use it rely on. */
+@Timeout(30)
+class FaultyLinkTest {
+  private ServerSocket server;
+  private FaultyLink link;
+  private Socket client;
+  private Socket accepted;
+
+  @BeforeEach
+  void connect() throws IOException {
+    server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+    InetSocketAddress free;
+    try (ServerSocket probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      free = (InetSocketAddress) probe.getLocalSocketAddress();
+    }
+    link = FaultyLink.open(free, (InetSocketAddress) server.getLocalSocketAddress());
+    client = new Socket(free.getAddress(), free.getPort());
+    accepted = server.accept();
+  }
+
+  @AfterEach
+  void disconnect() throws IOException {
+    client.close();
+    accepted.close();
+    link.close();
+    server.close();
+  }
+
+  @Test
+  void a_good_link_carries_both_ways_and_the_end() throws IOException {
+    client.getOutputStream().write(new byte[] {1, 2, 3});
+    assertThat(accepted.getInputStream().readNBytes(3)).containsExactly(1, 2, 3);
+    accepted.getOutputStream().write(4);
+    assertThat(client.getInputStream().read()).isEqualTo(4);
+    client.shutdownOutput();
+    assertThat(accepted.getInputStream().read()).isEqualTo(-1);
+  }
+
+  @Test
+  void a_cut_link_resets_what_is_connected_and_what_comes() throws IOException {
+    InetSocketAddress address = (InetSocketAddress) client.getRemoteSocketAddress();
+    link.cut();
+
+    assertThatThrownBy(() -> client.getInputStream().read()).isInstanceOf(IOException.class);
+    try (Socket late = new Socket(address.getAddress(), address.getPort())) {
+      assertThatThrownBy(() -> late.getInputStream().read()).isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void one_bit_is_changed_and_only_one() throws IOException {
+    link.flipBitAfter(1);
+    byte[] sent = new byte[100];
+    client.getOutputStream().write(sent);
+    byte[] received = accepted.getInputStream().readNBytes(sent.length);
+
+    int bits = 0;
+    for (byte value : received) {
+      bits += Integer.bitCount(value & 0xff);
+    }
+    assertThat(bits).isEqualTo(1);
+    assertThat(link.ambushed()).isFalse();
+
+    client.getOutputStream().write(sent);
+    assertThat(accepted.getInputStream().readNBytes(sent.length)).isEqualTo(sent);
+  }
+
+  @Test
+  void a_stalled_link_holds_bytes_back_and_loses_none() throws Exception {
+    link.stallAfter(1);
+    client.getOutputStream().write(7);
+    await().atMost(10, TimeUnit.SECONDS).until(() -> !link.ambushed());
+    InputStream in = accepted.getInputStream();
+    CompletableFuture<Integer> read =
+        CompletableFuture.supplyAsync(
+            () -> {
+              try {
+                return in.read();
+              } catch (IOException e) {
+                throw new IllegalStateException(e);
+              }
+            });
+    assertThat(read).isNotDone();
+
+    link.restore();
+    assertThat(read.get(10, TimeUnit.SECONDS)).isEqualTo(7);
+  }
+}

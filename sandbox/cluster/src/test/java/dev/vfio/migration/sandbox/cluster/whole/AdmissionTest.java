@@ -1,0 +1,186 @@
+package dev.vfio.migration.sandbox.cluster.whole;
+
+import static dev.vfio.migration.sandbox.cluster.SandboxCluster.DESTINATION_NODE;
+import static dev.vfio.migration.sandbox.cluster.SandboxCluster.SOURCE_NODE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.vfio.migration.sandbox.cluster.Node;
+import dev.vfio.migration.sandbox.cluster.pki.CertificateAuthority;
+import dev.vfio.migration.sandbox.cluster.pki.Identity;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What cannot be done is refused with its reason before anything is touched. */
+@ExtendWith(WholeSystem.class)
+@Timeout(120)
+class AdmissionTest {
+  private static final Map<String, Object> SOON = Map.of("validating", "2s", "preparing", "5s");
+
+  @Test
+  void an_unknown_node(TestCluster cluster) throws Exception {
+    try (Scenario scenario = cluster.scenario("no-node")) {
+      scenario
+          .spec(
+              "destination", Map.of("nodeName", "node-z", "device", "vfio-user:" + scenario.name()))
+          .spec("timeouts", SOON)
+          .begin()
+          .failed("UnknownNode", "node-z")
+          .untouched();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"source", "destination"})
+  void an_unknown_device(String side, TestCluster cluster) throws Exception {
+    String node = side.equals("source") ? SOURCE_NODE : DESTINATION_NODE;
+    try (Scenario scenario = cluster.scenario("no-device")) {
+      scenario
+          .spec(side, Map.of("nodeName", node, "device", "vfio-user:nothing"))
+          .begin()
+          .failed("UnknownDevice", "vfio-user:nothing", node)
+          .untouched();
+    }
+  }
+
+  @Test
+  void a_device_without_a_migration_region(TestCluster cluster) throws Exception {
+    try (Scenario scenario =
+        cluster.scenario("no-region").destinationFault("no-migration-region").begin()) {
+      scenario.failed("NoMigrationRegion", scenario.name(), DESTINATION_NODE).untouched();
+    }
+  }
+
+  @Test
+  void devices_of_different_models(TestCluster cluster) throws Exception {
+    try (Scenario scenario =
+        cluster
+            .scenario("models")
+            .destination(shape -> shape.withOption("--model", "10de:20b5:10de:1533"))
+            .begin()) {
+      scenario.failed("IncompatibleDevice", "10de:20b5:10de:1533").untouched();
+    }
+  }
+
+  @Test
+  void workloads_with_different_windows(TestCluster cluster) throws Exception {
+    try (Scenario scenario =
+        cluster.scenario("windows").destination(shape -> shape.withMemory(2 << 20, 0)).begin()) {
+      scenario.failed("IncompatibleDevice", "ring").untouched();
+    }
+  }
+
+  @Test
+  void a_device_that_is_in_use_at_the_destination(TestCluster cluster) throws Exception {
+    try (Scenario moved = cluster.scenario("in-use").begin().succeeded();
+        Scenario back = moved.again("onto-itself")) {
+      back.apply();
+      back.awaitPhase("Failed");
+      assertThat(back.view().condition("Succeeded"))
+          .get()
+          .matches(condition -> condition.status().equals("False"));
+      moved.runsOnAt(moved.pair().destination());
+    }
+  }
+
+  @Test
+  void the_same_device_on_both_ends(TestCluster cluster) throws Exception {
+    try (Scenario scenario = cluster.scenario("same")) {
+      scenario
+          .spec(
+              "destination",
+              Map.of("nodeName", SOURCE_NODE, "device", "vfio-user:" + scenario.name()))
+          .startDevices();
+
+      assertThatThrownBy(scenario::apply)
+          .isInstanceOf(KubernetesClientException.class)
+          .hasMessageContaining("a device cannot be migrated onto itself");
+      scenario.untouched();
+    }
+  }
+
+  @Test
+  void absurd_numbers(TestCluster cluster) throws Exception {
+    try (Scenario scenario = cluster.scenario("absurd")) {
+      scenario.spec("transfer", Map.of("bandwidthLimit", -1, "streams", 0)).startDevices();
+
+      assertThatThrownBy(scenario::apply)
+          .isInstanceOf(KubernetesClientException.class)
+          .hasMessageContaining("bandwidthLimit")
+          .hasMessageContaining("streams");
+      scenario.untouched();
+    }
+  }
+
+  @Test
+  void the_second_migration_of_a_device_waits_and_says_for_whom(TestCluster cluster)
+      throws Exception {
+    try (Scenario first = cluster.scenario("first").manual().begin().awaitSourceState("PRECOPY");
+        Scenario second = first.again("second").apply()) {
+      second.awaitCondition("Validated", "Unknown", "WaitingForDevice");
+      assertThat(second.view().phase()).isEqualTo("Pending");
+      assertThat(second.view().condition("Validated").orElseThrow().message())
+          .contains("default/" + first.name());
+
+      first.cancel().cancelled();
+      second.succeeded();
+    }
+  }
+
+  @Test
+  void an_agent_that_is_down_before_the_start(TestCluster cluster) throws Exception {
+    try (Scenario scenario = cluster.scenario("down").spec("timeouts", SOON).startDevices()) {
+      cluster.killAgent(DESTINATION_NODE);
+      scenario.apply().failed("AgentUnavailable", DESTINATION_NODE).untouched();
+    }
+  }
+
+  @Test
+  void an_agent_that_comes_up_late_is_waited_for(TestCluster cluster) throws Exception {
+    try (Scenario scenario = cluster.scenario("late").startDevices()) {
+      cluster.killAgent(SOURCE_NODE);
+      scenario.apply().awaitCondition("Validated", "Unknown", "AgentUnavailable");
+      cluster.restartAgent(SOURCE_NODE);
+
+      scenario.succeeded();
+    }
+  }
+
+  @Test
+  void an_agent_with_an_expired_certificate(TestCluster cluster) throws Exception {
+    Identity expired = cluster.cluster().authority().expiredAgent(DESTINATION_NODE);
+    refused(cluster, "expired", expired);
+  }
+
+  @Test
+  void an_agent_with_a_certificate_of_another_authority(TestCluster cluster) throws Exception {
+    Identity strange =
+        CertificateAuthority.create("sandbox cluster")
+            .agent(DESTINATION_NODE)
+            .trusting(cluster.cluster().authority().certificate());
+    refused(cluster, "strange", strange);
+  }
+
+  @Test
+  void an_agent_with_the_certificate_of_another_node(TestCluster cluster) throws Exception {
+    refused(cluster, "other-node", cluster.cluster().authority().agent(SOURCE_NODE));
+  }
+
+  private static void refused(TestCluster cluster, String name, Identity identity)
+      throws Exception {
+    Node node = cluster.cluster().node(DESTINATION_NODE);
+    try (Scenario scenario = cluster.scenario(name).spec("timeouts", SOON).startDevices()) {
+      identity.writeTo(node.tls());
+      cluster.renewAgent(DESTINATION_NODE);
+      scenario.apply().failed("AgentUnavailable", DESTINATION_NODE, "certificate").untouched();
+    } finally {
+      cluster.cluster().authority().agent(DESTINATION_NODE).writeTo(node.tls());
+      cluster.renewAgent(DESTINATION_NODE);
+    }
+  }
+}
