@@ -25,6 +25,7 @@ final class FrameWriter extends ChannelInboundHandlerAdapter {
   private final AtomicBoolean pumpDue = new AtomicBoolean();
   private final Object order = new Object();
   private OutgoingFrames frames;
+  private boolean ended;
 
   // Set before the connection is handed to anyone.
   private volatile ChannelHandlerContext context;
@@ -83,6 +84,7 @@ final class FrameWriter extends ChannelInboundHandlerAdapter {
     EndMark mark;
     synchronized (order) {
       mark = frames.endMark();
+      ended = true;
       enqueueSmall(FrameType.END, mark.encode(), null);
     }
     pumpSoon();
@@ -117,10 +119,18 @@ final class FrameWriter extends ChannelInboundHandlerAdapter {
     pumpSoon();
   }
 
-  /** In the event loop: says that this end is alive, unless something went out or waits. */
+  /**
+   * In the event loop: says that this end is alive, unless something went out or waits, or the end
+   * mark was sent: nothing may follow that.
+   */
   void pingIfQuiet() {
     if (!wrote && current == null && queue.isEmpty() && !closed) {
-      sendSmall(FrameType.PING, ByteBuffer.allocate(0), null);
+      synchronized (order) {
+        if (!ended) {
+          enqueueSmall(FrameType.PING, ByteBuffer.allocate(0), null);
+        }
+      }
+      pumpSoon();
     }
     wrote = false;
   }

@@ -33,9 +33,7 @@ final class LingeringClose extends ChannelDuplexHandler {
       return;
     }
     deadline =
-        context
-            .executor()
-            .schedule(() -> context.close(promise), patienceMillis, TimeUnit.MILLISECONDS);
+        context.executor().schedule(() -> context.close(), patienceMillis, TimeUnit.MILLISECONDS);
     channel.closeFuture().addListener(closed -> promise.trySuccess());
     channel
         .shutdownOutput()
@@ -45,7 +43,7 @@ final class LingeringClose extends ChannelDuplexHandler {
                 channel.config().setAutoRead(true);
                 context.read();
               } else {
-                context.close(promise);
+                context.close();
               }
             });
   }

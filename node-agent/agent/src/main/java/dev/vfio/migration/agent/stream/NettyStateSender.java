@@ -139,9 +139,19 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
     }
   }
 
+  /** What failed this; null while nothing did. */
+  StreamException firstFailure() {
+    return failure.get();
+  }
+
+  /** The same failure, as it meets another thread. */
+  static StreamException again(StreamException why) {
+    return new StreamException(why.kind(), why.getMessage(), why);
+  }
+
   static StreamException failureOf(ExecutionException wrapped) {
     if (wrapped.getCause() instanceof StreamException why) {
-      return new StreamException(why.kind(), why.getMessage(), why);
+      return again(why);
     }
     return new StreamException(
         Kind.BROKEN, "the state stream failed: " + wrapped.getCause(), wrapped.getCause());
@@ -200,7 +210,7 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   private void requireOpen() throws StreamException {
     StreamException why = failure.get();
     if (why != null) {
-      throw new StreamException(why.kind(), why.getMessage(), why);
+      throw again(why);
     }
     if (expectedDigest != null) {
       throw new IllegalStateException("the end mark was sent; nothing may follow it");

@@ -160,8 +160,10 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
       }
       return sender;
     } catch (ExecutionException refused) {
+      // The first failure of any connection; the others only failed because of it.
+      StreamException why = sender.firstFailure();
       sender.close();
-      throw NettyStateSender.failureOf(refused);
+      throw why == null ? NettyStateSender.failureOf(refused) : NettyStateSender.again(why);
     } catch (InterruptedException interrupted) {
       sender.close();
       throw interrupted;

@@ -87,6 +87,19 @@ final class TwoNodes implements AutoCloseable {
         CHUNK);
   }
 
+  Destination through(Relay relay, Awaited awaited, int streams) {
+    Destination direct = to(awaited, streams);
+    return new Destination(
+        MIGRATION,
+        DESTINATION,
+        "127.0.0.1",
+        relay.port(),
+        direct.token(),
+        streams,
+        direct.bandwidthLimit(),
+        CHUNK);
+  }
+
   StateSender connect(Awaited awaited, int streams) throws IOException, InterruptedException {
     return source.connect(to(awaited, streams));
   }

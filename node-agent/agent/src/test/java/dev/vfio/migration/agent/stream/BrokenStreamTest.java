@@ -1,0 +1,444 @@
+package dev.vfio.migration.agent.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.vfio.migration.agent.stream.StateStreams.Awaited;
+import dev.vfio.migration.agent.stream.StateStreams.Destination;
+import dev.vfio.migration.agent.stream.StreamException.Kind;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** However a stream ends early, both ends know, once, and nobody waits for ever. */
+@Timeout(60)
+class BrokenStreamTest {
+  @TempDir Path work;
+
+  private final RecordingSink sink = new RecordingSink().window(0, 64 * TwoNodes.CHUNK);
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void connectionsThatAreResetAreNoticedOnBothEnds(int streams) throws Exception {
+    try (TwoNodes nodes = new TwoNodes(work);
+        Relay relay = new Relay(nodes.destination.port());
+        Awaited awaited = nodes.await(streams, sink);
+        StateSender sender = nodes.source.connect(nodes.through(relay, awaited, streams))) {
+      CompletableFuture<Void> sending = sendForEver(sender);
+      await().until(() -> sink.deviceStateBytes().length > 0);
+      relay.cut();
+      assertThat(causeOf(sending).kind()).isEqualTo(Kind.BROKEN);
+      assertThat(sink.broken.get(20, TimeUnit.SECONDS).kind()).isEqualTo(Kind.BROKEN);
+      assertThatThrownBy(() -> sender.paused(1)).isInstanceOf(StreamException.class);
+      assertThatThrownBy(sender::end).isInstanceOf(StreamException.class);
+    }
+    assertThat(sink.breaks).hasValue(1);
+    assertThat(sink.completions).hasValue(0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aDeadPeerIsNoticedByItsSilence(boolean whileSending) throws Exception {
+    StreamSettings watchful =
+        StreamSettings.defaults().withIdleAndClose(Duration.ofMillis(500), Duration.ofSeconds(1));
+    try (TwoNodes nodes = new TwoNodes(work, watchful);
+        Relay relay = new Relay(nodes.destination.port());
+        Awaited awaited = nodes.await(2, sink);
+        StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 2))) {
+      CompletableFuture<Void> sending = new CompletableFuture<>();
+      if (whileSending) {
+        sending = sendForEver(sender);
+        await().until(() -> sink.deviceStateBytes().length > 0);
+      }
+      relay.silence();
+      StreamException atDestination = sink.broken.get(20, TimeUnit.SECONDS);
+      assertThat(atDestination.kind()).isEqualTo(Kind.BROKEN);
+      assertThat(atDestination.getMessage()).contains("nothing was heard for 500 ms");
+      if (whileSending) {
+        assertThat(causeOf(sending).getMessage()).contains("nothing was heard for 500 ms");
+      } else {
+        await()
+            .atMost(TwoNodes.PATIENCE)
+            .untilAsserted(
+                () ->
+                    assertThatThrownBy(() -> sender.paused(0))
+                        .hasMessageContaining("nothing was heard for 500 ms"));
+      }
+    }
+    assertThat(sink.breaks).hasValue(1);
+  }
+
+  @Test
+  void aLongQuietPeerThatLivesIsNotTakenForDead() throws Exception {
+    StreamSettings watchful =
+        StreamSettings.defaults().withIdleAndClose(Duration.ofMillis(1500), Duration.ofSeconds(1));
+    try (TwoNodes nodes = new TwoNodes(work, watchful);
+        Relay relay = new Relay(nodes.destination.port());
+        Awaited awaited = nodes.await(1, sink);
+        StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 1))) {
+      TwoNodes.sendState(sender, new byte[10]);
+      await().until(() -> sink.deviceStateBytes().length == 10);
+      long there = relay.readsToDestination();
+      long back = relay.readsToSource();
+      // A PING goes out after half an idle time: three of them last longer than one idle time.
+      await()
+          .atMost(TwoNodes.PATIENCE)
+          .until(
+              () -> relay.readsToDestination() >= there + 3 && relay.readsToSource() >= back + 3);
+      TwoNodes.sendState(sender, new byte[10]);
+      sender.end();
+      sender.awaitLoaded(TwoNodes.PATIENCE);
+      assertThat(sink.deviceStateBytes()).hasSize(20);
+    }
+    assertThat(sink.breaks).hasValue(0);
+  }
+
+  @Test
+  void aDestinationThatLoadsForLongIsWaitedFor() throws Exception {
+    StreamSettings watchful =
+        StreamSettings.defaults().withIdleAndClose(Duration.ofMillis(1500), Duration.ofSeconds(1));
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch mayLoad = new CountDownLatch(1);
+    RecordingSink slow =
+        new RecordingSink() {
+          @Override
+          public void complete() throws IOException {
+            loading.countDown();
+            awaitUninterruptibly(mayLoad);
+            super.complete();
+          }
+        };
+    try (TwoNodes nodes = new TwoNodes(work, watchful);
+        Relay relay = new Relay(nodes.destination.port());
+        Awaited awaited = nodes.await(2, slow);
+        StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 2))) {
+      sender.end();
+      assertThat(loading.await(20, TimeUnit.SECONDS)).isTrue();
+      long back = relay.readsToSource();
+      await().atMost(TwoNodes.PATIENCE).until(() -> relay.readsToSource() >= back + 6);
+      assertThatThrownBy(() -> sender.awaitLoaded(Duration.ofMillis(1)))
+          .isInstanceOfSatisfying(
+              StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.BROKEN))
+          .hasMessageContaining("did not say within 1 ms")
+          .hasMessageContaining("it may hold it or not");
+      mayLoad.countDown();
+      sender.awaitLoaded(TwoNodes.PATIENCE);
+    }
+    assertThat(slow.breaks).hasValue(0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void whatTheSinkThrowsIsToldToTheSource(int streams) throws Exception {
+    RecordingSink failing =
+        new RecordingSink() {
+          @Override
+          public void deviceState(ByteBuffer chunk) throws IOException {
+            throw new IOException("node-b, device gpu-0: set buffer failed: ENOSPC (28)");
+          }
+        };
+    try (TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(streams, failing);
+        StateSender sender = nodes.connect(awaited, streams)) {
+      StreamException why = causeOf(sendForEver(sender));
+      assertThat(why.kind()).isEqualTo(Kind.REFUSED);
+      assertThat(why.getMessage())
+          .contains("to node node-b (127.0.0.1:")
+          .contains("set buffer failed: ENOSPC (28)");
+      StreamException atDestination = failing.broken.get(20, TimeUnit.SECONDS);
+      assertThat(atDestination.getMessage()).contains("ENOSPC");
+      assertThat(atDestination.getCause()).isInstanceOf(IOException.class);
+    }
+    assertThat(failing.breaks).hasValue(1);
+  }
+
+  @Test
+  void aSinkThatCannotCompleteIsToldToTheSource() throws Exception {
+    RecordingSink failing =
+        new RecordingSink() {
+          @Override
+          public void complete() throws IOException {
+            throw new IOException("RESUME_COMPLETED was refused: EINVAL (22)");
+          }
+        };
+    try (TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(2, failing);
+        StateSender sender = nodes.connect(awaited, 2)) {
+      sender.end();
+      assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.PATIENCE))
+          .isInstanceOfSatisfying(
+              StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.REFUSED))
+          .hasMessageContaining("RESUME_COMPLETED was refused");
+      assertThat(failing.broken.get(20, TimeUnit.SECONDS)).hasMessageContaining("EINVAL");
+    }
+    assertThat(failing.breaks).hasValue(1);
+  }
+
+  @Test
+  void brokenComesOnlyAfterWhatWasBeingDelivered() throws Exception {
+    CountDownLatch working = new CountDownLatch(1);
+    CountDownLatch mayReturn = new CountDownLatch(1);
+    AtomicBoolean stillWorking = new AtomicBoolean();
+    CompletableFuture<Boolean> overlapped = new CompletableFuture<>();
+    RecordingSink slow =
+        new RecordingSink() {
+          @Override
+          public void deviceState(ByteBuffer chunk) {
+            stillWorking.set(true);
+            working.countDown();
+            awaitUninterruptibly(mayReturn);
+            stillWorking.set(false);
+          }
+
+          @Override
+          public void broken(StreamException why) {
+            overlapped.complete(stillWorking.get());
+          }
+        };
+    try (Log log = new Log();
+        TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(1, slow);
+        StateSender sender = nodes.connect(awaited, 1)) {
+      TwoNodes.sendState(sender, new byte[10]);
+      assertThat(working.await(20, TimeUnit.SECONDS)).isTrue();
+      sender.close();
+      log.awaitMatch(".*the state stream broke: .*");
+      assertThat(overlapped).isNotDone();
+      mayReturn.countDown();
+      assertThat(overlapped.get(20, TimeUnit.SECONDS)).isFalse();
+    }
+  }
+
+  @Test
+  void closingTheSourceBreaksTheDestination() throws Exception {
+    try (TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(3, sink);
+        StateSender sender = nodes.connect(awaited, 3)) {
+      assertThat(sink.started.await(20, TimeUnit.SECONDS)).isTrue();
+      sender.close();
+      sender.close();
+      assertThat(sink.broken.get(20, TimeUnit.SECONDS).getMessage())
+          .contains("the source closed the connection before its end mark");
+      assertThatThrownBy(sender::acquire).hasMessageContaining("closed at this end");
+    }
+    assertThat(sink.breaks).hasValue(1);
+  }
+
+  @Test
+  void closingTheDestinationEndsTheSourceAndTellsWhy() throws Exception {
+    try (TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(2, sink);
+        StateSender sender = nodes.connect(awaited, 2)) {
+      CompletableFuture<Void> sending = sendForEver(sender);
+      await().until(() -> sink.deviceStateBytes().length > 0);
+      awaited.close();
+      awaited.close();
+      int held = sink.chunkLengths().size();
+      StreamException why = causeOf(sending);
+      assertThat(why.kind()).isEqualTo(Kind.REFUSED);
+      assertThat(why.getMessage()).contains("the destination closed the stream");
+      assertThat(sink.chunkLengths()).as("nothing is delivered after close").hasSize(held);
+    }
+    assertThat(sink.breaks).as("its owner closed it and knows").hasValue(0);
+  }
+
+  @Test
+  void closingFromAnotherThreadWakesWhoeverWaitsForABuffer() throws Exception {
+    CountDownLatch never = new CountDownLatch(1);
+    RecordingSink stuck = stuckUntil(never);
+    try (TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(1, stuck);
+        StateSender sender = nodes.connect(awaited, 1)) {
+      CompletableFuture<Thread> sender1 = new CompletableFuture<>();
+      CompletableFuture<Void> sending = sendForEver(sender, sender1);
+      Thread blocked = sender1.get(20, TimeUnit.SECONDS);
+      await().atMost(TwoNodes.PATIENCE).until(() -> blocked.getState() == Thread.State.WAITING);
+      sender.close();
+      assertThat(causeOf(sending).getMessage()).contains("closed at this end");
+      never.countDown();
+    }
+  }
+
+  @Test
+  void closingFromAnotherThreadWakesWhoeverWaitsForLoaded() throws Exception {
+    CountDownLatch never = new CountDownLatch(1);
+    RecordingSink stuck =
+        new RecordingSink() {
+          @Override
+          public void complete() {
+            awaitUninterruptibly(never);
+          }
+        };
+    try (TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(1, stuck);
+        StateSender sender = nodes.connect(awaited, 1)) {
+      sender.end();
+      CompletableFuture<Void> waiting =
+          CompletableFuture.runAsync(
+              () -> {
+                try {
+                  sender.awaitLoaded(Duration.ofMinutes(10));
+                } catch (StreamException | InterruptedException ended) {
+                  throw new IllegalStateException(ended);
+                }
+              });
+      sender.close();
+      assertThatThrownBy(() -> waiting.get(20, TimeUnit.SECONDS))
+          .hasMessageContaining("closed at this end");
+      never.countDown();
+    }
+  }
+
+  @Test
+  void aDestinationThatLoadedSomethingElseIsNotBelieved() throws Exception {
+    try (TwoNodes nodes = new TwoNodes(work);
+        ServerSocket listener = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      CompletableFuture<Void> played =
+          CompletableFuture.runAsync(
+              () -> {
+                try (RawPeer raw = RawPeer.accept(nodes.destinationTls, listener)) {
+                  raw.readGreeting();
+                  raw.greet(new Greeting.Welcome(1, 60_000));
+                  raw.beginFrames(0);
+                  raw.readFrame(ByteBuffer.allocate(EndMark.BYTES));
+                  raw.write(raw.frame(FrameType.LOADED, 0, 0, new byte[32]));
+                  raw.awaitEnd();
+                } catch (IOException | GeneralSecurityException trouble) {
+                  throw new IllegalStateException(trouble);
+                }
+              });
+      Destination destination =
+          new Destination(
+              TwoNodes.MIGRATION,
+              TwoNodes.DESTINATION,
+              "127.0.0.1",
+              listener.getLocalPort(),
+              new byte[32],
+              1,
+              0,
+              TwoNodes.CHUNK);
+      try (StateSender sender = nodes.source.connect(destination)) {
+        sender.end();
+        assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.PATIENCE))
+            .isInstanceOfSatisfying(
+                StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.CORRUPT))
+            .hasMessageContaining("its digest is not that of what was sent");
+      }
+      played.get(20, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void oneStreamThatFailsToConnectTakesTheOthersWithIt() throws Exception {
+    try (TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(2, sink);
+        RawPeer raw = RawPeer.connect(nodes.sourceTls, nodes.destination.port())) {
+      raw.welcomed(RawPeer.hello(awaited, 1, 2));
+      assertThatThrownBy(() -> nodes.connect(awaited, 2))
+          .hasMessageContaining("stream 1 of migration")
+          .hasMessageContaining("its token was used for stream 1 before");
+      assertThat(sink.broken.get(20, TimeUnit.SECONDS).getMessage()).contains("stream 0 of");
+    }
+    assertThat(sink.breaks).hasValue(1);
+  }
+
+  @Test
+  void aSourceThatDiesAfterItsEndMarksHasGivenEverything() throws Exception {
+    CountDownLatch loading = new CountDownLatch(1);
+    CountDownLatch mayLoad = new CountDownLatch(1);
+    CountDownLatch done = new CountDownLatch(1);
+    RecordingSink slow =
+        new RecordingSink() {
+          @Override
+          public void complete() throws IOException {
+            loading.countDown();
+            awaitUninterruptibly(mayLoad);
+            super.complete();
+            done.countDown();
+          }
+        };
+    try (TwoNodes nodes = new TwoNodes(work);
+        Relay relay = new Relay(nodes.destination.port());
+        Awaited awaited = nodes.await(2, slow);
+        StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 2))) {
+      sender.end();
+      assertThat(loading.await(20, TimeUnit.SECONDS)).isTrue();
+      relay.cut();
+      assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.PATIENCE))
+          .isInstanceOfSatisfying(
+              StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.BROKEN));
+      mayLoad.countDown();
+      assertThat(done.await(20, TimeUnit.SECONDS)).isTrue();
+    }
+    assertThat(slow.completions).hasValue(1);
+    assertThat(slow.breaks).as("the destination holds it, and says so when asked").hasValue(0);
+  }
+
+  private static RecordingSink stuckUntil(CountDownLatch latch) {
+    return new RecordingSink() {
+      @Override
+      public void deviceState(ByteBuffer chunk) {
+        awaitUninterruptibly(latch);
+      }
+    };
+  }
+
+  private static CompletableFuture<Void> sendForEver(StateSender sender) {
+    return sendForEver(sender, new CompletableFuture<>());
+  }
+
+  /** Sends full chunks until it fails. */
+  private static CompletableFuture<Void> sendForEver(
+      StateSender sender, CompletableFuture<Thread> by) {
+    CompletableFuture<Void> failed = new CompletableFuture<>();
+    Thread thread =
+        new Thread(
+            () -> {
+              by.complete(Thread.currentThread());
+              try {
+                while (true) {
+                  TwoNodes.sendState(sender, new byte[TwoNodes.CHUNK]);
+                }
+              } catch (StreamException | InterruptedException ended) {
+                failed.completeExceptionally(ended);
+              }
+            });
+    thread.setDaemon(true);
+    thread.start();
+    return failed;
+  }
+
+  private static StreamException causeOf(CompletableFuture<Void> sending) throws Exception {
+    try {
+      sending.get(20, TimeUnit.SECONDS);
+      throw new AssertionError("sending did not fail");
+    } catch (ExecutionException failed) {
+      return (StreamException) failed.getCause();
+    }
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    try {
+      if (!latch.await(20, TimeUnit.SECONDS)) {
+        throw new IllegalStateException("the test did not go on");
+      }
+    } catch (InterruptedException interrupted) {
+      throw new IllegalStateException(interrupted);
+    }
+  }
+}
