@@ -17,6 +17,8 @@ import dev.cel.runtime.CelRuntime;
 import dev.cel.runtime.CelRuntimeFactory;
 import dev.vfio.migration.sandbox.apiserver.schema.Schema;
 import dev.vfio.migration.sandbox.apiserver.schema.Schema.Rule;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Compiles the rules of one schema. Safe for any thread. */
 final class RuleCompiler {
@@ -44,6 +46,9 @@ final class RuleCompiler {
 
   private final RuleTypes types;
 
+  /** By the type of oldSelf, which tells that of self: compilers are dear to make. */
+  private final Map<CelType, CelCompiler> compilers = new ConcurrentHashMap<>();
+
   RuleCompiler(Schema root) {
     this.types = new RuleTypes(root);
   }
@@ -66,19 +71,9 @@ final class RuleCompiler {
   Expression compile(String expression, Schema schema, Rule rule, CelType result) {
     CelType self = types.of(schema);
     CelCompiler compiler =
-        CelCompilerFactory.standardCelCompilerBuilder()
-            .setOptions(OPTIONS)
-            .setTypeProvider(types)
-            .setStandardMacros(CelStandardMacro.STANDARD_MACROS)
-            .addLibraries(
-                CelExtensions.strings(),
-                CelExtensions.optional(),
-                CelExtensions.sets(OPTIONS),
-                CelExtensions.encoders())
-            .addLibraries(FUNCTIONS)
-            .addVar("self", self)
-            .addVar("oldSelf", rule.optionalOldSelf() ? OptionalType.create(self) : self)
-            .build();
+        compilers.computeIfAbsent(
+            rule.optionalOldSelf() ? OptionalType.create(self) : self,
+            oldSelf -> compilerFor(self, oldSelf));
     try {
       CelAbstractSyntaxTree tree = compiler.compile(expression).getAst();
       CelType found = tree.getResultType();
@@ -100,5 +95,21 @@ final class RuleCompiler {
     } catch (CelEvaluationException e) {
       throw new IllegalArgumentException("no program can be made of it: " + e.getMessage(), e);
     }
+  }
+
+  private CelCompiler compilerFor(CelType self, CelType oldSelf) {
+    return CelCompilerFactory.standardCelCompilerBuilder()
+        .setOptions(OPTIONS)
+        .setTypeProvider(types)
+        .setStandardMacros(CelStandardMacro.STANDARD_MACROS)
+        .addLibraries(
+            CelExtensions.strings(),
+            CelExtensions.optional(),
+            CelExtensions.sets(OPTIONS),
+            CelExtensions.encoders())
+        .addLibraries(FUNCTIONS)
+        .addVar("self", self)
+        .addVar("oldSelf", oldSelf)
+        .build();
   }
 }
