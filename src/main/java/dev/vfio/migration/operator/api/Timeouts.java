@@ -37,8 +37,7 @@ public record Timeouts(
         String preparing,
     @JsonPropertyDescription(
             "How long SwitchingOver, with the workload paused, may take; then it rolls back and the"
-                + " workload goes on at the source. Unset: 1m and four times what the pending bytes"
-                + " take at the measured rate (Cold: at 32Mi a second).")
+                + " workload goes on at the source. Unset: 1m, and 1s for every 8Mi to be copied.")
         @Size(min = 2, max = Convergence.MAX_DURATION_LENGTH)
         @Pattern(Convergence.DURATION)
         @ValidationRule(

@@ -27,11 +27,8 @@ import java.util.Optional;
  * timeout.
  */
 final class BeforeHandover {
-  /**
-   * Assumed for a copy of which nothing was measured yet, to bound how long it may take. Bytes per
-   * second.
-   */
-  static final long SLOWEST_RATE = 32L << 20;
+  /** A copy that is slower than this, in bytes per second, has to be given its time in the spec. */
+  static final long SLOWEST_RATE = 8L << 20;
 
   static final Duration SHORTEST_SWITCHOVER_TIMEOUT = Duration.ofMinutes(1);
 
@@ -262,23 +259,19 @@ final class BeforeHandover {
   }
 
   /**
-   * As the spec says, or a minute and four times what the bytes take at the measured rate. The
-   * recorded status is the one from before the pause: progress is not written while it lasts.
+   * As the spec says, or a minute and a second for every {@link #SLOWEST_RATE} bytes that were or
+   * are to be copied: a bound that never shrinks while the copy goes on, whatever the rate of the
+   * moment is.
    */
   private Duration switchoverTimeout() {
     return seen.settings().timeouts().switchingOver().orElseGet(this::scaledSwitchoverTimeout);
   }
 
   private Duration scaledSwitchoverTimeout() {
-    long pendingBefore = seen.status().pending() == null ? 0 : seen.status().pending().total();
-    long sentBefore =
-        seen.status().transferredBytes() == null ? 0 : seen.status().transferredBytes();
-    Progress now = source.session().map(Session::getProgress).orElse(Progress.getDefaultInstance());
-    double sentSince = Math.max(0, now.getTransferredBytes() - sentBefore);
-    double bytes = Math.max(pendingBefore, sentSince + PendingTotal.of(now));
-    Long measured = seen.status().bytesPerSecond();
-    double rate = measured == null || measured <= 0 ? SLOWEST_RATE : measured;
-    double seconds = Math.min(4 * bytes / rate, Duration.ofDays(30).toSeconds());
+    Progress progress =
+        source.session().map(Session::getProgress).orElse(Progress.getDefaultInstance());
+    double bytes = (double) PendingTotal.of(progress) + Math.max(0, progress.getTransferredBytes());
+    double seconds = Math.min(bytes / SLOWEST_RATE, Duration.ofDays(30).toSeconds());
     return SHORTEST_SWITCHOVER_TIMEOUT.plusMillis(Math.round(seconds * 1000));
   }
 

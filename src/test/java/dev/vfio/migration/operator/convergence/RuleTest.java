@@ -1,0 +1,92 @@
+package dev.vfio.migration.operator.convergence;
+
+import static dev.vfio.migration.operator.convergence.Verdict.Outcome.BELOW_THRESHOLD;
+import static dev.vfio.migration.operator.convergence.Verdict.Outcome.COPYING;
+import static dev.vfio.migration.operator.convergence.Verdict.Outcome.STALLED;
+import static dev.vfio.migration.operator.convergence.Verdict.Outcome.TOO_LONG;
+import static dev.vfio.migration.operator.convergence.Verdict.Outcome.WITHIN_DOWNTIME_LIMIT;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.operator.convergence.Verdict.Outcome;
+import java.time.Duration;
+import java.time.Instant;
+import org.junit.jupiter.api.Test;
+
+class RuleTest {
+  private static final Instant START = Instant.parse("2026-01-01T00:00:00Z");
+  private static final long MIB = 1L << 20;
+
+  private final Rule rule = new Rule(Duration.ofMillis(300), 64 << 10, Duration.ofMinutes(30));
+
+  private static Sample sample(double second, long pending, long rate, long rounds) {
+    return new Sample(START.plusMillis((long) (second * 1000)), pending, rate, rounds, false);
+  }
+
+  private Outcome judge(History history) {
+    return rule.judge(history, Duration.between(START, history.latest().at())).outcome();
+  }
+
+  @Test
+  void convergesWhenPendingFitsTheDowntimeLimitAtTheMeasuredRate() {
+    assertThat(judge(History.startingWith(sample(1, 30 * MIB, 100 * MIB, 1))))
+        .isEqualTo(WITHIN_DOWNTIME_LIMIT);
+    assertThat(judge(History.startingWith(sample(1, 31 * MIB, 100 * MIB, 1)))).isEqualTo(COPYING);
+  }
+
+  @Test
+  void convergesBelowTheThresholdWithoutARate() {
+    assertThat(judge(History.startingWith(sample(1, 64 << 10, 0, 1)))).isEqualTo(BELOW_THRESHOLD);
+    assertThat(judge(History.startingWith(sample(1, (64 << 10) + 1, 0, 1)))).isEqualTo(COPYING);
+  }
+
+  @Test
+  void doesNotBelieveFiguresFromBeforeTheFirstRound() {
+    assertThat(judge(History.startingWith(sample(0, 0, 0, 0)))).isEqualTo(COPYING);
+    Sample exhausted = new Sample(START, 0, 0, 0, true);
+    assertThat(judge(History.startingWith(exhausted))).isEqualTo(BELOW_THRESHOLD);
+  }
+
+  @Test
+  void stallsAfterRoundsAndTimeWithoutANewLow() {
+    History history = History.startingWith(sample(0, 100 * MIB, 10 * MIB, 1));
+    history = history.and(sample(2.9, 99 * MIB, 10 * MIB, 7));
+    assertThat(judge(history)).as("rounds but not time").isEqualTo(COPYING);
+    history = history.and(sample(3, 99 * MIB, 10 * MIB, 8));
+    assertThat(judge(history)).isEqualTo(STALLED);
+  }
+
+  @Test
+  void aLongFirstRoundIsNoStall() {
+    History history = History.startingWith(sample(0, 8192 * MIB, 100 * MIB, 0));
+    history = history.and(sample(60, 8192 * MIB, 100 * MIB, 0));
+    assertThat(judge(history)).isEqualTo(COPYING);
+  }
+
+  @Test
+  void anExhaustedDeviceStallsByTimeAlone() {
+    Sample stuck = new Sample(START, 100 * MIB, 10 * MIB, 1, true);
+    History history =
+        History.startingWith(stuck)
+            .and(new Sample(START.plusSeconds(3), 100 * MIB, 10 * MIB, 1, true));
+    assertThat(judge(history)).isEqualTo(STALLED);
+  }
+
+  @Test
+  void progressWithinTheMarginIsNoise() {
+    History history = History.startingWith(sample(0, 100 * MIB, 10 * MIB, 1));
+    assertThat(history.and(sample(1, 96 * MIB, 10 * MIB, 2)).lowestPending()).isEqualTo(100 * MIB);
+    assertThat(history.and(sample(1, 94 * MIB, 10 * MIB, 2)).lowestPending()).isEqualTo(94 * MIB);
+  }
+
+  @Test
+  void givesUpAfterTheLongestDuration() {
+    Sample copying = sample(1800, 100 * MIB, 10 * MIB, 3);
+    assertThat(judge(History.startingWith(copying))).isEqualTo(TOO_LONG);
+  }
+
+  @Test
+  void absurdFiguresDoNotOverflow() {
+    assertThat(Rule.estimateDowntime(sample(0, Long.MAX_VALUE, 1, 1)))
+        .hasValueSatisfying(estimate -> assertThat(estimate).isPositive());
+  }
+}
