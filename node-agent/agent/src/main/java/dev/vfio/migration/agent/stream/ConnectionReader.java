@@ -76,7 +76,7 @@ final class ConnectionReader extends ChannelInboundHandlerAdapter {
 
   /** There may be room again. From any thread. */
   void resume() {
-    context.executor().execute(this::goOn);
+    Transport.run(context.executor(), this::goOn);
   }
 
   /** Milliseconds since bytes came; 0 while this end does not read. */

@@ -37,7 +37,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
   private X509Certificate peer;
   private Reception reception;
   private IncomingFrames frames;
-  private Delivery delivery;
+  private volatile Delivery delivery;
   private String description;
   private boolean introduced;
   private boolean over;
@@ -116,7 +116,8 @@ final class DestinationConnection implements ConnectionReader.Owner {
                         + ": nothing was heard for "
                         + settings.idleMillis()
                         + " ms; the source's agent or the network between is dead")));
-    ReceiveRing ring = new ReceiveRing(pool, settings.receiveBuffers() * hello.chunkBytes());
+    ReceiveRing ring =
+        new ReceiveRing(pool, settings.receiveBuffersFor(hello.chunkBytes()) * hello.chunkBytes());
     delivery = new Delivery(reception, hello.stream(), hello.migration(), ring, reader::resume);
     delivery.start();
   }
@@ -213,51 +214,49 @@ final class DestinationConnection implements ConnectionReader.Owner {
 
   /** Tells the source why, once, and closes. From any thread. */
   void giveUp(StreamException why) {
-    channel
-        .eventLoop()
-        .execute(
-            () -> {
-              if (over) {
-                return;
-              }
-              over = true;
-              keepAlive.stop();
-              reader.stop();
-              stopDelivery();
-              writer.sendSmall(FrameType.ERROR, ErrorReport.of(why).encode(), channel::close);
-              closeLater();
-            });
+    stopDelivery();
+    Transport.run(
+        channel.eventLoop(),
+        () -> {
+          if (over) {
+            return;
+          }
+          over = true;
+          keepAlive.stop();
+          reader.stop();
+          stopDelivery();
+          writer.sendSmall(FrameType.ERROR, ErrorReport.of(why).encode(), channel::close);
+          closeLater();
+        });
   }
 
   /** Tells the source that all is loaded, or is quiet on the other streams. From any thread. */
   void rest(byte[] loadedDigest, boolean tells) {
-    channel
-        .eventLoop()
-        .execute(
-            () -> {
-              keepAlive.stop();
-              if (tells && !over) {
-                writer.sendSmall(FrameType.LOADED, ByteBuffer.wrap(loadedDigest), null);
-              }
-            });
+    Transport.run(
+        channel.eventLoop(),
+        () -> {
+          keepAlive.stop();
+          if (tells && !over) {
+            writer.sendSmall(FrameType.LOADED, ByteBuffer.wrap(loadedDigest), null);
+          }
+        });
   }
 
   /** Closes without a word: all has been said. From any thread. */
   void hangUp() {
-    channel
-        .eventLoop()
-        .execute(
-            () -> {
-              over = true;
-              keepAlive.stop();
-              stopDelivery();
-              channel.close();
-            });
+    Transport.run(
+        channel.eventLoop(),
+        () -> {
+          over = true;
+          keepAlive.stop();
+          channel.close();
+        });
   }
 
   private void stopDelivery() {
-    if (delivery != null) {
-      delivery.stop();
+    Delivery begun = delivery;
+    if (begun != null) {
+      begun.stop();
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.stream;
 
+import dev.vfio.migration.agent.stream.StreamException.Kind;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -11,6 +12,8 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
@@ -145,10 +148,14 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
   @Override
   public StateSender connect(Destination destination) throws StreamException, InterruptedException {
     requireSane(destination);
+    if (transport.isClosed()) {
+      throw new StreamException(Kind.BROKEN, "the state stream of this agent has been closed");
+    }
     SslContext tls = identity.client();
     AtomicLong sentBytes = new AtomicLong();
     BandwidthLimit limit = new BandwidthLimit(destination.bandwidthLimit(), monotonicNanos);
-    SendRing ring = new SendRing(pool, destination.chunkBytes(), settings.sendBuffers(), limit);
+    int buffers = settings.sendBuffersFor(destination.chunkBytes());
+    SendRing ring = new SendRing(pool, destination.chunkBytes(), buffers, limit);
     NettyStateSender sender = new NettyStateSender(destination, ring, sentBytes);
     for (int stream = 0; stream < destination.streams(); stream++) {
       sender.add(new SourceConnection(destination, stream, settings, identity, sentBytes, sender));
@@ -156,9 +163,19 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
     try {
       sender.connections().forEach(connection -> open(connection, destination, tls));
       for (SourceConnection connection : sender.connections()) {
-        connection.welcomed().get();
+        connection.welcomed().get(settings.connectionMillis(), TimeUnit.MILLISECONDS);
       }
       return sender;
+    } catch (TimeoutException stuck) {
+      sender.close();
+      throw new StreamException(
+          Kind.BROKEN,
+          "node "
+              + destination.node()
+              + " could not be connected within "
+              + settings.connectionMillis()
+              + " ms",
+          stuck);
     } catch (ExecutionException refused) {
       // The first failure of any connection; the others only failed because of it.
       StreamException why = sender.firstFailure();

@@ -125,8 +125,13 @@ final class Reception implements Awaited {
               + settings.maximumChunkBytes()
               + " are allowed");
     }
-    if (hello.idleMillis() < 1) {
-      throw refused("an idle time of " + hello.idleMillis() + " ms is announced");
+    if (hello.idleMillis() < StreamSettings.SHORTEST_IDLE_MILLIS) {
+      throw refused(
+          "an idle time of "
+              + hello.idleMillis()
+              + " ms is announced; at least "
+              + StreamSettings.SHORTEST_IDLE_MILLIS
+              + " ms are allowed");
     }
     if (chunkBytes != 0 && chunkBytes != hello.chunkBytes()) {
       throw refused("its streams announce different chunk sizes");

@@ -44,6 +44,7 @@ final class SourceConnection implements ConnectionReader.Owner {
   private final ByteBuffer reply = ByteBuffer.allocateDirect(REPLY_BYTES);
   private volatile Channel channel;
   private volatile boolean secured;
+  private volatile boolean unwanted;
   private KeepAlive keepAlive;
   private ScheduledFuture<?> helloDeadline;
   private boolean failed;
@@ -70,6 +71,9 @@ final class SourceConnection implements ConnectionReader.Owner {
     SslHandler encryption = tls.newHandler(made.alloc());
     encryption.setHandshakeTimeoutMillis(settings.handshakeTimeout().toMillis());
     made.pipeline().addLast(encryption, writer, reader);
+    if (unwanted) {
+      made.close();
+    }
   }
 
   /** Completes once the destination has taken this connection; fails with a StreamException. */
@@ -150,7 +154,7 @@ final class SourceConnection implements ConnectionReader.Owner {
               + ", this agent speaks version "
               + Greeting.VERSION);
     }
-    if (welcome.idleMillis() <= 0) {
+    if (welcome.idleMillis() < StreamSettings.SHORTEST_IDLE_MILLIS) {
       throw new StreamException(
           Kind.CORRUPT, "the destination's idle time is " + welcome.idleMillis() + " ms");
     }
@@ -233,11 +237,12 @@ final class SourceConnection implements ConnectionReader.Owner {
 
   /** LOADED was heard: silence means nothing any more. From any thread. */
   void rest() {
-    channel.eventLoop().execute(keepAlive::stopWatching);
+    Transport.run(channel.eventLoop(), keepAlive::stopWatching);
   }
 
   /** Closes at once, also where data wait for a slow destination. From any thread. */
   void close() {
+    unwanted = true;
     Channel made = channel;
     if (made == null) {
       return;
@@ -251,7 +256,7 @@ final class SourceConnection implements ConnectionReader.Owner {
       }
     }
     // Through TLS, so that its alert tells the other end why there will be no connection.
-    made.eventLoop().execute(made::close);
+    Transport.run(made.eventLoop(), made::close);
   }
 
   private String describe() {

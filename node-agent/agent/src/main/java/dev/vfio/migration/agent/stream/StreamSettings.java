@@ -7,15 +7,16 @@ import java.time.Duration;
  *
  * @param maximumChunkBytes the largest payload a destination takes, in bytes, 4 KiB to 64 MiB; a
  *     HELLO that announces more is refused
- * @param sendBuffers chunk buffers in a sender's ring, 2 to 1024
+ * @param sendBuffers chunk buffers in a sender's ring, 2 to 1024; fewer where they would exceed 32
+ *     MiB together, but two at least
  * @param receiveBuffers chunks that a destination holds per connection while its sink works, 2 to
- *     1024
+ *     1024; fewer where they would exceed 32 MiB together, but two at least
  * @param maximumStreams connections of one migration, 1 to 64
  * @param connectTimeout until TCP is connected
  * @param handshakeTimeout until TLS is agreed
  * @param helloTimeout until HELLO has come (destination) or was answered (source)
  * @param idleTimeout silence after which the other end is taken for dead, at least 100 ms. Each end
- *     tells the other, which then sends a PING at a third of it whenever it has nothing to say
+ *     tells the other, which then sends a PING after half of it whenever it has nothing to say
  * @param closeTimeout how long an end that gives up waits for the other one to read why, and for a
  *     sink's method to return before {@link StateSink#broken} is called regardless
  * @param socketSendBytes SO_SNDBUF in bytes; 0 leaves it to the kernel, which grows it as the path
@@ -39,14 +40,18 @@ public record StreamSettings(
   private static final int KIB = 1024;
   private static final int MIB = 1024 * KIB;
 
+  /** Where chunks are large, fewer buffers than were allowed are used, but never fewer than two. */
+  private static final int BUFFER_BUDGET_BYTES = 32 * MIB;
+
+  private static final int FEWEST_BUFFERS = 2;
+
+  /** An end that is to be pinged more often than this is refused. */
+  static final int SHORTEST_IDLE_MILLIS = 100;
+
   public StreamSettings {
     requireRange("maximumChunkBytes", maximumChunkBytes, 4 * KIB, 64 * MIB);
     requireRange("sendBuffers", sendBuffers, 2, 1024);
     requireRange("receiveBuffers", receiveBuffers, 2, 1024);
-    if ((long) receiveBuffers * maximumChunkBytes > Integer.MAX_VALUE) {
-      throw new IllegalArgumentException(
-          receiveBuffers + " receive buffers of " + maximumChunkBytes + " bytes exceed 2 GiB");
-    }
     requireRange("maximumStreams", maximumStreams, 1, 64);
     requireRange("socketSendBytes", socketSendBytes, 0, Integer.MAX_VALUE);
     requireRange("socketReceiveBytes", socketReceiveBytes, 0, Integer.MAX_VALUE);
@@ -54,7 +59,7 @@ public record StreamSettings(
     requireTime("connectTimeout", connectTimeout, 1);
     requireTime("handshakeTimeout", handshakeTimeout, 1);
     requireTime("helloTimeout", helloTimeout, 1);
-    requireTime("idleTimeout", idleTimeout, 100);
+    requireTime("idleTimeout", idleTimeout, SHORTEST_IDLE_MILLIS);
     requireTime("closeTimeout", closeTimeout, 1);
   }
 
@@ -147,6 +152,25 @@ public record StreamSettings(
         socketSendBytes,
         socketReceiveBytes,
         eventLoops);
+  }
+
+  /** Buffers of a sender's ring for chunks of that size: within 32 MiB, but two at least. */
+  int sendBuffersFor(int chunkBytes) {
+    return within(sendBuffers, chunkBytes);
+  }
+
+  /** Chunks of that size that a connection holds: within 32 MiB, but two at least. */
+  int receiveBuffersFor(int chunkBytes) {
+    return within(receiveBuffers, chunkBytes);
+  }
+
+  private static int within(int buffers, int chunkBytes) {
+    return Math.min(buffers, Math.max(FEWEST_BUFFERS, BUFFER_BUDGET_BYTES / chunkBytes));
+  }
+
+  /** Each step of a connection has its own patience; this bounds all of them together. */
+  long connectionMillis() {
+    return connectTimeout.plus(handshakeTimeout).plus(helloTimeout).plus(closeTimeout).toMillis();
   }
 
   int idleMillis() {

@@ -17,9 +17,12 @@ import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.EventExecutor;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.jboss.logging.Logger;
 
 /**
  * Event loops, sockets and memory of the state stream: native epoll where it is there, else NIO.
@@ -27,6 +30,8 @@ import java.util.concurrent.TimeUnit;
  * on different threads.
  */
 final class Transport implements AutoCloseable {
+  private static final Logger LOG = Logger.getLogger(Transport.class);
+
   /** Bytes that one read takes from a socket: sixteen TLS records. */
   private static final int READ_BYTES = 256 * 1024;
 
@@ -66,6 +71,11 @@ final class Transport implements AutoCloseable {
 
   boolean isNative() {
     return nativeTransport;
+  }
+
+  /** Whether connections can be made no more. */
+  boolean isClosed() {
+    return loops.isShuttingDown();
   }
 
   EventLoopGroup loops() {
@@ -112,6 +122,15 @@ final class Transport implements AutoCloseable {
       options.put(EpollChannelOption.TCP_USER_TIMEOUT, settings.idleMillis());
     }
     return options;
+  }
+
+  /** Runs a task in a connection's event loop. A loop that has stopped has closed it: no task. */
+  static void run(EventExecutor loop, Runnable task) {
+    try {
+      loop.execute(task);
+    } catch (RejectedExecutionException stopped) {
+      LOG.debugf(stopped, "the event loops of the state stream have stopped");
+    }
   }
 
   @Override

@@ -389,6 +389,22 @@ class BrokenStreamTest {
     assertThat(slow.breaks).as("the destination holds it, and says so when asked").hasValue(0);
   }
 
+  @Test
+  void endsMayBeClosedAfterTheNetworkWas() throws Exception {
+    try (TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(2, sink);
+        StateSender sender = nodes.connect(awaited, 2)) {
+      assertThat(sink.started.await(20, TimeUnit.SECONDS)).isTrue();
+      nodes.close();
+      awaited.close();
+      sender.close();
+      assertThatThrownBy(sender::acquire).isInstanceOf(StreamException.class);
+      assertThatThrownBy(() -> nodes.connect(awaited, 2))
+          .isInstanceOfSatisfying(
+              StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.BROKEN));
+    }
+  }
+
   private static RecordingSink stuckUntil(CountDownLatch latch) {
     return new RecordingSink() {
       @Override
