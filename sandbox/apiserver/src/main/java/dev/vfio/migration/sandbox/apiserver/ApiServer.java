@@ -1,18 +1,13 @@
 package dev.vfio.migration.sandbox.apiserver;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.vfio.migration.sandbox.apiserver.audit.RequestLog;
 import dev.vfio.migration.sandbox.apiserver.builtin.BuiltInTypes;
 import dev.vfio.migration.sandbox.apiserver.definition.CustomTypes;
 import dev.vfio.migration.sandbox.apiserver.deletion.Deletions;
 import dev.vfio.migration.sandbox.apiserver.deletion.GarbageCollector;
 import dev.vfio.migration.sandbox.apiserver.faults.Faults;
-import dev.vfio.migration.sandbox.apiserver.http.ApiRequest;
 import dev.vfio.migration.sandbox.apiserver.http.HttpFrontend;
-import dev.vfio.migration.sandbox.apiserver.http.Reply;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import dev.vfio.migration.sandbox.apiserver.request.ApiHandler;
 import dev.vfio.migration.sandbox.apiserver.resource.Registry;
@@ -20,26 +15,20 @@ import dev.vfio.migration.sandbox.apiserver.store.Change;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.watch.Watches;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.Inet6Address;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.stream.Stream;
 
 /**
  * A small Kubernetes API server for machines without a cluster. It listens on a loopback address
  * from construction until {@link #close}. Safe for any thread.
  */
 public final class ApiServer implements AutoCloseable {
-  private static final List<String> NAMESPACES =
-      List.of("default", "kube-system", "vfio-migration");
   private static final long EPOCH_SECONDS_2025 = 1_735_689_600L;
   private static final long REVISIONS_A_SECOND = 1_000;
 
+  private final ObjectStore store;
   private final HttpFrontend frontend;
   private final ApiHandler handler;
   private final GarbageCollector collector;
@@ -56,10 +45,13 @@ public final class ApiServer implements AutoCloseable {
    */
   public ApiServer(ApiServerOptions options) throws IOException {
     HttpFrontend.requireLoopback(options.address());
-    ObjectStore store = new ObjectStore(options.historyLimit(), firstRevision(options));
+    this.store = open(options);
     Registry registry = new Registry(BuiltInTypes.all());
     store.listAndSubscribe(
-        "customresourcedefinitions", "", listing -> {}, change -> serve(registry, change));
+        "customresourcedefinitions",
+        "",
+        listing -> listing.objects().forEach(definition -> define(registry, definition)),
+        change -> serve(registry, change));
     Deletions deletions = new Deletions(store, options.clock());
     this.watches = new Watches(store, options.bookmarkInterval());
     this.log = new RequestLog(options.clock());
@@ -69,18 +61,16 @@ public final class ApiServer implements AutoCloseable {
         new ApiHandler(registry, store, watches, deletions, faults, log, options.clock());
     this.collector = new GarbageCollector(store, registry, deletions);
     try {
-      for (String namespace : NAMESPACES) {
-        ObjectNode object = Json.object().put("apiVersion", "v1").put("kind", "Namespace");
-        Json.metadata(object).put("name", namespace);
-        create("/api/v1/namespaces", object);
-      }
+      Bootstrap bootstrap = new Bootstrap(handler);
+      bootstrap.createNamespaces();
       if (options.definitions().isPresent()) {
-        createDefinitions(options.definitions().get());
+        bootstrap.applyDefinitions(options.definitions().get());
       }
       log.clear();
       this.frontend = new HttpFrontend(options.address(), options.port(), handler, refusing::get);
     } catch (IOException | RuntimeException e) {
       collector.close();
+      store.close();
       throw e;
     }
   }
@@ -118,49 +108,15 @@ public final class ApiServer implements AutoCloseable {
     watches.endAll();
     frontend.close();
     collector.close();
+    try {
+      store.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException("the objects could not be kept to the last", e);
+    }
   }
 
   private void cutConnections() {
     frontend.closeConnections();
-  }
-
-  private void createDefinitions(Path directory) throws IOException {
-    List<Path> files;
-    try (Stream<Path> entries = Files.list(directory)) {
-      files =
-          entries.filter(file -> file.toString().matches(".*\\.(ya?ml|json)")).sorted().toList();
-    }
-    ObjectReader reader = new YAMLMapper().readerFor(JsonNode.class);
-    for (Path file : files) {
-      try (var documents = reader.<JsonNode>readValues(Files.readString(file))) {
-        while (documents.hasNext()) {
-          if (documents.next() instanceof ObjectNode definition) {
-            try {
-              create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
-            } catch (IllegalArgumentException e) {
-              throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
-            }
-          }
-        }
-      }
-    }
-  }
-
-  private void create(String path, ObjectNode object) {
-    LocalExchange exchange =
-        new LocalExchange(
-            new ApiRequest(
-                "POST",
-                path,
-                Map.of("fieldManager", List.of("kube-apiserver")),
-                Map.of("content-type", "application/json"),
-                Json.bytes(object)));
-    handler.accept(exchange);
-    Reply reply = exchange.answer();
-    if (reply.code() != 201) {
-      JsonNode status = Json.parse(new String(reply.body(), StandardCharsets.UTF_8));
-      throw new IllegalArgumentException(Json.textAt(status, "message"));
-    }
   }
 
   /**
@@ -171,8 +127,19 @@ public final class ApiServer implements AutoCloseable {
     if (change.deleted()) {
       registry.undefine(change.key().name());
     } else {
-      registry.define(change.key().name(), CustomTypes.of(change.object()));
+      define(registry, change.object());
     }
+  }
+
+  private static void define(Registry registry, ObjectNode definition) {
+    registry.define(Json.textAt(definition, "metadata", "name"), CustomTypes.of(definition));
+  }
+
+  private static ObjectStore open(ApiServerOptions options) throws IOException {
+    return options.dataDirectory().isPresent()
+        ? new ObjectStore(
+            options.historyLimit(), firstRevision(options), options.dataDirectory().get())
+        : new ObjectStore(options.historyLimit(), firstRevision(options));
   }
 
   private static long firstRevision(ApiServerOptions options) {

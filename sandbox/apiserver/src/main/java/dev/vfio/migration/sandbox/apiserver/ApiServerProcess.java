@@ -10,7 +10,7 @@ import java.util.concurrent.CountDownLatch;
  * The API server as a process. It prints one line {@code READY http://...} when clients may come,
  * and ends on SIGTERM.
  *
- * <p>Exit codes: 0 after SIGTERM, 2 for wrong arguments, 1 if it could not start.
+ * <p>Exit codes: 143 after SIGTERM, as every JVM; 2 for wrong arguments; 1 if it could not start.
  */
 public final class ApiServerProcess {
   private static final String USAGE =

@@ -179,16 +179,17 @@ final class WriteRequests {
     if (!ownershipKnown) {
       admission.normalise(context, object, duplicates);
     }
-    JsonNode managedFields = Json.at(object, "metadata", "managedFields");
-    if (!ownershipKnown) {
-      Json.metadata(object).remove("managedFields");
-    }
+    // Defaults that are filled in after an apply belong to nobody; those of an ordinary creation to
+    // its writer.
+    JsonNode managedFields = Json.metadata(object).remove("managedFields");
     admission.prepareCreate(context, object);
-    if (ownershipKnown) {
-      admission.normalise(context, object, duplicates);
-      Json.metadata(object).set("managedFields", managedFields);
-    } else {
+    if (!ownershipKnown) {
       FieldOwnership.recordUpdate(Json.object(), object, context.writer(), clock.instant());
+    } else {
+      admission.normalise(context, object, duplicates);
+      if (managedFields != null) {
+        Json.metadata(object).set("managedFields", managedFields);
+      }
     }
     admission.validate(context, object, null);
     ObjectKey key =

@@ -2,6 +2,8 @@ package dev.vfio.migration.sandbox.apiserver.store;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -20,11 +22,15 @@ import java.util.function.Predicate;
  * <p>Safe for any thread. Listeners are called in the order of the revisions, one at a time, under
  * the store's lock: they must only pass the change on.
  */
-public final class ObjectStore {
+public final class ObjectStore implements AutoCloseable {
   private final NavigableMap<ObjectKey, ObjectNode> objects = new TreeMap<>();
   private final Deque<Change> history = new ArrayDeque<>();
   private final List<Subscription> subscriptions = new CopyOnWriteArrayList<>();
   private final int historyLimit;
+
+  /** Null for a store in memory only. */
+  private final Journal journal;
+
   private long revision;
   private long oldestKnown;
 
@@ -45,6 +51,21 @@ public final class ObjectStore {
     this.historyLimit = historyLimit;
     this.revision = firstRevision;
     this.oldestKnown = firstRevision;
+    this.journal = null;
+  }
+
+  /**
+   * A store that keeps its objects in a directory, with those that are there.
+   *
+   * @throws IOException if the directory cannot be used
+   */
+  public ObjectStore(int historyLimit, long firstRevision, Path directory) throws IOException {
+    this.historyLimit = historyLimit;
+    Journal.Restored restored = Journal.open(directory);
+    this.objects.putAll(restored.objects());
+    this.revision = Math.max(firstRevision, restored.revision() + 1);
+    this.oldestKnown = revision;
+    this.journal = restored.journal();
   }
 
   /**
@@ -189,6 +210,13 @@ public final class ObjectStore {
     return subscription;
   }
 
+  @Override
+  public synchronized void close() throws IOException {
+    if (journal != null) {
+      journal.close();
+    }
+  }
+
   /** A subscription that brings nothing. */
   public Subscription none() {
     return new Subscription("", change -> {});
@@ -209,6 +237,9 @@ public final class ObjectStore {
   }
 
   private void publish(Change change) {
+    if (journal != null) {
+      journal.append(change);
+    }
     history.addLast(change);
     while (history.size() > historyLimit) {
       oldestKnown = history.removeFirst().revision();
