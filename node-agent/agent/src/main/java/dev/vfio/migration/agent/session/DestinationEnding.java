@@ -223,7 +223,7 @@ final class DestinationEnding {
       case JOURNALLING_DISCARDED ->
           // Without this entry a restart discards once more: harmless.
           Outcome.of(s.but().at(DESTINATION_DISCARDED, DestinationStep.ENDED).done(), new LetGo());
-      case STRANDED, ENDED -> Outcome.of(s);
+      case STRANDED, ENDED, REFUSED -> Outcome.of(s);
       default -> DestinationMachine.unexpected(s, event);
     };
   }

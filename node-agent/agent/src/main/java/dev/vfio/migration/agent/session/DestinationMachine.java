@@ -94,7 +94,8 @@ public final class DestinationMachine {
           DISCARD_RESTING,
           JOURNALLING_DISCARDED,
           STRANDED,
-          ENDED ->
+          ENDED,
+          REFUSED ->
           ending.step(s, event, now);
     };
   }
@@ -169,6 +170,9 @@ public final class DestinationMachine {
 
   private Outcome<DestinationState, DestinationAction> command(
       DestinationState s, Command command, Moment now) {
+    if (s.step() == DestinationStep.REFUSED) {
+      return Outcome.of(s, new Reply(command.command(), s.failure()));
+    }
     if (command instanceof Prepare prepare) {
       return s.step() == DestinationStep.NEW
           ? Outcome.of(
@@ -233,7 +237,11 @@ public final class DestinationMachine {
   private static Outcome<DestinationState, DestinationAction> refuse(
       DestinationState s, Failure refusal) {
     return Outcome.of(
-        s.but().at(SessionState.DESTINATION_DISCARDED, DestinationStep.ENDED).command(0).done(),
+        s.but()
+            .at(SessionState.DESTINATION_DISCARDED, DestinationStep.REFUSED)
+            .failure(refusal)
+            .command(0)
+            .done(),
         new Reply(s.command(), refusal),
         new Forget());
   }

@@ -33,5 +33,7 @@ enum DestinationStep {
   DISCARD_RESTING,
   JOURNALLING_DISCARDED,
   STRANDED,
-  ENDED
+  ENDED,
+  /** It never began: nothing was touched, and whoever asks hears why. */
+  REFUSED
 }

@@ -73,13 +73,12 @@ final class DestinationWork
     boolean unannounced =
         switch (state.step()) {
           // Not journalled yet: it may still be refused, and nobody is told of it.
-          case OPENING, MAPPING, JOURNALLING_PREPARED -> true;
+          case OPENING, MAPPING, JOURNALLING_PREPARED, REFUSED -> true;
           // Not verified yet: nobody is to decide on it.
           case REOPENING -> !announced;
           default -> false;
         };
-    boolean refused = state.state().terminal() && !announced && !state.recovered();
-    if (!unannounced && !refused && !(announced && snapshot.equals(before))) {
+    if (!unannounced && !(announced && snapshot.equals(before))) {
       watcher.changed(announced ? before : null, snapshot);
       announced = true;
     }

@@ -27,12 +27,11 @@ public sealed interface SourceAction {
   record CopyState(long maxBytes) implements Work {}
 
   /**
-   * Asks which pages are dirty.
+   * Marks the pages to be sent: all the first time, later those that the device says are dirty.
    *
-   * @param everything marks all pages of all windows
    * @param last the device stands still: where it cannot tell, everything is marked
    */
-  record CollectDirty(boolean everything, boolean last) implements Work {}
+  record CollectDirty(boolean last) implements Work {}
 
   /** Sends marked pages, until none is left, or that much is sent, or we are wanted. */
   record CopyMemory(long maxBytes) implements Work {}

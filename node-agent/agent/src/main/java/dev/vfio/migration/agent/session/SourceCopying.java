@@ -65,16 +65,14 @@ final class SourceCopying {
               s.but().at(SourceStep.MARKING_PAUSE).done(), new SendPaused(s.pausedAtNanos()));
       case MARKING_PAUSE ->
           Outcome.of(s.but().at(SourceStep.STOPPING).done(), new Transition(DeviceState.STOPNCOPY));
-      case STOPPING -> {
-        boolean first = s.spec().mode() == Mode.COLD;
-        yield Outcome.of(
-            s.but()
-                .device(DeviceState.STOPNCOPY)
-                .round(s.round().next(now.nanos()))
-                .at(SourceStep.LAST_DIRTY)
-                .done(),
-            new CollectDirty(first, true));
-      }
+      case STOPPING ->
+          Outcome.of(
+              s.but()
+                  .device(DeviceState.STOPNCOPY)
+                  .round(s.round().next(now.nanos()))
+                  .at(SourceStep.LAST_DIRTY)
+                  .done(),
+              new CollectDirty(true));
       case LAST_DIRTY -> lastDirty(s, event);
       case LAST_MEMORY -> lastMemory(s, event, now);
       case LAST_STATE -> lastState(s, event, now);
@@ -123,9 +121,7 @@ final class SourceCopying {
   }
 
   private Outcome<SourceState, SourceAction> collectDirty(SourceState s) {
-    return Outcome.of(
-        s.but().at(SourceStep.ROUND_DIRTY).done(),
-        new CollectDirty(s.round().number() == 0, false));
+    return Outcome.of(s.but().at(SourceStep.ROUND_DIRTY).done(), new CollectDirty(false));
   }
 
   private Outcome<SourceState, SourceAction> roundState(

@@ -184,7 +184,7 @@ final class SourceEnding {
       case JOURNALLING_ROLLED_BACK ->
           // Without this entry a restart rolls back once more: a device that runs is left alone.
           Outcome.of(s.but().at(SOURCE_ROLLED_BACK, SourceStep.ENDED).done(), new LetGo());
-      case STRANDED, ENDED -> Outcome.of(s);
+      case STRANDED, ENDED, REFUSED -> Outcome.of(s);
       default -> SourceMachine.unexpected(s, event);
     };
   }

@@ -105,7 +105,8 @@ public final class SourceMachine {
           ROLL_BACK_RESUME_RESTING,
           JOURNALLING_ROLLED_BACK,
           STRANDED,
-          ENDED ->
+          ENDED,
+          REFUSED ->
           ending.step(s, event, now);
     };
   }
@@ -190,6 +191,9 @@ public final class SourceMachine {
   }
 
   private Outcome<SourceState, SourceAction> command(SourceState s, Command command, Moment now) {
+    if (s.step() == SourceStep.REFUSED) {
+      return Outcome.of(s, new Reply(command.command(), s.failure()));
+    }
     if (command instanceof Start start) {
       return s.step() == SourceStep.NEW
           ? Outcome.of(
@@ -239,7 +243,11 @@ public final class SourceMachine {
   private Outcome<SourceState, SourceAction> started(SourceState s, SourceEvent event) {
     if (event instanceof SourceEvent.Failed failed) {
       return Outcome.of(
-          s.but().at(SessionState.SOURCE_ROLLED_BACK, SourceStep.ENDED).command(0).done(),
+          s.but()
+              .at(SessionState.SOURCE_ROLLED_BACK, SourceStep.REFUSED)
+              .failure(failed.failure())
+              .command(0)
+              .done(),
           new Reply(s.command(), failed.failure()),
           new Forget());
     }

@@ -48,5 +48,7 @@ enum SourceStep {
   ROLL_BACK_RESUME_RESTING,
   JOURNALLING_ROLLED_BACK,
   STRANDED,
-  ENDED
+  ENDED,
+  /** It never began: nothing was touched, and whoever asks hears why. */
+  REFUSED
 }

@@ -81,9 +81,9 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
     SessionSnapshot before = snapshot;
     snapshot = state.snapshot();
     // A session that is not journalled yet may still be refused: nobody is told of it.
-    boolean unannounced = state.step() == SourceStep.JOURNALLING_START;
-    boolean refused = state.state().terminal() && !announced && !state.recovered();
-    if (!unannounced && !refused && !(announced && snapshot.equals(before))) {
+    boolean unannounced =
+        state.step() == SourceStep.JOURNALLING_START || state.step() == SourceStep.REFUSED;
+    if (!unannounced && !(announced && snapshot.equals(before))) {
       watcher.changed(announced ? before : null, snapshot);
       announced = true;
     }
@@ -130,7 +130,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
       return new PendingRead(hold.device().pending(read.thresholdBytes()));
     }
     if (work instanceof CollectDirty collect) {
-      long pages = windows.collect(hold.device(), collect.everything(), collect.last());
+      long pages = windows.collect(hold.device(), collect.last());
       long pageSize = hold.device().description().pageSize();
       return new DirtyFound(pages, pages * pageSize, windows.remainingBytes());
     }

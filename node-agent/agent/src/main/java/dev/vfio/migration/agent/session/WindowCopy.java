@@ -24,6 +24,7 @@ final class WindowCopy implements AutoCloseable {
   private final BitSet[] marked;
   private long markedPages;
   private boolean tracking;
+  private boolean begun;
 
   WindowCopy(List<WindowSpec> windows, WindowMemory.Mapped memory, int pageSize, boolean tracking) {
     this.windows = windows;
@@ -47,26 +48,28 @@ final class WindowCopy implements AutoCloseable {
   }
 
   /**
-   * Marks what is to be sent.
+   * Marks what is to be sent: the first time every page, however early that is asked for, and later
+   * what the device has marked since.
    *
-   * @param everything all pages; what the device had marked so far is then settled as well
    * @param last the device stands still, so that a device that cannot tell gets everything marked
    * @return pages newly marked by the device
    */
-  long collect(MigratableDevice device, boolean everything, boolean last) throws DeviceException {
+  long collect(MigratableDevice device, boolean last) throws DeviceException {
     long before = markedPages;
-    if (tracking && !(everything && last)) {
+    // The first time only to settle what the device had marked so far.
+    if (tracking && (begun || !last)) {
       for (int window = 0; window < marked.length && tracking; window++) {
         collect(device, window);
       }
     }
-    boolean all = everything || (last && !tracking);
-    long byDevice = all ? 0 : markedPages - before;
-    if (all) {
+    boolean everything = !begun || (last && !tracking);
+    long byDevice = everything ? 0 : markedPages - before;
+    if (everything) {
       for (int window = 0; window < marked.length; window++) {
         mark(window, 0, windows.get(window).size() / pageSize);
       }
     }
+    begun = true;
     return byDevice;
   }
 

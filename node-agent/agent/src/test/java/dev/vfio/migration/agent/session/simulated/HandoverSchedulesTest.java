@@ -1,0 +1,82 @@
+package dev.vfio.migration.agent.session.simulated;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.EnumMap;
+import java.util.Map;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.ShrinkingMode;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The handover's invariants, over schedules that chance picks: agents crash at any touch of the
+ * world and at any journal entry, devices refuse, workloads do not answer, disks are full, the
+ * stream is cut at any place, commands are lost, late and repeated.
+ *
+ * <ul>
+ *   <li>H1: at no time do both devices run.
+ *   <li>H2: state that exists is never discarded before the other side holds it or the handover is
+ *       decided.
+ *   <li>H3: every migration ends with exactly one device running.
+ * </ul>
+ */
+class HandoverSchedulesTest {
+
+  @Property(tries = 1000, shrinking = ShrinkingMode.OFF)
+  void everyScheduleHoldsTheInvariants(@ForAll long seed) {
+    new World(seed).live();
+  }
+
+  /**
+   * Crashes the agent of either end at every single touch of the world, which includes the moments
+   * before and after every journal entry and every change of a device's state.
+   */
+  @Test
+  void aCrashAtAnyTouchHoldsTheInvariants() {
+    for (long seed = 0; seed < 3; seed++) {
+      World undisturbed = new World(seed);
+      undisturbed.liveCalmly();
+      assertThat(undisturbed.operator().decision()).isEqualTo(Operator.Decision.COMMITTED);
+      for (int touch = 0; touch < undisturbed.source().touches(); touch++) {
+        World world = new World(seed);
+        world.source().crashAt(touch);
+        world.liveCalmly();
+      }
+      for (int touch = 0; touch < undisturbed.destination().touches(); touch++) {
+        World world = new World(seed);
+        world.destination().crashAt(touch);
+        world.liveCalmly();
+      }
+    }
+  }
+
+  /** The operator gives up at any moment, and either agent crashes somewhere on the way back. */
+  @Test
+  void aRollBackAtAnyMomentHoldsTheInvariants() {
+    World undisturbed = new World(1);
+    undisturbed.liveCalmly();
+    for (int look = 0; look < undisturbed.operator().looks(); look++) {
+      for (int touch = 0; touch < undisturbed.source().touches(); touch += 7) {
+        World world = new World(1);
+        world.operator().rollBackAt(look);
+        world.source().crashAt(touch + look % 7);
+        world.destination().crashAt(touch + (look + 3) % 7);
+        world.liveCalmly();
+      }
+    }
+  }
+
+  /** The property is worth something only where schedules end in all ways there are. */
+  @Test
+  void schedulesEndInBothWays() {
+    Map<Operator.Decision, Integer> ends = new EnumMap<>(Operator.Decision.class);
+    for (long seed = 0; seed < 300; seed++) {
+      World world = new World(seed);
+      world.live();
+      ends.merge(world.operator().decision(), 1, Integer::sum);
+    }
+    assertThat(ends.get(Operator.Decision.COMMITTED)).isGreaterThan(30);
+    assertThat(ends.get(Operator.Decision.ROLLED_BACK)).isGreaterThan(30);
+  }
+}

@@ -1,0 +1,253 @@
+package dev.vfio.migration.agent.session.simulated;
+
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.DirtyPages;
+import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.device.MigrationInterface;
+import dev.vfio.migration.vfio.device.PendingBytes;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.BitSet;
+
+/**
+ * A device with a few cells of state and a few pages of memory. Outlives its agent. While it runs
+ * for its workload, cells and pages change and are marked dirty.
+ */
+final class ModelDevice {
+  static final String ID = "vfio-user:gpu-0";
+  static final int PAGE_BYTES = 16;
+  static final int PAGES = 5;
+  static final long IOVA = 4096L * PAGE_BYTES;
+
+  private static final int CELLS = 6;
+  private static final int CHUNK_BYTES = Integer.BYTES + Long.BYTES;
+  private static final int EINVAL = 22;
+
+  private final Node node;
+  private final Chance chance;
+  private final boolean tellsState;
+  private final boolean logsDirtyPages;
+  private final long[] cells = new long[CELLS];
+  private final BitSet dirtyCells = new BitSet();
+  private final BitSet loadedCells = new BitSet();
+  private final BitSet dirtyPages = new BitSet();
+  private final byte[] memory = new byte[PAGES * PAGE_BYTES];
+  private DeviceState state;
+  private Open client;
+  private long changes;
+
+  ModelDevice(
+      Node node, Chance chance, DeviceState state, boolean tellsState, boolean logsDirtyPages) {
+    this.node = node;
+    this.chance = chance;
+    this.state = state;
+    this.tellsState = tellsState;
+    this.logsDirtyPages = logsDirtyPages;
+  }
+
+  DeviceState state() {
+    return state;
+  }
+
+  boolean tellsState() {
+    return tellsState;
+  }
+
+  byte[] memory() {
+    return memory;
+  }
+
+  /** The workload makes it work. */
+  void work() {
+    changes++;
+    int cell = chance.below(CELLS);
+    cells[cell] = changes;
+    dirtyCells.set(cell);
+    int page = chance.below(PAGES);
+    memory[page * PAGE_BYTES + chance.below(PAGE_BYTES)] = (byte) changes;
+    dirtyPages.set(page);
+  }
+
+  boolean holdsWhat(ModelDevice other) {
+    return Arrays.equals(cells, other.cells) && Arrays.equals(memory, other.memory);
+  }
+
+  MigratableDevice open() throws DeviceException {
+    if (chance.fault(25)) {
+      throw new DeviceException(Kind.UNREACHABLE, 0, "device " + node + " does not answer");
+    }
+    if (client != null) {
+      throw new AssertionError("the device of " + node + " is opened twice");
+    }
+    client = new Open();
+    return client;
+  }
+
+  /** The agent that had it open is no more. */
+  void clientGone() {
+    client = null;
+  }
+
+  private void become(DeviceState target) {
+    DeviceState before = state;
+    state = target;
+    switch (target) {
+      case SETUP -> {
+        dirtyCells.set(0, CELLS);
+        dirtyPages.clear();
+      }
+      case RESUME -> {
+        Arrays.fill(cells, -1);
+        loadedCells.clear();
+      }
+      default -> {
+        // Content stays.
+      }
+    }
+    node.world().deviceMoved(node, before, target);
+  }
+
+  private static boolean allowed(DeviceState from, DeviceState to) {
+    return switch (to) {
+      case RUNNING ->
+          from == DeviceState.NONE
+              || from == DeviceState.RESUME_COMPLETED
+              || from == DeviceState.FAILED
+              || from == DeviceState.CANCELLED;
+      case SETUP -> from == DeviceState.RUNNING;
+      case PRECOPY -> from == DeviceState.SETUP;
+      case STOPNCOPY -> from == DeviceState.SETUP || from == DeviceState.PRECOPY;
+      case SAVE_COMPLETED -> from == DeviceState.STOPNCOPY;
+      case RESUME -> from == DeviceState.NONE || from == DeviceState.RUNNING;
+      case RESUME_COMPLETED -> from == DeviceState.RESUME;
+      case CANCELLED ->
+          from == DeviceState.SETUP || from == DeviceState.PRECOPY || from == DeviceState.STOPNCOPY;
+      case FAILED -> true;
+      case NONE -> false;
+    };
+  }
+
+  /** One client's hold on it. */
+  private final class Open implements MigratableDevice {
+    private boolean known = tellsState;
+
+    private void check() throws DeviceException {
+      node.mayCrash();
+      if (client != this) {
+        throw new DeviceException(Kind.UNREACHABLE, 0, "the device of " + node + " was closed");
+      }
+      if (chance.fault(400)) {
+        client = null;
+        throw new DeviceException(Kind.UNREACHABLE, 0, "device " + node + " does not answer");
+      }
+    }
+
+    @Override
+    public DeviceDescription description() {
+      return new DeviceDescription(
+          ID, MigrationInterface.REGION_2018, "model", 4096, true, true, PAGE_BYTES);
+    }
+
+    @Override
+    public DeviceState state() {
+      return known ? state : DeviceState.NONE;
+    }
+
+    @Override
+    public boolean stateKnown() {
+      return known;
+    }
+
+    @Override
+    public void transition(DeviceState target) throws DeviceException {
+      check();
+      boolean incomplete =
+          target == DeviceState.RESUME_COMPLETED && loadedCells.cardinality() < CELLS;
+      if (!allowed(state, target) || incomplete || chance.fault(30)) {
+        throw new DeviceException(
+            Kind.TRANSITION_FAILED,
+            EINVAL,
+            node + ": from " + state + " to " + target + " refused");
+      }
+      become(target);
+      known = true;
+      node.mayCrash();
+    }
+
+    @Override
+    public PendingBytes pending(long thresholdBytes) throws DeviceException {
+      check();
+      return new PendingBytes(0, (long) dirtyCells.cardinality() * CHUNK_BYTES, 0);
+    }
+
+    @Override
+    public int readState(ByteBuffer chunk) throws DeviceException {
+      check();
+      if (chance.fault(100)) {
+        throw new DeviceException(Kind.READ_FAILED, 5, node + ": state cannot be read");
+      }
+      if (state != DeviceState.PRECOPY && state != DeviceState.STOPNCOPY) {
+        throw new AssertionError("state is read in " + state);
+      }
+      int cell = dirtyCells.nextSetBit(0);
+      if (cell < 0 || chance.oneIn(8)) {
+        return 0;
+      }
+      dirtyCells.clear(cell);
+      chunk.putInt(cell).putLong(cells[cell]);
+      return CHUNK_BYTES;
+    }
+
+    @Override
+    public void writeState(ByteBuffer chunk) throws DeviceException {
+      check();
+      if (chance.fault(100)) {
+        throw new DeviceException(Kind.WRITE_FAILED, 5, node + ": state cannot be written");
+      }
+      if (state != DeviceState.RESUME) {
+        throw new AssertionError("state is written in " + state);
+      }
+      int cell = chunk.getInt();
+      cells[cell] = chunk.getLong();
+      loadedCells.set(cell);
+    }
+
+    @Override
+    public long maxChunkBytes() {
+      return CHUNK_BYTES;
+    }
+
+    @Override
+    public long dirtyPages(long iova, long pages, DirtyPages into) throws DeviceException {
+      check();
+      if (!logsDirtyPages) {
+        into.run(iova, pages);
+        throw new DeviceException(Kind.READ_FAILED, EINVAL, node + ": no dirty pages are logged");
+      }
+      long count = dirtyPages.cardinality();
+      for (int page = dirtyPages.nextSetBit(0); page >= 0; page = dirtyPages.nextSetBit(page + 1)) {
+        into.run(IOVA + (long) page * PAGE_BYTES, 1);
+      }
+      dirtyPages.clear();
+      return count;
+    }
+
+    @Override
+    public void reset() throws DeviceException {
+      check();
+      become(DeviceState.NONE);
+      known = tellsState;
+      node.mayCrash();
+    }
+
+    @Override
+    public void close() {
+      if (client == this) {
+        client = null;
+      }
+    }
+  }
+}

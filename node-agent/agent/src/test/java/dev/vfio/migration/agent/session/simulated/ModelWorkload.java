@@ -1,0 +1,96 @@
+package dev.vfio.migration.agent.session.simulated;
+
+import dev.vfio.migration.vfio.workload.DmaWindow;
+import dev.vfio.migration.vfio.workload.Workload;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/** The workload of one node. Outlives the agent. */
+final class ModelWorkload {
+  enum State {
+    RUNNING,
+    PAUSED,
+    WAITING,
+    RELEASED
+  }
+
+  private final Node node;
+  private final Chance chance;
+  private State state;
+
+  ModelWorkload(Node node, Chance chance, State state) {
+    this.node = node;
+    this.chance = chance;
+    this.state = state;
+  }
+
+  State state() {
+    return state;
+  }
+
+  Workload reach() {
+    return new Reached();
+  }
+
+  private void become(State target) {
+    state = target;
+    node.world().workloadMoved(node, target);
+    node.mayCrash();
+  }
+
+  private final class Reached implements Workload {
+    private void check() throws IOException {
+      node.mayCrash();
+      if (chance.fault(30)) {
+        throw new IOException("the workload of " + node + " does not answer");
+      }
+    }
+
+    @Override
+    public List<DmaWindow> windows() throws IOException {
+      check();
+      return List.of(
+          new DmaWindow(
+              "ring",
+              ModelDevice.IOVA,
+              (long) ModelDevice.PAGES * ModelDevice.PAGE_BYTES,
+              Path.of("ring")));
+    }
+
+    @Override
+    public void pause(String migration) throws IOException {
+      check();
+      if (state == State.RUNNING) {
+        become(State.PAUSED);
+      }
+    }
+
+    @Override
+    public void resume(String migration) throws IOException {
+      check();
+      if (state == State.PAUSED) {
+        become(State.RUNNING);
+      }
+    }
+
+    @Override
+    public void take(String migration) throws IOException {
+      check();
+      if (state == State.WAITING) {
+        become(State.RUNNING);
+      }
+    }
+
+    @Override
+    public void release(String migration) throws IOException {
+      check();
+      become(State.RELEASED);
+    }
+
+    @Override
+    public void close() {
+      // Nothing is held.
+    }
+  }
+}

@@ -1,0 +1,240 @@
+package dev.vfio.migration.agent.session.simulated;
+
+import dev.vfio.migration.agent.session.Fencing;
+import dev.vfio.migration.agent.session.FencingStore;
+import dev.vfio.migration.agent.session.Pace;
+import dev.vfio.migration.agent.session.SessionKey;
+import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.session.SessionWatcher;
+import dev.vfio.migration.agent.session.Sessions;
+import dev.vfio.migration.agent.session.Surroundings;
+import dev.vfio.migration.agent.session.WindowMemory;
+import dev.vfio.migration.vfio.device.DeviceDirectory;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.workload.DmaWindow;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** One node: a device and a workload that stay, a disk that stays, and an agent that may end. */
+final class Node {
+  private static final int CRASH_ONE_IN = 300;
+  private static final int NEVER = -1;
+
+  private final String name;
+  private final World world;
+  private final Chance chance;
+  private final ModelDevice device;
+  private final ModelWorkload workload;
+  private final ModelJournals journals;
+  private final ModelStreams streams;
+  private final Map<SessionKey, SessionSnapshot> watched = new LinkedHashMap<>();
+  private final List<Loop.Lane> lanes = new ArrayList<>();
+  private long fencingNumber;
+  private Sessions sessions;
+  private int life;
+  private int touches;
+  private int crashAtTouch = NEVER;
+
+  Node(
+      String name,
+      World world,
+      Chance chance,
+      DeviceState deviceState,
+      ModelWorkload.State workloadState) {
+    this.name = name;
+    this.world = world;
+    this.chance = chance;
+    this.device = new ModelDevice(this, chance, deviceState, !chance.oneIn(6), !chance.oneIn(4));
+    this.workload = new ModelWorkload(this, chance, workloadState);
+    this.journals = new ModelJournals(this, chance);
+    this.streams = new ModelStreams(this, chance);
+  }
+
+  @Override
+  public String toString() {
+    return name;
+  }
+
+  World world() {
+    return world;
+  }
+
+  ModelDevice device() {
+    return device;
+  }
+
+  ModelWorkload workload() {
+    return workload;
+  }
+
+  ModelJournals journals() {
+    return journals;
+  }
+
+  ModelStreams streams() {
+    return streams;
+  }
+
+  Sessions sessions() {
+    return sessions;
+  }
+
+  boolean isUp() {
+    return sessions != null;
+  }
+
+  /** Counts the starts of the agent. */
+  int life() {
+    return life;
+  }
+
+  /** What the agent last reported on that session, null where it reported nothing. */
+  SessionSnapshot watched(SessionKey key) {
+    return watched.get(key);
+  }
+
+  void start() {
+    life++;
+    try {
+      sessions =
+          new Sessions(
+              surroundings(),
+              journals,
+              new Fencing(new Numbers()),
+              new Sessions.Limits(4, 10, Duration.ofDays(1)),
+              new Watching());
+      sessions.recover();
+    } catch (IOException problem) {
+      throw new AssertionError(problem);
+    }
+  }
+
+  /** The agent ends here and now: what it held in memory is gone. */
+  void crash() {
+    life++;
+    sessions = null;
+    watched.clear();
+    lanes.forEach(Loop.Lane::end);
+    lanes.clear();
+    device.clientGone();
+    streams.agentGone();
+  }
+
+  /** Lets the agent end at exactly that touch of the world, counted from 0. */
+  void crashAt(int touch) {
+    crashAtTouch = touch;
+  }
+
+  /** How often the agents of this node touched the world. */
+  int touches() {
+    return touches;
+  }
+
+  /** Every touch of the world may be the last. */
+  void mayCrash() {
+    if (touches++ == crashAtTouch || chance.fault(CRASH_ONE_IN)) {
+      throw new Crash(this);
+    }
+  }
+
+  private Surroundings surroundings() {
+    DeviceDirectory directory =
+        new DeviceDirectory() {
+          @Override
+          public List<Entry> list() {
+            return List.of();
+          }
+
+          @Override
+          public MigratableDevice open(String id) throws DeviceException {
+            mayCrash();
+            return device.open();
+          }
+        };
+    Pace pace =
+        new Pace(
+            1L << 20,
+            Duration.ofMillis(1),
+            Duration.ofMillis(8),
+            Duration.ofMillis(1),
+            20,
+            Duration.ofSeconds(1),
+            Duration.ofMillis(2),
+            4,
+            Duration.ofMillis(5));
+    return new Surroundings(
+        directory,
+        id -> workload.reach(),
+        new Memory(),
+        streams,
+        world.loop(),
+        threadName -> new LoopThread(lane("session"), lane("beside")),
+        pace);
+  }
+
+  private Loop.Lane lane(String what) {
+    Loop.Lane lane = world.loop().lane(what + " of " + name);
+    lanes.add(lane);
+    return lane;
+  }
+
+  private final class Memory implements WindowMemory {
+    @Override
+    public Mapped map(List<DmaWindow> windows, boolean writable) {
+      return new Mapped() {
+        @Override
+        public void read(int window, long offset, ByteBuffer into) {
+          into.put(device.memory(), (int) offset, into.remaining());
+        }
+
+        @Override
+        public void write(int window, long offset, ByteBuffer content) {
+          content.get(device.memory(), (int) offset, content.remaining());
+        }
+
+        @Override
+        public void close() {
+          // Nothing is mapped.
+        }
+      };
+    }
+  }
+
+  private final class Numbers implements FencingStore {
+    @Override
+    public long read() {
+      return fencingNumber;
+    }
+
+    @Override
+    public void write(long number) {
+      mayCrash();
+      fencingNumber = number;
+    }
+  }
+
+  private final class Watching implements SessionWatcher {
+    @Override
+    public void changed(SessionSnapshot before, SessionSnapshot now) {
+      watched.put(now.key(), now);
+      world.sessionMoved(Node.this, before, now);
+    }
+
+    @Override
+    public void removed(SessionKey key) {
+      watched.remove(key);
+    }
+
+    @Override
+    public void fault(SessionKey key, String doing, RuntimeException fault) {
+      throw new AssertionError("a fault in the agent of " + name + " at " + doing, fault);
+    }
+  }
+}

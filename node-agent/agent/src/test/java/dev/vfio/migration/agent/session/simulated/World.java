@@ -1,0 +1,266 @@
+package dev.vfio.migration.agent.session.simulated;
+
+import dev.vfio.migration.agent.session.SessionKey;
+import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.vfio.device.DeviceState;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * Two nodes, a network and an operator, driven by the very classes of the agent through one
+ * schedule that chance picks. Holds the handover's invariants at every step.
+ */
+final class World {
+  private static final int STEPS_WITH_FAULTS = 500;
+  private static final int STEPS_TO_SETTLE = 40_000;
+  private static final int TOLD = 60;
+
+  private final Chance chance;
+  private final Loop loop;
+  private final Node source;
+  private final Node destination;
+  private final Operator operator;
+  private final Deque<String> story = new ArrayDeque<>();
+
+  World(long seed) {
+    this.chance = new Chance(seed);
+    this.loop = new Loop(chance);
+    this.source =
+        new Node("node-a", this, chance, DeviceState.RUNNING, ModelWorkload.State.RUNNING);
+    this.destination =
+        new Node("node-b", this, chance, DeviceState.NONE, ModelWorkload.State.WAITING);
+    source.start();
+    destination.start();
+    this.operator = new Operator(this, chance, new SessionKey("move", 1));
+  }
+
+  Loop loop() {
+    return loop;
+  }
+
+  Node source() {
+    return source;
+  }
+
+  Node destination() {
+    return destination;
+  }
+
+  Operator operator() {
+    return operator;
+  }
+
+  Node node(String name) {
+    return name.equals(source.toString()) ? source : destination;
+  }
+
+  /** Lives through faults for a while, then without any until all is settled. */
+  void live() {
+    int faulty = chance.below(STEPS_WITH_FAULTS);
+    for (int step = 0; step < faulty; step++) {
+      step();
+    }
+    liveCalmly();
+  }
+
+  /** Lives without faults, but for those that were planned, until all is settled. */
+  void liveCalmly() {
+    chance.endFaults();
+    tell("no more faults");
+    for (int step = 0; step < STEPS_TO_SETTLE && !isSettled(); step++) {
+      step();
+    }
+    checkEnd();
+  }
+
+  private void step() {
+    try {
+      if (source.workload().state() == ModelWorkload.State.RUNNING
+          && source.device().state().running()
+          && chance.oneIn(3)) {
+        source.device().work();
+      }
+      stopOrRestart(source);
+      stopOrRestart(destination);
+      loop.step();
+    } catch (Crash crash) {
+      tell("the agent of " + crash.node() + " crashes");
+      crash.node().crash();
+    } catch (AssertionError | RuntimeException wrong) {
+      throw new AssertionError(wrong.getMessage() + "\n" + story(), wrong);
+    }
+  }
+
+  private void stopOrRestart(Node node) {
+    if (node.isUp() && chance.fault(500)) {
+      tell("the agent of " + node + " is told to end");
+      node.sessions().stop();
+    }
+    if (!node.isUp() && (chance.oneIn(20) || !chance.faults())) {
+      tell("the agent of " + node + " starts");
+      node.start();
+    }
+  }
+
+  private boolean isSettled() {
+    return source.isUp()
+        && destination.isUp()
+        && switch (operator.decision()) {
+          case UNDECIDED -> false;
+          case COMMITTED ->
+              state(destination) == SessionState.DESTINATION_ACTIVE
+                  && state(source) == SessionState.SOURCE_COMPLETED;
+          case ROLLED_BACK -> isOver(source) && isOver(destination);
+        };
+  }
+
+  private boolean isOver(Node node) {
+    SessionState state = state(node);
+    // What was recovered and not reported yet is not over.
+    return (state == null || state.terminal())
+        && node.sessions().snapshots().stream().allMatch(known -> known.state().terminal());
+  }
+
+  private SessionState state(Node node) {
+    SessionSnapshot session = node.watched(operator.key());
+    return session == null ? null : session.state();
+  }
+
+  // ------------------------------------------------------------------ invariants
+
+  void deviceMoved(Node node, DeviceState before, DeviceState now) {
+    tell(node + ": device " + before + " -> " + now);
+    require(
+        !(source.device().state().running() && destination.device().state().running()),
+        "H1: both devices run");
+    if (node == source) {
+      require(now != DeviceState.NONE, "H2: the source's device was reset");
+      require(
+          now != DeviceState.SAVE_COMPLETED || operator.decision() == Operator.Decision.COMMITTED,
+          "H2: the source gave its state up before the decision");
+    }
+    if (node == destination && now == DeviceState.RUNNING) {
+      require(
+          operator.decision() == Operator.Decision.COMMITTED,
+          "H1: the destination runs without the decision");
+      require(
+          destination.device().holdsWhat(source.device()),
+          "H2: the destination runs with other state than the source had");
+    }
+    if (node == destination && before == DeviceState.RESUME_COMPLETED) {
+      require(
+          now == DeviceState.RUNNING || operator.decision() != Operator.Decision.COMMITTED,
+          "H2: committed state was discarded");
+    }
+  }
+
+  void workloadMoved(Node node, ModelWorkload.State now) {
+    tell(node + ": workload " + now);
+    require(
+        source.workload().state() != ModelWorkload.State.RUNNING
+            || destination.workload().state() != ModelWorkload.State.RUNNING,
+        "H1: both workloads run");
+    if (now == ModelWorkload.State.RUNNING) {
+      require(
+          node.device().state() == DeviceState.RUNNING,
+          "the workload runs before its device does: " + node.device().state());
+    }
+    if (now == ModelWorkload.State.RELEASED) {
+      require(
+          operator.decision() == Operator.Decision.COMMITTED,
+          "the workload was released before the decision");
+    }
+  }
+
+  void sessionMoved(Node node, SessionSnapshot before, SessionSnapshot now) {
+    if (before == null
+        || before.state() != now.state()
+        || (now.failure() != null && !now.failure().equals(before.failure()))) {
+      tell(
+          node
+              + ": "
+              + now.state()
+              + (now.failure() == null ? "" : " because of " + now.failure().reason()));
+    }
+    if (before != null) {
+      require(!before.state().terminal(), "an ended session moved: " + before + " to " + now);
+    }
+    if (now.state() == SessionState.DESTINATION_LOADED) {
+      require(
+          destination.journals().of(now.key()).stream()
+              .anyMatch(
+                  record ->
+                      record instanceof dev.vfio.migration.agent.session.SessionRecord.Loaded),
+          "LOADED was said before it was journalled");
+    }
+  }
+
+  private void checkEnd() {
+    boolean silentDevices = !source.device().tellsState() || !destination.device().tellsState();
+    if (operator.decision() == Operator.Decision.COMMITTED) {
+      boolean stranded =
+          state(destination) == SessionState.DESTINATION_STRANDED
+              || state(destination) == SessionState.DESTINATION_ACTIVATING
+              || state(source) == SessionState.SOURCE_COMPLETING;
+      if (silentDevices && stranded) {
+        // A device that does not tell its state may leave us asking a person: H3 allows that.
+        return;
+      }
+      require(
+          destination.device().state() == DeviceState.RUNNING
+              && destination.workload().state() == ModelWorkload.State.RUNNING,
+          "H3: committed, and the destination does not run");
+      require(
+          source.device().state() == DeviceState.SAVE_COMPLETED
+              && source.workload().state() == ModelWorkload.State.RELEASED,
+          "H3: committed, and the source has not let go");
+      require(isSettled(), "H3: committed, and the sessions have not ended");
+    } else {
+      require(operator.decision() == Operator.Decision.ROLLED_BACK, "H3: nothing was decided");
+      require(
+          source.device().state() == DeviceState.RUNNING
+              && source.workload().state() == ModelWorkload.State.RUNNING,
+          "H3: rolled back, and the source does not run");
+      require(
+          destination.device().state() != DeviceState.RUNNING
+              && destination.workload().state() == ModelWorkload.State.WAITING,
+          "H1: rolled back, and the destination runs");
+      require(isSettled(), "H3: rolled back, and the sessions have not ended");
+    }
+  }
+
+  private void require(boolean holds, String what) {
+    if (!holds) {
+      throw new AssertionError(
+          what
+              + " (source "
+              + source.device().state()
+              + "/"
+              + source.workload().state()
+              + "/"
+              + state(source)
+              + ", destination "
+              + destination.device().state()
+              + "/"
+              + destination.workload().state()
+              + "/"
+              + state(destination)
+              + ", decision "
+              + operator.decision()
+              + ")\n"
+              + story());
+    }
+  }
+
+  void tell(String what) {
+    story.add(loop.nanoTime() / 1000 + " us " + what);
+    if (story.size() > TOLD) {
+      story.remove();
+    }
+  }
+
+  private String story() {
+    return String.join("\n", story);
+  }
+}
