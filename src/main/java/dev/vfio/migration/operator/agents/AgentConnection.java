@@ -243,6 +243,10 @@ public final class AgentConnection implements AutoCloseable {
           NodeAgentGrpc.newBlockingStub(line)
               .withDeadlineAfter(callTimeout.toMillis(), TimeUnit.MILLISECONDS));
     } catch (StatusRuntimeException failure) {
+      if (state() instanceof Side.Unreachable unreachable) {
+        // The line broke under the call: what broke it says more than what the call noticed.
+        throw RefusedException.outOfReach(node, unreachable.cause());
+      }
       throw RefusedException.of(node, failure);
     }
   }

@@ -156,6 +156,9 @@ final class AfterCommitted {
   }
 
   private Decision activate() {
+    if (!destination.reachable()) {
+      return awaitActivation(destination.unavailability());
+    }
     commands.add(new Command.Activate());
     return awaitActivation(
         destination
@@ -192,7 +195,9 @@ final class AfterCommitted {
   }
 
   private Decision stranded() {
-    commands.add(new Command.Activate());
+    if (destination.reachable()) {
+      commands.add(new Command.Activate());
+    }
     return actionRequired(
         ConditionReason.STRANDED,
         "The handover is Committed but "

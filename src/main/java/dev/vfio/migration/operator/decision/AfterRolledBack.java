@@ -207,6 +207,9 @@ final class AfterRolledBack {
   }
 
   private Progress tell(Side side) {
+    if (!side.reachable()) {
+      return new Waiting(side.unavailability() + ".");
+    }
     commands.add(
         rollback.cancelled()
             ? new Command.Cancel(side.role())

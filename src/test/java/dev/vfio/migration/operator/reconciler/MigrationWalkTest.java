@@ -1,0 +1,227 @@
+package dev.vfio.migration.operator.reconciler;
+
+import static dev.vfio.migration.operator.api.Phase.COMMITTED;
+import static dev.vfio.migration.operator.api.Phase.PENDING;
+import static dev.vfio.migration.operator.api.Phase.PREPARING;
+import static dev.vfio.migration.operator.api.Phase.PRE_COPY;
+import static dev.vfio.migration.operator.api.Phase.SUCCEEDED;
+import static dev.vfio.migration.operator.api.Phase.SWITCHING_OVER;
+import static dev.vfio.migration.operator.api.Phase.VALIDATING;
+import static dev.vfio.migration.operator.reconciler.Sandbox.NAME;
+import static dev.vfio.migration.operator.reconciler.Sandbox.condition;
+import static dev.vfio.migration.operator.reconciler.Sandbox.phases;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.api.Convergence;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.Switchover;
+import dev.vfio.migration.operator.decision.ConditionType;
+import dev.vfio.migration.operator.fake.Copies;
+import dev.vfio.migration.operator.fake.Specs;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Whole migrations, against agents that are served by gRPC over mutual TLS. */
+class MigrationWalkTest {
+  private Sandbox sandbox;
+
+  @BeforeEach
+  void start(@TempDir Path directory) {
+    sandbox = new Sandbox(directory);
+  }
+
+  @AfterEach
+  void stop() {
+    sandbox.close();
+  }
+
+  @Test
+  void aLiveMigrationGoesThroughEveryPhaseOnce() {
+    OperatorProcess operator = sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    DeviceMigrationStatus status = sandbox.awaitReason(ConditionType.SUCCEEDED, "Completed");
+
+    assertThat(phases(status))
+        .containsExactly(
+            PENDING, VALIDATING, PREPARING, PRE_COPY, SWITCHING_OVER, COMMITTED, SUCCEEDED);
+    assertThat(status.handover()).isEqualTo(Handover.COMMITTED);
+    assertThat(status.downtime()).isEqualTo("42ms");
+    assertThat(status.pending().total()).isZero();
+    assertThat(status.progressPercent()).isEqualTo(100);
+    assertThat(status.sourceState()).isEqualTo("SAVE_COMPLETED");
+    assertThat(status.destinationState()).isEqualTo("RUNNING");
+    assertThat(status.attempt()).isEqualTo(1);
+    sandbox.assertDestinationRuns();
+    assertThat(sandbox.nodes.destination().commands())
+        .containsExactly("PrepareDestination", "Activate");
+    assertThat(sandbox.nodes.source().commands())
+        .containsExactly("StartSource", "SwitchOver", "Commit");
+    assertThat(operator.events())
+        .containsExactly(
+            "Validated", "PreCopyStarted", "Converged", "SwitchingOver", "Committed", "Succeeded");
+  }
+
+  @Test
+  void aColdMigrationSkipsPreCopy() {
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.cold(Specs.live()));
+    DeviceMigrationStatus status = sandbox.awaitPhase(SUCCEEDED);
+    assertThat(phases(status))
+        .containsExactly(PENDING, VALIDATING, PREPARING, SWITCHING_OVER, COMMITTED, SUCCEEDED);
+    assertThat(condition(status, ConditionType.CONVERGED).reason()).isEqualTo("Cold");
+    sandbox.assertDestinationRuns();
+  }
+
+  @Test
+  void aManualSwitchoverWaitsForItsUser() {
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.with(Specs.live(), Switchover.MANUAL));
+    DeviceMigrationStatus waiting =
+        sandbox.awaitReason(ConditionType.CONVERGED, "WaitingForSwitchover");
+    assertThat(waiting.phase()).isEqualTo(PRE_COPY);
+    assertThat(condition(waiting, ConditionType.CONVERGED).status()).isEqualTo(Status.TRUE);
+    assertThat(sandbox.nodes.source().commands()).doesNotContain("SwitchOver");
+
+    sandbox.api.changeSpec(NAME, spec -> Specs.with(spec, Switchover.AUTOMATIC));
+    sandbox.awaitPhase(SUCCEEDED);
+    sandbox.assertDestinationRuns();
+  }
+
+  @Test
+  void aManualColdMigrationWaitsBeforeItPausesAnything() {
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.with(Specs.cold(Specs.live()), Switchover.MANUAL));
+    sandbox.awaitReason(ConditionType.CONVERGED, "WaitingForSwitchover");
+    sandbox.api.changeSpec(NAME, spec -> Specs.with(spec, Switchover.AUTOMATIC));
+    sandbox.awaitPhase(SUCCEEDED);
+    sandbox.assertDestinationRuns();
+  }
+
+  @Test
+  void progressIsToldWhileCopying() {
+    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitPhase(PRE_COPY);
+    sandbox.nodes.source().report(Copies.behind(2));
+    DeviceMigrationStatus status =
+        sandbox.awaitStatus(NAME, now -> now.iterations() != null && now.iterations() == 2);
+    assertThat(status.pending().summary()).isEqualTo("200Mi");
+    assertThat(status.rate()).isEqualTo("50Mi/s");
+    assertThat(status.estimatedDowntime()).isEqualTo("4s");
+    assertThat(condition(status, ConditionType.CONVERGED).reason()).isEqualTo("Copying");
+    sandbox.nodes.source().report(Copies.converged());
+    sandbox.awaitPhase(SUCCEEDED);
+  }
+
+  @Test
+  void aCopyThatStallsIsCancelledUnlessTheUserSaysOtherwise() {
+    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitPhase(PRE_COPY);
+    stall();
+    DeviceMigrationStatus status = sandbox.awaitPhase(Phase.CANCELLED);
+    assertThat(status.rollback().reason()).isEqualTo("DidNotConverge");
+    assertThat(condition(status, ConditionType.CONVERGED).reason()).isEqualTo("Stalled");
+    assertThat(sandbox.nodes.source().commands()).contains("Cancel").doesNotContain("SwitchOver");
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void aCopyThatStallsIsSwitchedOverWhereTheUserAskedForIt() {
+    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.startOperator();
+    sandbox.api.create(
+        NAME,
+        Specs.with(
+            Specs.live(),
+            new Convergence(null, null, null, "50ms", Convergence.OnStall.SWITCHOVER)));
+    DeviceMigrationStatus status = sandbox.awaitPhase(SUCCEEDED);
+    assertThat(condition(status, ConditionType.CONVERGED).reason()).isEqualTo("TooLong");
+    sandbox.assertDestinationRuns();
+  }
+
+  private void stall() {
+    for (int round = 1; round <= 6; round++) {
+      sandbox.nodes.source().report(Copies.behind(round));
+    }
+  }
+
+  @Test
+  void theSourceIsReleasedLaterWhereItsAgentIsAway() {
+    sandbox.nodes.destination().activatesAtOnce(false);
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    await().until(() -> sandbox.nodes.destination().commands().contains("Activate"));
+    sandbox.sourceServer.stop();
+    sandbox.nodes.destination().activate();
+    DeviceMigrationStatus status = sandbox.awaitReason(ConditionType.SUCCEEDED, "CleaningUp");
+    assertThat(status.phase()).isEqualTo(SUCCEEDED);
+
+    sandbox.sourceServer.start();
+    sandbox.awaitReason(ConditionType.SUCCEEDED, "Completed");
+    sandbox.assertDestinationRuns();
+  }
+
+  @Test
+  void activationIsTriedUntilTheDestinationRuns() {
+    sandbox.nodes.destination().activatesAtOnce(false);
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    await().until(() -> sandbox.nodes.destination().commands().contains("Activate"));
+    sandbox
+        .nodes
+        .destination()
+        .fail(
+            Role.DESTINATION,
+            SessionState.DESTINATION_STRANDED,
+            Reason.TRANSITION_FAILED,
+            "RUNNING was refused.");
+    DeviceMigrationStatus status = sandbox.awaitPhase(Phase.ACTION_REQUIRED);
+    assertThat(condition(status, ConditionType.SUCCEEDED).message())
+        .contains("RUNNING was refused")
+        .contains("must not be resumed");
+    assertThat(sandbox.nodes.source().commands()).doesNotContain("Commit", "RollBack", "Cancel");
+
+    sandbox.nodes.destination().activatesAtOnce(true);
+    sandbox.awaitPhase(SUCCEEDED);
+    sandbox.assertDestinationRuns();
+  }
+
+  @Test
+  void aFinishedMigrationIsDeletedAfterItsTime() {
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.deletedAfter(Specs.live(), 0));
+    await().atMost(Duration.ofSeconds(15)).until(() -> sandbox.api.read("default", NAME).isEmpty());
+    sandbox.assertDestinationRuns();
+  }
+
+  @Test
+  void theTokenIsNowhereToBeRead() {
+    OperatorProcess operator = sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitPhase(SUCCEEDED);
+    assertThat(sandbox.api.history()).noneMatch(status -> status.toString().contains("secret-"));
+    assertThat(operator.events()).noneMatch(event -> event.contains("secret-"));
+  }
+
+  @Test
+  void noMoreIsWrittenThanThereIsToTell() {
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitReason(ConditionType.SUCCEEDED, "Completed");
+    assertThat(sandbox.api.history()).doesNotHaveDuplicates().hasSizeLessThanOrEqualTo(14);
+  }
+}

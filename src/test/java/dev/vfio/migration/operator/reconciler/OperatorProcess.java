@@ -1,0 +1,133 @@
+package dev.vfio.migration.operator.reconciler;
+
+import dev.vfio.migration.operator.agents.AgentAddress;
+import dev.vfio.migration.operator.agents.TlsFiles;
+import dev.vfio.migration.operator.api.DeviceMigration;
+import dev.vfio.migration.operator.fake.FakeApiServer;
+import dev.vfio.migration.operator.health.ReconcileHealth;
+import dev.vfio.migration.operator.record.EventReason;
+import dev.vfio.migration.operator.record.EventRecorder;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * One life of the operator: the real machinery on a fake API server, driven by events and timers as
+ * the operator framework drives it, one reconciliation at a time.
+ */
+final class OperatorProcess implements AutoCloseable {
+  /** Ends the process at this very point. */
+  static final class Crash extends Error {
+    private static final long serialVersionUID = 1L;
+  }
+
+  private final FakeApiServer api;
+  private final Machinery machinery;
+  private final ScheduledExecutorService worker = Executors.newSingleThreadScheduledExecutor();
+  private final AtomicBoolean alive = new AtomicBoolean(true);
+  private final List<String> events = new CopyOnWriteArrayList<>();
+
+  OperatorProcess(
+      FakeApiServer api, Path certificates, Map<String, AgentAddress> agents, long fencing) {
+    this.api = api;
+    Clock clock = Clock.systemUTC();
+    this.machinery =
+        new Machinery(
+            new Machinery.World(
+                clock,
+                new TlsFiles(certificates, clock),
+                Duration.ofSeconds(5),
+                Duration.ofMillis(100),
+                api,
+                new EventRecorder() {
+                  @Override
+                  public void tell(DeviceMigration about, EventReason reason, String note) {
+                    events.add(reason.text());
+                  }
+
+                  @Override
+                  public void close() {
+                    // Holds nothing.
+                  }
+                },
+                () -> fencing,
+                (migration, before, after) -> {},
+                new ReconcileHealth(),
+                directory -> {
+                  throw new IllegalStateException("agents are located by the test");
+                }),
+            false);
+    machinery.migrationsAre(api::all);
+    machinery
+        .agentEvents()
+        .setEventHandler(
+            event -> wake(event.getRelatedCustomResourceID().getName(), Duration.ZERO));
+    machinery.agentEvents().start();
+    agents.forEach((node, address) -> machinery.agents().locate(node, Optional.of(address)));
+    api.watch(migration -> wake(migration.getMetadata().getName(), Duration.ZERO));
+    api.all().forEach(migration -> wake(migration.getMetadata().getName(), Duration.ZERO));
+  }
+
+  Machinery machinery() {
+    return machinery;
+  }
+
+  List<String> events() {
+    return events;
+  }
+
+  boolean alive() {
+    return alive.get();
+  }
+
+  private void wake(String name, Duration delay) {
+    if (alive.get()) {
+      try {
+        worker.schedule(() -> reconcile(name), delay.toMillis(), TimeUnit.MILLISECONDS);
+      } catch (RejectedExecutionException ended) {
+        // Events of a process that has ended are nobody's.
+      }
+    }
+  }
+
+  private void reconcile(String name) {
+    if (!alive.get()) {
+      return;
+    }
+    Optional<DeviceMigration> migration = api.read("default", name);
+    if (migration.isEmpty()) {
+      return;
+    }
+    try {
+      MigrationLoop.Outcome outcome = machinery.advance(migration.get());
+      if (outcome.finished() && migration.get().isMarkedForDeletion()) {
+        machinery.forget(migration.get());
+        api.removeFinalizer(name);
+        return;
+      }
+      outcome.checkAgain().ifPresent(delay -> wake(name, delay));
+    } catch (Crash crash) {
+      alive.set(false);
+      worker.shutdownNow();
+    } catch (RuntimeException failure) {
+      wake(name, Duration.ofMillis(50));
+    }
+  }
+
+  /** As kill -9. */
+  @Override
+  public void close() {
+    alive.set(false);
+    worker.shutdownNow();
+    machinery.agentEvents().stop();
+  }
+}

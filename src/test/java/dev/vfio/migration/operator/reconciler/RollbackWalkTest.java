@@ -1,0 +1,464 @@
+package dev.vfio.migration.operator.reconciler;
+
+import static dev.vfio.migration.operator.api.Phase.ACTION_REQUIRED;
+import static dev.vfio.migration.operator.api.Phase.CANCELLED;
+import static dev.vfio.migration.operator.api.Phase.FAILED;
+import static dev.vfio.migration.operator.api.Phase.PRE_COPY;
+import static dev.vfio.migration.operator.api.Phase.ROLLING_BACK;
+import static dev.vfio.migration.operator.api.Phase.SUCCEEDED;
+import static dev.vfio.migration.operator.api.Phase.SWITCHING_OVER;
+import static dev.vfio.migration.operator.reconciler.Sandbox.NAME;
+import static dev.vfio.migration.operator.reconciler.Sandbox.condition;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.DeviceMigrationSpec;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Timeouts;
+import dev.vfio.migration.operator.decision.ConditionType;
+import dev.vfio.migration.operator.fake.Copies;
+import dev.vfio.migration.operator.fake.FakeAgent;
+import dev.vfio.migration.operator.fake.FakeNodes;
+import dev.vfio.migration.operator.fake.Refusals;
+import dev.vfio.migration.operator.fake.Specs;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What ends a migration before the handover, and that the source runs on after it. */
+class RollbackWalkTest {
+  private Sandbox sandbox;
+
+  @BeforeEach
+  void start(@TempDir Path directory) {
+    sandbox = new Sandbox(directory);
+  }
+
+  @AfterEach
+  void stop() {
+    sandbox.close();
+  }
+
+  private void copying() {
+    copying(Specs.live());
+  }
+
+  private void copying(DeviceMigrationSpec spec) {
+    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.startOperator();
+    sandbox.api.create(NAME, spec);
+    sandbox.awaitPhase(PRE_COPY);
+  }
+
+  private void paused(DeviceMigrationSpec spec) {
+    sandbox.nodes.source().loadsAtOnce(false);
+    sandbox.startOperator();
+    sandbox.api.create(NAME, spec);
+    await()
+        .until(
+            () ->
+                sandbox
+                        .nodes
+                        .source()
+                        .session(Role.SOURCE)
+                        .map(session -> session.getState())
+                        .orElse(null)
+                    == SessionState.SOURCE_AWAITING_DECISION);
+  }
+
+  private static DeviceMigrationSpec impatient() {
+    return Specs.with(
+        Specs.live(), new Timeouts("600ms", "300ms", "300ms", "300ms", "300ms", "300ms"));
+  }
+
+  @Test
+  void aUserCancelsWhileCopying() {
+    copying();
+    sandbox.api.changeSpec(NAME, Specs::cancelled);
+    DeviceMigrationStatus status = sandbox.awaitPhase(CANCELLED);
+    assertThat(status.handover()).isEqualTo(Handover.ROLLED_BACK);
+    assertThat(condition(status, ConditionType.SUCCEEDED).reason()).isEqualTo("CancelledByUser");
+    assertThat(sandbox.nodes.source().commands()).contains("Cancel").doesNotContain("RollBack");
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void aUserCancelsWhilePaused() {
+    paused(Specs.live());
+    sandbox.api.changeSpec(NAME, Specs::cancelled);
+    sandbox.awaitPhase(CANCELLED);
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void cancellingBeforeAnythingBeganTouchesNothing() {
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.cancelled(Specs.live()));
+    sandbox.awaitPhase(CANCELLED);
+    assertThat(sandbox.nodes.source().commands()).isEmpty();
+    assertThat(sandbox.nodes.destination().commands()).isEmpty();
+  }
+
+  @Test
+  void cancellingAfterTheHandoverChangesNothing() {
+    sandbox.nodes.destination().activatesAtOnce(false);
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitStatus(NAME, status -> status.handover() == Handover.COMMITTED);
+    sandbox.api.changeSpec(NAME, Specs::cancelled);
+    sandbox.nodes.destination().activate();
+    sandbox.awaitPhase(SUCCEEDED);
+    sandbox.assertDestinationRuns();
+  }
+
+  @Test
+  void deletingARunningMigrationCancelsItFirst() {
+    copying();
+    sandbox.api.requestDeletion(NAME);
+    await().atMost(Duration.ofSeconds(15)).until(() -> sandbox.api.read("default", NAME).isEmpty());
+    assertThat(sandbox.nodes.source().commands()).contains("Cancel");
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void deletingACommittedMigrationFinishesItFirst() {
+    sandbox.nodes.destination().activatesAtOnce(false);
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitStatus(NAME, status -> status.handover() == Handover.COMMITTED);
+    sandbox.api.requestDeletion(NAME);
+    sandbox.nodes.destination().activate();
+    await().atMost(Duration.ofSeconds(15)).until(() -> sandbox.api.read("default", NAME).isEmpty());
+    sandbox.assertDestinationRuns();
+  }
+
+  @Test
+  void aFailingDestinationSendsTheSourceBackAndIsNamedAsTheCause() {
+    paused(Specs.live());
+    FakeAgent destination = sandbox.nodes.destination();
+    destination.changeDevice(device -> device.setState(DeviceState.NONE).setClaimedBy(""));
+    destination.fail(
+        Role.DESTINATION,
+        SessionState.DESTINATION_DISCARDED,
+        Reason.DEVICE_WRITE_FAILED,
+        "pwrite of 4096 bytes at 76 failed with EIO (5).");
+    DeviceMigrationStatus status = sandbox.awaitPhase(FAILED);
+    assertThat(condition(status, ConditionType.SUCCEEDED).reason()).isEqualTo("DeviceWriteFailed");
+    assertThat(condition(status, ConditionType.SUCCEEDED).message())
+        .contains("vfio-user:gpu-0 on node-b (destination)")
+        .contains("EIO (5)");
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void theCauseIsNamedAlsoWhereItsEchoCameFirst() {
+    copying();
+    sandbox
+        .nodes
+        .destination()
+        .refuse(command -> Optional.of(Refusals.of(Reason.JOURNAL_FAILED, "disk full")));
+    sandbox
+        .nodes
+        .source()
+        .changeDevice(device -> device.setState(DeviceState.RUNNING).setClaimedBy(""));
+    sandbox
+        .nodes
+        .source()
+        .fail(
+            Role.SOURCE,
+            SessionState.SOURCE_ROLLED_BACK,
+            Reason.STREAM_BROKEN,
+            "the destination hung up.");
+    sandbox.awaitPhase(ROLLING_BACK);
+    sandbox
+        .nodes
+        .destination()
+        .changeDevice(device -> device.setState(DeviceState.NONE).setClaimedBy(""));
+    sandbox
+        .nodes
+        .destination()
+        .fail(
+            Role.DESTINATION,
+            SessionState.DESTINATION_DISCARDED,
+            Reason.STREAM_CORRUPT,
+            "CRC32C of frame 12 differs.");
+    DeviceMigrationStatus status = sandbox.awaitPhase(FAILED);
+    assertThat(status.rollback().reason()).isEqualTo("StreamBroken");
+    assertThat(condition(status, ConditionType.SUCCEEDED).reason()).isEqualTo("StreamCorrupt");
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void aStrandedSourceCallsForAPersonUntilItRuns() {
+    copying();
+    sandbox
+        .nodes
+        .source()
+        .fail(
+            Role.SOURCE,
+            SessionState.SOURCE_STRANDED,
+            Reason.TRANSITION_FAILED,
+            "it refused RUNNING; reset the host.");
+    sandbox
+        .nodes
+        .source()
+        .refuse(command -> Optional.of(Refusals.of(Reason.JOURNAL_FAILED, "not now")));
+    DeviceMigrationStatus status = sandbox.awaitPhase(ACTION_REQUIRED);
+    assertThat(condition(status, ConditionType.SUCCEEDED).message()).contains("reset the host");
+    sandbox.nodes.source().refuse(command -> Optional.empty());
+    sandbox.awaitPhase(FAILED);
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void aSwitchoverThatTakesTooLongGoesBack() {
+    paused(impatient());
+    DeviceMigrationStatus status = sandbox.awaitPhase(FAILED);
+    assertThat(status.rollback().reason()).isEqualTo("SwitchoverTimedOut");
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void anAgentThatStaysAwayWhileCopyingEndsTheMigration() {
+    copying(impatient());
+    sandbox.sourceServer.stop();
+    DeviceMigrationStatus rollingBack = sandbox.awaitPhase(ACTION_REQUIRED);
+    assertThat(rollingBack.rollback().reason()).isEqualTo("AgentUnavailable");
+    assertThat(condition(rollingBack, ConditionType.SUCCEEDED).message()).contains("node-a");
+
+    sandbox.sourceServer.start();
+    sandbox.awaitPhase(FAILED);
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void anAgentThatComesBackInTimeGoesOn() {
+    copying();
+    sandbox.destinationServer.stop();
+    sandbox.awaitReason(ConditionType.DESTINATION_READY, "AgentUnavailable");
+    sandbox.destinationServer.start();
+    sandbox.awaitReason(ConditionType.DESTINATION_READY, "Ready");
+    sandbox.nodes.source().report(Copies.converged());
+    sandbox.awaitPhase(SUCCEEDED);
+    sandbox.assertDestinationRuns();
+  }
+
+  @Test
+  void aDestinationThatLostItsJournalSendsTheSourceBack() {
+    copying();
+    sandbox.destinationServer.stop();
+    sandbox.nodes.destination().loseJournal();
+    sandbox.nodes.destination().changeDevice(device -> device.setState(DeviceState.NONE));
+    sandbox.destinationServer.start();
+    DeviceMigrationStatus status = sandbox.awaitPhase(FAILED);
+    assertThat(status.rollback().reason()).isEqualTo("SessionLost");
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void aSourceThatLostItsJournalWhilePausedCallsForAPerson() {
+    paused(Specs.live());
+    sandbox.sourceServer.stop();
+    sandbox.nodes.source().loseJournal();
+    sandbox.sourceServer.start();
+    DeviceMigrationStatus status = sandbox.awaitPhase(ACTION_REQUIRED);
+    assertThat(condition(status, ConditionType.SUCCEEDED).message())
+        .contains("no longer knows this migration")
+        .contains("STOPNCOPY");
+
+    sandbox.nodes.source().changeDevice(device -> device.setState(DeviceState.RUNNING));
+    sandbox.awaitPhase(FAILED);
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void aDestinationThatLostItsJournalAfterTheHandoverCallsForAPerson() {
+    sandbox
+        .nodes
+        .destination()
+        .refuse(
+            command ->
+                command.equals("Activate")
+                    ? Optional.of(Refusals.of(Reason.JOURNAL_FAILED, "later"))
+                    : Optional.empty());
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitStatus(NAME, status -> status.handover() == Handover.COMMITTED);
+    sandbox.destinationServer.stop();
+    sandbox.nodes.destination().loseJournal();
+    sandbox.destinationServer.start();
+    DeviceMigrationStatus status = sandbox.awaitPhase(ACTION_REQUIRED);
+    assertThat(condition(status, ConditionType.SUCCEEDED).reason()).isEqualTo("SessionLost");
+    assertThat(status.handover()).isEqualTo(Handover.COMMITTED);
+    assertThat(sandbox.nodes.source().commands()).doesNotContain("Commit", "RollBack", "Cancel");
+    assertThat(sandbox.nodes.violations()).isEmpty();
+  }
+
+  static Stream<Arguments> refusedFirstCommands() {
+    return Stream.of(
+        Arguments.of("PrepareDestination", Reason.INCOMPATIBLE_DEVICE, "IncompatibleDevice"),
+        Arguments.of("PrepareDestination", Reason.NO_CAPACITY, "NoCapacity"),
+        Arguments.of("StartSource", Reason.DEVICE_BUSY, "DeviceBusy"),
+        Arguments.of("StartSource", Reason.INVALID_REQUEST, "InvalidRequest"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("refusedFirstCommands")
+  void aRefusedFirstCommandEndsTheMigration(String refused, Reason reason, String condition) {
+    for (String node : new String[] {FakeNodes.SOURCE, FakeNodes.DESTINATION}) {
+      sandbox
+          .nodes
+          .agent(node)
+          .refuse(
+              command ->
+                  command.equals(refused)
+                      ? Optional.of(Refusals.of(reason, "no"))
+                      : Optional.empty());
+    }
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    DeviceMigrationStatus status = sandbox.awaitPhase(FAILED);
+    assertThat(condition(status, ConditionType.SUCCEEDED).reason()).isEqualTo(condition);
+    sandbox.assertSourceRuns();
+  }
+
+  @Test
+  void aCommandThatIsNotAnsweredIsGivenAgain() {
+    int[] refusals = {1};
+    sandbox
+        .nodes
+        .source()
+        .refuse(
+            command ->
+                command.equals("SwitchOver") && refusals[0]-- > 0
+                    ? Optional.of(Refusals.of(Reason.JOURNAL_FAILED, "disk busy"))
+                    : Optional.empty());
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitReason(ConditionType.SUCCEEDED, "Completed");
+    assertThat(sandbox.nodes.source().commands())
+        .containsExactly("StartSource", "SwitchOver", "SwitchOver", "Commit");
+  }
+
+  @Test
+  void validationNamesWhatIsWrongAndTouchesNothing() {
+    sandbox.startOperator();
+    sandbox.api.create("unknown-node", Specs.between("node-x", FakeNodes.DESTINATION));
+    assertRefused("unknown-node", "UnknownNode");
+
+    sandbox.nodes.source().changeDevice(device -> device.setId("vfio-user:other"));
+    sandbox.api.create("unknown-device", Specs.live());
+    assertRefused("unknown-device", "UnknownDevice");
+
+    sandbox
+        .nodes
+        .source()
+        .changeDevice(
+            device ->
+                device
+                    .setId(FakeAgent.DEVICE)
+                    .setNotMigratable(
+                        Failure.newBuilder()
+                            .setReason(Reason.NO_MIGRATION_REGION)
+                            .setMessage("It has none.")));
+    sandbox.api.create("no-region", Specs.live());
+    assertRefused("no-region", "NoMigrationRegion");
+
+    sandbox.nodes.source().changeDevice(device -> device.clearNotMigratable().setModel("other"));
+    sandbox.api.create("incompatible", Specs.live());
+    assertRefused("incompatible", "IncompatibleDevice");
+
+    sandbox
+        .nodes
+        .source()
+        .changeDevice(device -> device.setModel("10de:20b0:10de:1450").setClaimedBy("someone/1"));
+    sandbox.api.create("busy", Specs.live());
+    assertRefused("busy", "DeviceBusy");
+
+    sandbox.api.create("same-node", Specs.between(FakeNodes.SOURCE, FakeNodes.SOURCE));
+    assertRefused("same-node", "SameDevice");
+
+    sandbox.api.create(
+        "bad-duration",
+        Specs.with(Specs.live(), new Timeouts("soon", null, null, null, null, null)));
+    assertRefused("bad-duration", "InvalidSpec");
+
+    assertThat(sandbox.nodes.source().commands()).isEmpty();
+    assertThat(sandbox.nodes.destination().commands()).isEmpty();
+  }
+
+  private void assertRefused(String name, String reason) {
+    DeviceMigrationStatus status = sandbox.awaitStatus(name, now -> now.phase() == FAILED);
+    assertThat(condition(status, ConditionType.VALIDATED).reason()).isEqualTo(reason);
+    assertThat(condition(status, ConditionType.VALIDATED).message())
+        .contains("Nothing was touched");
+  }
+
+  @Test
+  void anAgentThatIsDownIsWaitedForAndThenGivenUp() {
+    sandbox.destinationServer.stop();
+    sandbox.startOperator();
+    sandbox.api.create(
+        NAME, Specs.with(Specs.live(), new Timeouts("1500ms", null, null, null, null, null)));
+    DeviceMigrationStatus waiting =
+        sandbox.awaitReason(ConditionType.VALIDATED, "AgentUnavailable");
+    assertThat(condition(waiting, ConditionType.VALIDATED).message()).contains("node-b");
+    DeviceMigrationStatus status = sandbox.awaitPhase(FAILED);
+    assertThat(condition(status, ConditionType.VALIDATED).message())
+        .contains("Gave up")
+        .contains("Connection refused");
+  }
+
+  @Test
+  void anAgentThatComesUpInTimeIsUsed() {
+    sandbox.destinationServer.stop();
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitReason(ConditionType.VALIDATED, "AgentUnavailable");
+    sandbox.destinationServer.start();
+    sandbox.awaitPhase(SUCCEEDED);
+  }
+
+  @Test
+  void theSecondWaitsForTheFirstAndSaysForWhom() {
+    copying();
+    sandbox.api.create("second", Specs.live());
+    DeviceMigrationStatus waiting =
+        sandbox.awaitStatus(
+            "second",
+            status ->
+                condition(status, ConditionType.VALIDATED).reason().equals("WaitingForDevice"));
+    assertThat(condition(waiting, ConditionType.VALIDATED).message()).contains("default/" + NAME);
+    sandbox.nodes.source().convergesAtOnce(true);
+    sandbox.api.changeSpec(NAME, Specs::cancelled);
+    sandbox.awaitPhase(CANCELLED);
+    sandbox.awaitStatus("second", status -> status.phase() == SUCCEEDED);
+  }
+
+  @Test
+  void theSwitchoverIsRecordedBeforeTheWorkloadIsPaused() {
+    sandbox.startOperator();
+    sandbox.api.afterWrite(
+        () -> {
+          if (sandbox.api.status(NAME).phase() == SWITCHING_OVER) {
+            assertThat(sandbox.nodes.source().commands()).doesNotContain("SwitchOver");
+          }
+        });
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitPhase(SUCCEEDED);
+  }
+}

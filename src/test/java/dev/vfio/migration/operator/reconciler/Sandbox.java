@@ -1,0 +1,133 @@
+package dev.vfio.migration.operator.reconciler;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.operator.agents.AgentAddress;
+import dev.vfio.migration.operator.api.Condition;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.PhaseTransition;
+import dev.vfio.migration.operator.decision.ConditionType;
+import dev.vfio.migration.operator.fake.AgentServer;
+import dev.vfio.migration.operator.fake.FakeAgent;
+import dev.vfio.migration.operator.fake.FakeApiServer;
+import dev.vfio.migration.operator.fake.FakeNodes;
+import dev.vfio.migration.operator.fake.TestAuthority;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+
+/**
+ * A fake API server, two fake agents served for real, and an operator that can be killed and
+ * started again.
+ */
+final class Sandbox implements AutoCloseable {
+  static final String NAME = "move-gpu-0";
+  private static final Duration PATIENCE = Duration.ofSeconds(15);
+
+  final FakeApiServer api = new FakeApiServer();
+  final FakeNodes nodes = new FakeNodes();
+  final AgentServer sourceServer;
+  final AgentServer destinationServer;
+
+  private final Path operatorCertificates;
+  private OperatorProcess operator;
+  private long leader;
+
+  Sandbox(Path directory) {
+    TestAuthority authority = new TestAuthority();
+    operatorCertificates = authority.issue(directory.resolve("operator"), TestAuthority.OPERATOR);
+    sourceServer =
+        serve(
+            nodes.source(),
+            authority.issue(directory.resolve("a"), "node-a.node.migration.vfio.dev"));
+    destinationServer =
+        serve(
+            nodes.destination(),
+            authority.issue(directory.resolve("b"), "node-b.node.migration.vfio.dev"));
+  }
+
+  private static AgentServer serve(FakeAgent agent, Path certificates) {
+    return new AgentServer(agent, certificates).start();
+  }
+
+  /** Starts the operator, as a new leader. */
+  OperatorProcess startOperator() {
+    operator = new OperatorProcess(api, operatorCertificates, addresses(), ++leader);
+    return operator;
+  }
+
+  OperatorProcess restartOperator() {
+    operator.close();
+    api.forgetWatchers();
+    return startOperator();
+  }
+
+  private Map<String, AgentAddress> addresses() {
+    return Map.of(
+        FakeNodes.SOURCE,
+        sourceServer.address(),
+        FakeNodes.DESTINATION,
+        destinationServer.address());
+  }
+
+  DeviceMigrationStatus awaitPhase(Phase phase) {
+    return awaitStatus(NAME, status -> status.phase() == phase);
+  }
+
+  DeviceMigrationStatus awaitStatus(String name, Predicate<DeviceMigrationStatus> wanted) {
+    await()
+        .atMost(PATIENCE)
+        .pollInterval(Duration.ofMillis(5))
+        .untilAsserted(() -> assertThat(api.status(name)).matches(wanted));
+    return api.status(name);
+  }
+
+  DeviceMigrationStatus awaitReason(ConditionType type, String reason) {
+    return awaitStatus(NAME, status -> condition(status, type).reason().equals(reason));
+  }
+
+  static Condition condition(DeviceMigrationStatus status, ConditionType type) {
+    return status.conditions().stream()
+        .filter(condition -> condition.type().equals(type.text()))
+        .findFirst()
+        .orElse(new Condition(type.text(), Condition.Status.UNKNOWN, "Absent", "", "", 0L));
+  }
+
+  static List<Phase> phases(DeviceMigrationStatus status) {
+    return status.phaseTransitions().stream().map(PhaseTransition::phase).toList();
+  }
+
+  /** The source runs on, the destination is free again, and there never were two. */
+  void assertSourceRuns() {
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(
+            () -> assertThat(nodes.source().deviceState()).isEqualTo(DeviceState.RUNNING));
+    assertThat(nodes.destination().deviceState()).isEqualTo(DeviceState.NONE);
+    assertThat(nodes.violations()).isEmpty();
+  }
+
+  /** The destination runs, the source never will again, and there never were two. */
+  void assertDestinationRuns() {
+    assertThat(nodes.destination().deviceState()).isEqualTo(DeviceState.RUNNING);
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(
+            () -> assertThat(nodes.source().deviceState()).isEqualTo(DeviceState.SAVE_COMPLETED));
+    assertThat(nodes.violations()).isEmpty();
+  }
+
+  @Override
+  public void close() {
+    if (operator != null) {
+      operator.close();
+    }
+    sourceServer.close();
+    destinationServer.close();
+  }
+}
