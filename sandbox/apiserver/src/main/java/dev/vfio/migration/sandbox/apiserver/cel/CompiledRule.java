@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.apiserver.cel;
 
 import com.fasterxml.jackson.databind.node.TextNode;
+import dev.cel.common.CelErrorCode;
 import dev.cel.runtime.CelEvaluationException;
 import dev.vfio.migration.sandbox.apiserver.schema.Cause;
 import dev.vfio.migration.sandbox.apiserver.schema.FieldErrors;
@@ -80,9 +81,10 @@ final class CompiledRule {
   }
 
   private static String plain(CelEvaluationException e) {
-    return e.getMessage()
-        .replaceFirst("^evaluation error( at \\S+)?: ", "")
-        .replaceFirst("^key '(.*)' is not present in map\\.$", "no such key: $1");
+    String message = e.getMessage().replaceFirst("^evaluation error( at \\S+)?: ", "");
+    return e.getErrorCode() == CelErrorCode.ATTRIBUTE_NOT_FOUND
+        ? "no such key: " + message.replaceFirst("^key '(.*)' is not present in map\\.$", "$1")
+        : message;
   }
 
   private static String typeName(Schema schema) {

@@ -25,6 +25,8 @@ final class RuleCompiler {
   /** Most steps of all loops of one expression together; beyond it the expression is an error. */
   private static final int LOOP_LIMIT = 1_000_000;
 
+  private static final String OPTIONAL_SELECT = "_?._";
+
   private static final CelOptions OPTIONS =
       CelOptions.current()
           .enableHeterogeneousNumericComparisons(true)
@@ -82,6 +84,7 @@ final class RuleCompiler {
             "must evaluate to a " + result.name() + ", not to " + found.name());
       }
       CelNavigableAst navigable = CelNavigableAst.fromAst(tree);
+      refuseChainedOptionals(tree, navigable);
       boolean usesOldSelf =
           navigable
               .getRoot()
@@ -94,6 +97,29 @@ final class RuleCompiler {
       throw new IllegalArgumentException("compilation failed: " + e.getMessage(), e);
     } catch (CelEvaluationException e) {
       throw new IllegalArgumentException("no program can be made of it: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * The CEL library would make an optional of an optional of {@code a.?b.?c}, so the rule would not
+   * mean what it says.
+   */
+  private static void refuseChainedOptionals(
+      CelAbstractSyntaxTree tree, CelNavigableAst navigable) {
+    boolean chained =
+        navigable
+            .getRoot()
+            .allNodes()
+            .filter(
+                node ->
+                    node.getKind() == Kind.CALL
+                        && node.expr().call().function().equals(OPTIONAL_SELECT))
+            .map(node -> tree.getType(node.expr().call().args().get(0).id()))
+            .anyMatch(type -> type.filter(OptionalType.class::isInstance).isPresent());
+    if (chained) {
+      throw new IllegalArgumentException(
+          "this server cannot select an optional field of an optional value: write a.?b.c for"
+              + " a.?b.?c");
     }
   }
 

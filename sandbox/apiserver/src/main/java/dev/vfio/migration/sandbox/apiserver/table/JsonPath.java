@@ -59,7 +59,7 @@ public final class JsonPath {
         steps.add((node, found) -> found.addAll(node.findValues(name)));
       } else if (text.charAt(at) == '.') {
         at++;
-        if (at < text.length() && text.charAt(at) != '[') {
+        if (at >= text.length() || text.charAt(at) != '[') {
           field(name());
         }
       } else if (text.charAt(at) == '[') {
