@@ -76,7 +76,7 @@ final class Causes {
 
   private static Optional<Cause> refused(Side side, String where) {
     return side.refusal()
-        .filter(refusal -> refusal.lasting() || refusal.touchedNothing())
+        .filter(Side.Refusal::lasting)
         .map(
             refusal ->
                 new Cause(

@@ -2,7 +2,6 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Progress;
-import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.operator.api.ByteSize;
 import dev.vfio.migration.operator.api.Condition;
@@ -13,8 +12,6 @@ import dev.vfio.migration.operator.api.PendingBytes;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.PhaseTransition;
 import dev.vfio.migration.operator.api.Rollback;
-import dev.vfio.migration.operator.api.SwitchoverStart;
-import dev.vfio.migration.operator.api.Touched;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -49,8 +46,6 @@ final class StatusDraft {
   private Long iterations;
   private String estimatedDowntime;
   private Long downtimeMicroseconds;
-  private Touched touched;
-  private SwitchoverStart switchoverStart;
 
   StatusDraft(Observation seen) {
     this(seen.now(), seen.generation(), seen.status());
@@ -72,8 +67,6 @@ final class StatusDraft {
     this.iterations = before.iterations();
     this.estimatedDowntime = before.estimatedDowntime();
     this.downtimeMicroseconds = before.downtimeMicroseconds();
-    this.touched = before.touched() == null ? assumed(before.phase()) : before.touched();
-    this.switchoverStart = before.switchoverStart();
     this.transitions = new ArrayList<>(before.phaseTransitions());
     for (ConditionType type : ConditionType.values()) {
       before.conditions().stream()
@@ -81,51 +74,6 @@ final class StatusDraft {
           .findFirst()
           .ifPresent(condition -> conditions.put(type, condition));
     }
-  }
-
-  private static Touched assumed(Phase phase) {
-    boolean underWay =
-        phase != null && phase != Phase.PENDING && phase != Phase.VALIDATING && !phase.terminal();
-    return underWay ? Touched.BOTH : Touched.NEITHER;
-  }
-
-  /** True when a command may have reached that side's device. */
-  boolean touched(Role side) {
-    return side == Role.SOURCE ? touched.source() : touched.destination();
-  }
-
-  /**
-   * From now on a command may reach that side's device. To be recorded before the command is given.
-   */
-  StatusDraft touch(Role side) {
-    touched =
-        new Touched(
-            touched.source() || side == Role.SOURCE,
-            touched.destination() || side == Role.DESTINATION);
-    return this;
-  }
-
-  /** That side's device is where it was before, or was never anywhere else. */
-  StatusDraft settle(Role side) {
-    touched =
-        new Touched(
-            touched.source() && side != Role.SOURCE,
-            touched.destination() && side != Role.DESTINATION);
-    return this;
-  }
-
-  /** What was known when the pause began; empty where it is not recorded yet. */
-  Optional<SwitchoverStart> switchoverStart() {
-    return Optional.ofNullable(switchoverStart);
-  }
-
-  /** Records what is known when the pause begins, once something is. The first record stays. */
-  StatusDraft switchoverStart(Progress known) {
-    long bytes = PendingTotal.of(known);
-    if (switchoverStart == null && bytes > 0) {
-      switchoverStart = new SwitchoverStart(bytes, Math.max(0, known.getTransferredBytes()));
-    }
-    return this;
   }
 
   Phase phase() {
@@ -297,8 +245,6 @@ final class StatusDraft {
             ? null
             : GoDuration.format(Duration.of(downtimeMicroseconds, ChronoUnit.MICROS)),
         downtimeMicroseconds,
-        touched,
-        switchoverStart,
         transitions,
         List.copyOf(conditions.values()),
         null);

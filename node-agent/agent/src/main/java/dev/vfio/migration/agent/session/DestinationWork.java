@@ -9,9 +9,11 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.WorkloadException;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 
 /** Does what a destination's machine wants done. Runs on the session's thread. */
 final class DestinationWork
@@ -138,6 +140,19 @@ final class DestinationWork
   }
 
   private DestinationEvent mapWindows() throws IOException {
+    WorkloadState state = hold.workload().state();
+    if (state != WorkloadState.WAITING) {
+      // A device may be RUNNING before it takes state in, so only the workload tells who uses it.
+      return new DestinationEvent.Failed(
+          Failure.of(
+              Reason.DEVICE_BUSY,
+              "the device "
+                  + spec.device()
+                  + " here is not free: its workload is "
+                  + state.name().toLowerCase(Locale.ROOT)
+                  + ", not waiting for one. Neither was touched; choose a device whose workload"
+                  + " waits."));
+    }
     List<DmaWindow> declared = hold.workload().windows().stream().sorted(WindowSpec.ORDER).toList();
     windows = WindowSpec.listOf(declared);
     try {

@@ -10,6 +10,9 @@ import java.util.List;
  */
 public interface Workload extends AutoCloseable {
 
+  /** What it does with its device. */
+  WorkloadState state() throws IOException;
+
   /** DMA memory that the workload wants moved with the device. */
   List<DmaWindow> windows() throws IOException;
 

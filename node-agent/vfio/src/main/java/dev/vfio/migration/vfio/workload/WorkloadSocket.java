@@ -94,6 +94,11 @@ public final class WorkloadSocket implements Workload {
   }
 
   @Override
+  public WorkloadState state() throws IOException {
+    return describe().state();
+  }
+
+  @Override
   public List<DmaWindow> windows() throws IOException {
     return describe().windows();
   }

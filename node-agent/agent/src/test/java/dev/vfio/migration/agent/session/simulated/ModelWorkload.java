@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.session.simulated;
 
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.Workload;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -45,6 +46,12 @@ final class ModelWorkload {
       if (chance.fault(30)) {
         throw new IOException("the workload of " + node + " does not answer");
       }
+    }
+
+    @Override
+    public WorkloadState state() throws IOException {
+      check();
+      return WorkloadState.valueOf(state.name());
     }
 
     @Override
