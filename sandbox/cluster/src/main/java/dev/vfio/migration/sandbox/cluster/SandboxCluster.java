@@ -166,14 +166,20 @@ public final class SandboxCluster implements AutoCloseable {
     return agent;
   }
 
-  /** Waits until the agent of that node serves. */
+  /** Waits until the agent of that node is ready for migrations. */
   public void awaitAgent(String name) throws IOException, InterruptedException {
-    agents
-        .get(name)
-        .awaitReady(
-            Readiness.http(
-                "http://" + node(name).address() + ":" + Node.HEALTH_PORT + "/q/health/ready"),
-            START_BOUND);
+    awaitHealth(name, "ready");
+  }
+
+  /** Waits until the agent of that node is up, ready or not. */
+  public void awaitAgentAlive(String name) throws IOException, InterruptedException {
+    awaitHealth(name, "live");
+  }
+
+  private void awaitHealth(String name, String check) throws IOException, InterruptedException {
+    String address =
+        "http://" + node(name).address() + ":" + Node.HEALTH_PORT + "/q/health/" + check;
+    agents.get(name).awaitReady(Readiness.http(address), START_BOUND);
   }
 
   /** Starts the operator; does not wait. */

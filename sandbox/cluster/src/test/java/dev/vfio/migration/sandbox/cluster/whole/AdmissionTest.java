@@ -6,9 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vfio.migration.sandbox.cluster.Node;
+import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
 import dev.vfio.migration.sandbox.cluster.pki.CertificateAuthority;
 import dev.vfio.migration.sandbox.cluster.pki.Identity;
+import dev.vfio.migration.sandbox.demo.MigrationView;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -75,15 +78,30 @@ class AdmissionTest {
     }
   }
 
+  /** Such a device is RUNNING, and so is one that is free: its workload makes the difference. */
   @Test
-  void a_device_that_is_in_use_at_the_destination(TestCluster cluster) throws Exception {
-    try (Scenario moved = cluster.scenario("in-use").begin().succeeded();
-        Scenario back = moved.again("onto-itself")) {
-      back.apply();
-      back.awaitPhase("Failed");
-      assertThat(back.view().condition("Succeeded"))
-          .get()
-          .matches(condition -> condition.status().equals("False"));
+  void a_device_that_a_workload_uses_at_the_destination(TestCluster cluster) throws Exception {
+    try (Scenario scenario = cluster.scenario("in-use").busyDestination().begin()) {
+      scenario.awaitPhase("Failed");
+      MigrationView.Condition condition = scenario.view().condition("Succeeded").orElseThrow();
+      assertThat(condition.reason()).isEqualTo("DeviceBusy");
+      assertThat(condition.message()).contains(scenario.name(), "running");
+      for (SimulatedDevice device :
+          List.of(scenario.pair().source(), scenario.pair().destination())) {
+        assertThat(scenario.states(device)).containsExactly("RUNNING");
+        assertThat(device.console().status().path("workload").asText()).isEqualTo("running");
+        assertThat(device.console().verify().ok()).isTrue();
+      }
+    }
+  }
+
+  @Test
+  void a_device_that_has_been_moved_away(TestCluster cluster) throws Exception {
+    try (Scenario moved = cluster.scenario("moved").begin().succeeded();
+        Scenario again = moved.again("again").apply()) {
+      again.awaitPhase("Failed");
+      assertThat(again.view().condition("Succeeded").orElseThrow().reason())
+          .isEqualTo("DeviceBusy");
       moved.runsOnAt(moved.pair().destination());
     }
   }
@@ -144,7 +162,7 @@ class AdmissionTest {
   void an_agent_that_comes_up_late_is_waited_for(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("late").startDevices()) {
       cluster.killAgent(SOURCE_NODE);
-      scenario.apply().awaitCondition("Validated", "Unknown", "AgentUnavailable");
+      scenario.apply().awaitCondition("Validated", "False", "AgentUnavailable");
       cluster.restartAgent(SOURCE_NODE);
 
       scenario.succeeded();
@@ -176,7 +194,7 @@ class AdmissionTest {
     Node node = cluster.cluster().node(DESTINATION_NODE);
     try (Scenario scenario = cluster.scenario(name).spec("timeouts", SOON).startDevices()) {
       identity.writeTo(node.tls());
-      cluster.renewAgent(DESTINATION_NODE);
+      cluster.renewUnreadyAgent(DESTINATION_NODE);
       scenario.apply().failed("AgentUnavailable", DESTINATION_NODE, "certificate").untouched();
     } finally {
       cluster.cluster().authority().agent(DESTINATION_NODE).writeTo(node.tls());

@@ -43,6 +43,7 @@ final class Scenario implements AutoCloseable {
   private DeviceShape destination;
   private DevicePair pair;
   private boolean borrowed;
+  private boolean busyDestination;
   private Resource<GenericKubernetesResource> migration;
 
   Scenario(TestCluster testCluster, String name) {
@@ -81,6 +82,12 @@ final class Scenario implements AutoCloseable {
     return destination(shape -> shape.withFault(fault));
   }
 
+  /** A workload of its own runs on the destination's device. */
+  Scenario busyDestination() {
+    busyDestination = true;
+    return this;
+  }
+
   Scenario spec(String field, Object value) {
     spec.put(field, value);
     return this;
@@ -103,7 +110,12 @@ final class Scenario implements AutoCloseable {
   }
 
   Scenario startDevices() throws IOException, InterruptedException {
-    pair = testCluster.cluster().launchDevices(source, destination);
+    SandboxCluster cluster = testCluster.cluster();
+    pair =
+        new DevicePair(
+            source,
+            cluster.launchDevice(SandboxCluster.SOURCE_NODE, source, true),
+            cluster.launchDevice(SandboxCluster.DESTINATION_NODE, destination, busyDestination));
     testCluster.cluster().awaitDevice(pair.source());
     testCluster.cluster().awaitDevice(pair.destination());
     return this;
@@ -263,7 +275,9 @@ final class Scenario implements AutoCloseable {
     MigrationView.Condition condition = view().condition("Succeeded").orElseThrow();
     assertThat(condition.status()).isEqualTo("False");
     assertThat(condition.reason()).as(condition.message()).isEqualTo(reason);
-    assertThat(condition.message()).contains(message);
+    for (String words : message) {
+      assertThat(condition.message()).contains(words);
+    }
     runsOnAt(pair.source());
     return this;
   }

@@ -21,7 +21,7 @@ class StreamFaultTest {
   void a_cut_while_the_workload_runs(TestCluster cluster) throws Exception {
     try (Scenario scenario = scenario(cluster, "cut").startDevices()) {
       cluster.stateLink().cutAfter(HALF);
-      scenario.apply().failed("StreamBroken");
+      scenario.apply().failed("StreamBroken", "node-b");
       assertThat(cluster.stateLink().ambushed()).isFalse();
     }
   }
@@ -30,7 +30,7 @@ class StreamFaultTest {
   void a_cut_while_the_workload_is_paused(TestCluster cluster) throws Exception {
     try (Scenario scenario = scenario(cluster, "cut-paused").cold().startDevices()) {
       cluster.stateLink().cutAfter(HALF);
-      scenario.apply().failed("StreamBroken");
+      scenario.apply().failed("StreamBroken", "node-b");
     }
   }
 
@@ -51,7 +51,7 @@ class StreamFaultTest {
   void a_destination_that_cannot_be_reached(TestCluster cluster) throws Exception {
     try (Scenario scenario = scenario(cluster, "unreachable").startDevices()) {
       cluster.stateLink().cut();
-      scenario.apply().failed("StreamBroken").neverPaused();
+      scenario.apply().failed("StreamBroken", "node-b").neverPaused();
     }
   }
 

@@ -125,6 +125,13 @@ final class TestCluster implements AutoCloseable {
     restartAgent(node);
   }
 
+  /** The same, where it will not be ready, because what it was given is not good. */
+  void renewUnreadyAgent(String node) throws IOException, InterruptedException {
+    cluster.agent(node).end(END);
+    cluster.launchAgent(node);
+    cluster.awaitAgentAlive(node);
+  }
+
   @Override
   public void close() throws IOException {
     for (FaultyLink link : controlLinks.values()) {
