@@ -1,5 +1,5 @@
 # The node agent's image. Build from the repository's root, after the Maven build:
-#   mvn -B -pl node-agent/agent -am package
+#   mvn -B -ntp -Dmaven.test.skip=true package
 #   docker build -f helm/images/agent.Dockerfile -t vfio-migration-agent:0.1.0 node-agent/agent/target/quarkus-app
 #
 # A base with glibc: the native TLS and epoll libraries are linked against it.

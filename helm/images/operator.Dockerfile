@@ -1,5 +1,5 @@
 # The operator's image. Build from the repository's root, after the Maven build:
-#   mvn -B -pl src -am package
+#   mvn -B -ntp -Dmaven.test.skip=true package
 #   docker build -f helm/images/operator.Dockerfile -t vfio-migration-operator:0.1.0 src/target/quarkus-app
 FROM eclipse-temurin:17-jre
 
