@@ -4,15 +4,19 @@ import java.time.Duration;
 import java.time.Instant;
 
 /**
- * What the stall rule remembers: the last time that pending bytes fell to a new low. Losing it (an
- * operator that restarts) only postpones the verdict.
+ * What the convergence rule remembers: the last time that pending bytes fell to a new low, and the
+ * rate of the last time that there was something to send. Losing it (an operator that restarts)
+ * only postpones the verdict.
  *
  * @param lowestPending the lowest pending bytes that counted as progress
  * @param lowSince when that low was reached
  * @param lowRound the round in which it was reached
+ * @param bytesPerSecond the rate at which the pause would be spent; 0 where nothing was measured
+ *     yet
  * @param latest the newest sample
  */
-public record History(long lowestPending, Instant lowSince, long lowRound, Sample latest) {
+public record History(
+    long lowestPending, Instant lowSince, long lowRound, long bytesPerSecond, Sample latest) {
   /**
    * Pending bytes must fall below the old low by this share of it to count as progress: less is
    * noise of an estimate.
@@ -21,14 +25,31 @@ public record History(long lowestPending, Instant lowSince, long lowRound, Sampl
 
   /** The history that begins with {@code first}. */
   public static History startingWith(Sample first) {
-    return new History(first.pendingBytes(), first.at(), first.rounds(), first);
+    return from(first, first.bytesPerSecond());
+  }
+
+  private static History from(Sample low, long bytesPerSecond) {
+    return new History(low.pendingBytes(), low.at(), low.rounds(), bytesPerSecond, low);
   }
 
   /** This history and one more sample. */
   public History and(Sample next) {
-    return next.pendingBytes() < lowestPending * (1 - MARGIN)
-        ? startingWith(next)
-        : new History(lowestPending, lowSince, lowRound, next);
+    long rate = rateWith(next);
+    // Before the first complete look nothing is known of what is pending, and no low counts.
+    boolean firstLook = !latest.complete() && next.complete();
+    return firstLook || next.pendingBytes() < lowestPending * (1 - MARGIN)
+        ? from(next, rate)
+        : new History(lowestPending, lowSince, lowRound, rate, next);
+  }
+
+  /**
+   * A device that has nothing to send leaves the line idle: what is measured then is how little was
+   * asked for, not how much the line carries.
+   */
+  private long rateWith(Sample next) {
+    return next.exhausted() || next.bytesPerSecond() <= 0
+        ? Math.max(bytesPerSecond, next.bytesPerSecond())
+        : next.bytesPerSecond();
   }
 
   /** Rounds since the last new low. */

@@ -9,11 +9,11 @@ import java.util.Optional;
 /**
  * The convergence rule of one migration.
  *
- * <p>Converged: at least one round is complete (or the device has nothing to send before it stops),
- * and what is pending either takes no longer than {@code downtimeLimit} at the measured rate or is
- * no more than {@code thresholdBytes}. Stalled: no new low of the pending bytes in {@link
- * #STALL_ROUNDS} rounds and {@link #STALL_TIME}; both, because rounds of a small device last
- * milliseconds and the first round of a large one minutes. Too long: {@code maxDuration} is over.
+ * <p>Converged: at least one round is complete, and what is pending either takes no longer than
+ * {@code downtimeLimit} at the measured rate or is no more than {@code thresholdBytes}. Stalled: no
+ * new low of the pending bytes in {@link #STALL_ROUNDS} rounds and {@link #STALL_TIME}; both,
+ * because rounds of a small device last milliseconds and the first round of a large one minutes.
+ * Too long: {@code maxDuration} is over.
  *
  * @param downtimeLimit the longest acceptable pause
  * @param thresholdBytes pending bytes that are always few enough
@@ -29,13 +29,13 @@ public record Rule(Duration downtimeLimit, long thresholdBytes, Duration maxDura
   /** Judges the latest sample of {@code history}, {@code copying} after the first byte. */
   public Verdict judge(History history, Duration copying) {
     Sample sample = history.latest();
-    Optional<Duration> estimate = estimateDowntime(sample);
+    Optional<Duration> estimate = estimateDowntime(sample, history.bytesPerSecond());
     return new Verdict(outcome(history, sample, estimate, copying), estimate);
   }
 
   private Outcome outcome(
       History history, Sample sample, Optional<Duration> estimate, Duration copying) {
-    if (sample.rounds() > 0 || sample.exhausted()) {
+    if (sample.complete()) {
       if (sample.pendingBytes() <= thresholdBytes) {
         return Outcome.BELOW_THRESHOLD;
       }
@@ -47,7 +47,8 @@ public record Rule(Duration downtimeLimit, long thresholdBytes, Duration maxDura
       return Outcome.TOO_LONG;
     }
     boolean stalled =
-        history.timeWithoutProgress().compareTo(STALL_TIME) >= 0
+        sample.complete()
+            && history.timeWithoutProgress().compareTo(STALL_TIME) >= 0
             && (history.roundsWithoutProgress() >= STALL_ROUNDS || sample.exhausted());
     return stalled ? Outcome.STALLED : Outcome.COPYING;
   }
@@ -57,15 +58,19 @@ public record Rule(Duration downtimeLimit, long thresholdBytes, Duration maxDura
    * and no rate is known.
    */
   public static Optional<Duration> estimateDowntime(Sample sample) {
+    return estimateDowntime(sample, sample.bytesPerSecond());
+  }
+
+  private static Optional<Duration> estimateDowntime(Sample sample, long bytesPerSecond) {
     if (sample.pendingBytes() == 0) {
       return Optional.of(Duration.ZERO);
     }
-    if (sample.bytesPerSecond() <= 0) {
+    if (bytesPerSecond <= 0) {
       return Optional.empty();
     }
     BigDecimal seconds =
         BigDecimal.valueOf(sample.pendingBytes())
-            .divide(BigDecimal.valueOf(sample.bytesPerSecond()), 9, RoundingMode.CEILING);
+            .divide(BigDecimal.valueOf(bytesPerSecond), 9, RoundingMode.CEILING);
     // More than a century is said as a century: Duration's nanoseconds end at 292 years.
     BigDecimal century = BigDecimal.valueOf(Duration.ofDays(36_525).toSeconds());
     BigDecimal bounded = seconds.min(century);

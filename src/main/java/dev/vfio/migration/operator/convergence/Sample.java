@@ -13,4 +13,13 @@ import java.time.Instant;
  * @param exhausted the device has nothing more that can be sent before it stops
  */
 public record Sample(
-    Instant at, long pendingBytes, long bytesPerSecond, long rounds, boolean exhausted) {}
+    Instant at, long pendingBytes, long bytesPerSecond, long rounds, boolean exhausted) {
+
+  /**
+   * True once everything was looked at: a copy whose first round is not over has not asked the
+   * device and every window yet, and what it reports as pending is too little.
+   */
+  boolean complete() {
+    return rounds > 0;
+  }
+}

@@ -127,6 +127,13 @@ final class BeforeHandover {
     draft.estimatedDowntime(verdict.estimatedDowntime());
     // Stalls and limits are a matter of time: look again even if the agent reports nothing new.
     checkAgain = Duration.ofSeconds(1);
+    if (releasedByHand()) {
+      converged(
+          Status.TRUE,
+          ConditionReason.RELEASED_BY_HAND,
+          figures(verdict) + " spec.switchover was changed to Automatic.");
+      return switchOverNow();
+    }
     return switch (verdict.outcome()) {
       case COPYING -> {
         converged(Status.FALSE, ConditionReason.COPYING, figures(verdict));
@@ -146,6 +153,20 @@ final class BeforeHandover {
                   + GoDuration.format(seen.settings().rule().maxDuration()),
               verdict);
     };
+  }
+
+  /**
+   * A person who holds the trigger and lets go of it wants the switchover, whatever the figures are
+   * at that moment. These reasons last only while the trigger is held: otherwise the phase changes
+   * with them.
+   */
+  private boolean releasedByHand() {
+    ConditionReason said = draft.reasonOf(ConditionType.CONVERGED);
+    boolean held =
+        said == ConditionReason.WAITING_FOR_SWITCHOVER
+            || said == ConditionReason.STALLED
+            || said == ConditionReason.TOO_LONG;
+    return held && !seen.settings().manualSwitchover();
   }
 
   private Decision converged(ConditionReason reason, Verdict verdict) {
@@ -200,7 +221,7 @@ final class BeforeHandover {
 
   private String figures(Verdict verdict) {
     long pending = seen.history().orElseThrow().latest().pendingBytes();
-    long rate = seen.history().orElseThrow().latest().bytesPerSecond();
+    long rate = seen.history().orElseThrow().bytesPerSecond();
     return ByteSize.format(pending)
         + " pending at "
         + ByteSize.formatRate(rate)

@@ -45,6 +45,9 @@ public enum ConditionReason {
   WAITING_FOR_SWITCHOVER(
       "WaitingForSwitchover",
       "Ready to switch over; waits until spec.switchover is changed to Automatic."),
+  RELEASED_BY_HAND(
+      "ReleasedByHand",
+      "The switchover was held by spec.switchover until that was changed to Automatic."),
   STALLED("Stalled", "The workload changes its state as fast as it is copied."),
   TOO_LONG("TooLong", "Copying took longer than convergence.maxDuration."),
   COLD("Cold", "Cold migrations pause the workload before they copy."),

@@ -43,7 +43,39 @@ class RuleTest {
   void doesNotBelieveFiguresFromBeforeTheFirstRound() {
     assertThat(judge(History.startingWith(sample(0, 0, 0, 0)))).isEqualTo(COPYING);
     Sample exhausted = new Sample(START, 0, 0, 0, true);
-    assertThat(judge(History.startingWith(exhausted))).isEqualTo(BELOW_THRESHOLD);
+    assertThat(judge(History.startingWith(exhausted)))
+        .as("the device is dry, but its workload's memory was not looked at")
+        .isEqualTo(COPYING);
+  }
+
+  @Test
+  void nothingBeforeTheFirstLookCountsAsALow() {
+    History history = History.startingWith(sample(0, 0, 0, 0));
+    long pending = 8192 * MIB;
+    for (int round = 1; round <= 7; round++) {
+      history = history.and(sample(8 * round, pending, 500 * MIB, round));
+      assertThat(judge(history)).as("round " + round).isEqualTo(COPYING);
+      pending = pending * 6 / 10;
+    }
+  }
+
+  @Test
+  void aQuietDeviceIsJudgedByWhatTheLineCarries() {
+    History history = History.startingWith(sample(1, 256 * MIB, 400 * MIB, 0));
+    for (int second = 2; second < 10; second++) {
+      history =
+          history.and(
+              new Sample(START.plusSeconds(second), MIB, 400 >> (second * 2), second, true));
+      assertThat(judge(history)).as("second " + second).isEqualTo(WITHIN_DOWNTIME_LIMIT);
+    }
+  }
+
+  @Test
+  void aLineThatBecomesSlowIsBelieved() {
+    History history =
+        History.startingWith(sample(1, 30 * MIB, 100 * MIB, 1))
+            .and(sample(2, 30 * MIB, 10 * MIB, 2));
+    assertThat(judge(history)).isEqualTo(COPYING);
   }
 
   @Test
