@@ -11,8 +11,11 @@ import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.OwnerReference;
 import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
 import io.fabric8.kubernetes.client.dsl.Resource;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -126,6 +129,39 @@ class GarbageCollectionTest {
               return object;
             });
     await().atMost(SOON).until(() -> SERVER.client().namespaces().withName("doomed").get() == null);
+  }
+
+  @Test
+  void aDefinitionGoesAfterItsObjects() throws Exception {
+    RawClient raw = new RawClient(SERVER.server().url());
+    String definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    String shipments = "/apis/sandbox.vfio.dev/v1/namespaces/default/shipments";
+    String yaml = Files.readString(Path.of("src/test/resources/definitions/shipments.yaml"));
+    assertThat(
+            raw.send("POST", definitions, Optional.of(yaml), "Content-Type", "application/yaml")
+                .code())
+        .isEqualTo(201);
+    String held =
+        """
+        {"apiVersion": "sandbox.vfio.dev/v1", "kind": "Shipment",
+         "metadata": {"name": "held", "finalizers": ["sandbox.vfio.dev/hold"]},
+         "spec": {"source": {"nodeName": "a"}, "destination": {"nodeName": "b"}}}
+        """;
+    assertThat(raw.post(shipments, held).code()).isEqualTo(201);
+    String definition = definitions + "/shipments.sandbox.vfio.dev";
+    raw.send("DELETE", definition, Optional.empty());
+    await()
+        .atMost(SOON)
+        .until(() -> raw.get(shipments + "/held").json().path("metadata").has("deletionTimestamp"));
+    assertThat(raw.get(definition).code()).isEqualTo(200);
+    raw.send(
+        "PATCH",
+        shipments + "/held",
+        Optional.of("{\"metadata\": {\"finalizers\": null}}"),
+        "Content-Type",
+        "application/merge-patch+json");
+    await().atMost(SOON).until(() -> raw.get(definition).code() == 404);
+    assertThat(raw.get(shipments).code()).isEqualTo(404);
   }
 
   private static ConfigMap create(String name, OwnerReference... owners) {
