@@ -63,10 +63,11 @@ final class SessionWorker implements SessionThread {
     MDC.put("attempt", name.key().attempt());
     try {
       task.run();
-    } catch (RuntimeException fault) {
+    } catch (Throwable fault) {
+      // Also an Error: the executor would keep it to itself.
       LOG.errorf(
           fault,
-          "a fault in the agent stops the session %s; restart the agent, which goes on from the"
+          "a fault in the agent holds the session %s up; restart the agent, which goes on from the"
               + " journal",
           name.key());
     } finally {

@@ -2,8 +2,10 @@ package dev.vfio.migration.agent.session;
 
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** Whether a device here can take what the source's device hands out. Touches nothing. */
 final class Compatibility {
@@ -56,8 +58,23 @@ final class Compatibility {
     return null;
   }
 
-  /** Compares the windows; returns the refusal, null where they agree. */
-  static Failure check(DestinationSpec spec, List<WindowSpec> here) {
+  /**
+   * Whether a workload waits here for what comes, with the same windows. A device whose workload
+   * runs is somebody's: its state would be lost.
+   *
+   * @return the refusal, null where all is well
+   */
+  static Failure check(DestinationSpec spec, List<WindowSpec> here, WorkloadState workload) {
+    if (workload != WorkloadState.WAITING) {
+      return Failure.of(
+          Reason.DEVICE_BUSY,
+          "the device "
+              + spec.device()
+              + " here is not free: its workload is "
+              + workload.name().toLowerCase(Locale.ROOT)
+              + ", not waiting for one. Neither was touched; choose a device whose workload"
+              + " waits.");
+    }
     String difference = WindowCheck.difference(spec.sourceWindows(), here);
     return difference == null
         ? null

@@ -137,7 +137,7 @@ final class DestinationEnding {
   Outcome<DestinationState, DestinationAction> reopened(
       DestinationState s, DestinationEvent event) {
     if (event instanceof Opened opened) {
-      if (opened.state() == null || opened.state() == DeviceState.RESUME_COMPLETED) {
+      if (opened.state() == DeviceState.RESUME_COMPLETED) {
         DestinationState loaded =
             s.but()
                 .opened(DeviceState.RESUME_COMPLETED)
@@ -149,13 +149,7 @@ final class DestinationEnding {
       }
       return notVerified(
           s.but().deviceClosed().done(),
-          Failure.of(
-              Reason.DEVICE_PROTOCOL_VIOLATION,
-              "the device "
-                  + s.spec().device()
-                  + " is in "
-                  + opened.state()
-                  + " and was left in RESUME_COMPLETED: it lost what it had taken in"));
+          Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened.state())));
     }
     return notVerified(s, ((DestinationEvent.Failed) event).failure());
   }
@@ -207,7 +201,9 @@ final class DestinationEnding {
           Outcome.of(s.but().at(DESTINATION_ACTIVE, DestinationStep.ENDED).done(), new LetGo());
       case JOURNALLING_DISCARD -> discardJournalled(s, failure);
       case DISCARD_OPENING ->
-          failure != null ? restBeforeDiscarding(s, failure) : fail(opened(s, (Opened) event));
+          failure != null
+              ? restBeforeDiscarding(s, failure)
+              : failOrLeave(opened(s, (Opened) event));
       case DISCARD_FAILING ->
           // Refused or not: the reset is what counts.
           Outcome.of(
@@ -250,18 +246,23 @@ final class DestinationEnding {
     if (opened.state() == DeviceState.RUNNING) {
       return take(open);
     }
-    if (opened.state() == null || opened.state() == DeviceState.RESUME_COMPLETED) {
+    if (opened.state() == DeviceState.RESUME_COMPLETED) {
       return run(open);
     }
     return stranded(
-        open,
-        Failure.of(
-            Reason.DEVICE_PROTOCOL_VIOLATION,
-            "the device "
-                + s.spec().device()
-                + " is in "
-                + opened.state()
-                + " and was left in RESUME_COMPLETED: it lost what it had taken in"));
+        open, Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened.state())));
+  }
+
+  private static String notAsLeft(DestinationState s, DeviceState found) {
+    String device = "the device " + s.spec().device();
+    return found == null
+        ? device
+            + " does not tell its state and was left in RESUME_COMPLETED: whether it still holds"
+            + " what it had taken in cannot be known"
+        : device
+            + " is in "
+            + found
+            + " and was left in RESUME_COMPLETED: it lost what it had taken in";
   }
 
   private Outcome<DestinationState, DestinationAction> run(DestinationState s) {
@@ -353,7 +354,16 @@ final class DestinationEnding {
     }
     DestinationState next =
         s.but().command(0).obstacle(null).at(DESTINATION_DISCARDING, s.step()).done();
-    return then(first, next.deviceOpen() ? fail(next) : openToDiscard(next));
+    return then(first, next.deviceOpen() && next.touched() ? fail(next) : openToDiscard(next));
+  }
+
+  /** A device that shows no trace of us holds nothing of ours, and may be somebody else's. */
+  private Outcome<DestinationState, DestinationAction> failOrLeave(DestinationState s) {
+    boolean leave =
+        s.deviceState() == null
+            ? !s.touched()
+            : s.deviceState() == DeviceState.NONE || s.deviceState() == DeviceState.RUNNING;
+    return leave ? journalDiscarded(s.but().obstacle(null).done()) : fail(s);
   }
 
   private Outcome<DestinationState, DestinationAction> fail(DestinationState s) {

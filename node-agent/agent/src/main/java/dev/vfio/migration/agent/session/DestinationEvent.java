@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.session;
 
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.List;
 
 /** What can happen to a destination. */
@@ -41,8 +42,12 @@ public sealed interface DestinationEvent {
    */
   record Opened(DeviceDescription description, DeviceState state) implements Completion {}
 
-  /** The windows of the workload that waits here are mapped. */
-  record Mapped(List<WindowSpec> windows) implements Completion {
+  /**
+   * The windows of the workload here are mapped.
+   *
+   * @param workload what it does now
+   */
+  record Mapped(List<WindowSpec> windows, WorkloadState workload) implements Completion {
     public Mapped {
       windows = List.copyOf(windows);
     }

@@ -105,7 +105,7 @@ public final class DestinationMachine {
     DestinationState state = null;
     for (SessionRecord record : records) {
       if (record instanceof SessionRecord.Prepared prepared) {
-        state = DestinationState.initial(prepared.spec()).but().recovered().done();
+        state = DestinationState.initial(prepared.spec()).but().touched(true).recovered().done();
       } else if (state == null) {
         throw new IllegalArgumentException(
             "a destination's journal begins with its preparation: " + record);
@@ -165,7 +165,7 @@ public final class DestinationMachine {
             + s.state()
             + "); what the device "
             + s.spec().device()
-            + " had taken in is discarded. Start a new attempt.");
+            + " had taken in is discarded. Create a new DeviceMigration to try again.");
   }
 
   private Outcome<DestinationState, DestinationAction> command(
@@ -209,7 +209,7 @@ public final class DestinationMachine {
   private Outcome<DestinationState, DestinationAction> mapped(
       DestinationState s, DestinationEvent event) {
     if (event instanceof Mapped mapped) {
-      Failure refusal = Compatibility.check(s.spec(), mapped.windows());
+      Failure refusal = Compatibility.check(s.spec(), mapped.windows(), mapped.workload());
       return refusal == null
           ? Outcome.of(
               s.but().at(DestinationStep.JOURNALLING_PREPARED).done(),
@@ -223,7 +223,8 @@ public final class DestinationMachine {
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
         ? Outcome.of(
-            s.but().at(DestinationStep.RESUMING).done(), new Transition(DeviceState.RESUME))
+            s.but().touched(true).at(DestinationStep.RESUMING).done(),
+            new Transition(DeviceState.RESUME))
         : refusedOr(s, event);
   }
 
@@ -248,11 +249,16 @@ public final class DestinationMachine {
 
   private Outcome<DestinationState, DestinationAction> resuming(
       DestinationState s, DestinationEvent event) {
-    return event instanceof Done
-        ? Outcome.of(
-            s.but().device(DeviceState.RESUME).at(DestinationStep.STARTING_TO_LISTEN).done(),
-            new AwaitStreams())
-        : failedOr(s, event);
+    if (event instanceof Done) {
+      return Outcome.of(
+          s.but().device(DeviceState.RESUME).at(DestinationStep.STARTING_TO_LISTEN).done(),
+          new AwaitStreams());
+    }
+    boolean refused =
+        event instanceof DestinationEvent.Failed failed
+            && failed.failure().reason() == Reason.TRANSITION_FAILED;
+    // A device that refused may be in use after all: it is looked at before it is done anything to.
+    return failedOr(refused ? s.but().touched(false).done() : s, event);
   }
 
   private Outcome<DestinationState, DestinationAction> listening(

@@ -12,6 +12,7 @@ import dev.vfio.migration.vfio.device.DeviceState;
  * @param command the command that awaits its answer, 0 for none
  * @param deviceState last known, null where not known
  * @param deviceOpen whether the device is open
+ * @param touched whether the device may have been moved from where it was
  * @param loaded whether Loaded is journalled: only the decision leads out
  * @param activating whether Activating is journalled: the device never gives the state up again
  * @param streamWaits whether the stream waits to be told whether everything is loaded
@@ -31,6 +32,7 @@ public record DestinationState(
     long command,
     DeviceState deviceState,
     boolean deviceOpen,
+    boolean touched,
     boolean loaded,
     boolean activating,
     boolean streamWaits,
@@ -50,6 +52,7 @@ public record DestinationState(
         0,
         0,
         null,
+        false,
         false,
         false,
         false,
@@ -88,6 +91,7 @@ public record DestinationState(
     private long command;
     private DeviceState deviceState;
     private boolean deviceOpen;
+    private boolean touched;
     private boolean loaded;
     private boolean activating;
     private boolean streamWaits;
@@ -107,6 +111,7 @@ public record DestinationState(
       command = from.command;
       deviceState = from.deviceState;
       deviceOpen = from.deviceOpen;
+      touched = from.touched;
       loaded = from.loaded;
       activating = from.activating;
       streamWaits = from.streamWaits;
@@ -148,6 +153,11 @@ public record DestinationState(
 
     Change deviceClosed() {
       deviceOpen = false;
+      return this;
+    }
+
+    Change touched(boolean value) {
+      touched = value;
       return this;
     }
 
@@ -210,6 +220,7 @@ public record DestinationState(
           command,
           deviceState,
           deviceOpen,
+          touched,
           loaded,
           activating,
           streamWaits,

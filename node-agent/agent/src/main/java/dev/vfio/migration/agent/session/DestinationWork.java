@@ -8,12 +8,11 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.workload.DmaWindow;
+import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import dev.vfio.migration.vfio.workload.WorkloadException;
-import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Locale;
 
 /** Does what a destination's machine wants done. Runs on the session's thread. */
 final class DestinationWork
@@ -87,12 +86,23 @@ final class DestinationWork
   }
 
   @Override
-  public DestinationEvent broken(DestinationAction action, RuntimeException fault) {
-    watcher.fault(spec.key(), action.toString(), fault);
+  public DestinationEvent broken(DestinationAction action, Throwable fault) {
+    watcher.fault(spec.key(), action.toString(), MachineLoop.reportable(fault));
     return action instanceof Work
         ? new DestinationEvent.Failed(
             Failure.of(Reason.INTERNAL_ERROR, "a fault in the agent at " + action + ": " + fault))
         : null;
+  }
+
+  @Override
+  public void stuck(Throwable fault) {
+    watcher.fault(spec.key(), "taking an event", MachineLoop.reportable(fault));
+    SessionSnapshot before = snapshot;
+    if (!before.state().terminal()) {
+      snapshot = before.failed(MachineLoop.failure(spec.key(), fault));
+      watcher.changed(announced ? before : null, snapshot);
+      announced = true;
+    }
   }
 
   @Override
@@ -130,7 +140,7 @@ final class DestinationWork
     } else if (work instanceof AwaitStreams) {
       awaitStreams();
     } else if (work instanceof TakeWorkload) {
-      hold.workload().take(migration);
+      hold.letWorkloadTake(migration);
     }
     return new Done();
   }
@@ -140,20 +150,8 @@ final class DestinationWork
   }
 
   private DestinationEvent mapWindows() throws IOException {
-    WorkloadState state = hold.workload().state();
-    if (state != WorkloadState.WAITING) {
-      // A device may be RUNNING before it takes state in, so only the workload tells who uses it.
-      return new DestinationEvent.Failed(
-          Failure.of(
-              Reason.DEVICE_BUSY,
-              "the device "
-                  + spec.device()
-                  + " here is not free: its workload is "
-                  + state.name().toLowerCase(Locale.ROOT)
-                  + ", not waiting for one. Neither was touched; choose a device whose workload"
-                  + " waits."));
-    }
-    List<DmaWindow> declared = hold.workload().windows().stream().sorted(WindowSpec.ORDER).toList();
+    WorkloadDescription workload = hold.workload().describe();
+    List<DmaWindow> declared = workload.windows().stream().sorted(WindowSpec.ORDER).toList();
     windows = WindowSpec.listOf(declared);
     try {
       memory = world.memory().map(declared, true);
@@ -167,7 +165,7 @@ final class DestinationWork
                   + problem.getMessage()
                   + ". Nothing was done to the device."));
     }
-    return new Mapped(windows);
+    return new Mapped(windows, workload.state());
   }
 
   private void awaitStreams() throws DeviceException {

@@ -6,6 +6,8 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.workload.Workload;
+import dev.vfio.migration.vfio.workload.WorkloadException;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 
 /**
@@ -53,6 +55,34 @@ final class DeviceHold {
       workload = workloads.of(id);
     }
     return workload;
+  }
+
+  /** Done once the workload itself says that it runs. */
+  void resumeWorkload(String migration) throws IOException {
+    workload().resume(migration);
+    requireRunning("resume");
+  }
+
+  /** Done once the workload itself says that it runs. */
+  void letWorkloadTake(String migration) throws IOException {
+    workload().take(migration);
+    requireRunning("take");
+  }
+
+  private void requireRunning(String asked) throws IOException {
+    WorkloadState state = workload().describe().state();
+    if (state != WorkloadState.RUNNING) {
+      throw new WorkloadException(
+          0,
+          "the workload of "
+              + id
+              + " answered \""
+              + asked
+              + "\" as done and says that it is "
+              + state
+              + " and not RUNNING",
+          null);
+    }
   }
 
   /** The workload failed: the next try reaches for it anew. */

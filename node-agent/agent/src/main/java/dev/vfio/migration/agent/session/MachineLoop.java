@@ -30,7 +30,10 @@ final class MachineLoop<S, E, A> {
     E perform(A action);
 
     /** A piece of work ended with a fault of ours. */
-    E broken(A action, RuntimeException fault);
+    E broken(A action, Throwable fault);
+
+    /** A fault of ours: an event was not taken. The state is as before. */
+    void stuck(Throwable fault);
 
     /** The state that is in force from now on. Called before its actions are performed. */
     void entered(S state);
@@ -78,7 +81,13 @@ final class MachineLoop<S, E, A> {
   private void handle(E first) {
     E event = first;
     while (event != null) {
-      Outcome<S, A> outcome = machine.step(state, event, Moment.of(clock));
+      Outcome<S, A> outcome;
+      try {
+        outcome = machine.step(state, event, Moment.of(clock));
+      } catch (RuntimeException | VirtualMachineError | LinkageError fault) {
+        effects.stuck(fault);
+        return;
+      }
       state = outcome.state();
       effects.entered(state);
       event = null;
@@ -92,10 +101,29 @@ final class MachineLoop<S, E, A> {
     }
   }
 
+  /** As a watcher takes it. */
+  static RuntimeException reportable(Throwable fault) {
+    return fault instanceof RuntimeException known
+        ? known
+        : new IllegalStateException(fault.toString(), fault);
+  }
+
+  /** What the operator hears of a fault of ours. */
+  static Failure failure(SessionKey key, Throwable fault) {
+    return Failure.of(
+        Reason.INTERNAL_ERROR,
+        "a fault in the agent: the session "
+            + key
+            + " did not take an event and is as before ("
+            + fault
+            + "). Roll back, or restart the agent, which goes on from the journal.");
+  }
+
   private E perform(A action) {
     try {
       return effects.perform(action);
-    } catch (RuntimeException fault) {
+    } catch (RuntimeException | VirtualMachineError | LinkageError fault) {
+      // No memory left counts as any other failure: the session goes its way back.
       return effects.broken(action, fault);
     }
   }

@@ -22,4 +22,11 @@ public record SessionSnapshot(
     DeviceState deviceState,
     Progress progress,
     Failure failure,
-    boolean recovered) {}
+    boolean recovered) {
+
+  /** The same, with a failure. */
+  SessionSnapshot failed(Failure why) {
+    return new SessionSnapshot(
+        key, migrationName, state, device, deviceState, progress, why, recovered);
+  }
+}

@@ -14,7 +14,7 @@ public sealed interface SourceAction {
   /** Opens the device, and closes it first where it was open. Changes nothing about it. */
   record OpenDevice() implements Work {}
 
-  /** Asks the workload for its windows and maps them. */
+  /** Asks the workload what it does, and for its windows, and maps them. */
   record MapWindows() implements Work {}
 
   record Transition(DeviceState target) implements Work {}

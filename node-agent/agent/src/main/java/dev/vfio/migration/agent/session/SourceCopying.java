@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.session;
 
 import static dev.vfio.migration.agent.session.SessionState.SOURCE_AWAITING_DECISION;
+import static dev.vfio.migration.agent.session.SessionState.SOURCE_PRECOPY;
 import static dev.vfio.migration.agent.session.SessionState.SOURCE_STOPNCOPY;
 
 import dev.vfio.migration.agent.session.SourceAction.*;
@@ -21,6 +22,9 @@ import java.time.Duration;
 final class SourceCopying {
   /** Rounds of a device that names few pending bytes still read at least this much. */
   private static final long SMALLEST_ROUND_BYTES = 1L << 20;
+
+  /** A stopped device may hand out twice what it named, for it only estimates, and this much. */
+  private static final long STOPPED_MARGIN_BYTES = 64L << 20;
 
   private final Pace pace;
   private final SourceEnding ending;
@@ -70,9 +74,19 @@ final class SourceCopying {
               s.but()
                   .device(DeviceState.STOPNCOPY)
                   .round(s.round().next(now.nanos()))
-                  .at(SourceStep.LAST_DIRTY)
+                  .at(SourceStep.LAST_SIZING)
                   .done(),
-              new CollectDirty(true));
+              new ReadPending(s.spec().thresholdBytes()));
+      case LAST_SIZING -> {
+        PendingBytes pending = ((PendingRead) event).pending();
+        yield Outcome.of(
+            s.but()
+                .progress(s.progress().withPending(pending))
+                .round(s.round().pendingRead(pending, now.nanos()))
+                .at(SourceStep.LAST_DIRTY)
+                .done(),
+            new CollectDirty(true));
+      }
       case LAST_DIRTY -> lastDirty(s, event);
       case LAST_MEMORY -> lastMemory(s, event, now);
       case LAST_STATE -> lastState(s, event, now);
@@ -112,6 +126,8 @@ final class SourceCopying {
         s.but()
             .progress(s.progress().withPending(pending))
             .round(s.round().pendingRead(pending, now.nanos()))
+            // Not before: whoever sees PRECOPY judges by what is pending.
+            .at(SOURCE_PRECOPY, s.step())
             .done();
     if (s.precopy()) {
       return Outcome.of(
@@ -134,18 +150,23 @@ final class SourceCopying {
     SourceState moved = moved(s, copied.bytes(), 0, now);
     long enough = Math.max(SMALLEST_ROUND_BYTES, moved.round().pendingBefore());
     if (copied.dry() || moved.round().stateBytes() >= enough) {
-      boolean exhausted = copied.dry() && moved.round().stateBytes() == 0;
-      return collectDirty(
-          moved
-              .but()
-              .progress(moved.progress().withRounds(moved.progress().rounds(), exhausted))
-              .done());
+      return collectDirty(moved.but().round(moved.round().looked(copied.dry())).done());
     }
     return breathe(moved.but().at(SourceStep.ROUND_STATE).done());
   }
 
   private Outcome<SourceState, SourceAction> roundDirty(SourceState s, SourceEvent event) {
-    return breathe(dirtyFound(s, (DirtyFound) event).but().at(SourceStep.ROUND_MEMORY).done());
+    SourceState found = dirtyFound(s, (DirtyFound) event);
+    Round round = found.round();
+    // Said only after a look at everything: device and memory.
+    boolean exhausted =
+        (round.dry() || !s.precopy()) && round.stateBytes() == 0 && round.memoryFound() == 0;
+    return breathe(
+        found
+            .but()
+            .progress(found.progress().withRounds(found.progress().rounds(), exhausted))
+            .at(SourceStep.ROUND_MEMORY)
+            .done());
   }
 
   private static SourceState dirtyFound(SourceState s, DirtyFound found) {
@@ -153,12 +174,14 @@ final class SourceCopying {
     long rate =
         round.sinceLastNanos() == 0
             ? s.progress().dirtyBytesPerSecond()
-            : RateWindow.perSecond(round.stateDirtied() + found.bytes(), round.sinceLastNanos());
+            : RateWindow.perSecond(
+                saturated(round.stateDirtied(), found.bytes()), round.sinceLastNanos());
     return s.but()
+        .round(round.memoryFound(found.bytesToSend()))
         .progress(
             s.progress()
                 .withDirty(s.progress().dirtyPages() + found.pages(), rate)
-                .withMemoryPending(found.bytesToSend()))
+                .withMemoryPending(Math.max(found.bytesToSend(), found.bytesPending())))
         .done();
   }
 
@@ -169,13 +192,9 @@ final class SourceCopying {
           s.but().at(SourceStep.ROUND_MEMORY).done(), new CopyMemory(pace.batchBytes()));
     }
     MemoryCopied copied = (MemoryCopied) event;
-    SourceState moved = moved(s, 0, copied.bytes(), now);
-    moved =
-        moved
-            .but()
-            .progress(moved.progress().withMemoryPending(copied.remaining()))
-            .at(SourceStep.ROUND_MEMORY)
-            .done();
+    // What is pending stays as the last look found it: what is sent now is made dirty again
+    // meanwhile, and nobody knows how much of it before the next look.
+    SourceState moved = moved(s, 0, copied.bytes(), now).but().at(SourceStep.ROUND_MEMORY).done();
     return copied.remaining() > 0 ? breathe(moved) : endRound(moved, now);
   }
 
@@ -231,6 +250,9 @@ final class SourceCopying {
     if (copied.bytes() > 0) {
       change.tries(0);
     }
+    if (moved.round().stateBytes() > mostWhileStopped(moved.round().pendingBefore())) {
+      return ending.failed(change.done(), endless(moved));
+    }
     return copied.dry()
         ? Outcome.of(
             change.at(SourceStep.LAST_PENDING).done(), new ReadPending(s.spec().thresholdBytes()))
@@ -265,6 +287,29 @@ final class SourceCopying {
             + pace.dryRetries()
             + " tries; nothing that it handed out before was lost. It is brought back to RUNNING"
             + " here; report this to the maker of its driver.");
+  }
+
+  /** A stopped device makes no new state: it cannot have much more than it said when it stopped. */
+  private static long mostWhileStopped(long pending) {
+    return saturated(saturated(pending, pending), STOPPED_MARGIN_BYTES);
+  }
+
+  private static long saturated(long one, long other) {
+    long sum = one + other;
+    return sum < 0 ? Long.MAX_VALUE : sum;
+  }
+
+  private Failure endless(SourceState s) {
+    return Failure.of(
+        Reason.DEVICE_NEVER_DRY,
+        "the device "
+            + s.spec().device()
+            + " said that "
+            + s.round().pendingBefore()
+            + " bytes were pending when it stopped and handed out "
+            + s.round().stateBytes()
+            + " in STOPNCOPY without an end; nothing is lost. It is brought back to RUNNING here;"
+            + " report this to the maker of its driver.");
   }
 
   private static SourceState moved(SourceState s, long state, long memory, Moment now) {

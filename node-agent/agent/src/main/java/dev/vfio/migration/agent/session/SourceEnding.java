@@ -166,10 +166,14 @@ final class SourceEnding {
                 s.but().at(SourceStep.ROLL_BACK_LEAVING_OTHERWISE).done(),
                 new Transition(otherExit(s)));
       }
-      case ROLL_BACK_LEAVING_OTHERWISE ->
-          failure == null
-              ? run(s.but().device(otherExit(s)).done())
-              : stranded(s, failure, "it refused both FAILED and CANCELLED");
+      case ROLL_BACK_LEAVING_OTHERWISE -> {
+        if (failure == null) {
+          yield run(s.but().device(otherExit(s)).done());
+        }
+        yield isConnectionLost(failure)
+            ? restBeforeOpening(s, failure)
+            : stranded(s, failure, "it refused both FAILED and CANCELLED");
+      }
       case ROLL_BACK_RUNNING -> {
         if (failure == null) {
           yield resume(s.but().device(DeviceState.RUNNING).tries(0).done(), now);
@@ -264,7 +268,18 @@ final class SourceEnding {
 
   private Outcome<SourceState, SourceAction> leaveOrRun(SourceState s, Moment now) {
     if (s.deviceState() == null) {
-      return leave(s);
+      // Its workload ran on all the time, so the device does, too; a paused one would be resumed
+      // on a device of which nobody knows whether it was reset meanwhile.
+      return s.pauseAsked()
+          ? stranded(
+              s,
+              Failure.of(
+                  Reason.DEVICE_PROTOCOL_VIOLATION,
+                  "the device "
+                      + s.spec().device()
+                      + " was opened anew and does not tell its state"),
+              "whether it still holds its state cannot be known")
+          : leave(s);
     }
     return switch (s.deviceState()) {
       case RUNNING -> resume(s, now);

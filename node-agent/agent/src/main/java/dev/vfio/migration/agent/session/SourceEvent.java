@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.session;
 
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.PendingBytes;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 
 /** What can happen to a source. */
 public sealed interface SourceEvent {
@@ -44,8 +45,13 @@ public sealed interface SourceEvent {
    */
   record Opened(DeviceState state, boolean precopy) implements Completion {}
 
-  /** The windows are mapped. */
-  record Mapped(long bytes) implements Completion {}
+  /**
+   * The windows are mapped.
+   *
+   * @param bytes of all windows
+   * @param workload what it does now
+   */
+  record Mapped(long bytes, WorkloadState workload) implements Completion {}
 
   record PendingRead(PendingBytes pending) implements Completion {}
 
@@ -58,8 +64,10 @@ public sealed interface SourceEvent {
    * @param pages newly marked by the device since the last look
    * @param bytes in those pages
    * @param bytesToSend of all windows, in this round
+   * @param bytesPending of all windows, by what is known now, if the device stopped at once
    */
-  record DirtyFound(long pages, long bytes, long bytesToSend) implements Completion {}
+  record DirtyFound(long pages, long bytes, long bytesToSend, long bytesPending)
+      implements Completion {}
 
   /**
    * @param bytes sent

@@ -11,6 +11,7 @@ import dev.vfio.migration.agent.session.SourceEvent.*;
 import dev.vfio.migration.agent.session.SourceState.Decision;
 import dev.vfio.migration.agent.session.SourceState.Round;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -81,6 +82,7 @@ public final class SourceMachine {
           PAUSING,
           MARKING_PAUSE,
           STOPPING,
+          LAST_SIZING,
           LAST_DIRTY,
           LAST_MEMORY,
           LAST_STATE,
@@ -187,7 +189,8 @@ public final class SourceMachine {
             + s.state()
             + "; the device "
             + s.spec().device()
-            + " and its workload are brought back to running here. Start a new attempt.");
+            + " and its workload are brought back to running here. Create a new DeviceMigration to"
+            + " try again.");
   }
 
   private Outcome<SourceState, SourceAction> command(SourceState s, Command command, Moment now) {
@@ -285,6 +288,18 @@ public final class SourceMachine {
               .at(SourceStep.CONNECTING)
               .progress(s.progress().withMemoryPending(mapped.bytes()))
               .done();
+      if (mapped.workload() != WorkloadState.RUNNING) {
+        return ending.failed(
+            next,
+            Failure.of(
+                Reason.DEVICE_BUSY,
+                "the workload of "
+                    + s.spec().device()
+                    + " says that it is "
+                    + mapped.workload()
+                    + ", and only a workload that is RUNNING is moved; nothing was done to it or"
+                    + " to the device. See who holds it, or choose the device that is in use."));
+      }
       return Outcome.of(next, new Connect(next.epoch()));
     }
     return failedOr(s, event);
@@ -327,11 +342,7 @@ public final class SourceMachine {
 
   private Outcome<SourceState, SourceAction> firstRound(SourceState.Change change, Moment now) {
     SourceState ready =
-        change
-            .round(Round.first(now.nanos()))
-            .rate(RateWindow.startingAt(now.nanos()))
-            .at(SOURCE_PRECOPY, SourceStep.ROUND_PENDING)
-            .done();
+        change.round(Round.first(now.nanos())).rate(RateWindow.startingAt(now.nanos())).done();
     return copying.beginRound(ready);
   }
 

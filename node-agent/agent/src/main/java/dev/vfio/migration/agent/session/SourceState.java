@@ -68,6 +68,8 @@ public record SourceState(
    * @param sinceLastNanos time between the last two such reads, 0 where there was one only
    * @param stateDirtied device state that was made dirty again between them, bytes
    * @param stateBytes device state sent since the last read
+   * @param dry whether the device had nothing more when it was read last in this round
+   * @param memoryFound window content to be sent that the last look at dirty pages found, bytes
    * @param memoryBytes window content sent in this round
    * @param restNanos the last idle rest, for the next to be longer
    */
@@ -79,12 +81,14 @@ public record SourceState(
       long sinceLastNanos,
       long stateDirtied,
       long stateBytes,
+      boolean dry,
+      long memoryFound,
       long memoryBytes,
       long restNanos) {
     static final Round NONE = first(0);
 
     static Round first(long now) {
-      return new Round(0, now, now, 0, 0, 0, 0, 0, 0);
+      return new Round(0, now, now, 0, 0, 0, 0, false, 0, 0, 0);
     }
 
     Round pendingRead(PendingBytes pending, long now) {
@@ -98,6 +102,8 @@ public record SourceState(
           compares ? now - pendingAt : 0,
           compares ? Math.max(0, pending.total() - left) : 0,
           0,
+          false,
+          memoryFound,
           0,
           restNanos);
     }
@@ -111,7 +117,40 @@ public record SourceState(
           sinceLastNanos,
           stateDirtied,
           stateBytes + moreState,
+          dry,
+          memoryFound,
           memoryBytes + moreMemory,
+          restNanos);
+    }
+
+    /** The device was read to the end of what it hands out now, or of this round. */
+    Round looked(boolean isDry) {
+      return new Round(
+          number,
+          startedAt,
+          pendingAt,
+          pendingBefore,
+          sinceLastNanos,
+          stateDirtied,
+          stateBytes,
+          isDry,
+          memoryFound,
+          memoryBytes,
+          restNanos);
+    }
+
+    Round memoryFound(long bytes) {
+      return new Round(
+          number,
+          startedAt,
+          pendingAt,
+          pendingBefore,
+          sinceLastNanos,
+          stateDirtied,
+          stateBytes,
+          dry,
+          bytes,
+          memoryBytes,
           restNanos);
     }
 
@@ -125,6 +164,8 @@ public record SourceState(
           sinceLastNanos,
           stateDirtied,
           stateBytes,
+          dry,
+          memoryFound,
           memoryBytes,
           restNanos);
     }
@@ -138,6 +179,8 @@ public record SourceState(
           sinceLastNanos,
           stateDirtied,
           stateBytes,
+          dry,
+          memoryFound,
           memoryBytes,
           nanos);
     }

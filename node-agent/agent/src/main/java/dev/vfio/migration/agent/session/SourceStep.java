@@ -22,6 +22,8 @@ enum SourceStep {
   PAUSING,
   MARKING_PAUSE,
   STOPPING,
+  /** How much the stopped device says it has. */
+  LAST_SIZING,
   LAST_DIRTY,
   LAST_MEMORY,
   LAST_STATE,

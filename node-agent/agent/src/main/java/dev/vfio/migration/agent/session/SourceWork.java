@@ -10,6 +10,7 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.workload.DmaWindow;
+import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -90,12 +91,23 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
   }
 
   @Override
-  public SourceEvent broken(SourceAction action, RuntimeException fault) {
-    watcher.fault(spec.key(), action.toString(), fault);
+  public SourceEvent broken(SourceAction action, Throwable fault) {
+    watcher.fault(spec.key(), action.toString(), MachineLoop.reportable(fault));
     return action instanceof Work
         ? new SourceEvent.Failed(
             Failure.of(Reason.INTERNAL_ERROR, "a fault in the agent at " + action + ": " + fault))
         : null;
+  }
+
+  @Override
+  public void stuck(Throwable fault) {
+    watcher.fault(spec.key(), "taking an event", MachineLoop.reportable(fault));
+    SessionSnapshot before = snapshot;
+    if (!before.state().terminal()) {
+      snapshot = before.failed(MachineLoop.failure(spec.key(), fault));
+      watcher.changed(announced ? before : null, snapshot);
+      announced = true;
+    }
   }
 
   @Override
@@ -132,7 +144,8 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
     if (work instanceof CollectDirty collect) {
       long pages = windows.collect(hold.device(), collect.last());
       long pageSize = hold.device().description().pageSize();
-      return new DirtyFound(pages, pages * pageSize, windows.remainingBytes());
+      return new DirtyFound(
+          pages, pages * pageSize, windows.remainingBytes(), windows.pendingBytes());
     }
     if (work instanceof OpenDevice) {
       MigratableDevice device = hold.open();
@@ -148,7 +161,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
     } else if (work instanceof PauseWorkload) {
       hold.workload().pause(migration);
     } else if (work instanceof ResumeWorkload) {
-      hold.workload().resume(migration);
+      hold.resumeWorkload(migration);
     } else if (work instanceof ReleaseWorkload) {
       hold.workload().release(migration);
     } else if (work instanceof SendPaused paused) {
@@ -229,7 +242,8 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
 
   private SourceEvent mapWindows() throws IOException {
     DeviceDescription description = hold.device().description();
-    List<DmaWindow> declared = hold.workload().windows().stream().sorted(WindowSpec.ORDER).toList();
+    WorkloadDescription workload = hold.workload().describe();
+    List<DmaWindow> declared = workload.windows().stream().sorted(WindowSpec.ORDER).toList();
     List<WindowSpec> specs = WindowSpec.listOf(declared);
     String wrong = WindowCheck.problem(specs, description.pageSize());
     if (wrong != null) {
@@ -246,6 +260,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
       windows =
           new WindowCopy(
               specs,
+              declared.stream().map(DmaWindow::logged).toList(),
               world.memory().map(declared, false),
               description.pageSize(),
               description.dirtyPageTracking());
@@ -259,7 +274,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
                   + problem.getMessage()
                   + ". Nothing was done to the device."));
     }
-    return new Mapped(windows.totalBytes());
+    return new Mapped(windows.totalBytes(), workload.state());
   }
 
   private void beside(SourceAction action) {

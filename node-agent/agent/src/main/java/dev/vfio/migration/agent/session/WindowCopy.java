@@ -19,6 +19,7 @@ final class WindowCopy implements AutoCloseable {
   static final long MOST_PAGES = Integer.MAX_VALUE;
 
   private final List<WindowSpec> windows;
+  private final List<Boolean> logged;
   private final WindowMemory.Mapped memory;
   private final int pageSize;
   private final BitSet[] marked;
@@ -26,8 +27,18 @@ final class WindowCopy implements AutoCloseable {
   private boolean tracking;
   private boolean begun;
 
-  WindowCopy(List<WindowSpec> windows, WindowMemory.Mapped memory, int pageSize, boolean tracking) {
+  /**
+   * @param logged for each window, whether the device's log covers every writer
+   * @param tracking whether the device logs dirty pages at all
+   */
+  WindowCopy(
+      List<WindowSpec> windows,
+      List<Boolean> logged,
+      WindowMemory.Mapped memory,
+      int pageSize,
+      boolean tracking) {
     this.windows = windows;
+    this.logged = logged;
     this.memory = memory;
     this.pageSize = pageSize;
     this.tracking = tracking;
@@ -42,16 +53,31 @@ final class WindowCopy implements AutoCloseable {
     return windows.stream().mapToLong(WindowSpec::size).sum();
   }
 
-  /** Bytes still to be sent. */
+  /** Bytes still to be sent in this round. */
   long remainingBytes() {
     return markedPages * pageSize;
+  }
+
+  /** Bytes that will be sent once the device stands still, by what is known now. */
+  long pendingBytes() {
+    long pending = 0;
+    for (int window = 0; window < marked.length; window++) {
+      pending +=
+          tracking && logged.get(window)
+              ? (long) marked[window].cardinality() * pageSize
+              : windows.get(window).size();
+    }
+    return pending;
   }
 
   /**
    * Marks what is to be sent: the first time every page, however early that is asked for, and later
    * what the device has marked since.
    *
-   * @param last the device stands still, so that a device that cannot tell gets everything marked
+   * <p>The last time windows are marked whole where the device's log leaves something out: all of
+   * them where it logs nothing, else those that others write to as well.
+   *
+   * @param last the device stands still
    * @return pages newly marked by the device
    */
   long collect(MigratableDevice device, boolean last) throws DeviceException {
@@ -64,8 +90,8 @@ final class WindowCopy implements AutoCloseable {
     }
     boolean everything = !begun || (last && !tracking);
     long byDevice = everything ? 0 : markedPages - before;
-    if (everything) {
-      for (int window = 0; window < marked.length; window++) {
+    for (int window = 0; window < marked.length; window++) {
+      if (everything || (last && !logged.get(window))) {
         mark(window, 0, windows.get(window).size() / pageSize);
       }
     }

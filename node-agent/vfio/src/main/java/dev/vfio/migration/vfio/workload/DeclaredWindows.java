@@ -85,7 +85,11 @@ final class DeclaredWindows {
     if (size > Long.MAX_VALUE - iova) {
       throw new UnusableException("window " + name + " reaches beyond the address space");
     }
-    return new DmaWindow(name, iova, size, path(one, name));
+    JsonNode logged = one.path("logged");
+    if (!logged.isMissingNode() && !logged.isBoolean()) {
+      throw new UnusableException("window " + name + ": logged must be true or false");
+    }
+    return new DmaWindow(name, iova, size, path(one, name), logged.asBoolean(false));
   }
 
   private static long number(JsonNode one, String name, String member) throws UnusableException {

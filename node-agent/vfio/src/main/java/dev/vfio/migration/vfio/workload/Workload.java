@@ -10,11 +10,13 @@ import java.util.List;
  */
 public interface Workload extends AutoCloseable {
 
-  /** What it does with its device. */
-  WorkloadState state() throws IOException;
+  /** What it does now, and which DMA memory it wants moved with the device. Changes nothing. */
+  WorkloadDescription describe() throws IOException;
 
   /** DMA memory that the workload wants moved with the device. */
-  List<DmaWindow> windows() throws IOException;
+  default List<DmaWindow> windows() throws IOException {
+    return describe().windows();
+  }
 
   /** Returns when the workload no longer touches the device or the windows. */
   void pause(String migration) throws IOException;

@@ -12,7 +12,6 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Locale;
 
 /**
@@ -55,6 +54,7 @@ public final class WorkloadSocket implements Workload {
    *
    * @throws WorkloadException where it cannot be reached, or declares what cannot be used
    */
+  @Override
   public WorkloadDescription describe() throws IOException {
     JsonNode answer = ask("describe", null);
     if (answer.path("protocol").asInt() != PROTOCOL) {
@@ -91,16 +91,6 @@ public final class WorkloadSocket implements Workload {
       }
     }
     throw failed(0, "says that it is in the state \"" + quoted(state) + "\"", null);
-  }
-
-  @Override
-  public WorkloadState state() throws IOException {
-    return describe().state();
-  }
-
-  @Override
-  public List<DmaWindow> windows() throws IOException {
-    return describe().windows();
   }
 
   @Override

@@ -85,6 +85,18 @@ class WorkloadSocketTest {
     assertThat(workload.lines()).containsOnly("{\"op\":\"describe\"}");
   }
 
+  /** Others than the device may write to a window unless the workload says otherwise. */
+  @Test
+  void aWindowCountsAsLoggedOnlyWhereTheWorkloadSaysSo() throws IOException {
+    String window = window("ring", 4294967296L, 16 << 20, ring);
+    describing("[" + window + "]");
+    assertThat(client.windows().get(0).logged()).isFalse();
+    describing("[" + window.replace("}", ",\"logged\":true}") + "]");
+    assertThat(client.windows().get(0).logged()).isTrue();
+    describing("[" + window.replace("}", ",\"logged\":1}") + "]");
+    assertThat(failureOf(client::windows)).hasMessageContaining("logged must be true or false");
+  }
+
   @Test
   void everyRequestNamesTheMigration() throws IOException {
     client.pause("uid/1");

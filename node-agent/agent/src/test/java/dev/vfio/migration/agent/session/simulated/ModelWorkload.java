@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.session.simulated;
 
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.Workload;
+import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -49,20 +50,19 @@ final class ModelWorkload {
     }
 
     @Override
-    public WorkloadState state() throws IOException {
+    public WorkloadDescription describe() throws IOException {
       check();
-      return WorkloadState.valueOf(state.name());
-    }
-
-    @Override
-    public List<DmaWindow> windows() throws IOException {
-      check();
-      return List.of(
-          new DmaWindow(
-              "ring",
-              ModelDevice.IOVA,
-              (long) ModelDevice.PAGES * ModelDevice.PAGE_BYTES,
-              Path.of("ring")));
+      return new WorkloadDescription(
+          "model",
+          WorkloadState.valueOf(state.name()),
+          ModelDevice.ID,
+          List.of(
+              new DmaWindow(
+                  "ring",
+                  ModelDevice.IOVA,
+                  (long) ModelDevice.PAGES * ModelDevice.PAGE_BYTES,
+                  Path.of("ring"),
+                  true)));
     }
 
     @Override

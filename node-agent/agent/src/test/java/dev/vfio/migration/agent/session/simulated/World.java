@@ -218,6 +218,10 @@ final class World {
       require(isSettled(), "H3: committed, and the sessions have not ended");
     } else {
       require(operator.decision() == Operator.Decision.ROLLED_BACK, "H3: nothing was decided");
+      if (!source.device().tellsState() && state(source) == SessionState.SOURCE_STRANDED) {
+        // Opened anew it does not tell whether it kept its state, and its workload is paused.
+        return;
+      }
       require(
           source.device().state() == DeviceState.RUNNING
               && source.workload().state() == ModelWorkload.State.RUNNING,

@@ -58,6 +58,8 @@ public final class WorkloadProtocol implements LineProtocol {
       reply.writeNumberField("iova", DmaWindow.ADDRESS);
       reply.writeNumberField("size", window.get().size());
       reply.writeStringField("file", window.get().file().toString());
+      // The device model itself writes this memory, and it logs every write.
+      reply.writeBooleanField("logged", true);
       reply.writeEndObject();
     }
     reply.writeEndArray();

@@ -1,0 +1,130 @@
+package dev.vfio.migration.agent.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.agent.session.DestinationAction.*;
+import dev.vfio.migration.agent.session.DestinationEvent.*;
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.MigrationInterface;
+import dev.vfio.migration.vfio.workload.WorkloadState;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Rules of the destination that no schedule of chance is sure to meet. */
+class DestinationMachineTest {
+  private static final DeviceDescription DEVICE =
+      new DeviceDescription(
+          "vfio-user:gpu-1", MigrationInterface.REGION_2018, "model", 1 << 20, true, true, 4096);
+  private static final List<WindowSpec> WINDOWS = List.of(new WindowSpec("ring", 4096, 8192));
+  private static final DestinationSpec SPEC =
+      new DestinationSpec(
+          new SessionKey("move", 1), "default/move", "vfio-user:gpu-1", "a", DEVICE, WINDOWS, 1);
+
+  private final DestinationMachine machine = new DestinationMachine(Pace.USUAL);
+  private final List<DestinationAction> actions = new ArrayList<>();
+  private final List<DestinationAction> all = new ArrayList<>();
+  private DestinationState state = DestinationState.initial(SPEC);
+
+  private void on(DestinationEvent event) {
+    Outcome<DestinationState, DestinationAction> outcome =
+        machine.step(state, event, new Moment(1, 1));
+    state = outcome.state();
+    actions.clear();
+    actions.addAll(outcome.actions());
+    all.addAll(outcome.actions());
+  }
+
+  private void untilMapped(DeviceState device, WorkloadState workload) {
+    on(new Prepare(1));
+    on(new Opened(DEVICE, device));
+    on(new Mapped(WINDOWS, workload));
+  }
+
+  private static DestinationEvent failed(Reason reason) {
+    return new DestinationEvent.Failed(Failure.of(reason, "refused"));
+  }
+
+  /** Whoever names the wrong device must not destroy what runs on it. */
+  @Test
+  void aDeviceThatAWorkloadUsesIsRefusedBeforeItIsTouched() {
+    untilMapped(DeviceState.RUNNING, WorkloadState.RUNNING);
+    assertThat(state.step()).isEqualTo(DestinationStep.REFUSED);
+    assertThat(state.failure().reason()).isEqualTo(Reason.DEVICE_BUSY);
+    assertThat(all)
+        .noneMatch(
+            action ->
+                action instanceof Transition
+                    || action instanceof Reset
+                    || action instanceof Journal);
+  }
+
+  @Test
+  void aPausedWorkloadIsNoDestinationEither() {
+    untilMapped(DeviceState.NONE, WorkloadState.PAUSED);
+    assertThat(state.step()).isEqualTo(DestinationStep.REFUSED);
+  }
+
+  @Test
+  void aDeviceThatRefusedToResumeIsLeftAsItIs() {
+    untilMapped(DeviceState.RUNNING, WorkloadState.WAITING);
+    on(new Done());
+    assertThat(actions).containsExactly(new Transition(DeviceState.RESUME));
+    on(failed(Reason.TRANSITION_FAILED));
+    on(new Done());
+    assertThat(actions).last().isEqualTo(new OpenDevice());
+    on(new Opened(DEVICE, DeviceState.RUNNING));
+    on(new Done());
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
+    assertThat(all)
+        .doesNotContain(new Transition(DeviceState.FAILED))
+        .noneMatch(action -> action instanceof Reset);
+  }
+
+  @Test
+  void aDeviceThatRefusedToResumeAndMovedAllTheSameIsReset() {
+    untilMapped(DeviceState.NONE, WorkloadState.WAITING);
+    on(new Done());
+    on(failed(Reason.TRANSITION_FAILED));
+    on(new Done());
+    on(new Opened(DEVICE, DeviceState.FAILED));
+    on(new Done());
+    assertThat(actions).containsExactly(new Reset());
+  }
+
+  private void loadedBefore(SessionRecord... later) {
+    List<SessionRecord> records = new ArrayList<>();
+    records.add(new SessionRecord.Prepared(SPEC));
+    records.add(new SessionRecord.Loaded(0, Progress.NONE));
+    records.addAll(List.of(later));
+    state = DestinationMachine.recovered(records, new Moment(1, 1));
+    on(new Recover());
+  }
+
+  /** Its last close may have reset it: nobody may decide for it on the strength of a guess. */
+  @Test
+  void aDeviceThatDoesNotTellItsStateDoesNotCountAsLoadedAfterARestart() {
+    loadedBefore();
+    on(new Opened(DEVICE, null));
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+    on(new RollBack(1, "not verified"));
+    assertThat(state.failure()).isNotNull();
+    assertThat(actions).anyMatch(action -> action instanceof Journal);
+  }
+
+  @Test
+  void aDeviceThatTellsThatItHoldsTheStateCountsAsLoadedAfterARestart() {
+    loadedBefore();
+    on(new Opened(DEVICE, DeviceState.RESUME_COMPLETED));
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_LOADED);
+  }
+
+  @Test
+  void aDeviceThatDoesNotTellItsStateIsNotRunAfterARestart() {
+    loadedBefore(new SessionRecord.Activating());
+    on(new Opened(DEVICE, null));
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+    assertThat(all).noneMatch(action -> action instanceof Transition);
+  }
+}
