@@ -3,6 +3,7 @@ package dev.vfio.migration.sandbox.apiserver.contract;
 import dev.vfio.migration.sandbox.apiserver.ApiServer;
 import dev.vfio.migration.sandbox.apiserver.ApiServerOptions;
 import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.io.IOException;
@@ -27,10 +28,12 @@ public final class SandboxServer implements BeforeAllCallback, AfterAllCallback 
   @Override
   public void beforeAll(ExtensionContext context) throws IOException {
     server = new ApiServer(options);
-    client =
-        new KubernetesClientBuilder()
-            .withConfig(Config.fromKubeconfig(server.kubeconfig()))
+    // Tests want to see the first answer, not the last of ten.
+    Config config =
+        new ConfigBuilder(Config.fromKubeconfig(server.kubeconfig()))
+            .withRequestRetryBackoffLimit(0)
             .build();
+    client = new KubernetesClientBuilder().withConfig(config).build();
   }
 
   @Override
