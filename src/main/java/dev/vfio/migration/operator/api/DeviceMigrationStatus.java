@@ -65,6 +65,14 @@ public record DeviceMigrationStatus(
                 + " or until the source went on after a rollback.")
         String downtime,
     @JsonPropertyDescription("The same in microseconds.") Long downtimeMicroseconds,
+    @JsonPropertyDescription(
+            "Which devices may have been reached by a command and are not known to be back where"
+                + " they were.")
+        Touched touched,
+    @JsonPropertyDescription(
+            "What was known when the pause began (Cold: when it was first reported). The limit of"
+                + " SwitchingOver is computed from it.")
+        SwitchoverStart switchoverStart,
     @JsonPropertyDescription("When each phase was entered, oldest first; the last 32.")
         List<PhaseTransition> phaseTransitions,
     @JsonPropertyDescription(
@@ -82,12 +90,12 @@ public record DeviceMigrationStatus(
   public static final DeviceMigrationStatus EMPTY =
       new DeviceMigrationStatus(
           null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-          null, null, null, null, null);
+          null, null, null, null, null, null, null);
 
   /** A status that could not be read, and why. */
   static DeviceMigrationStatus unreadable(String why) {
     return new DeviceMigrationStatus(
         null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-        null, null, null, null, why);
+        null, null, null, null, null, null, why);
   }
 }

@@ -37,7 +37,8 @@ public record Timeouts(
         String preparing,
     @JsonPropertyDescription(
             "How long SwitchingOver, with the workload paused, may take; then it rolls back and the"
-                + " workload goes on at the source. Unset: 1m, and 1s for every 8Mi to be copied.")
+                + " workload goes on at the source. Unset: 1m, and 1s for every 8Mi that was"
+                + " pending when the pause began; at most four times that while more turns up.")
         @Size(min = 2, max = Convergence.MAX_DURATION_LENGTH)
         @Pattern(Convergence.DURATION)
         @ValidationRule(

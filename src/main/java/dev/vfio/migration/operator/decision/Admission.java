@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.Phase;
@@ -120,6 +121,8 @@ final class Admission {
     draft
         .deviceStates(device(seen.source()).getState(), device(seen.destination()).getState())
         .enter(Phase.PREPARING)
+        // Recorded before the command is given: from here on it may have been touched.
+        .touch(Role.DESTINATION)
         .condition(
             ConditionType.VALIDATED,
             Status.TRUE,
@@ -127,7 +130,6 @@ final class Admission {
             "Both devices exist, are free and fit each other ("
                 + device(seen.source()).getModel()
                 + ").")
-        // Recorded before the command is given: from here on the destination may have been touched.
         .condition(
             ConditionType.DESTINATION_READY,
             Status.FALSE,

@@ -2,8 +2,10 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Rollback;
@@ -106,6 +108,10 @@ final class AfterRolledBack {
   }
 
   private Decision await(String message) {
+    if (draft.reasonOf(ConditionType.SUCCEEDED) == ConditionReason.CONTRADICTION) {
+      // A person was called for what an agent answered; being asked again does not take it back.
+      return decision();
+    }
     Duration limit = seen.settings().timeouts().rollingBack();
     if (draft.timeIn(Phase.ROLLING_BACK).compareTo(limit) >= 0) {
       return actionRequired(
@@ -135,16 +141,14 @@ final class AfterRolledBack {
   }
 
   private Progress progress(Side side) {
-    boolean touched = sides.mayHaveBeenTouched(side);
-    if (!touched) {
-      return new Done();
-    }
-    if (alreadySettled(side)) {
+    if (!draft.touched(side.role()) && (side.session().isEmpty() || !side.reachable())) {
+      // Never touched, or confirmed before: it stays so when its agent forgets the session or goes
+      // away.
       return new Done();
     }
     sides.render(side);
     return switch (side.state()) {
-      case SOURCE_ROLLED_BACK, DESTINATION_DISCARDED -> new Done();
+      case SOURCE_ROLLED_BACK, DESTINATION_DISCARDED -> settled(side);
       case SOURCE_STARTING,
           SOURCE_READY,
           SOURCE_PRECOPY,
@@ -165,32 +169,41 @@ final class AfterRolledBack {
                 + SideConditions.failureText(side)
                 + " Rolling back goes on being tried; the state is still in the device.");
       }
-      case SOURCE_COMPLETING,
-          SOURCE_COMPLETED,
-          DESTINATION_ACTIVATING,
-          DESTINATION_ACTIVE,
-          DESTINATION_STRANDED ->
-          new Stuck(
-              ConditionReason.CONTRADICTION,
-              "The handover is RolledBack but the agent on "
-                  + side.location().nodeName()
-                  + " reports "
-                  + side.state().name()
-                  + " for "
-                  + side.location().device()
-                  + ". Make sure by hand that exactly one of the two devices runs.");
+      case SOURCE_COMPLETING, SOURCE_COMPLETED, DESTINATION_ACTIVATING, DESTINATION_ACTIVE ->
+          contradiction(side);
+      case DESTINATION_STRANDED -> strandedDestination();
       case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> withoutSession(side);
     };
   }
 
+  private Progress settled(Side side) {
+    draft.settle(side.role());
+    return new Done();
+  }
+
+  private static Stuck contradiction(Side side) {
+    return new Stuck(
+        ConditionReason.CONTRADICTION,
+        "The handover is RolledBack but the agent on "
+            + side.location().nodeName()
+            + " reports "
+            + side.state().name()
+            + " for "
+            + side.location().device()
+            + ". Make sure by hand that exactly one of the two devices runs.");
+  }
+
   /**
-   * A side that has confirmed once stays confirmed, also when its agent forgets the session or goes
-   * away.
+   * A destination strands before the decision when it cannot verify what it holds; rolling back
+   * leads out of that. Only an agent that says that it was activated contradicts the decision.
    */
-  private boolean alreadySettled(Side side) {
-    ConditionReason reason = draft.reasonOf(SideConditions.typeOf(side));
-    boolean settled = reason == ConditionReason.ROLLED_BACK || reason == ConditionReason.DISCARDED;
-    return settled && (side.session().isEmpty() || !side.reachable());
+  private Progress strandedDestination() {
+    boolean activated =
+        destination
+            .refusal()
+            .filter(refusal -> refusal.reason() == Reason.ALREADY_COMMITTED)
+            .isPresent();
+    return activated ? contradiction(destination) : tell(destination);
   }
 
   private Progress tell(Side side) {
@@ -206,8 +219,7 @@ final class AfterRolledBack {
             + " is being told"
             + side.refusal()
                 .map(refusal -> ", and its agent answers: " + refusal.message())
-                .orElse(".")
-                .concat(""));
+                .orElse("."));
   }
 
   private Progress withoutSession(Side side) {
@@ -225,8 +237,8 @@ final class AfterRolledBack {
   }
 
   /**
-   * The agent holds no session for it. That is fine where the device runs, and a person's business
-   * where it may not.
+   * The agent holds no session for it. That is fine where the device or its workload runs, and a
+   * person's business where it may not.
    */
   private Progress forgottenSource() {
     Optional<Device> device = source.inspection().flatMap(Side.Inspection::device);
@@ -234,18 +246,22 @@ final class AfterRolledBack {
     if (state == DeviceState.RUNNING) {
       sides.say(
           source, Status.FALSE, ConditionReason.ROLLED_BACK, source.location() + " is RUNNING.");
-      return new Done();
+      return settled(source);
     }
+    boolean told = state != DeviceState.DEVICE_STATE_UNSPECIFIED;
     return new Stuck(
         ConditionReason.SESSION_LOST,
         "The agent on "
             + source.location().nodeName()
-            + " no longer knows this migration and reports "
-            + source.location().device()
-            + " as "
-            + state.name()
-            + ". Make sure by hand that the device is RUNNING and its workload goes on; this clears"
-            + " once the agent reports it RUNNING.");
+            + " no longer knows this migration and "
+            + (told
+                ? "reports " + source.location().device() + " as " + state.name()
+                : "cannot tell the state of " + source.location().device())
+            + ". Make sure by hand that the device is RUNNING and its workload goes on. This clears"
+            + " once the agent reports it RUNNING; where it cannot, delete the object and take"
+            + " the finalizer "
+            + DeviceMigration.FINALIZER
+            + " off it.");
   }
 
   private Progress forgottenDestination() {
@@ -256,6 +272,6 @@ final class AfterRolledBack {
         "The agent on "
             + destination.location().nodeName()
             + " holds no session of this migration.");
-    return new Done();
+    return settled(destination);
   }
 }

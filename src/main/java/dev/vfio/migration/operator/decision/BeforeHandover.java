@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Progress;
+import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.ByteSize;
@@ -10,6 +11,7 @@ import dev.vfio.migration.operator.api.Convergence.Mode;
 import dev.vfio.migration.operator.api.Convergence.OnStall;
 import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.SwitchoverStart;
 import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Verdict;
 import java.time.Duration;
@@ -31,6 +33,17 @@ final class BeforeHandover {
   static final long SLOWEST_RATE = 8L << 20;
 
   static final Duration SHORTEST_SWITCHOVER_TIMEOUT = Duration.ofMinutes(1);
+
+  /**
+   * Estimates may rise, so a copy that goes on may take longer than was computed, but at most this
+   * many times: a device that never ends its state must not keep its workload paused for ever.
+   */
+  static final int MOST_EXTENSIONS = 4;
+
+  private static final SwitchoverStart NOTHING_KNOWN = new SwitchoverStart(0, 0);
+
+  /** A pause that lasts this long is told, whatever its limit is. */
+  static final Duration LONG_PAUSE = Duration.ofSeconds(30);
 
   private final Observation seen;
   private final Side source;
@@ -64,11 +77,13 @@ final class BeforeHandover {
       return lost(destination).orElseGet(this::decision);
     } else if (listening && !sides.mayHaveBeenTouched(source)) {
       // Recorded before the command is given: from here on the source may have been touched.
-      draft.condition(
-          ConditionType.SOURCE_READY,
-          Status.FALSE,
-          ConditionReason.STARTING,
-          "The source is being set up.");
+      draft
+          .touch(Role.SOURCE)
+          .condition(
+              ConditionType.SOURCE_READY,
+              Status.FALSE,
+              ConditionReason.STARTING,
+              "The source is being set up.");
       checkAgain = Duration.ZERO;
     } else if (listening && source.session().isEmpty()) {
       command(new Command.StartSource(), source);
@@ -208,6 +223,9 @@ final class BeforeHandover {
   }
 
   private Decision switchOverNow() {
+    if (seen.settings().mode() == Mode.LIVE) {
+      draft.switchoverStart(sourceProgress());
+    }
     draft.enter(Phase.SWITCHING_OVER);
     // The phase is recorded first, while the workload still runs: the write is not part of the
     // downtime.
@@ -272,6 +290,11 @@ final class BeforeHandover {
         || source.state() == SessionState.SOURCE_READY) {
       command(new Command.SwitchOver(), source);
     }
+    if (source.state() == SessionState.SOURCE_STOPNCOPY) {
+      // Cold: nothing was known before.
+      draft.switchoverStart(sourceProgress());
+    }
+    tellOfLongPause();
     return orTimeOut(
         Phase.SWITCHING_OVER,
         switchoverTimeout(),
@@ -280,20 +303,56 @@ final class BeforeHandover {
   }
 
   /**
-   * As the spec says, or a minute and a second for every {@link #SLOWEST_RATE} bytes that were or
-   * are to be copied: a bound that never shrinks while the copy goes on, whatever the rate of the
-   * moment is.
+   * As the spec says; or a minute and a second for every {@link #SLOWEST_RATE} bytes that were to
+   * be copied when the pause began, extended while more than that turns up, at most to {@link
+   * #MOST_EXTENSIONS} times as long.
    */
   private Duration switchoverTimeout() {
-    return seen.settings().timeouts().switchingOver().orElseGet(this::scaledSwitchoverTimeout);
+    return seen.settings().timeouts().switchingOver().orElseGet(this::computedTimeout);
   }
 
-  private Duration scaledSwitchoverTimeout() {
-    Progress progress =
-        source.session().map(Session::getProgress).orElse(Progress.getDefaultInstance());
-    double bytes = (double) PendingTotal.of(progress) + Math.max(0, progress.getTransferredBytes());
-    double seconds = Math.min(bytes / SLOWEST_RATE, Duration.ofDays(30).toSeconds());
-    return SHORTEST_SWITCHOVER_TIMEOUT.plusMillis(Math.round(seconds * 1000));
+  private Duration computedTimeout() {
+    SwitchoverStart start = draft.switchoverStart().orElse(NOTHING_KNOWN);
+    Progress now = sourceProgress();
+    long sentSince = Math.max(0, now.getTransferredBytes() - start.transferredBytes());
+    long turnedUp = sentSince + PendingTotal.of(now);
+    Duration computed = timeFor(start.pendingBytes());
+    Duration extended = timeFor(turnedUp < 0 ? Long.MAX_VALUE : turnedUp);
+    Duration longest = computed.multipliedBy(MOST_EXTENSIONS);
+    Duration wanted = extended.compareTo(computed) > 0 ? extended : computed;
+    return wanted.compareTo(longest) < 0 ? wanted : longest;
+  }
+
+  private static Duration timeFor(long bytes) {
+    long seconds = Math.min(bytes / SLOWEST_RATE, Duration.ofDays(7).toSeconds());
+    return SHORTEST_SWITCHOVER_TIMEOUT.plusSeconds(seconds);
+  }
+
+  private Progress sourceProgress() {
+    return source.session().map(Session::getProgress).orElse(Progress.getDefaultInstance());
+  }
+
+  private void tellOfLongPause() {
+    Duration paused = draft.timeIn(Phase.SWITCHING_OVER);
+    if (paused.compareTo(LONG_PAUSE) >= 0 && !waiting) {
+      draft.condition(
+          ConditionType.HANDED_OVER,
+          Status.FALSE,
+          ConditionReason.LONG_PAUSE,
+          "Undecided; the workload has been paused for longer than "
+              + GoDuration.format(LONG_PAUSE)
+              + " (source "
+              + stateName(source)
+              + ", destination "
+              + stateName(destination)
+              + "). It goes on at the source after "
+              + GoDuration.format(switchoverTimeout())
+              + " at the latest; set spec.cancel to true to end the pause now.");
+    }
+    Duration untilTold = LONG_PAUSE.minus(paused);
+    if (!untilTold.isNegative() && !untilTold.isZero()) {
+      checkAgain = untilTold.compareTo(checkAgain) < 0 ? untilTold : checkAgain;
+    }
   }
 
   private Optional<Decision> ended() {
@@ -418,7 +477,7 @@ final class BeforeHandover {
       // A side that refused the very first command was not touched, and going back has nothing to
       // do there.
       side.refusal()
-          .filter(refusal -> refusal.lasting() && side.session().isEmpty())
+          .filter(refusal -> refusal.touchedNothing() && side.session().isEmpty())
           .ifPresent(refusal -> sides.refused(side, refusal));
     }
     draft

@@ -76,7 +76,7 @@ final class Causes {
 
   private static Optional<Cause> refused(Side side, String where) {
     return side.refusal()
-        .filter(Side.Refusal::lasting)
+        .filter(refusal -> refusal.lasting() || refusal.touchedNothing())
         .map(
             refusal ->
                 new Cause(

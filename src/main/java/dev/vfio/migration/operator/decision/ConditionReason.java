@@ -52,6 +52,10 @@ public enum ConditionReason {
   TOO_LONG("TooLong", "Copying took longer than convergence.maxDuration."),
   COLD("Cold", "Cold migrations pause the workload before they copy."),
   UNDECIDED("Undecided", "Everything can still go back to the source."),
+  LONG_PAUSE(
+      "LongPause",
+      "The workload has been paused for unusually long while the rest is copied: the message says"
+          + " until when at the latest."),
   IN_PROGRESS("InProgress", "The migration goes on."),
 
   // Decided.

@@ -8,7 +8,9 @@ import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.DeviceLocation;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * One end of a migration as the operator sees it now.
@@ -53,7 +55,28 @@ public record Side(
    *
    * @param lasting repeating the command cannot help
    */
-  public record Refusal(Command command, Reason reason, String message, boolean lasting) {}
+  public record Refusal(Command command, Reason reason, String message, boolean lasting) {
+    /**
+     * True when it was the first command for its side and the agent refused it before it did
+     * anything to the device. A journal that cannot be written belongs here: the agent writes it
+     * first, and forgets the session when it cannot.
+     */
+    boolean touchedNothing() {
+      boolean first =
+          command instanceof Command.PrepareDestination || command instanceof Command.StartSource;
+      return first && UNTOUCHED.contains(reason);
+    }
+  }
+
+  private static final Set<Reason> UNTOUCHED =
+      EnumSet.of(
+          Reason.INVALID_REQUEST,
+          Reason.UNKNOWN_DEVICE,
+          Reason.NO_MIGRATION_REGION,
+          Reason.DEVICE_BUSY,
+          Reason.INCOMPATIBLE_DEVICE,
+          Reason.NO_CAPACITY,
+          Reason.JOURNAL_FAILED);
 
   /** An answer to ListDevices: empty when the agent has no such device. */
   public record Inspection(Optional<Device> device) {}

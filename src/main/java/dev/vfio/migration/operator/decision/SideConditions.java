@@ -4,27 +4,9 @@ import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.operator.api.Condition.Status;
-import java.util.Set;
 
-/**
- * The conditions SourceReady and DestinationReady: what each side's session says, in words.
- *
- * <p>Their reasons are also the record of whether a side may have been touched. {@link
- * ConditionReason#STARTING} is written before the first command is given to a side; only {@link
- * ConditionReason#NOT_STARTED} and the refusals of that first command mean that nothing was done to
- * its device.
- */
+/** The conditions SourceReady and DestinationReady: what each side's session says, in words. */
 final class SideConditions {
-  private static final Set<ConditionReason> UNTOUCHED =
-      Set.of(
-          ConditionReason.NOT_STARTED,
-          ConditionReason.UNKNOWN_DEVICE,
-          ConditionReason.NO_MIGRATION_REGION,
-          ConditionReason.DEVICE_BUSY,
-          ConditionReason.INCOMPATIBLE_DEVICE,
-          ConditionReason.NO_CAPACITY,
-          ConditionReason.INVALID_REQUEST);
-
   private final StatusDraft draft;
 
   SideConditions(StatusDraft draft) {
@@ -39,15 +21,13 @@ final class SideConditions {
 
   /** False only where it is certain that no command ever reached the side's device. */
   boolean mayHaveBeenTouched(Side side) {
-    return side.session().isPresent() || !UNTOUCHED.contains(draft.reasonOf(typeOf(side)));
+    return side.session().isPresent() || draft.touched(side.role());
   }
 
   /** The first command was refused, and with it nothing was done to the device. */
   void refused(Side side, Side.Refusal refusal) {
-    ConditionReason reason = AgentReasons.conditionReason(refusal.reason());
-    if (UNTOUCHED.contains(reason)) {
-      say(side, Status.FALSE, reason, refusal.message());
-    }
+    draft.settle(side.role());
+    say(side, Status.FALSE, AgentReasons.conditionReason(refusal.reason()), refusal.message());
   }
 
   void say(Side side, Status status, ConditionReason reason, String message) {
@@ -134,13 +114,20 @@ final class SideConditions {
               ConditionReason.ROLLING_BACK,
               device + " is being reset; the restored state is dropped.");
       case DESTINATION_DISCARDED ->
-          say(side, Status.FALSE, ConditionReason.DISCARDED, device + " is reset and released.");
+          say(side, Status.FALSE, ConditionReason.DISCARDED, device + released(side));
       case SOURCE_STRANDED, DESTINATION_STRANDED ->
           say(side, Status.FALSE, ConditionReason.STRANDED, device + ": " + failureText(side));
       case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> {
         // Nothing is known that was not known before.
       }
     }
+  }
+
+  /** An agent that could not reset the device says so in the failure. */
+  private static String released(Side side) {
+    return side.session().filter(Session::hasFailure).isPresent()
+        ? " is released. Its agent says: " + failureText(side)
+        : " is reset and released.";
   }
 
   /** What the side's agent says went wrong. */

@@ -2,6 +2,7 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Progress;
+import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.operator.api.ByteSize;
 import dev.vfio.migration.operator.api.Condition;
@@ -12,6 +13,8 @@ import dev.vfio.migration.operator.api.PendingBytes;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.PhaseTransition;
 import dev.vfio.migration.operator.api.Rollback;
+import dev.vfio.migration.operator.api.SwitchoverStart;
+import dev.vfio.migration.operator.api.Touched;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -46,6 +49,8 @@ final class StatusDraft {
   private Long iterations;
   private String estimatedDowntime;
   private Long downtimeMicroseconds;
+  private Touched touched;
+  private SwitchoverStart switchoverStart;
 
   StatusDraft(Observation seen) {
     this(seen.now(), seen.generation(), seen.status());
@@ -67,6 +72,8 @@ final class StatusDraft {
     this.iterations = before.iterations();
     this.estimatedDowntime = before.estimatedDowntime();
     this.downtimeMicroseconds = before.downtimeMicroseconds();
+    this.touched = before.touched() == null ? assumed(before.phase()) : before.touched();
+    this.switchoverStart = before.switchoverStart();
     this.transitions = new ArrayList<>(before.phaseTransitions());
     for (ConditionType type : ConditionType.values()) {
       before.conditions().stream()
@@ -74,6 +81,51 @@ final class StatusDraft {
           .findFirst()
           .ifPresent(condition -> conditions.put(type, condition));
     }
+  }
+
+  private static Touched assumed(Phase phase) {
+    boolean underWay =
+        phase != null && phase != Phase.PENDING && phase != Phase.VALIDATING && !phase.terminal();
+    return underWay ? Touched.BOTH : Touched.NEITHER;
+  }
+
+  /** True when a command may have reached that side's device. */
+  boolean touched(Role side) {
+    return side == Role.SOURCE ? touched.source() : touched.destination();
+  }
+
+  /**
+   * From now on a command may reach that side's device. To be recorded before the command is given.
+   */
+  StatusDraft touch(Role side) {
+    touched =
+        new Touched(
+            touched.source() || side == Role.SOURCE,
+            touched.destination() || side == Role.DESTINATION);
+    return this;
+  }
+
+  /** That side's device is where it was before, or was never anywhere else. */
+  StatusDraft settle(Role side) {
+    touched =
+        new Touched(
+            touched.source() && side != Role.SOURCE,
+            touched.destination() && side != Role.DESTINATION);
+    return this;
+  }
+
+  /** What was known when the pause began; empty where it is not recorded yet. */
+  Optional<SwitchoverStart> switchoverStart() {
+    return Optional.ofNullable(switchoverStart);
+  }
+
+  /** Records what is known when the pause begins, once something is. The first record stays. */
+  StatusDraft switchoverStart(Progress known) {
+    long bytes = PendingTotal.of(known);
+    if (switchoverStart == null && bytes > 0) {
+      switchoverStart = new SwitchoverStart(bytes, Math.max(0, known.getTransferredBytes()));
+    }
+    return this;
   }
 
   Phase phase() {
@@ -245,6 +297,8 @@ final class StatusDraft {
             ? null
             : GoDuration.format(Duration.of(downtimeMicroseconds, ChronoUnit.MICROS)),
         downtimeMicroseconds,
+        touched,
+        switchoverStart,
         transitions,
         List.copyOf(conditions.values()),
         null);

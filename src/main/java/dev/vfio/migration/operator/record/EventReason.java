@@ -15,6 +15,11 @@ public enum EventReason {
       "WaitingForSwitchover", false, "Converged; waits for spec.switchover to become Automatic."),
   STALLED("Stalled", true, "The workload changes its state as fast as it is copied."),
   SWITCHING_OVER("SwitchingOver", false, "The workload is being paused and the rest copied."),
+  LONG_PAUSE(
+      "LongPause",
+      true,
+      "The workload has been paused for unusually long; the message says until when at the"
+          + " latest."),
   COMMITTED("Committed", false, "Decided: the destination owns the state."),
   ROLLED_BACK("RolledBack", true, "Decided: the source keeps the state."),
   SUCCEEDED("Succeeded", false, "The device and its workload run at the destination."),

@@ -58,6 +58,7 @@ final class Story {
         EventReason.WAITING_FOR_SWITCHOVER);
     became(ConditionType.CONVERGED, ConditionReason.STALLED, EventReason.STALLED);
     became(ConditionType.CONVERGED, ConditionReason.TOO_LONG, EventReason.STALLED);
+    became(ConditionType.HANDED_OVER, ConditionReason.LONG_PAUSE, EventReason.LONG_PAUSE);
   }
 
   private void became(ConditionType type, ConditionReason reason, EventReason event) {

@@ -123,6 +123,8 @@ class OddObjectsTest {
             "87ms",
             null,
             null,
+            new Touched(true, true),
+            new SwitchoverStart(5, 6),
             List.of(new PhaseTransition(Phase.PENDING, "2026-01-01T00:00:00Z")),
             List.of(
                 new Condition(

@@ -88,7 +88,7 @@ class RuleProperties {
   @Provide
   Arbitrary<List<Long>> flat() {
     return Arbitraries.longs()
-        .between(0, 1 << 26)
+        .between(0, 1 << 25)
         .list()
         .ofMinSize(Rule.STALL_ROUNDS + 1)
         .ofMaxSize(30);

@@ -154,9 +154,9 @@ class MigrationWalkTest {
   }
 
   private void stall() {
-    for (int round = 1; round <= 6; round++) {
-      sandbox.nodes.source().report(Copies.behind(round));
-    }
+    sandbox.nodes.source().report(Copies.behind(1));
+    sandbox.awaitStatus(NAME, now -> now.iterations() != null && now.iterations() == 1);
+    sandbox.nodes.source().report(Copies.behind(6));
   }
 
   @Test

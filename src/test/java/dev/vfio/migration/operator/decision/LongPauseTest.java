@@ -1,0 +1,75 @@
+package dev.vfio.migration.operator.decision;
+
+import static dev.vfio.migration.operator.decision.Scene.MIB;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.Convergence.Mode;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.SwitchoverStart;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+/** A pause ends: what a device reports while it lasts cannot postpone its limit for ever. */
+class LongPauseTest {
+  private static Scene paused(Mode mode) {
+    return new Scene()
+        .mode(mode)
+        .touched()
+        .phase(Phase.SWITCHING_OVER)
+        .destination(SessionState.DESTINATION_RECEIVING);
+  }
+
+  private static Scene sends(Scene scene, long pending, long transferred) {
+    return scene.source(
+        Session.newBuilder()
+            .setState(SessionState.SOURCE_STOPNCOPY)
+            .setProgress(Scene.progress(pending, transferred)));
+  }
+
+  @Test
+  void aDeviceThatNeverRunsDryIsRolledBackHoweverFastItSends() {
+    Scene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
+    scene.decide();
+    long sent = 0;
+    int seconds = 0;
+    while (scene.status().handover() == Handover.UNDECIDED && seconds < 3600) {
+      seconds += 10;
+      sent += 10_240 * MIB;
+      sends(scene.after(Duration.ofSeconds(10)), 64 * MIB, sent).decide();
+    }
+    assertThat(scene.status().rollback().reason())
+        .isEqualTo(ConditionReason.SWITCHOVER_TIMED_OUT.text());
+    assertThat(seconds).isLessThanOrEqualTo(4 * (60 + 8) + 10);
+  }
+
+  @Test
+  void aCopyThatFindsMoreIsGivenMoreTime() {
+    Scene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
+    scene.decide();
+    sends(scene.after(Duration.ofSeconds(100)), 512 * MIB, 512 * MIB).decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.UNDECIDED);
+  }
+
+  @Test
+  void whatIsToBeCopiedIsRecordedOnce() {
+    Scene scene = sends(paused(Mode.COLD), 64 * MIB, 5);
+    scene.decide();
+    sends(scene.after(Duration.ofSeconds(5)), 900 * MIB, 7000).decide();
+    assertThat(scene.status().switchoverStart()).isEqualTo(new SwitchoverStart(64 * MIB, 5));
+  }
+
+  @Test
+  void aLongPauseIsTold() {
+    Scene scene = sends(paused(Mode.LIVE), 64 * MIB, 0);
+    scene.decide();
+    assertThat(scene.reason(ConditionType.HANDED_OVER))
+        .isNotEqualTo(ConditionReason.LONG_PAUSE.text());
+    scene.after(BeforeHandover.LONG_PAUSE).decide();
+    assertThat(scene.reason(ConditionType.HANDED_OVER))
+        .isEqualTo(ConditionReason.LONG_PAUSE.text());
+    assertThat(scene.message(ConditionType.HANDED_OVER)).contains("spec.cancel");
+  }
+}

@@ -1,0 +1,111 @@
+package dev.vfio.migration.operator.decision;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.Touched;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+/** Rolling back ends for whatever can be rolled back, and calls a person for what cannot. */
+class RollingBackTest {
+  private final Scene scene = new Scene();
+
+  @Test
+  void aStrandedDestinationIsToldToRollBack() {
+    scene
+        .rolledBack(ConditionReason.STRANDED)
+        .source(SessionState.SOURCE_ROLLED_BACK)
+        .destination(SessionState.DESTINATION_STRANDED);
+    assertThat(scene.decide().commands())
+        .containsExactly(new Command.RollBack(Role.DESTINATION, "Stranded: because"));
+    assertThat(scene.status().phase()).isEqualTo(Phase.ROLLING_BACK);
+    scene.destination(SessionState.DESTINATION_DISCARDED).decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.FAILED);
+  }
+
+  @Test
+  void onlyADestinationThatWasActivatedContradictsTheRollback() {
+    Command command = new Command.RollBack(Role.DESTINATION, "Stranded: because");
+    scene
+        .rolledBack(ConditionReason.STRANDED)
+        .source(SessionState.SOURCE_ROLLED_BACK)
+        .destination(SessionState.DESTINATION_STRANDED)
+        .refused(command, Reason.ALREADY_COMMITTED, true)
+        .decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+    assertThat(scene.reason(ConditionType.SUCCEEDED))
+        .isEqualTo(ConditionReason.CONTRADICTION.text());
+    // Asked again before the agent has answered again, long after the limit.
+    scene.after(Duration.ofHours(1)).destination(SessionState.DESTINATION_STRANDED).decide();
+    assertThat(scene.reason(ConditionType.SUCCEEDED))
+        .isEqualTo(ConditionReason.CONTRADICTION.text());
+  }
+
+  @Test
+  void aForgottenSourceThatRunsIsDone() {
+    scene
+        .rolledBack(ConditionReason.SESSION_LOST)
+        .destination(SessionState.DESTINATION_DISCARDED)
+        .listed(Role.SOURCE, device -> device.setState(DeviceState.RUNNING));
+    Decision decision = scene.delete().decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.FAILED);
+    assertThat(decision.finished()).isTrue();
+  }
+
+  @Test
+  void aForgottenSourceThatMayNotRunIsAPersonsBusinessAndHasAWayOut() {
+    scene
+        .rolledBack(ConditionReason.SESSION_LOST)
+        .destination(SessionState.DESTINATION_DISCARDED)
+        .listed(Role.SOURCE, device -> device.setState(DeviceState.STOPNCOPY))
+        .decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+    assertThat(scene.message(ConditionType.SUCCEEDED)).contains("STOPNCOPY", "finalizer");
+  }
+
+  @Test
+  void aSourceWhoseJournalCannotBeWrittenWasNotTouched() {
+    scene
+        .touched()
+        .phase(Phase.PREPARING)
+        .destination(SessionState.DESTINATION_LISTENING)
+        .refused(new Command.StartSource(), Reason.JOURNAL_FAILED, false)
+        .decide();
+    assertThat(scene.status().rollback().reason()).isEqualTo(ConditionReason.JOURNAL_FAILED.text());
+    assertThat(scene.status().touched()).isEqualTo(new Touched(false, true));
+    scene.withoutSource().destination(SessionState.DESTINATION_DISCARDED).decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.FAILED);
+    assertThat(scene.status().touched()).isEqualTo(Touched.NEITHER);
+  }
+
+  @Test
+  void aLateRefusalSaysNothingAboutWhatWasDoneBefore() {
+    scene
+        .touched()
+        .phase(Phase.PRE_COPY)
+        .withoutSource()
+        .destination(SessionState.DESTINATION_RECEIVING)
+        .refused(new Command.SwitchOver(), Reason.INVALID_REQUEST, true)
+        .decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
+    assertThat(scene.status().touched().source()).isTrue();
+  }
+
+  @Test
+  void aSideThatConfirmedStaysDoneWhenItsAgentForgets() {
+    scene
+        .rolledBack(ConditionReason.STREAM_BROKEN)
+        .source(SessionState.SOURCE_ROLLED_BACK)
+        .destination(SessionState.DESTINATION_DISCARDING)
+        .decide();
+    assertThat(scene.status().touched()).isEqualTo(new Touched(false, true));
+    scene.withoutSource().destination(SessionState.DESTINATION_DISCARDED).decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.FAILED);
+  }
+}

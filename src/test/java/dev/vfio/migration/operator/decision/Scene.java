@@ -1,0 +1,247 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.PendingBytes;
+import dev.vfio.migration.contract.v1.Progress;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.Convergence;
+import dev.vfio.migration.operator.api.Convergence.Mode;
+import dev.vfio.migration.operator.api.Convergence.OnStall;
+import dev.vfio.migration.operator.api.DeviceLocation;
+import dev.vfio.migration.operator.api.DeviceMigrationSpec;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.Switchover;
+import dev.vfio.migration.operator.convergence.History;
+import dev.vfio.migration.operator.convergence.Sample;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+
+/** One migration as the decision sees it, changed step by step as the world changes. */
+final class Scene {
+  static final long MIB = 1L << 20;
+  static final Instant START = Instant.parse("2026-01-01T00:00:00Z");
+  static final DeviceLocation SOURCE = new DeviceLocation("node-a", "vfio-user:gpu-0");
+  static final DeviceLocation DESTINATION = new DeviceLocation("node-b", "vfio-user:gpu-0");
+
+  private Instant now = START;
+  private long generation = 1;
+  private boolean deletion;
+  private Mode mode = Mode.LIVE;
+  private Switchover switchover = Switchover.AUTOMATIC;
+  private DeviceMigrationStatus status = DeviceMigrationStatus.EMPTY;
+  private Side source = reachable(Role.SOURCE, SOURCE);
+  private Side destination = reachable(Role.DESTINATION, DESTINATION);
+  private Optional<History> history = Optional.empty();
+  private Decision last;
+
+  private static Side reachable(Role role, DeviceLocation location) {
+    return new Side(
+        role,
+        location,
+        new Side.Reachable("10.0.0.1"),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty());
+  }
+
+  Scene mode(Mode next) {
+    mode = next;
+    return this;
+  }
+
+  Scene switchover(Switchover next) {
+    switchover = next;
+    generation++;
+    return this;
+  }
+
+  Scene delete() {
+    deletion = true;
+    return this;
+  }
+
+  Scene after(Duration time) {
+    now = now.plus(time);
+    return this;
+  }
+
+  /** The record says that this phase was entered now. */
+  Scene phase(Phase phase) {
+    status = new StatusDraft(now, generation, status).enter(phase).build(1);
+    return this;
+  }
+
+  Scene record(UnaryOperator<StatusDraft> change) {
+    status = change.apply(new StatusDraft(now, generation, status)).build(1);
+    return this;
+  }
+
+  /** Both devices have been reached by commands. */
+  Scene touched() {
+    return record(draft -> draft.touch(Role.SOURCE).touch(Role.DESTINATION));
+  }
+
+  Scene rolledBack(ConditionReason reason) {
+    return touched().record(draft -> draft.rollBack(reason, "because", false));
+  }
+
+  Scene source(SessionState state) {
+    return source(Session.newBuilder().setState(state));
+  }
+
+  Scene source(Session.Builder session) {
+    source = with(source, Optional.of(session.setRole(Role.SOURCE).build()));
+    return this;
+  }
+
+  Scene destination(SessionState state) {
+    destination =
+        with(
+            destination,
+            Optional.of(Session.newBuilder().setRole(Role.DESTINATION).setState(state).build()));
+    return this;
+  }
+
+  Scene destination(SessionState state, Reason reason, String message) {
+    destination =
+        with(
+            destination,
+            Optional.of(
+                Session.newBuilder()
+                    .setRole(Role.DESTINATION)
+                    .setState(state)
+                    .setFailure(Failure.newBuilder().setReason(reason).setMessage(message))
+                    .build()));
+    return this;
+  }
+
+  Scene withoutSource() {
+    source = with(source, Optional.empty());
+    return this;
+  }
+
+  Scene withoutDestination() {
+    destination = with(destination, Optional.empty());
+    return this;
+  }
+
+  /** The agent lists the device so; not claimed by this migration. */
+  Scene listed(Role role, UnaryOperator<Device.Builder> device) {
+    Side side = role == Role.SOURCE ? source : destination;
+    return replace(
+        new Side(
+            side.role(),
+            side.location(),
+            side.agent(),
+            side.session(),
+            side.refusal(),
+            Optional.of(
+                new Side.Inspection(
+                    Optional.of(
+                        device
+                            .apply(Device.newBuilder().setId(side.location().device()))
+                            .build())))));
+  }
+
+  /** The agent refused {@code command}. */
+  Scene refused(Command command, Reason reason, boolean lasting) {
+    Side side = command.side() == Role.SOURCE ? source : destination;
+    return replace(
+        new Side(
+            side.role(),
+            side.location(),
+            side.agent(),
+            side.session(),
+            Optional.of(new Side.Refusal(command, reason, "refused: " + reason, lasting)),
+            side.inspection()));
+  }
+
+  private Scene replace(Side side) {
+    source = side.role() == Role.SOURCE ? side : source;
+    destination = side.role() == Role.DESTINATION ? side : destination;
+    return this;
+  }
+
+  private static Side with(Side side, Optional<Session> session) {
+    return new Side(
+        side.role(), side.location(), side.agent(), session, Optional.empty(), Optional.empty());
+  }
+
+  /** What the stall rule has seen, the newest sample last. */
+  Scene copied(Sample... samples) {
+    for (Sample sample : samples) {
+      history =
+          Optional.of(history.map(known -> known.and(sample)).orElse(History.startingWith(sample)));
+    }
+    return this;
+  }
+
+  static Progress progress(long pending, long transferred) {
+    return Progress.newBuilder()
+        .setPending(PendingBytes.newBuilder().setCompatible(pending))
+        .setTransferredBytes(transferred)
+        .build();
+  }
+
+  Observation seen() {
+    try {
+      return new Observation(
+          now,
+          "uid",
+          generation,
+          deletion,
+          Settings.of(
+              new DeviceMigrationSpec(
+                  SOURCE,
+                  DESTINATION,
+                  new Convergence(mode, null, null, null, OnStall.CANCEL),
+                  null,
+                  null,
+                  false,
+                  switchover,
+                  null,
+                  null)),
+          status,
+          Optional.empty(),
+          source,
+          destination,
+          history);
+    } catch (InvalidSpecException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+  }
+
+  /** Decides once, and records what was decided. */
+  Decision decide() {
+    last = Decisions.decide(seen());
+    status = last.status();
+    return last;
+  }
+
+  DeviceMigrationStatus status() {
+    return status;
+  }
+
+  String reason(ConditionType type) {
+    return status.conditions().stream()
+        .filter(condition -> condition.type().equals(type.text()))
+        .map(condition -> condition.reason())
+        .findFirst()
+        .orElse("");
+  }
+
+  String message(ConditionType type) {
+    return status.conditions().stream()
+        .filter(condition -> condition.type().equals(type.text()))
+        .map(condition -> condition.message())
+        .findFirst()
+        .orElse("");
+  }
+}
