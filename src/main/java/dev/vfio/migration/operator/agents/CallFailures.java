@@ -29,6 +29,9 @@ final class CallFailures {
       if (cause instanceof CertificateNotYetValidException) {
         return "its certificate is not valid yet (" + cause.getMessage() + ")";
       }
+    }
+    // Only then: the expiry lies below an exception of this more general kind.
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof CertificateException) {
         return "its certificate is not accepted (" + cause.getMessage() + ")";
       }

@@ -1,0 +1,42 @@
+package dev.vfio.migration.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.smallrye.config.SmallRyeConfigBuilder;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+class OperatorConfigTest {
+  private static OperatorConfig config(String... pairs) {
+    SmallRyeConfigBuilder builder = new SmallRyeConfigBuilder().withMapping(OperatorConfig.class);
+    for (int at = 0; at < pairs.length; at += 2) {
+      builder.withDefaultValue(pairs[at], pairs[at + 1]);
+    }
+    builder.withConverter(
+        Duration.class, 200, new io.quarkus.runtime.configuration.DurationConverter());
+    return builder.build().getConfigMapping(OperatorConfig.class);
+  }
+
+  @Test
+  void defaultsAreTheOnesThatTheReadmeTellsOf() {
+    OperatorConfig config = config();
+    assertThat(config.namespace()).isEqualTo("vfio-migration");
+    assertThat(config.agentSelector()).isEqualTo("app.kubernetes.io/component=node-agent");
+    assertThat(config.tlsDirectory()).isEqualTo(Path.of("/etc/vfio-migration/tls"));
+    assertThat(config.callTimeout()).isEqualTo(Duration.ofSeconds(10));
+    assertThat(config.statusInterval()).isEqualTo(Duration.ofSeconds(1));
+    assertThat(config.lease().name()).isEqualTo("vfio-migration-operator");
+    assertThat(config.lease().duration()).isEqualTo(Duration.ofSeconds(15));
+    assertThat(config.lease().renewDeadline()).isEqualTo(Duration.ofSeconds(10));
+    assertThat(config.lease().retryPeriod()).isEqualTo(Duration.ofSeconds(2));
+  }
+
+  @Test
+  void everythingCanBeSet() {
+    OperatorConfig config =
+        config("operator.namespace", "elsewhere", "operator.lease.duration", "3s");
+    assertThat(config.namespace()).isEqualTo("elsewhere");
+    assertThat(config.lease().duration()).isEqualTo(Duration.ofSeconds(3));
+  }
+}

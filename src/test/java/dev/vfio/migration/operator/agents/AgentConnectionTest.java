@@ -1,0 +1,173 @@
+package dev.vfio.migration.operator.agents;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
+
+import dev.vfio.migration.contract.v1.CommandHeader;
+import dev.vfio.migration.contract.v1.CommitRequest;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.operator.decision.Side;
+import dev.vfio.migration.operator.fake.AgentServer;
+import dev.vfio.migration.operator.fake.FakeNodes;
+import dev.vfio.migration.operator.fake.TestAuthority;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The line to an agent: who is believed to be one, and what is said when there is none. */
+class AgentConnectionTest {
+  private static final String NAME_A = "node-a.node.migration.vfio.dev";
+
+  @TempDir private Path directory;
+
+  private final TestAuthority authority = new TestAuthority();
+  private Path own;
+  private AgentServer server;
+  private AgentDirectory agents;
+
+  @BeforeEach
+  void start() {
+    own = authority.issue(directory.resolve("operator"), TestAuthority.OPERATOR);
+    server =
+        new AgentServer(new FakeNodes().source(), authority.issue(directory.resolve("a"), NAME_A));
+    agents =
+        new AgentDirectory(
+            new TlsFiles(own, Clock.systemUTC()),
+            Clock.systemUTC(),
+            Duration.ofSeconds(5),
+            new AgentListener() {
+              @Override
+              public void sessionChanged(Session session) {
+                // The connection is asked instead.
+              }
+
+              @Override
+              public void agentChanged(String node) {
+                // The connection is asked instead.
+              }
+            });
+  }
+
+  @AfterEach
+  void stop() {
+    agents.close();
+    server.close();
+  }
+
+  private void connect() {
+    server.start();
+    agents.locate("node-a", Optional.of(server.address()));
+  }
+
+  private void awaitReachable() {
+    await()
+        .atMost(Duration.ofSeconds(15))
+        .untilAsserted(
+            () -> assertThat(agents.agentOf("node-a").state()).isInstanceOf(Side.Reachable.class));
+  }
+
+  private void awaitCause(String text) {
+    await()
+        .atMost(Duration.ofSeconds(15))
+        .untilAsserted(
+            () ->
+                assertThat(agents.agentOf("node-a").state())
+                    .isInstanceOfSatisfying(
+                        Side.Unreachable.class, state -> assertThat(state.cause()).contains(text)));
+  }
+
+  private Path expired(String name, String dnsName) {
+    Instant now = Instant.now();
+    return authority.issue(
+        directory.resolve(name), dnsName, now.minusSeconds(7200), now.minusSeconds(3600));
+  }
+
+  @Test
+  void anAgentWithTheNodesNameIsBelieved() {
+    connect();
+    awaitReachable();
+  }
+
+  @Test
+  void aWildcardOfTheAgentsDomainIsBelieved() {
+    server.certificates(authority.issue(directory.resolve("wild"), "*.node.migration.vfio.dev"));
+    connect();
+    awaitReachable();
+  }
+
+  @Test
+  void anotherNodesCertificateIsNotBelieved() {
+    server.certificates(authority.issue(directory.resolve("b"), "node-b.node.migration.vfio.dev"));
+    connect();
+    awaitCause("certificate is not accepted");
+  }
+
+  @Test
+  void anotherAuthoritysCertificateIsNotBelieved() {
+    server.certificates(new TestAuthority().issue(directory.resolve("stranger"), NAME_A));
+    connect();
+    awaitCause("certificate is not accepted");
+  }
+
+  @Test
+  void anExpiredCertificateOfTheAgentIsNamed() {
+    server.certificates(expired("old", NAME_A));
+    connect();
+    awaitCause("certificate has expired");
+  }
+
+  @Test
+  void rotatedCertificatesAreUsedWithoutARestart() {
+    authority.issue(
+        own,
+        TestAuthority.OPERATOR,
+        Instant.now().minusSeconds(7200),
+        Instant.now().minusSeconds(3600));
+    connect();
+    awaitCause("the operator's own certificate");
+    authority.issue(own, TestAuthority.OPERATOR);
+    awaitReachable();
+  }
+
+  @Test
+  void anAgentThatRestartsIsFoundAgain() {
+    connect();
+    awaitReachable();
+    long before = agents.agentOf("node-a").epoch();
+    server.stop();
+    awaitCause("");
+    server.start();
+    awaitReachable();
+    assertThat(agents.agentOf("node-a").epoch()).isGreaterThan(before);
+  }
+
+  @Test
+  void aNodeWithoutAPodSaysSo() {
+    assertThat(agents.agentOf("node-x").state()).isInstanceOf(Side.Absent.class);
+  }
+
+  @Test
+  void aRefusalCarriesTheAgentsReasonAndWords() {
+    connect();
+    awaitReachable();
+    CommitRequest unknown =
+        CommitRequest.newBuilder()
+            .setHeader(CommandHeader.newBuilder().setMigrationUid("nobody").setAttempt(1))
+            .build();
+    RefusedException refused =
+        catchThrowableOfType(
+            RefusedException.class,
+            () -> agents.agentOf("node-a").call(stub -> stub.commit(unknown)));
+    assertThat(refused.reason()).isEqualTo(Reason.UNKNOWN_SESSION);
+    assertThat(refused.lasting()).isTrue();
+    assertThat(refused).hasMessageContaining("has no such session");
+  }
+}

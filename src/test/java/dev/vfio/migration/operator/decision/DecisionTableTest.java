@@ -1,0 +1,406 @@
+package dev.vfio.migration.operator.decision;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.api.DeviceMigrationSpec;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.fake.Specs;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The decision table, row by row, by the name of the rule it holds. */
+class DecisionTableTest {
+  private static final Instant NOW = Instant.parse("2026-01-01T00:10:00Z");
+  private static final Side.Agent HERE = new Side.Reachable("10.0.0.1");
+  private static final Side.Agent AWAY = new Side.Unreachable("no route", NOW.minusSeconds(5));
+  private static final Side.Agent LONG_AWAY =
+      new Side.Unreachable("no route", NOW.minusSeconds(45));
+
+  /** One row: what is seen, and what must follow. */
+  record Row(
+      String rule,
+      DeviceMigrationStatus status,
+      Side source,
+      Side destination,
+      DeviceMigrationSpec spec,
+      Phase phase,
+      Handover handover,
+      List<Class<?>> commands) {
+    @Override
+    public String toString() {
+      return rule;
+    }
+  }
+
+  private static DeviceMigrationStatus at(
+      Phase phase, Instant since, UnaryOperator<StatusDraft> change) {
+    StatusDraft draft =
+        new StatusDraft(since, 1, DeviceMigrationStatus.EMPTY)
+            .touch(Role.SOURCE)
+            .touch(Role.DESTINATION)
+            .condition(ConditionType.DESTINATION_READY, Status.TRUE, ConditionReason.READY, "")
+            .condition(ConditionType.SOURCE_READY, Status.TRUE, ConditionReason.READY, "");
+    return change.apply(draft).enter(phase).build(1);
+  }
+
+  private static DeviceMigrationStatus at(Phase phase) {
+    return at(phase, NOW.minusSeconds(1), draft -> draft);
+  }
+
+  private static DeviceMigrationStatus committed(int secondsAgo) {
+    return at(Phase.COMMITTED, NOW.minusSeconds(secondsAgo), StatusDraft::commit);
+  }
+
+  private static DeviceMigrationStatus rolledBack(boolean cancelled) {
+    return at(
+        Phase.ROLLING_BACK,
+        NOW.minusSeconds(1),
+        draft -> draft.rollBack(ConditionReason.STREAM_BROKEN, "cut", cancelled));
+  }
+
+  private static Side side(Role role, Side.Agent agent, SessionState state, Device listed) {
+    Optional<Session> session =
+        state == null
+            ? Optional.empty()
+            : Optional.of(
+                Session.newBuilder().setRole(role).setState(state).setInstanceId("i").build());
+    return new Side(
+        role,
+        role == Role.SOURCE ? Specs.live().source() : Specs.live().destination(),
+        agent,
+        session,
+        Optional.empty(),
+        listed == null ? Optional.empty() : Optional.of(new Side.Inspection(Optional.of(listed))));
+  }
+
+  private static Side source(SessionState state) {
+    return side(Role.SOURCE, HERE, state, null);
+  }
+
+  private static Side destination(SessionState state) {
+    return side(Role.DESTINATION, HERE, state, null);
+  }
+
+  private static Side failing(Side side, Reason reason) {
+    Session failed =
+        side.session().orElseThrow().toBuilder()
+            .setFailure(Failure.newBuilder().setReason(reason).setMessage("errno 5"))
+            .build();
+    return new Side(
+        side.role(),
+        side.location(),
+        side.agent(),
+        Optional.of(failed),
+        side.refusal(),
+        side.inspection());
+  }
+
+  private static Device device(DeviceState state) {
+    return Device.newBuilder().setId("vfio-user:gpu-0").setState(state).build();
+  }
+
+  private static Row row(
+      String rule,
+      DeviceMigrationStatus status,
+      Side source,
+      Side destination,
+      Phase phase,
+      Handover handover,
+      Class<?>... commands) {
+    return new Row(
+        rule, status, source, destination, Specs.live(), phase, handover, List.of(commands));
+  }
+
+  static Stream<Row> rows() {
+    Side awaiting = source(SessionState.SOURCE_AWAITING_DECISION);
+    Side loaded = destination(SessionState.DESTINATION_LOADED);
+    return Stream.of(
+        row(
+            "prepares the destination before the source is touched",
+            at(Phase.PREPARING, NOW, draft -> draft.settle(Role.SOURCE)),
+            source(null),
+            destination(null),
+            Phase.PREPARING,
+            Handover.UNDECIDED,
+            Command.PrepareDestination.class),
+        row(
+            "records that the source may be touched before it commands it",
+            at(Phase.PREPARING, NOW, draft -> draft.settle(Role.SOURCE)),
+            source(null),
+            destination(SessionState.DESTINATION_LISTENING),
+            Phase.PREPARING,
+            Handover.UNDECIDED),
+        row(
+            "starts the source once the destination listens",
+            at(Phase.PREPARING),
+            source(null),
+            destination(SessionState.DESTINATION_LISTENING),
+            Phase.PREPARING,
+            Handover.UNDECIDED,
+            Command.StartSource.class),
+        row(
+            "asks an agent that should have a session and reports none",
+            at(Phase.PRE_COPY),
+            source(null),
+            destination(SessionState.DESTINATION_RECEIVING),
+            Phase.PRE_COPY,
+            Handover.UNDECIDED,
+            Command.Inspect.class),
+        row(
+            "goes back when the source has lost its session",
+            at(Phase.PRE_COPY),
+            side(Role.SOURCE, HERE, null, device(DeviceState.PRECOPY)),
+            destination(SessionState.DESTINATION_RECEIVING),
+            Phase.ROLLING_BACK,
+            Handover.ROLLED_BACK),
+        row(
+            "pauses the source when it switches over",
+            at(Phase.SWITCHING_OVER),
+            source(SessionState.SOURCE_PRECOPY),
+            destination(SessionState.DESTINATION_RECEIVING),
+            Phase.SWITCHING_OVER,
+            Handover.UNDECIDED,
+            Command.SwitchOver.class),
+        row(
+            "commits once everything is loaded and the source waits",
+            at(Phase.SWITCHING_OVER),
+            awaiting,
+            loaded,
+            Phase.COMMITTED,
+            Handover.COMMITTED),
+        row(
+            "does not commit while the source may still go back by itself",
+            at(Phase.SWITCHING_OVER),
+            source(SessionState.SOURCE_STOPNCOPY),
+            loaded,
+            Phase.SWITCHING_OVER,
+            Handover.UNDECIDED),
+        row(
+            "does not commit before everything is loaded",
+            at(Phase.SWITCHING_OVER),
+            awaiting,
+            destination(SessionState.DESTINATION_RECEIVING),
+            Phase.SWITCHING_OVER,
+            Handover.UNDECIDED),
+        row(
+            "does not commit while the destination is out of reach",
+            at(Phase.SWITCHING_OVER),
+            awaiting,
+            side(Role.DESTINATION, AWAY, SessionState.DESTINATION_LOADED, null),
+            Phase.SWITCHING_OVER,
+            Handover.UNDECIDED),
+        row(
+            "goes back when an agent stays away",
+            at(Phase.SWITCHING_OVER),
+            awaiting,
+            side(Role.DESTINATION, LONG_AWAY, SessionState.DESTINATION_LOADED, null),
+            Phase.ROLLING_BACK,
+            Handover.ROLLED_BACK),
+        row(
+            "goes back when the pause takes too long",
+            at(Phase.SWITCHING_OVER, NOW.minusSeconds(61), draft -> draft),
+            source(SessionState.SOURCE_STOPNCOPY),
+            destination(SessionState.DESTINATION_RECEIVING),
+            Phase.ROLLING_BACK,
+            Handover.ROLLED_BACK),
+        row(
+            "goes back when a side fails",
+            at(Phase.PRE_COPY),
+            failing(source(SessionState.SOURCE_ROLLING_BACK), Reason.DEVICE_READ_FAILED),
+            destination(SessionState.DESTINATION_RECEIVING),
+            Phase.ROLLING_BACK,
+            Handover.ROLLED_BACK),
+        row(
+            "activates the destination after the decision, and the source keeps its copy",
+            committed(1),
+            awaiting,
+            loaded,
+            Phase.COMMITTED,
+            Handover.COMMITTED,
+            Command.Activate.class),
+        row(
+            "waits for a destination that is out of reach after the decision",
+            committed(1),
+            awaiting,
+            side(Role.DESTINATION, LONG_AWAY, SessionState.DESTINATION_LOADED, null),
+            Phase.COMMITTED,
+            Handover.COMMITTED),
+        row(
+            "calls for a person when activation takes too long",
+            committed(31),
+            awaiting,
+            side(Role.DESTINATION, LONG_AWAY, SessionState.DESTINATION_LOADED, null),
+            Phase.ACTION_REQUIRED,
+            Handover.COMMITTED),
+        row(
+            "tries a stranded destination again and calls for a person",
+            committed(1),
+            awaiting,
+            destination(SessionState.DESTINATION_STRANDED),
+            Phase.ACTION_REQUIRED,
+            Handover.COMMITTED,
+            Command.Activate.class),
+        row(
+            "never goes back after the decision, even if the source fails",
+            committed(1),
+            failing(source(SessionState.SOURCE_STRANDED), Reason.TRANSITION_FAILED),
+            loaded,
+            Phase.COMMITTED,
+            Handover.COMMITTED,
+            Command.Activate.class),
+        row(
+            "succeeds when the destination runs, and only then lets the source go",
+            committed(1),
+            awaiting,
+            destination(SessionState.DESTINATION_ACTIVE),
+            Phase.SUCCEEDED,
+            Handover.COMMITTED,
+            Command.Commit.class),
+        row(
+            "calls for a person when a committed destination discards the state",
+            committed(1),
+            awaiting,
+            destination(SessionState.DESTINATION_DISCARDED),
+            Phase.ACTION_REQUIRED,
+            Handover.COMMITTED),
+        row(
+            "tells both sides to go back",
+            rolledBack(false),
+            source(SessionState.SOURCE_PRECOPY),
+            destination(SessionState.DESTINATION_RECEIVING),
+            Phase.ROLLING_BACK,
+            Handover.ROLLED_BACK,
+            Command.RollBack.class,
+            Command.RollBack.class),
+        row(
+            "cancels both sides where it was cancelled",
+            rolledBack(true),
+            source(SessionState.SOURCE_PRECOPY),
+            destination(SessionState.DESTINATION_RECEIVING),
+            Phase.ROLLING_BACK,
+            Handover.ROLLED_BACK,
+            Command.Cancel.class,
+            Command.Cancel.class),
+        row(
+            "fails once both sides are back",
+            rolledBack(false),
+            source(SessionState.SOURCE_ROLLED_BACK),
+            destination(SessionState.DESTINATION_DISCARDED),
+            Phase.FAILED,
+            Handover.ROLLED_BACK),
+        row(
+            "is cancelled once both sides are back",
+            rolledBack(true),
+            source(SessionState.SOURCE_ROLLED_BACK),
+            destination(SessionState.DESTINATION_DISCARDED),
+            Phase.CANCELLED,
+            Handover.ROLLED_BACK),
+        row(
+            "waits for a source that is out of reach and never guesses",
+            rolledBack(false),
+            side(Role.SOURCE, LONG_AWAY, SessionState.SOURCE_AWAITING_DECISION, null),
+            destination(SessionState.DESTINATION_DISCARDED),
+            Phase.ROLLING_BACK,
+            Handover.ROLLED_BACK),
+        row(
+            "calls for a person when a forgotten source does not run",
+            rolledBack(false),
+            side(Role.SOURCE, HERE, null, device(DeviceState.STOPNCOPY)),
+            destination(SessionState.DESTINATION_DISCARDED),
+            Phase.ACTION_REQUIRED,
+            Handover.ROLLED_BACK),
+        row(
+            "accepts a forgotten source that runs",
+            rolledBack(false),
+            side(Role.SOURCE, HERE, null, device(DeviceState.RUNNING)),
+            destination(SessionState.DESTINATION_DISCARDED),
+            Phase.FAILED,
+            Handover.ROLLED_BACK),
+        row(
+            "calls for a person when a rolled back destination runs",
+            rolledBack(false),
+            source(SessionState.SOURCE_ROLLED_BACK),
+            destination(SessionState.DESTINATION_ACTIVE),
+            Phase.ACTION_REQUIRED,
+            Handover.ROLLED_BACK));
+  }
+
+  private static Decision decide(
+      DeviceMigrationStatus status, Side source, Side destination, DeviceMigrationSpec spec) {
+    try {
+      return Decisions.decide(
+          new Observation(
+              NOW,
+              "uid",
+              1,
+              false,
+              Settings.of(spec),
+              status,
+              Optional.empty(),
+              source,
+              destination,
+              Optional.empty()));
+    } catch (InvalidSpecException invalid) {
+      throw new IllegalStateException(invalid);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("rows")
+  void holds(Row row) {
+    Decision decision = decide(row.status(), row.source(), row.destination(), row.spec());
+    assertThat(decision.status().phase()).isEqualTo(row.phase());
+    assertThat(decision.status().handover()).isEqualTo(row.handover());
+    assertThat(decision.commands())
+        .<Class<?>>extracting(Command::getClass)
+        .containsExactlyElementsOf(row.commands());
+  }
+
+  /**
+   * Whatever the agents report: a decision that was taken stays, and its commands lead one way
+   * only.
+   */
+  @ParameterizedTest
+  @EnumSource(SessionState.class)
+  void nothingChangesADecision(SessionState reported) {
+    for (SessionState other : SessionState.values()) {
+      if (reported == SessionState.UNRECOGNIZED || other == SessionState.UNRECOGNIZED) {
+        continue;
+      }
+      for (int age : new int[] {1, 100}) {
+        Decision forward =
+            decide(
+                committed(age),
+                source(reported),
+                destination(other),
+                Specs.cancelled(Specs.live()));
+        assertThat(forward.status().handover()).isEqualTo(Handover.COMMITTED);
+        assertThat(forward.commands())
+            .noneMatch(
+                command ->
+                    command instanceof Command.RollBack || command instanceof Command.Cancel);
+      }
+      Decision back = decide(rolledBack(false), source(reported), destination(other), Specs.live());
+      assertThat(back.status().handover()).isEqualTo(Handover.ROLLED_BACK);
+      assertThat(back.commands())
+          .noneMatch(
+              command -> command instanceof Command.Activate || command instanceof Command.Commit);
+    }
+  }
+}
