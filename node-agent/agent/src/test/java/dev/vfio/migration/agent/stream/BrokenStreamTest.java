@@ -16,9 +16,7 @@ import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,10 +37,10 @@ class BrokenStreamTest {
         Relay relay = new Relay(nodes.destination.port());
         Awaited awaited = nodes.await(streams, sink);
         StateSender sender = nodes.source.connect(nodes.through(relay, awaited, streams))) {
-      CompletableFuture<Void> sending = sendForEver(sender);
+      CompletableFuture<Void> sending = EndlessSending.by(sender);
       await().until(() -> sink.deviceStateBytes().length > 0);
       relay.cut();
-      assertThat(causeOf(sending).kind()).isEqualTo(Kind.BROKEN);
+      assertThat(EndlessSending.failureOf(sending).kind()).isEqualTo(Kind.BROKEN);
       assertThat(sink.broken.get(20, TimeUnit.SECONDS).kind()).isEqualTo(Kind.BROKEN);
       assertThatThrownBy(() -> sender.paused(1)).isInstanceOf(StreamException.class);
       assertThatThrownBy(sender::end).isInstanceOf(StreamException.class);
@@ -62,7 +60,7 @@ class BrokenStreamTest {
         StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 2))) {
       CompletableFuture<Void> sending = new CompletableFuture<>();
       if (whileSending) {
-        sending = sendForEver(sender);
+        sending = EndlessSending.by(sender);
         await().until(() -> sink.deviceStateBytes().length > 0);
       }
       relay.silence();
@@ -70,7 +68,8 @@ class BrokenStreamTest {
       assertThat(atDestination.kind()).isEqualTo(Kind.BROKEN);
       assertThat(atDestination.getMessage()).contains("nothing was heard for 500 ms");
       if (whileSending) {
-        assertThat(causeOf(sending).getMessage()).contains("nothing was heard for 500 ms");
+        assertThat(EndlessSending.failureOf(sending).getMessage())
+            .contains("nothing was heard for 500 ms");
       } else {
         await()
             .atMost(TwoNodes.PATIENCE)
@@ -119,7 +118,7 @@ class BrokenStreamTest {
           @Override
           public void complete() throws IOException {
             loading.countDown();
-            awaitUninterruptibly(mayLoad);
+            EndlessSending.awaitUninterruptibly(mayLoad);
             super.complete();
           }
         };
@@ -155,7 +154,7 @@ class BrokenStreamTest {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(streams, failing);
         StateSender sender = nodes.connect(awaited, streams)) {
-      StreamException why = causeOf(sendForEver(sender));
+      StreamException why = EndlessSending.failureOf(EndlessSending.by(sender));
       assertThat(why.kind()).isEqualTo(Kind.REFUSED);
       assertThat(why.getMessage())
           .contains("to node node-b (127.0.0.1:")
@@ -187,121 +186,6 @@ class BrokenStreamTest {
       assertThat(failing.broken.get(20, TimeUnit.SECONDS)).hasMessageContaining("EINVAL");
     }
     assertThat(failing.breaks).hasValue(1);
-  }
-
-  @Test
-  void brokenComesOnlyAfterWhatWasBeingDelivered() throws Exception {
-    CountDownLatch working = new CountDownLatch(1);
-    CountDownLatch mayReturn = new CountDownLatch(1);
-    AtomicBoolean stillWorking = new AtomicBoolean();
-    CompletableFuture<Boolean> overlapped = new CompletableFuture<>();
-    RecordingSink slow =
-        new RecordingSink() {
-          @Override
-          public void deviceState(ByteBuffer chunk) {
-            stillWorking.set(true);
-            working.countDown();
-            awaitUninterruptibly(mayReturn);
-            stillWorking.set(false);
-          }
-
-          @Override
-          public void broken(StreamException why) {
-            overlapped.complete(stillWorking.get());
-          }
-        };
-    try (Log log = new Log();
-        TwoNodes nodes = new TwoNodes(work);
-        Awaited awaited = nodes.await(1, slow);
-        StateSender sender = nodes.connect(awaited, 1)) {
-      TwoNodes.sendState(sender, new byte[10]);
-      assertThat(working.await(20, TimeUnit.SECONDS)).isTrue();
-      sender.close();
-      log.awaitMatch(".*the state stream broke: .*");
-      assertThat(overlapped).isNotDone();
-      mayReturn.countDown();
-      assertThat(overlapped.get(20, TimeUnit.SECONDS)).isFalse();
-    }
-  }
-
-  @Test
-  void closingTheSourceBreaksTheDestination() throws Exception {
-    try (TwoNodes nodes = new TwoNodes(work);
-        Awaited awaited = nodes.await(3, sink);
-        StateSender sender = nodes.connect(awaited, 3)) {
-      assertThat(sink.started.await(20, TimeUnit.SECONDS)).isTrue();
-      sender.close();
-      sender.close();
-      assertThat(sink.broken.get(20, TimeUnit.SECONDS).getMessage())
-          .contains("the source closed the connection before its end mark");
-      assertThatThrownBy(sender::acquire).hasMessageContaining("closed at this end");
-    }
-    assertThat(sink.breaks).hasValue(1);
-  }
-
-  @Test
-  void closingTheDestinationEndsTheSourceAndTellsWhy() throws Exception {
-    try (TwoNodes nodes = new TwoNodes(work);
-        Awaited awaited = nodes.await(2, sink);
-        StateSender sender = nodes.connect(awaited, 2)) {
-      CompletableFuture<Void> sending = sendForEver(sender);
-      await().until(() -> sink.deviceStateBytes().length > 0);
-      awaited.close();
-      awaited.close();
-      int held = sink.chunkLengths().size();
-      StreamException why = causeOf(sending);
-      assertThat(why.kind()).isEqualTo(Kind.REFUSED);
-      assertThat(why.getMessage()).contains("the destination closed the stream");
-      assertThat(sink.chunkLengths()).as("nothing is delivered after close").hasSize(held);
-    }
-    assertThat(sink.breaks).as("its owner closed it and knows").hasValue(0);
-  }
-
-  @Test
-  void closingFromAnotherThreadWakesWhoeverWaitsForABuffer() throws Exception {
-    CountDownLatch never = new CountDownLatch(1);
-    RecordingSink stuck = stuckUntil(never);
-    try (TwoNodes nodes = new TwoNodes(work);
-        Awaited awaited = nodes.await(1, stuck);
-        StateSender sender = nodes.connect(awaited, 1)) {
-      CompletableFuture<Thread> sender1 = new CompletableFuture<>();
-      CompletableFuture<Void> sending = sendForEver(sender, sender1);
-      Thread blocked = sender1.get(20, TimeUnit.SECONDS);
-      await().atMost(TwoNodes.PATIENCE).until(() -> blocked.getState() == Thread.State.WAITING);
-      sender.close();
-      assertThat(causeOf(sending).getMessage()).contains("closed at this end");
-      never.countDown();
-    }
-  }
-
-  @Test
-  void closingFromAnotherThreadWakesWhoeverWaitsForLoaded() throws Exception {
-    CountDownLatch never = new CountDownLatch(1);
-    RecordingSink stuck =
-        new RecordingSink() {
-          @Override
-          public void complete() {
-            awaitUninterruptibly(never);
-          }
-        };
-    try (TwoNodes nodes = new TwoNodes(work);
-        Awaited awaited = nodes.await(1, stuck);
-        StateSender sender = nodes.connect(awaited, 1)) {
-      sender.end();
-      CompletableFuture<Void> waiting =
-          CompletableFuture.runAsync(
-              () -> {
-                try {
-                  sender.awaitLoaded(Duration.ofMinutes(10));
-                } catch (StreamException | InterruptedException ended) {
-                  throw new IllegalStateException(ended);
-                }
-              });
-      sender.close();
-      assertThatThrownBy(() -> waiting.get(20, TimeUnit.SECONDS))
-          .hasMessageContaining("closed at this end");
-      never.countDown();
-    }
   }
 
   @Test
@@ -367,7 +251,7 @@ class BrokenStreamTest {
           @Override
           public void complete() throws IOException {
             loading.countDown();
-            awaitUninterruptibly(mayLoad);
+            EndlessSending.awaitUninterruptibly(mayLoad);
             super.complete();
             done.countDown();
           }
@@ -389,72 +273,5 @@ class BrokenStreamTest {
     assertThat(slow.breaks).as("the destination holds it, and says so when asked").hasValue(0);
   }
 
-  @Test
-  void endsMayBeClosedAfterTheNetworkWas() throws Exception {
-    try (TwoNodes nodes = new TwoNodes(work);
-        Awaited awaited = nodes.await(2, sink);
-        StateSender sender = nodes.connect(awaited, 2)) {
-      assertThat(sink.started.await(20, TimeUnit.SECONDS)).isTrue();
-      nodes.close();
-      awaited.close();
-      sender.close();
-      assertThatThrownBy(sender::acquire).isInstanceOf(StreamException.class);
-      assertThatThrownBy(() -> nodes.connect(awaited, 2))
-          .isInstanceOfSatisfying(
-              StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.BROKEN));
-    }
-  }
-
-  private static RecordingSink stuckUntil(CountDownLatch latch) {
-    return new RecordingSink() {
-      @Override
-      public void deviceState(ByteBuffer chunk) {
-        awaitUninterruptibly(latch);
-      }
-    };
-  }
-
-  private static CompletableFuture<Void> sendForEver(StateSender sender) {
-    return sendForEver(sender, new CompletableFuture<>());
-  }
-
   /** Sends full chunks until it fails. */
-  private static CompletableFuture<Void> sendForEver(
-      StateSender sender, CompletableFuture<Thread> by) {
-    CompletableFuture<Void> failed = new CompletableFuture<>();
-    Thread thread =
-        new Thread(
-            () -> {
-              by.complete(Thread.currentThread());
-              try {
-                while (true) {
-                  TwoNodes.sendState(sender, new byte[TwoNodes.CHUNK]);
-                }
-              } catch (StreamException | InterruptedException ended) {
-                failed.completeExceptionally(ended);
-              }
-            });
-    thread.setDaemon(true);
-    thread.start();
-    return failed;
-  }
-
-  private static StreamException causeOf(CompletableFuture<Void> sending) throws Exception {
-    try {
-      sending.get(20, TimeUnit.SECONDS);
-      throw new AssertionError("sending did not fail");
-    } catch (ExecutionException failed) {
-      return (StreamException) failed.getCause();
-    }
-  }
-
-  private static void awaitUninterruptibly(CountDownLatch latch) {
-    try {
-      if (!latch.await(20, TimeUnit.SECONDS)) {
-        throw new IllegalStateException("the test did not go on");
-      }
-    } catch (InterruptedException interrupted) {
-      throw new IllegalStateException(interrupted);
-    }
-  }
 }
