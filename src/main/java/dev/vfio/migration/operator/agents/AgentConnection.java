@@ -11,8 +11,6 @@ import dev.vfio.migration.operator.decision.Side;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
-import io.grpc.stub.ClientCallStreamObserver;
-import io.grpc.stub.ClientResponseObserver;
 import io.grpc.stub.StreamObserver;
 import java.time.Clock;
 import java.time.Duration;
@@ -221,6 +219,17 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
+  /** What a call says while the agent is out of reach. */
+  public synchronized RefusedException outOfReach() {
+    return RefusedException.outOfReach(
+        node,
+        state instanceof Side.Unreachable unreachable
+            ? unreachable.cause()
+            : state instanceof Side.Reachable
+                ? "it came back only just now"
+                : "no agent pod runs there");
+  }
+
   /**
    * Makes one call with the configured deadline.
    *
@@ -230,11 +239,7 @@ public final class AgentConnection implements AutoCloseable {
     ManagedChannel line;
     synchronized (this) {
       if (!(state instanceof Side.Reachable)) {
-        String cause =
-            state instanceof Side.Unreachable unreachable
-                ? unreachable.cause()
-                : "no agent pod runs there";
-        throw RefusedException.outOfReach(node, cause);
+        throw outOfReach();
       }
       line = channel;
     }
@@ -253,10 +258,15 @@ public final class AgentConnection implements AutoCloseable {
 
   /**
    * Enters a session that a command answered with, so that the next decision sees it without
-   * waiting for the stream.
+   * waiting for the stream. An answer that comes after its connection broke is dropped: the next
+   * one's stream begins with every session as it is then.
+   *
+   * @param asked the {@link #epoch()} in which the command was given
    */
-  public void accept(Session session) {
-    sessions.enter(session);
+  public synchronized void accept(Session session, long asked) {
+    if (asked == epoch && state instanceof Side.Reachable) {
+      sessions.enterAnswer(session);
+    }
   }
 
   @Override
@@ -320,7 +330,7 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   /** The stream of sessions, which ends only when the agent or the line does. */
-  private final class Watch implements ClientResponseObserver<WatchSessionsRequest, Session> {
+  private final class Watch implements StreamObserver<Session> {
     private final long attempt;
 
     Watch(long attempt) {
@@ -328,17 +338,12 @@ public final class AgentConnection implements AutoCloseable {
     }
 
     @Override
-    public void beforeStart(ClientCallStreamObserver<WatchSessionsRequest> request) {
-      // Automatic flow control is right: sessions are small and dealt with at once.
-    }
-
-    @Override
     public void onNext(Session session) {
-      boolean current;
+      boolean news;
       synchronized (AgentConnection.this) {
-        current = attempt == epoch && !closed;
+        news = attempt == epoch && !closed && sessions.enter(session);
       }
-      if (current && sessions.enter(session)) {
+      if (news) {
         listener.sessionChanged(session);
       }
     }

@@ -89,7 +89,8 @@ final class CallFailures {
           UNIMPLEMENTED,
           PERMISSION_DENIED ->
           true;
-      // ABORTED: an older leader, or a lease that was deleted; the next leader's number settles it.
+      // ABORTED: a newer leader commands the agent; this one ends when it notices that it lost its
+      // lease.
       case OK,
           CANCELLED,
           UNKNOWN,

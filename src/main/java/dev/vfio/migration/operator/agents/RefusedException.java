@@ -37,6 +37,11 @@ public final class RefusedException extends Exception {
         false);
   }
 
+  /** Nothing was sent: it is too early for the command, and trying again helps. */
+  public static RefusedException tooEarly(String message) {
+    return new RefusedException(message, null, Reason.NOT_READY, false);
+  }
+
   /** Why, for programs. */
   public Reason reason() {
     return reason;

@@ -15,17 +15,32 @@ final class SessionBook {
 
   private final Map<Key, Session> sessions = new ConcurrentHashMap<>();
 
-  /** Enters {@code session} unless a newer report is known; true when it was entered. */
-  boolean enter(Session session) {
-    Key key = new Key(session.getMigrationUid(), session.getAttempt(), session.getRole());
-    Session kept = sessions.merge(key, session, SessionBook::newer);
-    return kept == session;
+  /**
+   * Enters what the stream of sessions reports, unless something newer is known; true when it says
+   * something that was not known. Among reports of one revision the stream's counts: what a command
+   * answers with may have been put together a moment before its revision.
+   */
+  boolean enter(Session reported) {
+    Session before = sessions.get(key(reported));
+    Session kept =
+        sessions.merge(
+            key(reported), reported, (known, next) -> isBefore(next, known) ? known : next);
+    return kept == reported && !reported.equals(before);
+  }
+
+  /** Enters what a command was answered with, if it is newer than everything known. */
+  void enterAnswer(Session answered) {
+    sessions.merge(key(answered), answered, (known, next) -> isBefore(known, next) ? next : known);
+  }
+
+  private static Key key(Session session) {
+    return new Key(session.getMigrationUid(), session.getAttempt(), session.getRole());
   }
 
   /** Revisions only order the reports of one life of the agent. */
-  private static Session newer(Session known, Session reported) {
-    boolean sameLife = known.getInstanceId().equals(reported.getInstanceId());
-    return sameLife && reported.getRevision() <= known.getRevision() ? known : reported;
+  private static boolean isBefore(Session one, Session other) {
+    return one.getInstanceId().equals(other.getInstanceId())
+        && one.getRevision() < other.getRevision();
   }
 
   Optional<Session> find(String migrationUid, int attempt, Role role) {

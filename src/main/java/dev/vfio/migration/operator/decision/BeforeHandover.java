@@ -85,6 +85,16 @@ final class BeforeHandover {
               ConditionReason.STARTING,
               "The source is being set up.");
       checkAgain = Duration.ZERO;
+    } else if (destination.state() == SessionState.DESTINATION_RECEIVING
+        && source.session().isEmpty()) {
+      // It has been started and sends: its agent has only not said so yet, or has forgotten it.
+      if (source.lost(seen.claim())) {
+        return lost(source).orElseGet(this::decision);
+      }
+      if (source.inspection().isEmpty()) {
+        commands.add(new Command.Inspect(Role.SOURCE));
+      }
+      checkAgain = Decisions.SOON;
     } else if (listening && source.session().isEmpty()) {
       command(new Command.StartSource(), source);
     }

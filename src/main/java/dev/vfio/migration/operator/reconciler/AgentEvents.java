@@ -9,6 +9,8 @@ import io.javaoperatorsdk.operator.processing.event.source.AbstractEventSource;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Turns what agents report into reconciliations: a session that changed, an agent that comes or
@@ -60,13 +62,9 @@ final class AgentEvents extends AbstractEventSource<Session, DeviceMigration>
         migration.getMetadata().getUid(),
         new Followed(
             ResourceID.fromResource(migration),
-            Set.copyOf(
-                Set.of(
-                        String.valueOf(migration.getSpec().source().nodeName()),
-                        "to:" + migration.getSpec().destination().nodeName())
-                    .stream()
-                    .map(node -> node.startsWith("to:") ? node.substring(3) : node)
-                    .toList())));
+            Stream.of(migration.getSpec().source(), migration.getSpec().destination())
+                .map(location -> String.valueOf(location.nodeName()))
+                .collect(Collectors.toUnmodifiableSet())));
   }
 
   void forget(String uid) {

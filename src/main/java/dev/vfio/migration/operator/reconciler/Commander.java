@@ -10,6 +10,7 @@ import dev.vfio.migration.contract.v1.ListDevicesRequest;
 import dev.vfio.migration.contract.v1.Mode;
 import dev.vfio.migration.contract.v1.PrepareDestinationRequest;
 import dev.vfio.migration.contract.v1.PrepareDestinationResponse;
+import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.RollBackRequest;
 import dev.vfio.migration.contract.v1.Session;
@@ -51,6 +52,10 @@ final class Commander {
   private final FencingNumber fencing;
   private final MigrationStore store;
   private final Clock clock;
+
+  /** As listed when it was validated: asking again would ask every device of the node. */
+  private final Map<String, Device> sourceDevices = new ConcurrentHashMap<>();
+
   private final Map<String, Ticket> tickets = new ConcurrentHashMap<>();
   private final Map<Given, Moment> given = new ConcurrentHashMap<>();
 
@@ -110,7 +115,11 @@ final class Commander {
     DeviceLocation at = location(command.side(), seen.settings());
     try {
       if (command instanceof Command.Inspect) {
-        answers.inspected(command.side(), new Side.Inspection(inspect(agent, at.device())));
+        Optional<Device> device = inspect(agent, at.device());
+        if (command.side() == Role.SOURCE) {
+          device.ifPresent(listed -> sourceDevices.put(seen.claim(), listed));
+        }
+        answers.inspected(command.side(), new Side.Inspection(device));
         return;
       }
       CommandHeader header =
@@ -121,7 +130,8 @@ final class Commander {
               .setMigrationName(migration.qualifiedName())
               .build();
       LOG.infof("%s -> %s", command.getClass().getSimpleName(), at);
-      agent.accept(send(command, header, seen, agent));
+      long asked = agent.epoch();
+      agent.accept(send(command, header, seen, agent), asked);
       answers.carriedOut();
     } catch (RefusedException refused) {
       LOG.warnf(
@@ -129,8 +139,18 @@ final class Commander {
           command.getClass().getSimpleName(), at, refused.getMessage());
       answers.refused(
           command.side(),
-          new Side.Refusal(command, refused.reason(), refused.getMessage(), refused.lasting()));
+          new Side.Refusal(command, refused.reason(), explained(refused), refused.lasting()));
     }
+  }
+
+  private String explained(RefusedException refused) {
+    return refused.reason() == Reason.STALE_FENCING_NUMBER
+        ? refused.getMessage()
+            + " (This leader's number is "
+            + fencing.current()
+            + ": an operator whose lease is newer commands that agent or did so. Stop the other"
+            + " operator, or delete this one's Lease so that a newer one is made.)"
+        : refused.getMessage();
   }
 
   private Session send(
@@ -181,20 +201,22 @@ final class Commander {
   private PrepareDestinationResponse prepare(
       CommandHeader header, Observation seen, AgentConnection destination) throws RefusedException {
     Settings settings = seen.settings();
-    Device sourceDevice =
-        inspect(agentOf(Role.SOURCE, settings), settings.source().device())
-            .orElse(Device.getDefaultInstance());
+    Device sourceDevice = sourceDevices.get(seen.claim());
+    if (sourceDevice == null) {
+      sourceDevice =
+          inspect(agentOf(Role.SOURCE, settings), settings.source().device())
+              .orElse(Device.getDefaultInstance());
+    }
+    PrepareDestinationRequest request =
+        PrepareDestinationRequest.newBuilder()
+            .setHeader(header)
+            .setDevice(settings.destination().device())
+            .setSourceNode(settings.source().nodeName())
+            .setSourceDevice(sourceDevice)
+            .setStreams(settings.streams())
+            .build();
     PrepareDestinationResponse response =
-        destination.call(
-            stub ->
-                stub.prepareDestination(
-                    PrepareDestinationRequest.newBuilder()
-                        .setHeader(header)
-                        .setDevice(settings.destination().device())
-                        .setSourceNode(settings.source().nodeName())
-                        .setSourceDevice(sourceDevice)
-                        .setStreams(settings.streams())
-                        .build()));
+        destination.call(stub -> stub.prepareDestination(request));
     tickets.put(seen.claim(), new Ticket(response.getStatePort(), response.getToken()));
     return response;
   }
@@ -208,8 +230,13 @@ final class Commander {
       PrepareDestinationResponse again = prepare(header, seen, destination);
       ticket = new Ticket(again.getStatePort(), again.getToken());
     }
+    if (ticket.token().isEmpty() || ticket.port() == 0) {
+      throw RefusedException.tooEarly(
+          "the destination's one-time token was used, so the source has been started; waiting for"
+              + " its agent's report");
+    }
     if (!(destination.state() instanceof Side.Reachable reachable)) {
-      return destination.call(stub -> Session.getDefaultInstance());
+      throw destination.outOfReach();
     }
     StartSourceRequest request =
         StartSourceRequest.newBuilder()
@@ -236,6 +263,7 @@ final class Commander {
   }
 
   void forget(String uid) {
+    sourceDevices.keySet().removeIf(claim -> claim.startsWith(uid + "/"));
     tickets.keySet().removeIf(claim -> claim.startsWith(uid + "/"));
     given.keySet().removeIf(key -> key.claim().startsWith(uid + "/"));
   }

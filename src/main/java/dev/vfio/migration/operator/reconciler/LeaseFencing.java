@@ -3,14 +3,20 @@ package dev.vfio.migration.operator.reconciler;
 import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.api.model.coordination.v1.LeaseSpec;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import java.time.Instant;
 import java.util.Optional;
 
 /**
- * The fencing number of the leader's lease: its {@code leaseTransitions}, which rises whenever the
- * holder changes, plus one. Read once: a replica that loses the lease ends its process.
- * Thread-safe.
+ * The fencing number of the leader's lease: the second in which the lease was created, then its
+ * {@code leaseTransitions}, which rises whenever the holder changes. Agents remember the highest
+ * number for good, while a lease that is made anew (another install, a namespace that was deleted)
+ * counts its transitions from 0: the time of its creation keeps the number rising all the same.
+ * Read once: a replica that loses the lease ends its process. Thread-safe.
  */
 public final class LeaseFencing implements FencingNumber {
+  private static final int TRANSITION_BITS = 20;
+  private static final long MOST_TRANSITIONS = (1L << TRANSITION_BITS) - 1;
+
   private final KubernetesClient client;
   private final String namespace;
   private final String name;
@@ -53,6 +59,14 @@ public final class LeaseFencing implements FencingNumber {
               + (spec == null ? "nobody" : spec.getHolderIdentity())
               + ": no command is given");
     }
-    return Optional.ofNullable(spec.getLeaseTransitions()).orElse(0) + 1L;
+    return number(
+        Instant.parse(lease.getMetadata().getCreationTimestamp()),
+        Optional.ofNullable(spec.getLeaseTransitions()).orElse(0));
+  }
+
+  /** The number of a lease that was created at {@code created}. */
+  static long number(Instant created, int transitions) {
+    long within = Math.min(transitions + 1L, MOST_TRANSITIONS);
+    return (created.getEpochSecond() << TRANSITION_BITS) + within;
   }
 }

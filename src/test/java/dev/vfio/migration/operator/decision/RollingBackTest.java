@@ -108,4 +108,19 @@ class RollingBackTest {
     scene.withoutSource().destination(SessionState.DESTINATION_DISCARDED).decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.FAILED);
   }
+
+  @Test
+  void aSourceThatSendsButIsNotReportedYetIsAskedAboutAndNotStartedAgain() {
+    scene
+        .touched()
+        .phase(Phase.PREPARING)
+        .withoutSource()
+        .destination(SessionState.DESTINATION_RECEIVING);
+    assertThat(scene.decide().commands()).containsExactly(new Command.Inspect(Role.SOURCE));
+    scene.listed(Role.SOURCE, device -> device.setClaimedBy("uid/1")).decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.UNDECIDED);
+    scene.listed(Role.SOURCE, device -> device).decide();
+    assertThat(scene.status().rollback().reason()).isEqualTo(ConditionReason.SESSION_LOST.text());
+    assertThat(scene.status().touched().source()).isTrue();
+  }
 }
