@@ -20,6 +20,7 @@ import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.contract.v1.StartSourceRequest;
+import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import java.util.Comparator;
 import java.util.List;
@@ -162,7 +163,8 @@ final class ContractMapping {
             .setProgress(progress(session.progress()))
             .setRevision(revision)
             .setInstanceId(instanceId)
-            .setRecovered(session.recovered());
+            .setRecovered(session.recovered())
+            .setResetFailed(session.resetFailed());
     if (session.failure() != null) {
       message.setFailure(failure(session.failure()));
     }
@@ -191,6 +193,10 @@ final class ContractMapping {
 
   static DeviceState deviceState(dev.vfio.migration.vfio.device.DeviceState state) {
     return state == null ? DeviceState.DEVICE_STATE_UNSPECIFIED : DeviceState.valueOf(state.name());
+  }
+
+  static WorkloadState workloadState(dev.vfio.migration.vfio.workload.WorkloadState state) {
+    return WorkloadState.valueOf("WORKLOAD_" + state.name());
   }
 
   static MigrationInterface migrationInterface(

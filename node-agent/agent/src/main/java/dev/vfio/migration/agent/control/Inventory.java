@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.control;
 
+import dev.vfio.migration.agent.session.Compatibility;
 import dev.vfio.migration.agent.session.Failure;
 import dev.vfio.migration.agent.session.LiveSession;
 import dev.vfio.migration.agent.session.Reason;
@@ -10,6 +11,7 @@ import dev.vfio.migration.contract.v1.DmaWindow;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.workload.Workload;
+import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import java.io.IOException;
 import java.util.List;
 
@@ -25,8 +27,15 @@ public final class Inventory {
     this.sessions = sessions;
   }
 
-  List<Device> list() {
-    return devices.list().stream().map(this::describe).toList();
+  /**
+   * @param id of the only device that is looked at; empty for all
+   */
+  List<Device> list(String id) {
+    if (!id.isEmpty()) {
+      return devices.look(id).map(this::describe).stream().toList();
+    }
+    // One workload that does not answer keeps the others from nothing.
+    return devices.list().parallelStream().map(this::describe).toList();
   }
 
   private Device describe(DeviceDirectory.Entry entry) {
@@ -38,10 +47,18 @@ public final class Inventory {
       device.setState(ContractMapping.deviceState(holder.snapshot().deviceState()));
       description = description == null ? holder.device() : description;
     }
+    if (holder == null) {
+      device.setState(ContractMapping.deviceState(entry.state()));
+    }
     if (description == null) {
       return device.setNotMigratable(ContractMapping.failure(Failure.of(entry.problem()))).build();
     }
-    addWindows(device);
+    String tooLarge = Compatibility.tooLarge(description);
+    if (tooLarge != null) {
+      device.setNotMigratable(
+          ContractMapping.failure(Failure.of(Reason.NO_MIGRATION_REGION, tooLarge)));
+    }
+    addWorkload(device);
     return device
         .setInterface(ContractMapping.migrationInterface(description.migrationInterface()))
         .setModel(description.model())
@@ -52,9 +69,11 @@ public final class Inventory {
         .build();
   }
 
-  private void addWindows(Device.Builder device) {
+  private void addWorkload(Device.Builder device) {
     try (Workload workload = workloads.of(device.getId())) {
-      for (var window : workload.windows()) {
+      WorkloadDescription said = workload.describe();
+      device.setWorkloadState(ContractMapping.workloadState(said.state()));
+      for (var window : said.windows()) {
         device.addDmaWindows(
             DmaWindow.newBuilder()
                 .setName(window.name())

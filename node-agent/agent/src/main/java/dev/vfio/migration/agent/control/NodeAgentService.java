@@ -2,7 +2,6 @@ package dev.vfio.migration.agent.control;
 
 import com.google.protobuf.ByteString;
 import dev.vfio.migration.agent.session.Refusal;
-import dev.vfio.migration.agent.session.SessionKey;
 import dev.vfio.migration.agent.session.SessionSnapshot;
 import dev.vfio.migration.agent.session.Sessions;
 import dev.vfio.migration.contract.v1.ActivateRequest;
@@ -76,7 +75,9 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
         answer,
         () ->
             CompletableFuture.completedFuture(
-                ListDevicesResponse.newBuilder().addAllDevices(inventory.list()).build()),
+                ListDevicesResponse.newBuilder()
+                    .addAllDevices(inventory.list(request.getDevice()))
+                    .build()),
         Function.identity());
   }
 
@@ -110,7 +111,8 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
         () ->
             sessions.startSource(
                 request.getHeader().getFencingNumber(),
-                ContractMapping.source(request, node.maximumStreams()),
+                ContractMapping.key(request.getHeader()),
+                () -> ContractMapping.source(request, node.maximumStreams()),
                 request.getToken().toByteArray()),
         this::message);
   }
@@ -185,6 +187,7 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
             feed,
             (ServerCallStreamObserver<Session>) answer,
             node.instanceId(),
+            request.getMarkFirstBatch(),
             task -> eventLoop.runOnContext(unused -> task.run()))
         .begin();
   }
@@ -228,9 +231,7 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   private Session message(SessionSnapshot session) {
-    SessionKey key = session.key();
-    SessionFeed.Report latest = feed.latest(key);
-    return ContractMapping.session(
-        session, latest == null ? 0 : latest.revision(), node.instanceId());
+    SessionFeed.Report report = feed.answer(session);
+    return ContractMapping.session(report.session(), report.revision(), node.instanceId());
   }
 }

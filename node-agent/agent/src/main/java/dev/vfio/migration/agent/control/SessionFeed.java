@@ -106,6 +106,15 @@ public final class SessionFeed implements SessionWatcher {
     return entry == null ? null : entry.reported;
   }
 
+  /**
+   * What an answer to a command says of a session: the last report as a whole, because a revision
+   * must never stand beside an older look; or the given one where nothing was reported.
+   */
+  public Report answer(SessionSnapshot session) {
+    Report latest = latest(session.key());
+    return latest == null ? new Report(session, 0) : latest;
+  }
+
   @Override
   public void changed(SessionSnapshot before, SessionSnapshot now) {
     wake(take(now));

@@ -17,18 +17,22 @@ final class Watch {
   // Owned by the event loop.
   private SessionFeed.Subscription subscription;
   private boolean ended;
+  private boolean markDue;
 
   /**
+   * @param markFirstBatch whether the end of the first batch is to be marked
    * @param eventLoop of the call; runs tasks one after the other
    */
   Watch(
       SessionFeed feed,
       ServerCallStreamObserver<Session> caller,
       String instanceId,
+      boolean markFirstBatch,
       Executor eventLoop) {
     this.feed = feed;
     this.caller = caller;
     this.instanceId = instanceId;
+    this.markDue = markFirstBatch;
     this.eventLoop = eventLoop;
   }
 
@@ -49,6 +53,11 @@ final class Watch {
     while (!ended && caller.isReady()) {
       SessionFeed.Report report = subscription.next();
       if (report == null) {
+        if (markDue) {
+          markDue = false;
+          caller.onNext(
+              Session.newBuilder().setInstanceId(instanceId).setFirstBatchComplete(true).build());
+        }
         return;
       }
       caller.onNext(ContractMapping.session(report.session(), report.revision(), instanceId));

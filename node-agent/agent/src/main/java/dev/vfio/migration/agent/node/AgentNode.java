@@ -53,6 +53,9 @@ public class AgentNode {
   /** Of the state stream; see docs/state-stream.md. */
   private static final int STREAM_VERSION = 1;
 
+  /** To say what it is a workload needs no time; to stand still it may. */
+  private static final Duration LONGEST_DESCRIPTION = Duration.ofSeconds(2);
+
   private static final Duration PROGRESS_INTERVAL = Duration.ofMillis(200);
 
   private final AgentConfig config;
@@ -61,7 +64,6 @@ public class AgentNode {
   private final NettyStateStreams streams;
   private final SessionFeed feed;
   private final DeviceDirectory devices;
-  private final Workloads workloads;
   private final Sessions sessions;
   private final ScheduledExecutorService reports =
       Executors.newSingleThreadScheduledExecutor(
@@ -98,7 +100,7 @@ public class AgentNode {
             UUID.randomUUID().toString());
     int pageSize = (int) Host.pageSize();
     this.devices = new VfioUserDirectory(config.vfioUserDirectory(), pageSize, Patience.DEFAULT);
-    this.workloads =
+    Workloads workloads =
         new SocketWorkloads(config.vfioUserDirectory(), pageSize, config.workloadTimeout());
     this.feed =
         new SessionFeed(
@@ -151,7 +153,9 @@ public class AgentNode {
   @Produces
   @Singleton
   Inventory inventory() {
-    return new Inventory(devices, workloads, sessions);
+    Workloads askedBriefly =
+        new SocketWorkloads(config.vfioUserDirectory(), (int) Host.pageSize(), LONGEST_DESCRIPTION);
+    return new Inventory(devices, askedBriefly, sessions);
   }
 
   JournalDirectory journals() {

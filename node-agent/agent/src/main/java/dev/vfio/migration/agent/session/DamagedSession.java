@@ -44,7 +44,8 @@ final class DamagedSession implements LiveSession {
                     + ". Find out by the migration's status and the other node whether the handover"
                     + " was committed, bring the device there by hand, move the journal file away"
                     + " and restart the agent."),
-            true);
+            true,
+            false);
   }
 
   /** Refuses whatever is asked. */

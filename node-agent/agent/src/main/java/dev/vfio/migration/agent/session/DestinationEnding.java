@@ -384,14 +384,14 @@ final class DestinationEnding {
                     + " here could not be reset ("
                     + failure.message()
                     + "); it does not run. Reset it before it is used again.");
-    return journalDiscarded(s.but().failure(said).obstacle(null).done());
+    return journalDiscarded(s.but().failure(said).notReset(failure).obstacle(null).done());
   }
 
   private static Outcome<DestinationState, DestinationAction> journalDiscarded(DestinationState s) {
     return Outcome.of(
         s.but().at(DestinationStep.JOURNALLING_DISCARDED).done(),
         new LetGo(),
-        new Journal(new SessionRecord.Discarded(s.failure())));
+        new Journal(new SessionRecord.Discarded(s.failure(), s.notReset())));
   }
 
   private static Outcome<DestinationState, DestinationAction> then(

@@ -133,7 +133,7 @@ public final class DestinationMachine {
       change.failure(discarding.failure());
       change.at(SessionState.DESTINATION_DISCARDING, DestinationStep.NEW);
     } else if (record instanceof SessionRecord.Discarded discarded) {
-      change.failure(discarded.failure());
+      change.failure(discarded.failure()).notReset(discarded.notReset());
       change.at(SessionState.DESTINATION_DISCARDED, DestinationStep.ENDED);
     } else {
       throw new IllegalArgumentException("not an entry of a destination's journal: " + record);

@@ -18,6 +18,7 @@ import dev.vfio.migration.vfio.device.DeviceState;
  * @param streamWaits whether the stream waits to be told whether everything is loaded
  * @param pausedAtNanos monotonic time of the pause at the source; 0 where not known
  * @param failure why the migration does not go on, null where nothing went wrong
+ * @param notReset why the device could not be reset, null where nothing of that kind happened
  * @param obstacle what is in the way of ending it, null where nothing is; watchers see it first
  * @param tries of what is being retried
  * @param rate of taking in
@@ -38,6 +39,7 @@ public record DestinationState(
     boolean streamWaits,
     long pausedAtNanos,
     Failure failure,
+    Failure notReset,
     Failure obstacle,
     int tries,
     RateWindow rate,
@@ -60,6 +62,7 @@ public record DestinationState(
         0,
         null,
         null,
+        null,
         0,
         new RateWindow(0, 0, 0),
         Progress.NONE,
@@ -75,7 +78,8 @@ public record DestinationState(
         deviceState,
         progress,
         obstacle != null ? obstacle : failure,
-        recovered);
+        recovered,
+        notReset != null);
   }
 
   Change but() {
@@ -97,6 +101,7 @@ public record DestinationState(
     private boolean streamWaits;
     private long pausedAtNanos;
     private Failure failure;
+    private Failure notReset;
     private Failure obstacle;
     private int tries;
     private RateWindow rate;
@@ -117,6 +122,7 @@ public record DestinationState(
       streamWaits = from.streamWaits;
       pausedAtNanos = from.pausedAtNanos;
       failure = from.failure;
+      notReset = from.notReset;
       obstacle = from.obstacle;
       tries = from.tries;
       rate = from.rate;
@@ -186,6 +192,11 @@ public record DestinationState(
       return this;
     }
 
+    Change notReset(Failure value) {
+      notReset = value;
+      return this;
+    }
+
     Change obstacle(Failure value) {
       obstacle = value;
       return this;
@@ -226,6 +237,7 @@ public record DestinationState(
           streamWaits,
           pausedAtNanos,
           failure,
+          notReset,
           obstacle,
           tries,
           rate,

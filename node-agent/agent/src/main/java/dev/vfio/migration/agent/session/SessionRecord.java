@@ -79,8 +79,12 @@ public sealed interface SessionRecord {
   /** Destination: the restored state may be gone from here on. */
   record Discarding(Failure failure) implements SessionRecord {}
 
-  /** Destination: the restored state is gone. */
-  record Discarded(Failure failure) implements SessionRecord {
+  /**
+   * Destination: the restored state is gone.
+   *
+   * @param notReset why the device could not be reset; null where it was, or need not be
+   */
+  record Discarded(Failure failure, Failure notReset) implements SessionRecord {
     @Override
     public boolean terminal() {
       return true;

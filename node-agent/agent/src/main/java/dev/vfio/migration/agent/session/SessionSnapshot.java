@@ -13,6 +13,7 @@ import dev.vfio.migration.vfio.device.DeviceState;
  * @param progress how far it has come
  * @param failure null where nothing went wrong
  * @param recovered whether the agent went on with it from the journal
+ * @param resetFailed whether the device was released without the reset that it needs
  */
 public record SessionSnapshot(
     SessionKey key,
@@ -22,11 +23,12 @@ public record SessionSnapshot(
     DeviceState deviceState,
     Progress progress,
     Failure failure,
-    boolean recovered) {
+    boolean recovered,
+    boolean resetFailed) {
 
   /** The same, with a failure. */
   SessionSnapshot failed(Failure why) {
     return new SessionSnapshot(
-        key, migrationName, state, device, deviceState, progress, why, recovered);
+        key, migrationName, state, device, deviceState, progress, why, recovered, resetFailed);
   }
 }

@@ -74,14 +74,30 @@ public final class Sessions {
         });
   }
 
-  /** Answers with the session once it is journalled; a repeated command with the one there is. */
+  /** What a new session is to do; refuses what makes no sense. */
+  @FunctionalInterface
+  public interface Asked {
+    SourceSpec spec() throws Refusal;
+  }
+
+  /** As below, of what was looked at before. */
   public CompletableFuture<SessionSnapshot> startSource(
       long fencingNumber, SourceSpec spec, byte[] token) {
+    return startSource(fencingNumber, spec.key(), () -> spec, token);
+  }
+
+  /**
+   * Answers with the session once it is journalled; a repeated command with the one there is,
+   * whatever else it says: who repeats it may not know where the destination listened.
+   */
+  public CompletableFuture<SessionSnapshot> startSource(
+      long fencingNumber, SessionKey key, Asked asked, byte[] token) {
     return guarded(
         fencingNumber,
         () -> {
-          LiveSession known = sessions.get(spec.key());
+          LiveSession known = sessions.get(key);
           if (known == null) {
+            SourceSpec spec = asked.spec();
             requireFree(spec.key(), spec.device());
             SourceSession fresh =
                 SourceSession.fresh(

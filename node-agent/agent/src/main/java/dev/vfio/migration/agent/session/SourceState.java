@@ -219,7 +219,8 @@ public record SourceState(
         deviceState,
         progress,
         obstacle != null ? obstacle : failure,
-        recovered);
+        recovered,
+        false);
   }
 
   Change but() {

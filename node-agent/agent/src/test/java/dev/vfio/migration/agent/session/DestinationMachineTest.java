@@ -93,6 +93,46 @@ class DestinationMachineTest {
     assertThat(actions).containsExactly(new Reset());
   }
 
+  @Test
+  void aDeviceThatCouldNotBeResetIsToldToWhoeverAsks() {
+    untilMapped(DeviceState.NONE, WorkloadState.WAITING);
+    on(new Done());
+    on(failed(Reason.DEVICE_UNREACHABLE));
+    on(new Done());
+    for (int turn = 0; turn < 3 * Pace.USUAL.retries() + 3; turn++) {
+      if (state.step() == DestinationStep.DISCARD_RESTING) {
+        on(new TimerFired(state.epoch()));
+      } else if (state.step() != DestinationStep.JOURNALLING_DISCARDED) {
+        on(failed(Reason.DEVICE_UNREACHABLE));
+      }
+    }
+    SessionRecord last = ((Journal) actions.get(actions.size() - 1)).record();
+    on(new Done());
+    assertThat(state.snapshot().state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
+    assertThat(state.snapshot().resetFailed()).isTrue();
+    state =
+        DestinationMachine.recovered(
+            List.of(new SessionRecord.Prepared(SPEC), last), new Moment(1, 1));
+    assertThat(state.snapshot().resetFailed()).as("after a restart").isTrue();
+  }
+
+  @Test
+  void aDataAreaThatTheStreamCannotCarryIsRefusedBeforeAnythingIsTouched() {
+    DeviceDescription large =
+        new DeviceDescription(
+            "vfio-user:gpu-1",
+            MigrationInterface.REGION_2018,
+            "model",
+            (64 << 20) + 8192,
+            true,
+            true,
+            4096);
+    on(new Prepare(1));
+    on(new Opened(large, DeviceState.NONE));
+    assertThat(state.step()).isEqualTo(DestinationStep.REFUSED);
+    assertThat(state.failure().message()).contains("smaller data area");
+  }
+
   private void loadedBefore(SessionRecord... later) {
     List<SessionRecord> records = new ArrayList<>();
     records.add(new SessionRecord.Prepared(SPEC));

@@ -1,18 +1,30 @@
 package dev.vfio.migration.vfio.device;
 
 import java.util.List;
+import java.util.Optional;
 
 /** The devices of this node. Safe for use by several threads. */
 public interface DeviceDirectory {
 
-  /** One device of this node; exactly one of {@code description} and {@code problem} is set. */
-  record Entry(String id, DeviceDescription description, DeviceException problem) {}
+  /**
+   * One device of this node; exactly one of {@code description} and {@code problem} is set.
+   *
+   * @param state null where it is not known: not every device tells it, and one that is open here
+   *     is not asked
+   */
+  record Entry(
+      String id, DeviceDescription description, DeviceState state, DeviceException problem) {}
 
   /**
    * Looks at every device without changing its state. A device that cannot migrate is listed with
    * the reason.
    */
   List<Entry> list();
+
+  /** Looks at one device as {@link #list()} does; empty where there is none of that name. */
+  default Optional<Entry> look(String id) {
+    return list().stream().filter(entry -> entry.id().equals(id)).findFirst();
+  }
 
   /**
    * Opens a device for migration.

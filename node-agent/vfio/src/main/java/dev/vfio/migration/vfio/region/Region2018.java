@@ -71,6 +71,22 @@ public final class Region2018 implements MigratableDevice {
     return describe(id, access, MigrationRegion.find(id, access), pageSize);
   }
 
+  /**
+   * What a device says of itself when it is only looked at.
+   *
+   * @param state null where it does not tell
+   */
+  public record Look(DeviceDescription description, DeviceState state) {}
+
+  /** As {@link #describe}, with the state that the device is in. The access stays the caller's. */
+  public static Look look(String id, DeviceAccess access, int pageSize) throws DeviceException {
+    MigrationRegion region = MigrationRegion.find(id, access);
+    DeviceDescription description = describe(id, access, region, pageSize);
+    Region2018 device = new Region2018(access, region, description, List.of());
+    device.readBackState();
+    return new Look(description, device.stateKnown ? device.state : null);
+  }
+
   private static DeviceDescription describe(
       String id, DeviceAccess access, MigrationRegion region, int pageSize) throws DeviceException {
     return new DeviceDescription(

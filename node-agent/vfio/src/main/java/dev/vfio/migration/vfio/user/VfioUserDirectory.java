@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
@@ -94,15 +95,26 @@ public final class VfioUserDirectory implements DeviceDirectory {
   public List<Entry> list() {
     List<Entry> entries = new ArrayList<>();
     for (String name : names()) {
-      String id = ID_PREFIX + name;
-      try {
-        requireValid(id, name);
-        entries.add(new Entry(id, look(id, name), null));
-      } catch (DeviceException problem) {
-        entries.add(new Entry(shown(id), null, problem));
-      }
+      entries.add(entry(ID_PREFIX + name, name));
     }
     return entries;
+  }
+
+  @Override
+  public Optional<Entry> look(String id) {
+    String name = id.startsWith(ID_PREFIX) ? id.substring(ID_PREFIX.length()) : "";
+    return NAME.matcher(name).matches() && Files.exists(directory.resolve(name + SOCKET_SUFFIX))
+        ? Optional.of(entry(id, name))
+        : Optional.empty();
+  }
+
+  private Entry entry(String id, String name) {
+    try {
+      requireValid(id, name);
+      return look(id, name);
+    } catch (DeviceException problem) {
+      return new Entry(shown(id), null, null, problem);
+    }
   }
 
   private Iterable<String> names() {
@@ -126,14 +138,15 @@ public final class VfioUserDirectory implements DeviceDirectory {
     return names;
   }
 
-  private DeviceDescription look(String id, String name) throws DeviceException {
+  private Entry look(String id, String name) throws DeviceException {
     Place place = places.computeIfAbsent(name, unused -> new Place());
     synchronized (place) {
       if (place.opened != null) {
-        return place.opened;
+        return new Entry(id, place.opened, null, null);
       }
       try (VfioUserAccess access = connect(id, name, place)) {
-        return Region2018.describe(id, access, pageSize);
+        Region2018.Look look = Region2018.look(id, access, pageSize);
+        return new Entry(id, look.description(), look.state(), null);
       }
     }
   }

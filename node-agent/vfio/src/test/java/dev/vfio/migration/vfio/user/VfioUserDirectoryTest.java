@@ -64,7 +64,18 @@ class VfioUserDirectoryTest {
     assertThat(entries.get(0).description())
         .extracting(DeviceDescription::regionSize, DeviceDescription::pageSize)
         .containsExactly(4096L, 4096);
-    assertThat(server.commands()).containsExactly("command 1", "command 4", "command 5");
+    assertThat(entries.get(0).state()).isNotNull();
+    assertThat(server.commands())
+        .containsExactly("command 1", "command 4", "command 5", "read 0/4");
+  }
+
+  @Test
+  void oneDeviceIsLookedAtAlone() throws IOException {
+    Files.createFile(folder.resolve("gpu-1.sock"));
+    assertThat(directory.look("vfio-user:gpu-0"))
+        .hasValueSatisfying(entry -> assertThat(entry.problem()).isNull());
+    assertThat(directory.look("vfio-user:gpu-2")).isEmpty();
+    assertThat(directory.look("../gpu-0")).isEmpty();
   }
 
   @Test
