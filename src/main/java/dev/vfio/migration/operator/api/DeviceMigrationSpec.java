@@ -120,8 +120,9 @@ public record DeviceMigrationSpec(
         Integer ttlSecondsAfterFinished,
     @JsonIgnore String unreadable) {
 
-  /** A spec that could not be read, and why. */
-  static DeviceMigrationSpec unreadable(String why) {
-    return new DeviceMigrationSpec(null, null, null, null, null, null, null, null, why);
+  /** A spec that could not be read, and why; its two ends where those could, otherwise null. */
+  static DeviceMigrationSpec unreadable(
+      DeviceLocation source, DeviceLocation destination, String why) {
+    return new DeviceMigrationSpec(source, destination, null, null, null, null, null, null, why);
   }
 }

@@ -9,7 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
 import java.io.IOException;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 
 /**
  * Reads a spec or status that may have been stored under another schema, by another version, or
@@ -29,9 +29,9 @@ abstract class TolerantReader<T> extends JsonDeserializer<T> {
           .addMixIn(DeviceMigrationStatus.class, Plain.class);
 
   private final Class<T> type;
-  private final Function<String, T> unreadable;
+  private final BiFunction<JsonNode, String, T> unreadable;
 
-  private TolerantReader(Class<T> type, Function<String, T> unreadable) {
+  private TolerantReader(Class<T> type, BiFunction<JsonNode, String, T> unreadable) {
     this.type = type;
     this.unreadable = unreadable;
   }
@@ -42,8 +42,18 @@ abstract class TolerantReader<T> extends JsonDeserializer<T> {
     try {
       return PLAIN.treeToValue(tree, type);
     } catch (JsonProcessingException | IllegalArgumentException unreadableValue) {
-      return unreadable.apply(describe(unreadableValue));
+      return unreadable.apply(tree, describe(unreadableValue));
     }
+  }
+
+  /** The two ends are enough to roll a migration back, whatever else cannot be read. */
+  private static DeviceLocation location(JsonNode spec, String end) {
+    JsonNode location = spec.path(end);
+    JsonNode node = location.path("nodeName");
+    JsonNode device = location.path("device");
+    return node.isTextual() && device.isTextual()
+        ? new DeviceLocation(node.textValue(), device.textValue())
+        : null;
   }
 
   private static String describe(Exception problem) {
@@ -67,13 +77,17 @@ abstract class TolerantReader<T> extends JsonDeserializer<T> {
 
   static final class OfSpec extends TolerantReader<DeviceMigrationSpec> {
     OfSpec() {
-      super(DeviceMigrationSpec.class, DeviceMigrationSpec::unreadable);
+      super(
+          DeviceMigrationSpec.class,
+          (tree, why) ->
+              DeviceMigrationSpec.unreadable(
+                  location(tree, "source"), location(tree, "destination"), why));
     }
   }
 
   static final class OfStatus extends TolerantReader<DeviceMigrationStatus> {
     OfStatus() {
-      super(DeviceMigrationStatus.class, DeviceMigrationStatus::unreadable);
+      super(DeviceMigrationStatus.class, (tree, why) -> DeviceMigrationStatus.unreadable(why));
     }
   }
 }

@@ -62,26 +62,60 @@ public final class Decisions {
   }
 
   /**
-   * For a spec that cannot be carried out: fails where nothing was touched, and is left alone
-   * otherwise.
+   * For a spec that cannot be carried out any more although the migration is under way, because it
+   * was stored under another schema: what is undecided goes back, what is decided is ended.
+   *
+   * @param seen with what is left of the spec
+   */
+  public static Decision underWay(Observation seen, InvalidSpecException problem) {
+    boolean undecided =
+        seen.status().handover() == null || seen.status().handover() == Handover.UNDECIDED;
+    return undecided
+        ? new BeforeHandover(seen)
+            .backTo(
+                problem.reason(),
+                "This version of the operator cannot carry the spec out: " + problem.getMessage())
+        : decide(seen);
+  }
+
+  /** True before anything was touched: then a spec that cannot be carried out just fails. */
+  public static boolean untouched(DeviceMigrationStatus status) {
+    return status.phase() == null
+        || status.phase() == Phase.PENDING
+        || status.phase() == Phase.VALIDATING;
+  }
+
+  /**
+   * For a spec that cannot be carried out: fails where nothing was touched. Otherwise, where not
+   * even both ends are known, it can only say so.
    */
   public static Decision invalid(
       Instant now, long generation, DeviceMigrationStatus status, InvalidSpecException problem) {
-    boolean untouched =
-        status.phase() == null
-            || status.phase() == Phase.PENDING
-            || status.phase() == Phase.VALIDATING;
-    if (!untouched || (status.handover() != null && status.handover() != Handover.UNDECIDED)) {
-      return new Decision(status, List.of(), Optional.empty(), status.phase().terminal());
+    boolean decided = status.handover() != null && status.handover() != Handover.UNDECIDED;
+    if (status.phase() != null && status.phase().terminal()) {
+      return new Decision(status, List.of(), Optional.empty(), true);
     }
-    StatusDraft draft =
-        new StatusDraft(now, generation, status)
-            .enter(Phase.PENDING)
-            .condition(
-                ConditionType.VALIDATED, Status.FALSE, problem.reason(), problem.getMessage())
-            .condition(
-                ConditionType.SUCCEEDED, Status.FALSE, problem.reason(), problem.getMessage())
-            .refuse(problem.reason(), problem.getMessage(), false);
+    StatusDraft draft = new StatusDraft(now, generation, status);
+    if (!untouched(status) || decided) {
+      draft.condition(
+          ConditionType.SUCCEEDED,
+          Status.UNKNOWN,
+          problem.reason(),
+          "Left as it is, because the spec does not even say between which devices: "
+              + problem.getMessage()
+              + " Install the version of the operator that this object was made for.");
+      return new Decision(
+          draft.build(status.attempt() == null ? 0 : status.attempt()),
+          List.of(),
+          Optional.empty(),
+          false);
+    }
+    String message = problem.getMessage() + " Nothing was touched.";
+    draft
+        .enter(Phase.PENDING)
+        .condition(ConditionType.VALIDATED, Status.FALSE, problem.reason(), message)
+        .condition(ConditionType.SUCCEEDED, Status.FALSE, problem.reason(), message)
+        .refuse(problem.reason(), message, false);
     return new Decision(draft.build(0), List.of(), Optional.empty(), true);
   }
 }

@@ -63,7 +63,7 @@ public record Settings(
     if (source.equals(destination)) {
       throw new InvalidSpecException(
           ConditionReason.SAME_DEVICE,
-          "source and destination name the same device (" + source + "). Nothing was touched.");
+          "source and destination name the same device (" + source + ").");
     }
     if (source.nodeName().equals(destination.nodeName())) {
       throw invalid(
@@ -93,6 +93,24 @@ public record Settings(
         spec.switchover() == Switchover.MANUAL,
         Boolean.TRUE.equals(spec.cancel()),
         Optional.ofNullable(timeToLive).map(Duration::ofSeconds));
+  }
+
+  /**
+   * What is left of a spec that cannot be carried out: both ends, and defaults for everything else.
+   * Enough to end what was begun. Empty where not even the ends are known.
+   */
+  public static Optional<Settings> remainsOf(DeviceMigrationSpec spec) {
+    if (spec == null) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(
+          of(
+              new DeviceMigrationSpec(
+                  spec.source(), spec.destination(), null, null, null, null, null, null, null)));
+    } catch (InvalidSpecException endsUnknown) {
+      return Optional.empty();
+    }
   }
 
   private static DeviceLocation location(String field, DeviceLocation location)
@@ -152,7 +170,6 @@ public record Settings(
   }
 
   private static InvalidSpecException invalid(String message) {
-    return new InvalidSpecException(
-        ConditionReason.INVALID_SPEC, message + ". Nothing was touched.");
+    return new InvalidSpecException(ConditionReason.INVALID_SPEC, message + ".");
   }
 }

@@ -70,9 +70,12 @@ final class MigrationLoop {
         return new Outcome(Optional.of(current), Optional.empty(), false);
       }
       try {
-        Settings settings = Settings.of(current.getSpec());
-        Observation seen = observer.observe(current, settings, answers);
-        Decision decision = Decisions.decide(seen);
+        Reading reading = read(current);
+        Observation seen = observer.observe(current, reading.settings(), answers);
+        Decision decision =
+            reading.problem().isPresent()
+                ? Decisions.underWay(seen, reading.problem().get())
+                : Decisions.decide(seen);
         StatusRecord.Result recorded = record.write(current, decision.status());
         boolean outdated = !sameRequest(current, recorded.migration());
         current = recorded.migration();
@@ -133,10 +136,22 @@ final class MigrationLoop {
     if (status.unreadable() != null) {
       return Optional.of("status: " + status.unreadable());
     }
-    boolean underWay = status.phase() != null && !status.phase().terminal();
-    return underWay && migration.getSpec() != null
-        ? Optional.ofNullable(migration.getSpec().unreadable()).map(why -> "spec: " + why)
-        : Optional.empty();
+    return Optional.empty();
+  }
+
+  /** A spec as far as it can be carried out, and what is wrong with it. */
+  private record Reading(Settings settings, Optional<InvalidSpecException> problem) {}
+
+  private static Reading read(DeviceMigration migration) throws InvalidSpecException {
+    try {
+      return new Reading(Settings.of(migration.getSpec()), Optional.empty());
+    } catch (InvalidSpecException invalid) {
+      Optional<Settings> remains =
+          Decisions.untouched(StatusRecord.statusOf(migration))
+              ? Optional.empty()
+              : Settings.remainsOf(migration.getSpec());
+      return new Reading(remains.orElseThrow(() -> invalid), Optional.of(invalid));
+    }
   }
 
   private static Optional<Duration> soonest(Optional<Duration> one, Optional<Duration> other) {
