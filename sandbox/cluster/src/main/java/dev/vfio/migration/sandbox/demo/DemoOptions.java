@@ -81,7 +81,7 @@ public record DemoOptions(
       agents, two simulated devices), applies examples/devicemigration.yaml and follows the migration.
       The last line is "RESULT phase=... transferredBytes=... dirtyPages=... downtimeMs=... continuity=...".
 
-        --state-size SIZE          device state to move, 1KiB to 8GiB              (256MiB)
+        --state-size SIZE          device state to move, 1KiB to 8GiB              (128MiB)
         --dirty-rate RATE          device state made dirty a second, 0 to 8GiB     (8MiB)
         --downtime-limit DURATION  spec.convergence.downtimeLimit, 1ms to 10m      (as in the example)
         --cancel-at STATE          cancel when the source device is in SETUP, PRECOPY or STOPNCOPY
@@ -102,7 +102,7 @@ public record DemoOptions(
    */
   public static DemoOptions parse(String... arguments) throws BadOption {
     boolean keep = false;
-    long stateSize = 256 * MEBIBYTE;
+    long stateSize = 128 * MEBIBYTE;
     long dirtyRate = 8 * MEBIBYTE;
     Optional<String> downtimeLimit = Optional.empty();
     Optional<SourceState> cancelAt = Optional.empty();

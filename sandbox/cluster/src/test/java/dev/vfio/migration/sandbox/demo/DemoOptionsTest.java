@@ -19,7 +19,7 @@ class DemoOptionsTest {
     assertThat(DemoOptions.parse())
         .isEqualTo(
             new DemoOptions(
-                false, 256L << 20, 8L << 20, Optional.empty(), Optional.empty(), Optional.empty()));
+                false, 128L << 20, 8L << 20, Optional.empty(), Optional.empty(), Optional.empty()));
   }
 
   @Test

@@ -35,7 +35,7 @@ class EndingTest {
   void a_failure_that_was_asked_for_must_have_been_the_devices() throws Exception {
     rolledBack();
     assertThat(ending(options("--fail-at=RESUME"), "Failed", CONTINUITY).objections())
-        .containsExactly("the destination's device never did fail-buffer=RESUME@134217728:5");
+        .containsExactly("the destination's device never did fail-buffer=RESUME@67108864:5");
 
     event(destination, 25, "{\"event\":\"fault\"}");
     Ending ending = ending(options("--fail-at=RESUME"), "Failed", CONTINUITY);

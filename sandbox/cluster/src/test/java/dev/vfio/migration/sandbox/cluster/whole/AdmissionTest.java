@@ -192,10 +192,22 @@ class AdmissionTest {
   private static void refused(TestCluster cluster, String name, Identity identity)
       throws Exception {
     Node node = cluster.cluster().node(DESTINATION_NODE);
-    try (Scenario scenario = cluster.scenario(name).spec("timeouts", SOON).startDevices()) {
+    try (Scenario scenario = cluster.scenario(name).startDevices()) {
       identity.writeTo(node.tls());
       cluster.renewUnreadyAgent(DESTINATION_NODE);
-      scenario.apply().failed("AgentUnavailable", DESTINATION_NODE, "certificate").untouched();
+      scenario
+          .apply()
+          .awaitCondition("Validated", "False", "AgentUnavailable")
+          .awaitTrue(
+              () ->
+                  scenario
+                      .view()
+                      .condition("Validated")
+                      .filter(condition -> condition.message().contains("certificate"))
+                      .isPresent());
+      assertThat(scenario.view().condition("Validated").orElseThrow().message())
+          .contains(DESTINATION_NODE);
+      scenario.cancel().awaitPhase("Cancelled").untouched();
     } finally {
       cluster.cluster().authority().agent(DESTINATION_NODE).writeTo(node.tls());
       cluster.renewAgent(DESTINATION_NODE);
