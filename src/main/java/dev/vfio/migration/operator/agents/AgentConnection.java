@@ -38,6 +38,7 @@ public final class AgentConnection implements AutoCloseable {
   static final Duration SHORTEST_BACKOFF = Duration.ofMillis(100);
   static final Duration LONGEST_BACKOFF = Duration.ofSeconds(5);
   static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
+  static final Duration LONGEST_FIRST_BATCH = Duration.ofSeconds(1);
 
   private static final Logger LOG = Logger.getLogger(AgentConnection.class);
   private static final String CONNECTING = "connecting";
@@ -168,11 +169,32 @@ public final class AgentConnection implements AutoCloseable {
       }
       LOG.infof("Agent of node %s is connected (version %s)", node, description.getAgentVersion());
       sessions.forgetAll();
+      NodeAgentGrpc.newStub(channel)
+          .watchSessions(
+              WatchSessionsRequest.newBuilder().setMarkFirstBatch(true).build(),
+              new Watch(attempt));
+      next =
+          timer.schedule(
+              () -> {
+                sessionsKnown(attempt);
+                probe(attempt);
+              },
+              LONGEST_FIRST_BATCH.toMillis(),
+              TimeUnit.MILLISECONDS);
+    }
+  }
+
+  /**
+   * Only now is the agent within reach: before, a session that it has could look like one that it
+   * lost. Comes with the mark after the first batch, or by time from an agent that knows no marks.
+   */
+  private void sessionsKnown(long attempt) {
+    synchronized (this) {
+      if (attempt != epoch || closed || state instanceof Side.Reachable) {
+        return;
+      }
       state = new Side.Reachable(address.host());
       backoff = SHORTEST_BACKOFF;
-      NodeAgentGrpc.newStub(channel)
-          .watchSessions(WatchSessionsRequest.getDefaultInstance(), new Watch(attempt));
-      next = timer.schedule(() -> probe(attempt), PROBE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
     }
     listener.agentChanged(node);
   }
@@ -339,6 +361,10 @@ public final class AgentConnection implements AutoCloseable {
 
     @Override
     public void onNext(Session session) {
+      if (session.getFirstBatchComplete()) {
+        sessionsKnown(attempt);
+        return;
+      }
       boolean news;
       synchronized (AgentConnection.this) {
         news = attempt == epoch && !closed && sessions.enter(session);

@@ -4,6 +4,7 @@ import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.GoDuration;
@@ -83,6 +84,13 @@ final class AfterRolledBack {
         && !AgentReasons.echo(cause.get().reason())) {
       reason = cause.get().reason();
       outcome = cause.get().message() + " (First seen as: " + rollback.message() + ")";
+    }
+    if (SideConditions.resetFailed(destination)) {
+      outcome +=
+          " To be done: reset "
+              + destination.location()
+              + " before it is used again: "
+              + SideConditions.failureText(destination);
     }
     draft
         .downtime(
@@ -243,18 +251,23 @@ final class AfterRolledBack {
   private Progress forgottenSource() {
     Optional<Device> device = source.inspection().flatMap(Side.Inspection::device);
     DeviceState state = device.map(Device::getState).orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
-    if (state == DeviceState.RUNNING) {
+    WorkloadState workload =
+        device.map(Device::getWorkloadState).orElse(WorkloadState.WORKLOAD_STATE_UNSPECIFIED);
+    boolean untold = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
+    boolean runs =
+        state == DeviceState.RUNNING && workload != WorkloadState.WORKLOAD_PAUSED
+            || untold && workload == WorkloadState.WORKLOAD_RUNNING;
+    if (runs) {
       sides.say(
           source, Status.FALSE, ConditionReason.ROLLED_BACK, source.location() + " is RUNNING.");
       return settled(source);
     }
-    boolean told = state != DeviceState.DEVICE_STATE_UNSPECIFIED;
     return new Stuck(
         ConditionReason.SESSION_LOST,
         "The agent on "
             + source.location().nodeName()
             + " no longer knows this migration and "
-            + (told
+            + (!untold
                 ? "reports " + source.location().device() + " as " + state.name()
                 : "cannot tell the state of " + source.location().device())
             + ". Make sure by hand that the device is RUNNING and its workload goes on. This clears"

@@ -67,6 +67,10 @@ public enum ConditionReason {
   CLEANING_UP("CleaningUp", "The destination runs; the source is still releasing its device."),
   RELEASED("Released", "The source has released its device."),
   DISCARDED("Discarded", "The destination has dropped the state and released its device."),
+  RESET_FAILED(
+      "ResetFailed",
+      "The destination has released its device but could not reset it: a person must, before it is"
+          + " used again."),
   COMPLETED("Completed", "Done."),
   STRANDED(
       "Stranded",

@@ -114,13 +114,22 @@ final class SideConditions {
               ConditionReason.ROLLING_BACK,
               device + " is being reset; the restored state is dropped.");
       case DESTINATION_DISCARDED ->
-          say(side, Status.FALSE, ConditionReason.DISCARDED, device + released(side));
+          say(
+              side,
+              Status.FALSE,
+              resetFailed(side) ? ConditionReason.RESET_FAILED : ConditionReason.DISCARDED,
+              device + released(side));
       case SOURCE_STRANDED, DESTINATION_STRANDED ->
           say(side, Status.FALSE, ConditionReason.STRANDED, device + ": " + failureText(side));
       case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> {
         // Nothing is known that was not known before.
       }
     }
+  }
+
+  /** A person must reset the device before it is used again. */
+  static boolean resetFailed(Side side) {
+    return side.session().filter(Session::getResetFailed).isPresent();
   }
 
   /** An agent that could not reset the device says so in the failure. */

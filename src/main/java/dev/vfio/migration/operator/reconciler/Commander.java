@@ -191,7 +191,7 @@ final class Commander {
   private static Optional<Device> inspect(AgentConnection agent, String device)
       throws RefusedException {
     return agent
-        .call(stub -> stub.listDevices(ListDevicesRequest.getDefaultInstance()))
+        .call(stub -> stub.listDevices(ListDevicesRequest.newBuilder().setDevice(device).build()))
         .getDevicesList()
         .stream()
         .filter(listed -> listed.getId().equals(device))

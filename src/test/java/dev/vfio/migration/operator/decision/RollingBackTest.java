@@ -6,6 +6,7 @@ import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Touched;
@@ -122,5 +123,32 @@ class RollingBackTest {
     scene.listed(Role.SOURCE, device -> device).decide();
     assertThat(scene.status().rollback().reason()).isEqualTo(ConditionReason.SESSION_LOST.text());
     assertThat(scene.status().touched().source()).isTrue();
+  }
+
+  @Test
+  void aPausedWorkloadOfAForgottenSourceIsAPersonsBusiness() {
+    scene
+        .rolledBack(ConditionReason.SESSION_LOST)
+        .destination(SessionState.DESTINATION_DISCARDED)
+        .listed(
+            Role.SOURCE,
+            device ->
+                device
+                    .setState(DeviceState.RUNNING)
+                    .setWorkloadState(WorkloadState.WORKLOAD_PAUSED))
+        .decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+  }
+
+  @Test
+  void aDeviceThatCouldNotBeResetIsTold() {
+    scene
+        .rolledBack(ConditionReason.STREAM_BROKEN)
+        .source(SessionState.SOURCE_ROLLED_BACK)
+        .destination(SessionState.DESTINATION_DISCARDED, "could not be reset (EIO)");
+    scene.decide();
+    assertThat(scene.reason(ConditionType.DESTINATION_READY))
+        .isEqualTo(ConditionReason.RESET_FAILED.text());
+    assertThat(scene.message(ConditionType.SUCCEEDED)).contains("reset", "EIO");
   }
 }

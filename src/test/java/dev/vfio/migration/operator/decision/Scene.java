@@ -109,7 +109,8 @@ final class Scene {
     return this;
   }
 
-  Scene destination(SessionState state, Reason reason, String message) {
+  /** It released its device without resetting it. */
+  Scene destination(SessionState state, String resetFailure) {
     destination =
         with(
             destination,
@@ -117,7 +118,8 @@ final class Scene {
                 Session.newBuilder()
                     .setRole(Role.DESTINATION)
                     .setState(state)
-                    .setFailure(Failure.newBuilder().setReason(reason).setMessage(message))
+                    .setResetFailed(true)
+                    .setFailure(Failure.newBuilder().setMessage(resetFailure))
                     .build()));
     return this;
   }

@@ -426,6 +426,10 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
         .setOnCancelHandler(() -> watchers.remove(observer));
     synchronized (nodes) {
       new ArrayList<>(sessions.values()).forEach(observer::onNext);
+      if (request.getMarkFirstBatch()) {
+        observer.onNext(
+            Session.newBuilder().setInstanceId(instance).setFirstBatchComplete(true).build());
+      }
       watchers.add(observer);
     }
   }
