@@ -28,6 +28,7 @@ public class Machinery {
   private final Commander commander;
   private final MigrationLoop loop;
   private final ReconcileHealth health;
+  private final AgentPods pods;
 
   private volatile Supplier<Collection<DeviceMigration>> migrations = List::of;
 
@@ -51,8 +52,6 @@ public class Machinery {
   public Machinery(World world) {
     this(world, true);
   }
-
-  private AgentPods pods;
 
   Machinery(World world, boolean findsAgents) {
     this.agentEvents = new AgentEvents(this::start, this::stop);

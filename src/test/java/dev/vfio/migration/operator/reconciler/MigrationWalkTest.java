@@ -49,6 +49,7 @@ class MigrationWalkTest {
   @Test
   void aLiveMigrationGoesThroughEveryPhaseOnce() {
     OperatorProcess operator = sandbox.startOperator();
+    sandbox.awaitAgents();
     sandbox.api.create(NAME, Specs.live());
     DeviceMigrationStatus status = sandbox.awaitReason(ConditionType.SUCCEEDED, "Completed");
 
@@ -220,6 +221,7 @@ class MigrationWalkTest {
   @Test
   void noMoreIsWrittenThanThereIsToTell() {
     sandbox.startOperator();
+    sandbox.awaitAgents();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitReason(ConditionType.SUCCEEDED, "Completed");
     assertThat(sandbox.api.history()).doesNotHaveDuplicates().hasSizeLessThanOrEqualTo(14);

@@ -10,6 +10,7 @@ import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.PhaseTransition;
 import dev.vfio.migration.operator.decision.ConditionType;
+import dev.vfio.migration.operator.decision.Side;
 import dev.vfio.migration.operator.fake.AgentServer;
 import dev.vfio.migration.operator.fake.FakeAgent;
 import dev.vfio.migration.operator.fake.FakeApiServer;
@@ -59,6 +60,19 @@ final class Sandbox implements AutoCloseable {
   OperatorProcess startOperator() {
     operator = new OperatorProcess(api, operatorCertificates, addresses(), ++leader);
     return operator;
+  }
+
+  /**
+   * Waits until the operator has both agents in reach, so that being connected to is not part of
+   * the story.
+   */
+  void awaitAgents() {
+    for (String node : List.of(FakeNodes.SOURCE, FakeNodes.DESTINATION)) {
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () -> operator.machinery().agents().agentOf(node).state() instanceof Side.Reachable);
+    }
   }
 
   OperatorProcess restartOperator() {
