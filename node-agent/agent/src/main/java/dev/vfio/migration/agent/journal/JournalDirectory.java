@@ -50,6 +50,7 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
               + directory
               + "; two agents must never drive the same devices. End the other one first.");
     }
+    RecordCodec.warmUp();
   }
 
   private boolean locked() throws IOException {
