@@ -1,0 +1,56 @@
+package dev.vfio.migration.agent.control;
+
+import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** Certificates and directories of the node that the tests start. */
+public final class NodeForTests implements QuarkusTestResourceLifecycleManager {
+  static final String AGENT_NAME = "node-a.node.migration.vfio.dev";
+  static final String OPERATOR_NAME = "operator.migration.vfio.dev";
+
+  private Path directory;
+
+  @Override
+  public Map<String, String> start() {
+    try {
+      directory = Files.createTempDirectory("node");
+      TestCertificates authority = new TestCertificates("authority");
+      Duration hour = Duration.ofHours(1);
+      authority.issue(directory.resolve("agent"), hour, AGENT_NAME);
+      authority.issue(directory.resolve("operator"), hour, OPERATOR_NAME);
+      authority.issue(directory.resolve("other-agent"), hour, "node-b.node.migration.vfio.dev");
+      authority.issue(directory.resolve("expired"), Duration.ofHours(-1), OPERATOR_NAME);
+      new TestCertificates("stranger").issue(directory.resolve("stranger"), hour, OPERATOR_NAME);
+      authority.issue(directory.resolve("renewed"), hour, AGENT_NAME);
+      return Map.of(
+          "agent.node-name", "node-a",
+          "agent.listen-address", "127.0.0.1",
+          "agent.state-port", "0",
+          "agent.certificate-reload-period", "1s",
+          "agent.tls-directory", directory.resolve("agent").toString(),
+          "agent.journal-directory", directory.resolve("journal").toString(),
+          "agent.vfio-user-directory", directory.resolve("sockets").toString(),
+          "test.certificates", directory.toString(),
+          "quarkus.http.test-ssl-port", "0",
+          "quarkus.management.test-port", "0");
+    } catch (IOException problem) {
+      throw new UncheckedIOException(problem);
+    }
+  }
+
+  @Override
+  public void stop() {
+    try (Stream<Path> files = Files.walk(directory)) {
+      files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+    } catch (IOException problem) {
+      throw new UncheckedIOException(problem);
+    }
+  }
+}

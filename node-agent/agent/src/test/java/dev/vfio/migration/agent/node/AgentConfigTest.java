@@ -1,0 +1,49 @@
+package dev.vfio.migration.agent.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.vfio.migration.agent.configuration.AgentConfig;
+import io.smallrye.config.PropertiesConfigSource;
+import io.smallrye.config.SmallRyeConfigBuilder;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class AgentConfigTest {
+
+  private static AgentConfig with(Map<String, String> properties) {
+    return new SmallRyeConfigBuilder()
+        .addDiscoveredConverters()
+        .withMapping(AgentConfig.class)
+        .withSources(new PropertiesConfigSource(properties, "test", 100))
+        .build()
+        .getConfigMapping(AgentConfig.class);
+  }
+
+  @Test
+  void theDefaultsAreThoseOfTheReadme() {
+    AgentConfig config = with(Map.of("agent.node-name", "node-a"));
+    assertThat(config.nodeName()).isEqualTo("node-a");
+    assertThat(config.listenAddress()).isEqualTo("0.0.0.0");
+    assertThat(config.controlPort()).isEqualTo(9443);
+    assertThat(config.statePort()).isEqualTo(9444);
+    assertThat(config.healthPort()).isEqualTo(9000);
+    assertThat(config.journalDirectory()).isEqualTo(Path.of("/var/lib/vfio-migration"));
+    assertThat(config.vfioUserDirectory()).isEqualTo(Path.of("/run/vfio-user"));
+    assertThat(config.tlsDirectory()).isEqualTo(Path.of("/etc/vfio-migration/tls"));
+    assertThat(config.operatorName()).isEqualTo("operator.migration.vfio.dev");
+    assertThat(config.maximumSessions()).isEqualTo(16);
+    assertThat(config.rememberedSessions()).isEqualTo(100);
+    assertThat(config.rememberedFor()).isEqualTo(Duration.ofHours(24));
+    assertThat(config.workloadTimeout()).isEqualTo(Duration.ofSeconds(30));
+    assertThat(config.stopPatience()).isEqualTo(Duration.ofSeconds(20));
+    assertThat(config.certificateReloadPeriod()).isEqualTo(Duration.ofSeconds(30));
+  }
+
+  @Test
+  void theNodesNameIsRequired() {
+    assertThatThrownBy(() -> with(Map.of())).hasMessageContaining("agent.node-name");
+  }
+}
