@@ -29,7 +29,7 @@ class SessionFeedRulesTest {
     feed.changed(
         null,
         new SessionSnapshot(
-            KEY, "default/m", state, "d", DeviceState.PRECOPY, progress, null, false));
+            KEY, "default/m", state, "d", DeviceState.PRECOPY, progress, null, false, false));
   }
 
   private static long bytes(SessionFeed.Report report) {

@@ -97,7 +97,7 @@ class JournalDirectoryTest {
             new SessionRecord.Activating(),
             new SessionRecord.Active(Progress.NONE),
             new SessionRecord.Discarding(FAILURE),
-            new SessionRecord.Discarded(FAILURE));
+            new SessionRecord.Discarded(FAILURE, FAILURE));
     assertThat(records)
         .as("every kind of entry there is")
         .hasSize(SessionRecord.class.getPermittedSubclasses().length);

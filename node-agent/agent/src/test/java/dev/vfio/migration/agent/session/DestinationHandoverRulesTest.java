@@ -7,6 +7,7 @@ import dev.vfio.migration.agent.session.DestinationEvent.*;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationInterface;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -67,7 +68,7 @@ class DestinationHandoverRulesTest {
   private void untilListening() {
     on(new Prepare(1));
     on(new Opened(DEVICE, DeviceState.NONE));
-    on(new Mapped(List.of(RING)));
+    on(new Mapped(List.of(RING), WorkloadState.WAITING));
     done();
     assertThat(last()).isEqualTo(new Transition(DeviceState.RESUME));
     done();
@@ -102,7 +103,7 @@ class DestinationHandoverRulesTest {
   void differentWindowsAreRefusedUntouched() {
     on(new Prepare(1));
     on(new Opened(DEVICE, DeviceState.NONE));
-    on(new Mapped(List.of(new WindowSpec("ring", 4096, 4096))));
+    on(new Mapped(List.of(new WindowSpec("ring", 4096, 4096)), WorkloadState.WAITING));
     assertThat(refusal().reason()).isEqualTo(Reason.INCOMPATIBLE_DEVICE);
     assertThat(refusal().message()).contains("8192 bytes");
     assertThat(last()).isEqualTo(new Forget());
@@ -119,7 +120,7 @@ class DestinationHandoverRulesTest {
   void whatCannotBeJournalledIsNotBegun() {
     on(new Prepare(1));
     on(new Opened(DEVICE, DeviceState.NONE));
-    on(new Mapped(List.of(RING)));
+    on(new Mapped(List.of(RING), WorkloadState.WAITING));
     failed(Reason.JOURNAL_FAILED);
     assertThat(refusal().reason()).isEqualTo(Reason.JOURNAL_FAILED);
     assertThat(actions).noneMatch(Transition.class::isInstance);

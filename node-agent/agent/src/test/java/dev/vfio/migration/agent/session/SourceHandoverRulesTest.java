@@ -6,6 +6,7 @@ import dev.vfio.migration.agent.session.SourceAction.*;
 import dev.vfio.migration.agent.session.SourceEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.PendingBytes;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -48,14 +49,22 @@ class SourceHandoverRulesTest {
     on(new Start(1));
     done();
     on(new Opened(DeviceState.RUNNING, true));
-    on(new Mapped(4096));
+    on(new Mapped(4096, WorkloadState.RUNNING));
     on(new Connected(state.epoch()));
     done();
   }
 
-  private void untilPrecopy() {
+  /** Until the first round's pending bytes are to be read. */
+  private void untilFirstRound() {
     untilSetUp();
     done();
+    assertThat(last()).isInstanceOf(ReadPending.class);
+  }
+
+  private void untilPrecopy() {
+    untilFirstRound();
+    on(new PendingRead(SOME));
+    on(new StateCopied(5, false));
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_PRECOPY);
   }
 
@@ -66,7 +75,8 @@ class SourceHandoverRulesTest {
     done();
     done();
     done();
-    on(new DirtyFound(1, 4096, 4096));
+    on(new PendingRead(SOME));
+    on(new DirtyFound(1, 4096, 4096, 4096));
     on(new Continue(state.epoch()));
     on(new MemoryCopied(4096, 0));
     on(new StateCopied(10, true));
@@ -136,6 +146,8 @@ class SourceHandoverRulesTest {
     done();
     assertThat(last()).isEqualTo(new Transition(DeviceState.STOPNCOPY));
     done();
+    assertThat(last()).isInstanceOf(ReadPending.class);
+    on(new PendingRead(SOME));
     assertThat(last()).isEqualTo(new CollectDirty(true));
   }
 
@@ -161,11 +173,11 @@ class SourceHandoverRulesTest {
 
   @Test
   void aRoundReadsPendingOnceAndRestsByTimer() {
-    untilPrecopy();
+    untilFirstRound();
     assertThat(last()).isInstanceOf(ReadPending.class);
     on(new PendingRead(SOME));
     on(new StateCopied(0, true));
-    on(new DirtyFound(0, 0, 0));
+    on(new DirtyFound(0, 0, 0, 0));
     on(new Continue(state.epoch()));
     on(new MemoryCopied(0, 0));
     StartTimer first = (StartTimer) last();
@@ -175,7 +187,7 @@ class SourceHandoverRulesTest {
     assertThat(last()).isInstanceOf(ReadPending.class);
     on(new PendingRead(SOME));
     on(new StateCopied(0, true));
-    on(new DirtyFound(0, 0, 0));
+    on(new DirtyFound(0, 0, 0, 0));
     on(new Continue(state.epoch()));
     on(new MemoryCopied(0, 0));
     assertThat(((StartTimer) last()).delay()).isGreaterThan(first.delay());
@@ -183,7 +195,7 @@ class SourceHandoverRulesTest {
 
   @Test
   void aTimerOfAnEarlierWaitMeansNothing() {
-    untilPrecopy();
+    untilFirstRound();
     on(new PendingRead(SOME));
     on(new StateCopied(5, false));
     long old = state.epoch();
@@ -196,17 +208,17 @@ class SourceHandoverRulesTest {
 
   @Test
   void whatWasMadeDirtyAgainIsCountedFromRoundToRound() {
-    untilPrecopy();
+    untilFirstRound();
     on(new PendingRead(new PendingBytes(0, 100, 0)));
     on(new StateCopied(100, true));
-    on(new DirtyFound(0, 0, 4096));
+    on(new DirtyFound(0, 0, 4096, 4096));
     on(new Continue(state.epoch()));
     on(new MemoryCopied(4096, 0));
     now += 1_000_000_000L;
     on(new TimerFired(state.epoch()));
     on(new PendingRead(new PendingBytes(0, 500, 0)));
     on(new StateCopied(500, true));
-    on(new DirtyFound(2, 8192, 8192));
+    on(new DirtyFound(2, 8192, 8192, 8192));
     assertThat(state.progress().dirtyPages()).isEqualTo(2);
     assertThat(state.progress().dirtyBytesPerSecond()).isBetween(8500L, 8692L);
   }
@@ -219,7 +231,8 @@ class SourceHandoverRulesTest {
     done();
     done();
     done();
-    on(new DirtyFound(0, 0, 0));
+    on(new PendingRead(SOME));
+    on(new DirtyFound(0, 0, 0, 0));
     on(new Continue(state.epoch()));
     on(new MemoryCopied(0, 0));
     for (int tries = 0; tries <= Pace.USUAL.dryRetries(); tries++) {
@@ -243,7 +256,8 @@ class SourceHandoverRulesTest {
     done();
     done();
     done();
-    on(new DirtyFound(0, 0, 0));
+    on(new PendingRead(SOME));
+    on(new DirtyFound(0, 0, 0, 0));
     on(new Continue(state.epoch()));
     on(new MemoryCopied(0, 0));
     on(new StateCopied(0, true));
