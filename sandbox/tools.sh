@@ -2,7 +2,7 @@
 # What ./demo, ./test and sandbox/bench share. Sourced, with root set to the repository's folder.
 
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
-work=$root/.demo
+work=${root:?the repository is to be named before this file is sourced}/.demo
 stamp=$root/sandbox/cluster/target/built-from
 
 # Tells in one line what is missing and how to get it on Debian; gets it where that is allowed.
@@ -37,7 +37,7 @@ require_maven() {
 # One line that changes with every source, resource and pom that goes into the programs.
 sources() {
   (
-    cd "$root"
+    cd "$root" || exit
     find . \( -name target -o -name '.git' -o -path './.demo' -o -path './.bench' \) -prune -o \
       -type f \( -name pom.xml -o -path './.mvn/*' -o -path '*/main/*' \) -print0 |
       LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
@@ -78,7 +78,7 @@ run_main() {
   cluster=$root/sandbox/cluster/target
   jars=("$cluster"/sandbox-cluster-*.jar)
   mkdir -p "$work/tmp"
-  cd "$root"
+  cd "$root" || exit
   exec "$java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -XX:-UsePerfData -Djava.io.tmpdir="$work/tmp" \
     -Djava.util.logging.manager=org.jboss.logmanager.LogManager \
     -cp "${jars[0]}:$(cat "$cluster/classpath")" "$main" "$@"
