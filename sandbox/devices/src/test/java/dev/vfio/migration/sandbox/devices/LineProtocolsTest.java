@@ -46,6 +46,8 @@ class LineProtocolsTest {
                       4294967296L,
                       "size",
                       65536,
+                      "logged",
+                      true,
                       "file",
                       device.directory().resolve("node-a.gpu-0.ring").toString())));
     }
