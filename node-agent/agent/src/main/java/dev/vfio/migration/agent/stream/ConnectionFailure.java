@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.stream;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
+import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import java.security.cert.CertificateException;
 import java.util.Locale;
@@ -25,6 +26,10 @@ final class ConnectionFailure {
       }
     }
     SSLException tls = find(cause);
+    if (tls != null && !established && lostBelow(tls)) {
+      return new StreamException(
+          Kind.BROKEN, who + "the connection was lost before TLS was agreed: " + tls, cause);
+    }
     if (tls != null) {
       return established ? brokenTls(tls, who) : noTls(tls, who, own);
     }
@@ -60,6 +65,16 @@ final class ConnectionFailure {
     boolean altered = lower.contains("decrypt") || lower.contains("mac") || lower.contains("tag");
     return new StreamException(
         altered ? Kind.CORRUPT : Kind.BROKEN, who + "TLS failed: " + text, tls);
+  }
+
+  /** Whether TLS failed only because the connection beneath it was gone: no verdict on anybody. */
+  private static boolean lostBelow(SSLException tls) {
+    for (Throwable each = tls.getCause(); each != null; each = each.getCause()) {
+      if (each instanceof IOException && !(each instanceof SSLException)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static SSLException find(Throwable cause) {
