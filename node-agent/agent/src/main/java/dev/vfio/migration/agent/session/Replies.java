@@ -36,9 +36,4 @@ final class Replies<T> {
       waiting.completeExceptionally(new Refusal(refusal));
     }
   }
-
-  /** Refuses all that still waits: nobody will answer it. */
-  void refuseAll(Failure refusal) {
-    awaited.keySet().forEach(number -> reply(number, null, refusal));
-  }
 }
