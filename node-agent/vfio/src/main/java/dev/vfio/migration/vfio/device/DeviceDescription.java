@@ -10,6 +10,7 @@ package dev.vfio.migration.vfio.device;
  * @param precopy whether its interface lets state be read while it runs
  * @param dirtyPageTracking whether its interface reports dirty pages; a device may still refuse
  * @param pageSize bytes of one PFN
+ * @param driver what stands behind it
  */
 public record DeviceDescription(
     String id,
@@ -18,4 +19,26 @@ public record DeviceDescription(
     long regionSize,
     boolean precopy,
     boolean dirtyPageTracking,
-    int pageSize) {}
+    int pageSize,
+    DriverProfile driver) {
+
+  /** A device that no kernel driver stands behind. */
+  public DeviceDescription(
+      String id,
+      MigrationInterface migrationInterface,
+      String model,
+      long regionSize,
+      boolean precopy,
+      boolean dirtyPageTracking,
+      int pageSize) {
+    this(
+        id,
+        migrationInterface,
+        model,
+        regionSize,
+        precopy,
+        dirtyPageTracking,
+        pageSize,
+        DriverProfile.NONE);
+  }
+}

@@ -33,4 +33,14 @@ public interface DeviceDirectory {
    *     where the device describes itself against the rules
    */
   MigratableDevice open(String id) throws DeviceException;
+
+  /**
+   * Opens a device for one end of a migration. The source's is the one that the workload holds; the
+   * destination's is free, or was offered to the workload that waits for it.
+   *
+   * @throws DeviceException as {@link #open(String)} has it
+   */
+  default MigratableDevice open(String id, MigrationEnd end) throws DeviceException {
+    return open(id);
+  }
 }

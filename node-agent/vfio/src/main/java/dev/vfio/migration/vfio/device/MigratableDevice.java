@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.device;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /**
  * A device that can migrate, whatever interface it speaks. The phases are those of the 2018
@@ -28,6 +29,12 @@ public interface MigratableDevice extends AutoCloseable {
   default boolean stateKnown() {
     return true;
   }
+
+  /**
+   * Names the memory that {@link #dirtyPages} will be asked about. To be called in RUNNING, before
+   * SETUP; a device that needs not know ignores it. Does no I/O.
+   */
+  default void watchMemory(List<MemoryRange> ranges) {}
 
   /**
    * Moves the device to that state and returns when it is there.

@@ -64,6 +64,31 @@ final class LibC {
 
   static native long pwrite(int fd, long address, long count, long offset);
 
+  static native long read(int fd, long address, long count);
+
+  static native long write(int fd, long address, long count);
+
+  static native int ioctl(int fd, long request, long argument);
+
+  static native long mmap(long address, long length, int protection, int flags, int fd, long at);
+
+  static native int munmap(long address, long length);
+
+  static native int poll(long descriptors, long count, int timeoutMillis);
+
+  static native int bind(int fd, long address, int length);
+
+  static native int listen(int fd, int backlog);
+
+  static native int accept4(int fd, long address, long length, int flags);
+
+  static native int ftruncate(int fd, long length);
+
+  static native int memfd_create(byte[] name, int flags);
+
+  /** For calls that the C library has no wrapper for. */
+  static native long syscall(long number, long a, long b, long c, long d, long e);
+
   static native int getpagesize();
 
   static int lastErrno() {

@@ -18,6 +18,27 @@ public interface Workload extends AutoCloseable {
     return describe().windows();
   }
 
+  /**
+   * Destination, before anything is touched: makes ready the memory for windows of these shapes
+   * where that is the agent's to do, and answers as {@link #describe()} does. A workload that
+   * brings its own memory answers with that; the caller compares.
+   *
+   * @param shapes the windows of the workload at the source
+   */
+  default WorkloadDescription accommodate(List<WindowShape> shapes) throws IOException {
+    return describe();
+  }
+
+  /**
+   * Destination, once everything is loaded and before that is reported: hands the device and the
+   * windows to the waiting workload, which must not use them before {@link #take}. From then on the
+   * loaded state outlives this process. Nothing where the device is not the agent's to hand over.
+   */
+  default void receive(String migration) throws IOException {}
+
+  /** Destination, rolled back: the workload lets go of what {@link #receive} gave it. */
+  default void giveBack(String migration) throws IOException {}
+
   /** Returns when the workload no longer touches the device or the windows. */
   void pause(String migration) throws IOException;
 

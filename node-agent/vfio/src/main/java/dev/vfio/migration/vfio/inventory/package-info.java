@@ -1,0 +1,2 @@
+/** Which VFIO devices this node has. */
+package dev.vfio.migration.vfio.inventory;
