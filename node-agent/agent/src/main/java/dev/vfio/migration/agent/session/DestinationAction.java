@@ -14,16 +14,25 @@ public sealed interface DestinationAction {
   /** Opens the device, and closes it first where it was open. Changes nothing about it. */
   record OpenDevice() implements Work {}
 
-  /** Asks the waiting workload for its windows and maps them. */
+  /** Finds, or makes, the windows of the waiting workload and maps them. */
   record MapWindows() implements Work {}
 
   record Transition(DeviceState target) implements Work {}
 
-  /** Resets the device; done with Opened, which says in what state it is now. */
+  /**
+   * Resets the device and takes it back from a workload that it was given to; done with Opened,
+   * which says in what state it is now.
+   */
   record Reset() implements Work {}
 
   /** Takes the streams of the source, and what they bring, from now on. */
   record AwaitStreams() implements Work {}
+
+  /**
+   * Gives the loaded device to the workload that waits, which does not use it yet: from then on
+   * what is loaded outlives this agent.
+   */
+  record HandToWorkload() implements Work {}
 
   record TakeWorkload() implements Work {}
 

@@ -20,7 +20,7 @@ import java.util.List;
  *  LISTENING ---- RESUME, awaits the streams
  *    | first connection
  *  RECEIVING ---- device state and windows arrive
- *    | complete: RESUME_COMPLETED
+ *    | complete: RESUME_COMPLETED, given to the waiting workload
  *    | [Loaded]      only then the source is told
  *  LOADED ------- Activate ---> [Activating] ACTIVATING -- RUNNING, workload takes --+
  *    |                                          |    ^                               |
@@ -75,7 +75,8 @@ public final class DestinationMachine {
       case RESUMING -> resuming(s, event);
       case STARTING_TO_LISTEN -> listening(s, event);
       case RECEIVING -> ticked(s, (Ticked) event, now);
-      case COMPLETING -> resumeCompleted(s, event, now);
+      case COMPLETING -> resumeCompleted(s, event);
+      case HANDING_OVER -> handedOver(s, event, now);
       case JOURNALLING_LOADED -> loaded(s, event);
       case REOPENING -> ending.reopened(s, event);
       case REOPEN_RESTING -> ending.reopen(s);
@@ -337,6 +338,15 @@ public final class DestinationMachine {
   }
 
   private Outcome<DestinationState, DestinationAction> resumeCompleted(
+      DestinationState s, DestinationEvent event) {
+    return event instanceof Done
+        ? Outcome.of(
+            s.but().device(DeviceState.RESUME_COMPLETED).at(DestinationStep.HANDING_OVER).done(),
+            new HandToWorkload())
+        : failedOr(s, event);
+  }
+
+  private Outcome<DestinationState, DestinationAction> handedOver(
       DestinationState s, DestinationEvent event, Moment now) {
     if (!(event instanceof Done)) {
       return failedOr(s, event);
@@ -346,7 +356,7 @@ public final class DestinationMachine {
             ? 0
             : now.epochNanos() - Math.max(0, now.nanos() - s.pausedAtNanos());
     return Outcome.of(
-        s.but().device(DeviceState.RESUME_COMPLETED).at(DestinationStep.JOURNALLING_LOADED).done(),
+        s.but().at(DestinationStep.JOURNALLING_LOADED).done(),
         new Journal(new SessionRecord.Loaded(pausedAt, s.progress())));
   }
 

@@ -11,6 +11,7 @@ enum DestinationStep {
   LISTENING,
   RECEIVING,
   COMPLETING,
+  HANDING_OVER,
   JOURNALLING_LOADED,
   /** Nothing is out; waits for the decision. */
   LOADED,

@@ -7,7 +7,9 @@ import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.workload.DmaWindow;
+import dev.vfio.migration.vfio.workload.WindowShape;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
@@ -51,7 +53,8 @@ final class DestinationWork
     this.watcher = watcher;
     this.replies = replies;
     this.forget = forget;
-    this.hold = new DeviceHold(spec.device(), world.devices(), world.workloads());
+    this.hold =
+        new DeviceHold(spec.device(), MigrationEnd.DESTINATION, world.devices(), world.workloads());
     this.snapshot = initial.snapshot();
   }
 
@@ -131,6 +134,7 @@ final class DestinationWork
     }
     if (work instanceof Reset) {
       hold.device().reset();
+      hold.workload().giveBack(migration);
       return opened(hold.device());
     }
     if (work instanceof Journal entry) {
@@ -139,6 +143,8 @@ final class DestinationWork
       hold.device().transition(transition.target());
     } else if (work instanceof AwaitStreams) {
       awaitStreams();
+    } else if (work instanceof HandToWorkload) {
+      hold.workload().receive(migration);
     } else if (work instanceof TakeWorkload) {
       hold.letWorkloadTake(migration);
     }
@@ -150,7 +156,11 @@ final class DestinationWork
   }
 
   private DestinationEvent mapWindows() throws IOException {
-    WorkloadDescription workload = hold.workload().describe();
+    List<WindowShape> shapes =
+        spec.sourceWindows().stream()
+            .map(window -> new WindowShape(window.name(), window.iova(), window.size()))
+            .toList();
+    WorkloadDescription workload = hold.workload().accommodate(shapes);
     List<DmaWindow> declared = workload.windows().stream().sorted(WindowSpec.ORDER).toList();
     windows = WindowSpec.listOf(declared);
     try {

@@ -5,6 +5,7 @@ import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadState;
@@ -16,14 +17,16 @@ import java.io.IOException;
  */
 final class DeviceHold {
   private final String id;
+  private final MigrationEnd end;
   private final DeviceDirectory devices;
   private final Workloads workloads;
   private MigratableDevice device;
   private Workload workload;
   private volatile DeviceDescription description;
 
-  DeviceHold(String id, DeviceDirectory devices, Workloads workloads) {
+  DeviceHold(String id, MigrationEnd end, DeviceDirectory devices, Workloads workloads) {
     this.id = id;
+    this.end = end;
     this.devices = devices;
     this.workloads = workloads;
   }
@@ -31,7 +34,7 @@ final class DeviceHold {
   /** Opens the device; one that is open is closed first. */
   MigratableDevice open() throws DeviceException {
     closeDevice();
-    device = devices.open(id);
+    device = devices.open(id, end);
     description = device.description();
     return device;
   }

@@ -8,7 +8,9 @@ import dev.vfio.migration.agent.stream.StateStreams;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.MemoryRange;
 import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import dev.vfio.migration.vfio.workload.WorkloadException;
@@ -56,7 +58,8 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
     this.watcher = watcher;
     this.replies = replies;
     this.forget = forget;
-    this.hold = new DeviceHold(spec.device(), world.devices(), world.workloads());
+    this.hold =
+        new DeviceHold(spec.device(), MigrationEnd.SOURCE, world.devices(), world.workloads());
     this.snapshot = initial.snapshot();
   }
 
@@ -256,6 +259,9 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
                   + wrong
                   + ". Nothing was done to the device."));
     }
+    hold.device()
+        .watchMemory(
+            specs.stream().map(window -> new MemoryRange(window.iova(), window.size())).toList());
     try {
       windows =
           new WindowCopy(

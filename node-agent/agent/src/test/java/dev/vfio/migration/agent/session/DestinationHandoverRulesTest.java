@@ -82,6 +82,8 @@ class DestinationHandoverRulesTest {
     on(new StreamStarted());
     on(new StreamComplete(10, 20, now - 5_000_000));
     done();
+    assertThat(last()).isEqualTo(new HandToWorkload());
+    done();
     assertThat(actions).noneMatch(ConfirmLoaded.class::isInstance);
     done();
     assertThat(last()).isEqualTo(new ConfirmLoaded());
@@ -140,10 +142,26 @@ class DestinationHandoverRulesTest {
     on(new StreamStarted());
     on(new StreamComplete(10, 20, 0));
     done();
+    done();
     failed(Reason.JOURNAL_FAILED);
     assertThat(actions.get(0)).isInstanceOf(RejectLoaded.class);
     assertThat(actions.get(1)).isEqualTo(new CloseStreams());
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
+  }
+
+  @Test
+  void aDeviceThatNobodyTakesIsDiscardedBeforeTheSourceIsTold() {
+    untilListening();
+    on(new StreamStarted());
+    on(new StreamComplete(10, 20, 0));
+    done();
+    failed(Reason.WORKLOAD_UNREACHABLE);
+    assertThat(actions.get(0)).isInstanceOf(RejectLoaded.class);
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
+    done();
+    assertThat(last()).isEqualTo(new Transition(DeviceState.FAILED));
+    done();
+    assertThat(last()).isEqualTo(new Reset());
   }
 
   @Test

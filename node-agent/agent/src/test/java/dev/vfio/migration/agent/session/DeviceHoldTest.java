@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.session;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import dev.vfio.migration.vfio.workload.WorkloadState;
@@ -14,7 +15,8 @@ import org.junit.jupiter.api.Test;
 class DeviceHoldTest {
   private final List<String> asked = new ArrayList<>();
   private WorkloadState state = WorkloadState.RUNNING;
-  private final DeviceHold hold = new DeviceHold("vfio-user:gpu-0", null, device -> new Asked());
+  private final DeviceHold hold =
+      new DeviceHold("vfio-user:gpu-0", MigrationEnd.SOURCE, null, device -> new Asked());
 
   @Test
   void aWorkloadThatRunsIsResumed() throws Exception {

@@ -13,8 +13,11 @@ import java.util.Arrays;
 import java.util.BitSet;
 
 /**
- * A device with a few cells of state and a few pages of memory. Outlives its agent. While it runs
- * for its workload, cells and pages change and are marked dirty.
+ * A device with a few cells of state and a few pages of memory. While it runs for its workload,
+ * cells and pages change and are marked dirty.
+ *
+ * <p>A device of the kernel is reset by the last of its holders that lets go; every other outlives
+ * its agent.
  */
 final class ModelDevice {
   static final String ID = "vfio-user:gpu-0";
@@ -30,6 +33,7 @@ final class ModelDevice {
   private final Chance chance;
   private final boolean tellsState;
   private final boolean logsDirtyPages;
+  private final boolean ofKernel;
   private final long[] cells = new long[CELLS];
   private final BitSet dirtyCells = new BitSet();
   private final BitSet loadedCells = new BitSet();
@@ -37,15 +41,23 @@ final class ModelDevice {
   private final byte[] memory = new byte[PAGES * PAGE_BYTES];
   private DeviceState state;
   private Open client;
+  private boolean heldByWorkload;
   private long changes;
 
   ModelDevice(
-      Node node, Chance chance, DeviceState state, boolean tellsState, boolean logsDirtyPages) {
+      Node node,
+      Chance chance,
+      DeviceState state,
+      boolean tellsState,
+      boolean logsDirtyPages,
+      boolean ofKernel) {
     this.node = node;
     this.chance = chance;
     this.state = state;
     this.tellsState = tellsState;
     this.logsDirtyPages = logsDirtyPages;
+    this.ofKernel = ofKernel;
+    this.heldByWorkload = state == DeviceState.RUNNING;
   }
 
   DeviceState state() {
@@ -89,6 +101,19 @@ final class ModelDevice {
   /** The agent that had it open is no more. */
   void clientGone() {
     client = null;
+    resetIfFree();
+  }
+
+  /** The workload has it, or lets go of it. */
+  void heldByWorkload(boolean held) {
+    heldByWorkload = held;
+    resetIfFree();
+  }
+
+  private void resetIfFree() {
+    if (ofKernel && client == null && !heldByWorkload && state != DeviceState.NONE) {
+      become(DeviceState.NONE);
+    }
   }
 
   private void become(DeviceState target) {
@@ -246,7 +271,7 @@ final class ModelDevice {
     @Override
     public void close() {
       if (client == this) {
-        client = null;
+        clientGone();
       }
     }
   }

@@ -90,8 +90,28 @@ final class ModelWorkload {
     }
 
     @Override
+    public void receive(String migration) throws IOException {
+      check();
+      if (state != State.WAITING) {
+        throw new AssertionError("a workload that is " + state + " is given a device");
+      }
+      node.device().heldByWorkload(true);
+      node.mayCrash();
+    }
+
+    @Override
+    public void giveBack(String migration) throws IOException {
+      check();
+      if (state == State.WAITING) {
+        node.device().heldByWorkload(false);
+      }
+      node.mayCrash();
+    }
+
+    @Override
     public void release(String migration) throws IOException {
       check();
+      node.device().heldByWorkload(false);
       become(State.RELEASED);
     }
 

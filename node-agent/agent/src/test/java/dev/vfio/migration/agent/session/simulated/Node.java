@@ -51,7 +51,9 @@ final class Node {
     this.name = name;
     this.world = world;
     this.chance = chance;
-    this.device = new ModelDevice(this, chance, deviceState, !chance.oneIn(6), !chance.oneIn(4));
+    this.device =
+        new ModelDevice(
+            this, chance, deviceState, !chance.oneIn(6), !chance.oneIn(4), chance.oneIn(2));
     this.workload = new ModelWorkload(this, chance, workloadState);
     this.journals = new ModelJournals(this, chance);
     this.streams = new ModelStreams(this, chance);

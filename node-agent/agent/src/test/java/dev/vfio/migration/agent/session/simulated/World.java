@@ -135,7 +135,9 @@ final class World {
         !(source.device().state().running() && destination.device().state().running()),
         "H1: both devices run");
     if (node == source) {
-      require(now != DeviceState.NONE, "H2: the source's device was reset");
+      require(
+          now != DeviceState.NONE || node.workload().state() == ModelWorkload.State.RELEASED,
+          "H2: the source's device was reset");
       require(
           now != DeviceState.SAVE_COMPLETED || operator.decision() == Operator.Decision.COMMITTED,
           "H2: the source gave its state up before the decision");
@@ -212,7 +214,8 @@ final class World {
               && destination.workload().state() == ModelWorkload.State.RUNNING,
           "H3: committed, and the destination does not run");
       require(
-          source.device().state() == DeviceState.SAVE_COMPLETED
+          (source.device().state() == DeviceState.SAVE_COMPLETED
+                  || source.device().state() == DeviceState.NONE)
               && source.workload().state() == ModelWorkload.State.RELEASED,
           "H3: committed, and the source has not let go");
       require(isSettled(), "H3: committed, and the sessions have not ended");
