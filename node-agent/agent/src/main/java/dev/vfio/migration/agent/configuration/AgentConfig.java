@@ -4,6 +4,7 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 
 /** How this agent is set up: {@code agent.*}, or {@code AGENT_*} in the environment. */
 @ConfigMapping(prefix = "agent")
@@ -34,6 +35,26 @@ public interface AgentConfig {
   /** Where the sockets of vfio-user devices and their workloads are. */
   @WithDefault("/run/vfio-user")
   Path vfioUserDirectory();
+
+  /**
+   * Whether the kernel's VFIO devices are looked at; where it is not said, they are if {@code
+   * /dev/vfio} exists.
+   */
+  Optional<Boolean> kernelDevices();
+
+  /** Where workloads wait for kernel devices and say what memory belongs to one. */
+  @WithDefault("/run/vfio-migration/devices")
+  Path handoverDirectory();
+
+  /** Where the host's cgroup v2 hierarchy is mounted: a workload is paused by its freezer. */
+  @WithDefault("/sys/fs/cgroup")
+  Path cgroupDirectory();
+
+  /**
+   * Name or address of this node in the network that carries device state; where it is not said,
+   * the one that the operator reaches the agent at.
+   */
+  Optional<String> stateHost();
 
   /** Where {@code tls.crt}, {@code tls.key} and {@code ca.crt} are. */
   @WithDefault("/etc/vfio-migration/tls")

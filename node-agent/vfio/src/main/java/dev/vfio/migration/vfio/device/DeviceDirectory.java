@@ -1,5 +1,6 @@
 package dev.vfio.migration.vfio.device;
 
+import dev.vfio.migration.vfio.inventory.NodeDevice;
 import java.util.List;
 import java.util.Optional;
 
@@ -11,9 +12,25 @@ public interface DeviceDirectory {
    *
    * @param state null where it is not known: not every device tells it, and one that is open here
    *     is not asked
+   * @param place where the device is in this node; null for a device that sysfs does not know
+   * @param holder who holds the device; null where it is free or nobody can tell
+   * @param busy whether somebody has the device open, known or not
    */
   record Entry(
-      String id, DeviceDescription description, DeviceState state, DeviceException problem) {}
+      String id,
+      DeviceDescription description,
+      DeviceState state,
+      DeviceException problem,
+      NodeDevice place,
+      DeviceHolder holder,
+      boolean busy) {
+
+    /** A device that sysfs does not know and whose use nobody looks at. */
+    public Entry(
+        String id, DeviceDescription description, DeviceState state, DeviceException problem) {
+      this(id, description, state, problem, null, null, false);
+    }
+  }
 
   /**
    * Looks at every device without changing its state. A device that cannot migrate is listed with

@@ -1,0 +1,220 @@
+package dev.vfio.migration.vfio.inventory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SysfsDevicesTest {
+  private static final String UUID = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
+  private static final Map<String, String> NETWORK_FUNCTION =
+      Map.of(
+          "vendor", "0x15b3",
+          "device", "0x101e",
+          "subsystem_vendor", "0x15b3",
+          "subsystem_device", "0x0008",
+          "numa_node", "1");
+
+  @TempDir Path directory;
+  private SysfsTree tree;
+  private SysfsDevices devices;
+
+  @BeforeEach
+  void makeTree() {
+    tree = new SysfsTree(directory);
+    devices = new SysfsDevices(tree.root(), directory.resolve("vfio"));
+  }
+
+  @Test
+  void a_node_without_any_device_lists_none() {
+    assertThat(devices.list()).isEmpty();
+    assertThat(devices.find(UUID)).isEmpty();
+    assertThat(devices.find("0000:65:00.1")).isEmpty();
+  }
+
+  @Test
+  void a_pci_device_bound_to_a_vfio_driver_is_listed_with_its_place() throws IOException {
+    Path device = tree.pci("0000:65:00.1", NETWORK_FUNCTION);
+    tree.bind(device, "pci", "mlx5_vfio_pci");
+    tree.group(device, 41);
+    tree.vfioDevice(device, "vfio3", "511:3");
+
+    NodeDevice expected =
+        new NodeDevice(
+            "0000:65:00.1",
+            device.toRealPath(),
+            "mlx5_vfio_pci",
+            "",
+            "0000:65:00.1",
+            "15b3:101e 15b3:0008",
+            41,
+            "vfio3",
+            1,
+            "");
+    assertThat(devices.list()).containsExactly(expected);
+    assertThat(devices.find("0000:65:00.1")).contains(expected);
+    assertThat(expected.mediated()).isFalse();
+  }
+
+  @Test
+  void a_pci_device_of_another_driver_is_no_vfio_device_and_the_reason_names_the_driver()
+      throws IOException {
+    Path device = tree.pci("0000:65:00.1", NETWORK_FUNCTION);
+    tree.bind(device, "pci", "mlx5_core");
+    tree.group(device, 41);
+
+    assertThat(devices.list()).isEmpty();
+    assertThat(devices.find("0000:65:00.1")).isEmpty();
+    assertThat(devices.explainAbsence("0000:65:00.1")).contains("mlx5_core").contains("Bind it");
+  }
+
+  @Test
+  void a_pci_device_without_a_driver_is_no_vfio_device() throws IOException {
+    tree.pci("0000:65:00.1", NETWORK_FUNCTION);
+    assertThat(devices.list()).isEmpty();
+    assertThat(devices.explainAbsence("0000:65:00.1")).contains("bound to no driver");
+  }
+
+  @Test
+  void a_driver_that_is_not_named_so_is_known_by_what_it_registered() throws IOException {
+    Path device = tree.pci("0000:3d:00.4", NETWORK_FUNCTION);
+    tree.bind(device, "pci", "nvidia");
+    tree.vfioDevice(device, "vfio0", "511:0");
+    assertThat(devices.list()).extracting(NodeDevice::driver).containsExactly("nvidia");
+  }
+
+  @Test
+  void a_kernel_without_nodes_for_single_devices_offers_no_character_device() throws IOException {
+    Path device = tree.pci("0000:65:00.1", NETWORK_FUNCTION);
+    tree.bind(device, "pci", "vfio-pci");
+    tree.vfioDevice(device, "vfio3", null);
+    assertThat(devices.find("0000:65:00.1").orElseThrow().characterDevice()).isEmpty();
+
+    Files.createDirectories(directory.resolve("vfio/devices"));
+    Files.createFile(directory.resolve("vfio/devices/vfio3"));
+    assertThat(devices.find("0000:65:00.1").orElseThrow().characterDevice()).isEqualTo("vfio3");
+  }
+
+  @Test
+  void a_device_without_group_and_numa_node_says_so() throws IOException {
+    Path device = tree.pci("0000:65:00.1", Map.of("numa_node", "-1"));
+    tree.bind(device, "pci", "vfio-pci");
+    NodeDevice found = devices.find("0000:65:00.1").orElseThrow();
+    assertThat(found.iommuGroup()).isEqualTo(-1);
+    assertThat(found.numaNode()).isEqualTo(-1);
+    assertThat(found.pciIds()).isEmpty();
+  }
+
+  @Test
+  void a_mediated_device_of_a_parent_that_is_no_pci_device_is_known_by_its_module()
+      throws IOException {
+    Path parent = tree.directory("devices/virtual/mtty/mtty");
+    Path device = tree.mediated(parent, UUID, "mtty-2");
+    tree.bind(device, "mdev", "mtty_driver");
+    tree.module("mdev", "mtty_driver", "mtty");
+    tree.group(device, 0);
+    tree.vfioDevice(device, "vfio0", null);
+
+    NodeDevice expected =
+        new NodeDevice(UUID, device.toRealPath(), "mtty", "mtty-2", "", "", 0, "", -1, "");
+    assertThat(devices.list()).containsExactly(expected);
+    assertThat(devices.find(UUID)).contains(expected);
+    assertThat(expected.mediated()).isTrue();
+  }
+
+  @Test
+  void a_built_in_mdev_driver_has_no_module_and_is_known_by_its_name() throws IOException {
+    Path device = tree.mediated(tree.directory("devices/virtual/mtty/mtty"), UUID, "mtty-2");
+    tree.bind(device, "mdev", "mtty");
+    assertThat(devices.find(UUID).orElseThrow().driver()).isEqualTo("mtty");
+  }
+
+  @Test
+  void the_driver_that_all_mediated_devices_shared_says_nothing_of_who_made_them()
+      throws IOException {
+    Path device = tree.mediated(tree.directory("devices/virtual/mtty/mtty"), UUID, "mtty-2");
+    tree.bind(device, "mdev", "vfio_mdev");
+    tree.module("mdev", "vfio_mdev", "vfio_mdev");
+    assertThat(devices.find(UUID).orElseThrow().driver()).isEmpty();
+  }
+
+  @Test
+  void a_mediated_device_of_a_pci_device_has_that_ones_driver_ids_and_numa_node()
+      throws IOException {
+    Path parent = tree.pci("0000:3b:00.0", NETWORK_FUNCTION);
+    tree.bind(parent, "pci", "i915");
+    Path device = tree.mediated(parent, UUID, "i915-GVTg_V5_4");
+    tree.group(device, 12);
+
+    NodeDevice found = devices.find(UUID).orElseThrow();
+    assertThat(found.driver()).isEqualTo("i915");
+    assertThat(found.mdevType()).isEqualTo("i915-GVTg_V5_4");
+    assertThat(found.pciAddress()).isEqualTo("0000:3b:00.0");
+    assertThat(found.pciIds()).isEqualTo("15b3:101e 15b3:0008");
+    assertThat(found.numaNode()).isEqualTo(1);
+    assertThat(devices.list()).as("its parent is bound to no VFIO driver").hasSize(1);
+  }
+
+  @Test
+  void the_stream_version_is_the_devices_own_before_its_types() throws IOException {
+    Path parent = tree.directory("devices/virtual/vgpu/vgpu");
+    Path device = tree.mediated(parent, UUID, "vgpu-4");
+    SysfsTree.write(device.resolve("mdev_type").toRealPath().resolve("migration_version"), "4.2");
+    assertThat(devices.find(UUID).orElseThrow().streamVersion()).isEqualTo("4.2");
+
+    SysfsTree.write(device.resolve("migration_version"), "4.3");
+    assertThat(devices.find(UUID).orElseThrow().streamVersion()).isEqualTo("4.3");
+  }
+
+  @Test
+  void devices_are_listed_in_order_pci_first() throws IOException {
+    Path parent = tree.directory("devices/virtual/mtty/mtty");
+    tree.mediated(parent, "b3b8f4f2-509f-382f-3c1e-e6bfe0fa1001", "mtty-2");
+    tree.mediated(parent, UUID, "mtty-1");
+    for (String address : new String[] {"0000:65:00.2", "0000:65:00.1"}) {
+      tree.bind(tree.pci(address, NETWORK_FUNCTION), "pci", "vfio-pci");
+    }
+    assertThat(devices.list())
+        .extracting(NodeDevice::id)
+        .containsExactly(
+            "0000:65:00.1", "0000:65:00.2", UUID, "b3b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
+  }
+
+  @Test
+  void a_device_that_is_being_removed_is_left_out() throws IOException {
+    tree.link("bus/pci/devices/0000:65:00.1", tree.root().resolve("devices/gone"));
+    Path device = tree.mediated(tree.directory("devices/virtual/mtty/mtty"), UUID, "mtty-2");
+    Files.delete(device.resolve("mdev_type"));
+    assertThat(devices.list()).isEmpty();
+    assertThat(devices.find(UUID)).isEmpty();
+  }
+
+  @Test
+  void only_names_of_devices_are_looked_for() throws IOException {
+    tree.directory("bus/pci/drivers");
+    for (String name : new String[] {"../drivers", "", ".", "0000:65:00.1/..", "65:00.1", "\n"}) {
+      assertThat(devices.find(name)).isEmpty();
+      assertThat(devices.explainAbsence(name)).contains("is neither a PCI address");
+    }
+    assertThat(devices.explainAbsence("a\nb")).doesNotContain("\n");
+    assertThat(devices.explainAbsence(UUID)).contains(UUID).contains("Create it");
+    assertThat(devices.explainAbsence("0000:65:00.7")).contains("no PCI device 0000:65:00.7");
+  }
+
+  @Test
+  void a_sysfs_that_cannot_be_read_is_no_empty_node() throws IOException {
+    Path listed = tree.directory("bus/pci").resolve("devices");
+    Files.createSymbolicLink(listed, listed);
+    assertThatThrownBy(devices::list)
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContaining("bus/pci/devices")
+        .hasMessageContaining("no device was touched");
+  }
+}
