@@ -29,8 +29,8 @@ final class ClusterObjects {
         .serverSideApply();
   }
 
-  void nodes(Collection<Node> nodes) {
-    for (Node node : nodes) {
+  void nodes(Collection<NodeAddress> nodes) {
+    for (NodeAddress node : nodes) {
       client
           .resource(
               new NodeBuilder()
@@ -45,7 +45,7 @@ final class ClusterObjects {
   }
 
   /** The pod that the DaemonSet would have put on that node, running and ready. */
-  private void agentPod(Node node) {
+  private void agentPod(NodeAddress node) {
     Pod pod =
         new PodBuilder()
             .withNewMetadata()
@@ -72,8 +72,8 @@ final class ClusterObjects {
             new PodBuilder(created)
                 .withNewStatus()
                 .withPhase("Running")
-                .withPodIP(node.advertised())
-                .addNewPodIP(node.advertised())
+                .withPodIP(node.podAddress())
+                .addNewPodIP(node.podAddress())
                 .addNewCondition()
                 .withType("Ready")
                 .withStatus("True")

@@ -27,4 +27,9 @@ public record Node(
   public static final int CONTROL_PORT = 9443;
   public static final int STATE_PORT = 9444;
   public static final int HEALTH_PORT = 9000;
+
+  /** What the cluster's objects say about it. */
+  NodeAddress announced() {
+    return new NodeAddress(name, advertised);
+  }
 }

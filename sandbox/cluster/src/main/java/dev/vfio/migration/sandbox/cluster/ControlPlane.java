@@ -1,0 +1,224 @@
+package dev.vfio.migration.sandbox.cluster;
+
+import dev.vfio.migration.sandbox.cluster.pki.CertificateAuthority;
+import dev.vfio.migration.sandbox.cluster.process.ProcessSpec;
+import dev.vfio.migration.sandbox.cluster.process.Readiness;
+import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
+import dev.vfio.migration.sandbox.cluster.process.Supervisor;
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The part of a sandbox cluster that is on no node: API server and operator as processes of this
+ * machine, and who issues certificates. Where the agents run is another's business. Safe for use by
+ * several threads.
+ */
+public final class ControlPlane implements AutoCloseable {
+  /** How long a part of the sandbox may take to start on this machine. */
+  static final Duration START_BOUND = Duration.ofSeconds(90);
+
+  private static final Duration END_BOUND = Duration.ofSeconds(5);
+  private static final int API_SERVER_HOST = 10;
+  private static final int API_SERVER_PORT = 6443;
+  private static final int OPERATOR_HOST = 20;
+  private static final int OPERATOR_PORT = 8080;
+  private static final String MAIN_API_SERVER =
+      "dev.vfio.migration.sandbox.apiserver.ApiServerProcess";
+
+  private final ClusterSettings settings;
+  private final Supervisor supervisor;
+  private final LoopbackNetwork network;
+  private final CertificateAuthority authority = CertificateAuthority.create("sandbox cluster");
+  private volatile RunningProcess apiServer;
+  private volatile RunningProcess operator;
+  private volatile KubernetesClient client;
+
+  private ControlPlane(ClusterSettings settings) throws IOException, InterruptedException {
+    this.settings = settings;
+    // First of all this ends what an earlier run has left in that folder.
+    this.supervisor =
+        Supervisor.open(settings.work().resolve("processes"), settings.repository().guardScript());
+    for (String folder : List.of("tls", "logs", "objects", "tmp")) {
+      WorkFolder.emptied(settings.work().resolve(folder));
+    }
+    this.network = LoopbackNetwork.choose();
+  }
+
+  /** Ends what an earlier sandbox left in the work folder; starts nothing yet. */
+  public static ControlPlane prepare(ClusterSettings settings)
+      throws IOException, InterruptedException {
+    return new ControlPlane(settings);
+  }
+
+  /** Starts the API server and writes the operator's certificates; does not wait. */
+  public void launch() throws IOException {
+    launchApiServer();
+    authority.operator().writeTo(operatorTls());
+  }
+
+  /** Once the API server is ready: makes the namespace and starts the operator. */
+  public void connect() throws IOException, InterruptedException {
+    awaitApiServer();
+    client =
+        new KubernetesClientBuilder()
+            .withConfig(Config.fromKubeconfig(Files.readString(kubeconfig())))
+            .build();
+    objects().namespace();
+    launchOperator();
+  }
+
+  /** Makes the objects that a cluster with these nodes has. */
+  public void announce(Collection<NodeAddress> nodes) {
+    objects().nodes(nodes);
+  }
+
+  private ClusterObjects objects() {
+    return new ClusterObjects(client);
+  }
+
+  private void launchApiServer() throws IOException {
+    List<String> command =
+        java(JavaCommand.Tuning.QUICK_START, "256m")
+            .main(
+                settings.repository().sandboxClassPath("apiserver"),
+                MAIN_API_SERVER,
+                List.of(
+                    "--address",
+                    network.address(API_SERVER_HOST),
+                    "--port",
+                    Integer.toString(API_SERVER_PORT),
+                    "--kubeconfig",
+                    kubeconfig().toString(),
+                    "--data-directory",
+                    settings.work().resolve("objects").toString(),
+                    "--crds",
+                    settings.repository().crds().toString()));
+    apiServer = start("api-server", command, Map.of());
+  }
+
+  private void awaitApiServer() throws IOException, InterruptedException {
+    apiServer.awaitReady(
+        Readiness.logLine(apiServer.log(), apiServer.logOffset(), "READY"), START_BOUND);
+  }
+
+  /** Ends the API server and starts it again on the same address, with what it had stored. */
+  public void restartApiServer() throws IOException, InterruptedException {
+    apiServer.end(END_BOUND);
+    launchApiServer();
+    awaitApiServer();
+  }
+
+  /** Starts the operator; does not wait. */
+  public RunningProcess launchOperator() throws IOException {
+    Map<String, String> environment = new LinkedHashMap<>();
+    environment.put("KUBECONFIG", kubeconfig().toString());
+    environment.put("OPERATOR_NAMESPACE", ClusterObjects.NAMESPACE);
+    environment.put("OPERATOR_TLS_DIRECTORY", operatorTls().toString());
+    environment.put("QUARKUS_HTTP_HOST", network.address(OPERATOR_HOST));
+    environment.put("QUARKUS_HTTP_PORT", Integer.toString(OPERATOR_PORT));
+    // As for a pod's container, a restart keeps the name: the lease is its own again at once.
+    environment.put("HOSTNAME", "vfio-migration-operator-0");
+    environment.put("OPERATOR_LEASE_DURATION", "3s");
+    environment.put("OPERATOR_LEASE_RENEW_DEADLINE", "2s");
+    environment.put("OPERATOR_LEASE_RETRY_PERIOD", "500ms");
+    environment.putAll(settings.operatorSettings());
+    List<String> command = java(settings.tuning(), "256m").jar(settings.repository().operatorJar());
+    operator = start("operator", command, environment);
+    return operator;
+  }
+
+  /** Waits until the operator says that it is ready. */
+  public void awaitOperator() throws IOException, InterruptedException {
+    operator.awaitReady(
+        Readiness.http(
+            "http://" + network.address(OPERATOR_HOST) + ":" + OPERATOR_PORT + "/q/health/ready"),
+        START_BOUND);
+  }
+
+  // --- what others need to know ---
+
+  /** The API server's process. */
+  public RunningProcess apiServer() {
+    return apiServer;
+  }
+
+  /** The operator's process. */
+  public RunningProcess operator() {
+    return operator;
+  }
+
+  /** Usable after {@link #connect()}. */
+  public KubernetesClient client() {
+    return client;
+  }
+
+  /** Whoever issues this cluster's certificates. */
+  public CertificateAuthority authority() {
+    return authority;
+  }
+
+  /** The addresses of this sandbox. */
+  public LoopbackNetwork network() {
+    return network;
+  }
+
+  /** For further processes that are to end with the cluster. */
+  public Supervisor supervisor() {
+    return supervisor;
+  }
+
+  /** For kubectl and for clients. */
+  public Path kubeconfig() {
+    return settings.work().resolve("kubeconfig");
+  }
+
+  /** One file for each process. */
+  public Path logs() {
+    return settings.work().resolve("logs");
+  }
+
+  private Path operatorTls() {
+    return settings.work().resolve("tls").resolve("operator");
+  }
+
+  // --- for those who start processes of the nodes on this machine ---
+
+  JavaCommand java(JavaCommand.Tuning tuning, String heap) {
+    return new JavaCommand(tuning, heap, settings.work().resolve("tmp"));
+  }
+
+  RunningProcess start(String name, List<String> command, Map<String, String> environment)
+      throws IOException {
+    return supervisor.start(
+        new ProcessSpec(
+            name, command, environment, settings.work(), logs().resolve(name + ".log")));
+  }
+
+  /** Lets go of every process; they run on after this one. */
+  public void leaveRunning() throws IOException {
+    supervisor.leaveRunning();
+    closeClient();
+  }
+
+  /** Ends every process. */
+  @Override
+  public void close() {
+    closeClient();
+    supervisor.close();
+  }
+
+  private void closeClient() {
+    if (client != null) {
+      client.close();
+    }
+  }
+}
