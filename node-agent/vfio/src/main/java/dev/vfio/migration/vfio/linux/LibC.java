@@ -29,7 +29,15 @@ final class LibC {
   static final int O_RDWR = 2;
   static final int O_ACCMODE = 3;
   static final int O_CLOEXEC = 0x80000;
+  static final int O_NONBLOCK = 0x800;
   static final int F_GETFL = 3;
+  static final int F_SETFL = 4;
+  static final int POLLIN = 0x1;
+  static final int POLLOUT = 0x4;
+  static final int PROT_READ = 1;
+  static final int PROT_WRITE = 2;
+  static final int MAP_SHARED = 1;
+  static final long MAP_FAILED = -1;
 
   static {
     if (Native.POINTER_SIZE != Long.BYTES) {

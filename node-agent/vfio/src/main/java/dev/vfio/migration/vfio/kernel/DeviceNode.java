@@ -1,0 +1,9 @@
+package dev.vfio.migration.vfio.kernel;
+
+/** By which of its nodes in {@code /dev} a device is opened. */
+public enum DeviceNode {
+  /** {@code /dev/vfio/GROUP}, with a container and its type 1 IOMMU. */
+  GROUP,
+  /** {@code /dev/vfio/devices/vfioN}, with an address space of an iommufd. */
+  CHARACTER_DEVICE
+}

@@ -1,0 +1,42 @@
+package dev.vfio.migration.vfio.kernel;
+
+import dev.vfio.migration.vfio.inventory.NodeDevice;
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** The devices that share an IOMMU group, for the words of a message. */
+final class GroupMembers {
+
+  private GroupMembers() {}
+
+  /**
+   * Those of a device's group that are bound to a driver which is none of VFIO's by its name, each
+   * as {@code "0000:65:00.1 (nvme)"}; empty where sysfs does not tell.
+   */
+  static List<String> outsideVfio(NodeDevice device) {
+    List<String> found = new ArrayList<>();
+    Path members = device.sysfs().resolve("iommu_group").resolve("devices");
+    try (DirectoryStream<Path> links = Files.newDirectoryStream(members)) {
+      for (Path member : links) {
+        Path driver = member.resolve("driver");
+        if (Files.exists(driver)) {
+          String name = driver.toRealPath().getFileName().toString();
+          if (!name.contains("vfio")) {
+            found.add(member.getFileName() + " (" + name + ")");
+          }
+        }
+      }
+    } catch (IOException | DirectoryIteratorException unreadable) {
+      // The message that asked does without the names.
+      return List.of();
+    }
+    Collections.sort(found);
+    return found;
+  }
+}

@@ -1,0 +1,29 @@
+package dev.vfio.migration.vfio.kernel;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.AccessException.Reason;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+
+/** What the errno of an access to an open device means for those who access it. */
+final class KernelFailures {
+
+  private KernelFailures() {}
+
+  /** The driver answered with an errno; later accesses may succeed. */
+  static AccessException refused(ErrnoException failure) {
+    return new AccessException(Reason.REFUSED, failure.errno(), failure.getMessage(), failure);
+  }
+
+  /** As {@link #refused}, except where the errno says that the device is gone for good. */
+  static AccessException ofDevice(ErrnoException failure) {
+    boolean gone = failure.is(Errno.ENODEV) || failure.is(Errno.EBADF);
+    return gone
+        ? new AccessException(
+            Reason.UNREACHABLE,
+            failure.errno(),
+            failure.getMessage() + ": the device is gone from this process",
+            failure)
+        : refused(failure);
+  }
+}
