@@ -15,16 +15,19 @@ import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.DriverFile;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.Host;
 import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.region.RegionInfoLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -49,6 +52,11 @@ public final class KernelAccess implements FeatureAccess {
   private final DriverFile device;
   private final DeviceInfo deviceInfo;
   private final Map<Integer, RegionInfo> regions = new HashMap<>();
+
+  /** Guarded by itself, as is {@link #closed}. */
+  private final List<MappedArea> mapped = new ArrayList<>();
+
+  private boolean closed;
 
   private KernelAccess(OpenedDevice opened, DeviceInfo deviceInfo) {
     this.opened = opened;
@@ -254,9 +262,37 @@ public final class KernelAccess implements FeatureAccess {
         && region.offset() <= Long.MAX_VALUE - offset - length;
   }
 
+  /**
+   * {@inheritDoc}
+   *
+   * <p>Whole pages only, of a region that can be read and written. A part that the driver does not
+   * map after all is left out.
+   */
   @Override
-  public List<DirectArea> directAreas(RegionInfo info, List<RegionPart> parts) {
-    return List.of();
+  public List<DirectArea> directAreas(RegionInfo info, List<RegionPart> parts)
+      throws AccessException {
+    List<DirectArea> areas = new ArrayList<>();
+    if (info.mappable() && info.readable() && info.writable()) {
+      for (RegionPart part : parts) {
+        Optional<MappedArea> area = MappedArea.of(device, info, part, Host.pageSize());
+        if (area.isPresent()) {
+          keep(area.get());
+          areas.add(area.get());
+        }
+      }
+    }
+    return areas;
+  }
+
+  private void keep(MappedArea area) throws AccessException {
+    synchronized (mapped) {
+      if (!closed) {
+        mapped.add(area);
+        return;
+      }
+    }
+    area.mapping().close();
+    throw new AccessException(Reason.UNREACHABLE, 0, "the access was closed meanwhile");
   }
 
   @Override
@@ -343,6 +379,12 @@ public final class KernelAccess implements FeatureAccess {
 
   @Override
   public void close() {
+    synchronized (mapped) {
+      closed = true;
+      // The kernel keeps a device open for as long as it is mapped.
+      mapped.forEach(area -> area.mapping().close());
+      mapped.clear();
+    }
     opened.close();
   }
 }

@@ -24,8 +24,7 @@ public final class DriverFile implements AutoCloseable {
   static final int POLL_BYTES = 8;
 
   private final Descriptor descriptor;
-  private int users;
-  private boolean closing;
+  private final Usage usage;
 
   /** What a wait is for. */
   public enum Ready {
@@ -42,6 +41,7 @@ public final class DriverFile implements AutoCloseable {
   /** Takes over a descriptor. */
   public DriverFile(Descriptor descriptor) {
     this.descriptor = descriptor;
+    this.usage = new Usage(descriptor::close);
   }
 
   /**
@@ -221,27 +221,18 @@ public final class DriverFile implements AutoCloseable {
   }
 
   /** Begins a use of the descriptor's number, which stays this file's until {@link #leave()}. */
-  synchronized int enter(String name) throws ErrnoException {
-    if (closing) {
-      throw new ErrnoException(name + " on a file that was closed here", Errno.EBADF.number());
-    }
-    users++;
+  int enter(String call) throws ErrnoException {
+    usage.enter(call);
     return descriptor.number();
   }
 
-  synchronized void leave() {
-    users--;
-    if (closing && users == 0) {
-      descriptor.close();
-    }
+  void leave() {
+    usage.leave();
   }
 
   /** Safe to call again and from any thread. */
   @Override
-  public synchronized void close() {
-    closing = true;
-    if (users == 0) {
-      descriptor.close();
-    }
+  public void close() {
+    usage.end();
   }
 }

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
@@ -25,22 +27,45 @@ public final class CompiledConstants {
   public static Map<String, Long> evaluate(
       Path folder, String preamble, Map<String, String> expressions)
       throws IOException, InterruptedException {
+    return evaluate(folder, List.of(), preamble, expressions, Map.of());
+  }
+
+  /**
+   * As above, where the headers may be older than an expression.
+   *
+   * @param includes folders to look for headers in before the compiler's own
+   * @param needs by the name of an expression, the macro without which it is left out
+   */
+  public static Map<String, Long> evaluate(
+      Path folder,
+      List<Path> includes,
+      String preamble,
+      Map<String, String> expressions,
+      Map<String, String> needs)
+      throws IOException, InterruptedException {
     Assumptions.assumeTrue(
         compilerAnswers(), "skipped: there is no C compiler named cc on this machine");
     StringBuilder source = new StringBuilder(preamble);
     source.append("\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {\n");
     expressions.forEach(
-        (name, expression) ->
-            source
-                .append("  printf(\"%s %lld\\n\", \"")
-                .append(name)
-                .append("\", (long long)(")
-                .append(expression)
-                .append("));\n"));
+        (name, expression) -> {
+          String needed = needs.get(name);
+          source.append(needed == null ? "" : "#ifdef " + needed + "\n");
+          source
+              .append("  printf(\"%s %lld\\n\", \"")
+              .append(name)
+              .append("\", (long long)(")
+              .append(expression)
+              .append("));\n")
+              .append(needed == null ? "" : "#endif\n");
+        });
     source.append("  return 0;\n}\n");
     Path file = Files.writeString(folder.resolve("constants.c"), source);
     Path program = folder.resolve("constants");
-    run(folder, "cc", "-std=gnu11", "-o", program.toString(), file.toString());
+    List<String> command = new ArrayList<>(List.of("cc", "-std=gnu11"));
+    includes.forEach(include -> command.addAll(List.of("-I", include.toString())));
+    command.addAll(List.of("-o", program.toString(), file.toString()));
+    run(folder, command.toArray(String[]::new));
     Map<String, Long> values = new LinkedHashMap<>();
     for (String line : run(folder, program.toString()).split("\n")) {
       int blank = line.lastIndexOf(' ');
