@@ -21,7 +21,6 @@ import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.contract.v1.StartSourceRequest;
 import dev.vfio.migration.contract.v1.WorkloadState;
-import dev.vfio.migration.vfio.device.DeviceDescription;
 import java.util.Comparator;
 import java.util.List;
 
@@ -92,28 +91,9 @@ final class ContractMapping {
         name(request.getHeader()),
         text("device", request.getDevice()),
         text("source_node", request.getSourceNode()),
-        description(device),
+        DeviceMapping.description(device),
         windows,
         streams(request.getStreams(), maximumStreams));
-  }
-
-  private static DeviceDescription description(Device device) throws Refusal {
-    var migrationInterface =
-        switch (device.getInterface()) {
-          case REGION_2018 -> dev.vfio.migration.vfio.device.MigrationInterface.REGION_2018;
-          case REGION_V1 -> dev.vfio.migration.vfio.device.MigrationInterface.REGION_V1;
-          case FEATURE_V2 -> dev.vfio.migration.vfio.device.MigrationInterface.FEATURE_V2;
-          case MIGRATION_INTERFACE_UNSPECIFIED, UNRECOGNIZED ->
-              throw invalid("the source's device cannot migrate, or its interface is not known");
-        };
-    return new DeviceDescription(
-        device.getId(),
-        migrationInterface,
-        device.getModel(),
-        device.getRegionSize(),
-        device.getPrecopy(),
-        device.getDirtyPageTracking(),
-        device.getPageSize());
   }
 
   private static int streams(int streams, int maximum) throws Refusal {

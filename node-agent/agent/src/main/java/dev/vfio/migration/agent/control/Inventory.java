@@ -10,21 +10,31 @@ import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DmaWindow;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
+import dev.vfio.migration.vfio.device.DeviceHolder;
+import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import java.io.IOException;
 import java.util.List;
+import java.util.function.Function;
 
 /** The devices of this node as the contract lists them. Changes nothing about any of them. */
 public final class Inventory {
   private final DeviceDirectory devices;
   private final Workloads workloads;
-  private final Sessions sessions;
+  private final Function<String, LiveSession> sessionOf;
 
   public Inventory(DeviceDirectory devices, Workloads workloads, Sessions sessions) {
+    this(devices, workloads, sessions::holderOf);
+  }
+
+  /**
+   * @param sessionOf the session that has claimed a device; null where there is none
+   */
+  Inventory(DeviceDirectory devices, Workloads workloads, Function<String, LiveSession> sessionOf) {
     this.devices = devices;
     this.workloads = workloads;
-    this.sessions = sessions;
+    this.sessionOf = sessionOf;
   }
 
   /**
@@ -39,34 +49,76 @@ public final class Inventory {
   }
 
   private Device describe(DeviceDirectory.Entry entry) {
+    LiveSession session = sessionOf.apply(entry.id());
     Device.Builder device = Device.newBuilder().setId(entry.id());
-    LiveSession holder = sessions.holderOf(entry.id());
+    addPlace(device, entry);
+    device.setBusy(entry.busy() || entry.holder() != null || session != null);
     DeviceDescription description = entry.description();
-    if (holder != null) {
-      device.setClaimedBy(holder.key().toString());
-      device.setState(ContractMapping.deviceState(holder.snapshot().deviceState()));
-      description = description == null ? holder.device() : description;
-    }
-    if (holder == null) {
+    if (session == null) {
       device.setState(ContractMapping.deviceState(entry.state()));
+    } else {
+      device.setClaimedBy(session.key().toString());
+      device.setState(ContractMapping.deviceState(session.snapshot().deviceState()));
+      description = description == null ? session.device() : description;
     }
     if (description == null) {
       return device.setNotMigratable(ContractMapping.failure(Failure.of(entry.problem()))).build();
     }
-    String tooLarge = Compatibility.tooLarge(description);
-    if (tooLarge != null) {
-      device.setNotMigratable(
-          ContractMapping.failure(Failure.of(Reason.NO_MIGRATION_REGION, tooLarge)));
+    addDescription(device, description);
+    Failure objection = objection(entry, description);
+    if (objection != null) {
+      return device.setNotMigratable(ContractMapping.failure(objection)).build();
     }
     addWorkload(device);
-    return device
+    return device.build();
+  }
+
+  /** What can be told of a device even where it does not say what it is itself. */
+  private static void addPlace(Device.Builder device, DeviceDirectory.Entry entry) {
+    if (entry.place() != null) {
+      device
+          .setPlace(DeviceMapping.place(entry.place()))
+          .setDriverProfile(DeviceMapping.profile(DeviceMapping.profile(entry.place())));
+    }
+    if (entry.holder() != null) {
+      device.setHolder(DeviceMapping.holder(entry.holder()));
+    }
+  }
+
+  private static void addDescription(Device.Builder device, DeviceDescription description) {
+    device
         .setInterface(ContractMapping.migrationInterface(description.migrationInterface()))
         .setModel(description.model())
         .setRegionSize(description.regionSize())
         .setPrecopy(description.precopy())
         .setDirtyPageTracking(description.dirtyPageTracking())
-        .setPageSize(description.pageSize())
-        .build();
+        .setPageSize(description.pageSize());
+    if (!description.driver().equals(DriverProfile.NONE)) {
+      device.setDriverProfile(DeviceMapping.profile(description.driver()));
+    }
+  }
+
+  /** Why the device must not be moved though it could be; null where nothing stands against it. */
+  private static Failure objection(DeviceDirectory.Entry entry, DeviceDescription description) {
+    String tooLarge = Compatibility.tooLarge(description);
+    if (tooLarge != null) {
+      return Failure.of(Reason.NO_MIGRATION_REGION, tooLarge);
+    }
+    DeviceHolder holder = entry.holder();
+    if (holder == null || !holder.virtualMachineMonitor()) {
+      return null;
+    }
+    return Failure.of(
+        Reason.DEVICE_BUSY,
+        "it is held by "
+            + holder.command()
+            + " (process "
+            + holder.pid()
+            + ", cgroup "
+            + holder.cgroup()
+            + "), which runs a virtual machine and keeps state of the device itself: moved behind"
+            + " its back, the guest would break. Migrate the virtual machine with its own means"
+            + " (QEMU, libvirt, KubeVirt), which move the device with it.");
   }
 
   private void addWorkload(Device.Builder device) {
@@ -82,14 +134,15 @@ public final class Inventory {
       }
     } catch (IOException problem) {
       // A device without its workload would move without the memory that belongs to it.
+      String before =
+          device.hasPlace() && !device.getBusy()
+              ? "no workload uses it: "
+              : "the workload of "
+                  + device.getId()
+                  + " does not say which memory belongs to the device: ";
       device.setNotMigratable(
           ContractMapping.failure(
-              Failure.of(
-                  Reason.WORKLOAD_UNREACHABLE,
-                  "the workload of "
-                      + device.getId()
-                      + " does not say which memory belongs to the device: "
-                      + problem.getMessage())));
+              Failure.of(Reason.WORKLOAD_UNREACHABLE, before + problem.getMessage())));
     }
   }
 }

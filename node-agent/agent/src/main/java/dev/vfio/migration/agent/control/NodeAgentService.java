@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.control;
 
 import com.google.protobuf.ByteString;
+import dev.vfio.migration.agent.configuration.AgentConfig;
 import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.agent.session.SessionSnapshot;
 import dev.vfio.migration.agent.session.Sessions;
@@ -40,12 +41,19 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   private final Inventory inventory;
   private final SessionFeed feed;
   private final NodeIdentity node;
+  private final String stateHost;
 
-  NodeAgentService(Sessions sessions, Inventory inventory, SessionFeed feed, NodeIdentity node) {
+  NodeAgentService(
+      Sessions sessions,
+      Inventory inventory,
+      SessionFeed feed,
+      NodeIdentity node,
+      AgentConfig config) {
     this.sessions = sessions;
     this.inventory = inventory;
     this.feed = feed;
     this.node = node;
+    this.stateHost = config.stateHost().orElse("");
   }
 
   /** A command that makes no sense is refused before anybody is asked. */
@@ -98,6 +106,7 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
                 .setSession(message(prepared.session()))
                 .setStatePort(prepared.port())
                 .setToken(ByteString.copyFrom(prepared.token()))
+                .setStateHost(stateHost)
                 .build());
   }
 

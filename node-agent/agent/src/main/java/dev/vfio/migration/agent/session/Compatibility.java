@@ -2,10 +2,14 @@ package dev.vfio.migration.agent.session;
 
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.DriverProfile;
+import dev.vfio.migration.vfio.device.MigrationFlag;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Whether a device here can take what the source's device hands out. Touches nothing. */
 public final class Compatibility {
@@ -54,6 +58,7 @@ public final class Compatibility {
     if (source.pageSize() != here.pageSize()) {
       differences.add("page size " + source.pageSize() + " and " + here.pageSize());
     }
+    addDriverDifferences(differences, source.driver(), here.driver());
     if ((source.regionSize() == 0) != (here.regionSize() == 0)) {
       differences.add("region size " + source.regionSize() + " and " + here.regionSize());
     }
@@ -79,6 +84,33 @@ public final class Compatibility {
               + " not touched; reset it first.");
     }
     return null;
+  }
+
+  /**
+   * The state is the driver's own format: another driver, or the same as another, cannot read it.
+   */
+  private static void addDriverDifferences(
+      List<String> differences, DriverProfile source, DriverProfile here) {
+    addDifference(differences, "driver", source.driver(), here.driver());
+    addDifference(differences, "mdev type", source.mdevType(), here.mdevType());
+    addDifference(differences, "migration features", names(source.flags()), names(here.flags()));
+    addDifference(
+        differences, "the driver's stream version", source.streamVersion(), here.streamVersion());
+  }
+
+  private static void addDifference(
+      List<String> differences, String what, String source, String here) {
+    if (!source.equals(here)) {
+      differences.add(what + " " + orNone(source) + " and " + orNone(here));
+    }
+  }
+
+  private static String names(Set<MigrationFlag> flags) {
+    return flags.stream().sorted().map(Enum::name).collect(Collectors.joining(", "));
+  }
+
+  private static String orNone(String value) {
+    return value.isEmpty() ? "(none)" : value;
   }
 
   /**

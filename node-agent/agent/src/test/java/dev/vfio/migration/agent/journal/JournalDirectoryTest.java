@@ -16,12 +16,16 @@ import dev.vfio.migration.agent.session.SessionRecord;
 import dev.vfio.migration.agent.session.SourceSpec;
 import dev.vfio.migration.agent.session.WindowSpec;
 import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DriverProfile;
+import dev.vfio.migration.vfio.device.MigrationFlag;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -80,7 +84,14 @@ class JournalDirectoryTest {
             "vfio-user:gpu-0",
             "node-a",
             new DeviceDescription(
-                "vfio-user:gpu-0", MigrationInterface.REGION_2018, "m", 4096, true, false, 4096),
+                "0000:65:00.1",
+                MigrationInterface.FEATURE_V2,
+                "m",
+                0,
+                true,
+                false,
+                4096,
+                new DriverProfile("mlx5", "", Set.of(MigrationFlag.P2P), "2")),
             List.of(new WindowSpec("ring", 1L << 40, 8192)),
             2);
     List<SessionRecord> records =
@@ -104,6 +115,19 @@ class JournalDirectoryTest {
     for (SessionRecord record : records) {
       assertThat(RecordCodec.decode(RecordCodec.encode(record))).isEqualTo(record);
     }
+  }
+
+  @Test
+  void anEntryFromBeforeDevicesHadDriversIsRead() throws IOException {
+    String entry =
+        "{\"entry\":\"Prepared\",\"spec\":{\"key\":{\"uid\":\"m\",\"attempt\":1},"
+            + "\"migrationName\":\"default/m\",\"device\":\"vfio-user:gpu-0\",\"sourceNode\":\"a\","
+            + "\"sourceDevice\":{\"id\":\"vfio-user:gpu-0\",\"migrationInterface\":\"REGION_2018\","
+            + "\"model\":\"m\",\"regionSize\":4096,\"precopy\":true,\"dirtyPageTracking\":false,"
+            + "\"pageSize\":4096},\"sourceWindows\":[],\"streams\":1}}\n";
+    SessionRecord.Prepared prepared =
+        (SessionRecord.Prepared) RecordCodec.decode(entry.getBytes(StandardCharsets.UTF_8));
+    assertThat(prepared.spec().sourceDevice().driver()).isEqualTo(DriverProfile.NONE);
   }
 
   @Test

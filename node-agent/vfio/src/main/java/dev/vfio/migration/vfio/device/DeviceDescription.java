@@ -22,6 +22,11 @@ public record DeviceDescription(
     int pageSize,
     DriverProfile driver) {
 
+  /** A description from before there were drivers has none. */
+  public DeviceDescription {
+    driver = driver == null ? DriverProfile.NONE : driver;
+  }
+
   /** A device that no kernel driver stands behind. */
   public DeviceDescription(
       String id,

@@ -1,0 +1,300 @@
+package dev.vfio.migration.agent.control;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.agent.session.LiveSession;
+import dev.vfio.migration.agent.session.Progress;
+import dev.vfio.migration.agent.session.Role;
+import dev.vfio.migration.agent.session.SessionKey;
+import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.session.Workloads;
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.MigrationInterface;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.WorkloadState;
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DeviceDirectory;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceHolder;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.DriverProfile;
+import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.device.MigrationFlag;
+import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.workload.Workload;
+import dev.vfio.migration.vfio.workload.WorkloadDescription;
+import dev.vfio.migration.vfio.workload.WorkloadException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
+
+/** What a node's devices look like to the operator. */
+class InventoryTest {
+  private static final String ID = "0000:65:00.1";
+  private static final NodeDevice PLACE =
+      new NodeDevice(
+          ID,
+          Path.of("/sys/devices/pci0000:64/0000:65:00.1"),
+          "mlx5_vfio_pci",
+          "",
+          ID,
+          "15b3:101e 15b3:0008",
+          41,
+          "vfio3",
+          1,
+          "");
+  private static final DeviceDescription DESCRIPTION =
+      new DeviceDescription(
+          ID,
+          dev.vfio.migration.vfio.device.MigrationInterface.FEATURE_V2,
+          "15b3:101e 15b3:0008",
+          0,
+          true,
+          true,
+          4096,
+          new DriverProfile(
+              "mlx5_vfio_pci", "", Set.of(MigrationFlag.STOP_COPY, MigrationFlag.P2P), ""));
+  private static final DeviceHolder POD =
+      new DeviceHolder(4711, "dpdk-app", "/kubepods/pod1/c2", false, 1000);
+
+  private static DeviceDirectory directoryOf(DeviceDirectory.Entry entry) {
+    return new DeviceDirectory() {
+      @Override
+      public List<Entry> list() {
+        return List.of(entry);
+      }
+
+      @Override
+      public MigratableDevice open(String id) {
+        throw new AssertionError("whoever lists devices opened " + id);
+      }
+    };
+  }
+
+  private static Device list(
+      DeviceDirectory.Entry entry, Workloads workloads, Function<String, LiveSession> sessions) {
+    List<Device> listed = new Inventory(directoryOf(entry), workloads, sessions).list("");
+    assertThat(listed).hasSize(1);
+    return listed.get(0);
+  }
+
+  private static Device list(DeviceDirectory.Entry entry, Workloads workloads) {
+    return list(entry, workloads, id -> null);
+  }
+
+  /** A workload that describes itself and is asked for nothing else. */
+  private record Describing(WorkloadDescription description) implements Workload {
+    static Workloads in(dev.vfio.migration.vfio.workload.WorkloadState state) {
+      return id -> new Describing(new WorkloadDescription("w", state, id, List.of()));
+    }
+
+    static Workloads none(String why) {
+      return id -> {
+        throw new WorkloadException(0, why, null);
+      };
+    }
+
+    @Override
+    public WorkloadDescription describe() {
+      return description;
+    }
+
+    @Override
+    public void pause(String migration) {
+      throw new AssertionError("paused by a listing");
+    }
+
+    @Override
+    public void resume(String migration) {
+      throw new AssertionError("resumed by a listing");
+    }
+
+    @Override
+    public void take(String migration) {
+      throw new AssertionError("handed over by a listing");
+    }
+
+    @Override
+    public void release(String migration) {
+      throw new AssertionError("released by a listing");
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  private static final Workloads RUNNING =
+      Describing.in(dev.vfio.migration.vfio.workload.WorkloadState.RUNNING);
+
+  @Test
+  void a_device_that_a_workload_uses_is_listed_with_place_driver_and_holder() {
+    Device device =
+        list(
+            new DeviceDirectory.Entry(ID, DESCRIPTION, DeviceState.RUNNING, null, PLACE, POD, true),
+            RUNNING);
+    assertThat(device.getPlace().getPciAddress()).isEqualTo(ID);
+    assertThat(device.getPlace().getPciIds()).isEqualTo("15b3:101e 15b3:0008");
+    assertThat(device.getPlace().getIommuGroup()).isEqualTo(41);
+    assertThat(device.getPlace().getCharacterDevice()).isEqualTo("vfio3");
+    assertThat(device.getPlace().getNumaNode()).isEqualTo(1);
+    assertThat(device.getDriverProfile().getDriver()).isEqualTo("mlx5_vfio_pci");
+    assertThat(device.getDriverProfile().getFlagsList()).containsExactly("STOP_COPY", "P2P");
+    assertThat(device.getHolder().getPid()).isEqualTo(4711);
+    assertThat(device.getHolder().getCommand()).isEqualTo("dpdk-app");
+    assertThat(device.getHolder().getCgroup()).isEqualTo("/kubepods/pod1/c2");
+    assertThat(device.getHolder().getUser()).isEqualTo(1000);
+    assertThat(device.getBusy()).isTrue();
+    assertThat(device.getInterface()).isEqualTo(MigrationInterface.FEATURE_V2);
+    assertThat(device.getWorkloadState()).isEqualTo(WorkloadState.WORKLOAD_RUNNING);
+    assertThat(device.hasNotMigratable()).isFalse();
+  }
+
+  @Test
+  void a_device_that_cannot_migrate_is_listed_with_its_place_and_the_reason() {
+    Device device =
+        list(
+            new DeviceDirectory.Entry(
+                ID,
+                null,
+                null,
+                new DeviceException(
+                    DeviceException.Kind.NOT_MIGRATABLE, 25, "vfio-pci has no migration support"),
+                PLACE,
+                null,
+                false),
+            Describing.none("must not be asked"));
+    assertThat(device.getNotMigratable().getReason()).isEqualTo(Reason.NO_MIGRATION_REGION);
+    assertThat(device.getNotMigratable().getMessage())
+        .isEqualTo("vfio-pci has no migration support");
+    assertThat(device.getNotMigratable().getErrno()).isEqualTo(25);
+    assertThat(device.getPlace().getIommuGroup()).isEqualTo(41);
+    assertThat(device.getDriverProfile().getDriver())
+        .as("known from sysfs alone")
+        .isEqualTo("mlx5_vfio_pci");
+    assertThat(device.getBusy()).isFalse();
+    assertThat(device.hasHolder()).isFalse();
+  }
+
+  @Test
+  void a_device_of_a_virtual_machine_is_refused_and_its_monitor_is_named() {
+    DeviceHolder monitor =
+        new DeviceHolder(99, "qemu-system-x86_64", "/machine.slice/vm1", true, 107);
+    Device device =
+        list(
+            new DeviceDirectory.Entry(
+                ID, DESCRIPTION, DeviceState.RUNNING, null, PLACE, monitor, true),
+            Describing.none("must not be asked"));
+    assertThat(device.getNotMigratable().getReason()).isEqualTo(Reason.DEVICE_BUSY);
+    assertThat(device.getNotMigratable().getMessage())
+        .contains("qemu-system-x86_64 (process 99, cgroup /machine.slice/vm1)")
+        .contains("Migrate the virtual machine with its own means");
+    assertThat(device.getHolder().getVirtualMachineMonitor()).isTrue();
+    assertThat(device.getInterface()).isEqualTo(MigrationInterface.FEATURE_V2);
+  }
+
+  @Test
+  void a_free_device_that_nobody_waits_for_says_what_is_missing() {
+    Device device =
+        list(
+            new DeviceDirectory.Entry(ID, DESCRIPTION, null, null, PLACE, null, false),
+            Describing.none("nobody waits at /run/x; start the waiting workload"));
+    assertThat(device.getBusy()).isFalse();
+    assertThat(device.getNotMigratable().getReason()).isEqualTo(Reason.WORKLOAD_UNREACHABLE);
+    assertThat(device.getNotMigratable().getMessage())
+        .isEqualTo("no workload uses it: nobody waits at /run/x; start the waiting workload");
+  }
+
+  @Test
+  void a_claimed_device_is_what_its_session_says_and_busy() {
+    SessionKey key = new SessionKey("move", 1);
+    LiveSession session = new Claim(key, DESCRIPTION);
+    Device device =
+        list(
+            new DeviceDirectory.Entry(
+                ID,
+                null,
+                null,
+                new DeviceException(DeviceException.Kind.BUSY, 16, "open by this agent"),
+                PLACE,
+                null,
+                false),
+            RUNNING,
+            id -> id.equals(ID) ? session : null);
+    assertThat(device.getClaimedBy()).isEqualTo("move/1");
+    assertThat(device.getState()).isEqualTo(dev.vfio.migration.contract.v1.DeviceState.PRECOPY);
+    assertThat(device.getBusy()).isTrue();
+    assertThat(device.hasNotMigratable()).isFalse();
+    assertThat(device.getModel()).isEqualTo("15b3:101e 15b3:0008");
+  }
+
+  @Test
+  void a_device_without_a_place_in_sysfs_has_neither_place_nor_driver() {
+    String socket = "vfio-user:gpu-0";
+    Device device =
+        list(
+            new DeviceDirectory.Entry(
+                socket,
+                new DeviceDescription(
+                    socket,
+                    dev.vfio.migration.vfio.device.MigrationInterface.REGION_2018,
+                    "m",
+                    4096,
+                    true,
+                    true,
+                    4096),
+                DeviceState.RUNNING,
+                null),
+            Describing.none("connection refused"));
+    assertThat(device.hasPlace()).isFalse();
+    assertThat(device.hasDriverProfile()).isFalse();
+    assertThat(device.hasHolder()).isFalse();
+    assertThat(device.getNotMigratable().getMessage())
+        .startsWith("the workload of vfio-user:gpu-0 does not say which memory");
+  }
+
+  /** A session that has claimed the device, in PRECOPY. */
+  private record Claim(SessionKey key, DeviceDescription device) implements LiveSession {
+    @Override
+    public Role role() {
+      return Role.SOURCE;
+    }
+
+    @Override
+    public SessionSnapshot snapshot() {
+      return new SessionSnapshot(
+          key,
+          "default/move",
+          SessionState.SOURCE_PRECOPY,
+          device.id(),
+          DeviceState.PRECOPY,
+          Progress.NONE,
+          null,
+          false,
+          false);
+    }
+
+    @Override
+    public CompletableFuture<SessionSnapshot> rollBack(boolean cancelled, String reason) {
+      throw new AssertionError("rolled back by a listing");
+    }
+
+    @Override
+    public void recover() {
+      throw new AssertionError("recovered by a listing");
+    }
+
+    @Override
+    public void stop() {
+      throw new AssertionError("stopped by a listing");
+    }
+
+    @Override
+    public boolean settled() {
+      return false;
+    }
+  }
+}
