@@ -19,8 +19,8 @@ public final class DriverFile implements AutoCloseable {
   /** How soon a wait notices that the file was closed here. */
   private static final long LONGEST_POLL_MILLIS = 100;
 
-  private static final int POLL_FD = 0;
-  private static final int POLL_EVENTS = 4;
+  static final int POLL_FD = 0;
+  static final int POLL_EVENTS = 4;
   static final int POLL_BYTES = 8;
 
   private final Descriptor descriptor;

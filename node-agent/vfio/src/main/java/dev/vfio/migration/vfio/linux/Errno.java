@@ -19,6 +19,7 @@ public enum Errno {
   EBUSY(16),
   EEXIST(17),
   ENODEV(19),
+  EISDIR(21),
   EINVAL(22),
   ENFILE(23),
   EMFILE(24),
