@@ -8,6 +8,7 @@ package dev.vfio.migration.vfio.linux;
 public enum Errno {
   EPERM(1),
   ENOENT(2),
+  ESRCH(3),
   EINTR(4),
   EIO(5),
   ENXIO(6),
@@ -29,6 +30,7 @@ public enum Errno {
   EPIPE(32),
   ENAMETOOLONG(36),
   ENOSYS(38),
+  ELOOP(40),
   ENOMSG(42),
   EPROTO(71),
   ENOTSOCK(88),

@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The client's end of a Unix stream socket that scatters, gathers, and receives file descriptors.
- * Only direct buffers: the kernel copies straight between them and the socket.
+ * One end of a Unix stream socket that scatters, gathers, and receives file descriptors. Only
+ * direct buffers: the kernel copies straight between them and the socket.
  *
  * <p>One thread sends and receives at a time. {@link #close()} may come from any thread; it wakes a
  * call that waits.
@@ -39,8 +39,36 @@ public final class UnixStream implements AutoCloseable {
       ByteBuffer.allocateDirect(CONTROL + CONTROL_CAPACITY).order(ByteOrder.nativeOrder());
   private final long messageAddress = LibC.addressOf(message);
 
-  private UnixStream(Descriptor socket) {
+  UnixStream(Descriptor socket) {
     this.socket = socket;
+  }
+
+  Descriptor descriptor() {
+    return socket;
+  }
+
+  /**
+   * Sends a message that the caller laid out.
+   *
+   * @param address of its {@code struct msghdr}
+   * @return bytes sent, at least one
+   */
+  long sendMessage(long address) throws ErrnoException {
+    inUse.lock();
+    try {
+      while (true) {
+        long sent = LibC.sendmsg(number(), address, LibC.MSG_NOSIGNAL);
+        int errno = LibC.lastErrno();
+        if (sent >= 0) {
+          return sent;
+        }
+        if (errno != Errno.EINTR.number()) {
+          throw new ErrnoException("sendmsg", errno);
+        }
+      }
+    } finally {
+      inUse.unlock();
+    }
   }
 
   /**
@@ -125,30 +153,12 @@ public final class UnixStream implements AutoCloseable {
   }
 
   /**
-   * The user id of the process that listened.
+   * The user id of the process at the other end, as it listened or connected.
    *
    * @throws ErrnoException where the kernel refuses
    */
   public int peerUser() throws ErrnoException {
-    ByteBuffer holder =
-        ByteBuffer.allocateDirect(SocketLayout.CREDENTIALS_BYTES + Integer.BYTES)
-            .order(ByteOrder.nativeOrder());
-    holder.putInt(SocketLayout.CREDENTIALS_BYTES, SocketLayout.CREDENTIALS_BYTES);
-    long address = LibC.addressOf(holder);
-    int answer =
-        LibC.getsockopt(
-            socket.number(),
-            LibC.SOL_SOCKET,
-            LibC.SO_PEERCRED,
-            address,
-            address + SocketLayout.CREDENTIALS_BYTES);
-    int errno = LibC.lastErrno();
-    int user = holder.getInt(SocketLayout.CREDENTIALS_USER);
-    Reference.reachabilityFence(holder);
-    if (answer < 0) {
-      throw new ErrnoException("getsockopt of the peer's credentials", errno);
-    }
-    return user;
+    return SocketPeer.of(this).user();
   }
 
   /**

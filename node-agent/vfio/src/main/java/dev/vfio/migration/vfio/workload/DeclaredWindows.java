@@ -18,20 +18,28 @@ import java.util.regex.Pattern;
  * is not, so that a window must be a file which the workload itself could hand out: an existing
  * regular file, no link, that belongs to the user the workload runs as.
  */
-final class DeclaredWindows {
+public final class DeclaredWindows {
   static final int MOST_WINDOWS = 1024;
 
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9]([-._A-Za-z0-9]{0,62})?");
   private static final int ROOT = 0;
 
   /** What the workload declared cannot be used; the message names the window and why. */
-  static final class UnusableException extends Exception {
+  public static final class UnusableException extends Exception {
     private static final long serialVersionUID = 1L;
 
-    UnusableException(String message) {
+    public UnusableException(String message) {
       super(message);
     }
   }
+
+  /**
+   * A window as it was declared, its place and size checked.
+   *
+   * @param logged whether the device's dirty log covers every writer of this memory
+   * @param declaration with the members that say where the memory is
+   */
+  public record Declared(WindowShape shape, boolean logged, JsonNode declaration) {}
 
   private DeclaredWindows() {}
 
@@ -41,6 +49,29 @@ final class DeclaredWindows {
    * @param user the user id of the workload's process
    */
   static List<DmaWindow> read(JsonNode declared, int pageSize, int user) throws UnusableException {
+    List<DmaWindow> windows = new ArrayList<>();
+    for (Declared one : read(declared, pageSize)) {
+      WindowShape shape = one.shape();
+      DmaWindow window =
+          new DmaWindow(
+              shape.name(),
+              shape.iova(),
+              shape.size(),
+              path(one.declaration(), shape.name()),
+              one.logged());
+      requireFile(window, user);
+      windows.add(window);
+    }
+    return List.copyOf(windows);
+  }
+
+  /**
+   * Reads the windows, wherever their memory is.
+   *
+   * @param declared the member {@code windows}; missing means none
+   * @param pageSize bytes
+   */
+  public static List<Declared> read(JsonNode declared, int pageSize) throws UnusableException {
     if (declared.isMissingNode()) {
       return List.of();
     }
@@ -48,21 +79,21 @@ final class DeclaredWindows {
       throw new UnusableException(
           "it must declare at most " + MOST_WINDOWS + " windows, in a list");
     }
-    List<DmaWindow> windows = new ArrayList<>();
+    List<Declared> windows = new ArrayList<>();
     Set<String> names = new HashSet<>();
     for (JsonNode one : declared) {
-      DmaWindow window = parse(one, pageSize);
-      if (!names.add(window.name())) {
-        throw unusable(window, "another window has that name");
+      Declared window = parse(one, pageSize);
+      String name = window.shape().name();
+      if (!names.add(name)) {
+        throw new UnusableException("window " + name + ": another window has that name");
       }
-      requireFile(window, user);
       windows.add(window);
     }
     requireApart(windows);
     return List.copyOf(windows);
   }
 
-  private static DmaWindow parse(JsonNode one, int pageSize) throws UnusableException {
+  private static Declared parse(JsonNode one, int pageSize) throws UnusableException {
     String name = one.path("name").asText("");
     if (!one.path("name").isTextual() || !NAME.matcher(name).matches()) {
       throw new UnusableException(
@@ -89,7 +120,7 @@ final class DeclaredWindows {
     if (!logged.isMissingNode() && !logged.isBoolean()) {
       throw new UnusableException("window " + name + ": logged must be true or false");
     }
-    return new DmaWindow(name, iova, size, path(one, name), logged.asBoolean(false));
+    return new Declared(new WindowShape(name, iova, size), logged.asBoolean(false), one);
   }
 
   private static long number(JsonNode one, String name, String member) throws UnusableException {
@@ -134,12 +165,13 @@ final class DeclaredWindows {
     }
   }
 
-  private static void requireApart(List<DmaWindow> windows) throws UnusableException {
-    List<DmaWindow> rising = new ArrayList<>(windows);
-    rising.sort(Comparator.comparingLong(DmaWindow::iova));
+  private static void requireApart(List<Declared> windows) throws UnusableException {
+    List<WindowShape> rising = new ArrayList<>();
+    windows.forEach(window -> rising.add(window.shape()));
+    rising.sort(Comparator.comparingLong(WindowShape::iova));
     for (int i = 1; i < rising.size(); i++) {
-      DmaWindow lower = rising.get(i - 1);
-      DmaWindow upper = rising.get(i);
+      WindowShape lower = rising.get(i - 1);
+      WindowShape upper = rising.get(i);
       if (lower.iova() + lower.size() > upper.iova()) {
         throw new UnusableException(
             "windows "

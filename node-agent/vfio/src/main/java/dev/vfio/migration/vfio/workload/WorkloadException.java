@@ -3,7 +3,7 @@ package dev.vfio.migration.vfio.workload;
 import java.io.IOException;
 
 /** A workload did not do what was asked, or what it said of itself cannot be used. */
-public final class WorkloadException extends IOException {
+public class WorkloadException extends IOException {
   private static final long serialVersionUID = 1L;
 
   private final int errno;

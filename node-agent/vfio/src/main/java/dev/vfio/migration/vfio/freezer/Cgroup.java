@@ -1,0 +1,154 @@
+package dev.vfio.migration.vfio.freezer;
+
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.KernelFile;
+import dev.vfio.migration.vfio.linux.ProcessDescriptor;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One cgroup of the unified hierarchy (version 2), with all that is below it. Holds nothing open.
+ *
+ * <p>Source: the kernel's {@code Documentation/admin-guide/cgroup-v2.rst}.
+ *
+ * @param path from the root of the hierarchy, such as {@code /kubepods/pod1/container}
+ * @param directory where that is mounted
+ */
+public record Cgroup(String path, Path directory) {
+  private static final String FROZEN = "frozen 1";
+  private static final String NOT_FROZEN = "frozen 0";
+  private static final String EMPTY = "populated 0";
+
+  /** Whether it is there. */
+  public boolean exists() {
+    return Files.isDirectory(directory);
+  }
+
+  /** Whether somebody asked for this very cgroup to be frozen. */
+  public boolean freezeAsked() throws IOException {
+    return text("cgroup.freeze").strip().equals("1");
+  }
+
+  /** Whether everything in it stands still, for whatever reason. */
+  public boolean frozen() throws IOException {
+    return has(text("cgroup.events"), FROZEN);
+  }
+
+  /** Whether a process is in it or below. */
+  public boolean populated() throws IOException {
+    return !has(text("cgroup.events"), EMPTY);
+  }
+
+  /** Numbers of the processes that are in it, not of those below. */
+  public List<Long> processes() throws IOException {
+    List<Long> numbers = new ArrayList<>();
+    for (String line : text("cgroup.procs").split("\n")) {
+      if (!line.isBlank()) {
+        numbers.add(Long.valueOf(line.strip()));
+      }
+    }
+    return numbers;
+  }
+
+  /**
+   * Asks for it to be frozen and waits until everything in it stands still.
+   *
+   * @return false where that had not come about within that time; the request stands all the same
+   */
+  boolean freeze(Duration patience) throws IOException {
+    write("cgroup.freeze", "1");
+    return await(FROZEN, patience);
+  }
+
+  /**
+   * Takes the request back and waits until what is in it may run.
+   *
+   * @return false where that had not come about within that time: a cgroup above it is frozen
+   */
+  boolean thaw(Duration patience) throws IOException {
+    write("cgroup.freeze", "0");
+    return await(NOT_FROZEN, patience);
+  }
+
+  /**
+   * Kills what is in it and below, frozen or not, and waits until it is empty.
+   *
+   * @return false where it was not empty within that time
+   */
+  boolean kill(Duration patience) throws IOException {
+    long start = System.nanoTime();
+    try {
+      write("cgroup.kill", "1");
+      return await(EMPTY, patience);
+    } catch (NoSuchFileException olderThanLinux514) {
+      killOneByOne();
+    }
+    // What was forked meanwhile was forked by one that lives: again, until none is left.
+    while (populated()) {
+      if (System.nanoTime() - start > patience.toNanos()) {
+        return false;
+      }
+      killOneByOne();
+      await(EMPTY, Duration.ofMillis(100));
+    }
+    return true;
+  }
+
+  private void killOneByOne() throws IOException {
+    List<Path> folders;
+    try (var below = Files.walk(directory)) {
+      folders = below.filter(Files::isDirectory).toList();
+    }
+    for (Path folder : folders) {
+      for (long number : new Cgroup(path, folder).processes()) {
+        try (ProcessDescriptor process = ProcessDescriptor.open(number)) {
+          // Pinned: if it is still listed now, the number is still its own.
+          if (new Cgroup(path, folder).processes().contains(number)) {
+            process.kill();
+          }
+        } catch (ErrnoException ended) {
+          if (!ended.is(Errno.ESRCH)) {
+            throw ended;
+          }
+        }
+      }
+    }
+  }
+
+  private boolean await(String line, Duration patience) throws IOException {
+    long start = System.nanoTime();
+    try (KernelFile events = KernelFile.open(directory.resolve("cgroup.events"))) {
+      while (true) {
+        if (has(events.read(), line)) {
+          return true;
+        }
+        Duration left = patience.minusNanos(System.nanoTime() - start);
+        if (left.isNegative() || left.isZero()) {
+          return false;
+        }
+        events.awaitChange(left);
+      }
+    }
+  }
+
+  private static boolean has(String text, String wanted) {
+    return text.lines().anyMatch(wanted::equals);
+  }
+
+  private String text(String file) throws IOException {
+    return Files.readString(directory.resolve(file));
+  }
+
+  private void write(String file, String text) throws IOException {
+    Files.write(
+        directory.resolve(file), text.getBytes(StandardCharsets.UTF_8), StandardOpenOption.WRITE);
+  }
+}

@@ -1,0 +1,294 @@
+package dev.vfio.migration.vfio.freezer;
+
+import dev.vfio.migration.vfio.freezer.FreezerLedger.Entry;
+import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.holder.Processes;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.workload.WorkloadException;
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/**
+ * Makes the cgroup of a device's holder stand still, and run again. What is frozen is in the ledger
+ * before it is frozen and until it is thawed. A frozen processor does not stop the device's DMA:
+ * that is the device's own transition to do.
+ *
+ * <p>Safe for use by several threads, as long as they are about different devices.
+ */
+public final class Freezer {
+  private final Cgroups cgroups;
+  private final Processes processes;
+  private final FreezerLedger ledger;
+  private final Duration patience;
+  private final boolean onlyRelatives;
+
+  /**
+   * Does no I/O.
+   *
+   * @param patience for a cgroup to stand still, to run again, or to be empty
+   * @param onlyRelatives whether a cgroup is refused that holds processes which are neither
+   *     ancestors nor descendants of the device's holder
+   */
+  public Freezer(
+      Cgroups cgroups,
+      Processes processes,
+      FreezerLedger ledger,
+      Duration patience,
+      boolean onlyRelatives) {
+    this.cgroups = cgroups;
+    this.processes = processes;
+    this.ledger = ledger;
+    this.patience = patience;
+    this.onlyRelatives = onlyRelatives;
+  }
+
+  /** What is frozen for a device, or was about to be when an earlier agent ended. */
+  public Optional<Entry> frozenFor(String device) throws IOException {
+    return ledger.of(device);
+  }
+
+  /** Whether the holder stands still, whoever froze it. */
+  public boolean standsStill(Holder holder) throws IOException {
+    Optional<Cgroup> cgroup = cgroups.of(holder.process());
+    return cgroup.isPresent() && !cgroups.isRoot(cgroup.get()) && cgroup.get().frozen();
+  }
+
+  /**
+   * Freezes the holder's cgroup. Where it is frozen for that device already, that is made sure of.
+   *
+   * @throws WorkloadException where it cannot or must not be frozen; it then runs on, as far as
+   *     this agent is concerned
+   */
+  public void freeze(Holder holder, String migration) throws IOException {
+    String device = holder.device().id();
+    Cgroup cgroup = freezable(holder);
+    Entry entry = new Entry(device, migration, cgroup.path(), holder.process(), holder.startTime());
+    Optional<Entry> earlier = ledger.of(device);
+    if (earlier.isPresent() && !earlier.get().cgroup().equals(entry.cgroup())) {
+      thaw(device);
+    }
+    ledger.write(entry);
+    boolean still = false;
+    try {
+      still = cgroup.freeze(patience);
+      if (!still) {
+        throw failed(
+            Errno.ETIMEDOUT.number(),
+            holder,
+            cgroup,
+            "did not stand still within "
+                + patience.toMillis()
+                + " ms: a process of it waits in the kernel and cannot be stopped. It was thawed"
+                + " again and runs on.",
+            null);
+      }
+    } catch (NoSuchFileException missing) {
+      throw failed(
+          Errno.ENOENT.number(),
+          holder,
+          cgroup,
+          "cannot be frozen: there is no "
+              + missing.getMessage()
+              + ". It runs on; Linux 5.2 or"
+              + " later is needed.",
+          missing);
+    } finally {
+      if (!still) {
+        thaw(device);
+      }
+    }
+    if (!processes.lives(holder.process(), holder.startTime())) {
+      thaw(device);
+      throw failed(
+          Errno.ESRCH.number(),
+          holder,
+          cgroup,
+          "was frozen, and the holder had ended by then; it was thawed again. The device's state is"
+              + " in the hands of whoever still holds it.",
+          null);
+    }
+  }
+
+  /** The holder's cgroup, where it may be frozen. */
+  private Cgroup freezable(Holder holder) throws IOException {
+    Optional<Cgroup> found = cgroups.of(holder.process());
+    if (found.isEmpty()) {
+      throw new WorkloadException(
+          Errno.ENOENT.number(),
+          holder.name()
+              + ", which holds the device "
+              + holder.device().id()
+              + ", is in no cgroup of the unified hierarchy (version 2) that can be seen here."
+              + " Nothing was done to it. Mount the machine's own hierarchy, or see whether the"
+              + " process still runs.",
+          null);
+    }
+    Cgroup cgroup = found.get();
+    if (cgroups.isRoot(cgroup)) {
+      throw refused(holder, cgroup, "it is the root: the whole machine would stand still");
+    }
+    Optional<Cgroup> own = cgroups.of(processes.self());
+    if (own.isPresent() && own.get().directory().startsWith(cgroup.directory())) {
+      throw refused(holder, cgroup, "this agent is in it, and would stand still with it");
+    }
+    if (onlyRelatives) {
+      List<Long> strangers = strangers(holder, cgroup);
+      if (!strangers.isEmpty()) {
+        throw refused(
+            holder,
+            cgroup,
+            "processes " + strangers + " are in it, too, and are not related to it");
+      }
+    }
+    return cgroup;
+  }
+
+  private List<Long> strangers(Holder holder, Cgroup cgroup) throws IOException {
+    List<Long> strangers = new ArrayList<>();
+    for (long process : cgroup.processes()) {
+      if (!processes.isRelated(process, holder.process())) {
+        strangers.add(process);
+      }
+    }
+    return strangers;
+  }
+
+  private static WorkloadException refused(Holder holder, Cgroup cgroup, String why) {
+    return failed(
+        Errno.EBUSY.number(),
+        holder,
+        cgroup,
+        "is not frozen: "
+            + why
+            + ". Nothing was done to it. Run the workload in a cgroup of its own, as a container"
+            + " or a systemd unit does.",
+        null);
+  }
+
+  private static WorkloadException failed(
+      int errno, Holder holder, Cgroup cgroup, String what, Throwable cause) {
+    return new WorkloadException(
+        errno,
+        "the cgroup "
+            + cgroup.path()
+            + " of "
+            + holder.name()
+            + ", which holds the device "
+            + holder.device().id()
+            + ", "
+            + what,
+        cause);
+  }
+
+  /**
+   * Thaws what is frozen for the device; nothing where nothing is.
+   *
+   * @throws WorkloadException where it does not run again
+   */
+  public void thaw(String device) throws IOException {
+    Optional<Entry> entry = ledger.of(device);
+    if (entry.isPresent()) {
+      thaw(entry.get());
+    }
+  }
+
+  private void thaw(Entry entry) throws IOException {
+    Cgroup cgroup = cgroups.at(entry.cgroup());
+    try {
+      if (cgroup.exists() && !cgroup.thaw(patience)) {
+        throw new WorkloadException(
+            Errno.ETIMEDOUT.number(),
+            "the cgroup "
+                + entry.cgroup()
+                + ", frozen for the migration "
+                + entry.migration()
+                + " of the device "
+                + entry.device()
+                + ", was thawed and does not run within "
+                + patience.toMillis()
+                + " ms: a cgroup above it is frozen. Thaw that (cgroup.freeze).",
+            null);
+      }
+    } catch (NoSuchFileException goneMeanwhile) {
+      if (cgroup.exists()) {
+        throw goneMeanwhile;
+      }
+    }
+    ledger.remove(entry.device());
+  }
+
+  /**
+   * Kills everything in the cgroup that is frozen for the device, without letting it run once more;
+   * nothing where nothing is.
+   *
+   * @throws WorkloadException where something of it still lives
+   */
+  public void kill(String device) throws IOException {
+    Optional<Entry> found = ledger.of(device);
+    if (found.isEmpty()) {
+      return;
+    }
+    Entry entry = found.get();
+    Cgroup cgroup = cgroups.at(entry.cgroup());
+    try {
+      // A cgroup of that name which is not frozen and lacks the holder is another workload's.
+      boolean ours =
+          cgroup.exists()
+              && (cgroup.freezeAsked() || processes.lives(entry.process(), entry.startTime()));
+      if (ours && !cgroup.kill(patience)) {
+        throw new WorkloadException(
+            Errno.ETIMEDOUT.number(),
+            "processes "
+                + cgroup.processes()
+                + " of the cgroup "
+                + entry.cgroup()
+                + " were killed and still live after "
+                + patience.toMillis()
+                + " ms. The cgroup stays frozen, and the device "
+                + device
+                + " does not run here.",
+            null);
+      }
+    } catch (NoSuchFileException goneMeanwhile) {
+      if (cgroup.exists()) {
+        throw goneMeanwhile;
+      }
+    }
+    thaw(entry);
+  }
+
+  /**
+   * Thaws what an earlier agent left frozen and no migration lays claim to.
+   *
+   * @param claimed by a migration that goes on
+   * @return what was thawed
+   * @throws IOException where one could not be thawed, after all others were
+   */
+  public List<Entry> thawLeftOvers(Predicate<Entry> claimed) throws IOException {
+    List<Entry> thawed = new ArrayList<>();
+    IOException trouble = null;
+    for (Entry entry : ledger.entries()) {
+      if (!claimed.test(entry)) {
+        try {
+          thaw(entry);
+          thawed.add(entry);
+        } catch (IOException failure) {
+          if (trouble == null) {
+            trouble = failure;
+          } else {
+            trouble.addSuppressed(failure);
+          }
+        }
+      }
+    }
+    if (trouble != null) {
+      throw trouble;
+    }
+    return thawed;
+  }
+}

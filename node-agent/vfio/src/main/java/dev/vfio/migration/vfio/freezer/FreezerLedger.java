@@ -1,0 +1,151 @@
+package dev.vfio.migration.vfio.freezer;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What this agent froze and has not thawed: written to the disk before the freezing, removed after
+ * the thaw, so that nothing stays frozen because an agent was killed in between. One file for each
+ * device. Safe for use by several threads, as long as they are about different devices.
+ */
+public final class FreezerLedger {
+  private static final String SUFFIX = ".json";
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Path directory;
+
+  /**
+   * A cgroup that is frozen, or was about to be.
+   *
+   * @param device id of the device that its workload holds
+   * @param migration that it stands still for
+   * @param cgroup path from the root of the hierarchy
+   * @param process number of the process that holds the device
+   * @param startTime of that process
+   */
+  public record Entry(
+      String device, String migration, String cgroup, long process, long startTime) {}
+
+  /**
+   * Makes the directory where it is missing.
+   *
+   * @param directory for this ledger alone, on a disk that outlives the agent
+   */
+  public FreezerLedger(Path directory) throws IOException {
+    this.directory = Files.createDirectories(directory);
+  }
+
+  /** Every entry. */
+  public List<Entry> entries() throws IOException {
+    List<Entry> entries = new ArrayList<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + SUFFIX)) {
+      for (Path file : files) {
+        read(file).ifPresent(entries::add);
+      }
+    }
+    return entries;
+  }
+
+  /** The entry of a device. */
+  public Optional<Entry> of(String device) throws IOException {
+    return read(file(device)).filter(entry -> entry.device().equals(device));
+  }
+
+  private static Optional<Entry> read(Path file) throws IOException {
+    try {
+      JsonNode entry = JSON.readTree(Files.readString(file));
+      if (entry.path("cgroup").isTextual() && entry.path("device").isTextual()) {
+        return Optional.of(
+            new Entry(
+                entry.path("device").asText(),
+                entry.path("migration").asText(),
+                entry.path("cgroup").asText(),
+                entry.path("process").asLong(),
+                entry.path("startTime").asLong()));
+      }
+    } catch (NoSuchFileException none) {
+      return Optional.empty();
+    } catch (JsonProcessingException damaged) {
+      throw damaged(file, damaged);
+    }
+    throw damaged(file, null);
+  }
+
+  private static IOException damaged(Path file, Exception cause) {
+    return new IOException(
+        "the freezer's ledger "
+            + file
+            + " is damaged. See whether a cgroup is frozen that should not be (cgroup.freeze), thaw"
+            + " it, and remove the file.",
+        cause);
+  }
+
+  /** Adds an entry, or replaces that of the same device; durable when this returns. */
+  void write(Entry entry) throws IOException {
+    byte[] text =
+        JSON.writeValueAsBytes(
+            JSON.createObjectNode()
+                .put("device", entry.device())
+                .put("migration", entry.migration())
+                .put("cgroup", entry.cgroup())
+                .put("process", entry.process())
+                .put("startTime", entry.startTime()));
+    Path file = file(entry.device());
+    Path fresh = file.resolveSibling(file.getFileName() + ".new");
+    try (FileChannel channel =
+        FileChannel.open(
+            fresh,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE)) {
+      ByteBuffer bytes = ByteBuffer.wrap(text);
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+      channel.force(true);
+    }
+    Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    forceDirectory();
+  }
+
+  /** Removes a device's entry; nothing where there is none. */
+  void remove(String device) throws IOException {
+    if (Files.deleteIfExists(file(device))) {
+      forceDirectory();
+    }
+  }
+
+  private void forceDirectory() throws IOException {
+    try (FileChannel opened = FileChannel.open(directory, StandardOpenOption.READ)) {
+      opened.force(true);
+    }
+  }
+
+  private Path file(String device) {
+    StringBuilder name = new StringBuilder();
+    for (byte one : device.getBytes(StandardCharsets.UTF_8)) {
+      char character = (char) (one & 0xff);
+      boolean plain =
+          character >= '0' && character <= '9'
+              || character >= 'a' && character <= 'z'
+              || character >= 'A' && character <= 'Z'
+              || character == '-';
+      name.append(plain ? String.valueOf(character) : String.format("_%02x", (int) character));
+    }
+    return directory.resolve(name + SUFFIX);
+  }
+}

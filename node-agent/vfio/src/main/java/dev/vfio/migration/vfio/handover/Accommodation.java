@@ -1,0 +1,69 @@
+package dev.vfio.migration.vfio.handover;
+
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.MemoryFile;
+import dev.vfio.migration.vfio.linux.OpenFile;
+import dev.vfio.migration.vfio.workload.DmaWindow;
+import dev.vfio.migration.vfio.workload.WindowShape;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Memory that was made for the windows of a workload that is to come. */
+final class Accommodation implements AutoCloseable {
+  private final List<WindowShape> shapes;
+  private final List<Descriptor> memory;
+
+  private Accommodation(List<WindowShape> shapes, List<Descriptor> memory) {
+    this.shapes = List.copyOf(shapes);
+    this.memory = List.copyOf(memory);
+  }
+
+  /** Makes zeroed memory for windows of these shapes. */
+  static Accommodation of(List<WindowShape> shapes) throws IOException {
+    List<Descriptor> memory = new ArrayList<>();
+    boolean complete = false;
+    try {
+      for (WindowShape shape : shapes) {
+        memory.add(MemoryFile.create("vfio-window-" + shape.name(), shape.size()));
+      }
+      complete = true;
+      return new Accommodation(shapes, memory);
+    } finally {
+      if (!complete) {
+        memory.forEach(Descriptor::close);
+      }
+    }
+  }
+
+  /** For a workload without windows. */
+  static Accommodation none() {
+    return new Accommodation(List.of(), List.of());
+  }
+
+  List<WindowShape> shapes() {
+    return shapes;
+  }
+
+  /** In the order of the shapes. */
+  List<Descriptor> memory() {
+    return memory;
+  }
+
+  /** What is written to the windows is logged by nobody here: nothing is migrated away yet. */
+  List<DmaWindow> windows() {
+    List<DmaWindow> windows = new ArrayList<>();
+    for (int i = 0; i < shapes.size(); i++) {
+      WindowShape shape = shapes.get(i);
+      windows.add(
+          new DmaWindow(
+              shape.name(), shape.iova(), shape.size(), OpenFile.path(memory.get(i)), false));
+    }
+    return windows;
+  }
+
+  @Override
+  public void close() {
+    memory.forEach(Descriptor::close);
+  }
+}

@@ -1,0 +1,186 @@
+package dev.vfio.migration.vfio.handover;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.GuardedFile;
+import dev.vfio.migration.vfio.linux.OpenFile;
+import dev.vfio.migration.vfio.linux.ProcessDescriptor;
+import dev.vfio.migration.vfio.workload.DeclaredWindows;
+import dev.vfio.migration.vfio.workload.DeclaredWindows.Declared;
+import dev.vfio.migration.vfio.workload.DeclaredWindows.UnusableException;
+import dev.vfio.migration.vfio.workload.DmaWindow;
+import dev.vfio.migration.vfio.workload.WorkloadException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The memory that a running workload declares in {@code memory.json}, duplicated from it. The
+ * workload is not trusted: the file must be its own, each number must be memory that it has open
+ * and could read itself, and large enough.
+ */
+final class DeclaredMemory implements AutoCloseable {
+  private static final int PROTOCOL = 1;
+  private static final int MOST_BYTES = 1 << 20;
+  private static final int ROOT = 0;
+
+  private final String source;
+  private final String workload;
+  private final List<DmaWindow> windows;
+  private final List<Descriptor> memory;
+
+  private DeclaredMemory(
+      String source, String workload, List<DmaWindow> windows, List<Descriptor> memory) {
+    this.source = source;
+    this.workload = workload;
+    this.windows = List.copyOf(windows);
+    this.memory = List.copyOf(memory);
+  }
+
+  /**
+   * Reads the declaration and duplicates what it names.
+   *
+   * @param file of the declaration; where it is missing the workload has no memory that moves
+   * @throws WorkloadException where it cannot be used; nothing was done to the workload
+   */
+  static DeclaredMemory of(Path file, Holder holder, int pageSize) throws IOException {
+    String text = text(file, holder);
+    if (text.isEmpty()) {
+      return new DeclaredMemory(text, holder.command(), List.of(), List.of());
+    }
+    List<DmaWindow> windows = new ArrayList<>();
+    List<Descriptor> memory = new ArrayList<>();
+    boolean complete = false;
+    try (ProcessDescriptor process = ProcessDescriptor.open(holder.process())) {
+      JsonNode declaration = LineConnection.JSON.readTree(text);
+      if (declaration.path("protocol").asInt() != PROTOCOL) {
+        throw new UnusableException("it must say \"protocol\": " + PROTOCOL);
+      }
+      for (Declared window : DeclaredWindows.read(declaration.path("windows"), pageSize)) {
+        Descriptor duplicate = duplicate(process, window);
+        memory.add(duplicate);
+        requireUsable(duplicate, window);
+        windows.add(
+            new DmaWindow(
+                window.shape().name(),
+                window.shape().iova(),
+                window.shape().size(),
+                OpenFile.path(duplicate),
+                window.logged()));
+      }
+      complete = true;
+      String name = LineConnection.quoted(declaration.path("workload").asText(holder.command()));
+      return new DeclaredMemory(text, name, windows, memory);
+    } catch (JsonProcessingException malformed) {
+      throw unusable(file, holder, 0, "it is no JSON: " + malformed.getOriginalMessage());
+    } catch (UnusableException problem) {
+      throw unusable(file, holder, 0, problem.getMessage());
+    } catch (ErrnoException failure) {
+      throw unusable(file, holder, failure.errno(), failure.getMessage());
+    } finally {
+      if (!complete) {
+        memory.forEach(Descriptor::close);
+      }
+    }
+  }
+
+  /** The declaration; empty where there is none. */
+  private static String text(Path file, Holder holder) throws IOException {
+    GuardedFile read;
+    try {
+      read = GuardedFile.read(file, MOST_BYTES);
+    } catch (ErrnoException failure) {
+      if (failure.is(Errno.ENOENT)) {
+        return "";
+      }
+      throw unusable(file, holder, failure.errno(), failure.getMessage());
+    } catch (IOException failure) {
+      throw unusable(file, holder, 0, failure.getMessage());
+    }
+    if (read.owner() != ROOT && read.owner() != holder.user()) {
+      throw unusable(
+          file,
+          holder,
+          Errno.EPERM.number(),
+          "it belongs to user " + read.owner() + " and the workload runs as " + holder.user());
+    }
+    return read.content();
+  }
+
+  private static Descriptor duplicate(ProcessDescriptor process, Declared window)
+      throws IOException, UnusableException {
+    String name = window.shape().name();
+    JsonNode number = window.declaration().path("fd");
+    if (!number.isInt() || number.intValue() < 0) {
+      throw new UnusableException("window " + name + ": fd must be a number from 0 on");
+    }
+    try {
+      return process.duplicate(number.intValue());
+    } catch (ErrnoException failure) {
+      if (failure.is(Errno.EBADF)) {
+        throw new UnusableException(
+            "window " + name + ": the workload has no file descriptor " + number.intValue());
+      }
+      throw failure;
+    }
+  }
+
+  private static void requireUsable(Descriptor memory, Declared window)
+      throws IOException, UnusableException {
+    String name = "window " + window.shape().name() + ": ";
+    long size;
+    try {
+      size = OpenFile.regularFileSize(memory);
+    } catch (IOException other) {
+      throw new UnusableException(
+          name + "only memory files and regular files are moved: " + other.getMessage());
+    }
+    if (size < window.shape().size()) {
+      throw new UnusableException(
+          name + "its file has " + size + " bytes and the window has " + window.shape().size());
+    }
+    if (!OpenFile.readable(memory)) {
+      throw new UnusableException(name + "its file is not open for reading");
+    }
+  }
+
+  private static WorkloadException unusable(Path file, Holder holder, int errno, String why) {
+    return new WorkloadException(
+        errno,
+        "the memory of "
+            + holder.name()
+            + ", which holds the device "
+            + holder.device().id()
+            + ", is declared in "
+            + file
+            + " in a way that cannot be used: "
+            + why
+            + ". Nothing was done to the workload or the device; mend the declaration.",
+        null);
+  }
+
+  /** Whether the declaration still says the same. */
+  boolean isStill(Path file, Holder holder) throws IOException {
+    return source.equals(text(file, holder));
+  }
+
+  /** The workload's name as it says, or its command. */
+  String workload() {
+    return workload;
+  }
+
+  /** Their files are there until this is closed. */
+  List<DmaWindow> windows() {
+    return windows;
+  }
+
+  @Override
+  public void close() {
+    memory.forEach(Descriptor::close);
+  }
+}

@@ -1,0 +1,351 @@
+package dev.vfio.migration.vfio.handover;
+
+import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.SocketWatch;
+import dev.vfio.migration.vfio.linux.UnixListener;
+import dev.vfio.migration.vfio.linux.UnixStream;
+import dev.vfio.migration.vfio.workload.WindowShape;
+import dev.vfio.migration.vfio.workload.WorkloadException;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.IntPredicate;
+import java.util.regex.Pattern;
+
+/**
+ * Where workloads wait for devices: a folder for each device, with a socket that is there while the
+ * device is offered and until a workload has taken it.
+ *
+ * <p>One thread of its own owns every socket; whoever has a request for a waiting workload borrows
+ * it. Safe for use by several threads.
+ */
+public final class HandoverDesk implements AutoCloseable {
+  /** Name of the socket in a device's folder. */
+  public static final String SOCKET = "handover.sock";
+
+  /** Name of the file in a device's folder by which a running workload declares its memory. */
+  public static final String MEMORY = "memory.json";
+
+  private static final System.Logger LOG = System.getLogger(HandoverDesk.class.getName());
+  private static final Pattern DEVICE = Pattern.compile("[0-9A-Za-z][-:.0-9A-Za-z]{0,63}");
+  private static final Duration END_PATIENCE = Duration.ofSeconds(5);
+
+  private final Path directory;
+  private final Duration helloTimeout;
+  private final IntPredicate allowedUsers;
+  private final SocketWatch watch;
+  private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
+  private final Map<String, Place> places = new HashMap<>();
+  private final Map<String, Accommodation> accommodations = new ConcurrentHashMap<>();
+  private final Thread thread;
+  private volatile boolean closed;
+
+  /**
+   * Starts to serve, and offers nothing yet.
+   *
+   * @param directory of the devices' folders; made where it is missing. Nobody but the agent may
+   *     write to it
+   * @param helloTimeout for a workload that connected to say who it is
+   * @param allowedUsers user ids that may wait, besides root and the owner of the device's folder
+   */
+  public HandoverDesk(Path directory, Duration helloTimeout, IntPredicate allowedUsers)
+      throws IOException {
+    this.directory = Files.createDirectories(directory);
+    this.helloTimeout = helloTimeout;
+    this.allowedUsers = allowedUsers;
+    this.watch = new SocketWatch();
+    this.thread = new Thread(this::serve, "handover-desk");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /** The folder of a device. */
+  public Path folder(String device) {
+    if (!DEVICE.matcher(device).matches()) {
+      throw new IllegalArgumentException("not the id of a device: " + device);
+    }
+    return directory.resolve(device);
+  }
+
+  /** Where a workload connects that waits for the device. */
+  public Path socket(String device) {
+    return folder(device).resolve(SOCKET);
+  }
+
+  /** Lets workloads wait for the device. Nothing where they may already. */
+  public void offer(String device) throws IOException {
+    Path folder = Files.createDirectories(folder(device));
+    errand(
+        () -> {
+          Place place = places.get(device);
+          if (place == null) {
+            UnixListener listener =
+                UnixListener.listen(
+                    folder.resolve(SOCKET), PosixFilePermissions.fromString("rw-rw-rw-"));
+            places.put(device, new Place(device, folder, listener, helloTimeout, allowedUsers));
+          }
+          return null;
+        });
+  }
+
+  /** Devices that workloads may wait for. */
+  public Set<String> offered() throws IOException {
+    return errand(() -> new TreeSet<>(places.keySet()));
+  }
+
+  /** Takes the socket away; a workload that waits there is sent off. */
+  public void withdraw(String device) throws IOException {
+    errand(
+        () -> {
+          Place place = places.remove(device);
+          if (place != null) {
+            place.close();
+          }
+          return null;
+        });
+  }
+
+  /** Name of the workload that waits for the device; empty where none does. */
+  public Optional<String> waiting(String device) throws IOException {
+    return errand(() -> at(device).flatMap(Place::waiting).map(WaitingWorkload::name));
+  }
+
+  /**
+   * The migration that a device's holder received it for, and did not take it for yet: such a
+   * holder waits, and does not use the device. Empty for every other holder.
+   */
+  public Optional<String> holdsFor(Holder holder) throws IOException {
+    return errand(
+        () ->
+            at(holder.device().id())
+                .flatMap(Place::waiting)
+                .filter(workload -> holder.together().contains(workload.peer().process()))
+                .map(WaitingWorkload::holds));
+  }
+
+  private Optional<Place> at(String device) {
+    return Optional.ofNullable(places.get(device));
+  }
+
+  /** A request for a waiting workload. */
+  @FunctionalInterface
+  interface Request<T> {
+    T of(WaitingWorkload workload) throws IOException;
+  }
+
+  /**
+   * Puts a request to the workload that waits for the device. A workload that does not answer it as
+   * it should is sent off.
+   *
+   * @param patience for one to connect
+   * @throws WorkloadException ETIMEDOUT where none does
+   */
+  <T> T with(String device, Duration patience, Request<T> request) throws IOException {
+    WaitingWorkload workload = borrow(device, patience);
+    boolean usable = false;
+    try {
+      T answer = request.of(workload);
+      usable = true;
+      return answer;
+    } catch (WaitingWorkload.Refusal refusal) {
+      usable = true;
+      throw refusal;
+    } finally {
+      boolean stays = usable;
+      errand(
+          () -> {
+            at(device)
+                .ifPresentOrElse(
+                    place -> place.returned(workload, stays), () -> workload.connection().close());
+            return null;
+          });
+    }
+  }
+
+  private WaitingWorkload borrow(String device, Duration patience) throws IOException {
+    offer(device);
+    CompletableFuture<WaitingWorkload> borrowed = new CompletableFuture<>();
+    errand(
+        () -> {
+          at(device)
+              .ifPresentOrElse(
+                  place -> place.lend(borrowed),
+                  () -> borrowed.completeExceptionally(new IOException("it was withdrawn")));
+          return null;
+        });
+    try {
+      return borrowed.get(patience.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException nobody) {
+      if (!borrowed.cancel(false)) {
+        // Lent at the last moment.
+        return borrowed.join();
+      }
+      throw new WorkloadException(
+          Errno.ETIMEDOUT.number(),
+          "nobody waits for the device "
+              + device
+              + " at "
+              + socket(device)
+              + " within "
+              + patience.toMillis()
+              + " ms. Start the workload that is to wait there; see whether its socket's folder is"
+              + " mounted into it and whether it runs as root or as the folder's owner.",
+          nobody);
+    } catch (ExecutionException withdrawn) {
+      throw new WorkloadException(
+          Errno.ECONNREFUSED.number(),
+          "nobody can wait for the device " + device + ": " + withdrawn.getCause().getMessage(),
+          withdrawn);
+    } catch (InterruptedException interrupted) {
+      borrowed.cancel(false);
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("waiting for a workload at " + socket(device));
+    }
+  }
+
+  /** The device was taken: its socket, good for one workload, is gone. */
+  void taken(String device) throws IOException {
+    withdraw(device);
+    vacate(device);
+  }
+
+  /** Makes memory for windows of these shapes, in place of what was made before. */
+  void accommodate(String device, List<WindowShape> shapes) throws IOException {
+    Accommodation fresh = Accommodation.of(shapes);
+    Accommodation former = accommodations.put(device, fresh);
+    if (former != null) {
+      former.close();
+    }
+  }
+
+  /** Memory that was made for the device's windows and not vacated. */
+  Optional<Accommodation> accommodation(String device) {
+    return Optional.ofNullable(accommodations.get(device));
+  }
+
+  /** Lets go of memory that was made for the device's windows. */
+  void vacate(String device) {
+    Accommodation former = accommodations.remove(device);
+    if (former != null) {
+      former.close();
+    }
+  }
+
+  // ------------------------------------------------------------------ the desk's own thread
+
+  private <T> T errand(Callable<T> errand) throws IOException {
+    CompletableFuture<T> done = new CompletableFuture<>();
+    errands.add(
+        () -> {
+          try {
+            done.complete(errand.call());
+          } catch (Exception failure) {
+            done.completeExceptionally(failure);
+          }
+        });
+    if (closed) {
+      throw new IOException("the desk at " + directory + " is closed");
+    }
+    watch.wake();
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return done.get();
+        } catch (InterruptedException whileWaiting) {
+          // The desk's thread is quick; what it does must not be left half known.
+          interrupted = true;
+        } catch (ExecutionException failure) {
+          if (failure.getCause() instanceof IOException problem) {
+            throw problem;
+          }
+          throw new IllegalStateException(failure.getCause());
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private void serve() {
+    try {
+      while (!closed) {
+        runErrands();
+        List<UnixListener> listeners = new ArrayList<>();
+        List<UnixStream> streams = new ArrayList<>();
+        Duration patience = null;
+        long now = System.nanoTime();
+        for (Place place : places.values()) {
+          Duration until = place.watched(now, listeners, streams);
+          if (until != null && (patience == null || until.compareTo(patience) < 0)) {
+            patience = until;
+          }
+        }
+        SocketWatch.Ready ready = watch.await(listeners, streams, patience);
+        for (Place place : places.values()) {
+          place.serve(ready);
+        }
+      }
+    } catch (IOException | RuntimeException fault) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "the desk at " + directory + " serves no more; no device can be handed over",
+          fault);
+    } finally {
+      closed = true;
+      runErrands();
+      places.values().forEach(Place::close);
+      places.clear();
+    }
+  }
+
+  private void runErrands() {
+    for (Runnable errand = errands.poll(); errand != null; errand = errands.poll()) {
+      errand.run();
+    }
+  }
+
+  /** Takes all sockets away. Workloads that wait notice, and connect again to a later agent. */
+  @Override
+  public void close() {
+    closed = true;
+    boolean interrupted = Thread.interrupted();
+    try {
+      watch.wake();
+      thread.join(END_PATIENCE.toMillis());
+    } catch (IOException notWoken) {
+      LOG.log(System.Logger.Level.WARNING, "the desk at " + directory + " does not end", notWoken);
+    } catch (InterruptedException again) {
+      interrupted = true;
+    } finally {
+      if (!thread.isAlive()) {
+        watch.close();
+      }
+      Set.copyOf(accommodations.keySet()).forEach(this::vacate);
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+}

@@ -1,0 +1,306 @@
+package dev.vfio.migration.vfio.handover;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.vfio.migration.vfio.freezer.Freezer;
+import dev.vfio.migration.vfio.freezer.FreezerLedger;
+import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.holder.Holders;
+import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.workload.WindowShape;
+import dev.vfio.migration.vfio.workload.Workload;
+import dev.vfio.migration.vfio.workload.WorkloadDescription;
+import dev.vfio.migration.vfio.workload.WorkloadException;
+import dev.vfio.migration.vfio.workload.WorkloadState;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The workload of a kernel device: the process that holds it, or the one that waits for it at the
+ * desk. Which of the two is found anew at each call, by who holds the device.
+ *
+ * <p>A workload that holds its device knows nothing of the migration: it is made to stand still by
+ * the freezer, and killed once the handover is committed. One that waits takes part, by the
+ * handover protocol.
+ */
+public final class KernelWorkload implements Workload {
+  private final NodeDevice device;
+  private final Means means;
+  private DeclaredMemory declared;
+
+  /**
+   * What a kernel device's workload is reached by; one for all devices.
+   *
+   * @param holders finds who holds a device
+   * @param freezer makes them stand still
+   * @param desk where workloads wait
+   * @param devices that are open in this process
+   * @param pageSize bytes
+   * @param connectPatience for a workload to connect to the desk
+   * @param answerPatience for one that waits to do what it is asked
+   */
+  public record Means(
+      Holders holders,
+      Freezer freezer,
+      HandoverDesk desk,
+      OpenDevices devices,
+      int pageSize,
+      Duration connectPatience,
+      Duration answerPatience) {}
+
+  /** Does no I/O. */
+  public KernelWorkload(NodeDevice device, Means means) {
+    this.device = device;
+    this.means = means;
+  }
+
+  /**
+   * Its state by who holds the device: RUNNING or PAUSED where a process uses it, WAITING where one
+   * waits for it.
+   *
+   * @throws WorkloadException where a virtual machine holds the device, or nobody uses it or waits
+   *     for it
+   */
+  @Override
+  public WorkloadDescription describe() throws IOException {
+    Optional<Holder> owner = owner();
+    if (owner.isPresent()) {
+      return running(owner.get());
+    }
+    Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
+    if (frozen.isPresent()) {
+      throw died(frozen.get());
+    }
+    String name = means.desk().with(device.id(), means.connectPatience(), WaitingWorkload::name);
+    return new WorkloadDescription(
+        name,
+        WorkloadState.WAITING,
+        device.id(),
+        means.desk().accommodation(device.id()).map(Accommodation::windows).orElse(List.of()));
+  }
+
+  private WorkloadDescription running(Holder holder) throws IOException {
+    Path file = means.desk().folder(device.id()).resolve(HandoverDesk.MEMORY);
+    if (declared == null || !declared.isStill(file, holder)) {
+      DeclaredMemory now = DeclaredMemory.of(file, holder, means.pageSize());
+      forgetMemory();
+      declared = now;
+    }
+    return new WorkloadDescription(
+        declared.workload(),
+        means.freezer().standsStill(holder) ? WorkloadState.PAUSED : WorkloadState.RUNNING,
+        device.id(),
+        declared.windows());
+  }
+
+  /** Who uses the device: a holder that did not merely receive it. Never a virtual machine's. */
+  private Optional<Holder> owner() throws IOException {
+    Optional<Holder> holder = means.holders().of(device);
+    if (holder.isEmpty() || means.desk().holdsFor(holder.get()).isPresent()) {
+      return Optional.empty();
+    }
+    if (holder.get().virtualMachineMonitor()) {
+      throw new WorkloadException(
+          Errno.EBUSY.number(),
+          "the device "
+              + device.id()
+              + " is held by "
+              + holder.get().name()
+              + ", a virtual machine monitor, which keeps part of the device's state in its own"
+              + " memory: moved behind its back the guest would break. Nothing was done to it."
+              + " Migrate the virtual machine by its monitor's own means.",
+          null);
+    }
+    return holder;
+  }
+
+  private WorkloadException died(FreezerLedger.Entry frozen) {
+    return new WorkloadException(
+        Errno.ESRCH.number(),
+        "process "
+            + frozen.process()
+            + ", which held the device "
+            + device.id()
+            + ", died while its cgroup "
+            + frozen.cgroup()
+            + " was frozen for the migration "
+            + frozen.migration()
+            + ". The device's state is kept by this agent alone, as long as it has it open.",
+        null);
+  }
+
+  @Override
+  public WorkloadDescription accommodate(List<WindowShape> shapes) throws IOException {
+    if (owner().isEmpty()) {
+      means.desk().accommodate(device.id(), shapes);
+    }
+    return describe();
+  }
+
+  @Override
+  public void pause(String migration) throws IOException {
+    Holder holder =
+        owner()
+            .orElseThrow(
+                () ->
+                    new WorkloadException(
+                        Errno.ESRCH.number(),
+                        "nobody holds the device "
+                            + device.id()
+                            + " any more: its workload died while the migration "
+                            + migration
+                            + " was under way. Nothing was frozen.",
+                        null));
+    means.freezer().freeze(holder, migration);
+  }
+
+  @Override
+  public void resume(String migration) throws IOException {
+    Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
+    means.freezer().thaw(device.id());
+    if (frozen.isPresent()
+        && !means.holders().processes().lives(frozen.get().process(), frozen.get().startTime())) {
+      throw died(frozen.get());
+    }
+    if (owner().isEmpty()) {
+      throw new WorkloadException(
+          Errno.ESRCH.number(),
+          "nobody holds the device "
+              + device.id()
+              + " any more: its workload died during the migration "
+              + migration
+              + ". There is nothing left to resume; start it anew.",
+          null);
+    }
+  }
+
+  /**
+   * Kills what is frozen, without letting it run once more. Nothing where nothing is frozen for
+   * this device: it was done before.
+   */
+  @Override
+  public void release(String migration) throws IOException {
+    Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
+    if (frozen.isPresent()) {
+      means.freezer().kill(device.id());
+      Files.deleteIfExists(means.desk().folder(device.id()).resolve(HandoverDesk.MEMORY));
+    }
+  }
+
+  @Override
+  public void receive(String migration) throws IOException {
+    means
+        .desk()
+        .with(
+            device.id(),
+            means.connectPatience(),
+            workload -> {
+              receive(workload, migration);
+              return null;
+            });
+  }
+
+  private void receive(WaitingWorkload workload, String migration) throws IOException {
+    if (migration.equals(workload.holds())) {
+      return;
+    }
+    if (workload.holds() != null) {
+      throw new WorkloadException(
+          Errno.EBUSY.number(),
+          workload.described()
+              + " holds the device "
+              + device.id()
+              + " for the migration "
+              + workload.holds()
+              + ", and not for "
+              + migration
+              + ". Nothing was handed over.",
+          null);
+    }
+    HandedOver open =
+        means
+            .devices()
+            .open(device.id())
+            .orElseThrow(
+                () ->
+                    new WorkloadException(
+                        Errno.ENODEV.number(),
+                        "the device "
+                            + device.id()
+                            + " is not open in this agent: what was loaded for the migration "
+                            + migration
+                            + " is lost. Nothing was handed over.",
+                        null));
+    Accommodation memory = means.desk().accommodation(device.id()).orElseGet(Accommodation::none);
+    Manifest manifest = Manifest.of(device.id(), migration, open, memory);
+    workload.ask(manifest.request(), manifest.descriptors(), means.answerPatience());
+    workload.holds(migration);
+  }
+
+  @Override
+  public void take(String migration) throws IOException {
+    boolean waits = means.desk().waiting(device.id()).isPresent();
+    if (!waits && owner().isPresent()) {
+      // It took the device, and this agent ended before it had noted that.
+      return;
+    }
+    means
+        .desk()
+        .with(
+            device.id(),
+            means.connectPatience(),
+            workload -> {
+              // Another one may wait than the one that received it and died.
+              receive(workload, migration);
+              workload.ask(request("take", migration), List.of(), means.answerPatience());
+              workload.holds(null);
+              means.desk().taken(device.id());
+              return null;
+            });
+  }
+
+  @Override
+  public void giveBack(String migration) throws IOException {
+    Optional<Holder> holder = means.holders().of(device);
+    if (holder.isPresent()) {
+      means
+          .desk()
+          .with(
+              device.id(),
+              means.connectPatience(),
+              workload -> {
+                giveBack(workload, migration);
+                return null;
+              });
+    }
+    means.desk().vacate(device.id());
+  }
+
+  private void giveBack(WaitingWorkload workload, String migration) throws IOException {
+    if (migration.equals(workload.holds())) {
+      workload.ask(request("give-back", migration), List.of(), means.answerPatience());
+      workload.holds(null);
+    }
+  }
+
+  private static ObjectNode request(String operation, String migration) {
+    return LineConnection.JSON.createObjectNode().put("op", operation).put("migration", migration);
+  }
+
+  private void forgetMemory() {
+    if (declared != null) {
+      declared.close();
+      declared = null;
+    }
+  }
+
+  /** Lets go of memory that was duplicated. Changes nothing about the workload. */
+  @Override
+  public void close() {
+    forgetMemory();
+  }
+}

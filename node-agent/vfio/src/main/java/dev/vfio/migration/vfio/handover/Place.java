@@ -1,0 +1,256 @@
+package dev.vfio.migration.vfio.handover;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.SocketPeer;
+import dev.vfio.migration.vfio.linux.SocketWatch;
+import dev.vfio.migration.vfio.linux.UnixListener;
+import dev.vfio.migration.vfio.linux.UnixStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.IntPredicate;
+import java.util.regex.Pattern;
+
+/** The place of one device at the desk. Owned by the desk's thread. */
+final class Place implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(Place.class.getName());
+  private static final int PROTOCOL = 1;
+  private static final int MOST_VISITORS = 8;
+  private static final int ROOT = 0;
+  private static final Pattern MIGRATION = Pattern.compile("[!-~]{1,200}");
+  private static final int LONGEST_NAME = 253;
+  private static final Duration REST = Duration.ofSeconds(1);
+
+  private final String device;
+  private final Path folder;
+  private final UnixListener listener;
+  private final Duration helloTimeout;
+  private final IntPredicate allowedUsers;
+  private final List<Visitor> visitors = new ArrayList<>();
+  private final Deque<CompletableFuture<WaitingWorkload>> borrowers = new ArrayDeque<>();
+  private WaitingWorkload workload;
+  private boolean lent;
+  private long restsUntil;
+  private boolean rests;
+
+  /** A client that has not said yet who it is. */
+  private record Visitor(LineConnection connection, SocketPeer peer, long deadline) {}
+
+  Place(
+      String device,
+      Path folder,
+      UnixListener listener,
+      Duration helloTimeout,
+      IntPredicate allowedUsers) {
+    this.device = device;
+    this.folder = folder;
+    this.listener = listener;
+    this.helloTimeout = helloTimeout;
+    this.allowedUsers = allowedUsers;
+  }
+
+  Optional<WaitingWorkload> waiting() {
+    return Optional.ofNullable(workload);
+  }
+
+  /** Adds what is to be watched; answers how long at most, null for as long as it takes. */
+  Duration watched(long now, List<UnixListener> listeners, List<UnixStream> streams) {
+    long until = Long.MAX_VALUE;
+    for (Visitor visitor : visitors) {
+      streams.add(visitor.connection().stream());
+      until = Math.min(until, visitor.deadline() - now);
+    }
+    if (workload != null && !lent) {
+      streams.add(workload.connection().stream());
+    }
+    rests = rests && restsUntil - now > 0;
+    if (rests) {
+      until = Math.min(until, restsUntil - now);
+    } else {
+      listeners.add(listener);
+    }
+    return until == Long.MAX_VALUE ? null : Duration.ofNanos(Math.max(0, until));
+  }
+
+  void serve(SocketWatch.Ready ready) {
+    // First: one that comes back may be here again before its old connection was found ended.
+    if (workload != null && !lent && ready.streams().contains(workload.connection().stream())) {
+      LOG.log(System.Logger.Level.INFO, workload.described() + " left the desk of " + device);
+      workload.connection().close();
+      workload = null;
+    }
+    for (Visitor visitor : List.copyOf(visitors)) {
+      if (ready.streams().contains(visitor.connection().stream())) {
+        hear(visitor);
+      } else if (System.nanoTime() - visitor.deadline() > 0) {
+        visitors.remove(visitor);
+        refuse(visitor, Errno.ETIMEDOUT, "nothing was said in time");
+      }
+    }
+    if (ready.listeners().contains(listener)) {
+      accept();
+    }
+  }
+
+  private void accept() {
+    try {
+      UnixStream stream = listener.accept(helloTimeout);
+      boolean taken = false;
+      try {
+        Visitor visitor =
+            new Visitor(
+                new LineConnection(stream),
+                SocketPeer.of(stream),
+                System.nanoTime() + helloTimeout.toNanos());
+        if (visitors.size() < MOST_VISITORS) {
+          visitors.add(visitor);
+          taken = true;
+        }
+      } finally {
+        if (!taken) {
+          stream.close();
+        }
+      }
+    } catch (ErrnoException failure) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "nobody is let in at the desk of " + device + " for a second: " + failure.getMessage());
+      rests = true;
+      restsUntil = System.nanoTime() + REST.toNanos();
+    }
+  }
+
+  private void hear(Visitor visitor) {
+    try {
+      Optional<JsonNode> hello = visitor.connection().receive();
+      if (hello.isPresent()) {
+        visitors.remove(visitor);
+        admit(visitor, hello.get());
+      }
+    } catch (IOException gone) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "process " + visitor.peer().process() + " at the desk of " + device + ": " + gone);
+      visitors.remove(visitor);
+      visitor.connection().close();
+    }
+  }
+
+  private void admit(Visitor visitor, JsonNode hello) throws IOException {
+    String name = hello.path("workload").asText("");
+    JsonNode holds = hello.path("holds");
+    boolean holdsNothing = holds.isMissingNode() || holds.isNull();
+    if (hello.path("protocol").asInt() != PROTOCOL) {
+      refuse(visitor, Errno.EPROTONOSUPPORT, "this agent speaks protocol " + PROTOCOL);
+    } else if (name.isBlank() || name.length() > LONGEST_NAME) {
+      refuse(visitor, Errno.EINVAL, "the workload needs a name of 1 to 253 characters");
+    } else if (!holdsNothing
+        && !(holds.isTextual() && MIGRATION.matcher(holds.asText()).matches())) {
+      refuse(visitor, Errno.EINVAL, "\"holds\" is null or the migration of \"receive\"");
+    } else if (!isAllowed(visitor.peer().user())) {
+      refuse(
+          visitor,
+          Errno.EPERM,
+          "user " + visitor.peer().user() + " may not wait for the device " + device);
+    } else if (workload != null) {
+      refuse(visitor, Errno.EBUSY, "another workload waits for the device " + device);
+    } else {
+      visitor.connection().send(LineConnection.JSON.createObjectNode().put("ok", true), List.of());
+      workload =
+          new WaitingWorkload(
+              device,
+              LineConnection.quoted(name),
+              visitor.peer(),
+              visitor.connection(),
+              holdsNothing ? null : holds.asText());
+      LOG.log(
+          System.Logger.Level.INFO,
+          workload.described() + " waits at the desk of " + device + ", holds " + holds);
+      lend();
+    }
+  }
+
+  private boolean isAllowed(int user) throws IOException {
+    return user == ROOT
+        || allowedUsers.test(user)
+        || Files.getAttribute(folder, "unix:uid").equals(user);
+  }
+
+  private void refuse(Visitor visitor, Errno errno, String why) {
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "process "
+            + visitor.peer().process()
+            + " is sent away from the desk of "
+            + device
+            + ": "
+            + why);
+    ObjectNode refusal =
+        LineConnection.JSON
+            .createObjectNode()
+            .put("ok", false)
+            .put("errno", errno.number())
+            .put("error", why);
+    try {
+      visitor.connection().send(refusal, List.of());
+    } catch (ErrnoException gone) {
+      LOG.log(System.Logger.Level.DEBUG, "nor could it be told so: " + gone.getMessage());
+    } finally {
+      visitor.connection().close();
+    }
+  }
+
+  /** Lends the workload out as soon as there is one. */
+  void lend(CompletableFuture<WaitingWorkload> borrower) {
+    borrowers.add(borrower);
+    lend();
+  }
+
+  private void lend() {
+    while (workload != null && !lent && !borrowers.isEmpty()) {
+      lent = borrowers.remove().complete(workload);
+    }
+  }
+
+  /**
+   * The borrower is done.
+   *
+   * @param stays whether it can be asked again
+   */
+  void returned(WaitingWorkload returned, boolean stays) {
+    if (workload == returned) {
+      lent = false;
+      if (!stays) {
+        workload = null;
+      }
+    }
+    if (workload != returned) {
+      returned.connection().close();
+    }
+    lend();
+  }
+
+  @Override
+  public void close() {
+    listener.close();
+    visitors.forEach(visitor -> visitor.connection().close());
+    visitors.clear();
+    if (workload != null && !lent) {
+      workload.connection().close();
+    }
+    workload = null;
+    borrowers.forEach(
+        borrower -> borrower.completeExceptionally(new IOException("its socket was withdrawn")));
+    borrowers.clear();
+  }
+}

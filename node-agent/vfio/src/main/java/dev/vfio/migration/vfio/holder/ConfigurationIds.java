@@ -1,0 +1,19 @@
+package dev.vfio.migration.vfio.holder;
+
+import dev.vfio.migration.vfio.linux.Descriptor;
+import java.io.IOException;
+import java.util.Optional;
+
+/** Reads what a PCI device calls itself through a descriptor of it. Changes nothing about it. */
+@FunctionalInterface
+public interface ConfigurationIds {
+
+  /**
+   * The device's ids from its configuration space.
+   *
+   * @param device stays the caller's
+   * @return {@code vendor:device subvendor:subdevice}, four hexadecimal digits each; empty where
+   *     the device has no configuration space to tell
+   */
+  Optional<String> read(Descriptor device) throws IOException;
+}

@@ -1,0 +1,365 @@
+package dev.vfio.migration.vfio.holder;
+
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.OpenFile;
+import dev.vfio.migration.vfio.linux.ProcessDescriptor;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/**
+ * Finds who holds a device, and duplicates the descriptor that they hold. Where it is not certain
+ * which descriptor is the device nothing is duplicated: a wrong guess would migrate another device.
+ * This process's own descriptors do not count. Safe for use by several threads.
+ *
+ * <p>Needs to see all processes (the machine's own process namespace) and CAP_SYS_PTRACE.
+ */
+public final class Holders {
+  /** What a device's descriptor is called where the device was opened by its group. */
+  public static final String DEVICE_LINK = "anon_inode:[vfio-device]";
+
+  private static final int MOST_LOOKS = 3;
+
+  private final Processes processes;
+  private final Path deviceDirectory;
+  private final String deviceLink;
+  private final GroupMembers members;
+  private final ConfigurationIds ids;
+
+  /**
+   * Does no I/O.
+   *
+   * @param proc where proc is mounted, of the machine's own process namespace
+   * @param sysfs where sysfs is mounted
+   * @param deviceDirectory with the group nodes, {@code /dev/vfio}
+   * @param deviceLink {@link #DEVICE_LINK}
+   * @param ids tells devices of one group, or of one process, apart
+   */
+  public Holders(
+      Path proc, Path sysfs, Path deviceDirectory, String deviceLink, ConfigurationIds ids) {
+    this.processes = new Processes(proc);
+    this.deviceDirectory = deviceDirectory;
+    this.deviceLink = deviceLink;
+    this.members = new GroupMembers(sysfs);
+    this.ids = ids;
+  }
+
+  /** What is known of processes. */
+  public Processes processes() {
+    return processes;
+  }
+
+  /**
+   * Who holds the device, this process apart; empty where nobody does. Changes nothing.
+   *
+   * @throws DeviceException BUSY where it is not certain who, or which of their descriptors it is;
+   *     UNREACHABLE where processes cannot be looked into
+   */
+  public Optional<Holder> of(NodeDevice device) throws DeviceException {
+    try {
+      for (int look = 1; ; look++) {
+        try {
+          return find(device);
+        } catch (ErrnoException changed) {
+          boolean gone = changed.is(Errno.EBADF) || changed.is(Errno.ESRCH);
+          if (!gone || look == MOST_LOOKS) {
+            throw changed;
+          }
+        }
+      }
+    } catch (DeviceException known) {
+      throw known;
+    } catch (IOException failure) {
+      throw new DeviceException(
+          Kind.UNREACHABLE,
+          failure instanceof ErrnoException call ? call.errno() : 0,
+          "who holds the device "
+              + device.id()
+              + " cannot be found out: "
+              + failure.getMessage()
+              + ". Nothing was done to the device or to any process.",
+          failure);
+    }
+  }
+
+  private Optional<Holder> find(NodeDevice device) throws IOException {
+    DescriptorScan scan = new DescriptorScan(processes, deviceDirectory, deviceLink, device);
+    scan.run();
+    if (!scan.denied().isEmpty()) {
+      throw new DeviceException(
+          Kind.UNREACHABLE,
+          Errno.EACCES.number(),
+          "who holds the device "
+              + device.id()
+              + " cannot be found out: the descriptors of "
+              + scan.denied().size()
+              + " processes may not be looked at (the first is "
+              + scan.denied().get(0)
+              + "), EACCES (13). Nothing was done. The agent needs CAP_SYS_PTRACE and the machine's"
+              + " own process namespace (hostPID).");
+    }
+    List<List<OpenDescriptor>> files = openFiles(certainOnly(scan.candidates()));
+    if (files.isEmpty()) {
+      return Optional.empty();
+    }
+    List<OpenDescriptor> file = theOne(device, scan, files);
+    return Optional.of(holder(device, scan, file));
+  }
+
+  private static List<OpenDescriptor> certainOnly(List<OpenDescriptor> candidates) {
+    List<OpenDescriptor> certain = candidates.stream().filter(OpenDescriptor::certain).toList();
+    return certain.isEmpty() ? candidates : certain;
+  }
+
+  /** The candidates by the open file that they are duplicates of. */
+  private static List<List<OpenDescriptor>> openFiles(List<OpenDescriptor> candidates)
+      throws IOException {
+    List<List<OpenDescriptor>> files = new ArrayList<>();
+    for (OpenDescriptor candidate : candidates) {
+      List<OpenDescriptor> same = null;
+      for (List<OpenDescriptor> file : files) {
+        if (same == null && isSame(file.get(0), candidate)) {
+          same = file;
+        }
+      }
+      if (same == null) {
+        same = new ArrayList<>();
+        files.add(same);
+      }
+      same.add(candidate);
+    }
+    return files;
+  }
+
+  private static boolean isSame(OpenDescriptor one, OpenDescriptor other) throws IOException {
+    try {
+      return ProcessDescriptor.sameFile(
+          one.process(), one.number(), other.process(), other.number());
+    } catch (ErrnoException failure) {
+      if (failure.is(Errno.ENOSYS)) {
+        // A kernel without kcmp: what cannot be compared counts as different, and is refused.
+        return false;
+      }
+      throw failure;
+    }
+  }
+
+  private List<OpenDescriptor> theOne(
+      NodeDevice device, DescriptorScan scan, List<List<OpenDescriptor>> files) throws IOException {
+    if (files.size() == 1) {
+      OpenDescriptor only = files.get(0).get(0);
+      if (only.certain()
+          || members.areOnly(device, scan.groupsOf(only.process()))
+          || members.areOthersOfOtherKind(device, scan.groupsOf(only.process()))
+              && isOfKind(device, only)) {
+        return files.get(0);
+      }
+      throw unsure(
+          device,
+          only.name()
+              + " may be it, or another device of the IOMMU groups "
+              + scan.groupsOf(only.process())
+              + " that the process holds");
+    }
+    List<List<OpenDescriptor>> ofKind = new ArrayList<>();
+    boolean tellable = !device.mediated() && !device.pciIds().isEmpty();
+    for (List<OpenDescriptor> file : files) {
+      if (tellable && isOfKind(device, file.get(0))) {
+        ofKind.add(file);
+      }
+    }
+    if (ofKind.size() == 1
+        && (ofKind.get(0).get(0).certain()
+            || members.areOthersOfOtherKind(
+                device, scan.groupsOf(ofKind.get(0).get(0).process())))) {
+      return ofKind.get(0);
+    }
+    throw unsure(
+        device,
+        files.size()
+            + " different descriptors may be it: "
+            + files.stream().map(file -> file.get(0).name()).collect(Collectors.joining(", ")));
+  }
+
+  private boolean isOfKind(NodeDevice device, OpenDescriptor candidate) throws IOException {
+    try (ProcessDescriptor process = pinned(candidate.process(), candidate.startTime());
+        Descriptor duplicate = process.duplicate(candidate.number())) {
+      return ids.read(duplicate).map(device.pciIds()::equals).orElse(false);
+    }
+  }
+
+  private static DeviceException unsure(NodeDevice device, String why) {
+    return new DeviceException(
+        Kind.BUSY,
+        0,
+        "it is not certain which descriptor is the device "
+            + device.id()
+            + ": "
+            + why
+            + ". Nothing was done to the device or to any process. Linux 6.18 and later tell; on an"
+            + " older kernel let each process hold one device, and close duplicates that are not"
+            + " needed.");
+  }
+
+  private Holder holder(NodeDevice device, DescriptorScan scan, List<OpenDescriptor> file)
+      throws IOException {
+    Set<Long> together =
+        file.stream().map(OpenDescriptor::process).collect(Collectors.toCollection(TreeSet::new));
+    Set<String> cgroups = new TreeSet<>();
+    boolean machine = false;
+    for (long process : together) {
+      cgroups.add(processes.cgroup(process));
+      machine |= scan.holdsMachine(process) || VirtualMachineMonitors.isOne(processes, process);
+    }
+    if (cgroups.size() > 1) {
+      throw new DeviceException(
+          Kind.BUSY,
+          0,
+          "the device "
+              + device.id()
+              + " is held by processes "
+              + together
+              + " of different cgroups "
+              + cgroups
+              + ", which cannot be made to stand still as one workload. Nothing was done to them or"
+              + " to the device. Let one workload hold it.");
+    }
+    OpenDescriptor first = first(file, together);
+    return new Holder(
+        device,
+        first.process(),
+        first.startTime(),
+        processes.command(first.process()),
+        cgroups.iterator().next(),
+        processes.user(first.process()),
+        machine,
+        first.number(),
+        first.file(),
+        together);
+  }
+
+  /** The ancestor of all others; where none is, the one that was started first. */
+  private OpenDescriptor first(List<OpenDescriptor> file, Set<Long> together) throws IOException {
+    for (OpenDescriptor one : file) {
+      if (isAncestorOfAll(one.process(), together)) {
+        return one;
+      }
+    }
+    return file.stream()
+        .min(
+            Comparator.comparingLong(OpenDescriptor::startTime)
+                .thenComparingLong(OpenDescriptor::process))
+        .orElseThrow();
+  }
+
+  private boolean isAncestorOfAll(long ancestor, Set<Long> together) throws IOException {
+    for (long process : together) {
+      if (!processes.isAncestor(ancestor, process)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Duplicates the device's descriptor, without the holder's doing and whether it runs, is stopped
+   * or frozen. The duplicate keeps the device open and its group busy until it is closed.
+   *
+   * @throws DeviceException UNREACHABLE where the holder has ended, or is not the one it was; BUSY
+   *     where its descriptor is not the device any more
+   */
+  public Descriptor adopt(Holder holder) throws DeviceException {
+    Descriptor duplicate = null;
+    boolean adopted = false;
+    try (ProcessDescriptor process = pinned(holder.process(), holder.startTime())) {
+      duplicate = process.duplicate(holder.descriptor());
+      requireDevice(holder, process, duplicate);
+      adopted = true;
+      return duplicate;
+    } catch (DeviceException known) {
+      throw known;
+    } catch (IOException failure) {
+      int errno = failure instanceof ErrnoException call ? call.errno() : 0;
+      throw new DeviceException(
+          Kind.UNREACHABLE,
+          errno,
+          "the device "
+              + holder.device().id()
+              + " that "
+              + holder.name()
+              + " holds cannot be adopted: "
+              + failure.getMessage()
+              + ". Nothing was done to the device. "
+              + advice(errno),
+          failure);
+    } finally {
+      if (duplicate != null && !adopted) {
+        duplicate.close();
+      }
+    }
+  }
+
+  private static String advice(int errno) {
+    if (errno == Errno.EPERM.number()) {
+      return "The agent needs CAP_SYS_PTRACE; see also kernel.yama.ptrace_scope.";
+    }
+    return errno == Errno.ENOSYS.number()
+        ? "The kernel is too old: Linux 5.6 or later is needed."
+        : "See whether the workload still runs.";
+  }
+
+  /** Pins a process, and only then makes sure that it is the one that was meant. */
+  private ProcessDescriptor pinned(long number, long startTime) throws IOException {
+    ProcessDescriptor process = ProcessDescriptor.open(number);
+    boolean meant = false;
+    try {
+      if (!processes.lives(number, startTime) || process.ended()) {
+        throw new ErrnoException(
+            "the process with number " + number + " is another one now; the look at it",
+            Errno.ESRCH.number());
+      }
+      meant = true;
+      return process;
+    } finally {
+      if (!meant) {
+        process.close();
+      }
+    }
+  }
+
+  /** The holder may have closed the number, and opened something else, since it was found. */
+  private void requireDevice(Holder holder, ProcessDescriptor process, Descriptor duplicate)
+      throws IOException {
+    boolean still =
+        OpenFile.name(duplicate).equals(holder.file())
+            && of(holder.device())
+                .filter(now -> now.is(holder.process(), holder.startTime()))
+                .filter(now -> now.descriptor() == holder.descriptor())
+                .isPresent()
+            && OpenFile.isSame(duplicate, process, holder.descriptor());
+    if (!still) {
+      throw new DeviceException(
+          Kind.BUSY,
+          0,
+          "descriptor "
+              + holder.descriptor()
+              + " of "
+              + holder.name()
+              + " was the device "
+              + holder.device().id()
+              + " and is something else now. Nothing was done to the device; try again once the"
+              + " workload has settled.");
+    }
+  }
+}

@@ -1,0 +1,156 @@
+package dev.vfio.migration.vfio.holder;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * The processes that this one can see, by {@code /proc}. Nothing is kept: every answer is read
+ * anew. Safe for use by several threads.
+ *
+ * <p>Source: {@code proc(5)}.
+ */
+public final class Processes {
+  private static final int PARENT = 1;
+  private static final int START_TIME = 19;
+  private static final String UNIFIED = "0::";
+
+  private final Path proc;
+
+  /**
+   * @param proc where proc is mounted: {@code /proc}, of the machine's own process namespace
+   */
+  public Processes(Path proc) {
+    this.proc = proc;
+  }
+
+  /** Numbers of all processes. */
+  List<Long> all() throws IOException {
+    List<Long> numbers = new ArrayList<>();
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(proc, "[0-9]*")) {
+      for (Path entry : entries) {
+        numbers.add(Long.valueOf(entry.getFileName().toString()));
+      }
+    }
+    return numbers;
+  }
+
+  /** This process's own number, as it is seen here. */
+  public long self() throws IOException {
+    return Long.parseLong(Files.readSymbolicLink(proc.resolve("self")).toString());
+  }
+
+  Path directory(long process) {
+    return proc.resolve(Long.toString(process));
+  }
+
+  /**
+   * When the process was started, in clock ticks since the machine was: with its number this tells
+   * a process from every other. Empty where it has ended, reaped or not.
+   */
+  public OptionalLong startTime(long process) throws IOException {
+    List<String> fields = status(process);
+    return fields.isEmpty() || "ZX".contains(fields.get(0))
+        ? OptionalLong.empty()
+        : OptionalLong.of(Long.parseLong(fields.get(START_TIME)));
+  }
+
+  /** Whether the process with that number is the one that was started then, and has not ended. */
+  public boolean lives(long process, long startTime) throws IOException {
+    OptionalLong now = startTime(process);
+    return now.isPresent() && now.getAsLong() == startTime;
+  }
+
+  /** The number of its parent; empty where it has ended. */
+  OptionalLong parent(long process) throws IOException {
+    List<String> fields = status(process);
+    return fields.isEmpty()
+        ? OptionalLong.empty()
+        : OptionalLong.of(Long.parseLong(fields.get(PARENT)));
+  }
+
+  /** Whether one of the two is the other's ancestor, or they are one. */
+  public boolean isRelated(long process, long other) throws IOException {
+    return isAncestor(process, other) || isAncestor(other, process);
+  }
+
+  /** Whether {@code descendant} descends from {@code ancestor}, or is it. */
+  boolean isAncestor(long ancestor, long descendant) throws IOException {
+    long line = descendant;
+    while (line != ancestor && line > 1) {
+      OptionalLong parent = parent(line);
+      line = parent.isPresent() ? parent.getAsLong() : 0;
+    }
+    return line == ancestor;
+  }
+
+  /** The fields of {@code stat} behind the command, from the state on. */
+  private List<String> status(long process) throws IOException {
+    Optional<String> line = text(directory(process).resolve("stat"));
+    return line.map(text -> List.of(text.substring(text.lastIndexOf(')') + 2).split(" ")))
+        .orElse(List.of());
+  }
+
+  /** Its name, as the kernel shortens it; empty where it has ended. */
+  String command(long process) throws IOException {
+    return text(directory(process).resolve("comm")).map(String::strip).orElse("");
+  }
+
+  /** The file name of its program; empty where it is not known. */
+  String program(long process) throws IOException {
+    try {
+      Path name = Files.readSymbolicLink(directory(process).resolve("exe")).getFileName();
+      return name == null ? "" : name.toString();
+    } catch (NoSuchFileException none) {
+      return "";
+    }
+  }
+
+  /** Its effective user id; -1 where it has ended. */
+  int user(long process) throws IOException {
+    Optional<String> status = text(directory(process).resolve("status"));
+    for (String line : status.orElse("").split("\n")) {
+      if (line.startsWith("Uid:")) {
+        return Integer.parseUnsignedInt(line.split("\\s+")[2]);
+      }
+    }
+    return -1;
+  }
+
+  /**
+   * Its cgroup in the unified hierarchy, as {@code /proc} names it: from the root of the reader's
+   * own cgroup namespace. Empty where it has ended or has none.
+   */
+  public String cgroup(long process) throws IOException {
+    Optional<String> lines = text(directory(process).resolve("cgroup"));
+    for (String line : lines.orElse("").split("\n")) {
+      if (line.startsWith(UNIFIED)) {
+        return line.substring(UNIFIED.length());
+      }
+    }
+    return "";
+  }
+
+  /** A file of {@code /proc}; empty where its process is gone. */
+  private static Optional<String> text(Path file) throws IOException {
+    try {
+      return Optional.of(new String(Files.readAllBytes(file), StandardCharsets.UTF_8));
+    } catch (NoSuchFileException gone) {
+      return Optional.empty();
+    } catch (IOException failure) {
+      // A process that ends while its file is open answers ESRCH, which has no exception of its
+      // own.
+      if (Files.notExists(file)) {
+        return Optional.empty();
+      }
+      throw failure;
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** Who holds a device, and how to come by a duplicate of what they hold. */
+package dev.vfio.migration.vfio.holder;

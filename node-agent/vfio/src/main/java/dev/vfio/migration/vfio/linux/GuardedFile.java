@@ -1,0 +1,70 @@
+package dev.vfio.migration.vfio.linux;
+
+import java.io.IOException;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/**
+ * A small file that somebody less privileged wrote: read without following a link, without waiting
+ * at a pipe, and without a moment between the look at its owner and the look at its content.
+ *
+ * @param content of a regular file, at most as many bytes as were allowed
+ * @param owner user id that owns it
+ */
+public record GuardedFile(String content, int owner) {
+  static final int O_NONBLOCK = 0x800;
+
+  /**
+   * Reads it.
+   *
+   * @param mostBytes more than that is refused
+   * @throws ErrnoException ENOENT where there is none, ELOOP where it is a link
+   * @throws IOException where it is no regular file, or larger
+   */
+  public static GuardedFile read(Path path, int mostBytes) throws IOException {
+    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
+    int flags = LibC.O_RDONLY | LibC.O_CLOEXEC | O_NONBLOCK | noFollow();
+    int fd = LibC.open(Arrays.copyOf(name, name.length + 1), flags);
+    if (fd < 0) {
+      throw new ErrnoException("open(" + path + ")", LibC.lastErrno());
+    }
+    try (Descriptor file = new Descriptor(fd)) {
+      long size = file.regularFileSize();
+      if (size > mostBytes) {
+        throw new IOException(
+            path + " has " + size + " bytes, and at most " + mostBytes + " are read");
+      }
+      ByteBuffer bytes = ByteBuffer.allocateDirect((int) size);
+      fill(path, file, bytes);
+      byte[] content = new byte[bytes.position()];
+      bytes.get(0, content);
+      return new GuardedFile(new String(content, StandardCharsets.UTF_8), OpenFile.owner(file));
+    }
+  }
+
+  private static void fill(Path path, Descriptor file, ByteBuffer into) throws ErrnoException {
+    long address = LibC.addressOf(into);
+    while (into.hasRemaining()) {
+      int at = into.position();
+      long got = LibC.pread(file.number(), address + at, into.remaining(), at);
+      int errno = LibC.lastErrno();
+      Reference.reachabilityFence(into);
+      if (got == 0) {
+        return;
+      }
+      if (got > 0) {
+        into.position(at + (int) got);
+      } else if (errno != Errno.EINTR.number()) {
+        throw new ErrnoException("read of " + path, errno);
+      }
+    }
+  }
+
+  /** One of the few flags that differ between architectures. */
+  static int noFollow() {
+    return com.sun.jna.Platform.isIntel() ? 0x20000 : 0x8000;
+  }
+}

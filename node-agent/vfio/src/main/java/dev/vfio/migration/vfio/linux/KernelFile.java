@@ -1,0 +1,66 @@
+package dev.vfio.migration.vfio.linux;
+
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/**
+ * A small text file that the kernel makes up as it is read, and that says when it has changed (by
+ * {@code POLLPRI}), as {@code cgroup.events} does. For one thread.
+ */
+public final class KernelFile implements AutoCloseable {
+  private static final int MOST_BYTES = 4096;
+
+  private final Path path;
+  private final Descriptor file;
+  private final ByteBuffer text = ByteBuffer.allocateDirect(MOST_BYTES);
+
+  private KernelFile(Path path, Descriptor file) {
+    this.path = path;
+    this.file = file;
+  }
+
+  /**
+   * Opens it for reading.
+   *
+   * @throws ErrnoException ENOENT where there is none
+   */
+  public static KernelFile open(Path path) throws ErrnoException {
+    return new KernelFile(path, Descriptor.open(path, false));
+  }
+
+  /** What it says now, at most 4096 bytes. A change that comes later ends the next wait. */
+  public String read() throws ErrnoException {
+    while (true) {
+      long got = LibC.pread(file.number(), LibC.addressOf(text), MOST_BYTES, 0);
+      int errno = LibC.lastErrno();
+      Reference.reachabilityFence(text);
+      if (got >= 0) {
+        byte[] bytes = new byte[(int) got];
+        text.get(0, bytes);
+        return new String(bytes, StandardCharsets.UTF_8);
+      }
+      if (errno != Errno.EINTR.number()) {
+        throw new ErrnoException("read of " + path, errno);
+      }
+    }
+  }
+
+  /**
+   * Waits until it has changed since it was read last.
+   *
+   * @return false where it had not within that time
+   */
+  public boolean awaitChange(Duration patience) throws ErrnoException {
+    PollSet one = new PollSet();
+    one.add(file, PollSet.PRIORITY);
+    return one.await(patience);
+  }
+
+  @Override
+  public void close() {
+    file.close();
+  }
+}

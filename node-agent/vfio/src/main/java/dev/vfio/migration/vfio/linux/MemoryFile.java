@@ -1,0 +1,37 @@
+package dev.vfio.migration.vfio.linux;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/** Memory without a name in any file system ({@code memfd_create(2)}). */
+public final class MemoryFile {
+  static final int MFD_CLOEXEC = 1;
+
+  private MemoryFile() {}
+
+  /**
+   * Makes zeroed memory. Pages are taken from the machine as they are written.
+   *
+   * @param name for people who look at {@code /proc}
+   * @param size bytes, at least 1
+   * @throws ErrnoException where the kernel refuses
+   */
+  public static Descriptor create(String name, long size) throws ErrnoException {
+    byte[] text = name.getBytes(StandardCharsets.UTF_8);
+    int fd = LibC.memfd_create(Arrays.copyOf(text, text.length + 1), MFD_CLOEXEC);
+    if (fd < 0) {
+      throw new ErrnoException("memfd_create(" + name + ")", LibC.lastErrno());
+    }
+    Descriptor memory = new Descriptor(fd);
+    int answer;
+    do {
+      answer = LibC.ftruncate(fd, size);
+    } while (answer < 0 && LibC.lastErrno() == Errno.EINTR.number());
+    if (answer < 0) {
+      int errno = LibC.lastErrno();
+      memory.close();
+      throw new ErrnoException("ftruncate of " + name + " to " + size + " bytes", errno);
+    }
+    return memory;
+  }
+}

@@ -1,0 +1,79 @@
+package dev.vfio.migration.vfio.linux;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** What the kernel says of an open descriptor. */
+public final class OpenFile {
+
+  private OpenFile() {}
+
+  /**
+   * A path by which this process, and nobody else, can open the same file once more. Good until the
+   * descriptor is closed.
+   */
+  public static Path path(Descriptor descriptor) {
+    return Path.of("/proc/self/fd", Integer.toString(descriptor.number()));
+  }
+
+  /** The kernel's name of what is behind it, such as {@code anon_inode:[vfio-device]}. */
+  public static String name(Descriptor descriptor) throws IOException {
+    return Files.readSymbolicLink(path(descriptor)).toString();
+  }
+
+  /** Lines such as {@code pos: 0}, some of them particular to the kind of file. */
+  public static String facts(Descriptor descriptor) throws IOException {
+    return Files.readString(Path.of("/proc/self/fdinfo", Integer.toString(descriptor.number())));
+  }
+
+  /**
+   * Bytes of the regular file behind it.
+   *
+   * @throws IOException where it is no regular file
+   */
+  public static long regularFileSize(Descriptor descriptor) throws IOException {
+    return descriptor.regularFileSize();
+  }
+
+  /** The user id that owns the file behind it. */
+  public static int owner(Descriptor descriptor) throws IOException {
+    return (Integer) Files.getAttribute(path(descriptor), "unix:uid");
+  }
+
+  /**
+   * Whether a descriptor of ours is a duplicate of a process's.
+   *
+   * @return true also where the kernel was built without the means to tell
+   */
+  public static boolean isSame(Descriptor ours, ProcessDescriptor process, int theirs)
+      throws ErrnoException {
+    try {
+      return ProcessDescriptor.sameFile(
+          ProcessHandle.current().pid(), ours.number(), process.process(), theirs);
+    } catch (ErrnoException failure) {
+      if (failure.is(Errno.ENOSYS)) {
+        return true;
+      }
+      throw failure;
+    }
+  }
+
+  /** Whether the descriptor was opened for reading. */
+  public static boolean readable(Descriptor descriptor) throws ErrnoException {
+    return (accessMode(descriptor) & 1) == 0;
+  }
+
+  /** Whether the descriptor was opened for reading and writing. */
+  public static boolean readableAndWritable(Descriptor descriptor) throws ErrnoException {
+    return accessMode(descriptor) == LibC.O_RDWR;
+  }
+
+  private static int accessMode(Descriptor descriptor) throws ErrnoException {
+    int flags = LibC.fcntl(descriptor.number(), LibC.F_GETFL, 0);
+    if (flags < 0) {
+      throw new ErrnoException("fcntl(F_GETFL)", LibC.lastErrno());
+    }
+    return flags & LibC.O_ACCMODE;
+  }
+}
