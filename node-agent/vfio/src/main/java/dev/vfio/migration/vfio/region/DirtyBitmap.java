@@ -4,12 +4,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /** Walks bitmaps of dirty pages: little-endian, bit i of byte n is page 8n + i. */
-final class DirtyBitmap {
+public final class DirtyBitmap {
 
   private DirtyBitmap() {}
 
   /** Bytes that hold one bit for each of that many pages. */
-  static long bytesFor(long pages) {
+  public static long bytesFor(long pages) {
     return pages / Byte.SIZE + (pages % Byte.SIZE == 0 ? 0 : 1);
   }
 
@@ -20,7 +20,7 @@ final class DirtyBitmap {
    * @param firstPage number of the page that bit 0 stands for
    * @param pages number of bits that count
    */
-  static void walk(ByteBuffer bitmap, long firstPage, long pages, DirtyRuns into) {
+  public static void walk(ByteBuffer bitmap, long firstPage, long pages, DirtyRuns into) {
     ByteBuffer bits = bitmap.duplicate().order(ByteOrder.LITTLE_ENDIAN);
     for (long base = 0; base < pages; base += Long.SIZE) {
       long word = wordAt(bits, (int) (base / Byte.SIZE));
@@ -41,7 +41,7 @@ final class DirtyBitmap {
   }
 
   /** Whether a bit behind the last page is set in the byte that holds it. */
-  static boolean setBehind(ByteBuffer bitmap, long pages) {
+  public static boolean setBehind(ByteBuffer bitmap, long pages) {
     int used = (int) (pages % Byte.SIZE);
     return used != 0 && (bitmap.get((int) (pages / Byte.SIZE)) & 0xff) >>> used != 0;
   }

@@ -3,6 +3,7 @@ package dev.vfio.migration.vfio.region;
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DirtyPages;
 import java.nio.ByteBuffer;
 
@@ -21,14 +22,8 @@ final class DirtyPagesAction {
 
   private static final long PIECE_PAGES = (long) PIECE_BYTES * Byte.SIZE;
 
-  /** Reads from the data area. */
-  @FunctionalInterface
-  interface DataReader {
-    void read(long offset, ByteBuffer into) throws AccessException;
-  }
-
   private final RegionRegisters registers;
-  private final DataReader data;
+  private final RegionData data;
   private final MigrationRegion region;
   private final int pageSize;
 
@@ -36,7 +31,7 @@ final class DirtyPagesAction {
   private ByteBuffer piece;
 
   DirtyPagesAction(
-      RegionRegisters registers, DataReader data, MigrationRegion region, int pageSize) {
+      RegionRegisters registers, RegionData data, MigrationRegion region, int pageSize) {
     this.registers = registers;
     this.data = data;
     this.region = region;
@@ -47,7 +42,7 @@ final class DirtyPagesAction {
    * @param subject the device and its state, for messages
    */
   long report(String subject, long iova, long pages, DirtyPages into) throws DeviceException {
-    requireRange(iova, pages);
+    DirtyRuns.requireRange(iova, pages, pageSize);
     DirtyRuns runs = new DirtyRuns(iova, pageSize, into);
     long answered = 0;
     try {
@@ -69,7 +64,7 @@ final class DirtyPagesAction {
                   + " were asked for (dirty_pfns.total)");
         }
         long offset = registers.read(MigrationRegionLayout.DATA_OFFSET);
-        if (!DataBounds.inside(offset, DirtyBitmap.bytesFor(copied), region.info().size())) {
+        if (!region.holdsData(offset, DirtyBitmap.bytesFor(copied))) {
           throw violation(
               subject,
               "its bitmap of "
@@ -133,23 +128,5 @@ final class DirtyPagesAction {
             + ". Every page not yet answered for was reported dirty, the state of the device was"
             + " not touched; lead it back through FAILED, or copy all its memory while it stands"
             + " still.");
-  }
-
-  private void requireRange(long iova, long pages) {
-    if (pages < 1 || pages > Long.MAX_VALUE / pageSize || iova % pageSize != 0) {
-      throw new IllegalArgumentException(
-          pages
-              + " pages of "
-              + pageSize
-              + " bytes from address "
-              + Long.toUnsignedString(iova)
-              + " are no range of pages");
-    }
-    // The first address behind the range may be 2^64, which is 0 here, and no more.
-    long beforeLast = (pages - 1) * pageSize;
-    if (Long.compareUnsigned(iova, -pageSize - beforeLast) > 0) {
-      throw new IllegalArgumentException(
-          pages + " pages from address " + Long.toUnsignedString(iova) + " go beyond its end");
-    }
   }
 }

@@ -3,7 +3,7 @@ package dev.vfio.migration.vfio.region;
 import dev.vfio.migration.vfio.device.DirtyPages;
 
 /** Joins neighbouring runs of dirty pages, counts them, and reports them as addresses. */
-final class DirtyRuns {
+public final class DirtyRuns {
   private final long iova;
   private final int pageSize;
   private final DirtyPages into;
@@ -14,14 +14,37 @@ final class DirtyRuns {
   /**
    * @param iova byte address of page 0
    */
-  DirtyRuns(long iova, int pageSize, DirtyPages into) {
+  public DirtyRuns(long iova, int pageSize, DirtyPages into) {
     this.iova = iova;
     this.pageSize = pageSize;
     this.into = into;
   }
 
+  /**
+   * Refuses what is no range of pages.
+   *
+   * @throws IllegalArgumentException where it is empty, not aligned, or goes beyond 2<sup>64</sup>
+   */
+  public static void requireRange(long iova, long pages, int pageSize) {
+    if (pages < 1 || pages > Long.MAX_VALUE / pageSize || iova % pageSize != 0) {
+      throw new IllegalArgumentException(
+          pages
+              + " pages of "
+              + pageSize
+              + " bytes from address "
+              + Long.toUnsignedString(iova)
+              + " are no range of pages");
+    }
+    // The first address behind the range may be 2^64, which is 0 here, and no more.
+    long beforeLast = (pages - 1) * pageSize;
+    if (Long.compareUnsigned(iova, -pageSize - beforeLast) > 0) {
+      throw new IllegalArgumentException(
+          pages + " pages from address " + Long.toUnsignedString(iova) + " go beyond its end");
+    }
+  }
+
   /** Takes a run; pages rise from call to call. */
-  void dirty(long page, long pages) {
+  public void dirty(long page, long pages) {
     if (length > 0 && page == start + length) {
       length += pages;
     } else {
@@ -33,7 +56,7 @@ final class DirtyRuns {
   }
 
   /** Reports what is still held back and answers how many pages were dirty in all. */
-  long finish() {
+  public long finish() {
     flush();
     return total;
   }

@@ -7,31 +7,46 @@ import dev.vfio.migration.vfio.access.RegionInfo;
 import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceFailures;
 import java.util.List;
 import java.util.Optional;
 
 /**
  * The migration region of a device, found and checked.
  *
+ * @param format which of the two it is
  * @param info as the device told it
  * @param mappableParts parts that may be mapped
  */
-record MigrationRegion(RegionInfo info, List<RegionPart> mappableParts) {
+record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> mappableParts) {
   /** Far above any real device; keeps a device that says 2^32-1 from costing hours. */
   static final int MAX_REGIONS = 1024;
 
   /** Bytes for data and bitmaps, at least 1. */
   long dataArea() {
-    return info.size() - MigrationRegionLayout.SIZE;
+    return info.size() - format.structureBytes();
   }
 
   /**
-   * Walks the device-specific regions and takes the first of the migration type.
+   * Whether the bytes lie behind the structure and inside the region.
+   *
+   * @param offset unsigned
+   * @param size unsigned
+   */
+  boolean holdsData(long offset, long size) {
+    return Long.compareUnsigned(offset, format.structureBytes()) >= 0
+        && Long.compareUnsigned(offset, info.size()) <= 0
+        && Long.compareUnsigned(size, info.size() - offset) <= 0;
+  }
+
+  /**
+   * Walks the device-specific regions and takes the first of the format.
    *
    * @throws DeviceException NOT_MIGRATABLE where there is none, PROTOCOL_VIOLATION where a region's
    *     description is malformed, UNREACHABLE
    */
-  static MigrationRegion find(String device, DeviceAccess access) throws DeviceException {
+  static MigrationRegion find(String device, DeviceAccess access, RegionFormat format)
+      throws DeviceException {
     try {
       DeviceInfo deviceInfo = access.deviceInfo();
       if (deviceInfo.regions() > MAX_REGIONS) {
@@ -47,7 +62,7 @@ record MigrationRegion(RegionInfo info, List<RegionPart> mappableParts) {
                 + " are looked at. Nothing was done to the device.");
       }
       for (int index = RegionInfoLayout.PCI_REGIONS; index < deviceInfo.regions(); index++) {
-        Optional<MigrationRegion> found = examine(device, access.regionInfo(index), index);
+        Optional<MigrationRegion> found = examine(device, access.regionInfo(index), index, format);
         if (found.isPresent()) {
           return found.get();
         }
@@ -59,15 +74,18 @@ record MigrationRegion(RegionInfo info, List<RegionPart> mappableParts) {
               + device
               + " has no migration region: none of its "
               + deviceInfo.regions()
-              + " regions has type 1<<30 and subtype 1. Nothing was done to the device; its driver"
-              + " has to offer the 2018 migration interface.");
+              + " regions has "
+              + format.signature()
+              + ". Nothing was done to the device; its driver has to offer "
+              + format.title()
+              + ".");
     } catch (AccessException failure) {
       throw DeviceFailures.whileOpening(device, "its regions", failure);
     }
   }
 
-  private static Optional<MigrationRegion> examine(String device, RegionInfo info, int index)
-      throws DeviceException {
+  private static Optional<MigrationRegion> examine(
+      String device, RegionInfo info, int index, RegionFormat format) throws DeviceException {
     try {
       if (info.index() != index) {
         throw new CapabilityChain.MalformedException(
@@ -75,23 +93,21 @@ record MigrationRegion(RegionInfo info, List<RegionPart> mappableParts) {
       }
       CapabilityChain chain = CapabilityChain.of(info);
       Optional<CapabilityChain.Type> type = chain.type();
-      if (type.isEmpty()
-          || type.get().type() != MigrationRegionLayout.REGION_TYPE
-          || type.get().subtype() != MigrationRegionLayout.REGION_SUBTYPE) {
+      if (type.isEmpty() || !format.isOf(type.get())) {
         return Optional.empty();
       }
-      if (info.size() <= MigrationRegionLayout.SIZE) {
+      if (info.size() <= format.structureBytes()) {
         throw new CapabilityChain.MalformedException(
             "its size of "
                 + Long.toUnsignedString(info.size())
                 + " bytes leaves no room for data behind the "
-                + MigrationRegionLayout.SIZE
+                + format.structureBytes()
                 + " bytes of registers, or is absurd");
       }
       if (!info.readable() || !info.writable()) {
         throw new CapabilityChain.MalformedException("it is not both readable and writable");
       }
-      return Optional.of(new MigrationRegion(info, chain.mappableParts()));
+      return Optional.of(new MigrationRegion(format, info, chain.mappableParts()));
     } catch (CapabilityChain.MalformedException malformed) {
       throw new DeviceException(
           Kind.PROTOCOL_VIOLATION,

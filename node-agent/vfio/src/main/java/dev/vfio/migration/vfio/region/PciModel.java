@@ -4,6 +4,7 @@ import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceFailures;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -15,8 +16,8 @@ import java.nio.ByteOrder;
  * 0x00 u16 vendor   0x02 u16 device   0x2c u16 subsystem vendor   0x2e u16 subsystem device
  * </pre>
  */
-final class PciModel {
-  static final String UNKNOWN = "unknown";
+public final class PciModel {
+  public static final String UNKNOWN = "unknown";
 
   private static final int IDENTITY = 0x00;
   private static final int SUBSYSTEM_IDENTITY = 0x2c;
@@ -25,7 +26,7 @@ final class PciModel {
   private PciModel() {}
 
   /** The model, or {@link #UNKNOWN} where the device has no configuration space to tell. */
-  static String of(String device, DeviceAccess access) throws DeviceException {
+  public static String of(String device, DeviceAccess access) throws DeviceException {
     try {
       if (!access.deviceInfo().pci()
           || access.deviceInfo().regions() <= RegionInfoLayout.PCI_CONFIG_REGION

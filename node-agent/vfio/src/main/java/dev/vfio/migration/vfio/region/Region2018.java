@@ -7,13 +7,16 @@ import dev.vfio.migration.vfio.access.DirectArea;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceFailures;
+import dev.vfio.migration.vfio.device.DeviceLook;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.DirtyPages;
+import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
-import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.device.PendingBytes;
+import dev.vfio.migration.vfio.device.TransitionRules;
+import dev.vfio.migration.vfio.region.RegionData.Announced;
 import java.nio.ByteBuffer;
-import java.util.List;
 
 /**
  * A device that speaks the 2018 migration region. Registers are always trapped, each in one access
@@ -36,27 +39,21 @@ import java.util.List;
  * <p>Source: "VFIO KABI for migration interface", November 2018.
  */
 public final class Region2018 implements MigratableDevice {
-  private final DeviceAccess access;
-  private final MigrationRegion region;
+  private final RegionParts parts;
   private final DeviceDescription description;
-  private final List<DirectArea> areas;
   private final RegionRegisters registers;
+  private final RegionData data;
   private final DirtyPagesAction dirtyPagesAction;
   private DeviceState state = DeviceState.NONE;
   private boolean stateKnown;
 
-  private Region2018(
-      DeviceAccess access,
-      MigrationRegion region,
-      DeviceDescription description,
-      List<DirectArea> areas) {
-    this.access = access;
-    this.region = region;
-    this.description = description;
-    this.areas = areas;
-    this.registers = new RegionRegisters(access, region.info().index());
+  private Region2018(RegionParts parts) {
+    this.parts = parts;
+    this.description = parts.description();
+    this.registers = parts.registers();
+    this.data = parts.data();
     this.dirtyPagesAction =
-        new DirtyPagesAction(registers, this::readData, region, description.pageSize());
+        new DirtyPagesAction(registers, data, parts.region(), description.pageSize());
   }
 
   /**
@@ -68,7 +65,8 @@ public final class Region2018 implements MigratableDevice {
    */
   public static DeviceDescription describe(String id, DeviceAccess access, int pageSize)
       throws DeviceException {
-    return describe(id, access, MigrationRegion.find(id, access), pageSize);
+    return RegionParts.find(id, access, RegionFormat.OF_2018, DriverProfile.NONE, pageSize)
+        .description();
   }
 
   /**
@@ -78,25 +76,36 @@ public final class Region2018 implements MigratableDevice {
    */
   public record Look(DeviceDescription description, DeviceState state) {}
 
-  /** As {@link #describe}, with the state that the device is in. The access stays the caller's. */
+  /**
+   * As {@link #look(String, DeviceAccess, DriverProfile, int)}, with no kernel driver behind it.
+   */
   public static Look look(String id, DeviceAccess access, int pageSize) throws DeviceException {
-    MigrationRegion region = MigrationRegion.find(id, access);
-    DeviceDescription description = describe(id, access, region, pageSize);
-    Region2018 device = new Region2018(access, region, description, List.of());
-    device.readBackState();
-    return new Look(description, device.stateKnown ? device.state : null);
+    DeviceLook look = look(id, access, DriverProfile.NONE, pageSize);
+    return new Look(look.description(), look.state());
   }
 
-  private static DeviceDescription describe(
-      String id, DeviceAccess access, MigrationRegion region, int pageSize) throws DeviceException {
-    return new DeviceDescription(
-        id,
-        MigrationInterface.REGION_2018,
-        PciModel.of(id, access),
-        region.info().size(),
-        true,
-        true,
-        pageSize);
+  /**
+   * Describes a device without changing it, with the state that it is in. The access stays the
+   * caller's.
+   *
+   * @param id for the description and for messages
+   * @param driver what stands behind the device
+   * @param pageSize bytes of a PFN
+   * @throws DeviceException NOT_MIGRATABLE, PROTOCOL_VIOLATION or UNREACHABLE
+   */
+  public static DeviceLook look(String id, DeviceAccess access, DriverProfile driver, int pageSize)
+      throws DeviceException {
+    Region2018 device =
+        assembled(RegionParts.find(id, access, RegionFormat.OF_2018, driver, pageSize));
+    return new DeviceLook(device.description, device.stateKnown ? device.state : null);
+  }
+
+  /**
+   * As {@link #open(String, DeviceAccess, DriverProfile, int)}, with no kernel driver behind it.
+   */
+  public static Region2018 open(String id, DeviceAccess access, int pageSize)
+      throws DeviceException {
+    return open(id, access, DriverProfile.NONE, pageSize);
   }
 
   /**
@@ -104,27 +113,20 @@ public final class Region2018 implements MigratableDevice {
    * closed at once where this fails.
    *
    * @param id for the description and for messages
+   * @param driver what stands behind the device
    * @param pageSize bytes of a PFN
    * @throws DeviceException NOT_MIGRATABLE, PROTOCOL_VIOLATION or UNREACHABLE
    */
-  public static Region2018 open(String id, DeviceAccess access, int pageSize)
+  public static Region2018 open(String id, DeviceAccess access, DriverProfile driver, int pageSize)
       throws DeviceException {
-    boolean opened = false;
-    try {
-      MigrationRegion region = MigrationRegion.find(id, access);
-      DeviceDescription description = describe(id, access, region, pageSize);
-      List<DirectArea> areas = access.directAreas(region.info(), region.mappableParts());
-      Region2018 device = new Region2018(access, region, description, List.copyOf(areas));
-      device.readBackState();
-      opened = true;
-      return device;
-    } catch (AccessException failure) {
-      throw DeviceFailures.whileOpening(id, "its migration region", failure);
-    } finally {
-      if (!opened) {
-        access.close();
-      }
-    }
+    return RegionParts.open(
+        id, access, RegionFormat.OF_2018, driver, pageSize, Region2018::assembled);
+  }
+
+  private static Region2018 assembled(RegionParts parts) throws DeviceException {
+    Region2018 device = new Region2018(parts);
+    device.readBackState();
+    return device;
   }
 
   @Override
@@ -214,81 +216,29 @@ public final class Region2018 implements MigratableDevice {
 
   @Override
   public int readState(ByteBuffer chunk) throws DeviceException {
-    requireDirect(chunk);
-    int position = chunk.position();
-    int limit = chunk.limit();
-    try {
-      long offset = registers.read(MigrationRegionLayout.DATA_OFFSET);
-      long size = registers.read(MigrationRegionLayout.DATA_SIZE);
-      if (size == 0) {
-        return 0;
-      }
-      requireInsideRegion(offset, size);
-      if (size > chunk.remaining()) {
-        throw new IllegalArgumentException(
-            subject()
-                + " staged a chunk of "
-                + size
-                + " bytes and the buffer has room for "
-                + chunk.remaining()
-                + "; offer "
-                + maxChunkBytes());
-      }
-      chunk.limit(position + (int) size);
-      readData(offset, chunk);
-      return (int) size;
-    } catch (AccessException failure) {
-      chunk.position(position);
-      throw failed(
-          "reading state",
-          Kind.READ_FAILED,
-          failure,
-          "A chunk that the device had staged is lost, so this attempt cannot be completed: lead"
-              + " the device back through FAILED.");
-    } finally {
-      chunk.limit(limit);
-    }
+    return data.readChunk(subject(), this::announced, chunk);
   }
 
-  private void requireInsideRegion(long offset, long size) throws DeviceException {
-    if (!inside(offset, size) || size < 0 || size > maxChunkBytes()) {
-      throw new DeviceException(
-          Kind.PROTOCOL_VIOLATION,
-          0,
-          subject()
-              + ": it announced "
-              + Long.toUnsignedString(size)
-              + " bytes of state (data.size) at data.offset "
-              + Long.toUnsignedString(offset)
-              + "; data lies from offset "
-              + MigrationRegionLayout.SIZE
-              + " on and inside the region of "
-              + region.info().size()
-              + " bytes. Nothing was read. This attempt cannot be completed: lead the device back"
-              + " through FAILED.");
-    }
-  }
-
-  private boolean inside(long offset, long size) {
-    return DataBounds.inside(offset, size, region.info().size());
+  private Announced announced() throws AccessException {
+    long offset = registers.read(MigrationRegionLayout.DATA_OFFSET);
+    long size = registers.read(MigrationRegionLayout.DATA_SIZE);
+    return new Announced(offset, size);
   }
 
   @Override
   public void writeState(ByteBuffer chunk) throws DeviceException {
-    requireDirect(chunk);
+    RegionData.requireDirect(chunk);
     int start = chunk.position();
     int end = chunk.limit();
-    DirectArea area = areaToWriteTo(chunk.remaining());
-    long offset = area == null ? MigrationRegionLayout.SIZE : area.offset();
+    long offset =
+        data.largestAreaFor(chunk.remaining())
+            .map(DirectArea::offset)
+            .orElse((long) MigrationRegionLayout.SIZE);
     try {
       while (chunk.position() < end) {
         int size = (int) Math.min(end - chunk.position(), maxChunkBytes());
         chunk.limit(chunk.position() + size);
-        if (area == null) {
-          requireWhole("write", size, access.writeRegion(region.info().index(), offset, chunk));
-        } else {
-          area.write(offset, chunk);
-        }
+        data.write(offset, chunk);
         registers.write(MigrationRegionLayout.DATA_OFFSET, offset);
         registers.write(MigrationRegionLayout.DATA_SIZE, size);
         start += size;
@@ -306,40 +256,9 @@ public final class Region2018 implements MigratableDevice {
     }
   }
 
-  private DirectArea areaToWriteTo(int size) {
-    DirectArea largest = null;
-    for (DirectArea area : areas) {
-      if (area.offset() >= MigrationRegionLayout.SIZE
-          && area.size() >= size
-          && (largest == null || area.size() > largest.size())) {
-        largest = area;
-      }
-    }
-    return largest;
-  }
-
-  /** Fills the rest of the buffer from an offset that was checked to lie in the data area. */
-  private void readData(long offset, ByteBuffer into) throws AccessException {
-    int size = into.remaining();
-    for (DirectArea area : areas) {
-      if (area.covers(offset, size)) {
-        area.read(offset, into);
-        return;
-      }
-    }
-    requireWhole("read", size, access.readRegion(region.info().index(), offset, into));
-  }
-
-  private static void requireWhole(String what, int size, int done) throws AccessException {
-    if (done != size) {
-      throw new AccessException(
-          Reason.REFUSED, 0, "short " + what + " of data: " + done + " of " + size + " bytes");
-    }
-  }
-
   @Override
   public long maxChunkBytes() {
-    return Math.min(region.dataArea(), Integer.MAX_VALUE);
+    return data.maxChunkBytes();
   }
 
   @Override
@@ -350,7 +269,7 @@ public final class Region2018 implements MigratableDevice {
   @Override
   public void reset() throws DeviceException {
     try {
-      access.reset();
+      parts.access().reset();
     } catch (AccessException failure) {
       throw failed(
           "the reset",
@@ -369,7 +288,7 @@ public final class Region2018 implements MigratableDevice {
    */
   @Override
   public void close() {
-    access.close();
+    parts.access().close();
   }
 
   private static final String STATE_UNTOUCHED = "The state of the device was not touched.";
@@ -385,11 +304,5 @@ public final class Region2018 implements MigratableDevice {
         + " (state "
         + (stateKnown ? state.name() : "not known")
         + ")";
-  }
-
-  private static void requireDirect(ByteBuffer chunk) {
-    if (!chunk.isDirect()) {
-      throw new IllegalArgumentException("state travels in direct buffers only");
-    }
   }
 }

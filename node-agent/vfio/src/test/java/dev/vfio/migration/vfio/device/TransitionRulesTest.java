@@ -1,8 +1,7 @@
-package dev.vfio.migration.vfio.region;
+package dev.vfio.migration.vfio.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;

@@ -1,17 +1,16 @@
-package dev.vfio.migration.vfio.region;
+package dev.vfio.migration.vfio.device;
 
 import dev.vfio.migration.vfio.access.AccessException;
-import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.linux.Errno;
 
 /** Turns a failed access into what it means for the device, with words for people. */
-final class DeviceFailures {
+public final class DeviceFailures {
 
   private DeviceFailures() {}
 
   /** The device was only looked at. */
-  static DeviceException whileOpening(String device, String what, AccessException failure) {
+  public static DeviceException whileOpening(String device, String what, AccessException failure) {
     Kind kind =
         switch (failure.reason()) {
           case REFUSED -> Kind.NOT_MIGRATABLE;
@@ -37,7 +36,7 @@ final class DeviceFailures {
    * @param ifRefused what it is where the device answered with an errno
    * @param consequence what was and was not done to the device, and what to do next; a sentence
    */
-  static DeviceException duringAction(
+  public static DeviceException duringAction(
       String subject, String what, Kind ifRefused, AccessException failure, String consequence) {
     return switch (failure.reason()) {
       case REFUSED ->

@@ -1,6 +1,5 @@
-package dev.vfio.migration.vfio.region;
+package dev.vfio.migration.vfio.device;
 
-import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -14,16 +13,16 @@ import java.util.Set;
  * FAILED or CANCELLED -> RUNNING, at the source
  * </pre>
  */
-final class TransitionRules {
+public final class TransitionRules {
 
   private TransitionRules() {}
 
-  static boolean allows(DeviceState from, DeviceState to) {
+  public static boolean allows(DeviceState from, DeviceState to) {
     return allowedFrom(from).contains(to);
   }
 
   /** The states that may be asked for in that state, in the order of the interface. */
-  static Set<DeviceState> allowedFrom(DeviceState from) {
+  public static Set<DeviceState> allowedFrom(DeviceState from) {
     return switch (from) {
       case NONE -> EnumSet.of(DeviceState.RUNNING, DeviceState.RESUME, DeviceState.FAILED);
       case RUNNING -> EnumSet.of(DeviceState.SETUP, DeviceState.RESUME, DeviceState.FAILED);

@@ -1,0 +1,151 @@
+package dev.vfio.migration.vfio.feature;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.AccessException.Reason;
+import dev.vfio.migration.vfio.access.StateFile;
+import dev.vfio.migration.vfio.access.StateFile.PrecopyInfo;
+import dev.vfio.migration.vfio.linux.Errno;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+
+/**
+ * The data file of the stream that is under way, if one is. Its owner's thread uses it; {@link
+ * #closeForGood()} may come from any thread.
+ */
+final class DataFile {
+  /** Each read asks for so much. */
+  static final int MOST_BYTES_AT_ONCE = 1 << 20;
+
+  /** A device that runs may have nothing for long; whoever reads has other things to do. */
+  private static final Duration PATIENCE_WHILE_RUNNING = Duration.ofMillis(50);
+
+  /** The workload stands still; nothing else is to be done, and whoever reads counts the tries. */
+  private static final Duration PATIENCE_WHILE_STOPPED = Duration.ofSeconds(2);
+
+  private static final Duration PATIENCE_WHILE_LOADING = Duration.ofSeconds(60);
+
+  private StateFile file;
+  private boolean closedForGood;
+  private boolean ended;
+  private boolean broken;
+
+  /** A stream begins; one that was under way ends. */
+  void begin(StateFile next) {
+    close();
+    ended = false;
+    broken = false;
+    boolean tooLate;
+    synchronized (this) {
+      tooLate = closedForGood;
+      file = tooLate ? null : next;
+    }
+    if (tooLate) {
+      next.close();
+    }
+  }
+
+  synchronized boolean isOpen() {
+    return file != null;
+  }
+
+  /** Whether everything of this stream was read. */
+  boolean ended() {
+    return ended;
+  }
+
+  /** Whether the device refused a part of what was written to this stream. */
+  boolean isBroken() {
+    return broken;
+  }
+
+  /**
+   * Reads what there is, at most {@link #MOST_BYTES_AT_ONCE}, and advances the buffer by it.
+   *
+   * @param stopped whether the device stands still, so that the end of the file is the end
+   * @return bytes read, 0 where there is nothing now
+   */
+  int read(ByteBuffer chunk, boolean stopped) throws AccessException {
+    requireDirect(chunk);
+    if (!chunk.hasRemaining()) {
+      throw new IllegalArgumentException("a buffer without room for state");
+    }
+    if (ended) {
+      return 0;
+    }
+    StateFile open = requireOpen();
+    int position = chunk.position();
+    int limit = chunk.limit();
+    chunk.limit(position + Math.min(chunk.remaining(), MOST_BYTES_AT_ONCE));
+    try {
+      int read = open.read(chunk, stopped ? PATIENCE_WHILE_STOPPED : PATIENCE_WHILE_RUNNING);
+      // While it runs this is an end for the moment, however the driver says it.
+      ended = read == 0 && stopped;
+      return read;
+    } catch (AccessException failure) {
+      chunk.position(position);
+      if (isNothingNow(failure)) {
+        return 0;
+      }
+      throw failure;
+    } finally {
+      chunk.limit(limit);
+    }
+  }
+
+  private static boolean isNothingNow(AccessException failure) {
+    return failure.reason() == Reason.REFUSED
+        && (failure.errno() == Errno.ENOMSG.number()
+            || failure.errno() == Errno.ETIMEDOUT.number());
+  }
+
+  void write(ByteBuffer chunk) throws AccessException {
+    requireDirect(chunk);
+    StateFile open = requireOpen();
+    try {
+      open.write(chunk, PATIENCE_WHILE_LOADING);
+    } catch (AccessException failure) {
+      broken = true;
+      throw failure;
+    }
+  }
+
+  PrecopyInfo precopyInfo() throws AccessException {
+    return requireOpen().precopyInfo();
+  }
+
+  private synchronized StateFile requireOpen() throws AccessException {
+    if (file == null) {
+      throw new AccessException(
+          Reason.REFUSED,
+          closedForGood ? Errno.EBADF.number() : 0,
+          "this agent has no data file of the device");
+    }
+    return file;
+  }
+
+  /** Ends the stream that is under way, if one is. */
+  void close() {
+    StateFile open;
+    synchronized (this) {
+      open = file;
+      file = null;
+    }
+    if (open != null) {
+      open.close();
+    }
+  }
+
+  /** As {@link #close()}; a stream that begins later is closed at once. */
+  void closeForGood() {
+    synchronized (this) {
+      closedForGood = true;
+    }
+    close();
+  }
+
+  private static void requireDirect(ByteBuffer chunk) {
+    if (!chunk.isDirect()) {
+      throw new IllegalArgumentException("state travels in direct buffers only");
+    }
+  }
+}

@@ -1,0 +1,231 @@
+package dev.vfio.migration.vfio.feature;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.AccessException.Reason;
+import dev.vfio.migration.vfio.access.FeatureAccess;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceFailures;
+import dev.vfio.migration.vfio.device.DirtyPages;
+import dev.vfio.migration.vfio.device.MemoryRange;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.region.DirtyBitmap;
+import dev.vfio.migration.vfio.region.DirtyRuns;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+
+/**
+ * The device's own log of the memory it writes to: {@code VFIO_DEVICE_FEATURE_DMA_LOGGING_START},
+ * {@code STOP} and {@code REPORT}.
+ *
+ * <p>That a device offers a log does not mean that it starts one: a refusal is remembered, and
+ * reports then call everything dirty.
+ */
+final class DmaLog {
+  /** One report asks for the bits of so many bytes: 2 GiB in pages of 4 KiB. */
+  private static final int PIECE_BYTES = 64 << 10;
+
+  private static final long PIECE_PAGES = (long) PIECE_BYTES * Byte.SIZE;
+
+  private final FeatureAccess access;
+  private final int pageSize;
+  private final boolean offered;
+  private WatchedMemory watched = WatchedMemory.none();
+
+  /** A log that this object did not start, or that refused to stop, may be running. */
+  private boolean leftOn;
+
+  private boolean on;
+  private String whyOff = "it was not started";
+  private int errnoOfRefusal;
+
+  /** Made with the first report: not every device is asked. */
+  private ByteBuffer bitmap;
+
+  /**
+   * @param offered whether the device says that it has a log
+   * @param leftOn whether a log may have been left running
+   */
+  DmaLog(FeatureAccess access, int pageSize, boolean offered, boolean leftOn) {
+    this.access = access;
+    this.pageSize = pageSize;
+    this.offered = offered;
+    this.leftOn = offered && leftOn;
+  }
+
+  void watch(List<MemoryRange> ranges) {
+    watched = WatchedMemory.of(ranges, pageSize, FeatureLayout.MOST_RANGES);
+  }
+
+  /**
+   * Starts the log, or remembers why there is none.
+   *
+   * @throws AccessException UNREACHABLE or VIOLATION, never REFUSED
+   */
+  void start() throws AccessException {
+    if (!offered) {
+      off("its driver offers no log", 0);
+    } else if (watched.pieces().isEmpty()) {
+      off("no memory was named that it could log", 0);
+    } else {
+      if (leftOn) {
+        // Another start is not allowed while a log runs.
+        stop();
+      }
+      try {
+        askToStart();
+        on = true;
+        errnoOfRefusal = 0;
+      } catch (AccessException failure) {
+        requireRefused(failure);
+        off(
+            "its driver offers a log and refused to start it with "
+                + Errno.describe(failure.errno()),
+            failure.errno());
+      }
+    }
+  }
+
+  private void off(String why, int errno) {
+    on = false;
+    whyOff = why;
+    errnoOfRefusal = errno;
+  }
+
+  private void askToStart() throws AccessException {
+    List<WatchedMemory.Piece> pieces = watched.pieces();
+    ByteBuffer ranges = buffer(pieces.size() * FeatureLayout.RANGE_SIZE);
+    for (int i = 0; i < pieces.size(); i++) {
+      int at = i * FeatureLayout.RANGE_SIZE;
+      ranges.putLong(at + FeatureLayout.RANGE_IOVA, pieces.get(i).first());
+      ranges.putLong(at + FeatureLayout.RANGE_LENGTH, pieces.get(i).length());
+    }
+    ByteBuffer control = buffer(FeatureLayout.CONTROL_SIZE);
+    control.putLong(FeatureLayout.CONTROL_PAGE_SIZE, pageSize);
+    control.putInt(FeatureLayout.CONTROL_NUM_RANGES, pieces.size());
+    control.putLong(FeatureLayout.CONTROL_RANGES, access.addressOf(ranges));
+    try {
+      access.set(FeatureLayout.DMA_LOGGING_START, control);
+    } finally {
+      Reference.reachabilityFence(ranges);
+    }
+  }
+
+  /**
+   * Stops the log where one may be running. One that refuses to stop costs the device time and
+   * nothing else, so the way back goes on; it is stopped before the next start.
+   *
+   * @throws AccessException UNREACHABLE or VIOLATION, never REFUSED
+   */
+  void stop() throws AccessException {
+    if (!on && !leftOn) {
+      return;
+    }
+    boolean started = on;
+    off("it was stopped", 0);
+    try {
+      access.set(FeatureLayout.DMA_LOGGING_STOP, buffer(0));
+      leftOn = false;
+    } catch (AccessException failure) {
+      requireRefused(failure);
+      // A log that was only suspected and cannot be stopped was none.
+      leftOn = started;
+    }
+  }
+
+  /** The device was reset: what it had logged is gone. */
+  void lost() {
+    leftOn |= on;
+    off("the device was reset", 0);
+  }
+
+  private static void requireRefused(AccessException failure) throws AccessException {
+    if (failure.reason() != Reason.REFUSED) {
+      throw failure;
+    }
+  }
+
+  /**
+   * @param subject the device and its state, for messages
+   */
+  long report(String subject, long iova, long pages, DirtyPages into) throws DeviceException {
+    DirtyRuns.requireRange(iova, pages, pageSize);
+    DirtyRuns runs = new DirtyRuns(iova, pageSize, into);
+    long answered = 0;
+    try {
+      requireLogged(subject, iova, pages);
+      while (answered < pages) {
+        long bits = Math.min(PIECE_PAGES, pages - answered);
+        readPiece(iova + answered * pageSize, bits);
+        DirtyBitmap.walk(bitmap, answered, bits, runs);
+        answered += bits;
+      }
+      return runs.finish();
+    } catch (AccessException failure) {
+      reportRest(runs, answered, pages);
+      throw DeviceFailures.duringAction(
+          subject,
+          "asking for dirty pages",
+          Kind.READ_FAILED,
+          failure,
+          "The device does not tell which pages it wrote; the rest was reported dirty. Its state"
+              + " was not touched: copy all its memory while it stands still.");
+    } catch (DeviceException notLogged) {
+      reportRest(runs, answered, pages);
+      throw notLogged;
+    }
+  }
+
+  private void requireLogged(String subject, long iova, long pages) throws DeviceException {
+    String why =
+        on && !watched.covers(iova, pages * pageSize)
+            ? "its log does not cover " + pages + " pages from address 0x" + Long.toHexString(iova)
+            : on ? null : "the device does not log the pages it writes: " + whyOff;
+    if (why != null) {
+      throw new DeviceException(
+          Kind.READ_FAILED,
+          errnoOfRefusal,
+          subject
+              + ": "
+              + why
+              + ". All "
+              + pages
+              + " pages were reported dirty. Its state was not touched: copy all its memory while"
+              + " it stands still.");
+    }
+  }
+
+  private void readPiece(long iova, long bits) throws AccessException {
+    if (bitmap == null) {
+      bitmap = buffer(PIECE_BYTES);
+    }
+    bitmap.clear();
+    // The kernel takes and sets bits in words of 64, and clears none.
+    int words = (int) ((bits + Long.SIZE - 1) / Long.SIZE);
+    for (int word = 0; word < words; word++) {
+      bitmap.putLong(word * Long.BYTES, 0);
+    }
+    bitmap.limit(words * Long.BYTES);
+    ByteBuffer report = buffer(FeatureLayout.REPORT_SIZE);
+    report.putLong(FeatureLayout.REPORT_IOVA, iova);
+    report.putLong(FeatureLayout.REPORT_LENGTH, bits * pageSize);
+    report.putLong(FeatureLayout.REPORT_PAGE_SIZE, pageSize);
+    report.putLong(FeatureLayout.REPORT_BITMAP, access.addressOf(bitmap));
+    try {
+      access.get(FeatureLayout.DMA_LOGGING_REPORT, report);
+    } finally {
+      Reference.reachabilityFence(bitmap);
+    }
+  }
+
+  private static void reportRest(DirtyRuns runs, long answered, long pages) {
+    runs.dirty(answered, pages - answered);
+    runs.finish();
+  }
+
+  private static ByteBuffer buffer(int size) {
+    return ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
+  }
+}

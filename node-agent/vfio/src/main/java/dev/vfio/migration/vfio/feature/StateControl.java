@@ -1,0 +1,45 @@
+package dev.vfio.migration.vfio.feature;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.FeatureAccess;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/** {@code VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE}. */
+final class StateControl {
+  /** There is no data file in this answer. */
+  static final int NO_FILE = -1;
+
+  private final FeatureAccess access;
+  private final ByteBuffer payload =
+      ByteBuffer.allocateDirect(FeatureLayout.STATE_SIZE).order(ByteOrder.nativeOrder());
+
+  StateControl(FeatureAccess access) {
+    this.access = access;
+  }
+
+  /** The number of the state that the device is in; a later kernel may have others than we know. */
+  int get() throws AccessException {
+    fill(0);
+    access.get(FeatureLayout.MIG_DEVICE_STATE, payload);
+    return payload.getInt(FeatureLayout.STATE_DEVICE_STATE);
+  }
+
+  /**
+   * Asks for a state.
+   *
+   * @return the descriptor of a new data file, or {@link #NO_FILE}
+   */
+  int set(FeatureState state) throws AccessException {
+    fill(state.number());
+    access.set(FeatureLayout.MIG_DEVICE_STATE, payload);
+    return payload.getInt(FeatureLayout.STATE_DATA_FD);
+  }
+
+  private void fill(int state) {
+    payload
+        .clear()
+        .putInt(FeatureLayout.STATE_DEVICE_STATE, state)
+        .putInt(FeatureLayout.STATE_DATA_FD, NO_FILE);
+  }
+}

@@ -1,0 +1,455 @@
+package dev.vfio.migration.vfio.region;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.DeviceAccess;
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceFailures;
+import dev.vfio.migration.vfio.device.DeviceLook;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.DirtyPages;
+import dev.vfio.migration.vfio.device.DriverProfile;
+import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.device.MigrationEnd;
+import dev.vfio.migration.vfio.device.PendingBytes;
+import dev.vfio.migration.vfio.device.TransitionRules;
+import dev.vfio.migration.vfio.region.RegionData.Announced;
+import java.nio.ByteBuffer;
+import java.util.EnumSet;
+import java.util.Set;
+
+/**
+ * A device that speaks the v1 migration region. The states of the 2018 interface are mapped onto
+ * its three bits:
+ *
+ * <pre>
+ * RUNNING 001   SETUP 001 (not told)   PRECOPY 011   STOPNCOPY 010   SAVE_COMPLETED 000
+ * RESUME 100    RESUME_COMPLETED 000   FAILED, CANCELLED: not told; 001 follows at the source
+ * </pre>
+ *
+ * <p>What the text leaves open is settled so:
+ *
+ * <ul>
+ *   <li>"Stopped" (000) means what the end of the migration makes of it, see {@link #open}.
+ *   <li>RESUME_COMPLETED is 000, and not the 001 that the text draws behind 100: so a driver judges
+ *       what it took in before the source gives its state up.
+ *   <li>The driver names the place of incoming data (data_offset); a chunk is split only where the
+ *       room behind it forces that.
+ *   <li>The error state, 110, is FAILED, and only {@link #reset()} leads out. So does it out of a
+ *       device that took state in: half of it must never run.
+ *   <li>The v1 region knows nothing of dirty pages: its drivers pinned pages and left the question
+ *       to the IOMMU's container. {@link #dirtyPages} reports all.
+ * </ul>
+ *
+ * <p>Source: {@code struct vfio_device_migration_info} in {@code linux/vfio.h} of Linux 5.8 to
+ * 5.17.
+ */
+public final class RegionV1 implements MigratableDevice {
+  private final RegionParts parts;
+  private final DeviceDescription description;
+  private final RegionRegisters registers;
+  private final RegionData data;
+  private final MigrationEnd end;
+  private DeviceState state = DeviceState.NONE;
+
+  /** A change failed since {@link #state} was true: the device may be elsewhere. */
+  private boolean disturbed;
+
+  /** It holds state, or part of it, that came from elsewhere and was not made to run. */
+  private boolean loading;
+
+  private RegionV1(RegionParts parts, MigrationEnd end) {
+    this.parts = parts;
+    this.description = parts.description();
+    this.registers = parts.registers();
+    this.data = parts.data();
+    this.end = end;
+  }
+
+  /**
+   * Describes a device without changing it. The access stays the caller's.
+   *
+   * @param id for the description and for messages
+   * @param driver what stands behind the device
+   * @param pageSize bytes of a host page
+   * @throws DeviceException NOT_MIGRATABLE, PROTOCOL_VIOLATION or UNREACHABLE
+   */
+  public static DeviceLook look(String id, DeviceAccess access, DriverProfile driver, int pageSize)
+      throws DeviceException {
+    RegionParts parts = RegionParts.find(id, access, RegionFormat.V1, driver, pageSize);
+    RegionV1 device = new RegionV1(parts, MigrationEnd.SOURCE);
+    RegionV1State found = device.readBack();
+    return new DeviceLook(
+        parts.description(), found == RegionV1State.STOPPED ? null : device.meaningOf(found, true));
+  }
+
+  /**
+   * Opens a device without changing it. The access belongs to the device from here on, and is
+   * closed at once where this fails.
+   *
+   * @param id for the description and for messages
+   * @param driver what stands behind the device
+   * @param pageSize bytes of a host page
+   * @param end what "stopped" means: STOPNCOPY at the source, whose state is intact;
+   *     RESUME_COMPLETED at an adopted destination; NONE at one that was opened fresh
+   * @param adopted whether somebody else opened the device before and holds it still
+   * @throws DeviceException NOT_MIGRATABLE, PROTOCOL_VIOLATION or UNREACHABLE
+   */
+  public static RegionV1 open(
+      String id,
+      DeviceAccess access,
+      DriverProfile driver,
+      int pageSize,
+      MigrationEnd end,
+      boolean adopted)
+      throws DeviceException {
+    return RegionParts.open(
+        id,
+        access,
+        RegionFormat.V1,
+        driver,
+        pageSize,
+        parts -> {
+          RegionV1 device = new RegionV1(parts, end);
+          device.settle(adopted);
+          return device;
+        });
+  }
+
+  private RegionV1State readBack() throws DeviceException {
+    try {
+      return RegionV1State.read(registers);
+    } catch (AccessException failure) {
+      throw DeviceFailures.whileOpening(description.id(), "its state", failure);
+    } catch (RegionV1State.UndefinedException undefined) {
+      throw new DeviceException(
+          Kind.PROTOCOL_VIOLATION,
+          0,
+          "device "
+              + description.id()
+              + " reports "
+              + undefined.getMessage()
+              + ". Nothing was done to the device; reset it.",
+          undefined);
+    }
+  }
+
+  private void settle(boolean adopted) throws DeviceException {
+    state = meaningOf(readBack(), adopted);
+    disturbed = false;
+    loading = state == DeviceState.RESUME || state == DeviceState.RESUME_COMPLETED;
+  }
+
+  private DeviceState meaningOf(RegionV1State found, boolean adopted) {
+    return switch (found) {
+      case RUNNING -> DeviceState.RUNNING;
+      case PRE_COPY -> DeviceState.PRECOPY;
+      case STOP_AND_COPY -> DeviceState.STOPNCOPY;
+      case RESUMING -> DeviceState.RESUME;
+      case ERROR -> DeviceState.FAILED;
+      case STOPPED ->
+          switch (end) {
+            case SOURCE -> DeviceState.STOPNCOPY;
+            case DESTINATION -> adopted ? DeviceState.RESUME_COMPLETED : DeviceState.NONE;
+          };
+    };
+  }
+
+  @Override
+  public DeviceDescription description() {
+    return description;
+  }
+
+  @Override
+  public DeviceState state() {
+    return state;
+  }
+
+  @Override
+  public void transition(DeviceState target) throws DeviceException {
+    if (target == state && !disturbed) {
+      return;
+    }
+    if (target != state && !TransitionRules.allows(state, target)) {
+      throw refused(
+          "the interface does not allow a change from "
+              + state
+              + " to "
+              + target
+              + ", only to "
+              + TransitionRules.allowedFrom(state)
+              + ". The device was not asked and is as before.",
+          null);
+    }
+    switch (target) {
+      case RUNNING -> run();
+      case PRECOPY -> change(target, RegionV1State.PRE_COPY, EnumSet.of(RegionV1State.RUNNING));
+      case STOPNCOPY ->
+          change(
+              target,
+              RegionV1State.STOP_AND_COPY,
+              EnumSet.of(
+                  state == DeviceState.PRECOPY ? RegionV1State.PRE_COPY : RegionV1State.RUNNING));
+      case SAVE_COMPLETED ->
+          change(
+              target,
+              RegionV1State.STOPPED,
+              EnumSet.of(RegionV1State.STOP_AND_COPY, RegionV1State.STOPPED));
+      case RESUME -> {
+        change(
+            target,
+            RegionV1State.RESUMING,
+            EnumSet.of(RegionV1State.RUNNING, RegionV1State.STOPPED));
+        loading = true;
+      }
+      case RESUME_COMPLETED ->
+          change(target, RegionV1State.STOPPED, EnumSet.of(RegionV1State.RESUMING));
+      case SETUP, FAILED, CANCELLED -> state = target;
+      case NONE -> throw new IllegalStateException("nothing leads to NONE");
+    }
+  }
+
+  private void run() throws DeviceException {
+    if (loading && state != DeviceState.RESUME_COMPLETED) {
+      throw refused(
+          "it has taken in state from elsewhere, which was given up and must not run. The device"
+              + " was not asked and is as before; reset it.",
+          null);
+    }
+    change(
+        DeviceState.RUNNING,
+        RegionV1State.RUNNING,
+        EnumSet.complementOf(EnumSet.of(RegionV1State.RESUMING, RegionV1State.ERROR)));
+    loading = false;
+  }
+
+  private void change(DeviceState target, RegionV1State wanted, Set<RegionV1State> from)
+      throws DeviceException {
+    boolean asked = false;
+    try {
+      int register = registers.readDeviceState();
+      RegionV1State before = RegionV1State.of(register);
+      requireLedBy(before, from, target);
+      asked = true;
+      if (before != wanted) {
+        registers.writeDeviceState(wanted.in(register));
+      }
+      state = target;
+      disturbed = false;
+    } catch (RegionV1State.UndefinedException undefined) {
+      throw refused(
+          "it reports "
+              + undefined.getMessage()
+              + ", so it cannot be led to "
+              + target
+              + ". Nothing was done to it; reset it.",
+          undefined);
+    } catch (AccessException failure) {
+      disturbed = true;
+      throw DeviceFailures.duringAction(
+          subject(),
+          "the change to " + target,
+          Kind.TRANSITION_FAILED,
+          failure,
+          asked ? afterRefusal() : "It was not asked to change and is as before.");
+    }
+  }
+
+  /** Who holds the device beside us may have reset it, and nobody tells. */
+  private void requireLedBy(RegionV1State found, Set<RegionV1State> from, DeviceState target)
+      throws DeviceException {
+    if (found == RegionV1State.ERROR) {
+      state = DeviceState.FAILED;
+      throw refused(
+          "it is in its error state (110), so it cannot go to "
+              + target
+              + ". Nothing was done to it; only a reset leads out, which loses its state.",
+          null);
+    }
+    if (!from.contains(found)) {
+      disturbed = true;
+      throw refused(
+          "the device says that it is in "
+              + found.words()
+              + ", where this agent did not leave it: it was reset, or led by somebody else. It was"
+              + " not asked to change to "
+              + target
+              + "; lead it out through FAILED.",
+          null);
+    }
+  }
+
+  /** The text: where a change fails, the state is read again. */
+  private String afterRefusal() {
+    try {
+      RegionV1State now = RegionV1State.read(registers);
+      if (now == RegionV1State.ERROR) {
+        state = DeviceState.FAILED;
+        return "The device is in its error state (110) now; only a reset leads out, which loses its"
+            + " state.";
+      }
+      return "The device refused it and says that it is in "
+          + now.words()
+          + "; lead it out through FAILED, or reset it.";
+    } catch (AccessException | RegionV1State.UndefinedException unreadable) {
+      return "What state it is in cannot be read ("
+          + unreadable.getMessage()
+          + "); lead it out through FAILED, or reset it.";
+    }
+  }
+
+  @Override
+  public PendingBytes pending(long thresholdBytes) throws DeviceException {
+    if (thresholdBytes < 0) {
+      throw new IllegalArgumentException("a threshold of " + thresholdBytes + " bytes");
+    }
+    if (state != DeviceState.PRECOPY && state != DeviceState.STOPNCOPY) {
+      return PendingBytes.NOTHING;
+    }
+    try {
+      long bytes = registers.read(RegionV1Layout.PENDING_BYTES);
+      if (bytes == 0 && state == DeviceState.STOPNCOPY) {
+        requireStillSaving();
+      }
+      return state == DeviceState.PRECOPY
+          ? new PendingBytes(0, bytes, 0)
+          : new PendingBytes(0, 0, bytes);
+    } catch (AccessException failure) {
+      throw DeviceFailures.duringAction(
+          subject(),
+          "asking for pending bytes",
+          Kind.READ_FAILED,
+          failure,
+          "The state of the device was not touched.");
+    }
+  }
+
+  /** A device that was reset has nothing pending either, and its state would be cut short. */
+  private void requireStillSaving() throws AccessException, DeviceException {
+    int register = registers.readDeviceState();
+    if (RegionV1State.STOP_AND_COPY.in(register) != register) {
+      disturbed = true;
+      throw new DeviceException(
+          Kind.READ_FAILED,
+          0,
+          subject()
+              + ": nothing is pending, but it left stop-and-copy (device_state 0x"
+              + Integer.toHexString(register)
+              + "): it was reset, or led by somebody else, before it had handed out everything."
+              + " This attempt cannot be completed: lead it out through FAILED.");
+    }
+  }
+
+  @Override
+  public int readState(ByteBuffer chunk) throws DeviceException {
+    return data.readChunk(subject(), this::announced, chunk);
+  }
+
+  /** Reading pending_bytes also tells the driver that the chunk before was taken. */
+  private Announced announced() throws AccessException {
+    if (registers.read(RegionV1Layout.PENDING_BYTES) == 0) {
+      return Announced.NOTHING;
+    }
+    long offset = registers.read(RegionV1Layout.DATA_OFFSET);
+    long size = registers.read(RegionV1Layout.DATA_SIZE);
+    return new Announced(offset, size);
+  }
+
+  @Override
+  public void writeState(ByteBuffer chunk) throws DeviceException {
+    RegionData.requireDirect(chunk);
+    int start = chunk.position();
+    int limit = chunk.limit();
+    try {
+      while (chunk.position() < limit) {
+        long offset = registers.read(RegionV1Layout.DATA_OFFSET);
+        int size = (int) Math.min(limit - chunk.position(), roomAt(offset));
+        chunk.limit(chunk.position() + size);
+        data.write(offset, chunk);
+        registers.write(RegionV1Layout.DATA_SIZE, size);
+        start += size;
+      }
+    } catch (AccessException failure) {
+      chunk.position(start);
+      throw DeviceFailures.duringAction(
+          subject(),
+          "writing state",
+          Kind.WRITE_FAILED,
+          failure,
+          "The state on this device is incomplete and must not run: lead it to FAILED and reset"
+              + " it.");
+    } finally {
+      chunk.limit(limit);
+    }
+  }
+
+  private long roomAt(long offset) throws DeviceException {
+    if (!parts.region().holdsData(offset, 1)) {
+      throw new DeviceException(
+          Kind.PROTOCOL_VIOLATION,
+          0,
+          subject()
+              + ": it wants state at data_offset "
+              + Long.toUnsignedString(offset)
+              + "; data lies from offset "
+              + RegionV1Layout.SIZE
+              + " on and inside the region of "
+              + parts.region().info().size()
+              + " bytes. Nothing was written there. The state on this device is incomplete and must"
+              + " not run: lead it to FAILED and reset it.");
+    }
+    return parts.region().info().size() - offset;
+  }
+
+  @Override
+  public long maxChunkBytes() {
+    return data.maxChunkBytes();
+  }
+
+  @Override
+  public long dirtyPages(long iova, long pages, DirtyPages into) throws DeviceException {
+    into.run(iova, pages);
+    throw new DeviceException(
+        Kind.READ_FAILED,
+        0,
+        subject()
+            + ": the v1 migration region does not report dirty pages; all "
+            + pages
+            + " were reported dirty. Its state was not touched: copy all its memory while it stands"
+            + " still.");
+  }
+
+  @Override
+  public void reset() throws DeviceException {
+    try {
+      parts.access().reset();
+    } catch (AccessException failure) {
+      throw DeviceFailures.duringAction(
+          subject(),
+          "the reset",
+          Kind.TRANSITION_FAILED,
+          failure,
+          "The device is as before; whoever holds it has to close it to bring it back.");
+    }
+    settle(false);
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>May come from any thread.
+   */
+  @Override
+  public void close() {
+    parts.access().close();
+  }
+
+  private DeviceException refused(String what, Exception cause) {
+    return new DeviceException(Kind.TRANSITION_FAILED, 0, subject() + ": " + what, cause);
+  }
+
+  private String subject() {
+    return "device " + description.id() + " (state " + state + ")";
+  }
+}

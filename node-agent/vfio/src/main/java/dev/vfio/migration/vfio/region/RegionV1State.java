@@ -1,0 +1,62 @@
+package dev.vfio.migration.vfio.region;
+
+import dev.vfio.migration.vfio.access.AccessException;
+
+/**
+ * What the three defined bits of the v1 {@code device_state} say. The other 29 are read before each
+ * write and kept.
+ */
+enum RegionV1State {
+  STOPPED(0, "stop (000)"),
+  RUNNING(RegionV1Layout.STATE_RUNNING, "running (001)"),
+  STOP_AND_COPY(RegionV1Layout.STATE_SAVING, "stop-and-copy (010)"),
+  PRE_COPY(RegionV1Layout.STATE_RUNNING | RegionV1Layout.STATE_SAVING, "pre-copy (011)"),
+  RESUMING(RegionV1Layout.STATE_RESUMING, "resuming (100)"),
+  ERROR(RegionV1Layout.STATE_SAVING | RegionV1Layout.STATE_RESUMING, "error (110)");
+
+  /** The bits are a combination that the interface calls invalid. */
+  static final class UndefinedException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    UndefinedException(String message) {
+      super(message);
+    }
+  }
+
+  private final int bits;
+  private final String words;
+
+  RegionV1State(int bits, String words) {
+    this.bits = bits;
+    this.words = words;
+  }
+
+  /** Name and bits, for messages. */
+  String words() {
+    return words;
+  }
+
+  static RegionV1State read(RegionRegisters registers) throws AccessException, UndefinedException {
+    return of(registers.readDeviceState());
+  }
+
+  /**
+   * @param deviceState the whole register
+   */
+  static RegionV1State of(int deviceState) throws UndefinedException {
+    for (RegionV1State state : values()) {
+      if (state.bits == (deviceState & RegionV1Layout.STATE_MASK)) {
+        return state;
+      }
+    }
+    throw new UndefinedException(
+        "the device_state 0x"
+            + Integer.toHexString(deviceState)
+            + ", which the interface does not allow");
+  }
+
+  /** The register with these three bits and all others as they are. */
+  int in(int deviceState) {
+    return (deviceState & ~RegionV1Layout.STATE_MASK) | bits;
+  }
+}
