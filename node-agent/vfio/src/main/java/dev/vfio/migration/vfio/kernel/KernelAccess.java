@@ -295,16 +295,26 @@ public final class KernelAccess implements FeatureAccess {
     throw new AccessException(Reason.UNREACHABLE, 0, "the access was closed meanwhile");
   }
 
+  /**
+   * {@inheritDoc}
+   *
+   * <p>Asked for whatever {@link DeviceInfo#resettable()} says: the kernel's own sample driver can
+   * be reset and does not say so.
+   */
   @Override
   public void reset() throws AccessException {
-    if (!deviceInfo.resettable()) {
-      throw new AccessException(
-          Reason.REFUSED, Errno.EOPNOTSUPP.number(), "the device says that it has no reset");
-    }
     VfioRequest request = VfioRequest.VFIO_DEVICE_RESET;
     try {
       device.ioctl(request.name(), request.code(), 0);
     } catch (ErrnoException failure) {
+      boolean unknown = failure.is(Errno.ENOTTY) || failure.is(Errno.EINVAL);
+      if (unknown && !deviceInfo.resettable()) {
+        throw new AccessException(
+            Reason.REFUSED,
+            Errno.EOPNOTSUPP.number(),
+            "the device has no reset: " + failure.getMessage(),
+            failure);
+      }
       throw KernelFailures.ofDevice(failure);
     }
   }
