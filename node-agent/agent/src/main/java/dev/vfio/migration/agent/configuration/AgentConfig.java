@@ -5,6 +5,7 @@ import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 
 /** How this agent is set up: {@code agent.*}, or {@code AGENT_*} in the environment. */
 @ConfigMapping(prefix = "agent")
@@ -45,6 +46,15 @@ public interface AgentConfig {
   /** Where workloads wait for kernel devices and say what memory belongs to one. */
   @WithDefault("/run/vfio-migration/devices")
   Path handoverDirectory();
+
+  /**
+   * User ids that may wait for a kernel device, besides root and the owner of the device's folder.
+   */
+  Optional<Set<Integer>> handoverUsers();
+
+  /** How long a destination waits for a workload to come for its kernel device. */
+  @WithDefault("10s")
+  Duration handoverTimeout();
 
   /** Where the host's cgroup v2 hierarchy is mounted: a workload is paused by its freezer. */
   @WithDefault("/sys/fs/cgroup")

@@ -56,6 +56,8 @@ public class AgentNode {
   /** To say what it is a workload needs no time; to stand still it may. */
   private static final Duration LONGEST_DESCRIPTION = Duration.ofSeconds(2);
 
+  private static final Duration NO_WORKLOAD_IS_WAITED_FOR = Duration.ZERO;
+
   private static final Duration PROGRESS_INTERVAL = Duration.ofMillis(200);
 
   private final AgentConfig config;
@@ -64,6 +66,7 @@ public class AgentNode {
   private final NettyStateStreams streams;
   private final SessionFeed feed;
   private final DeviceDirectory devices;
+  private final KernelNode kernel;
   private final Sessions sessions;
   private final ScheduledExecutorService reports =
       Executors.newSingleThreadScheduledExecutor(
@@ -99,9 +102,11 @@ public class AgentNode {
             settings.maximumStreams(),
             UUID.randomUUID().toString());
     int pageSize = (int) Host.pageSize();
-    this.devices = new VfioUserDirectory(config.vfioUserDirectory(), pageSize, Patience.DEFAULT);
-    Workloads workloads =
-        new SocketWorkloads(config.vfioUserDirectory(), pageSize, config.workloadTimeout());
+    DeviceDirectory served =
+        new VfioUserDirectory(config.vfioUserDirectory(), pageSize, Patience.DEFAULT);
+    this.kernel = KernelNode.wanted(config) ? new KernelNode(config, pageSize) : null;
+    this.devices = kernel == null ? served : new NodeDevices(served, kernel);
+    Workloads workloads = workloads(config.workloadTimeout(), config.handoverTimeout());
     this.feed =
         new SessionFeed(
             PROGRESS_INTERVAL,
@@ -122,7 +127,13 @@ public class AgentNode {
             new Sessions.Limits(
                 config.maximumSessions(), config.rememberedSessions(), config.rememberedFor()),
             new Watchers(List.of(new SessionLog(), new SessionMetrics(metrics), feed)));
+    if (kernel != null) {
+      kernel.offerToThoseWhoCameBack();
+    }
     sessions.recover();
+    if (kernel != null) {
+      kernel.thawLeftOvers(sessions.snapshots());
+    }
     LOG.infof(
         "node %s, agent %s, instance %s: %d sessions found in %s",
         config.nodeName(),
@@ -153,9 +164,18 @@ public class AgentNode {
   @Produces
   @Singleton
   Inventory inventory() {
-    Workloads askedBriefly =
-        new SocketWorkloads(config.vfioUserDirectory(), (int) Host.pageSize(), LONGEST_DESCRIPTION);
-    return new Inventory(devices, askedBriefly, sessions);
+    return new Inventory(
+        devices, workloads(LONGEST_DESCRIPTION, NO_WORKLOAD_IS_WAITED_FOR), sessions);
+  }
+
+  private Workloads workloads(Duration timeout, Duration connectPatience) {
+    Workloads served =
+        new SocketWorkloads(config.vfioUserDirectory(), (int) Host.pageSize(), timeout);
+    if (kernel == null) {
+      return served;
+    }
+    Workloads ofKernel = kernel.workloads(connectPatience);
+    return device -> (NodeDevices.isServed(device) ? served : ofKernel).of(device);
   }
 
   JournalDirectory journals() {
@@ -174,6 +194,9 @@ public class AgentNode {
           config.stopPatience());
     }
     streams.close();
+    if (kernel != null) {
+      kernel.close();
+    }
     reports.shutdownNow();
     journals.close();
   }

@@ -47,6 +47,11 @@ public final class Freezer {
     this.onlyRelatives = onlyRelatives;
   }
 
+  /** Everything that is frozen. */
+  public List<Entry> frozen() throws IOException {
+    return ledger.entries();
+  }
+
   /** What is frozen for a device, or was about to be when an earlier agent ended. */
   public Optional<Entry> frozenFor(String device) throws IOException {
     return ledger.of(device);

@@ -377,6 +377,13 @@ public final class KernelAccess implements FeatureAccess {
     }
   }
 
+  /** Whether it was not closed yet. For any thread. */
+  public boolean isOpen() {
+    synchronized (mapped) {
+      return !closed;
+    }
+  }
+
   @Override
   public StateFile stateFile(int descriptor) {
     return new KernelStateFile(DriverFile.installed(descriptor));

@@ -1,0 +1,258 @@
+package dev.vfio.migration.vfio.node;
+
+import dev.vfio.migration.vfio.device.DeviceDirectory;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceHolder;
+import dev.vfio.migration.vfio.device.DeviceLook;
+import dev.vfio.migration.vfio.device.MigratableDevice;
+import dev.vfio.migration.vfio.device.MigrationEnd;
+import dev.vfio.migration.vfio.handover.HandedOver;
+import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.holder.Holders;
+import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.inventory.SysfsDevices;
+import dev.vfio.migration.vfio.kernel.KernelAccess;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiPredicate;
+
+/**
+ * The VFIO devices of this node's kernel.
+ *
+ * <p>A device that a process holds is reached through a duplicate of that process's descriptor,
+ * which changes nothing about it. A free one has to be opened, and the kernel resets it when it is
+ * closed again: harmless for a device that nobody uses, but not done more often than needed. What
+ * was found of a free device is remembered until somebody had it open.
+ *
+ * <p>Safe for use by several threads.
+ */
+public final class KernelDirectory implements DeviceDirectory {
+  private final SysfsDevices inventory;
+  private final Holders holders;
+  private final BiPredicate<NodeDevice, Holder> waits;
+  private final Path deviceDirectory;
+  private final int pageSize;
+  private final Map<String, Slot> slots = new ConcurrentHashMap<>();
+
+  /**
+   * @param inventory of this node
+   * @param holders finds who holds a device
+   * @param waits whether a holder has the device only because it was handed to it, and waits
+   * @param deviceDirectory {@code /dev/vfio}
+   * @param pageSize bytes of a page
+   */
+  public KernelDirectory(
+      SysfsDevices inventory,
+      Holders holders,
+      BiPredicate<NodeDevice, Holder> waits,
+      Path deviceDirectory,
+      int pageSize) {
+    this.inventory = inventory;
+    this.holders = holders;
+    this.waits = waits;
+    this.deviceDirectory = deviceDirectory;
+    this.pageSize = pageSize;
+  }
+
+  /** What is known of one device. Opening and looking take turns. */
+  private static final class Slot {
+    final ReentrantLock lock = new ReentrantLock();
+    NodeDevice lookedAt;
+    DeviceLook look;
+    DeviceException problem;
+    volatile Opened opened;
+  }
+
+  /** A device that is open here. */
+  private record Opened(KernelAccess access, MigratableDevice device) {}
+
+  @Override
+  public List<Entry> list() {
+    return inventory.list().stream().map(this::look).toList();
+  }
+
+  @Override
+  public Optional<Entry> look(String id) {
+    return inventory.find(id).map(this::look);
+  }
+
+  private Entry look(NodeDevice device) {
+    Slot slot = slot(device.id());
+    slot.lock.lock();
+    try {
+      Holder holder = holders.of(device).orElse(null);
+      Opened here = slot.opened;
+      if (here != null && here.access().isOpen()) {
+        return new Entry(
+            device.id(), here.device().description(), null, null, device, shown(holder), true);
+      }
+      return holder == null ? lookAtFree(slot, device) : lookAtHeld(slot, device, holder);
+    } catch (DeviceException problem) {
+      boolean busy = problem.kind() == Kind.BUSY;
+      return new Entry(device.id(), null, null, problem, device, null, busy);
+    } finally {
+      slot.lock.unlock();
+    }
+  }
+
+  private Entry lookAtHeld(Slot slot, NodeDevice device, Holder holder) {
+    slot.lookedAt = null;
+    try (KernelAccess access = KernelAccess.adopt(device.id(), holders.adopt(holder))) {
+      requireNoMonitor(device, holder);
+      DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
+      return new Entry(
+          device.id(), look.description(), look.state(), null, device, shown(holder), true);
+    } catch (DeviceException problem) {
+      return new Entry(device.id(), null, null, problem, device, shown(holder), true);
+    }
+  }
+
+  private Entry lookAtFree(Slot slot, NodeDevice device) throws DeviceException {
+    if (!device.equals(slot.lookedAt)) {
+      try (KernelAccess access = KernelAccess.open(device, deviceDirectory)) {
+        slot.look = new MigrationInterfaces(device, access, pageSize).look();
+        slot.problem = null;
+      } catch (DeviceException problem) {
+        if (problem.kind() != Kind.NOT_MIGRATABLE) {
+          throw problem;
+        }
+        slot.look = null;
+        slot.problem = problem;
+      }
+      slot.lookedAt = device;
+    }
+    return slot.look == null
+        ? new Entry(device.id(), null, null, slot.problem, device, null, false)
+        : new Entry(
+            device.id(), slot.look.description(), slot.look.state(), null, device, null, false);
+  }
+
+  private static DeviceHolder shown(Holder holder) {
+    return holder == null
+        ? null
+        : new DeviceHolder(
+            holder.process(),
+            holder.command(),
+            holder.cgroup(),
+            holder.virtualMachineMonitor(),
+            holder.user());
+  }
+
+  @Override
+  public MigratableDevice open(String id) throws DeviceException {
+    return open(id, MigrationEnd.SOURCE);
+  }
+
+  @Override
+  public MigratableDevice open(String id, MigrationEnd end) throws DeviceException {
+    NodeDevice device =
+        inventory
+            .find(id)
+            .orElseThrow(
+                () ->
+                    new DeviceException(
+                        Kind.UNKNOWN_DEVICE,
+                        0,
+                        "this node has no VFIO device "
+                            + id
+                            + ": neither a mediated device nor a PCI device that is bound to a VFIO"
+                            + " driver. See what the node has with kubectl get vfionodes."));
+    Slot slot = slot(id);
+    slot.lock.lock();
+    try {
+      if (slot.opened != null && slot.opened.access().isOpen()) {
+        throw new DeviceException(
+            Kind.BUSY, 0, "device " + id + " is open in this agent for another migration");
+      }
+      slot.lookedAt = null;
+      Holder holder = holders.of(device).orElse(null);
+      KernelAccess access =
+          holder == null ? KernelAccess.open(device, deviceDirectory) : adopt(device, holder, end);
+      slot.opened = new Opened(access, opened(device, access, end, holder != null));
+      return slot.opened.device();
+    } finally {
+      slot.lock.unlock();
+    }
+  }
+
+  private MigratableDevice opened(
+      NodeDevice device, KernelAccess access, MigrationEnd end, boolean adopted)
+      throws DeviceException {
+    boolean done = false;
+    try {
+      MigratableDevice opened =
+          new MigrationInterfaces(device, access, pageSize).open(end, adopted);
+      done = true;
+      return opened;
+    } finally {
+      if (!done) {
+        access.close();
+      }
+    }
+  }
+
+  private KernelAccess adopt(NodeDevice device, Holder holder, MigrationEnd end)
+      throws DeviceException {
+    requireNoMonitor(device, holder);
+    if (end == MigrationEnd.DESTINATION && !waits.test(device, holder)) {
+      throw new DeviceException(
+          Kind.BUSY,
+          0,
+          "device "
+              + device.id()
+              + " is in use here by "
+              + holder.name()
+              + " in cgroup "
+              + holder.cgroup()
+              + ", so it can take nothing in. It was not touched; choose a free device, or end that"
+              + " process.");
+    }
+    return KernelAccess.adopt(device.id(), holders.adopt(holder));
+  }
+
+  private static void requireNoMonitor(NodeDevice device, Holder holder) throws DeviceException {
+    if (holder.virtualMachineMonitor()) {
+      throw new DeviceException(
+          Kind.NOT_MIGRATABLE,
+          0,
+          "device "
+              + device.id()
+              + " belongs to a virtual machine: "
+              + holder.name()
+              + " is its monitor and keeps a part of the device's state itself, so moving the"
+              + " device behind its back would corrupt the guest. Nothing was done to the device;"
+              + " migrate the virtual machine with its own means.");
+    }
+  }
+
+  /** What a device that is open here consists of; empty where it is not open here. */
+  public Optional<HandedOver> openHere(String id) {
+    Opened here = slot(id).opened;
+    return here == null || !here.access().isOpen()
+        ? Optional.empty()
+        : Optional.of(
+            new HandedOver(
+                here.access().descriptor(),
+                here.access().companions(),
+                addressSpace(here.access()),
+                here.device().description().migrationInterface()));
+  }
+
+  private static OptionalLong addressSpace(KernelAccess access) {
+    OptionalInt id = access.addressSpace();
+    return id.isPresent()
+        ? OptionalLong.of(Integer.toUnsignedLong(id.getAsInt()))
+        : OptionalLong.empty();
+  }
+
+  private Slot slot(String id) {
+    return slots.computeIfAbsent(id, unused -> new Slot());
+  }
+}
