@@ -22,7 +22,7 @@ import java.util.List;
  * <pre>
  *  Start
  *    | [SourceStarted]
- *  STARTING --- open, map windows, connect, SETUP ---+
+ *  STARTING --- open, map windows, connect, SETUP ---+     (a device in NONE is RUNNING first)
  *    | COLD                                     LIVE | PRECOPY
  *  READY                                          PRECOPY <-+ rounds: pending, state, dirty pages;
  *    |                                               |  |___|         rests by timer
@@ -70,6 +70,7 @@ public final class SourceMachine {
       case OPENING -> opened(s, event, now);
       case MAPPING -> mapped(s, event, now);
       case CONNECTING -> connected(s, event, now);
+      case SETTING_RUNNING -> running(s, event);
       case SETTING_UP -> setUp(s, event, now);
       case ENTERING_PRECOPY -> enteredPrecopy(s, event, now);
       case READY -> unexpected(s, event);
@@ -264,7 +265,11 @@ public final class SourceMachine {
     if (event instanceof Opened opened) {
       SourceState next =
           s.but().opened(opened.state(), opened.precopy()).at(SourceStep.MAPPING).done();
-      if (opened.state() != null && opened.state() != DeviceState.RUNNING) {
+      boolean mayRun =
+          opened.state() == null
+              || opened.state() == DeviceState.RUNNING
+              || opened.state() == DeviceState.NONE;
+      if (!mayRun) {
         return ending.failed(
             next,
             Failure.of(
@@ -308,13 +313,28 @@ public final class SourceMachine {
   private Outcome<SourceState, SourceAction> connected(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Connected) {
-      return Outcome.of(
-          s.but().at(SourceStep.SETTING_UP).touched().done(), new Transition(DeviceState.SETUP));
+      SourceState touched = s.but().touched().done();
+      // A workload that knows nothing of migration never told its device that it runs.
+      return s.deviceState() == DeviceState.NONE
+          ? Outcome.of(
+              touched.but().at(SourceStep.SETTING_RUNNING).done(),
+              new Transition(DeviceState.RUNNING))
+          : setUp(touched);
     }
     if (event instanceof NotConnected not) {
       return ending.failed(s, not.failure());
     }
     return failedOr(s, event);
+  }
+
+  private Outcome<SourceState, SourceAction> running(SourceState s, SourceEvent event) {
+    return event instanceof Done
+        ? setUp(s.but().device(DeviceState.RUNNING).done())
+        : failedOr(s, event);
+  }
+
+  private static Outcome<SourceState, SourceAction> setUp(SourceState s) {
+    return Outcome.of(s.but().at(SourceStep.SETTING_UP).done(), new Transition(DeviceState.SETUP));
   }
 
   private Outcome<SourceState, SourceAction> setUp(SourceState s, SourceEvent event, Moment now) {

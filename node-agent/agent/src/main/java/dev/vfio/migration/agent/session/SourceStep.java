@@ -7,6 +7,7 @@ enum SourceStep {
   OPENING,
   MAPPING,
   CONNECTING,
+  SETTING_RUNNING,
   SETTING_UP,
   ENTERING_PRECOPY,
   /** COLD: nothing is out; waits for the switch-over. */

@@ -59,6 +59,27 @@ class SourceMachineTest {
     on(new Done());
   }
 
+  @Test
+  void aDeviceThatWasNeverToldThatItRunsIsToldBeforeItsMigration() {
+    on(new Start(1));
+    on(new Done());
+    on(new Opened(DeviceState.NONE, true));
+    on(new Mapped(WINDOWS, WorkloadState.RUNNING));
+    on(new Connected(state.epoch()));
+    assertThat(actions).containsExactly(new Transition(DeviceState.RUNNING));
+    on(new Done());
+    assertThat(actions).containsExactly(new Transition(DeviceState.SETUP));
+  }
+
+  @Test
+  void aDeviceThatIsInAMigrationStartsNoOther() {
+    on(new Start(1));
+    on(new Done());
+    on(new Opened(DeviceState.RESUME_COMPLETED, true));
+    assertThat(state.failure().message()).contains("RESUME_COMPLETED");
+    assertThat(actions).noneMatch(Transition.class::isInstance);
+  }
+
   private void goOn() {
     on(state.step() == SourceStep.ROUND_REST ? new TimerFired(state.epoch()) : go());
   }
