@@ -1,0 +1,212 @@
+package dev.vfio.migration.vfio.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.InterceptedCalls;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Opening a device step by step, with a model of VFIO behind the system calls. */
+@Timeout(60)
+class OpeningTest {
+  private static final String ID = "0000:65:00.1";
+  private static final String UNTOUCHED = "Nothing was done to the device.";
+
+  @TempDir Path folder;
+  private Path directory;
+  private VfioModel model;
+
+  @BeforeEach
+  void nodes() throws IOException {
+    directory = ModelNodes.in(folder);
+    model = new VfioModel(directory, ID);
+  }
+
+  /** Opens it and closes it again, unless that fails; in both cases nothing is left open. */
+  private DeviceException open(DeviceNode node) throws Exception {
+    DeviceException[] failure = new DeviceException[1];
+    InterceptedCalls.run(
+        model,
+        () ->
+            failure[0] =
+                catchThrowableOfType(
+                    DeviceException.class,
+                    () ->
+                        KernelAccess.open(ModelNodes.device(ID, folder), directory, node).close()));
+    assertThat(ModelNodes.left(folder)).as("left open").isEmpty();
+    return failure[0];
+  }
+
+  private DeviceException refused(DeviceNode node, String call, Errno errno) throws Exception {
+    model.refusals.put(call, errno);
+    DeviceException failure = open(node);
+    assertThat(failure).as("%s refuses %s", errno, call).isNotNull();
+    assertThat(failure.errno()).isEqualTo(errno.number());
+    assertThat(failure)
+        .hasMessageStartingWith("device " + ID + " cannot be opened: ")
+        .hasMessageContaining(Errno.describe(errno.number()));
+    model.refusals.remove(call);
+    return failure;
+  }
+
+  @Test
+  void theGroupIsPreferredAndBringsItsContainer() throws Exception {
+    InterceptedCalls.run(
+        model,
+        () -> {
+          try (KernelAccess device = KernelAccess.open(ModelNodes.device(ID, folder), directory)) {
+            assertThat(device.companions().keySet()).containsExactly("group", "container");
+            assertThat(device.addressSpace()).isEmpty();
+            assertThat(device.deviceInfo().regions()).isEqualTo(10);
+            assertThat(ModelNodes.left(folder)).hasSize(3);
+          }
+        });
+    assertThat(ModelNodes.left(folder)).isEmpty();
+    assertThat(model.calls)
+        .containsExactly(
+            "open vfio/7",
+            "ioctl 3b67",
+            "open vfio/vfio",
+            "ioctl 3b64",
+            "ioctl 3b65",
+            "ioctl 3b68",
+            "ioctl 3b66",
+            "ioctl 3b6a",
+            "ioctl 3b6b");
+  }
+
+  @Test
+  void withoutAGroupNodeTheCharacterDeviceIsAttachedToAnAddressSpace() throws Exception {
+    Files.delete(directory.resolve("7"));
+    InterceptedCalls.run(
+        model,
+        () -> {
+          try (KernelAccess device = KernelAccess.open(ModelNodes.device(ID, folder), directory)) {
+            assertThat(device.companions().keySet()).containsExactly("iommufd");
+            assertThat(device.addressSpace()).isEqualTo(OptionalInt.of(42));
+            assertThat(ModelNodes.left(folder)).hasSize(2);
+          }
+        });
+    assertThat(ModelNodes.left(folder)).isEmpty();
+    assertThat(model.calls)
+        .containsExactly(
+            "open vfio/devices/vfio0",
+            "open iommu",
+            "ioctl 3b81",
+            "ioctl 3b76",
+            "ioctl 3b77",
+            "ioctl 3b6b");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whicheverStepFailsNothingIsLeftOpen(DeviceNode node) throws Exception {
+    assertThat(open(node)).isNull();
+    List<String> steps = List.copyOf(model.calls);
+    assertThat(steps).hasSizeGreaterThan(5);
+    for (int step = 0; step < steps.size(); step++) {
+      model.calls.clear();
+      model.refusedAt = step;
+      DeviceException failure = open(node);
+      assertThat(failure).as("%s fails", steps.get(step)).isNotNull();
+      assertThat(failure.errno()).isEqualTo(Errno.EIO.number());
+      assertThat(failure.getMessage())
+          .matches(".*(Nothing was done to the device|opened and closed again).*");
+      assertThat(model.calls).as("nothing is tried after it").hasSize(step + 1);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aSignalAtEveryStepChangesNothing(DeviceNode node) throws Exception {
+    model.interrupting = true;
+    assertThat(open(node)).isNull();
+  }
+
+  @Test
+  void aGroupThatIsNotViableNamesWhoIsInTheWay() throws Exception {
+    Path other = Files.createDirectories(folder.resolve("devices/0000:65:00.0"));
+    Path driver = Files.createDirectories(folder.resolve("drivers/nvme"));
+    Files.createSymbolicLink(other.resolve("driver"), driver);
+    Path members = Files.createDirectories(folder.resolve("sysfs/iommu_group/devices"));
+    Files.createSymbolicLink(members.resolve("0000:65:00.0"), other);
+    model.groupFlags = 0;
+    DeviceException failure = open(DeviceNode.GROUP);
+    assertThat(failure.kind()).isEqualTo(Kind.BUSY);
+    assertThat(failure)
+        .hasMessageContaining("its IOMMU group 7 is not viable")
+        .hasMessageContaining("0000:65:00.0 (nvme)")
+        .hasMessageContaining(UNTOUCHED);
+  }
+
+  @Test
+  void aKernelThatSpeaksAnotherVersionOrHasNoType1() throws Exception {
+    model.version = 5;
+    assertThat(open(DeviceNode.GROUP))
+        .hasMessageContaining("speaks version 5 of VFIO and this agent version 0");
+    model.version = 0;
+    model.type1 = 0;
+    assertThat(open(DeviceNode.GROUP))
+        .hasMessageContaining("no type 1 version 2 IOMMU")
+        .hasMessageContaining("Load the kernel module vfio_iommu_type1");
+  }
+
+  @Test
+  void somebodyElseHasIt() throws Exception {
+    for (DeviceException failure :
+        new DeviceException[] {
+          refused(DeviceNode.GROUP, "open vfio/7", Errno.EBUSY),
+          refused(DeviceNode.GROUP, "ioctl 3b6a", Errno.EBUSY),
+          refused(DeviceNode.CHARACTER_DEVICE, "ioctl 3b76", Errno.EBUSY),
+          refused(DeviceNode.CHARACTER_DEVICE, "ioctl 3b76", Errno.EINVAL)
+        }) {
+      assertThat(failure.kind()).as(failure.getMessage()).isEqualTo(Kind.BUSY);
+      assertThat(failure).hasMessageContaining("another process").hasMessageContaining(UNTOUCHED);
+    }
+  }
+
+  @Test
+  void theAgentMayNot() throws Exception {
+    for (Errno errno : new Errno[] {Errno.EACCES, Errno.EPERM}) {
+      assertThat(refused(DeviceNode.GROUP, "open vfio/7", errno))
+          .hasMessageContaining("open(" + directory + "/7) failed: ")
+          .hasMessageContaining("the agent may not open it")
+          .hasMessageContaining("Let the agent's user read and write " + directory + "/7");
+      assertThat(refused(DeviceNode.CHARACTER_DEVICE, "open iommu", errno))
+          .hasMessageContaining("the agent may not open it");
+    }
+    for (String call : new String[] {"ioctl 3b68", "ioctl 3b66"}) {
+      assertThat(refused(DeviceNode.GROUP, call, Errno.EPERM))
+          .hasMessageContaining("interrupt remapping")
+          .hasMessageContaining("allow_unsafe_interrupts");
+    }
+  }
+
+  @Test
+  void whatIsGoneOrTooOldOrTooMuch() throws Exception {
+    assertThat(refused(DeviceNode.GROUP, "ioctl 3b6a", Errno.ENODEV))
+        .hasMessageContaining("no device of that name in IOMMU group 7")
+        .hasMessageContaining("Bind it to its VFIO driver.");
+    assertThat(refused(DeviceNode.CHARACTER_DEVICE, "ioctl 3b77", Errno.ENODEV))
+        .hasMessageContaining("is not there any more")
+        .hasMessageContaining("opened and closed again, which resets it");
+    assertThat(refused(DeviceNode.CHARACTER_DEVICE, "ioctl 3b81", Errno.ENOTTY))
+        .hasMessageContaining("IOMMU_IOAS_ALLOC failed")
+        .hasMessageContaining("Use a newer kernel");
+    assertThat(refused(DeviceNode.GROUP, "ioctl 3b6a", Errno.EMFILE))
+        .hasMessageContaining("Raise the agent's limit of open files");
+  }
+}

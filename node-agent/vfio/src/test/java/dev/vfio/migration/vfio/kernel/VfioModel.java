@@ -1,0 +1,275 @@
+package dev.vfio.migration.vfio.kernel;
+
+import com.sun.jna.Pointer;
+import dev.vfio.migration.vfio.linux.DriverFile;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.InterceptedCalls;
+import dev.vfio.migration.vfio.linux.TestFiles;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * A model of the kernel's VFIO and iommufd, written from {@code linux/vfio.h} and {@code
+ * linux/iommufd.h} with the numbers as they stand there, not with the client's. It keeps the rules
+ * of order: no device before a container with an IOMMU, no question before BIND. Its device is a
+ * file in memory.
+ */
+final class VfioModel implements InterceptedCalls.Model {
+  static final String DEVICE = "model-of-a-device";
+  static final int REGION_INDEX = 9;
+  static final long REGION_PLACE = 1L << 20;
+  static final long REGION_SIZE = 1L << 20;
+  private static final int ADDRESS_SPACE = 42;
+
+  private final Path directory;
+  private final String id;
+
+  /** Every intercepted call that was not broken off by a signal, in order. */
+  final List<String> calls = new ArrayList<>();
+
+  /** Errno by the name of a call: it is refused. */
+  final Map<String, Errno> refusals = new HashMap<>();
+
+  /** The call of that place in the order is refused with EIO. */
+  int refusedAt = -1;
+
+  /** Each call is broken off by a signal once before it is made. */
+  boolean interrupting;
+
+  int groupFlags = 1;
+  int version;
+  int type1 = 1;
+  int deviceFlags = 3;
+  int regionInfoNeeds = 32;
+  long regionSize = REGION_SIZE;
+
+  /** The most that one pread or pwrite moves. */
+  long mostAtOnce = Long.MAX_VALUE;
+
+  /** Place in the region from which on nothing is moved any more, and the errno of trying. */
+  long brokenFrom = Long.MAX_VALUE;
+
+  long brokenAnswer;
+
+  private final Set<String> interrupted = new HashSet<>();
+  private boolean container;
+  private boolean iommu;
+  private boolean usable;
+  byte[] lastFeature = {};
+
+  VfioModel(Path directory, String id) {
+    this.directory = directory;
+    this.id = id;
+  }
+
+  private static String nameOf(int fd) {
+    try {
+      return Files.readSymbolicLink(Path.of("/proc/self/fd", Integer.toString(fd))).toString();
+    } catch (IOException closed) {
+      throw new UncheckedIOException(closed);
+    }
+  }
+
+  private boolean isDevice(int fd) {
+    String name = nameOf(fd);
+    return name.startsWith("/memfd:" + DEVICE) || name.startsWith(directory + "/devices/");
+  }
+
+  /** 0 where the call goes on. */
+  private long obstacle(String call) {
+    if (interrupting && interrupted.add(call + "#" + calls.size())) {
+      return -Errno.EINTR.number();
+    }
+    calls.add(call);
+    if (calls.size() - 1 == refusedAt) {
+      return -Errno.EIO.number();
+    }
+    Errno refusal = refusals.get(call);
+    return refusal == null ? 0 : -refusal.number();
+  }
+
+  @Override
+  public long open(String path) {
+    if (!Path.of(path).startsWith(directory.getParent())) {
+      return InterceptedCalls.REAL;
+    }
+    boolean wasInterrupting = interrupting;
+    interrupting = false;
+    long obstacle = obstacle("open " + directory.getParent().relativize(Path.of(path)));
+    interrupting = wasInterrupting;
+    return obstacle == 0 ? InterceptedCalls.REAL : obstacle;
+  }
+
+  @Override
+  public long ioctl(int fd, int request, Pointer argument) {
+    String call = "ioctl " + Integer.toHexString(request);
+    long obstacle = obstacle(call);
+    return obstacle == 0 ? answer(fd, request, argument) : obstacle;
+  }
+
+  private long answer(int fd, int request, Pointer argument) {
+    return switch (request) {
+      case 0x3b64 -> version;
+      case 0x3b65 -> Pointer.nativeValue(argument) == 3 ? type1 : 0;
+      case 0x3b66 -> setIommu(argument);
+      case 0x3b67 -> groupStatus(fd, argument);
+      case 0x3b68 -> setContainer(fd, argument);
+      case 0x3b6a -> deviceOf(argument);
+      case 0x3b6b -> usable && isDevice(fd) ? deviceInfo(argument) : -Errno.EINVAL.number();
+      case 0x3b6c -> isDevice(fd) ? regionInfo(argument) : -Errno.EINVAL.number();
+      case 0x3b6f -> 0;
+      case 0x3b75 -> feature(argument);
+      case 0x3b76 -> bind(argument);
+      case 0x3b77 ->
+          argument.getInt(0) >= 12 && argument.getInt(8) == ADDRESS_SPACE
+              ? attached()
+              : -Errno.ENOENT.number();
+      case 0x3b81 -> allocate(fd, argument);
+      default -> -Errno.ENOTTY.number();
+    };
+  }
+
+  private long setIommu(Pointer argument) {
+    iommu = container && Pointer.nativeValue(argument) == 3;
+    return iommu ? 0 : -Errno.EINVAL.number();
+  }
+
+  private long groupStatus(int fd, Pointer argument) {
+    if (!nameOf(fd).equals(directory + "/7") || argument.getInt(0) < 8) {
+      return -Errno.EINVAL.number();
+    }
+    argument.setInt(4, groupFlags);
+    return 0;
+  }
+
+  private long setContainer(int fd, Pointer argument) {
+    container =
+        nameOf(fd).equals(directory + "/7")
+            && nameOf(argument.getInt(0)).equals(directory + "/vfio");
+    return container ? 0 : -Errno.EINVAL.number();
+  }
+
+  private long deviceOf(Pointer argument) {
+    if (!iommu) {
+      return -Errno.EINVAL.number();
+    }
+    if (!argument.getString(0, StandardCharsets.UTF_8.name()).equals(id)) {
+      return -Errno.ENODEV.number();
+    }
+    usable = true;
+    return TestFiles.number(memory());
+  }
+
+  /** Its owner is whoever is told the number. */
+  static DriverFile memory() {
+    return TestFiles.memory(DEVICE, REGION_PLACE + REGION_SIZE);
+  }
+
+  private long deviceInfo(Pointer argument) {
+    if (argument.getInt(0) < 16) {
+      return -Errno.EINVAL.number();
+    }
+    argument.setInt(4, deviceFlags);
+    argument.setInt(8, REGION_INDEX + 1);
+    return 0;
+  }
+
+  private long regionInfo(Pointer argument) {
+    int room = argument.getInt(0);
+    if (room < 32 || argument.getInt(8) != REGION_INDEX) {
+      return -Errno.EINVAL.number();
+    }
+    argument.setInt(0, regionInfoNeeds);
+    argument.setInt(4, 0xf);
+    argument.setInt(12, room < regionInfoNeeds || regionInfoNeeds == 32 ? 0 : 32);
+    argument.setLong(16, regionSize);
+    argument.setLong(24, REGION_PLACE);
+    if (room >= regionInfoNeeds) {
+      for (int i = 32; i < regionInfoNeeds; i++) {
+        argument.setByte(i, (byte) i);
+      }
+    }
+    return 0;
+  }
+
+  private long feature(Pointer argument) {
+    lastFeature = argument.getByteArray(0, argument.getInt(0));
+    for (int i = 8; i < lastFeature.length; i++) {
+      argument.setByte(i, (byte) (lastFeature[i] + 1));
+    }
+    return 0;
+  }
+
+  private long bind(Pointer argument) {
+    if (argument.getInt(0) < 16
+        || argument.getInt(4) != 0
+        || !nameOf(argument.getInt(8)).equals(directory.resolveSibling("iommu").toString())) {
+      return -Errno.EINVAL.number();
+    }
+    argument.setInt(12, 1);
+    return 0;
+  }
+
+  private long attached() {
+    usable = true;
+    return 0;
+  }
+
+  private long allocate(int fd, Pointer argument) {
+    if (!nameOf(fd).equals(directory.resolveSibling("iommu").toString())
+        || argument.getInt(0) != 12
+        || argument.getInt(4) != 0) {
+      return -Errno.EINVAL.number();
+    }
+    argument.setInt(8, ADDRESS_SPACE);
+    return 0;
+  }
+
+  /** What the device has at a place of its file. */
+  static byte content(long place) {
+    return (byte) (place * 7 + (place >> 8));
+  }
+
+  @Override
+  public long read(int fd, Pointer into, long count, long offset) {
+    if (!isDevice(fd)) {
+      return InterceptedCalls.REAL;
+    }
+    long moved = moved("pread", count, offset);
+    for (int i = 0; i < moved; i++) {
+      into.setByte(i, content(offset + i));
+    }
+    return moved;
+  }
+
+  @Override
+  public long write(int fd, Pointer from, long count, long offset) {
+    if (!isDevice(fd)) {
+      return InterceptedCalls.REAL;
+    }
+    long moved = moved("pwrite", count, offset);
+    for (int i = 0; i < moved; i++) {
+      if (from.getByte(i) != content(offset + i)) {
+        return -Errno.EIO.number();
+      }
+    }
+    return moved;
+  }
+
+  private long moved(String call, long count, long offset) {
+    long obstacle = obstacle(call + " " + count + " at " + (offset - REGION_PLACE));
+    if (obstacle != 0) {
+      return obstacle;
+    }
+    return offset - REGION_PLACE >= brokenFrom ? brokenAnswer : Math.min(count, mostAtOnce);
+  }
+}
