@@ -73,6 +73,17 @@ public final class Freezer {
     String device = holder.device().id();
     Cgroup cgroup = freezable(holder);
     Entry entry = new Entry(device, migration, cgroup.path(), holder.process(), holder.startTime());
+    for (Entry other : ledger.entries()) {
+      if (other.cgroup().equals(entry.cgroup()) && !other.device().equals(device)) {
+        throw refused(
+            holder,
+            cgroup,
+            "it is frozen already, for the migration "
+                + other.migration()
+                + " of the device "
+                + other.device());
+      }
+    }
     Optional<Entry> earlier = ledger.of(device);
     if (earlier.isPresent() && !earlier.get().cgroup().equals(entry.cgroup())) {
       thaw(device);
@@ -170,8 +181,8 @@ public final class Freezer {
         cgroup,
         "is not frozen: "
             + why
-            + ". Nothing was done to it. Run the workload in a cgroup of its own, as a container"
-            + " or a systemd unit does.",
+            + ". Nothing was done to it. Let each workload have one device, and run it in a cgroup"
+            + " of its own, as a container or a systemd unit does.",
         null);
   }
 

@@ -3,16 +3,13 @@ package dev.vfio.migration.vfio.freezer;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.vfio.migration.vfio.linux.DurableFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -104,35 +101,12 @@ public final class FreezerLedger {
                 .put("cgroup", entry.cgroup())
                 .put("process", entry.process())
                 .put("startTime", entry.startTime()));
-    Path file = file(entry.device());
-    Path fresh = file.resolveSibling(file.getFileName() + ".new");
-    try (FileChannel channel =
-        FileChannel.open(
-            fresh,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE)) {
-      ByteBuffer bytes = ByteBuffer.wrap(text);
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
-      channel.force(true);
-    }
-    Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    forceDirectory();
+    DurableFile.write(file(entry.device()), text);
   }
 
   /** Removes a device's entry; nothing where there is none. */
   void remove(String device) throws IOException {
-    if (Files.deleteIfExists(file(device))) {
-      forceDirectory();
-    }
-  }
-
-  private void forceDirectory() throws IOException {
-    try (FileChannel opened = FileChannel.open(directory, StandardOpenOption.READ)) {
-      opened.force(true);
-    }
+    DurableFile.remove(file(device));
   }
 
   private Path file(String device) {

@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.handover;
 
 import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.handover.Receipts.Receipt;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.SocketWatch;
 import dev.vfio.migration.vfio.linux.UnixListener;
@@ -50,6 +51,7 @@ public final class HandoverDesk implements AutoCloseable {
   private static final Duration END_PATIENCE = Duration.ofSeconds(5);
 
   private final Path directory;
+  private final Receipts receipts;
   private final Duration helloTimeout;
   private final IntPredicate allowedUsers;
   private final SocketWatch watch;
@@ -64,12 +66,16 @@ public final class HandoverDesk implements AutoCloseable {
    *
    * @param directory of the devices' folders; made where it is missing. Nobody but the agent may
    *     write to it
+   * @param receipts of what was handed over, on a disk that outlives the agent; made where it is
+   *     missing
    * @param helloTimeout for a workload that connected to say who it is
    * @param allowedUsers user ids that may wait, besides root and the owner of the device's folder
    */
-  public HandoverDesk(Path directory, Duration helloTimeout, IntPredicate allowedUsers)
+  public HandoverDesk(
+      Path directory, Path receipts, Duration helloTimeout, IntPredicate allowedUsers)
       throws IOException {
     this.directory = Files.createDirectories(directory);
+    this.receipts = new Receipts(receipts);
     this.helloTimeout = helloTimeout;
     this.allowedUsers = allowedUsers;
     this.watch = new SocketWatch();
@@ -80,10 +86,14 @@ public final class HandoverDesk implements AutoCloseable {
 
   /** The folder of a device. */
   public Path folder(String device) {
+    return directory.resolve(requireId(device));
+  }
+
+  static String requireId(String device) {
     if (!DEVICE.matcher(device).matches()) {
       throw new IllegalArgumentException("not the id of a device: " + device);
     }
-    return directory.resolve(device);
+    return device;
   }
 
   /** Where a workload connects that waits for the device. */
@@ -134,12 +144,21 @@ public final class HandoverDesk implements AutoCloseable {
    * holder waits, and does not use the device. Empty for every other holder.
    */
   public Optional<String> holdsFor(Holder holder) throws IOException {
+    String device = holder.device().id();
+    Optional<Receipt> receipt = receipts.of(device);
+    if (receipt.isPresent() && holder.is(receipt.get().process(), receipt.get().startTime())) {
+      return receipt.map(Receipt::migration);
+    }
     return errand(
         () ->
-            at(holder.device().id())
+            at(device)
                 .flatMap(Place::waiting)
                 .filter(workload -> holder.together().contains(workload.peer().process()))
                 .map(WaitingWorkload::holds));
+  }
+
+  Receipts receipts() {
+    return receipts;
   }
 
   private Optional<Place> at(String device) {

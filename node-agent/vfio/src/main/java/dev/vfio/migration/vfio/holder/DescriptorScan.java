@@ -33,6 +33,7 @@ final class DescriptorScan {
   private final Path deviceDirectory;
   private final String deviceLink;
   private final NodeDevice device;
+  private final List<OpenDescriptor> all = new ArrayList<>();
   private final List<OpenDescriptor> candidates = new ArrayList<>();
   private final Map<Long, Set<Integer>> groups = new TreeMap<>();
   private final Set<Long> machines = new TreeSet<>();
@@ -48,6 +49,11 @@ final class DescriptorScan {
   /** What may be the device. */
   List<OpenDescriptor> candidates() {
     return candidates;
+  }
+
+  /** Descriptors of any VFIO device that the processes hold, the candidates among them. */
+  List<OpenDescriptor> devicesOf(Set<Long> holders) {
+    return all.stream().filter(one -> holders.contains(one.process())).toList();
   }
 
   /** Numbers of all IOMMU groups that the process holds. */
@@ -114,13 +120,19 @@ final class DescriptorScan {
     if (file.equals(deviceLink)) {
       Optional<String> path = devicePath(process, number);
       boolean certain = path.isPresent() && isThis(path.get());
+      OpenDescriptor found = new OpenDescriptor(process, startTime, number, file, certain);
+      all.add(found);
       if (certain) {
-        candidates.add(new OpenDescriptor(process, startTime, number, file, true));
+        candidates.add(found);
       } else if (path.isEmpty()) {
-        uncertain.add(new OpenDescriptor(process, startTime, number, file, false));
+        uncertain.add(found);
       }
     } else if (isCharacterDevice(link, file)) {
-      candidates.add(new OpenDescriptor(process, startTime, number, file, true));
+      OpenDescriptor found = new OpenDescriptor(process, startTime, number, file, true);
+      all.add(found);
+      candidates.add(found);
+    } else if (file.startsWith(deviceDirectory.resolve("devices") + "/")) {
+      all.add(new OpenDescriptor(process, startTime, number, file, false));
     } else if (file.equals(VirtualMachineMonitors.MACHINE_LINK)) {
       machines.add(process);
     } else {

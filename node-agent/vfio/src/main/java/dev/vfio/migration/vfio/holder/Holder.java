@@ -18,6 +18,7 @@ import java.util.Set;
  * @param file the kernel's name of what is behind that descriptor
  * @param together numbers of all processes that share this open file, itself among them; they are
  *     in one cgroup
+ * @param otherDevices how many other VFIO devices these processes hold
  */
 public record Holder(
     NodeDevice device,
@@ -29,7 +30,8 @@ public record Holder(
     boolean virtualMachineMonitor,
     int descriptor,
     String file,
-    Set<Long> together) {
+    Set<Long> together,
+    int otherDevices) {
   public Holder {
     together = Set.copyOf(together);
   }

@@ -246,7 +246,8 @@ public final class Holders {
         machine,
         first.number(),
         first.file(),
-        together);
+        together,
+        openFiles(scan.devicesOf(together)).size() - 1);
   }
 
   /** The ancestor of all others; where none is, the one that was started first. */
