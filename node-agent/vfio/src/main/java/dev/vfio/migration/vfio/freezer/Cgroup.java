@@ -102,7 +102,7 @@ public record Cgroup(String path, Path directory) {
     return true;
   }
 
-  private void killOneByOne() throws IOException {
+  void killOneByOne() throws IOException {
     List<Path> folders;
     try (var below = Files.walk(directory)) {
       folders = below.filter(Files::isDirectory).toList();

@@ -3,6 +3,7 @@ package dev.vfio.migration.vfio.handover;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
@@ -16,6 +17,8 @@ import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -28,6 +31,9 @@ final class DeclaredMemory implements AutoCloseable {
   private static final int PROTOCOL = 1;
   private static final int MOST_BYTES = 1 << 20;
   private static final int ROOT = 0;
+
+  /** The kernel tells a process's start by whole seconds of the time of day. */
+  private static final Duration CLOCK_TOLERANCE = Duration.ofSeconds(2);
 
   private final String source;
   private final String workload;
@@ -48,8 +54,9 @@ final class DeclaredMemory implements AutoCloseable {
    * @param file of the declaration; where it is missing the workload has no memory that moves
    * @throws WorkloadException where it cannot be used; nothing was done to the workload
    */
-  static DeclaredMemory of(Path file, Holder holder, int pageSize) throws IOException {
-    String text = text(file, holder);
+  static DeclaredMemory of(Path file, Holder holder, Processes processes, int pageSize)
+      throws IOException {
+    String text = text(file, holder, processes);
     if (text.isEmpty()) {
       return new DeclaredMemory(text, holder.command(), List.of(), List.of());
     }
@@ -90,7 +97,7 @@ final class DeclaredMemory implements AutoCloseable {
   }
 
   /** The declaration; empty where there is none. */
-  private static String text(Path file, Holder holder) throws IOException {
+  private static String text(Path file, Holder holder, Processes processes) throws IOException {
     GuardedFile read;
     try {
       read = GuardedFile.read(file, MOST_BYTES);
@@ -108,6 +115,18 @@ final class DeclaredMemory implements AutoCloseable {
           holder,
           Errno.EPERM.number(),
           "it belongs to user " + read.owner() + " and the workload runs as " + holder.user());
+    }
+    Instant started = processes.timeOfDay(holder.startTime());
+    if (read.written().plus(CLOCK_TOLERANCE).isBefore(started)) {
+      throw unusable(
+          file,
+          holder,
+          0,
+          "it was written at "
+              + read.written()
+              + " and the process was started at "
+              + started
+              + ", so that an earlier one wrote it");
     }
     return read.content();
   }
@@ -165,8 +184,8 @@ final class DeclaredMemory implements AutoCloseable {
   }
 
   /** Whether the declaration still says the same. */
-  boolean isStill(Path file, Holder holder) throws IOException {
-    return source.equals(text(file, holder));
+  boolean isStill(Path file, Holder holder, Processes processes) throws IOException {
+    return source.equals(text(file, holder, processes));
   }
 
   /** The workload's name as it says, or its command. */

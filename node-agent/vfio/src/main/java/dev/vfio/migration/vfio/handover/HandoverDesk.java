@@ -1,7 +1,7 @@
 package dev.vfio.migration.vfio.handover;
 
-import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.handover.Receipts.Receipt;
+import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.SocketWatch;
 import dev.vfio.migration.vfio.linux.UnixListener;
@@ -165,6 +165,15 @@ public final class HandoverDesk implements AutoCloseable {
     return Optional.ofNullable(places.get(device));
   }
 
+  /** Nobody connected in time. */
+  static final class NobodyWaits extends WorkloadException {
+    private static final long serialVersionUID = 1L;
+
+    NobodyWaits(String message, Throwable cause) {
+      super(Errno.ETIMEDOUT.number(), message, cause);
+    }
+  }
+
   /** A request for a waiting workload. */
   @FunctionalInterface
   interface Request<T> {
@@ -176,7 +185,7 @@ public final class HandoverDesk implements AutoCloseable {
    * it should is sent off.
    *
    * @param patience for one to connect
-   * @throws WorkloadException ETIMEDOUT where none does
+   * @throws NobodyWaits where none does
    */
   <T> T with(String device, Duration patience, Request<T> request) throws IOException {
     WaitingWorkload workload = borrow(device, patience);
@@ -218,11 +227,10 @@ public final class HandoverDesk implements AutoCloseable {
         // Lent at the last moment.
         return borrowed.join();
       }
-      throw new WorkloadException(
-          Errno.ETIMEDOUT.number(),
-          "nobody waits for the device "
+      throw new NobodyWaits(
+          "nobody uses the device "
               + device
-              + " at "
+              + ", and nobody waits for it at "
               + socket(device)
               + " within "
               + patience.toMillis()

@@ -1,10 +1,10 @@
 package dev.vfio.migration.vfio.handover;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.freezer.Freezer;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Holders;
+import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.workload.WindowShape;
@@ -30,6 +30,7 @@ import java.util.Optional;
 public final class KernelWorkload implements Workload {
   private final NodeDevice device;
   private final Means means;
+  private final Delivery delivery;
   private DeclaredMemory declared;
 
   /**
@@ -56,6 +57,7 @@ public final class KernelWorkload implements Workload {
   public KernelWorkload(NodeDevice device, Means means) {
     this.device = device;
     this.means = means;
+    this.delivery = new Delivery(device.id(), means);
   }
 
   /**
@@ -85,8 +87,9 @@ public final class KernelWorkload implements Workload {
 
   private WorkloadDescription running(Holder holder) throws IOException {
     Path file = means.desk().folder(device.id()).resolve(HandoverDesk.MEMORY);
-    if (declared == null || !declared.isStill(file, holder)) {
-      DeclaredMemory now = DeclaredMemory.of(file, holder, means.pageSize());
+    Processes processes = means.holders().processes();
+    if (declared == null || !declared.isStill(file, holder, processes)) {
+      DeclaredMemory now = DeclaredMemory.of(file, holder, processes, means.pageSize());
       forgetMemory();
       declared = now;
     }
@@ -113,6 +116,18 @@ public final class KernelWorkload implements Workload {
               + ", a virtual machine monitor, which keeps part of the device's state in its own"
               + " memory: moved behind its back the guest would break. Nothing was done to it."
               + " Migrate the virtual machine by its monitor's own means.",
+          null);
+    }
+    if (holder.get().otherDevices() > 0) {
+      throw new WorkloadException(
+          Errno.EBUSY.number(),
+          holder.get().name()
+              + " holds the device "
+              + device.id()
+              + " and "
+              + holder.get().otherDevices()
+              + " other VFIO devices, whose state would end with it when this one is moved."
+              + " Nothing was done to it. Workloads with one device are moved.",
           null);
     }
     return holder;
@@ -162,11 +177,12 @@ public final class KernelWorkload implements Workload {
   public void resume(String migration) throws IOException {
     Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
     means.freezer().thaw(device.id());
-    if (frozen.isPresent()
-        && !means.holders().processes().lives(frozen.get().process(), frozen.get().startTime())) {
-      throw died(frozen.get());
-    }
-    if (owner().isEmpty()) {
+    if (frozen.isPresent()) {
+      FreezerLedger.Entry entry = frozen.get();
+      if (!means.holders().processes().lives(entry.process(), entry.startTime())) {
+        throw died(entry);
+      }
+    } else if (means.holders().of(device).isEmpty()) {
       throw new WorkloadException(
           Errno.ESRCH.number(),
           "nobody holds the device "
@@ -193,102 +209,17 @@ public final class KernelWorkload implements Workload {
 
   @Override
   public void receive(String migration) throws IOException {
-    means
-        .desk()
-        .with(
-            device.id(),
-            means.connectPatience(),
-            workload -> {
-              receive(workload, migration);
-              return null;
-            });
-  }
-
-  private void receive(WaitingWorkload workload, String migration) throws IOException {
-    if (migration.equals(workload.holds())) {
-      return;
-    }
-    if (workload.holds() != null) {
-      throw new WorkloadException(
-          Errno.EBUSY.number(),
-          workload.described()
-              + " holds the device "
-              + device.id()
-              + " for the migration "
-              + workload.holds()
-              + ", and not for "
-              + migration
-              + ". Nothing was handed over.",
-          null);
-    }
-    HandedOver open =
-        means
-            .devices()
-            .open(device.id())
-            .orElseThrow(
-                () ->
-                    new WorkloadException(
-                        Errno.ENODEV.number(),
-                        "the device "
-                            + device.id()
-                            + " is not open in this agent: what was loaded for the migration "
-                            + migration
-                            + " is lost. Nothing was handed over.",
-                        null));
-    Accommodation memory = means.desk().accommodation(device.id()).orElseGet(Accommodation::none);
-    Manifest manifest = Manifest.of(device.id(), migration, open, memory);
-    workload.ask(manifest.request(), manifest.descriptors(), means.answerPatience());
-    workload.holds(migration);
+    delivery.receive(migration);
   }
 
   @Override
   public void take(String migration) throws IOException {
-    boolean waits = means.desk().waiting(device.id()).isPresent();
-    if (!waits && owner().isPresent()) {
-      // It took the device, and this agent ended before it had noted that.
-      return;
-    }
-    means
-        .desk()
-        .with(
-            device.id(),
-            means.connectPatience(),
-            workload -> {
-              // Another one may wait than the one that received it and died.
-              receive(workload, migration);
-              workload.ask(request("take", migration), List.of(), means.answerPatience());
-              workload.holds(null);
-              means.desk().taken(device.id());
-              return null;
-            });
+    delivery.take(migration, means.holders().of(device).isPresent());
   }
 
   @Override
   public void giveBack(String migration) throws IOException {
-    Optional<Holder> holder = means.holders().of(device);
-    if (holder.isPresent()) {
-      means
-          .desk()
-          .with(
-              device.id(),
-              means.connectPatience(),
-              workload -> {
-                giveBack(workload, migration);
-                return null;
-              });
-    }
-    means.desk().vacate(device.id());
-  }
-
-  private void giveBack(WaitingWorkload workload, String migration) throws IOException {
-    if (migration.equals(workload.holds())) {
-      workload.ask(request("give-back", migration), List.of(), means.answerPatience());
-      workload.holds(null);
-    }
-  }
-
-  private static ObjectNode request(String operation, String migration) {
-    return LineConnection.JSON.createObjectNode().put("op", operation).put("migration", migration);
+    delivery.giveBack(migration, means.holders().of(device).isPresent());
   }
 
   private void forgetMemory() {

@@ -38,12 +38,23 @@ public final class Holders {
   private final ConfigurationIds ids;
 
   /**
+   * Those of the machine's own kernel.
+   *
+   * @param proc where proc is mounted, of the machine's own process namespace
+   * @param sysfs where sysfs is mounted
+   * @param deviceDirectory with the group nodes, {@code /dev/vfio}
+   */
+  public Holders(Path proc, Path sysfs, Path deviceDirectory) {
+    this(proc, sysfs, deviceDirectory, DEVICE_LINK, new ConfigurationSpace());
+  }
+
+  /**
    * Does no I/O.
    *
    * @param proc where proc is mounted, of the machine's own process namespace
    * @param sysfs where sysfs is mounted
    * @param deviceDirectory with the group nodes, {@code /dev/vfio}
-   * @param deviceLink {@link #DEVICE_LINK}
+   * @param deviceLink what a device's descriptor is called, {@link #DEVICE_LINK}
    * @param ids tells devices of one group, or of one process, apart
    */
   public Holders(
@@ -96,21 +107,24 @@ public final class Holders {
   private Optional<Holder> find(NodeDevice device) throws IOException {
     DescriptorScan scan = new DescriptorScan(processes, deviceDirectory, deviceLink, device);
     scan.run();
-    if (!scan.denied().isEmpty()) {
-      throw new DeviceException(
-          Kind.UNREACHABLE,
-          Errno.EACCES.number(),
-          "who holds the device "
-              + device.id()
-              + " cannot be found out: the descriptors of "
-              + scan.denied().size()
-              + " processes may not be looked at (the first is "
-              + scan.denied().get(0)
-              + "), EACCES (13). Nothing was done. The agent needs CAP_SYS_PTRACE and the machine's"
-              + " own process namespace (hostPID).");
-    }
     List<List<OpenDescriptor>> files = openFiles(certainOnly(scan.candidates()));
     if (files.isEmpty()) {
+      // With the capability, what is kept from us is kept for other reasons; who held a device
+      // there
+      // would still be found out: the kernel opens no device twice.
+      if (!scan.denied().isEmpty() && !processes.selfMayTrace()) {
+        throw new DeviceException(
+            Kind.UNREACHABLE,
+            Errno.EACCES.number(),
+            "who holds the device "
+                + device.id()
+                + " cannot be found out: the descriptors of "
+                + scan.denied().size()
+                + " processes may not be looked at (the first is "
+                + scan.denied().get(0)
+                + "), EACCES (13). Nothing was done. The agent needs CAP_SYS_PTRACE and the"
+                + " machine's own process namespace (hostPID).");
+      }
       return Optional.empty();
     }
     List<OpenDescriptor> file = theOne(device, scan, files);
@@ -193,8 +207,8 @@ public final class Holders {
   }
 
   private boolean isOfKind(NodeDevice device, OpenDescriptor candidate) throws IOException {
-    try (ProcessDescriptor process = pinned(candidate.process(), candidate.startTime());
-        Descriptor duplicate = process.duplicate(candidate.number())) {
+    try (ProcessDescriptor process = pinned(candidate.process(), candidate.startTime())) {
+      Descriptor duplicate = process.duplicate(candidate.number());
       return ids.read(duplicate).map(device.pciIds()::equals).orElse(false);
     }
   }

@@ -6,6 +6,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -20,7 +21,12 @@ import java.util.OptionalLong;
 public final class Processes {
   private static final int PARENT = 1;
   private static final int START_TIME = 19;
+  private static final int CAP_SYS_PTRACE = 19;
   private static final String UNIFIED = "0::";
+  private static final String MACHINE_START = "btime ";
+
+  /** {@code USER_HZ}, on every architecture that this library runs on. */
+  private static final long TICKS_A_SECOND = 100;
 
   private final Path proc;
 
@@ -47,6 +53,18 @@ public final class Processes {
     return Long.parseLong(Files.readSymbolicLink(proc.resolve("self")).toString());
   }
 
+  /** Whether this process has CAP_SYS_PTRACE. */
+  boolean selfMayTrace() throws IOException {
+    Optional<String> status = text(proc.resolve("self").resolve("status"));
+    for (String line : status.orElse("").split("\n")) {
+      if (line.startsWith("CapEff:")) {
+        long capabilities = Long.parseUnsignedLong(line.substring("CapEff:".length()).strip(), 16);
+        return (capabilities >>> CAP_SYS_PTRACE & 1) == 1;
+      }
+    }
+    return false;
+  }
+
   Path directory(long process) {
     return proc.resolve(Long.toString(process));
   }
@@ -60,6 +78,21 @@ public final class Processes {
     return fields.isEmpty() || "ZX".contains(fields.get(0))
         ? OptionalLong.empty()
         : OptionalLong.of(Long.parseLong(fields.get(START_TIME)));
+  }
+
+  /**
+   * The time of day of a start, as good as the machine's clock was set since: to a second or so.
+   *
+   * @param startTime in clock ticks since the machine was started
+   */
+  public Instant timeOfDay(long startTime) throws IOException {
+    for (String line : Files.readString(proc.resolve("stat")).split("\n")) {
+      if (line.startsWith(MACHINE_START)) {
+        long machine = Long.parseLong(line.substring(MACHINE_START.length()).strip());
+        return Instant.ofEpochSecond(machine).plusMillis(startTime * 1000 / TICKS_A_SECOND);
+      }
+    }
+    throw new IOException(proc.resolve("stat") + " does not say when the machine was started");
   }
 
   /** Whether the process with that number is the one that was started then, and has not ended. */

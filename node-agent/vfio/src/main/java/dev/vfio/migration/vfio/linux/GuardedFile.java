@@ -1,10 +1,13 @@
 package dev.vfio.migration.vfio.linux;
 
+import com.sun.jna.Platform;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Arrays;
 
 /**
@@ -13,8 +16,9 @@ import java.util.Arrays;
  *
  * @param content of a regular file, at most as many bytes as were allowed
  * @param owner user id that owns it
+ * @param written when its content was changed last
  */
-public record GuardedFile(String content, int owner) {
+public record GuardedFile(String content, int owner, Instant written) {
   static final int O_NONBLOCK = 0x800;
 
   /**
@@ -37,11 +41,13 @@ public record GuardedFile(String content, int owner) {
         throw new IOException(
             path + " has " + size + " bytes, and at most " + mostBytes + " are read");
       }
+      Instant written = Files.getLastModifiedTime(OpenFile.path(file)).toInstant();
       ByteBuffer bytes = ByteBuffer.allocateDirect((int) size);
       fill(path, file, bytes);
       byte[] content = new byte[bytes.position()];
       bytes.get(0, content);
-      return new GuardedFile(new String(content, StandardCharsets.UTF_8), OpenFile.owner(file));
+      return new GuardedFile(
+          new String(content, StandardCharsets.UTF_8), OpenFile.owner(file), written);
     }
   }
 
@@ -65,6 +71,6 @@ public record GuardedFile(String content, int owner) {
 
   /** One of the few flags that differ between architectures. */
   static int noFollow() {
-    return com.sun.jna.Platform.isIntel() ? 0x20000 : 0x8000;
+    return Platform.isIntel() ? 0x20000 : 0x8000;
   }
 }

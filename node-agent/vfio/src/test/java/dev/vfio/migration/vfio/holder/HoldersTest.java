@@ -1,0 +1,336 @@
+package dev.vfio.migration.vfio.holder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.linux.OpenFile;
+import dev.vfio.migration.vfio.linux.SharedFile;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The descriptor that is the device is found among real processes, or nothing is touched. */
+@Timeout(60)
+class HoldersTest {
+
+  @TempDir Path folder;
+  private StandInNode node;
+
+  @BeforeEach
+  void makeNode() throws IOException {
+    node = new StandInNode(folder);
+  }
+
+  @AfterEach
+  void endNode() throws InterruptedException {
+    node.close();
+  }
+
+  @Test
+  void nobodyHoldsAFreeDevice() throws Exception {
+    assertThat(node.holders().of(node.device())).isEmpty();
+  }
+
+  @Test
+  void whatThisProcessHoldsDoesNotCount() throws Exception {
+    try (FileChannel device = FileChannel.open(node.deviceFile(), StandardOpenOption.READ);
+        FileChannel group = FileChannel.open(node.group(7), StandardOpenOption.READ)) {
+      assertThat(node.holders().of(node.device())).isEmpty();
+      assertThat(device.isOpen() && group.isOpen()).isTrue();
+    }
+  }
+
+  @Test
+  void theHolderIsNamedWithAllThatTellsItFromOthers() throws Exception {
+    StandInNode.Child child = node.startHolder();
+
+    Holder holder = node.holders().of(node.device()).orElseThrow();
+
+    assertThat(holder.process()).isEqualTo(child.pid());
+    assertThat(holder.descriptor()).isEqualTo(7);
+    assertThat(holder.command()).isEqualTo("sleep");
+    assertThat(holder.cgroup()).startsWith("/");
+    assertThat(holder.user()).isEqualTo(Files.getAttribute(folder, "unix:uid"));
+    assertThat(holder.virtualMachineMonitor()).isFalse();
+    assertThat(holder.together()).containsExactly(child.pid());
+    assertThat(holder.otherDevices()).isZero();
+    assertThat(node.holders().processes().lives(child.pid(), holder.startTime())).isTrue();
+  }
+
+  @Test
+  void anAdoptedDescriptorOutlivesItsHolder() throws Exception {
+    StandInNode.Child child = node.startHolder();
+    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Map<String, Integer> before = OpenDescriptors.count(folder);
+
+    try (Descriptor adopted = node.holders().adopt(holder)) {
+      child.kill();
+
+      assertThat(OpenFile.name(adopted)).isEqualTo(node.deviceFile().toString());
+      assertThat(OpenFile.regularFileSize(adopted)).isEqualTo(StandInNode.IDS.length());
+    }
+    assertThat(OpenDescriptors.count(folder)).isEqualTo(before);
+  }
+
+  @Test
+  void aStoppedHolderIsAdoptedAsWell() throws Exception {
+    node.start("exec 7<>$DEVICE 8<>$GROUP; echo ready; kill -STOP $$");
+    Holder holder = node.holders().of(node.device()).orElseThrow();
+
+    try (Descriptor adopted = node.holders().adopt(holder)) {
+      assertThat(OpenFile.name(adopted)).isEqualTo(node.deviceFile().toString());
+    }
+  }
+
+  @Test
+  void aDeviceOfAGroupThatTheProcessDoesNotHoldIsNotThisOne() throws Exception {
+    node.start("exec 7<>$DEVICE; echo ready; exec sleep 300");
+
+    assertThat(node.holders().of(node.device())).isEmpty();
+  }
+
+  @Test
+  void twoOpenFilesThatMayBeTheDeviceAreRefused() throws Exception {
+    StandInNode.Child child =
+        node.start("exec 7<>$DEVICE 9<>$DEVICE 8<>$GROUP; echo ready; exec sleep 300");
+
+    assertThatThrownBy(() -> node.holders().of(node.device()))
+        .isInstanceOfSatisfying(
+            DeviceException.class, refusal -> assertThat(refusal.kind()).isEqualTo(Kind.BUSY))
+        .hasMessageContaining(
+            "2 different descriptors may be it: descriptor 7 of process %d, descriptor 9 of"
+                + " process %d",
+            child.pid(), child.pid())
+        .hasMessageContaining("Nothing was done");
+  }
+
+  @Test
+  void duplicatesOfOneOpenFileAreOneDevice() throws Exception {
+    node.start("exec 7<>$DEVICE 9<&7 8<>$GROUP; echo ready; exec sleep 300");
+
+    Holder holder = node.holders().of(node.device()).orElseThrow();
+
+    assertThat(holder.otherDevices()).isZero();
+  }
+
+  @Test
+  void severalProcessesOfOneOpenFileAreOneHolderAndTheAncestorStandsForThem() throws Exception {
+    StandInNode.Child parent =
+        node.start("exec 7<>$DEVICE 8<>$GROUP; sleep 300 & sleep 300 & echo ready; wait");
+
+    Holder holder = node.holders().of(node.device()).orElseThrow();
+
+    assertThat(holder.process()).isEqualTo(parent.pid());
+    assertThat(holder.together()).hasSize(3).contains(parent.pid());
+  }
+
+  @Test
+  void twoProcessesThatOpenedItEachAreRefused() throws Exception {
+    node.startHolder();
+    node.startHolder();
+
+    assertThatThrownBy(() -> node.holders().of(node.device()))
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContaining("2 different descriptors may be it");
+  }
+
+  @Test
+  void aSecondDeviceOfTheSameKindInTheGroupMakesItUncertain() throws Exception {
+    node.member(StandInNode.GROUP, "0000:65:00.2", StandInNode.IDS);
+    node.startHolder();
+
+    assertThatThrownBy(() -> node.holders().of(node.device()))
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContaining("may be it, or another device of the IOMMU groups [7]");
+  }
+
+  @Test
+  void theConfigurationSpaceTellsDevicesOfDifferentKindsApart() throws Exception {
+    node.member(StandInNode.GROUP, "0000:65:00.2", "8086:1572 0000:0000");
+    StandInNode.Child child = node.startHolder();
+
+    assertThat(node.holders().of(node.device()).orElseThrow().process()).isEqualTo(child.pid());
+    // The same descriptor is not the other device.
+    assertThatThrownBy(() -> node.holders().of(node.device("8086:1572 0000:0000", "")))
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContaining("may be it, or another device");
+  }
+
+  @Test
+  void aProcessWithTwoGroupsMayHoldADeviceOfEither() throws Exception {
+    Files.createFile(node.group(8));
+    node.member(8, "0000:66:00.1", StandInNode.IDS);
+    node.start("exec 7<>$DEVICE 8<>$GROUP 9<>$FOLDER/dev/vfio/8; echo ready; exec sleep 300");
+
+    assertThatThrownBy(() -> node.holders().of(node.device()))
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContaining("another device of the IOMMU groups [7, 8]");
+  }
+
+  @Test
+  void theNameOfACharacterDeviceSettlesIt() throws Exception {
+    Files.writeString(folder.resolve("dev/vfio/devices/vfio3"), "any");
+    Files.writeString(folder.resolve("dev/vfio/devices/vfio4"), "any");
+    StandInNode.Child child =
+        node.start(
+            "exec 5<>$FOLDER/dev/vfio/devices/vfio3 6<>$FOLDER/dev/vfio/devices/vfio4;"
+                + " echo ready; exec sleep 300");
+
+    Holder holder = node.holders().of(node.device(StandInNode.IDS, "vfio4")).orElseThrow();
+
+    assertThat(holder.process()).isEqualTo(child.pid());
+    assertThat(holder.descriptor()).isEqualTo(6);
+    assertThat(holder.otherDevices()).isEqualTo(1);
+  }
+
+  @Test
+  void aVirtualMachineMonitorIsRecognisedByItsProgram() throws Exception {
+    Path program = folder.resolve("qemu-system-x86_64");
+    Files.copy(Path.of("/bin/sleep").toRealPath(), program);
+    Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
+    node.start("exec 7<>$DEVICE 8<>$GROUP; echo ready; exec $FOLDER/qemu-system-x86_64 300");
+
+    Holders holders = node.holders();
+    // The shell becomes that program after it was ready.
+    while (holders.of(node.device()).orElseThrow().command().equals("sh")) {
+      Thread.onSpinWait();
+    }
+
+    assertThat(holders.of(node.device()).orElseThrow().virtualMachineMonitor()).isTrue();
+  }
+
+  @Test
+  void aNumberThatAnotherProcessHasNowIsNotAdopted() throws Exception {
+    node.startHolder();
+    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Holder earlier =
+        new Holder(
+            holder.device(),
+            holder.process(),
+            holder.startTime() - 1,
+            holder.command(),
+            holder.cgroup(),
+            holder.user(),
+            false,
+            holder.descriptor(),
+            holder.file(),
+            Set.of(holder.process()),
+            0);
+
+    assertThatThrownBy(() -> node.holders().adopt(earlier))
+        .isInstanceOfSatisfying(
+            DeviceException.class,
+            failure -> {
+              assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
+              assertThat(failure.errno()).isEqualTo(3);
+            })
+        .hasMessageContaining("is another one now");
+  }
+
+  @Test
+  void aHolderThatDiedIsNotAdopted() throws Exception {
+    StandInNode.Child child = node.startHolder();
+    Holder holder = node.holders().of(node.device()).orElseThrow();
+    child.kill();
+
+    assertThatThrownBy(() -> node.holders().adopt(holder))
+        .isInstanceOfSatisfying(
+            DeviceException.class,
+            failure -> assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE))
+        .hasMessageContaining("cannot be adopted")
+        .hasMessageContaining("Nothing was done to the device");
+  }
+
+  @Test
+  void aDescriptorThatBecameSomethingElseIsNotAdopted() throws Exception {
+    Map<String, Integer> before = OpenDescriptors.count(folder);
+    StandInNode.Child child =
+        node.start(
+            "exec 7<>$DEVICE 8<>$GROUP; echo ready; read line; exec 7<&8; echo changed; read line");
+    Holder holder = node.holders().of(node.device()).orElseThrow();
+    assertThat(child.ask("change")).isEqualTo("changed");
+
+    assertThatThrownBy(() -> node.holders().adopt(holder))
+        .isInstanceOfSatisfying(
+            DeviceException.class, failure -> assertThat(failure.kind()).isEqualTo(Kind.BUSY))
+        .hasMessageContaining("is something else now");
+    assertThat(OpenDescriptors.count(folder)).as("no duplicate is left").isEqualTo(before);
+  }
+
+  @Test
+  void aDeviceThatWasOpenedAnewAtTheSameNumberIsNotTheOneThatWasFound() throws Exception {
+    StandInNode.Child child =
+        node.start(
+            "exec 7<>$DEVICE 8<>$GROUP; echo ready; read line; exec 7<>$DEVICE; echo again;"
+                + " read line");
+    Holder holder = node.holders().of(node.device()).orElseThrow();
+    assertThat(child.ask("again")).isEqualTo("again");
+
+    // It is the device all the same: what counts is what the number is now.
+    try (SharedFile adopted = SharedFile.of(node.holders().adopt(holder))) {
+      assertThat(adopted.size()).isEqualTo(StandInNode.IDS.length());
+    }
+  }
+
+  // ---------------------------------------------------------------- what a newer kernel tells
+
+  @Test
+  void thePathInSysfsSettlesItWhereTheKernelTells() throws Exception {
+    Path proc = procWithOneProcess("anon_inode:[vfio-device]");
+    Path facts = proc.resolve("4711/fdinfo");
+    Files.writeString(
+        facts.resolve("7"), "pos:\t0\nvfio-device-syspath: " + node.device().sysfs() + "\n");
+
+    Holder holder = node.holders(proc, Holders.DEVICE_LINK).of(node.device()).orElseThrow();
+
+    assertThat(holder.process()).isEqualTo(4711);
+    assertThat(holder.startTime()).isEqualTo(98765);
+    assertThat(holder.command()).isEqualTo("dpdk (app)");
+    assertThat(holder.cgroup()).isEqualTo("/kubepods/pod1");
+
+    Files.writeString(facts.resolve("7"), "pos:\t0\nvfio-device-syspath: /sys/devices/other\n");
+    assertThat(node.holders(proc, Holders.DEVICE_LINK).of(node.device())).isEmpty();
+  }
+
+  @Test
+  void aProcessWithAVirtualMachineIsAMonitorWhateverItIsCalled() throws Exception {
+    Path proc = procWithOneProcess("anon_inode:[vfio-device]");
+    Files.createSymbolicLink(proc.resolve("4711/fd/9"), Path.of("anon_inode:kvm-vm"));
+    Files.createSymbolicLink(proc.resolve("4711/fd/8"), node.group(StandInNode.GROUP));
+    Files.writeString(proc.resolve("4711/fdinfo/7"), "pos:\t0\n");
+
+    Holder holder = node.holders(proc, Holders.DEVICE_LINK).of(node.device()).orElseThrow();
+
+    assertThat(holder.virtualMachineMonitor()).isTrue();
+  }
+
+  private Path procWithOneProcess(String link) throws IOException {
+    Path proc = folder.resolve("proc");
+    Path process = Files.createDirectories(proc.resolve("4711"));
+    Files.createSymbolicLink(proc.resolve("self"), Path.of("1"));
+    Files.createDirectories(process.resolve("fd"));
+    Files.createDirectories(process.resolve("fdinfo"));
+    Files.createSymbolicLink(process.resolve("fd/7"), Path.of(link));
+    Files.writeString(
+        process.resolve("stat"),
+        "4711 (dpdk (app)) S 1 4711 4711 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2 3\n");
+    Files.writeString(process.resolve("comm"), "dpdk (app)\n");
+    Files.writeString(process.resolve("status"), "Name:\tdpdk\nUid:\t1000\t1000\t1000\t1000\n");
+    Files.writeString(process.resolve("cgroup"), "1:cpu:/x\n0::/kubepods/pod1\n");
+    return proc;
+  }
+}

@@ -1,0 +1,179 @@
+package dev.vfio.migration.vfio.holder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.SharedFile;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.Writer;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A machine without VFIO devices that looks like one with them: real processes hold files whose
+ * names stand for a device's, and a folder stands for {@code /dev/vfio}. Ends its processes.
+ */
+public final class StandInNode implements AutoCloseable {
+  public static final String ID = "0000:65:00.1";
+  public static final int GROUP = 7;
+  public static final String IDS = "1af4:1041 1af4:1100";
+
+  private static final long SECONDS = 20;
+
+  private final Path folder;
+  private final Path sysfs;
+  private final List<Child> children = new ArrayList<>();
+
+  /** A process that runs a shell script. */
+  public static final class Child {
+    private final Process process;
+    private final BufferedReader output;
+
+    private Child(Process process) {
+      this.process = process;
+      this.output =
+          new BufferedReader(
+              new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+    }
+
+    public long pid() {
+      return process.pid();
+    }
+
+    /** Its next line. */
+    public String line() throws IOException {
+      return output.readLine();
+    }
+
+    /** Gives it a line. */
+    public void tell(String line) throws IOException {
+      Writer input = process.outputWriter();
+      input.write(line + "\n");
+      input.flush();
+    }
+
+    /** Gives it a line and waits for its next. */
+    public String ask(String line) throws IOException {
+      tell(line);
+      return line();
+    }
+
+    /** Kills it, and waits until it is gone. */
+    public void kill() throws InterruptedException {
+      process.destroyForcibly();
+      assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).isTrue();
+    }
+
+    public boolean lives() {
+      return process.isAlive();
+    }
+  }
+
+  public StandInNode(Path folder) throws IOException {
+    this.folder = folder;
+    this.sysfs = folder.resolve("sys");
+    Files.createDirectories(folder.resolve("dev/vfio/devices"));
+    Files.createFile(group(GROUP));
+    Files.writeString(deviceFile(), IDS);
+    member(GROUP, ID, IDS);
+  }
+
+  /** What a descriptor of a device is called here. */
+  public Path deviceFile() {
+    return folder.resolve("vfio-device");
+  }
+
+  public Path group(int number) {
+    return folder.resolve("dev/vfio").resolve(Integer.toString(number));
+  }
+
+  /** Adds a device to a group. */
+  public void member(int group, String id, String ids) throws IOException {
+    Path device =
+        Files.createDirectories(
+            sysfs.resolve("kernel/iommu_groups/" + group + "/devices").resolve(id));
+    String[] parts = ids.split("[: ]");
+    Files.writeString(device.resolve("vendor"), "0x" + parts[0] + "\n");
+    Files.writeString(device.resolve("device"), "0x" + parts[1] + "\n");
+    Files.writeString(device.resolve("subsystem_vendor"), "0x" + parts[2] + "\n");
+    Files.writeString(device.resolve("subsystem_device"), "0x" + parts[3] + "\n");
+  }
+
+  public NodeDevice device() {
+    return device(IDS, "");
+  }
+
+  public NodeDevice device(String ids, String characterDevice) {
+    return new NodeDevice(
+        ID,
+        sysfs.resolve("devices/pci0000:64").resolve(ID),
+        "vfio-pci",
+        "",
+        ID,
+        ids,
+        GROUP,
+        characterDevice,
+        -1,
+        "");
+  }
+
+  public Holders holders() {
+    return holders(Path.of("/proc"), deviceFile().toString());
+  }
+
+  public Holders holders(Path proc, String deviceLink) {
+    return new Holders(proc, sysfs, folder.resolve("dev/vfio"), deviceLink, StandInNode::ids);
+  }
+
+  /** The file's content: what the configuration space of a device is. */
+  private static Optional<String> ids(Descriptor device) throws IOException {
+    try (SharedFile file = SharedFile.of(device)) {
+      ByteBuffer text = ByteBuffer.allocateDirect(Math.min(IDS.length(), (int) file.size()));
+      file.read(0, text);
+      byte[] bytes = new byte[text.flip().remaining()];
+      text.get(bytes);
+      return Optional.of(new String(bytes, StandardCharsets.UTF_8));
+    }
+  }
+
+  /**
+   * Starts a shell and waits until it says that it is ready.
+   *
+   * @param script with $DEVICE and $GROUP for the files; what comes before "echo ready" is done
+   *     when this returns
+   */
+  public Child start(String script) throws IOException {
+    ProcessBuilder builder = new ProcessBuilder("sh", "-c", script).redirectErrorStream(true);
+    builder.environment().put("DEVICE", deviceFile().toString());
+    builder.environment().put("GROUP", group(GROUP).toString());
+    builder.environment().put("FOLDER", folder.toString());
+    Child child = new Child(builder.start());
+    children.add(child);
+    assertThat(child.line()).as("a child's first line").isEqualTo("ready");
+    return child;
+  }
+
+  /** Starts a process that holds the device and does nothing with it. */
+  public Child startHolder() throws IOException {
+    return start("exec 7<>$DEVICE 8<>$GROUP; echo ready; exec sleep 300");
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    for (Child child : children) {
+      for (ProcessHandle descendant : child.process.descendants().toList()) {
+        descendant.destroyForcibly();
+      }
+      child.kill();
+    }
+  }
+}
