@@ -1,5 +1,6 @@
 package dev.vfio.migration.vfio.node;
 
+import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
@@ -13,7 +14,10 @@ import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.kernel.KernelAccess;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,8 +32,9 @@ import java.util.function.BiPredicate;
  *
  * <p>A device that a process holds is reached through a duplicate of that process's descriptor,
  * which changes nothing about it. A free one has to be opened, and the kernel resets it when it is
- * closed again: harmless for a device that nobody uses, but not done more often than needed. What
- * was found of a free device is remembered until somebody had it open.
+ * closed again: harmless for a device that nobody uses, but a process that opens it at that moment
+ * is sent away. So what was found of a device once is remembered for as long as the device exists
+ * and has that driver; only its state is not.
  *
  * <p>Safe for use by several threads.
  */
@@ -64,10 +69,36 @@ public final class KernelDirectory implements DeviceDirectory {
   /** What is known of one device. Opening and looking take turns. */
   private static final class Slot {
     final ReentrantLock lock = new ReentrantLock();
-    NodeDevice lookedAt;
-    DeviceLook look;
+    Identity lookedAt;
+    DeviceDescription description;
     DeviceException problem;
     volatile Opened opened;
+
+    void remember(Identity identity, DeviceDescription found, DeviceException refusal) {
+      lookedAt = identity;
+      description = found;
+      problem = refusal;
+    }
+  }
+
+  /**
+   * What tells a device from one that is made later in its place.
+   *
+   * @param directory the kernel's identity of its directory in sysfs
+   */
+  private record Identity(NodeDevice device, Object directory) {
+    static Identity of(NodeDevice device) throws DeviceException {
+      try {
+        return new Identity(
+            device, Files.readAttributes(device.sysfs(), BasicFileAttributes.class).fileKey());
+      } catch (IOException gone) {
+        throw new DeviceException(
+            Kind.UNKNOWN_DEVICE,
+            0,
+            "device " + device.id() + " went away while it was looked at: " + gone.getMessage(),
+            gone);
+      }
+    }
   }
 
   /** A device that is open here. */
@@ -103,35 +134,35 @@ public final class KernelDirectory implements DeviceDirectory {
   }
 
   private Entry lookAtHeld(Slot slot, NodeDevice device, Holder holder) {
-    slot.lookedAt = null;
-    try (KernelAccess access = KernelAccess.adopt(device.id(), holders.adopt(holder))) {
+    try {
       requireNoMonitor(device, holder);
-      DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
-      return new Entry(
-          device.id(), look.description(), look.state(), null, device, shown(holder), true);
+      try (KernelAccess access = KernelAccess.adopt(device.id(), holders.adopt(holder))) {
+        DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
+        slot.remember(Identity.of(device), look.description(), null);
+        return new Entry(
+            device.id(), look.description(), look.state(), null, device, shown(holder), true);
+      }
     } catch (DeviceException problem) {
       return new Entry(device.id(), null, null, problem, device, shown(holder), true);
     }
   }
 
   private Entry lookAtFree(Slot slot, NodeDevice device) throws DeviceException {
-    if (!device.equals(slot.lookedAt)) {
+    Identity identity = Identity.of(device);
+    if (!identity.equals(slot.lookedAt)) {
       try (KernelAccess access = KernelAccess.open(device, deviceDirectory)) {
-        slot.look = new MigrationInterfaces(device, access, pageSize).look();
-        slot.problem = null;
+        DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
+        slot.remember(identity, look.description(), null);
       } catch (DeviceException problem) {
         if (problem.kind() != Kind.NOT_MIGRATABLE) {
           throw problem;
         }
-        slot.look = null;
-        slot.problem = problem;
+        slot.remember(identity, null, problem);
       }
-      slot.lookedAt = device;
     }
-    return slot.look == null
+    return slot.description == null
         ? new Entry(device.id(), null, null, slot.problem, device, null, false)
-        : new Entry(
-            device.id(), slot.look.description(), slot.look.state(), null, device, null, false);
+        : new Entry(device.id(), slot.description, null, null, device, null, false);
   }
 
   private static DeviceHolder shown(Holder holder) {
@@ -171,7 +202,6 @@ public final class KernelDirectory implements DeviceDirectory {
         throw new DeviceException(
             Kind.BUSY, 0, "device " + id + " is open in this agent for another migration");
       }
-      slot.lookedAt = null;
       Holder holder = holders.of(device).orElse(null);
       KernelAccess access =
           holder == null ? KernelAccess.open(device, deviceDirectory) : adopt(device, holder, end);
