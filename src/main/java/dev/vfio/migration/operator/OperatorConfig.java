@@ -30,6 +30,14 @@ public interface OperatorConfig {
   @WithDefault("1s")
   Duration statusInterval();
 
+  /** How often every agent is asked for its devices, for the VfioNode objects. */
+  @WithDefault("30s")
+  Duration inventoryPeriod();
+
+  /** How long a node must have had no agent before its VfioNode is deleted. */
+  @WithDefault("10m")
+  Duration forgetNodeAfter();
+
   /** Who leads, where there are several replicas. */
   Lease lease();
 

@@ -4,6 +4,8 @@ import dev.vfio.migration.operator.agents.AgentPods;
 import dev.vfio.migration.operator.agents.TlsFiles;
 import dev.vfio.migration.operator.health.MigrationMetrics;
 import dev.vfio.migration.operator.health.ReconcileHealth;
+import dev.vfio.migration.operator.inventory.ApiServerNodes;
+import dev.vfio.migration.operator.inventory.NodeInventory;
 import dev.vfio.migration.operator.reconciler.LeaseFencing;
 import dev.vfio.migration.operator.reconciler.Machinery;
 import dev.vfio.migration.operator.record.ApiServerEvents;
@@ -66,6 +68,8 @@ public class OperatorParts {
   @Singleton
   Machinery machinery(MeterRegistry meters, ReconcileHealth health) {
     Clock clock = Clock.systemUTC();
+    LeaseFencing fencing =
+        new LeaseFencing(client, config.namespace(), config.lease().name(), identity);
     return new Machinery(
         new Machinery.World(
             clock,
@@ -74,9 +78,17 @@ public class OperatorParts {
             config.statusInterval(),
             new ApiServerStore(client),
             new ApiServerEvents(client, clock, identity),
-            new LeaseFencing(client, config.namespace(), config.lease().name(), identity),
+            fencing,
             new MigrationMetrics(meters),
             health,
-            agents -> new AgentPods(client, config.namespace(), config.agentSelector(), agents)));
+            agents -> new AgentPods(client, config.namespace(), config.agentSelector(), agents),
+            agents ->
+                new NodeInventory(
+                    new ApiServerNodes(client),
+                    agents,
+                    fencing::held,
+                    clock,
+                    config.inventoryPeriod(),
+                    config.forgetNodeAfter())));
   }
 }

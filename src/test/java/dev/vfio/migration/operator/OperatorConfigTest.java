@@ -26,6 +26,8 @@ class OperatorConfigTest {
     assertThat(config.tlsDirectory()).isEqualTo(Path.of("/etc/vfio-migration/tls"));
     assertThat(config.callTimeout()).isEqualTo(Duration.ofSeconds(10));
     assertThat(config.statusInterval()).isEqualTo(Duration.ofSeconds(1));
+    assertThat(config.inventoryPeriod()).isEqualTo(Duration.ofSeconds(30));
+    assertThat(config.forgetNodeAfter()).isEqualTo(Duration.ofMinutes(10));
     assertThat(config.lease().name()).isEqualTo("vfio-migration-operator");
     assertThat(config.lease().duration()).isEqualTo(Duration.ofSeconds(15));
     assertThat(config.lease().renewDeadline()).isEqualTo(Duration.ofSeconds(10));

@@ -59,6 +59,7 @@ public final class AgentConnection implements AutoCloseable {
   private Duration backoff = SHORTEST_BACKOFF;
   private long epoch;
   private boolean closed;
+  private String agentVersion = "";
 
   AgentConnection(
       String node,
@@ -89,6 +90,11 @@ public final class AgentConnection implements AutoCloseable {
   /** Rises with every new connection: what was sent before may have to be sent again. */
   public synchronized long epoch() {
     return epoch;
+  }
+
+  /** Version of the agent as it last introduced itself; empty where it never did. */
+  public synchronized String agentVersion() {
+    return agentVersion;
   }
 
   /** The session of a migration's attempt as last reported on this connection. */
@@ -168,6 +174,7 @@ public final class AgentConnection implements AutoCloseable {
         return;
       }
       LOG.infof("Agent of node %s is connected (version %s)", node, description.getAgentVersion());
+      agentVersion = description.getAgentVersion();
       sessions.forgetAll();
       NodeAgentGrpc.newStub(channel)
           .watchSessions(

@@ -1,12 +1,15 @@
 package dev.vfio.migration.operator.agents;
 
+import dev.vfio.migration.operator.decision.Side;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.stream.Collectors;
 
 /** All agents by the name of their node. Thread-safe. */
 public final class AgentDirectory implements AutoCloseable {
@@ -37,6 +40,14 @@ public final class AgentDirectory implements AutoCloseable {
   public AgentConnection agentOf(String node) {
     return connections.computeIfAbsent(
         node, name -> new AgentConnection(name, tls, clock, callTimeout, timer, listener));
+  }
+
+  /** The nodes that have an agent now, whether or not it can be reached. */
+  public Set<String> nodesWithAgent() {
+    return connections.entrySet().stream()
+        .filter(entry -> !(entry.getValue().state() instanceof Side.Absent))
+        .map(Map.Entry::getKey)
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   /** The agent of {@code node} is at {@code address}, or is gone. */

@@ -37,6 +37,10 @@ public final class DefinitionFinish implements CRDPostProcessor {
       crd.getSpec().getNames().setCategories(List.of("vfio"));
       crd.getSpec().getVersions().forEach(DefinitionFinish::finish);
     }
+    if (definition instanceof CustomResourceDefinition crd
+        && crd.getSpec().getNames().getKind().equals(VfioNode.KIND)) {
+      NodeDefinitionFinish.finish(crd);
+    }
     return definition;
   }
 
@@ -103,7 +107,7 @@ public final class DefinitionFinish implements CRDPostProcessor {
             schema.getProperties().values().stream().flatMap(DefinitionFinish::everySchemaIn)));
   }
 
-  private static CustomResourceColumnDefinition column(
+  static CustomResourceColumnDefinition column(
       String name, String type, String path, String description) {
     return new CustomResourceColumnDefinitionBuilder()
         .withName(name)

@@ -40,6 +40,9 @@ public record DeviceMigrationStatus(
             "State of the destination device, by the migration interface's own names (NONE, RESUME,"
                 + " ...).")
         String destinationState,
+    @JsonPropertyDescription(
+            "The migration interface of both devices: REGION_2018, REGION_V1 or FEATURE_V2.")
+        String migrationInterface,
     @JsonPropertyDescription("What is still to be copied.") PendingBytes pending,
     @JsonPropertyDescription(
             "Roughly how much of the work is done, 0 to 100. May fall while the workload changes"
@@ -90,12 +93,12 @@ public record DeviceMigrationStatus(
   public static final DeviceMigrationStatus EMPTY =
       new DeviceMigrationStatus(
           null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-          null, null, null, null, null, null, null);
+          null, null, null, null, null, null, null, null);
 
   /** A status that could not be read, and why. */
   static DeviceMigrationStatus unreadable(String why) {
     return new DeviceMigrationStatus(
         null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-        null, null, null, null, null, null, why);
+        null, null, null, null, null, null, null, why);
   }
 }

@@ -26,7 +26,8 @@ abstract class TolerantReader<T> extends JsonDeserializer<T> {
       new ObjectMapper()
           .configure(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES, false)
           .addMixIn(DeviceMigrationSpec.class, Plain.class)
-          .addMixIn(DeviceMigrationStatus.class, Plain.class);
+          .addMixIn(DeviceMigrationStatus.class, Plain.class)
+          .addMixIn(VfioNodeStatus.class, Plain.class);
 
   private final Class<T> type;
   private final BiFunction<JsonNode, String, T> unreadable;
@@ -88,6 +89,13 @@ abstract class TolerantReader<T> extends JsonDeserializer<T> {
   static final class OfStatus extends TolerantReader<DeviceMigrationStatus> {
     OfStatus() {
       super(DeviceMigrationStatus.class, (tree, why) -> DeviceMigrationStatus.unreadable(why));
+    }
+  }
+
+  /** Nobody's record but the operator's: what it cannot read it looks up and writes anew. */
+  static final class OfNodeStatus extends TolerantReader<VfioNodeStatus> {
+    OfNodeStatus() {
+      super(VfioNodeStatus.class, (tree, why) -> VfioNodeStatus.EMPTY);
     }
   }
 }

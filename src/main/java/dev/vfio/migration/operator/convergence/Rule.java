@@ -10,10 +10,12 @@ import java.util.Optional;
  * The convergence rule of one migration.
  *
  * <p>Converged: at least one round is complete, and what is pending either takes no longer than
- * {@code downtimeLimit} at the measured rate or is no more than {@code thresholdBytes}. Stalled: no
- * new low of the pending bytes in {@link #STALL_ROUNDS} rounds and {@link #STALL_TIME}; both,
- * because rounds of a small device last milliseconds and the first round of a large one minutes.
- * Too long: {@code maxDuration} is over.
+ * {@code downtimeLimit} at the measured rate or is no more than {@code thresholdBytes}. A copy that
+ * is good enough by these goes on all the same while the device asks for initial bytes to be read
+ * and they still fall, until {@code maxDuration}: they cost the destination time of the pause that
+ * no estimate shows. Stalled: no new low of the pending bytes in {@link #STALL_ROUNDS} rounds and
+ * {@link #STALL_TIME}; both, because rounds of a small device last milliseconds and the first round
+ * of a large one minutes. Too long: {@code maxDuration} is over.
  *
  * @param downtimeLimit the longest acceptable pause
  * @param thresholdBytes pending bytes that are always few enough
@@ -35,22 +37,32 @@ public record Rule(Duration downtimeLimit, long thresholdBytes, Duration maxDura
 
   private Outcome outcome(
       History history, Sample sample, Optional<Duration> estimate, Duration copying) {
-    if (sample.complete()) {
-      if (sample.pendingBytes() <= thresholdBytes) {
-        return Outcome.BELOW_THRESHOLD;
-      }
-      if (estimate.isPresent() && estimate.get().compareTo(downtimeLimit) <= 0) {
-        return Outcome.WITHIN_DOWNTIME_LIMIT;
-      }
-    }
-    if (copying.compareTo(maxDuration) >= 0) {
-      return Outcome.TOO_LONG;
-    }
+    boolean overTime = copying.compareTo(maxDuration) >= 0;
     boolean stalled =
         sample.complete()
             && history.timeWithoutProgress().compareTo(STALL_TIME) >= 0
             && (history.roundsWithoutProgress() >= STALL_ROUNDS || sample.exhausted());
+    Optional<Outcome> enough = goodEnough(sample, estimate);
+    if (enough.isPresent()) {
+      boolean worthWaiting = sample.initialBytes() > 0 && !stalled && !overTime;
+      return worthWaiting ? Outcome.COPYING : enough.get();
+    }
+    if (overTime) {
+      return Outcome.TOO_LONG;
+    }
     return stalled ? Outcome.STALLED : Outcome.COPYING;
+  }
+
+  private Optional<Outcome> goodEnough(Sample sample, Optional<Duration> estimate) {
+    if (!sample.complete()) {
+      return Optional.empty();
+    }
+    if (sample.pendingBytes() <= thresholdBytes) {
+      return Optional.of(Outcome.BELOW_THRESHOLD);
+    }
+    return estimate
+        .filter(pause -> pause.compareTo(downtimeLimit) <= 0)
+        .map(pause -> Outcome.WITHIN_DOWNTIME_LIMIT);
   }
 
   /**

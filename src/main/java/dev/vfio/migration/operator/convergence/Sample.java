@@ -11,9 +11,23 @@ import java.time.Instant;
  * @param bytesPerSecond payload that goes over now; 0 where nothing was measured yet
  * @param rounds completed rounds
  * @param exhausted the device has nothing more that can be sent before it stops
+ * @param initialBytes part of what is pending that only falls and that the device asks to be read
+ *     before it is stopped: stopping earlier would cost the destination time. 0 where its interface
+ *     knows no such part
  */
 public record Sample(
-    Instant at, long pendingBytes, long bytesPerSecond, long rounds, boolean exhausted) {
+    Instant at,
+    long pendingBytes,
+    long bytesPerSecond,
+    long rounds,
+    boolean exhausted,
+    long initialBytes) {
+
+  /** A sample of a device that asks for nothing to be read before it is stopped. */
+  public Sample(
+      Instant at, long pendingBytes, long bytesPerSecond, long rounds, boolean exhausted) {
+    this(at, pendingBytes, bytesPerSecond, rounds, exhausted, 0);
+  }
 
   /**
    * True once everything was looked at: a copy whose first round is not over has not asked the

@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DriverProfile;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.GoDuration;
@@ -8,6 +9,7 @@ import dev.vfio.migration.operator.api.Phase;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** Pending and Validating: nothing is touched before everything that can be checked was checked. */
@@ -120,6 +122,7 @@ final class Admission {
     }
     draft
         .deviceStates(device(seen.source()).getState(), device(seen.destination()).getState())
+        .migrationInterface(device(seen.source()).getInterface())
         .enter(Phase.PREPARING)
         // Recorded before the command is given: from here on it may have been touched.
         .touch(Role.DESTINATION)
@@ -165,7 +168,7 @@ final class Admission {
               + " on "
               + where
               + " cannot migrate: "
-              + device.getNotMigratable().getMessage()
+              + sentence(device.getNotMigratable().getMessage())
               + " Nothing was touched.");
     }
     if (!device.getClaimedBy().isEmpty()) {
@@ -180,6 +183,10 @@ final class Admission {
               + ". Nothing was touched. Try again when that one has ended.");
     }
     return Optional.empty();
+  }
+
+  private static String sentence(String text) {
+    return text.isEmpty() || text.endsWith(".") ? text : text + ".";
   }
 
   private Optional<Objection> mismatch() {
@@ -203,7 +210,48 @@ final class Admission {
               + destination.getModel()
               + " at the destination. Nothing was touched.");
     }
-    return Optional.empty();
+    List<String> differences =
+        driverDifferences(source.getDriverProfile(), destination.getDriverProfile());
+    return differences.isEmpty()
+        ? Optional.empty()
+        : objection(
+            ConditionReason.INCOMPATIBLE_DEVICE,
+            "The drivers behind the devices differ, and a device's state is its driver's own"
+                + " format: "
+                + String.join("; ", differences)
+                + ". Nothing was touched. Choose a destination with the same driver and device"
+                + " type.");
+  }
+
+  /** The destination's agent compares them again before it touches anything. */
+  private static List<String> driverDifferences(DriverProfile source, DriverProfile destination) {
+    return Stream.of(
+            difference("driver", source.getDriver(), destination.getDriver()),
+            difference("mdev type", source.getMdevType(), destination.getMdevType()),
+            difference("migration features", flags(source), flags(destination)),
+            difference("stream version", source.getStreamVersion(), destination.getStreamVersion()))
+        .flatMap(Optional::stream)
+        .toList();
+  }
+
+  private static Optional<String> difference(String what, String source, String destination) {
+    return source.equals(destination)
+        ? Optional.empty()
+        : Optional.of(
+            what
+                + " "
+                + orNone(source)
+                + " at the source, "
+                + orNone(destination)
+                + " at the destination");
+  }
+
+  private static String flags(DriverProfile profile) {
+    return profile.getFlagsList().stream().sorted().collect(Collectors.joining(", "));
+  }
+
+  private static String orNone(String value) {
+    return value.isEmpty() ? "(none)" : value;
   }
 
   private static Optional<Objection> objection(ConditionReason reason, String message) {

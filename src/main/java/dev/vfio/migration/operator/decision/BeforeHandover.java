@@ -257,7 +257,16 @@ final class BeforeHandover {
         + verdict.estimatedDowntime().map(GoDuration::format).orElse("unknown")
         + ", limit "
         + GoDuration.format(seen.settings().rule().downtimeLimit())
-        + ".";
+        + "."
+        + wish(seen.history().orElseThrow().latest().initialBytes());
+  }
+
+  private static String wish(long initialBytes) {
+    return initialBytes == 0
+        ? ""
+        : " The device asks for "
+            + ByteSize.format(initialBytes)
+            + " of it to be read before it is stopped.";
   }
 
   /** Since copying began, or since it last was converged (a Manual switchover may come late). */

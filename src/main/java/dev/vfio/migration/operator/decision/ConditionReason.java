@@ -22,9 +22,12 @@ public enum ConditionReason {
   NO_MIGRATION_REGION("NoMigrationRegion", "The device offers no migration interface."),
   DEVICE_BUSY(
       "DeviceBusy",
-      "The device is in use: by another migration, or at the destination by a workload."),
+      "The device is in use: by another migration, at the destination by a workload, or by a"
+          + " virtual machine."),
   INCOMPATIBLE_DEVICE(
-      "IncompatibleDevice", "The two devices, or the memory windows of their workloads, differ."),
+      "IncompatibleDevice",
+      "The two devices, the drivers behind them, or the memory windows of their workloads,"
+          + " differ."),
   AGENT_UNAVAILABLE(
       "AgentUnavailable",
       "A node agent cannot be reached; the message says why and for how long it is waited for."),

@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Progress;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
@@ -41,6 +42,7 @@ final class StatusDraft {
   private Rollback rollback;
   private String sourceState;
   private String destinationState;
+  private String migrationInterface;
   private PendingBytes pending;
   private Integer progressPercent;
   private Long transferredBytes;
@@ -64,6 +66,7 @@ final class StatusDraft {
     this.rollback = before.rollback();
     this.sourceState = before.sourceState();
     this.destinationState = before.destinationState();
+    this.migrationInterface = before.migrationInterface();
     this.pending = before.pending();
     this.progressPercent = before.progressPercent();
     this.transferredBytes = before.transferredBytes();
@@ -231,6 +234,16 @@ final class StatusDraft {
     return this;
   }
 
+  /** The interface that both devices speak, as the source's agent listed it. */
+  StatusDraft migrationInterface(MigrationInterface spoken) {
+    migrationInterface =
+        switch (spoken) {
+          case REGION_2018, REGION_V1, FEATURE_V2 -> spoken.name();
+          case MIGRATION_INTERFACE_UNSPECIFIED, UNRECOGNIZED -> null;
+        };
+    return this;
+  }
+
   private void copied(Progress progress) {
     var bytes = progress.getPending();
     long total = PendingTotal.of(progress);
@@ -285,6 +298,7 @@ final class StatusDraft {
         rollback,
         sourceState,
         destinationState,
+        migrationInterface,
         pending,
         progressPercent,
         transferredBytes,

@@ -63,8 +63,16 @@ final class Commander {
 
   private record Moment(Instant at, long epoch) {}
 
-  /** Where the destination listens and the secret that opens it. Does not show the secret. */
-  private record Ticket(int port, ByteString token) {
+  /**
+   * Where the destination listens and the secret that opens it. Does not show the secret.
+   *
+   * @param host empty: where the operator reaches the destination's agent
+   */
+  private record Ticket(String host, int port, ByteString token) {
+    static Ticket in(PrepareDestinationResponse response) {
+      return new Ticket(response.getStateHost(), response.getStatePort(), response.getToken());
+    }
+
     @Override
     public String toString() {
       return "ticket for port " + port;
@@ -217,7 +225,7 @@ final class Commander {
             .build();
     PrepareDestinationResponse response =
         destination.call(stub -> stub.prepareDestination(request));
-    tickets.put(seen.claim(), new Ticket(response.getStatePort(), response.getToken()));
+    tickets.put(seen.claim(), Ticket.in(response));
     return response;
   }
 
@@ -227,8 +235,7 @@ final class Commander {
     AgentConnection destination = agentOf(Role.DESTINATION, settings);
     Ticket ticket = tickets.get(seen.claim());
     if (ticket == null) {
-      PrepareDestinationResponse again = prepare(header, seen, destination);
-      ticket = new Ticket(again.getStatePort(), again.getToken());
+      ticket = Ticket.in(prepare(header, seen, destination));
     }
     if (ticket.token().isEmpty() || ticket.port() == 0) {
       throw RefusedException.tooEarly(
@@ -243,7 +250,7 @@ final class Commander {
             .setHeader(header)
             .setDevice(settings.source().device())
             .setDestinationNode(settings.destination().nodeName())
-            .setDestinationHost(reachable.host())
+            .setDestinationHost(ticket.host().isEmpty() ? reachable.host() : ticket.host())
             .setDestinationPort(ticket.port())
             .setToken(ticket.token())
             .setMode(settings.mode() == Convergence.Mode.LIVE ? Mode.LIVE : Mode.COLD)

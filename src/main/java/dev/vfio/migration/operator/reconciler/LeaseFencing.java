@@ -1,7 +1,6 @@
 package dev.vfio.migration.operator.reconciler;
 
 import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
-import io.fabric8.kubernetes.api.model.coordination.v1.LeaseSpec;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.time.Instant;
 import java.util.Optional;
@@ -44,10 +43,24 @@ public final class LeaseFencing implements FencingNumber {
     return known;
   }
 
+  /** Whether this replica holds the lease now. */
+  public boolean held() {
+    return number != null || holdsIt(lease());
+  }
+
+  private Lease lease() {
+    return client.leases().inNamespace(namespace).withName(name).get();
+  }
+
+  private boolean holdsIt(Lease lease) {
+    return lease != null
+        && lease.getSpec() != null
+        && identity.equals(lease.getSpec().getHolderIdentity());
+  }
+
   private long read() {
-    Lease lease = client.leases().inNamespace(namespace).withName(name).get();
-    LeaseSpec spec = lease == null ? null : lease.getSpec();
-    if (spec == null || !identity.equals(spec.getHolderIdentity())) {
+    Lease lease = lease();
+    if (!holdsIt(lease)) {
       throw new IllegalStateException(
           "lease "
               + namespace
@@ -56,12 +69,14 @@ public final class LeaseFencing implements FencingNumber {
               + " is not held by this replica ("
               + identity
               + ") but by "
-              + (spec == null ? "nobody" : spec.getHolderIdentity())
+              + (lease == null || lease.getSpec() == null
+                  ? "nobody"
+                  : lease.getSpec().getHolderIdentity())
               + ": no command is given");
     }
     return number(
         Instant.parse(lease.getMetadata().getCreationTimestamp()),
-        Optional.ofNullable(spec.getLeaseTransitions()).orElse(0));
+        Optional.ofNullable(lease.getSpec().getLeaseTransitions()).orElse(0));
   }
 
   /** The number of a lease that was created at {@code created}. */

@@ -1,10 +1,13 @@
 package dev.vfio.migration.operator.reconciler;
 
+import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.operator.agents.AgentDirectory;
+import dev.vfio.migration.operator.agents.AgentListener;
 import dev.vfio.migration.operator.agents.AgentPods;
 import dev.vfio.migration.operator.agents.TlsFiles;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.health.ReconcileHealth;
+import dev.vfio.migration.operator.inventory.NodeInventory;
 import dev.vfio.migration.operator.record.EventRecorder;
 import dev.vfio.migration.operator.record.MigrationStore;
 import dev.vfio.migration.operator.record.StatusRecord;
@@ -29,6 +32,7 @@ public class Machinery {
   private final MigrationLoop loop;
   private final ReconcileHealth health;
   private final AgentPods pods;
+  private final NodeInventory inventory;
 
   private volatile Supplier<Collection<DeviceMigration>> migrations = List::of;
 
@@ -36,6 +40,7 @@ public class Machinery {
    * The world.
    *
    * @param pods makes what finds the agents and enters them in the directory
+   * @param inventory makes what lists the agents' devices for users
    */
   public record World(
       Clock clock,
@@ -47,7 +52,8 @@ public class Machinery {
       FencingNumber fencing,
       StatusListener listener,
       ReconcileHealth health,
-      Function<AgentDirectory, AgentPods> pods) {}
+      Function<AgentDirectory, AgentPods> pods,
+      Function<AgentDirectory, NodeInventory> inventory) {}
 
   public Machinery(World world) {
     this(world, true);
@@ -55,8 +61,9 @@ public class Machinery {
 
   Machinery(World world, boolean findsAgents) {
     this.agentEvents = new AgentEvents(this::start, this::stop);
-    this.agents = new AgentDirectory(world.tls(), world.clock(), world.callTimeout(), agentEvents);
+    this.agents = new AgentDirectory(world.tls(), world.clock(), world.callTimeout(), listeners());
     this.pods = findsAgents ? world.pods().apply(agents) : null;
+    this.inventory = findsAgents ? world.inventory().apply(agents) : null;
     this.observer = new Observer(agents, admissions, () -> migrations.get(), world.clock());
     this.record =
         new StatusRecord(
@@ -66,15 +73,39 @@ public class Machinery {
     this.health = world.health();
   }
 
+  private AgentListener listeners() {
+    return new AgentListener() {
+      @Override
+      public void sessionChanged(Session session) {
+        agentEvents.sessionChanged(session);
+      }
+
+      @Override
+      public void agentChanged(String node) {
+        // Migrations first: somebody may be waiting.
+        agentEvents.agentChanged(node);
+        if (inventory != null) {
+          inventory.agentChanged(node);
+        }
+      }
+    };
+  }
+
   private void start() {
     if (pods != null) {
       pods.start();
+    }
+    if (inventory != null) {
+      inventory.start();
     }
   }
 
   private void stop() {
     if (pods != null) {
       pods.close();
+    }
+    if (inventory != null) {
+      inventory.close();
     }
     agents.close();
   }

@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.reconciler;
 
+import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Progress;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
@@ -62,7 +63,7 @@ final class Observer {
         predecessor(migration, settings, status),
         source,
         destination,
-        history(uid, source, now));
+        history(uid, source, now, asksForInitialBytes(status)));
   }
 
   private Side side(Role role, DeviceLocation location, String uid, int attempt, Answers answers) {
@@ -85,8 +86,18 @@ final class Observer {
     return asks ? admissions.ask(migration, all.get()) : Optional.empty();
   }
 
+  /**
+   * In the v2 interface the bytes that must move before the destination runs are those that the
+   * device wants read before it is stopped, and they only fall. The older interfaces count there
+   * whatever the workload makes dirty again, so waiting for none of them could take for ever.
+   */
+  private static boolean asksForInitialBytes(DeviceMigrationStatus status) {
+    return MigrationInterface.FEATURE_V2.name().equals(status.migrationInterface());
+  }
+
   /** What the stall rule remembers, and the newest report. */
-  private Optional<History> history(String uid, Side source, Instant now) {
+  private Optional<History> history(
+      String uid, Side source, Instant now, boolean asksForInitialBytes) {
     Optional<Progress> progress =
         source
             .session()
@@ -102,13 +113,20 @@ final class Observer {
                     PendingTotal.of(latest),
                     latest.getBytesPerSecond(),
                     Integer.toUnsignedLong(latest.getRounds()),
-                    latest.getPrecopyExhausted()))
+                    latest.getPrecopyExhausted(),
+                    asksForInitialBytes ? initialBytes(latest) : 0))
         .map(
             sample ->
                 histories.compute(
                     uid,
                     (key, known) ->
                         known == null ? History.startingWith(sample) : known.and(sample)));
+  }
+
+  /** Unsigned on the wire: what looks negative here is more than 8 EiB. */
+  private static long initialBytes(Progress progress) {
+    long bytes = progress.getPending().getPrecopyOnly();
+    return bytes < 0 ? Long.MAX_VALUE : bytes;
   }
 
   void forget(String uid) {

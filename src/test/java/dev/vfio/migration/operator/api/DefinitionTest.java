@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.operator.decision.Settings;
 import io.fabric8.crdv2.generator.CRDGenerator;
+import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceColumnDefinition;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinitionVersion;
@@ -19,30 +20,60 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The committed CRD is what the types say, and says what users and API servers need. */
 class DefinitionTest {
+  private static final Path DEFINITIONS = Path.of("..", "crds");
   private static final Path COMMITTED =
-      Path.of("..", "crds", "devicemigrations.migration.vfio.dev-v1.yml");
+      DEFINITIONS.resolve("devicemigrations.migration.vfio.dev-v1.yml");
+  private static final Path NODES = DEFINITIONS.resolve("vfionodes.migration.vfio.dev-v1.yml");
   private static final String MENDS_IT = "mvn -pl src -am package -DskipTests";
 
-  @Test
-  void committedDefinitionIsWhatTheTypesSay(@TempDir Path directory) throws IOException {
+  @ParameterizedTest
+  @ValueSource(classes = {DeviceMigration.class, VfioNode.class})
+  void committedDefinitionIsWhatTheTypesSay(
+      Class<? extends HasMetadata> type, @TempDir Path directory) throws IOException {
     new CRDGenerator()
-        .customResourceClasses(DeviceMigration.class)
+        .customResourceClasses(type)
         .withPostProcessor(new DefinitionFinish())
         .forCRDVersions("v1")
         .inOutputDir(directory.toFile())
         .generate();
-    List<String> committed = Files.readAllLines(COMMITTED);
-    List<String> generated = Files.readAllLines(directory.resolve(COMMITTED.getFileName()));
+    String name = HasMetadata.getFullResourceName(type) + "-v1.yml";
+    Path file = DEFINITIONS.resolve(name);
+    List<String> committed = Files.readAllLines(file);
+    List<String> generated = Files.readAllLines(directory.resolve(name));
     for (int line = 0; line < Math.max(committed.size(), generated.size()); line++) {
       assertThat(line < committed.size() ? committed.get(line) : "(end)")
           .as(
               "line %d of %s is out of date; this mends it: %s",
-              line + 1, COMMITTED.normalize(), MENDS_IT)
+              line + 1, file.normalize(), MENDS_IT)
           .isEqualTo(line < generated.size() ? generated.get(line) : "(end)");
     }
+  }
+
+  @Test
+  void everyDefinitionIsOneOfATypeOfOurs() throws IOException {
+    try (var files = Files.list(DEFINITIONS)) {
+      assertThat(files).containsExactlyInAnyOrder(COMMITTED, NODES);
+    }
+  }
+
+  @Test
+  void aNodeBelongsToNoNamespaceAndIsReadAtAGlance() {
+    CustomResourceDefinition nodes = definition(NODES);
+    assertThat(nodes.getSpec().getScope()).isEqualTo("Cluster");
+    assertThat(nodes.getSpec().getVersions().get(0).getAdditionalPrinterColumns())
+        .extracting(CustomResourceColumnDefinition::getName)
+        .containsExactly("Devices", "Migratable", "Busy", "Agent", "Reachable", "Age");
+    JSONSchemaProps root = root(NODES);
+    assertThat(root.getProperties()).as("there is nothing to ask for").containsOnlyKeys("status");
+    JSONSchemaProps devices = root.getProperties().get("status").getProperties().get("devices");
+    assertThat(devices.getXKubernetesListType()).isEqualTo("map");
+    assertThat(devices.getXKubernetesListMapKeys()).containsExactly("id");
+    assertThat(devices.getItems().getSchema().getRequired()).contains("id");
   }
 
   @Test
@@ -54,17 +85,20 @@ class DefinitionTest {
 
   @Test
   void everyFieldIsDescribed() {
-    List<String> bare = new ArrayList<>();
-    walk(
-        "",
-        root(),
-        (path, schema) -> {
-          boolean described = schema.getDescription() != null && !schema.getDescription().isBlank();
-          if (!described && !path.endsWith("[]")) {
-            bare.add(path);
-          }
-        });
-    assertThat(bare).isEmpty();
+    for (Path file : List.of(COMMITTED, NODES)) {
+      List<String> bare = new ArrayList<>();
+      walk(
+          "",
+          root(file),
+          (path, schema) -> {
+            boolean described =
+                schema.getDescription() != null && !schema.getDescription().isBlank();
+            if (!described && !path.endsWith("[]")) {
+              bare.add(path);
+            }
+          });
+      assertThat(bare).as("%s", file).isEmpty();
+    }
   }
 
   @Test
@@ -183,17 +217,22 @@ class DefinitionTest {
   }
 
   private static CustomResourceDefinitionVersion version() {
+    return definition(COMMITTED).getSpec().getVersions().get(0);
+  }
+
+  private static CustomResourceDefinition definition(Path file) {
     try {
-      return Serialization.unmarshal(Files.readString(COMMITTED), CustomResourceDefinition.class)
-          .getSpec()
-          .getVersions()
-          .get(0);
+      return Serialization.unmarshal(Files.readString(file), CustomResourceDefinition.class);
     } catch (IOException unreadable) {
       throw new IllegalStateException(unreadable);
     }
   }
 
   private static JSONSchemaProps root() {
-    return version().getSchema().getOpenAPIV3Schema();
+    return root(COMMITTED);
+  }
+
+  private static JSONSchemaProps root(Path file) {
+    return definition(file).getSpec().getVersions().get(0).getSchema().getOpenAPIV3Schema();
   }
 }

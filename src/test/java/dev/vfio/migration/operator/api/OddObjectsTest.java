@@ -113,6 +113,7 @@ class OddObjectsTest {
             null,
             "STOPNCOPY",
             "RESUME",
+            "FEATURE_V2",
             new PendingBytes(1, 2, 3, 4, 10, "10"),
             50,
             100L,

@@ -25,15 +25,20 @@ class ChartAccessTest {
   private final RenderedObjects rendered = Chart.render("");
 
   @Test
-  void acrossNamespacesTheOperatorHandlesMigrationsAndEventsAlone() {
+  void acrossNamespacesTheOperatorHandlesMigrationsEventsAndWhatNodesHaveAlone() {
     assertThat(grants(rendered.named(ClusterRole.class, OPERATOR).getRules()))
         .containsExactly(
             "create events.events.k8s.io",
+            "create vfionodes.migration.vfio.dev",
             "delete devicemigrations.migration.vfio.dev",
+            "delete vfionodes.migration.vfio.dev",
             "get devicemigrations.migration.vfio.dev",
+            "get vfionodes.migration.vfio.dev",
             "list devicemigrations.migration.vfio.dev",
+            "list vfionodes.migration.vfio.dev",
             "patch devicemigrations.migration.vfio.dev",
             "patch devicemigrations/status.migration.vfio.dev",
+            "patch vfionodes/status.migration.vfio.dev",
             "watch devicemigrations.migration.vfio.dev");
   }
 
@@ -55,7 +60,7 @@ class ChartAccessTest {
 
   @Test
   void noRoleHoldsAWildcardAndNoneReadsSecrets() {
-    RenderedObjects everything = Chart.render("rbac: {aggregateToEdit: true}");
+    RenderedObjects everything = Chart.render("rbac: {aggregateToEdit: true, nodeViewer: true}");
     List<PolicyRule> rules =
         Stream.concat(
                 everything.all(ClusterRole.class).stream().flatMap(r -> r.getRules().stream()),
@@ -98,6 +103,21 @@ class ChartAccessTest {
         .contains("create devicemigrations.migration.vfio.dev")
         .noneMatch(grant -> grant.contains("status"));
     assertThat(rendered.all(ClusterRole.class)).hasSize(1);
+  }
+
+  @Test
+  void whoeverIsBoundToItReadsNodesAndNothingElse() {
+    ClusterRole viewer =
+        Chart.render("rbac: {nodeViewer: true}")
+            .named(ClusterRole.class, "vfio-migration-node-viewer");
+
+    assertThat(grants(viewer.getRules()))
+        .containsExactly(
+            "get vfionodes.migration.vfio.dev",
+            "list vfionodes.migration.vfio.dev",
+            "watch vfionodes.migration.vfio.dev");
+    assertThat(viewer.getMetadata().getLabels().keySet())
+        .noneMatch(label -> label.contains("aggregate-to"));
   }
 
   @Test

@@ -26,7 +26,7 @@ class ChartConfigurationTest {
       Path.of(
           "node-agent/agent/src/main/java/dev/vfio/migration/agent/configuration/AgentConfig.java");
 
-  private static final Pattern SETTING = Pattern.compile("(?m)^  [A-Za-z]+ ([a-zA-Z]+)\\(\\);$");
+  private static final Pattern SETTING = Pattern.compile("(?m)^  [A-Za-z<>]+ ([a-zA-Z]+)\\(\\);$");
   private static final Pattern HUMP = Pattern.compile("([a-z])([A-Z])");
 
   @Test
@@ -52,7 +52,11 @@ class ChartConfigurationTest {
             .map((MatchResult setting) -> variable("AGENT", setting.group(1)))
             .collect(Collectors.toSet());
 
-    Set<String> set = variables(Chart.render("agent: {hostNetwork: true}").agentPod(), "AGENT_");
+    Set<String> set =
+        variables(
+            Chart.render("agent: {hostNetwork: true, stateHost: a, kernelDevices: {enabled: true}}")
+                .agentPod(),
+            "AGENT_");
 
     assertThat(set).isNotEmpty();
     assertThat(settings).containsAll(set);

@@ -30,18 +30,18 @@ class ChartDefinitionsTest {
   }
 
   @Test
-  void theDefinitionIsTheOneThatTheRolesAreAbout() throws IOException {
+  void theDefinitionsAreThoseThatTheRolesAreAbout() throws IOException {
     assertThat(filesIn(Chart.directory().resolve("crds")).values())
         .map(text -> Serialization.unmarshal(text, CustomResourceDefinition.class))
-        .singleElement()
-        .satisfies(
+        .allSatisfy(
             definition -> {
               assertThat(definition.getSpec().getGroup()).isEqualTo("migration.vfio.dev");
-              assertThat(definition.getSpec().getNames().getPlural()).isEqualTo("devicemigrations");
               assertThat(definition.getSpec().getVersions())
                   .allSatisfy(
                       version -> assertThat(version.getSubresources().getStatus()).isNotNull());
-            });
+            })
+        .extracting(definition -> definition.getSpec().getNames().getPlural())
+        .containsExactly("devicemigrations", "vfionodes");
   }
 
   private static Map<String, String> filesIn(Path directory) throws IOException {

@@ -81,7 +81,64 @@ class ChartTest {
     assertThat(container.getSecurityContext().getCapabilities().getAdd())
         .containsExactly("SYS_PTRACE");
     assertThat(hostPaths(pod))
-        .contains(Map.entry("vfio", "/dev/vfio"), Map.entry("cgroup", "/sys/fs/cgroup"));
+        .contains(
+            Map.entry("vfio", "/dev/vfio"),
+            Map.entry("handover", "/run/vfio-migration/devices"),
+            Map.entry("cgroup", "/sys/fs/cgroup"));
+    assertThat(environment(pod).get("AGENT_KERNEL_DEVICES").getValue()).isEqualTo("true");
+  }
+
+  @Test
+  void theAgentFindsTheHostsDirectoriesWhereItLooksForThem() {
+    PodSpec pod =
+        Chart.render(
+                "agent: {kernelDevices: {enabled: true, handoverDirectory: /srv/devices,"
+                    + " cgroupDirectory: /sys/fs/cgroup/unified}}")
+            .agentPod();
+    for (Map.Entry<String, String> directory :
+        Map.of("AGENT_HANDOVER_DIRECTORY", "handover", "AGENT_CGROUP_DIRECTORY", "cgroup")
+            .entrySet()) {
+      String looksAt = environment(pod).get(directory.getKey()).getValue();
+      assertThat(hostPaths(pod)).containsEntry(directory.getValue(), looksAt);
+      assertThat(onlyContainer(pod).getVolumeMounts())
+          .anyMatch(
+              mount ->
+                  mount.getName().equals(directory.getValue())
+                      && mount.getMountPath().equals(looksAt));
+    }
+    assertThat(hostPaths(pod)).containsEntry("handover", "/srv/devices");
+  }
+
+  @Test
+  void anAgentWithoutTheMeansDoesNotLookForDevicesOfTheKernel() {
+    Map<String, EnvVar> environment = environment(Chart.render("").agentPod());
+    assertThat(environment.get("AGENT_KERNEL_DEVICES").getValue()).isEqualTo("false");
+    assertThat(environment).doesNotContainKeys("AGENT_HANDOVER_DIRECTORY", "AGENT_STATE_HOST");
+  }
+
+  @Test
+  void valuesOfAnOlderReleaseAreEnough() {
+    PodSpec pod =
+        Chart.render(
+                "agent: {kernelDevices: {enabled: true, handoverDirectory: null, cgroupDirectory:"
+                    + " null}}")
+            .agentPod();
+    assertThat(hostPaths(pod))
+        .containsEntry("handover", "/run/vfio-migration/devices")
+        .containsEntry("cgroup", "/sys/fs/cgroup");
+  }
+
+  @Test
+  void theNetworkOfTheStateMayNameTheNode() {
+    PodSpec pod =
+        Chart.render("agent: {stateHost: $(AGENT_NODE_NAME).storage.example.org}").agentPod();
+    List<EnvVar> environment = onlyContainer(pod).getEnv();
+    List<String> names = environment.stream().map(EnvVar::getName).toList();
+    assertThat(environment(pod).get("AGENT_STATE_HOST").getValue())
+        .isEqualTo("$(AGENT_NODE_NAME).storage.example.org");
+    assertThat(names.indexOf("AGENT_STATE_HOST"))
+        .as("only variables before it are put in")
+        .isGreaterThan(names.indexOf("AGENT_NODE_NAME"));
   }
 
   @Test
@@ -215,6 +272,8 @@ class ChartTest {
           agent: {memoryDirectories: [/]}                    | /agent/memoryDirectories/0
           agent: {ports: {control: 80}}                      | /agent/ports/control
           agent: {kernelDevices: true}                       | /agent/kernelDevices
+          agent: {kernelDevices: {cgroupDirectory: cgroup}}  | /agent/kernelDevices/cgroupDirectory
+          agent: {stateHost: a b}                            | /agent/stateHost
           agent: {updateStrategy: {type: Recreate}}          | /agent/updateStrategy/type
           agent: {updateStrategy: {maxUnavailable: 0}}       | /agent/updateStrategy/maxUnavailable
           agent: {tolerations: [{operator: Sometimes}]}      | /agent/tolerations/0/operator

@@ -116,6 +116,44 @@ class RuleTest {
     assertThat(judge(History.startingWith(copying))).isEqualTo(TOO_LONG);
   }
 
+  private static Sample initial(double second, long initialBytes, long rounds) {
+    return new Sample(
+        START.plusMillis((long) (second * 1000)),
+        initialBytes,
+        100 * MIB,
+        rounds,
+        false,
+        initialBytes);
+  }
+
+  @Test
+  void whatTheDeviceWantsReadBeforeItStopsIsWaitedForWhileItFalls() {
+    History history = History.startingWith(initial(0, 16 * MIB, 1));
+    assertThat(judge(history)).as("it would fit the downtime limit").isEqualTo(COPYING);
+    for (int round = 2; round <= 8; round++) {
+      history = history.and(initial(round, 16 * MIB >> round, round));
+      assertThat(judge(history)).as("round " + round).isEqualTo(COPYING);
+    }
+    assertThat(judge(history.and(initial(9, 0, 9)))).isEqualTo(BELOW_THRESHOLD);
+  }
+
+  @Test
+  void whatTheDeviceNeverLetsGoOfIsNotWaitedForForEver() {
+    History history = History.startingWith(initial(0, MIB, 1));
+    history = history.and(initial(2.9, MIB, 9));
+    assertThat(judge(history)).isEqualTo(COPYING);
+    history = history.and(initial(3, MIB, 10));
+    assertThat(judge(history))
+        .as("the copy is good enough, so it is no stall")
+        .isEqualTo(WITHIN_DOWNTIME_LIMIT);
+  }
+
+  @Test
+  void theLongestDurationEndsTheWaitingToo() {
+    assertThat(judge(History.startingWith(initial(1799, MIB, 1)))).isEqualTo(COPYING);
+    assertThat(judge(History.startingWith(initial(1800, MIB, 1)))).isEqualTo(WITHIN_DOWNTIME_LIMIT);
+  }
+
   @Test
   void absurdFiguresDoNotOverflow() {
     assertThat(Rule.estimateDowntime(sample(0, Long.MAX_VALUE, 1, 1)))

@@ -55,6 +55,9 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   private long revision;
   private String instance = "first";
   private Function<String, Optional<RuntimeException>> refusal = command -> Optional.empty();
+  private volatile Optional<RuntimeException> listing = Optional.empty();
+  private volatile String stateHost = "";
+  private volatile String toldDestination = "";
   private boolean convergesAtOnce = true;
   private boolean loadsAtOnce = true;
   private boolean activatesAtOnce = true;
@@ -93,6 +96,21 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
    */
   public void refuse(Function<String, Optional<RuntimeException>> next) {
     refusal = next;
+  }
+
+  /** From now on the devices are not listed. */
+  public void refuseToList(RuntimeException why) {
+    listing = Optional.of(why);
+  }
+
+  /** Its state stream is at a place of its own. */
+  public void stateHost(String host) {
+    stateHost = host;
+  }
+
+  /** Where the source was told to connect to. */
+  public String toldDestination() {
+    return toldDestination;
   }
 
   public void convergesAtOnce(boolean atOnce) {
@@ -266,6 +284,11 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   @Override
   public void listDevices(
       ListDevicesRequest request, StreamObserver<ListDevicesResponse> observer) {
+    Optional<RuntimeException> refused = listing;
+    if (refused.isPresent()) {
+      observer.onError(refused.get());
+      return;
+    }
     synchronized (nodes) {
       observer.onNext(ListDevicesResponse.newBuilder().addDevices(device.build()).build());
     }
@@ -292,6 +315,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
               .setSession(sessions.get(key))
               .setStatePort(9444)
               .setToken(token)
+              .setStateHost(stateHost)
               .build();
         });
   }
@@ -309,6 +333,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
             if (!request.getToken().equals(nodes.agent(request.getDestinationNode()).token)) {
               throw Refusals.of(Reason.STREAM_UNAUTHENTICATED, "the token is wrong");
             }
+            toldDestination = request.getDestinationHost() + ":" + request.getDestinationPort();
             Session.Builder session = claim(header, Role.SOURCE, request.getDevice());
             enter(DeviceState.SETUP);
             change(session.setState(SessionState.SOURCE_STARTING));

@@ -13,6 +13,8 @@ import static dev.vfio.migration.operator.reconciler.Sandbox.phases;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.vfio.migration.contract.v1.MigrationInterface;
+import dev.vfio.migration.contract.v1.PendingBytes;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.SessionState;
@@ -24,9 +26,11 @@ import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Switchover;
 import dev.vfio.migration.operator.decision.ConditionType;
 import dev.vfio.migration.operator.fake.Copies;
+import dev.vfio.migration.operator.fake.FakeAgent;
 import dev.vfio.migration.operator.fake.Specs;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -71,6 +75,55 @@ class MigrationWalkTest {
     assertThat(operator.events())
         .containsExactly(
             "Validated", "PreCopyStarted", "Converged", "SwitchingOver", "Committed", "Succeeded");
+  }
+
+  @Test
+  void theStateGoesWhereTheDestinationsAgentWantsIt() {
+    sandbox.nodes.destination().stateHost("10.77.0.2");
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitPhase(SUCCEEDED);
+    assertThat(sandbox.nodes.source().toldDestination()).isEqualTo("10.77.0.2:9444");
+  }
+
+  @Test
+  void theStateGoesWhereTheAgentIsReachedUnlessItSaysOtherwise() {
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitPhase(SUCCEEDED);
+    assertThat(sandbox.nodes.source().toldDestination()).isEqualTo("127.0.0.1:9444");
+  }
+
+  @Test
+  void aV2DeviceIsReadUntilItAsksForNothingMoreBeforeItStops() {
+    for (FakeAgent agent : List.of(sandbox.nodes.source(), sandbox.nodes.destination())) {
+      agent.changeDevice(device -> device.setInterface(MigrationInterface.FEATURE_V2));
+    }
+    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.startOperator();
+    sandbox.api.create(NAME, Specs.live());
+    sandbox.awaitPhase(PRE_COPY);
+    sandbox.nodes.source().report(Copies.converged());
+    DeviceMigrationStatus copying =
+        sandbox.awaitStatus(
+            NAME,
+            status ->
+                status.pending() != null
+                    && status.pending().precopyOnly() > 0
+                    && status.iterations() == 1);
+    assertThat(copying.phase()).isEqualTo(PRE_COPY);
+    assertThat(copying.migrationInterface()).isEqualTo("FEATURE_V2");
+    assertThat(condition(copying, ConditionType.CONVERGED).message())
+        .contains("asks for 5Mi of it to be read before it is stopped");
+    sandbox
+        .nodes
+        .source()
+        .report(
+            Copies.converged().toBuilder()
+                .setPending(PendingBytes.newBuilder().setPostcopyOnly(1 << 20))
+                .setRounds(2)
+                .build());
+    sandbox.awaitPhase(SUCCEEDED);
   }
 
   @Test

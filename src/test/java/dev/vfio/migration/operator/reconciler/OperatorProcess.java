@@ -64,6 +64,9 @@ final class OperatorProcess implements AutoCloseable {
                 new ReconcileHealth(),
                 directory -> {
                   throw new IllegalStateException("agents are located by the test");
+                },
+                directory -> {
+                  throw new IllegalStateException("nobody asked for an inventory");
                 }),
             false);
     machinery.migrationsAre(api::all);

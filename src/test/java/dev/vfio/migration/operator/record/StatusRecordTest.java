@@ -65,6 +65,7 @@ class StatusRecordTest {
         null,
         null,
         null,
+        null,
         transferred,
         null,
         null,

@@ -14,6 +14,7 @@ import dev.vfio.migration.vfio.device.DeviceHolder;
 import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 import java.util.List;
 import java.util.function.Function;
@@ -42,13 +43,16 @@ public final class Inventory {
    */
   List<Device> list(String id) {
     if (!id.isEmpty()) {
-      return devices.look(id).map(this::describe).stream().toList();
+      return devices.look(id).map(entry -> describe(entry, true)).stream().toList();
     }
     // One workload that does not answer keeps the others from nothing.
-    return devices.list().parallelStream().map(this::describe).toList();
+    return devices.list().parallelStream().map(entry -> describe(entry, false)).toList();
   }
 
-  private Device describe(DeviceDirectory.Entry entry) {
+  /**
+   * @param always ask the workload even where a session may be talking to it
+   */
+  private Device describe(DeviceDirectory.Entry entry, boolean always) {
     LiveSession session = sessionOf.apply(entry.id());
     Device.Builder device = Device.newBuilder().setId(entry.id());
     addPlace(device, entry);
@@ -69,7 +73,9 @@ public final class Inventory {
     if (objection != null) {
       return device.setNotMigratable(ContractMapping.failure(objection)).build();
     }
-    addWorkload(device);
+    if (session == null || always) {
+      addWorkload(device);
+    }
     return device.build();
   }
 
@@ -125,6 +131,9 @@ public final class Inventory {
     try (Workload workload = workloads.of(device.getId())) {
       WorkloadDescription said = workload.describe();
       device.setWorkloadState(ContractMapping.workloadState(said.state()));
+      if (said.state() == WorkloadState.RUNNING || said.state() == WorkloadState.PAUSED) {
+        device.setBusy(true);
+      }
       for (var window : said.windows()) {
         device.addDmaWindows(
             DmaWindow.newBuilder()

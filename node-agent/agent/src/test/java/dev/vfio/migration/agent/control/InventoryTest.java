@@ -232,6 +232,33 @@ class InventoryTest {
   }
 
   @Test
+  void a_device_that_its_workload_uses_is_busy_whoever_serves_it() {
+    DeviceDirectory.Entry served =
+        new DeviceDirectory.Entry("vfio-user:gpu-0", DESCRIPTION, DeviceState.RUNNING, null);
+    assertThat(list(served, RUNNING).getBusy()).isTrue();
+    assertThat(
+            list(served, Describing.in(dev.vfio.migration.vfio.workload.WorkloadState.WAITING))
+                .getBusy())
+        .isFalse();
+  }
+
+  @Test
+  void a_listing_of_all_devices_leaves_the_workload_of_a_migration_alone() {
+    LiveSession session = new Claim(new SessionKey("move", 1), DESCRIPTION);
+    DeviceDirectory.Entry entry =
+        new DeviceDirectory.Entry(ID, DESCRIPTION, null, null, PLACE, POD, true);
+    Workloads untouched =
+        id -> {
+          throw new AssertionError("the workload was asked while its migration goes on");
+        };
+    Inventory inventory = new Inventory(directoryOf(entry), untouched, id -> session);
+    assertThat(inventory.list("")).hasSize(1);
+    assertThat(new Inventory(directoryOf(entry), RUNNING, id -> session).list(ID))
+        .extracting(Device::getWorkloadState)
+        .containsExactly(WorkloadState.WORKLOAD_RUNNING);
+  }
+
+  @Test
   void a_device_without_a_place_in_sysfs_has_neither_place_nor_driver() {
     String socket = "vfio-user:gpu-0";
     Device device =
@@ -250,6 +277,7 @@ class InventoryTest {
                 null),
             Describing.none("connection refused"));
     assertThat(device.hasPlace()).isFalse();
+    assertThat(device.getBusy()).isFalse();
     assertThat(device.hasDriverProfile()).isFalse();
     assertThat(device.hasHolder()).isFalse();
     assertThat(device.getNotMigratable().getMessage())

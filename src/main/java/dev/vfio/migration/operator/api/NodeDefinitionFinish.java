@@ -1,0 +1,57 @@
+package dev.vfio.migration.operator.api;
+
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceColumnDefinition;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinitionVersion;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
+import java.util.List;
+import java.util.Map;
+
+/** What the generator cannot say of {@link VfioNode}. */
+final class NodeDefinitionFinish {
+  private static final List<CustomResourceColumnDefinition> COLUMNS =
+      List.of(
+          DefinitionFinish.column(
+              "Devices", "integer", ".status.counts.devices", "VFIO devices of the node"),
+          DefinitionFinish.column(
+              "Migratable", "integer", ".status.counts.migratable", "Those that can be moved"),
+          DefinitionFinish.column(
+              "Busy", "integer", ".status.counts.busy", "Those that somebody has open"),
+          DefinitionFinish.column(
+              "Agent", "string", ".status.agentVersion", "Version of the node's agent"),
+          DefinitionFinish.column(
+              "Reachable",
+              "boolean",
+              ".status.reachable",
+              "Whether the operator reaches the agent"),
+          DefinitionFinish.column(
+              "Age", "date", ".metadata.creationTimestamp", "When the agent was first seen"));
+
+  private NodeDefinitionFinish() {}
+
+  static void finish(CustomResourceDefinition definition) {
+    definition.getSpec().getNames().setCategories(List.of("vfio"));
+    definition.getSpec().getVersions().forEach(NodeDefinitionFinish::finish);
+  }
+
+  private static void finish(CustomResourceDefinitionVersion version) {
+    version.setAdditionalPrinterColumns(COLUMNS);
+    JSONSchemaProps root = version.getSchema().getOpenAPIV3Schema();
+    root.setDescription(
+        "VfioNode lists the VFIO devices of one node that has an agent, and is named as the node."
+            + " The operator keeps it; there is nothing to be set.");
+    // There is nothing to be asked for, so there is no spec to be written.
+    root.getProperties().remove("spec");
+    JSONSchemaProps status = root.getProperties().get("status");
+    status.setDescription("What the node's agent last told. Only the operator writes it.");
+    Map<String, JSONSchemaProps> fields = status.getProperties();
+    fields.get("lastChange").setFormat("date-time");
+    fields.get("counts").setXKubernetesMapType("atomic");
+    JSONSchemaProps devices = fields.get("devices");
+    devices.setXKubernetesListType("map");
+    devices.setXKubernetesListMapKeys(List.of("id"));
+    Map<String, JSONSchemaProps> device = devices.getItems().getSchema().getProperties();
+    device.get("holder").setXKubernetesMapType("atomic");
+    device.get("flags").setXKubernetesListType("atomic");
+  }
+}

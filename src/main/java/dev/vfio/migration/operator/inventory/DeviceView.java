@@ -1,0 +1,137 @@
+package dev.vfio.migration.operator.inventory;
+
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DeviceHolder;
+import dev.vfio.migration.contract.v1.DevicePlace;
+import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.DriverProfile;
+import dev.vfio.migration.contract.v1.MigrationInterface;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.WorkloadState;
+import dev.vfio.migration.operator.api.VfioDevice;
+import dev.vfio.migration.operator.api.VfioDeviceHolder;
+import java.util.function.UnaryOperator;
+
+/** A device as users read it, from what its agent lists. Pure. */
+final class DeviceView {
+  /** An object must fit into the API server, whatever an agent has to say. */
+  static final int LONGEST_TEXT = 1024;
+
+  private DeviceView() {}
+
+  /**
+   * @param nameOf what the migration behind a claim is called
+   */
+  static VfioDevice of(Device device, UnaryOperator<String> nameOf) {
+    DevicePlace place = device.getPlace();
+    DriverProfile driver = device.getDriverProfile();
+    return new VfioDevice(
+        text(device.getId()),
+        text(place.getPciAddress()),
+        text(place.getPciIds()),
+        text(driver.getMdevType()),
+        text(driver.getDriver()),
+        text(driver.getStreamVersion()),
+        device.hasPlace() ? number(place.getIommuGroup()) : null,
+        text(place.getCharacterDevice()),
+        device.hasPlace() ? number(place.getNumaNode()) : null,
+        migrationInterface(device.getInterface()),
+        driver.getFlagsList(),
+        text(device.getModel()),
+        state(device.getState()),
+        device.getBusy() || !device.getClaimedBy().isEmpty(),
+        device.hasHolder() ? holder(device.getHolder()) : null,
+        device.getClaimedBy().isEmpty() ? null : text(nameOf.apply(device.getClaimedBy())),
+        workload(device.getWorkloadState()),
+        migratable(device),
+        problem(device));
+  }
+
+  private static String problem(Device device) {
+    if (device.hasNotMigratable()) {
+      return text(device.getNotMigratable().getMessage());
+    }
+    return leftOver(device)
+        ? "left in "
+            + device.getState()
+            + " by an earlier migration; reset the device before it is used again"
+        : null;
+  }
+
+  /** A device that nobody migrates is idle or runs; any other state takes no new migration. */
+  private static boolean leftOver(Device device) {
+    String state = state(device.getState());
+    return state != null
+        && device.getClaimedBy().isEmpty()
+        && device.getState() != DeviceState.NONE
+        && device.getState() != DeviceState.RUNNING;
+  }
+
+  /**
+   * A free device that only lacks a workload to take it is as good as any: that comes with the
+   * migration.
+   */
+  private static boolean migratable(Device device) {
+    if (migrationInterface(device.getInterface()) == null || leftOver(device)) {
+      return false;
+    }
+    return !device.hasNotMigratable()
+        || (device.hasPlace()
+            && !device.getBusy()
+            && device.getNotMigratable().getReason() == Reason.WORKLOAD_UNREACHABLE);
+  }
+
+  private static VfioDeviceHolder holder(DeviceHolder holder) {
+    return new VfioDeviceHolder(
+        Integer.toUnsignedLong(holder.getPid()),
+        text(holder.getCommand()),
+        text(holder.getCgroup()),
+        Integer.toUnsignedLong(holder.getUser()),
+        holder.getVirtualMachineMonitor());
+  }
+
+  private static String migrationInterface(MigrationInterface known) {
+    return switch (known) {
+      case REGION_2018, REGION_V1, FEATURE_V2 -> known.name();
+      case MIGRATION_INTERFACE_UNSPECIFIED, UNRECOGNIZED -> null;
+    };
+  }
+
+  private static String state(DeviceState state) {
+    return switch (state) {
+      case NONE,
+          RUNNING,
+          SETUP,
+          PRECOPY,
+          STOPNCOPY,
+          SAVE_COMPLETED,
+          RESUME,
+          RESUME_COMPLETED,
+          FAILED,
+          CANCELLED ->
+          state.name();
+      case DEVICE_STATE_UNSPECIFIED, UNRECOGNIZED -> null;
+    };
+  }
+
+  private static String workload(WorkloadState state) {
+    return switch (state) {
+      case WORKLOAD_RUNNING -> "RUNNING";
+      case WORKLOAD_PAUSED -> "PAUSED";
+      case WORKLOAD_WAITING -> "WAITING";
+      case WORKLOAD_RELEASED -> "RELEASED";
+      case WORKLOAD_STATE_UNSPECIFIED, UNRECOGNIZED -> null;
+    };
+  }
+
+  private static Integer number(int value) {
+    return value < 0 ? null : value;
+  }
+
+  private static String text(String value) {
+    if (value.isEmpty()) {
+      return null;
+    }
+    return value.length() <= LONGEST_TEXT ? value : value.substring(0, LONGEST_TEXT) + "...";
+  }
+}

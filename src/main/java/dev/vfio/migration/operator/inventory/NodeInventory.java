@@ -1,0 +1,284 @@
+package dev.vfio.migration.operator.inventory;
+
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.ListDevicesRequest;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.operator.agents.AgentConnection;
+import dev.vfio.migration.operator.agents.AgentDirectory;
+import dev.vfio.migration.operator.agents.RefusedException;
+import dev.vfio.migration.operator.api.GoDuration;
+import dev.vfio.migration.operator.api.VfioDevice;
+import dev.vfio.migration.operator.api.VfioDeviceCounts;
+import dev.vfio.migration.operator.api.VfioNode;
+import dev.vfio.migration.operator.api.VfioNodeStatus;
+import dev.vfio.migration.operator.decision.Side;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jboss.logging.Logger;
+
+/**
+ * Keeps one VfioNode for each node that has an agent: asks the agents when they come within reach
+ * and once a period, and writes where something has changed. A replica that does not lead writes
+ * nothing.
+ *
+ * <p>An agent that is out of reach keeps its object, marked so, with the devices it last listed;
+ * one whose pod has been gone for {@code forgetAfter} loses it.
+ *
+ * <p>Thread-safe. Everything happens on this object's own threads; what fails is tried again at the
+ * next period.
+ */
+public final class NodeInventory implements AutoCloseable {
+  /** An agent that is only just being connected to is no news. */
+  static final Duration GRACE = Duration.ofSeconds(5);
+
+  /** How often a replica that does not lead looks whether it does by now. */
+  static final Duration UNTIL_LEADING = Duration.ofSeconds(2);
+
+  private static final Logger LOG = Logger.getLogger(NodeInventory.class);
+  private static final int THREADS = 4;
+
+  private final NodeStore store;
+  private final AgentDirectory agents;
+  private final Leadership leadership;
+  private final Clock clock;
+  private final Duration period;
+  private final Duration forgetAfter;
+  private final Set<String> waiting = ConcurrentHashMap.newKeySet();
+  private final Map<String, Object> locks = new ConcurrentHashMap<>();
+  private final ScheduledExecutorService threads =
+      Executors.newScheduledThreadPool(
+          THREADS,
+          task -> {
+            Thread thread = new Thread(task, "node-inventory");
+            thread.setDaemon(true);
+            return thread;
+          });
+  private volatile String trouble = "";
+
+  /**
+   * @param period between two looks at every node
+   * @param forgetAfter how long a node's agent must be gone before its object is deleted
+   */
+  public NodeInventory(
+      NodeStore store,
+      AgentDirectory agents,
+      Leadership leadership,
+      Clock clock,
+      Duration period,
+      Duration forgetAfter) {
+    this.store = store;
+    this.agents = agents;
+    this.leadership = leadership;
+    this.clock = clock;
+    this.period = period;
+    this.forgetAfter = forgetAfter;
+  }
+
+  /** Begins to look at all nodes. */
+  public void start() {
+    lookAtAllAfter(shorter(period, UNTIL_LEADING));
+  }
+
+  private void lookAtAllAfter(Duration delay) {
+    schedule(
+        () -> {
+          AtomicBoolean leads = new AtomicBoolean();
+          guarded("all nodes", () -> leads.set(lookAtAll()));
+          lookAtAllAfter(leads.get() ? period : shorter(period, UNTIL_LEADING));
+        },
+        delay);
+  }
+
+  private static Duration shorter(Duration one, Duration other) {
+    return one.compareTo(other) < 0 ? one : other;
+  }
+
+  private void schedule(Runnable task, Duration delay) {
+    try {
+      threads.schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (RejectedExecutionException ended) {
+      LOG.debug("No node is looked at any more: the operator ends");
+    }
+  }
+
+  /** The agent of that node came within reach or went out of it. Does not block. */
+  public void agentChanged(String node) {
+    boolean connecting = agents.agentOf(node).state() instanceof Side.Unreachable;
+    look(node, connecting ? GRACE : Duration.ZERO);
+  }
+
+  private void look(String node, Duration after) {
+    if (!waiting.add(node) && !after.isZero()) {
+      // The look that waits will see this, too.
+      return;
+    }
+    schedule(
+        () -> {
+          waiting.remove(node);
+          guarded("node " + node, () -> lookAt(node));
+        },
+        after);
+  }
+
+  /**
+   * @return whether this replica leads
+   */
+  private boolean lookAtAll() {
+    if (!leadership.held()) {
+      return false;
+    }
+    Map<String, VfioNode> known = new HashMap<>();
+    store.list().forEach(object -> known.put(object.getMetadata().getName(), object));
+    Set<String> nodes = new TreeSet<>(known.keySet());
+    nodes.addAll(agents.nodesWithAgent());
+    for (String node : nodes) {
+      Optional<VfioNode> seen = Optional.ofNullable(known.get(node));
+      schedule(() -> guarded("node " + node, () -> update(node, seen)), Duration.ZERO);
+    }
+    return true;
+  }
+
+  private void lookAt(String node) {
+    if (leadership.held()) {
+      update(node, store.read(node));
+    }
+  }
+
+  private void update(String node, Optional<VfioNode> known) {
+    synchronized (locks.computeIfAbsent(node, unused -> new Object())) {
+      AgentConnection agent = agents.agentOf(node);
+      if (agent.state() instanceof Side.Absent absent) {
+        known.ifPresent(object -> agentIsGone(object, absent.since()));
+        return;
+      }
+      VfioNodeStatus before = known.map(NodeInventory::statusOf).orElse(VfioNodeStatus.EMPTY);
+      Optional<VfioNodeStatus> now = statusOf(agent, before);
+      if (now.isPresent() && (known.isEmpty() || !now.get().saysTheSameAs(before))) {
+        write(known.orElseGet(() -> store.create(node)), now.get());
+      }
+    }
+  }
+
+  private void agentIsGone(VfioNode object, Instant since) {
+    Duration gone = Duration.between(since, clock.instant());
+    if (gone.compareTo(forgetAfter) >= 0) {
+      LOG.infof(
+          "Node %s has had no agent for %s: its VfioNode is deleted",
+          object.getMetadata().getName(), GoDuration.format(forgetAfter));
+      store.delete(object);
+      return;
+    }
+    VfioNodeStatus before = statusOf(object);
+    VfioNodeStatus now = outOfReach(before, "no agent pod runs on this node");
+    if (!now.saysTheSameAs(before)) {
+      write(object, now);
+    }
+  }
+
+  private void write(VfioNode object, VfioNodeStatus status) {
+    String time = clock.instant().truncatedTo(ChronoUnit.SECONDS).toString();
+    if (!store.writeStatus(object, status.changedAt(time))) {
+      LOG.debugf("VfioNode %s has changed since it was read", object.getMetadata().getName());
+    }
+  }
+
+  /** Empty while nothing is known that is worth telling. */
+  private Optional<VfioNodeStatus> statusOf(AgentConnection agent, VfioNodeStatus before) {
+    if (agent.state() instanceof Side.Unreachable unreachable) {
+      boolean young = Duration.between(unreachable.since(), clock.instant()).compareTo(GRACE) < 0;
+      return young
+          ? Optional.empty()
+          : Optional.of(outOfReach(before, "the agent cannot be reached: " + unreachable.cause()));
+    }
+    try {
+      List<VfioDevice> devices =
+          agent
+              .call(stub -> stub.listDevices(ListDevicesRequest.getDefaultInstance()))
+              .getDevicesList()
+              .stream()
+              .map(device -> view(device, agent))
+              .toList();
+      return Optional.of(
+          new VfioNodeStatus(
+              agent.agentVersion(), true, null, null, VfioDeviceCounts.of(devices), devices));
+    } catch (RefusedException refused) {
+      return agent.state() instanceof Side.Reachable
+          ? Optional.of(
+              new VfioNodeStatus(
+                  agent.agentVersion(),
+                  true,
+                  "the devices could not be listed: " + refused.getMessage(),
+                  null,
+                  before.counts(),
+                  before.devices()))
+          : Optional.empty();
+    }
+  }
+
+  private static VfioDevice view(Device device, AgentConnection agent) {
+    return DeviceView.of(device, claim -> nameOf(claim, agent));
+  }
+
+  /** Agents name a claim {@code uid/attempt}; people know the migration by its name. */
+  private static String nameOf(String claim, AgentConnection agent) {
+    int slash = claim.lastIndexOf('/');
+    if (slash < 0 || !claim.substring(slash + 1).matches("[0-9]{1,9}")) {
+      return claim;
+    }
+    String uid = claim.substring(0, slash);
+    int attempt = Integer.parseInt(claim.substring(slash + 1));
+    return agent
+        .session(uid, attempt, Role.SOURCE)
+        .or(() -> agent.session(uid, attempt, Role.DESTINATION))
+        .map(Session::getMigrationName)
+        .filter(name -> !name.isEmpty())
+        .orElse(claim);
+  }
+
+  private static VfioNodeStatus outOfReach(VfioNodeStatus before, String why) {
+    return new VfioNodeStatus(
+        before.agentVersion(), false, why, null, before.counts(), before.devices());
+  }
+
+  private static VfioNodeStatus statusOf(VfioNode object) {
+    return object.getStatus() == null ? VfioNodeStatus.EMPTY : object.getStatus();
+  }
+
+  /** One node's trouble, or the API server's, ends nothing. The same trouble is told once. */
+  private void guarded(String what, Runnable task) {
+    try {
+      task.run();
+      trouble = "";
+    } catch (RuntimeException failure) {
+      String told = String.valueOf(failure.getMessage());
+      if (!threads.isShutdown() && !told.equals(trouble)) {
+        trouble = told;
+        LOG.warnf(
+            "The VfioNode objects (%s) could not be brought up to date, trying again every %s."
+                + " Nothing of a migration depends on them. Is the definition %s installed (kubectl"
+                + " apply --server-side -f crds/), and may this operator write it? %s",
+            what, GoDuration.format(period), VfioNode.PLURAL + ".migration.vfio.dev", told);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    threads.shutdownNow();
+  }
+}

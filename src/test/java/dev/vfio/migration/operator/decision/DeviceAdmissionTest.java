@@ -1,0 +1,125 @@
+package dev.vfio.migration.operator.decision;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DriverProfile;
+import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.MigrationInterface;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.operator.api.Condition;
+import dev.vfio.migration.operator.api.Phase;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Test;
+
+/** Devices that do not fit are refused while nothing was touched, with the agent's own words. */
+class DeviceAdmissionTest {
+  private static final DriverProfile MTTY =
+      DriverProfile.newBuilder()
+          .setDriver("mtty")
+          .setMdevType("mtty-2")
+          .addFlags("STOP_COPY")
+          .addFlags("P2P")
+          .build();
+
+  private final Scene scene = new Scene().phase(Phase.VALIDATING);
+
+  private static UnaryOperator<Device.Builder> device(DriverProfile profile) {
+    return device ->
+        device
+            .setInterface(MigrationInterface.FEATURE_V2)
+            .setModel("4348:3253")
+            .setDriverProfile(profile);
+  }
+
+  private static UnaryOperator<Device.Builder> notMigratable(Reason reason, String message) {
+    return device ->
+        device.setNotMigratable(Failure.newBuilder().setReason(reason).setMessage(message));
+  }
+
+  private String refusal(
+      UnaryOperator<Device.Builder> source, UnaryOperator<Device.Builder> destination) {
+    Decision decision =
+        scene.listed(Role.SOURCE, source).listed(Role.DESTINATION, destination).decide();
+    assertThat(decision.commands()).as("nothing is touched").isEmpty();
+    assertThat(scene.status().phase()).isEqualTo(Phase.FAILED);
+    assertThat(scene.status().conditions())
+        .filteredOn(condition -> condition.type().equals("Validated"))
+        .extracting(Condition::status)
+        .containsExactly(Condition.Status.FALSE);
+    return scene.message(ConditionType.VALIDATED);
+  }
+
+  @Test
+  void aPlainVfioPciDeviceIsRefusedInTheWordsOfItsAgent() {
+    assertThat(
+            refusal(
+                notMigratable(
+                    Reason.NO_MIGRATION_REGION,
+                    "the device 0000:01:00.0 has no migration interface (VFIO_DEVICE_FEATURE:"
+                        + " ENOTTY)"),
+                device(MTTY)))
+        .isEqualTo(
+            "Device vfio-user:gpu-0 on node node-a (source) cannot migrate: the device 0000:01:00.0"
+                + " has no migration interface (VFIO_DEVICE_FEATURE: ENOTTY). Nothing was"
+                + " touched.");
+    assertThat(scene.reason(ConditionType.VALIDATED)).isEqualTo("NoMigrationRegion");
+    assertThat(scene.reason(ConditionType.SUCCEEDED)).isEqualTo("NoMigrationRegion");
+  }
+
+  @Test
+  void aDeviceOfAVirtualMachineIsRefusedInTheWordsOfItsAgent() {
+    assertThat(
+            refusal(
+                notMigratable(
+                    Reason.DEVICE_BUSY,
+                    "it is held by qemu-system-x86_64 (process 99), which runs a virtual machine."),
+                device(MTTY)))
+        .contains("held by qemu-system-x86_64 (process 99), which runs a virtual machine. Nothing");
+    assertThat(scene.reason(ConditionType.VALIDATED)).isEqualTo("DeviceBusy");
+  }
+
+  @Test
+  void aDestinationThatNobodyWaitsForIsRefusedInTheWordsOfItsAgent() {
+    assertThat(
+            refusal(
+                device(MTTY),
+                notMigratable(Reason.WORKLOAD_UNREACHABLE, "no workload uses it: nobody waits")))
+        .contains(
+            "on node node-b (destination) cannot migrate: no workload uses it: nobody waits.");
+    assertThat(scene.reason(ConditionType.VALIDATED)).isEqualTo("WorkloadUnreachable");
+  }
+
+  @Test
+  void everyDifferenceOfTheDriversIsTold() {
+    String message =
+        refusal(
+            device(MTTY),
+            device(
+                DriverProfile.newBuilder()
+                    .setDriver("mtty2")
+                    .addFlags("STOP_COPY")
+                    .setStreamVersion("7")
+                    .build()));
+    assertThat(message)
+        .contains("driver mtty at the source, mtty2 at the destination")
+        .contains("mdev type mtty-2 at the source, (none) at the destination")
+        .contains("migration features P2P, STOP_COPY at the source, STOP_COPY at the destination")
+        .contains("stream version (none) at the source, 7 at the destination")
+        .contains("Nothing was touched");
+    assertThat(scene.reason(ConditionType.VALIDATED)).isEqualTo("IncompatibleDevice");
+  }
+
+  @Test
+  void devicesThatFitAreAdmittedAndTheirInterfaceIsRecorded() {
+    scene
+        .listed(Role.SOURCE, device(MTTY))
+        .listed(
+            Role.DESTINATION,
+            device(MTTY.toBuilder().clearFlags().addFlags("P2P").addFlags("STOP_COPY").build()))
+        .decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.PREPARING);
+    assertThat(scene.status().migrationInterface()).isEqualTo("FEATURE_V2");
+  }
+}

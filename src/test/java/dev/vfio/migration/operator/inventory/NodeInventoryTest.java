@@ -1,0 +1,275 @@
+package dev.vfio.migration.operator.inventory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.operator.agents.AgentDirectory;
+import dev.vfio.migration.operator.agents.AgentListener;
+import dev.vfio.migration.operator.agents.TlsFiles;
+import dev.vfio.migration.operator.api.VfioDevice;
+import dev.vfio.migration.operator.api.VfioNodeStatus;
+import dev.vfio.migration.operator.decision.Side;
+import dev.vfio.migration.operator.fake.AgentServer;
+import dev.vfio.migration.operator.fake.FakeAgent;
+import dev.vfio.migration.operator.fake.FakeNodeStore;
+import dev.vfio.migration.operator.fake.FakeNodes;
+import dev.vfio.migration.operator.fake.Refusals;
+import dev.vfio.migration.operator.fake.TestAuthority;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** One object for each node that has an agent: when it is written, and what becomes of it. */
+class NodeInventoryTest {
+  private static final String NODE = "node-a";
+  private static final Duration PERIOD = Duration.ofMillis(50);
+  private static final Duration FORGET_AFTER = Duration.ofMinutes(10);
+  private static final Duration PATIENCE = Duration.ofSeconds(15);
+
+  @TempDir private Path directory;
+
+  private final FakeNodes nodes = new FakeNodes();
+  private final FakeNodeStore store = new FakeNodeStore();
+  private final AtomicBoolean leads = new AtomicBoolean(true);
+  private final SettableClock clock = new SettableClock();
+  private AgentServer server;
+  private AgentDirectory agents;
+  private NodeInventory inventory;
+
+  /** Time that goes on when it is told to. */
+  private static final class SettableClock extends Clock {
+    private final AtomicReference<Instant> now =
+        new AtomicReference<>(Instant.parse("2026-01-01T00:00:00Z"));
+
+    void advance(Duration by) {
+      now.updateAndGet(time -> time.plus(by));
+    }
+
+    @Override
+    public Instant instant() {
+      return now.get();
+    }
+
+    @Override
+    public ZoneId getZone() {
+      return ZoneOffset.UTC;
+    }
+
+    @Override
+    public Clock withZone(ZoneId zone) {
+      throw new UnsupportedOperationException("UTC only");
+    }
+  }
+
+  @BeforeEach
+  void start() {
+    TestAuthority authority = new TestAuthority();
+    Path own = authority.issue(directory.resolve("operator"), TestAuthority.OPERATOR);
+    server =
+        new AgentServer(
+                nodes.source(),
+                authority.issue(directory.resolve("a"), "node-a.node.migration.vfio.dev"))
+            .start();
+    agents =
+        new AgentDirectory(
+            new TlsFiles(own, Clock.systemUTC()),
+            clock,
+            Duration.ofSeconds(5),
+            new AgentListener() {
+              @Override
+              public void sessionChanged(Session session) {
+                // Nobody's business here.
+              }
+
+              @Override
+              public void agentChanged(String node) {
+                inventory.agentChanged(node);
+              }
+            });
+    inventory = new NodeInventory(store, agents, leads::get, clock, PERIOD, FORGET_AFTER);
+  }
+
+  @AfterEach
+  void stop() {
+    inventory.close();
+    agents.close();
+    server.close();
+  }
+
+  private void connect() {
+    agents.locate(NODE, Optional.of(server.address()));
+  }
+
+  private VfioNodeStatus awaitReachable() {
+    await()
+        .atMost(PATIENCE)
+        .until(() -> store.status(NODE).map(VfioNodeStatus::reachable).orElse(false));
+    return store.status(NODE).orElseThrow();
+  }
+
+  private VfioNodeStatus awaitProblem(String text) {
+    await()
+        .atMost(PATIENCE)
+        .until(
+            () ->
+                store
+                    .status(NODE)
+                    .map(VfioNodeStatus::problem)
+                    .filter(problem -> problem.contains(text))
+                    .isPresent());
+    return store.status(NODE).orElseThrow();
+  }
+
+  /** As long as it takes to look at every node a few times more. */
+  private void awaitLooks() {
+    int before = store.lists();
+    await().atMost(PATIENCE).until(() -> store.lists() >= before + 4);
+  }
+
+  @Test
+  void anAgentThatIsReachedHasItsDevicesListed() {
+    connect();
+    VfioNodeStatus status = awaitReachable();
+    assertThat(status.devices()).extracting(VfioDevice::id).containsExactly(FakeAgent.DEVICE);
+    assertThat(status.counts().devices()).isEqualTo(1);
+    assertThat(status.problem()).isNull();
+    assertThat(status.lastChange()).isEqualTo("2026-01-01T00:00:00Z");
+  }
+
+  @Test
+  void nothingIsWrittenWhileNothingChanges() {
+    inventory.start();
+    connect();
+    awaitReachable();
+    awaitLooks();
+    int writes = store.writes();
+    clock.advance(Duration.ofHours(1));
+    awaitLooks();
+    assertThat(store.writes()).isEqualTo(writes);
+    assertThat(store.status(NODE).orElseThrow().lastChange()).isEqualTo("2026-01-01T00:00:00Z");
+  }
+
+  @Test
+  void aChangeIsSeenAtTheNextLookAndDated() {
+    inventory.start();
+    connect();
+    awaitReachable();
+    clock.advance(Duration.ofMinutes(1));
+    nodes.source().changeDevice(device -> device.setModel("another"));
+    await()
+        .atMost(PATIENCE)
+        .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
+    assertThat(store.status(NODE).orElseThrow().lastChange()).isEqualTo("2026-01-01T00:01:00Z");
+  }
+
+  @Test
+  void onlyTheLeaderWritesAndItBeginsOnceItLeads() {
+    leads.set(false);
+    inventory.start();
+    connect();
+    await()
+        .atMost(PATIENCE)
+        .until(
+            () ->
+                agents.nodesWithAgent().contains(NODE)
+                    && !agents.agentOf(NODE).agentVersion().isEmpty());
+    assertThat(store.writes()).isZero();
+    assertThat(store.lists()).isZero();
+    leads.set(true);
+    awaitReachable();
+  }
+
+  @Test
+  void anAgentOutOfReachKeepsItsDevicesAndSaysSo() {
+    inventory.start();
+    connect();
+    VfioNodeStatus before = awaitReachable();
+    server.stop();
+    await().atMost(PATIENCE).until(() -> agents.agentOf(NODE).state() instanceof Side.Unreachable);
+    clock.advance(NodeInventory.GRACE);
+    VfioNodeStatus status = awaitProblem("the agent cannot be reached: ");
+    assertThat(status.reachable()).isFalse();
+    assertThat(status.devices()).isEqualTo(before.devices());
+    assertThat(status.agentVersion()).isEqualTo(before.agentVersion());
+
+    server.start();
+    agents.locate(NODE, Optional.of(server.address()));
+    assertThat(awaitReachable().problem()).isNull();
+  }
+
+  @Test
+  void anAgentWhosePodIsGoneIsForgottenInTheEnd() {
+    inventory.start();
+    connect();
+    awaitReachable();
+    agents.locate(NODE, Optional.empty());
+    assertThat(awaitProblem("no agent pod runs on this node").reachable()).isFalse();
+    clock.advance(FORGET_AFTER.minusSeconds(1));
+    awaitLooks();
+    assertThat(store.status(NODE)).as("not yet").isPresent();
+    clock.advance(Duration.ofSeconds(1));
+    await().atMost(PATIENCE).until(() -> store.status(NODE).isEmpty());
+  }
+
+  @Test
+  void anObjectOfANodeThatLostItsAgentWhileNobodyLookedIsMarked() {
+    store.create(NODE);
+    inventory.start();
+    assertThat(awaitProblem("no agent pod runs on this node").reachable()).isFalse();
+  }
+
+  @Test
+  void anObjectThatSomebodyDeletedComesBack() {
+    inventory.start();
+    connect();
+    awaitReachable();
+    store.remove(NODE);
+    awaitReachable();
+  }
+
+  @Test
+  void anObjectThatSomebodyTouchedIsStillKept() {
+    inventory.start();
+    connect();
+    awaitReachable();
+    store.annotate(NODE);
+    nodes.source().changeDevice(device -> device.setModel("another"));
+    await()
+        .atMost(PATIENCE)
+        .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
+  }
+
+  @Test
+  void devicesThatCannotBeListedAreThoseListedLast() {
+    inventory.start();
+    connect();
+    VfioNodeStatus before = awaitReachable();
+    nodes.source().refuseToList(Refusals.of(Reason.INTERNAL_ERROR, "cannot read /sys"));
+    VfioNodeStatus status = awaitProblem("cannot read /sys");
+    assertThat(status.reachable()).isTrue();
+    assertThat(status.devices()).isEqualTo(before.devices());
+  }
+
+  @Test
+  void anApiServerThatDoesNotKnowTheDefinitionYetIsAskedAgain() {
+    store.fail(Optional.of(new IllegalStateException("404: vfionodes not found")));
+    inventory.start();
+    connect();
+    awaitLooks();
+    assertThat(store.writes()).isZero();
+    store.fail(Optional.empty());
+    awaitReachable();
+  }
+}
