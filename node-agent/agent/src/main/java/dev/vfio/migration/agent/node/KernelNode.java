@@ -13,11 +13,11 @@ import dev.vfio.migration.vfio.freezer.Freezer;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
 import dev.vfio.migration.vfio.handover.HandoverDesk;
 import dev.vfio.migration.vfio.handover.KernelWorkload;
+import dev.vfio.migration.vfio.holder.ConfigurationSpace;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
-import dev.vfio.migration.vfio.kernel.ConfigurationSpaceIds;
 import dev.vfio.migration.vfio.node.KernelDirectory;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
@@ -45,7 +45,7 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
 
   private final SysfsDevices inventory = new SysfsDevices(SYSFS, DEVICE_DIRECTORY);
   private final Holders holders =
-      new Holders(PROC, SYSFS, DEVICE_DIRECTORY, Holders.DEVICE_LINK, new ConfigurationSpaceIds());
+      new Holders(PROC, SYSFS, DEVICE_DIRECTORY, Holders.DEVICE_LINK, new ConfigurationSpace());
   private final KernelDirectory directory;
   private final HandoverDesk desk;
   private final Freezer freezer;

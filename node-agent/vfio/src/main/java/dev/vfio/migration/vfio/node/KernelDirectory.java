@@ -21,8 +21,6 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiPredicate;
@@ -271,15 +269,8 @@ public final class KernelDirectory implements DeviceDirectory {
             new HandedOver(
                 here.access().descriptor(),
                 here.access().companions(),
-                addressSpace(here.access()),
+                here.access().addressSpace(),
                 here.device().description().migrationInterface()));
-  }
-
-  private static OptionalLong addressSpace(KernelAccess access) {
-    OptionalInt id = access.addressSpace();
-    return id.isPresent()
-        ? OptionalLong.of(Integer.toUnsignedLong(id.getAsInt()))
-        : OptionalLong.empty();
   }
 
   private Slot slot(String id) {
