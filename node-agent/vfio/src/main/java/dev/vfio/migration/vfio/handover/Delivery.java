@@ -2,7 +2,9 @@ package dev.vfio.migration.vfio.handover;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.handover.Receipts.Receipt;
+import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.holder.Processes;
+import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
@@ -18,15 +20,19 @@ import java.util.Optional;
 final class Delivery {
   private static final System.Logger LOG = System.getLogger(Delivery.class.getName());
 
+  private final NodeDevice place;
   private final String device;
+  private final Holders holders;
   private final HandoverDesk desk;
   private final OpenDevices devices;
   private final Processes processes;
   private final Duration connectPatience;
   private final Duration answerPatience;
 
-  Delivery(String device, KernelWorkload.Means means) {
-    this.device = device;
+  Delivery(NodeDevice place, KernelWorkload.Means means) {
+    this.place = place;
+    this.device = place.id();
+    this.holders = means.holders();
     this.desk = means.desk();
     this.devices = means.devices();
     this.processes = means.holders().processes();
@@ -39,6 +45,7 @@ final class Delivery {
     desk.with(
         device,
         connectPatience,
+        anybody -> true,
         workload -> {
           receive(workload, migration);
           return null;
@@ -93,47 +100,70 @@ final class Delivery {
   }
 
   /**
-   * The device runs: the workload uses it from now on, and leaves the desk. Another one may wait by
-   * now than the one that received it and died.
-   *
-   * @param held whether somebody else than this process holds the device
+   * The device runs: the workload uses it from now on, and leaves the desk. Where the one that
+   * received it has died, another one that waits gets it.
    */
-  void take(String migration, boolean held) throws IOException {
-    Optional<Receipt> receipt = desk.receipts().of(device);
-    if (held && receipt.isEmpty()) {
-      // It confirmed that it took the device, and this agent ended before it had noted that.
-      desk.taken(device);
-      return;
-    }
+  void take(String migration) throws IOException {
+    boolean held = holders.of(place).isPresent();
     try {
       desk.with(
           device,
           connectPatience,
+          workload -> !held || migration.equals(workload.holds()),
           workload -> {
             receive(workload, migration);
             tellToTake(workload, migration);
-            desk.receipts().remove(device);
-            desk.taken(device);
+            finish();
             return null;
           });
     } catch (HandoverDesk.NobodyWaits nobody) {
-      boolean took = held && receipt.isPresent() && receipt.get().told();
-      if (!took) {
+      if (!held || holders.of(place).isEmpty()) {
         throw nobody;
       }
-      // Told to take, alive, and not back to say that it still holds: its answer was lost.
-      LOG.log(
-          System.Logger.Level.WARNING,
-          "process "
-              + receipt.get().process()
-              + " was told to take the device "
-              + device
-              + " for the migration "
-              + migration
-              + ", did not confirm it and did not connect again: it counts as having taken it");
-      desk.receipts().remove(device);
-      desk.taken(device);
+      takenUnheard(migration, nobody);
     }
+  }
+
+  /**
+   * The device is held, and its holder does not connect to say that it still waits. A workload that
+   * was never told to take would: so it took the device, and this agent or its connection ended
+   * before that was heard.
+   */
+  private void takenUnheard(String migration, IOException nobody) throws IOException {
+    Optional<Receipt> receipt = desk.receipts().of(device);
+    if (receipt.isPresent() && !receipt.get().told()) {
+      throw notBack(receipt.get(), nobody);
+    }
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "the holder of the device "
+            + device
+            + " did not confirm that it took it for the migration "
+            + migration
+            + ", and does not say that it waits: it counts as having taken it");
+    finish();
+  }
+
+  private WorkloadException notBack(Receipt receipt, IOException nobody) {
+    return new WorkloadException(
+        Errno.ETIMEDOUT.number(),
+        "process "
+            + receipt.process()
+            + " received the device "
+            + device
+            + " for the migration "
+            + receipt.migration()
+            + " and did not connect again to "
+            + desk.socket(device)
+            + " within "
+            + connectPatience.toMillis()
+            + " ms. It holds the device and was not told to use it; see whether it hangs.",
+        nobody);
+  }
+
+  private void finish() throws IOException {
+    desk.receipts().remove(device);
+    desk.taken(device);
   }
 
   private void tellToTake(WaitingWorkload workload, String migration) throws IOException {
@@ -152,27 +182,34 @@ final class Delivery {
     workload.holds(null);
   }
 
-  /**
-   * Rolled back: the workload lets go of everything and waits on.
-   *
-   * @param held whether somebody else than this process holds the device
-   */
-  void giveBack(String migration, boolean held) throws IOException {
-    if (held || desk.receipts().of(device).isPresent()) {
-      if (held) {
-        desk.with(
-            device,
-            connectPatience,
-            workload -> {
-              if (migration.equals(workload.holds())) {
-                workload.ask(request("give-back", migration), List.of(), answerPatience);
-                workload.holds(null);
-              }
-              return null;
-            });
+  /** Rolled back: the workload lets go of everything and waits on. */
+  void giveBack(String migration) throws IOException {
+    Optional<Receipt> receipt = desk.receipts().of(device);
+    boolean lives =
+        receipt.isPresent()
+            && (receipt.get().process() == 0
+                || processes.lives(receipt.get().process(), receipt.get().startTime()));
+    try {
+      desk.with(
+          device,
+          lives ? connectPatience : Duration.ZERO,
+          workload ->
+              migration.equals(workload.holds())
+                  || lives && workload.peer().process() == receipt.get().process(),
+          workload -> {
+            // One that says that it holds nothing never got the message.
+            if (migration.equals(workload.holds())) {
+              workload.ask(request("give-back", migration), List.of(), answerPatience);
+              workload.holds(null);
+            }
+            return null;
+          });
+    } catch (HandoverDesk.NobodyWaits nobody) {
+      if (lives && processes.lives(receipt.get().process(), receipt.get().startTime())) {
+        throw notBack(receipt.get(), nobody);
       }
-      desk.receipts().remove(device);
     }
+    desk.receipts().remove(device);
     desk.vacate(device);
   }
 

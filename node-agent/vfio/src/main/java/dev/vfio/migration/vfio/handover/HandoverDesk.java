@@ -30,6 +30,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.IntPredicate;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 /**
@@ -45,6 +46,9 @@ public final class HandoverDesk implements AutoCloseable {
 
   /** Name of the file in a device's folder by which a running workload declares its memory. */
   public static final String MEMORY = "memory.json";
+
+  /** Among the devices' folders, and no device's name. */
+  private static final String RECEIPTS = ".receipts";
 
   private static final System.Logger LOG = System.getLogger(HandoverDesk.class.getName());
   private static final Pattern DEVICE = Pattern.compile("[0-9A-Za-z][-:.0-9A-Za-z]{0,63}");
@@ -64,18 +68,15 @@ public final class HandoverDesk implements AutoCloseable {
   /**
    * Starts to serve, and offers nothing yet.
    *
-   * @param directory of the devices' folders; made where it is missing. Nobody but the agent may
-   *     write to it
-   * @param receipts of what was handed over, on a disk that outlives the agent; made where it is
-   *     missing
+   * @param directory of the devices' folders, which outlives the agent as the devices do; made
+   *     where it is missing. Nobody but the agent may write to it
    * @param helloTimeout for a workload that connected to say who it is
    * @param allowedUsers user ids that may wait, besides root and the owner of the device's folder
    */
-  public HandoverDesk(
-      Path directory, Path receipts, Duration helloTimeout, IntPredicate allowedUsers)
+  public HandoverDesk(Path directory, Duration helloTimeout, IntPredicate allowedUsers)
       throws IOException {
     this.directory = Files.createDirectories(directory);
-    this.receipts = new Receipts(receipts);
+    this.receipts = new Receipts(directory.resolve(RECEIPTS));
     this.helloTimeout = helloTimeout;
     this.allowedUsers = allowedUsers;
     this.watch = new SocketWatch();
@@ -157,6 +158,28 @@ public final class HandoverDesk implements AutoCloseable {
                 .map(WaitingWorkload::holds));
   }
 
+  /**
+   * As {@link #holdsFor(Holder)}, and where nothing is known of the holder it gets some time to
+   * connect again and say so: for an agent that has just come back.
+   */
+  public Optional<String> holdsFor(Holder holder, Duration patience) throws IOException {
+    Optional<String> known = holdsFor(holder);
+    if (known.isPresent()) {
+      return known;
+    }
+    try {
+      return Optional.of(
+          with(
+              holder.device().id(),
+              patience,
+              workload ->
+                  workload.holds() != null && holder.together().contains(workload.peer().process()),
+              WaitingWorkload::holds));
+    } catch (NobodyWaits nobody) {
+      return Optional.empty();
+    }
+  }
+
   Receipts receipts() {
     return receipts;
   }
@@ -185,10 +208,13 @@ public final class HandoverDesk implements AutoCloseable {
    * it should is sent off.
    *
    * @param patience for one to connect
+   * @param wanted which one
    * @throws NobodyWaits where none does
    */
-  <T> T with(String device, Duration patience, Request<T> request) throws IOException {
-    WaitingWorkload workload = borrow(device, patience);
+  <T> T with(
+      String device, Duration patience, Predicate<WaitingWorkload> wanted, Request<T> request)
+      throws IOException {
+    WaitingWorkload workload = borrow(device, patience, wanted);
     boolean usable = false;
     try {
       T answer = request.of(workload);
@@ -209,14 +235,15 @@ public final class HandoverDesk implements AutoCloseable {
     }
   }
 
-  private WaitingWorkload borrow(String device, Duration patience) throws IOException {
+  private WaitingWorkload borrow(
+      String device, Duration patience, Predicate<WaitingWorkload> wanted) throws IOException {
     offer(device);
     CompletableFuture<WaitingWorkload> borrowed = new CompletableFuture<>();
     errand(
         () -> {
           at(device)
               .ifPresentOrElse(
-                  place -> place.lend(borrowed),
+                  place -> place.lend(wanted, borrowed),
                   () -> borrowed.completeExceptionally(new IOException("it was withdrawn")));
           return null;
         });

@@ -57,7 +57,7 @@ public final class KernelWorkload implements Workload {
   public KernelWorkload(NodeDevice device, Means means) {
     this.device = device;
     this.means = means;
-    this.delivery = new Delivery(device.id(), means);
+    this.delivery = new Delivery(device, means);
   }
 
   /**
@@ -77,7 +77,10 @@ public final class KernelWorkload implements Workload {
     if (frozen.isPresent()) {
       throw died(frozen.get());
     }
-    String name = means.desk().with(device.id(), means.connectPatience(), WaitingWorkload::name);
+    String name =
+        means
+            .desk()
+            .with(device.id(), means.connectPatience(), anybody -> true, WaitingWorkload::name);
     return new WorkloadDescription(
         name,
         WorkloadState.WAITING,
@@ -214,12 +217,12 @@ public final class KernelWorkload implements Workload {
 
   @Override
   public void take(String migration) throws IOException {
-    delivery.take(migration, means.holders().of(device).isPresent());
+    delivery.take(migration);
   }
 
   @Override
   public void giveBack(String migration) throws IOException {
-    delivery.giveBack(migration, means.holders().of(device).isPresent());
+    delivery.giveBack(migration);
   }
 
   private void forgetMemory() {

@@ -12,13 +12,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.IntPredicate;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 /** The place of one device at the desk. Owned by the desk's thread. */
@@ -37,7 +36,7 @@ final class Place implements AutoCloseable {
   private final Duration helloTimeout;
   private final IntPredicate allowedUsers;
   private final List<Visitor> visitors = new ArrayList<>();
-  private final Deque<CompletableFuture<WaitingWorkload>> borrowers = new ArrayDeque<>();
+  private final List<Borrower> borrowers = new ArrayList<>();
   private WaitingWorkload workload;
   private boolean lent;
   private long restsUntil;
@@ -45,6 +44,10 @@ final class Place implements AutoCloseable {
 
   /** A client that has not said yet who it is. */
   private record Visitor(LineConnection connection, SocketPeer peer, long deadline) {}
+
+  /** Who has a request for a workload, and for which. */
+  private record Borrower(
+      Predicate<WaitingWorkload> wanted, CompletableFuture<WaitingWorkload> borrowed) {}
 
   Place(
       String device,
@@ -162,9 +165,14 @@ final class Place implements AutoCloseable {
           visitor,
           Errno.EPERM,
           "user " + visitor.peer().user() + " may not wait for the device " + device);
-    } else if (workload != null) {
+    } else if (workload != null && (holdsNothing || lent || workload.holds() != null)) {
       refuse(visitor, Errno.EBUSY, "another workload waits for the device " + device);
     } else {
+      if (workload != null) {
+        // Whoever holds the device comes before one that would like to.
+        LOG.log(System.Logger.Level.WARNING, workload.described() + " makes room for its holder");
+        workload.connection().close();
+      }
       visitor.connection().send(LineConnection.JSON.createObjectNode().put("ok", true), List.of());
       workload =
           new WaitingWorkload(
@@ -210,15 +218,19 @@ final class Place implements AutoCloseable {
     }
   }
 
-  /** Lends the workload out as soon as there is one. */
-  void lend(CompletableFuture<WaitingWorkload> borrower) {
-    borrowers.add(borrower);
+  /** Lends the workload out as soon as there is one that is wanted. */
+  void lend(Predicate<WaitingWorkload> wanted, CompletableFuture<WaitingWorkload> borrowed) {
+    borrowers.add(new Borrower(wanted, borrowed));
     lend();
   }
 
   private void lend() {
-    while (workload != null && !lent && !borrowers.isEmpty()) {
-      lent = borrowers.remove().complete(workload);
+    borrowers.removeIf(borrower -> borrower.borrowed().isDone());
+    for (Borrower borrower : List.copyOf(borrowers)) {
+      if (workload != null && !lent && borrower.wanted().test(workload)) {
+        borrowers.remove(borrower);
+        lent = borrower.borrowed().complete(workload);
+      }
     }
   }
 
@@ -250,7 +262,8 @@ final class Place implements AutoCloseable {
     }
     workload = null;
     borrowers.forEach(
-        borrower -> borrower.completeExceptionally(new IOException("its socket was withdrawn")));
+        borrower ->
+            borrower.borrowed().completeExceptionally(new IOException("its socket was withdrawn")));
     borrowers.clear();
   }
 }

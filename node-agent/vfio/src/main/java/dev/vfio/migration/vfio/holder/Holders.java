@@ -38,17 +38,6 @@ public final class Holders {
   private final ConfigurationIds ids;
 
   /**
-   * Those of the machine's own kernel.
-   *
-   * @param proc where proc is mounted, of the machine's own process namespace
-   * @param sysfs where sysfs is mounted
-   * @param deviceDirectory with the group nodes, {@code /dev/vfio}
-   */
-  public Holders(Path proc, Path sysfs, Path deviceDirectory) {
-    this(proc, sysfs, deviceDirectory, DEVICE_LINK, new ConfigurationSpace());
-  }
-
-  /**
    * Does no I/O.
    *
    * @param proc where proc is mounted, of the machine's own process namespace
@@ -207,8 +196,8 @@ public final class Holders {
   }
 
   private boolean isOfKind(NodeDevice device, OpenDescriptor candidate) throws IOException {
-    try (ProcessDescriptor process = pinned(candidate.process(), candidate.startTime())) {
-      Descriptor duplicate = process.duplicate(candidate.number());
+    try (ProcessDescriptor process = pinned(candidate.process(), candidate.startTime());
+        Descriptor duplicate = process.duplicate(candidate.number())) {
       return ids.read(duplicate).map(device.pciIds()::equals).orElse(false);
     }
   }

@@ -4,12 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Descriptor;
-import dev.vfio.migration.vfio.linux.SharedFile;
+import dev.vfio.migration.vfio.linux.OpenFile;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.Writer;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -136,13 +135,7 @@ public final class StandInNode implements AutoCloseable {
 
   /** The file's content: what the configuration space of a device is. */
   private static Optional<String> ids(Descriptor device) throws IOException {
-    try (SharedFile file = SharedFile.of(device)) {
-      ByteBuffer text = ByteBuffer.allocateDirect(Math.min(IDS.length(), (int) file.size()));
-      file.read(0, text);
-      byte[] bytes = new byte[text.flip().remaining()];
-      text.get(bytes);
-      return Optional.of(new String(bytes, StandardCharsets.UTF_8));
-    }
+    return Optional.of(Files.readString(OpenFile.path(device)));
   }
 
   /**
