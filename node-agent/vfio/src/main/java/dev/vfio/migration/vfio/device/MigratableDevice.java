@@ -41,7 +41,8 @@ public interface MigratableDevice extends AutoCloseable {
    *
    * @throws DeviceException TRANSITION_FAILED with the errno where the device refused; {@link
    *     #state()} then still answers the state before, and the device is to be led out through
-   *     FAILED or {@link #reset()}
+   *     FAILED or {@link #reset()}. Where the device says that it is in an error state of its
+   *     interface {@link #state()} answers FAILED, and only {@link #reset()} leads out
    */
   void transition(DeviceState target) throws DeviceException;
 

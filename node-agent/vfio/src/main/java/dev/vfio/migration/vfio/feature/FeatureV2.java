@@ -14,11 +14,10 @@ import dev.vfio.migration.vfio.device.MemoryRange;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.PendingBytes;
-import dev.vfio.migration.vfio.device.TransitionRules;
+import dev.vfio.migration.vfio.device.StateBook;
 import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Set;
 
 /**
  * A device that speaks the v2 interface. The states of the 2018 interface are mapped onto its own:
@@ -55,22 +54,15 @@ public final class FeatureV2 implements MigratableDevice {
   private final DataFile file;
   private final StateSize size;
   private final DmaLog log;
-  private final MigrationEnd end;
-  private DeviceState state = DeviceState.NONE;
-
-  /** A change failed since {@link #state} was true: the device may be elsewhere. */
-  private boolean disturbed;
-
-  /** It holds state, or part of it, that came from elsewhere and was not made to run. */
-  private boolean loading;
+  private final StateBook book;
 
   private FeatureV2(
       FeatureAccess access, DeviceDescription description, MigrationEnd end, boolean adopted) {
     this.access = access;
     this.description = description;
-    this.end = end;
+    this.book = new StateBook(description.id(), end);
     this.file = new DataFile();
-    this.walk = new FeatureWalk(access, description.driver().flags(), file);
+    this.walk = new FeatureWalk(access, description.driver().flags(), file, book);
     this.size = new StateSize(access);
     this.log = new DmaLog(access, description.pageSize(), description.dirtyPageTracking(), adopted);
   }
@@ -116,7 +108,7 @@ public final class FeatureV2 implements MigratableDevice {
     try {
       DeviceDescription description = FeatureDescription.of(id, access, driver, pageSize);
       FeatureV2 device = new FeatureV2(access, description, end, adopted);
-      device.settle(adopted);
+      device.book.found(device.meaningOf(device.whileOpening(), adopted));
       opened = true;
       return device;
     } finally {
@@ -132,22 +124,16 @@ public final class FeatureV2 implements MigratableDevice {
     } catch (AccessException failure) {
       throw DeviceFailures.whileOpening(description.id(), "its migration state", failure);
     } catch (FeatureWalk.UnknownStateException unknown) {
-      throw new DeviceException(
-          Kind.PROTOCOL_VIOLATION,
-          0,
-          "device "
-              + description.id()
-              + " says that it is in "
-              + unknown.getMessage()
-              + ". Nothing was done to the device; reset it.",
-          unknown);
+      throw unknown(unknown, "Nothing was done to the device; reset it.");
     }
   }
 
-  private void settle(boolean adopted) throws DeviceException {
-    state = meaningOf(whileOpening(), adopted);
-    disturbed = false;
-    loading = state == DeviceState.RESUME || state == DeviceState.RESUME_COMPLETED;
+  private DeviceException unknown(FeatureWalk.UnknownStateException unknown, String done) {
+    return new DeviceException(
+        Kind.PROTOCOL_VIOLATION,
+        0,
+        "device " + description.id() + " says that it is in " + unknown.getMessage() + ". " + done,
+        unknown);
   }
 
   private DeviceState meaningOf(FeatureState found, boolean adopted) {
@@ -157,17 +143,9 @@ public final class FeatureV2 implements MigratableDevice {
       case PRE_COPY, PRE_COPY_P2P -> DeviceState.PRECOPY;
       case STOP_COPY -> DeviceState.STOPNCOPY;
       case RESUMING -> DeviceState.RESUME;
-      case STOP ->
-          switch (end) {
-            case SOURCE -> DeviceState.STOPNCOPY;
-            case DESTINATION -> adopted ? DeviceState.RESUME_COMPLETED : DeviceState.NONE;
-          };
-      // Between running and stopped: left there by a change that failed, or was cut off.
-      case RUNNING_P2P ->
-          switch (end) {
-            case SOURCE -> DeviceState.SETUP;
-            case DESTINATION -> adopted ? DeviceState.RESUME_COMPLETED : DeviceState.NONE;
-          };
+      case STOP -> book.stopped(adopted);
+      // Left there by a change that failed, or was cut off.
+      case RUNNING_P2P -> book.halfStopped(adopted);
     };
   }
 
@@ -178,7 +156,7 @@ public final class FeatureV2 implements MigratableDevice {
 
   @Override
   public DeviceState state() {
-    return state;
+    return book.state();
   }
 
   @Override
@@ -188,41 +166,33 @@ public final class FeatureV2 implements MigratableDevice {
 
   @Override
   public void transition(DeviceState target) throws DeviceException {
-    if (target == state && !disturbed) {
+    if (book.isAt(target)) {
       return;
     }
-    if (target != state && !TransitionRules.allows(state, target)) {
-      throw refused(
-          "the interface does not allow a change from "
-              + state
-              + " to "
-              + target
-              + ", only to "
-              + TransitionRules.allowedFrom(state)
-              + ". The device was not asked and is as before.",
-          null);
-    }
+    book.requireAllowed(target);
     switch (target) {
       case SETUP -> setUp();
-      case PRECOPY -> lead(target, FeatureState.PRE_COPY, EnumSet.of(FeatureState.RUNNING));
+      case PRECOPY ->
+          walk.lead(
+              target,
+              FeatureState.PRE_COPY,
+              EnumSet.of(FeatureState.RUNNING, FeatureState.RUNNING_P2P));
       case STOPNCOPY -> stop();
       case SAVE_COMPLETED -> {
-        lead(target, FeatureState.STOP, EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP));
+        walk.lead(target, FeatureState.STOP, EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP));
         stopLog(target);
       }
-      case RESUME -> {
-        lead(
-            target,
-            FeatureState.RESUMING,
-            EnumSet.of(FeatureState.RUNNING, FeatureState.RUNNING_P2P, FeatureState.STOP));
-        loading = true;
-      }
+      case RESUME ->
+          walk.lead(
+              target,
+              FeatureState.RESUMING,
+              EnumSet.of(FeatureState.RUNNING, FeatureState.RUNNING_P2P, FeatureState.STOP));
       case RESUME_COMPLETED -> completeLoading();
       case RUNNING -> run();
       case FAILED, CANCELLED -> {
         file.close();
         stopLog(target);
-        state = target;
+        book.noted(target);
       }
       case NONE -> throw new IllegalStateException("nothing leads to NONE");
     }
@@ -231,7 +201,7 @@ public final class FeatureV2 implements MigratableDevice {
   private void setUp() throws DeviceException {
     try {
       log.start();
-      state = DeviceState.SETUP;
+      book.noted(DeviceState.SETUP);
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(
           subject(),
@@ -256,15 +226,15 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   private void stop() throws DeviceException {
-    boolean goesOn = state == DeviceState.PRECOPY;
+    boolean goesOn = state() == DeviceState.PRECOPY;
     if (goesOn && !file.isOpen()) {
-      throw refused(
+      throw book.refused(
           "the data file of its PRE_COPY belonged to who brought it there, so what was read before"
               + " cannot be continued. The device was not asked and is as before; lead it out"
               + " through FAILED.",
           null);
     }
-    lead(
+    walk.lead(
         DeviceState.STOPNCOPY,
         FeatureState.STOP_COPY,
         goesOn
@@ -274,121 +244,24 @@ public final class FeatureV2 implements MigratableDevice {
 
   private void completeLoading() throws DeviceException {
     if (file.isBroken()) {
-      throw refused(
+      throw book.refused(
           "it refused a part of its state, so what it holds is incomplete even if its driver would"
               + " take it for whole. The device was not asked and is as before; lead it to FAILED"
               + " and reset it.",
           null);
     }
-    lead(DeviceState.RESUME_COMPLETED, FeatureState.STOP, EnumSet.of(FeatureState.RESUMING));
+    walk.lead(DeviceState.RESUME_COMPLETED, FeatureState.STOP, EnumSet.of(FeatureState.RESUMING));
   }
 
   private void run() throws DeviceException {
-    if (loading && state != DeviceState.RESUME_COMPLETED) {
-      throw refused(
-          "it has taken in state from elsewhere, which was given up and must not run. The device"
-              + " was not asked and is as before; reset it.",
-          null);
-    }
-    lead(
+    // One that runs before it was told to was reset, and what it had taken in is lost.
+    boolean waits = state() == DeviceState.RESUME_COMPLETED && !book.isDisturbed();
+    walk.lead(
         DeviceState.RUNNING,
         FeatureState.RUNNING,
-        EnumSet.complementOf(EnumSet.of(FeatureState.RESUMING, FeatureState.ERROR)));
-    loading = false;
-  }
-
-  /** Takes the device there, hop by hop, and says where it is when a hop fails. */
-  private void lead(DeviceState target, FeatureState wanted, Set<FeatureState> from)
-      throws DeviceException {
-    FeatureState at = null;
-    try {
-      at = walk.position();
-      requireLedBy(at, from, target);
-      walk.to(at, wanted);
-      state = target;
-      disturbed = false;
-    } catch (FeatureWalk.UnknownStateException unknown) {
-      disturbed = true;
-      throw refused(
-          "it says that it is in "
-              + unknown.getMessage()
-              + ", so it cannot be led to "
-              + target
-              + ". Nothing was done to it; reset it.",
-          unknown);
-    } catch (FeatureWalk.NoWayException noWay) {
-      throw refused(
-          noWay.getMessage()
-              + ", so it cannot be led to "
-              + target
-              + ". The device was not asked and is as before.",
-          noWay);
-    } catch (FeatureWalk.FileRuleException broken) {
-      disturbed = true;
-      throw new DeviceException(
-          Kind.PROTOCOL_VIOLATION,
-          0,
-          subject()
-              + ": on the way to "
-              + target
-              + " "
-              + broken.getMessage()
-              + ". It was not led any further; lead it out through FAILED.",
-          broken);
-    } catch (AccessException failure) {
-      disturbed = true;
-      throw DeviceFailures.duringAction(
-          subject(),
-          "the change to " + target,
-          Kind.TRANSITION_FAILED,
-          failure,
-          at == null ? "It was not asked to change and is as before." : afterRefusal());
-    }
-  }
-
-  /** Who holds the device beside us may have reset it, and nobody tells. */
-  private void requireLedBy(FeatureState found, Set<FeatureState> from, DeviceState target)
-      throws DeviceException {
-    if (found == FeatureState.ERROR) {
-      state = DeviceState.FAILED;
-      throw refused(
-          "it is in ERROR, so it cannot go to "
-              + target
-              + ". Nothing was done to it; only a reset leads out, which loses its state.",
-          null);
-    }
-    if (!from.contains(found)) {
-      disturbed = true;
-      throw refused(
-          "the device says that it is in "
-              + found
-              + ", where this agent did not leave it: it was reset, or led by somebody else. It was"
-              + " not asked to change to "
-              + target
-              + "; lead it out through FAILED.",
-          null);
-    }
-  }
-
-  /** The text: a change that failed may leave the device anywhere on its way. */
-  private String afterRefusal() {
-    try {
-      FeatureState now = walk.position();
-      return switch (now) {
-        case ERROR -> {
-          state = DeviceState.FAILED;
-          yield "The device is in ERROR now; only a reset leads out, which loses its state.";
-        }
-        case RESUMING ->
-            "The device is in RESUMING now; what it took in is given up by a reset alone.";
-        case STOP, RUNNING, STOP_COPY, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P ->
-            "The device says that it is in " + now + " now; lead it out through FAILED.";
-      };
-    } catch (AccessException | FeatureWalk.UnknownStateException unreadable) {
-      return "What state it is in now is not known ("
-          + unreadable.getMessage()
-          + "); lead it out through FAILED, or reset it.";
-    }
+        waits
+            ? EnumSet.of(FeatureState.STOP, FeatureState.RUNNING_P2P)
+            : EnumSet.complementOf(EnumSet.of(FeatureState.RESUMING, FeatureState.ERROR)));
   }
 
   @Override
@@ -397,7 +270,7 @@ public final class FeatureV2 implements MigratableDevice {
       throw new IllegalArgumentException("a threshold of " + thresholdBytes + " bytes");
     }
     try {
-      return switch (state) {
+      return switch (state()) {
         case RUNNING, SETUP -> size.beforeReading();
         case PRECOPY -> size.whileRunning(file.precopyInfo());
         case STOPNCOPY -> file.ended() ? PendingBytes.NOTHING : size.beforeTheEnd();
@@ -417,7 +290,7 @@ public final class FeatureV2 implements MigratableDevice {
   @Override
   public int readState(ByteBuffer chunk) throws DeviceException {
     try {
-      return file.read(chunk, state == DeviceState.STOPNCOPY);
+      return file.read(chunk, state() == DeviceState.STOPNCOPY);
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(
           subject(),
@@ -469,7 +342,18 @@ public final class FeatureV2 implements MigratableDevice {
           "The device is as before; it is reset when the last who holds it closes it.");
     }
     log.lost();
-    settle(false);
+    try {
+      book.found(meaningOf(walk.position(), false));
+    } catch (AccessException failure) {
+      throw DeviceFailures.duringAction(
+          subject(),
+          "asking for its state after the reset",
+          Kind.TRANSITION_FAILED,
+          failure,
+          "It was reset; open it anew.");
+    } catch (FeatureWalk.UnknownStateException unknown) {
+      throw unknown(unknown, "It was reset before.");
+    }
   }
 
   /**
@@ -483,11 +367,7 @@ public final class FeatureV2 implements MigratableDevice {
     access.close();
   }
 
-  private DeviceException refused(String what, Exception cause) {
-    return new DeviceException(Kind.TRANSITION_FAILED, 0, subject() + ": " + what, cause);
-  }
-
   private String subject() {
-    return "device " + description.id() + " (state " + state + ")";
+    return book.subject();
   }
 }

@@ -2,7 +2,12 @@ package dev.vfio.migration.vfio.feature;
 
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.FeatureAccess;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceFailures;
+import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationFlag;
+import dev.vfio.migration.vfio.device.StateBook;
 import java.util.List;
 import java.util.Set;
 
@@ -21,7 +26,7 @@ final class FeatureWalk {
   }
 
   /** No way leads there. */
-  static final class NoWayException extends Exception {
+  private static final class NoWayException extends Exception {
     private static final long serialVersionUID = 1L;
 
     NoWayException(String message) {
@@ -30,7 +35,7 @@ final class FeatureWalk {
   }
 
   /** A hop brought no data file where one begins, or one where none does. */
-  static final class FileRuleException extends Exception {
+  private static final class FileRuleException extends Exception {
     private static final long serialVersionUID = 1L;
 
     FileRuleException(String message) {
@@ -42,12 +47,14 @@ final class FeatureWalk {
   private final Set<MigrationFlag> flags;
   private final StateControl control;
   private final DataFile file;
+  private final StateBook book;
 
-  FeatureWalk(FeatureAccess access, Set<MigrationFlag> flags, DataFile file) {
+  FeatureWalk(FeatureAccess access, Set<MigrationFlag> flags, DataFile file, StateBook book) {
     this.access = access;
     this.flags = flags;
     this.control = new StateControl(access);
     this.file = file;
+    this.book = book;
   }
 
   /** Asks the device where it is. */
@@ -61,11 +68,84 @@ final class FeatureWalk {
   }
 
   /**
-   * Leads the device from where it is.
+   * Takes the device there, hop by hop, and says where it is when a hop fails.
    *
-   * @throws AccessException with the hop that failed; the hops before it were taken
+   * @param target what the book notes when it is there
+   * @param from where the device is expected to be
+   * @throws DeviceException TRANSITION_FAILED; PROTOCOL_VIOLATION where it breaks the rules of data
+   *     files
    */
-  void to(FeatureState from, FeatureState wanted)
+  void lead(DeviceState target, FeatureState wanted, Set<FeatureState> from)
+      throws DeviceException {
+    FeatureState at = null;
+    try {
+      at = position();
+      if (at == FeatureState.ERROR) {
+        throw book.inErrorState("ERROR", target);
+      }
+      if (!from.contains(at)) {
+        throw book.strayed(at.name(), target);
+      }
+      to(at, wanted);
+      book.reached(target);
+    } catch (UnknownStateException unknown) {
+      book.disturbed();
+      throw book.refused(
+          "it says that it is in "
+              + unknown.getMessage()
+              + ", so it cannot be led to "
+              + target
+              + ". Nothing was done to it; reset it.",
+          unknown);
+    } catch (NoWayException noWay) {
+      throw book.refused(
+          noWay.getMessage()
+              + ", so it cannot be led to "
+              + target
+              + ". The device was not asked and is as before.",
+          noWay);
+    } catch (FileRuleException broken) {
+      book.disturbed();
+      throw new DeviceException(
+          Kind.PROTOCOL_VIOLATION,
+          0,
+          book.subject()
+              + ": on the way to "
+              + target
+              + " "
+              + broken.getMessage()
+              + ". It was not led any further; lead it out through FAILED.",
+          broken);
+    } catch (AccessException failure) {
+      book.disturbed();
+      String now = at == null ? "It was not asked to change and is as before." : afterRefusal();
+      throw DeviceFailures.duringAction(
+          book.subject(), "the change to " + target, Kind.TRANSITION_FAILED, failure, now);
+    }
+  }
+
+  /** The text: a change that failed may leave the device anywhere on its way. */
+  private String afterRefusal() {
+    try {
+      FeatureState now = position();
+      return switch (now) {
+        case ERROR -> {
+          book.broken();
+          yield "The device is in ERROR now; only a reset leads out, which loses its state.";
+        }
+        case RESUMING ->
+            "The device is in RESUMING now; what it took in is given up by a reset alone.";
+        case STOP, RUNNING, STOP_COPY, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P ->
+            "The device says that it is in " + now + " now; lead it out through FAILED.";
+      };
+    } catch (AccessException | UnknownStateException unreadable) {
+      return "What state it is in now is not known ("
+          + unreadable.getMessage()
+          + "); lead it out through FAILED, or reset it.";
+    }
+  }
+
+  private void to(FeatureState from, FeatureState wanted)
       throws AccessException, NoWayException, FileRuleException {
     List<FeatureState> hops = FeatureHops.path(from, wanted, flags);
     if (hops == null) {

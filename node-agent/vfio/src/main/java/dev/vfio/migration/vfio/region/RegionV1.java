@@ -13,7 +13,7 @@ import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.PendingBytes;
-import dev.vfio.migration.vfio.device.TransitionRules;
+import dev.vfio.migration.vfio.device.StateBook;
 import dev.vfio.migration.vfio.region.RegionData.Announced;
 import java.nio.ByteBuffer;
 import java.util.EnumSet;
@@ -50,21 +50,14 @@ public final class RegionV1 implements MigratableDevice {
   private final DeviceDescription description;
   private final RegionRegisters registers;
   private final RegionData data;
-  private final MigrationEnd end;
-  private DeviceState state = DeviceState.NONE;
-
-  /** A change failed since {@link #state} was true: the device may be elsewhere. */
-  private boolean disturbed;
-
-  /** It holds state, or part of it, that came from elsewhere and was not made to run. */
-  private boolean loading;
+  private final StateBook book;
 
   private RegionV1(RegionParts parts, MigrationEnd end) {
     this.parts = parts;
     this.description = parts.description();
     this.registers = parts.registers();
     this.data = parts.data();
-    this.end = end;
+    this.book = new StateBook(description.id(), end);
   }
 
   /**
@@ -112,7 +105,7 @@ public final class RegionV1 implements MigratableDevice {
         pageSize,
         parts -> {
           RegionV1 device = new RegionV1(parts, end);
-          device.settle(adopted);
+          device.book.found(device.meaningOf(device.readBack(), adopted));
           return device;
         });
   }
@@ -123,22 +116,16 @@ public final class RegionV1 implements MigratableDevice {
     } catch (AccessException failure) {
       throw DeviceFailures.whileOpening(description.id(), "its state", failure);
     } catch (RegionV1State.UndefinedException undefined) {
-      throw new DeviceException(
-          Kind.PROTOCOL_VIOLATION,
-          0,
-          "device "
-              + description.id()
-              + " reports "
-              + undefined.getMessage()
-              + ". Nothing was done to the device; reset it.",
-          undefined);
+      throw undefined(undefined, "Nothing was done to the device; reset it.");
     }
   }
 
-  private void settle(boolean adopted) throws DeviceException {
-    state = meaningOf(readBack(), adopted);
-    disturbed = false;
-    loading = state == DeviceState.RESUME || state == DeviceState.RESUME_COMPLETED;
+  private DeviceException undefined(RegionV1State.UndefinedException undefined, String done) {
+    return new DeviceException(
+        Kind.PROTOCOL_VIOLATION,
+        0,
+        "device " + description.id() + " reports " + undefined.getMessage() + ". " + done,
+        undefined);
   }
 
   private DeviceState meaningOf(RegionV1State found, boolean adopted) {
@@ -148,11 +135,7 @@ public final class RegionV1 implements MigratableDevice {
       case STOP_AND_COPY -> DeviceState.STOPNCOPY;
       case RESUMING -> DeviceState.RESUME;
       case ERROR -> DeviceState.FAILED;
-      case STOPPED ->
-          switch (end) {
-            case SOURCE -> DeviceState.STOPNCOPY;
-            case DESTINATION -> adopted ? DeviceState.RESUME_COMPLETED : DeviceState.NONE;
-          };
+      case STOPPED -> book.stopped(adopted);
     };
   }
 
@@ -163,65 +146,50 @@ public final class RegionV1 implements MigratableDevice {
 
   @Override
   public DeviceState state() {
-    return state;
+    return book.state();
   }
 
   @Override
   public void transition(DeviceState target) throws DeviceException {
-    if (target == state && !disturbed) {
+    if (book.isAt(target)) {
       return;
     }
-    if (target != state && !TransitionRules.allows(state, target)) {
-      throw refused(
-          "the interface does not allow a change from "
-              + state
-              + " to "
-              + target
-              + ", only to "
-              + TransitionRules.allowedFrom(state)
-              + ". The device was not asked and is as before.",
-          null);
-    }
+    book.requireAllowed(target);
     switch (target) {
-      case RUNNING -> run();
       case PRECOPY -> change(target, RegionV1State.PRE_COPY, EnumSet.of(RegionV1State.RUNNING));
       case STOPNCOPY ->
           change(
               target,
               RegionV1State.STOP_AND_COPY,
               EnumSet.of(
-                  state == DeviceState.PRECOPY ? RegionV1State.PRE_COPY : RegionV1State.RUNNING));
+                  state() == DeviceState.PRECOPY ? RegionV1State.PRE_COPY : RegionV1State.RUNNING));
       case SAVE_COMPLETED ->
           change(
               target,
               RegionV1State.STOPPED,
               EnumSet.of(RegionV1State.STOP_AND_COPY, RegionV1State.STOPPED));
-      case RESUME -> {
-        change(
-            target,
-            RegionV1State.RESUMING,
-            EnumSet.of(RegionV1State.RUNNING, RegionV1State.STOPPED));
-        loading = true;
-      }
+      case RESUME ->
+          change(
+              target,
+              RegionV1State.RESUMING,
+              EnumSet.of(RegionV1State.RUNNING, RegionV1State.STOPPED));
       case RESUME_COMPLETED ->
           change(target, RegionV1State.STOPPED, EnumSet.of(RegionV1State.RESUMING));
-      case SETUP, FAILED, CANCELLED -> state = target;
+      case RUNNING -> run();
+      case SETUP, FAILED, CANCELLED -> book.noted(target);
       case NONE -> throw new IllegalStateException("nothing leads to NONE");
     }
   }
 
   private void run() throws DeviceException {
-    if (loading && state != DeviceState.RESUME_COMPLETED) {
-      throw refused(
-          "it has taken in state from elsewhere, which was given up and must not run. The device"
-              + " was not asked and is as before; reset it.",
-          null);
-    }
+    // One that runs before it was told to was reset, and what it had taken in is lost.
+    boolean waits = state() == DeviceState.RESUME_COMPLETED && !book.isDisturbed();
     change(
         DeviceState.RUNNING,
         RegionV1State.RUNNING,
-        EnumSet.complementOf(EnumSet.of(RegionV1State.RESUMING, RegionV1State.ERROR)));
-    loading = false;
+        waits
+            ? EnumSet.of(RegionV1State.STOPPED)
+            : EnumSet.complementOf(EnumSet.of(RegionV1State.RESUMING, RegionV1State.ERROR)));
   }
 
   private void change(DeviceState target, RegionV1State wanted, Set<RegionV1State> from)
@@ -230,15 +198,20 @@ public final class RegionV1 implements MigratableDevice {
     try {
       int register = registers.readDeviceState();
       RegionV1State before = RegionV1State.of(register);
-      requireLedBy(before, from, target);
+      if (before == RegionV1State.ERROR) {
+        throw book.inErrorState(before.words(), target);
+      }
+      if (!from.contains(before)) {
+        throw book.strayed(before.words(), target);
+      }
       asked = true;
       if (before != wanted) {
         registers.writeDeviceState(wanted.in(register));
       }
-      state = target;
-      disturbed = false;
+      book.reached(target);
     } catch (RegionV1State.UndefinedException undefined) {
-      throw refused(
+      book.disturbed();
+      throw book.refused(
           "it reports "
               + undefined.getMessage()
               + ", so it cannot be led to "
@@ -246,37 +219,10 @@ public final class RegionV1 implements MigratableDevice {
               + ". Nothing was done to it; reset it.",
           undefined);
     } catch (AccessException failure) {
-      disturbed = true;
+      book.disturbed();
+      String now = asked ? afterRefusal() : "It was not asked to change and is as before.";
       throw DeviceFailures.duringAction(
-          subject(),
-          "the change to " + target,
-          Kind.TRANSITION_FAILED,
-          failure,
-          asked ? afterRefusal() : "It was not asked to change and is as before.");
-    }
-  }
-
-  /** Who holds the device beside us may have reset it, and nobody tells. */
-  private void requireLedBy(RegionV1State found, Set<RegionV1State> from, DeviceState target)
-      throws DeviceException {
-    if (found == RegionV1State.ERROR) {
-      state = DeviceState.FAILED;
-      throw refused(
-          "it is in its error state (110), so it cannot go to "
-              + target
-              + ". Nothing was done to it; only a reset leads out, which loses its state.",
-          null);
-    }
-    if (!from.contains(found)) {
-      disturbed = true;
-      throw refused(
-          "the device says that it is in "
-              + found.words()
-              + ", where this agent did not leave it: it was reset, or led by somebody else. It was"
-              + " not asked to change to "
-              + target
-              + "; lead it out through FAILED.",
-          null);
+          subject(), "the change to " + target, Kind.TRANSITION_FAILED, failure, now);
     }
   }
 
@@ -285,7 +231,7 @@ public final class RegionV1 implements MigratableDevice {
     try {
       RegionV1State now = RegionV1State.read(registers);
       if (now == RegionV1State.ERROR) {
-        state = DeviceState.FAILED;
+        book.broken();
         return "The device is in its error state (110) now; only a reset leads out, which loses its"
             + " state.";
       }
@@ -304,6 +250,7 @@ public final class RegionV1 implements MigratableDevice {
     if (thresholdBytes < 0) {
       throw new IllegalArgumentException("a threshold of " + thresholdBytes + " bytes");
     }
+    DeviceState state = state();
     if (state != DeviceState.PRECOPY && state != DeviceState.STOPNCOPY) {
       return PendingBytes.NOTHING;
     }
@@ -329,7 +276,7 @@ public final class RegionV1 implements MigratableDevice {
   private void requireStillSaving() throws AccessException, DeviceException {
     int register = registers.readDeviceState();
     if (RegionV1State.STOP_AND_COPY.in(register) != register) {
-      disturbed = true;
+      book.disturbed();
       throw new DeviceException(
           Kind.READ_FAILED,
           0,
@@ -409,6 +356,7 @@ public final class RegionV1 implements MigratableDevice {
 
   @Override
   public long dirtyPages(long iova, long pages, DirtyPages into) throws DeviceException {
+    DirtyRuns.requireRange(iova, pages, description.pageSize());
     into.run(iova, pages);
     throw new DeviceException(
         Kind.READ_FAILED,
@@ -432,7 +380,18 @@ public final class RegionV1 implements MigratableDevice {
           failure,
           "The device is as before; whoever holds it has to close it to bring it back.");
     }
-    settle(false);
+    try {
+      book.found(meaningOf(RegionV1State.read(registers), false));
+    } catch (AccessException failure) {
+      throw DeviceFailures.duringAction(
+          subject(),
+          "asking for its state after the reset",
+          Kind.TRANSITION_FAILED,
+          failure,
+          "It was reset; open it anew.");
+    } catch (RegionV1State.UndefinedException undefined) {
+      throw undefined(undefined, "It was reset before.");
+    }
   }
 
   /**
@@ -445,11 +404,7 @@ public final class RegionV1 implements MigratableDevice {
     parts.access().close();
   }
 
-  private DeviceException refused(String what, Exception cause) {
-    return new DeviceException(Kind.TRANSITION_FAILED, 0, subject() + ": " + what, cause);
-  }
-
   private String subject() {
-    return "device " + description.id() + " (state " + state + ")";
+    return book.subject();
   }
 }

@@ -99,6 +99,7 @@ final class DriverModel implements FeatureAccess {
   private boolean stallsWhileStopped;
   private Integer answeredDescriptor;
   private Integer answeredState;
+  private Long toldSize;
   private boolean logOn;
   private List<long[]> logRanges = List.of();
   private long nextAddress = 0x7000_0000_0000L;
@@ -118,6 +119,9 @@ final class DriverModel implements FeatureAccess {
 
   DriverModel in(String where) {
     state = where;
+    // The files of who led it there are not this one's.
+    saving = isSaving(where) ? new ModelFile(stream()) : null;
+    resuming = where.equals("RESUMING") ? new ModelFile(new byte[0]) : null;
     return this;
   }
 
@@ -200,6 +204,22 @@ final class DriverModel implements FeatureAccess {
     return this;
   }
 
+  /** What it says a stop would take, whatever it holds. */
+  DriverModel tellingSize(long bytes) {
+    toldSize = bytes;
+    return this;
+  }
+
+  /** Whoever holds the device beside the agent resets it. */
+  void resetByTheWorkload() {
+    becomeReset();
+  }
+
+  /** A descriptor of an open data file that belongs to no stream. */
+  int spareFile() {
+    return install(new ModelFile(new byte[0]));
+  }
+
   boolean logOn() {
     return logOn;
   }
@@ -252,7 +272,7 @@ final class DriverModel implements FeatureAccess {
       case 8 -> report(payload);
       case 9 -> {
         requireSize(payload, 8);
-        payload.putLong(0, 4 + content.length);
+        payload.putLong(0, toldSize != null ? toldSize : 4 + content.length);
       }
       default -> throw refused(ENOTTY);
     }
@@ -461,6 +481,10 @@ final class DriverModel implements FeatureAccess {
     }
     trace.add("reset");
     resets++;
+    becomeReset();
+  }
+
+  private void becomeReset() {
     state = "RUNNING";
     content = new byte[0];
     if (saving != null) {

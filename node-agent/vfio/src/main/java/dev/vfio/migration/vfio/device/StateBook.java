@@ -1,0 +1,167 @@
+package dev.vfio.migration.vfio.device;
+
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+
+/**
+ * Which of the ten states a device is in whose own interface has fewer: what the interface does not
+ * tell is kept here. Also knows what must not happen whatever the interface would allow.
+ *
+ * <p>Used by one thread.
+ */
+public final class StateBook {
+  private final String device;
+  private final MigrationEnd end;
+  private DeviceState state = DeviceState.NONE;
+  private boolean disturbed;
+  private boolean holdsForeignState;
+
+  /**
+   * @param device its id, for messages
+   * @param end settles what "stopped" means
+   */
+  public StateBook(String device, MigrationEnd end) {
+    this.device = device;
+    this.end = end;
+  }
+
+  public DeviceState state() {
+    return state;
+  }
+
+  /** For messages: the device and its state. */
+  public String subject() {
+    return "device " + device + " (state " + state + ")";
+  }
+
+  /**
+   * What "stopped" means: STOPNCOPY at the source, whose state is intact; RESUME_COMPLETED at a
+   * destination that somebody holds already; NONE at one that was opened fresh.
+   *
+   * @param adopted whether somebody else opened the device before and holds it still
+   */
+  public DeviceState stopped(boolean adopted) {
+    return switch (end) {
+      case SOURCE -> DeviceState.STOPNCOPY;
+      case DESTINATION -> adopted ? DeviceState.RESUME_COMPLETED : DeviceState.NONE;
+    };
+  }
+
+  /** What an interface calls halfway between running and stopped. */
+  public DeviceState halfStopped(boolean adopted) {
+    return end == MigrationEnd.SOURCE ? DeviceState.SETUP : stopped(adopted);
+  }
+
+  /** The device was opened or reset, and said where it is. */
+  public void found(DeviceState where) {
+    state = where;
+    disturbed = false;
+    holdsForeignState = where == DeviceState.RESUME || where == DeviceState.RESUME_COMPLETED;
+  }
+
+  /** The device is there. */
+  public void reached(DeviceState target) {
+    state = target;
+    disturbed = false;
+    if (target == DeviceState.RESUME) {
+      holdsForeignState = true;
+    } else if (target == DeviceState.RUNNING) {
+      holdsForeignState = false;
+    }
+  }
+
+  /** The state is kept here alone; the device stays where it is. */
+  public void noted(DeviceState target) {
+    state = target;
+  }
+
+  /** A change did not end as it should: the device may be elsewhere than it was. */
+  public void disturbed() {
+    disturbed = true;
+  }
+
+  /** Since the last change the device may be elsewhere than {@link #state()} says. */
+  public boolean isDisturbed() {
+    return disturbed;
+  }
+
+  /** The device is in an error state of its interface. */
+  public void broken() {
+    state = DeviceState.FAILED;
+    disturbed = true;
+  }
+
+  /** Whether there is nothing to do. */
+  public boolean isAt(DeviceState target) {
+    return state == target && !disturbed;
+  }
+
+  /**
+   * Refuses what the interface of 2018 does not allow, and to run what was given up.
+   *
+   * @throws DeviceException TRANSITION_FAILED; the device was not asked
+   */
+  public void requireAllowed(DeviceState target) throws DeviceException {
+    if (target != state && !TransitionRules.allows(state, target)) {
+      throw refused(
+          "the interface does not allow a change from "
+              + state
+              + " to "
+              + target
+              + ", only to "
+              + TransitionRules.allowedFrom(state)
+              + ". The device was not asked and is as before.",
+          null);
+    }
+    if (target == DeviceState.RUNNING
+        && holdsForeignState
+        && state != DeviceState.RESUME_COMPLETED) {
+      throw refused(
+          "it has taken in state from elsewhere, which was given up and must not run. The device"
+              + " was not asked and is as before; reset it.",
+          null);
+    }
+  }
+
+  /**
+   * The device is where nobody here led it: who holds it beside us may have reset it.
+   *
+   * @param where in the words of its interface
+   */
+  public DeviceException strayed(String where, DeviceState target) {
+    disturbed = true;
+    return refused(
+        "the device says that it is in "
+            + where
+            + ", where this agent did not leave it: it was reset, or led by somebody else. It was"
+            + " not asked to change to "
+            + target
+            + "; lead it out through FAILED.",
+        null);
+  }
+
+  /**
+   * The device is in an error state, which only a reset leaves.
+   *
+   * @param name in the words of its interface
+   */
+  public DeviceException inErrorState(String name, DeviceState target) {
+    broken();
+    return refused(
+        "it is in "
+            + name
+            + ", so it cannot go to "
+            + target
+            + ". Nothing was done to it; only a reset leads out, which loses its state.",
+        null);
+  }
+
+  /**
+   * TRANSITION_FAILED.
+   *
+   * @param what a sentence
+   * @param cause null where there is none
+   */
+  public DeviceException refused(String what, Exception cause) {
+    return new DeviceException(Kind.TRANSITION_FAILED, 0, subject() + ": " + what, cause);
+  }
+}

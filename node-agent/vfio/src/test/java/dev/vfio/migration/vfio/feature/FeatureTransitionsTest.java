@@ -1,0 +1,266 @@
+package dev.vfio.migration.vfio.feature;
+
+import static dev.vfio.migration.vfio.feature.DeviceUnderTest.STATE;
+import static dev.vfio.migration.vfio.feature.DeviceUnderTest.destination;
+import static dev.vfio.migration.vfio.feature.DeviceUnderTest.failureOf;
+import static dev.vfio.migration.vfio.feature.DeviceUnderTest.lead;
+import static dev.vfio.migration.vfio.feature.DeviceUnderTest.source;
+import static dev.vfio.migration.vfio.feature.DeviceUnderTest.streamOf;
+import static dev.vfio.migration.vfio.feature.DeviceUnderTest.write;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceState;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Changes of state that fail, and the ways back from every place they leave a device in. */
+class FeatureTransitionsTest {
+  private static final int EIO = 5;
+
+  private final DriverModel model = DriverModel.ofAll().holding(STATE);
+
+  @Test
+  void askingForTheStateItIsInDoesNothing() throws DeviceException {
+    FeatureV2 device = source(model);
+    lead(device, DeviceState.RUNNING, DeviceState.RUNNING);
+    assertThat(model.trace()).isEmpty();
+    lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
+    model.trace();
+    lead(device, DeviceState.PRECOPY);
+    assertThat(model.trace()).isEmpty();
+  }
+
+  @Test
+  void whatTheInterfaceOf2018DoesNotAllowNeverReachesTheDevice() throws DeviceException {
+    FeatureV2 device = source(model);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.SAVE_COMPLETED));
+    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    assertThat(failure).hasMessageContaining("only to [SETUP, RESUME, FAILED]");
+    assertThat(model.trace()).isEmpty();
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+  }
+
+  @Test
+  void aHopThatFailsIsNamedWithTheStateItLeft() throws DeviceException {
+    FeatureV2 device = source(model.failHop("RUNNING_P2P", "STOP", EIO, "RUNNING_P2P"));
+    lead(device, DeviceState.SETUP);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
+    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    assertThat(failure.errno()).isEqualTo(EIO);
+    assertThat(failure)
+        .hasMessageContaining("the change to STOPNCOPY failed with EIO (5)")
+        .hasMessageContaining("from RUNNING_P2P to STOP")
+        .hasMessageContaining("is in RUNNING_P2P now");
+    assertThat(device.state()).isEqualTo(DeviceState.SETUP);
+
+    lead(device, DeviceState.FAILED, DeviceState.RUNNING);
+    assertThat(model.state()).isEqualTo("RUNNING");
+    assertThat(model.content()).isEqualTo(STATE);
+  }
+
+  @Test
+  void fromWhereverAFailedStopLeavesItTheSourceRunsAgain() throws DeviceException {
+    for (String left : List.of("RUNNING", "RUNNING_P2P", "STOP", "PRE_COPY", "PRE_COPY_P2P")) {
+      DriverModel driver =
+          DriverModel.ofAll().holding(STATE).failHop("PRE_COPY_P2P", "STOP_COPY", EIO, left);
+      FeatureV2 device = source(driver);
+      lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
+      assertThat(failureOf(() -> device.transition(DeviceState.STOPNCOPY)))
+          .hasMessageContaining("in " + left + " now");
+      assertThat(device.state()).isEqualTo(DeviceState.PRECOPY);
+      lead(device, DeviceState.FAILED, DeviceState.RUNNING);
+      assertThat(driver.state()).isEqualTo("RUNNING");
+      assertThat(driver.openFiles()).isZero();
+    }
+  }
+
+  @Test
+  void aWayBackThatFailsIsTakenUpWhereItEnded() throws DeviceException {
+    FeatureV2 device = source(model.failHop("STOP", "RUNNING_P2P", EIO, "STOP"));
+    lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY, DeviceState.CANCELLED);
+    assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)))
+        .hasMessageContaining("in STOP now");
+    assertThat(device.state()).isEqualTo(DeviceState.CANCELLED);
+    model.healed();
+    lead(device, DeviceState.RUNNING);
+    assertThat(model.state()).isEqualTo("RUNNING");
+  }
+
+  @Test
+  void eachPhaseLeadsBackToRunning() throws DeviceException {
+    List<List<DeviceState>> ways =
+        List.of(
+            List.of(DeviceState.SETUP),
+            List.of(DeviceState.SETUP, DeviceState.PRECOPY),
+            List.of(DeviceState.SETUP, DeviceState.PRECOPY, DeviceState.STOPNCOPY),
+            List.of(DeviceState.SETUP, DeviceState.STOPNCOPY));
+    for (List<DeviceState> way : ways) {
+      for (DeviceState exit : List.of(DeviceState.FAILED, DeviceState.CANCELLED)) {
+        DriverModel driver = DriverModel.ofAll().holding(STATE);
+        FeatureV2 device = source(driver);
+        lead(device, way.toArray(DeviceState[]::new));
+        lead(device, exit);
+        assertThat(driver.openFiles()).isZero();
+        lead(device, DeviceState.RUNNING);
+        assertThat(driver.state()).isEqualTo("RUNNING");
+        assertThat(driver.content()).isEqualTo(STATE);
+        assertThat(driver.resets()).isZero();
+      }
+    }
+  }
+
+  @Test
+  void outOfErrorOnlyAResetLeads() throws DeviceException {
+    FeatureV2 device = source(model.failHop("STOP", "STOP_COPY", EIO, "ERROR"));
+    lead(device, DeviceState.SETUP);
+    assertThat(failureOf(() -> device.transition(DeviceState.STOPNCOPY)))
+        .hasMessageContaining("ERROR now")
+        .hasMessageContaining("reset");
+    assertThat(device.state()).isEqualTo(DeviceState.FAILED);
+    lead(device, DeviceState.FAILED);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.RUNNING));
+    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    assertThat(failure).hasMessageContaining("ERROR").hasMessageContaining("only a reset");
+    device.reset();
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+    assertThat(model.resets()).isEqualTo(1);
+  }
+
+  @Test
+  void aDestinationThatWasGivenUpNeverRunsWhatItTookIn() throws DeviceException {
+    for (boolean whole : List.of(false, true)) {
+      DriverModel driver = DriverModel.ofAll();
+      FeatureV2 device = destination(driver);
+      lead(device, DeviceState.RESUME);
+      if (whole) {
+        write(device, streamOf(STATE));
+        lead(device, DeviceState.RESUME_COMPLETED);
+      }
+      lead(device, DeviceState.FAILED);
+      assertThat(driver.openFiles()).isZero();
+      driver.trace();
+      assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)))
+          .hasMessageContaining("must not run");
+      assertThat(driver.trace()).isEmpty();
+      device.reset();
+      assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+      assertThat(driver.content()).isEmpty();
+    }
+  }
+
+  @Test
+  void whatIsCutShortIsRefusedAndTheDeviceStaysWhereAResetIsNeeded() throws DeviceException {
+    DriverModel driver = DriverModel.ofAll();
+    FeatureV2 device = destination(driver);
+    lead(device, DeviceState.RESUME);
+    write(device, new byte[] {0, 0, 0, 9, 1});
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.RESUME_COMPLETED));
+    assertThat(failure.errno()).isEqualTo(DriverModel.EINVAL);
+    assertThat(failure)
+        .hasMessageContaining("from RESUMING to STOP")
+        .hasMessageContaining("RESUMING now")
+        .hasMessageContaining("reset");
+    assertThat(device.state()).isEqualTo(DeviceState.RESUME);
+    lead(device, DeviceState.FAILED);
+    device.reset();
+    lead(device, DeviceState.RESUME);
+    write(device, streamOf(STATE));
+    lead(device, DeviceState.RESUME_COMPLETED, DeviceState.RUNNING);
+    assertThat(driver.content()).isEqualTo(STATE);
+  }
+
+  @Test
+  void aLoadedDeviceThatRunsByItselfLostWhatItTookIn() throws DeviceException {
+    DriverModel driver = DriverModel.ofAll();
+    FeatureV2 device = destination(driver);
+    lead(device, DeviceState.RESUME);
+    write(device, streamOf(STATE));
+    lead(device, DeviceState.RESUME_COMPLETED);
+    driver.resetByTheWorkload();
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.RUNNING));
+    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    assertThat(failure).hasMessageContaining("it was reset");
+  }
+
+  @Test
+  void aLoadedDeviceThatStuckHalfwayIsLedOn() throws DeviceException {
+    DriverModel driver = DriverModel.ofAll().failHop("RUNNING_P2P", "RUNNING", EIO, "RUNNING_P2P");
+    FeatureV2 device = destination(driver);
+    lead(device, DeviceState.RESUME);
+    write(device, streamOf(STATE));
+    lead(device, DeviceState.RESUME_COMPLETED);
+    failureOf(() -> device.transition(DeviceState.RUNNING));
+    assertThat(device.state()).isEqualTo(DeviceState.RESUME_COMPLETED);
+    driver.healed();
+    lead(device, DeviceState.RUNNING);
+    assertThat(driver.content()).isEqualTo(STATE);
+  }
+
+  @Test
+  void aResetThatIsRefusedSaysWhoCouldDoIt() throws DeviceException {
+    FeatureV2 device = source(model.refusing(-1, 95));
+    DeviceException failure = failureOf(device::reset);
+    assertThat(failure.errno()).isEqualTo(95);
+    assertThat(failure).hasMessageContaining("last who holds it");
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+  }
+
+  @Test
+  void aStreamThatBeginsInTheMiddleOfAnotherIsARuleBroken() throws DeviceException {
+    FeatureV2 device = source(model);
+    lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
+    model.answeringDescriptor(model.spareFile());
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
+    assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
+    assertThat(failure).hasMessageContaining("from PRE_COPY to PRE_COPY_P2P");
+    assertThat(model.openFiles()).as("the first file only").isEqualTo(1);
+    model.answeringDescriptor(null);
+    lead(device, DeviceState.FAILED, DeviceState.RUNNING);
+    assertThat(model.openFiles()).isZero();
+  }
+
+  @Test
+  void aStreamThatDoesNotBeginIsARuleBroken() throws DeviceException {
+    FeatureV2 device = source(model.answeringDescriptor(-1));
+    lead(device, DeviceState.SETUP);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
+    assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
+    assertThat(failure).hasMessageContaining("gave no data file");
+    model.answeringDescriptor(null);
+    lead(device, DeviceState.FAILED, DeviceState.RUNNING);
+    assertThat(model.state()).isEqualTo("RUNNING");
+  }
+
+  @Test
+  void aDataFileThatNobodyAskedForIsClosedAndTheWayBackGoesOn() throws DeviceException {
+    FeatureV2 device = source(model);
+    lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY, DeviceState.FAILED);
+    model.answeringDescriptor(model.spareFile());
+    lead(device, DeviceState.RUNNING);
+    assertThat(model.openFiles()).isZero();
+  }
+
+  @Test
+  void aStateOfALaterKernelIsNamedByItsNumber() throws DeviceException {
+    FeatureV2 device = source(model);
+    lead(device, DeviceState.SETUP);
+    model.answeringState(8);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
+    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    assertThat(failure).hasMessageContaining("state 8");
+    assertThat(model.trace()).isEmpty();
+  }
+
+  @Test
+  void aDeviceThatDoesNotSayWhereItIsIsNotAskedToMove() throws DeviceException {
+    FeatureV2 device = source(model);
+    lead(device, DeviceState.SETUP);
+    model.refusing(2, EIO);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
+    assertThat(failure).hasMessageContaining("not asked to change");
+    model.healed();
+    lead(device, DeviceState.FAILED, DeviceState.RUNNING);
+  }
+}
