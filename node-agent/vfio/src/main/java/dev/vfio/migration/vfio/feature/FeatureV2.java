@@ -199,10 +199,11 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   private void setUp() throws DeviceException {
+    walk.lead(DeviceState.SETUP, FeatureState.RUNNING, EnumSet.of(FeatureState.RUNNING));
     try {
       log.start();
-      book.noted(DeviceState.SETUP);
     } catch (AccessException failure) {
+      book.noted(DeviceState.RUNNING);
       throw DeviceFailures.duringAction(
           subject(),
           "starting its log of dirty pages",

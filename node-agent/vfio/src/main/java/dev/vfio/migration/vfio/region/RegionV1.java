@@ -24,7 +24,7 @@ import java.util.Set;
  * its three bits:
  *
  * <pre>
- * RUNNING 001   SETUP 001 (not told)   PRECOPY 011   STOPNCOPY 010   SAVE_COMPLETED 000
+ * RUNNING 001   SETUP 001   PRECOPY 011   STOPNCOPY 010   SAVE_COMPLETED 000
  * RESUME 100    RESUME_COMPLETED 000   FAILED, CANCELLED: not told; 001 follows at the source
  * </pre>
  *
@@ -156,6 +156,7 @@ public final class RegionV1 implements MigratableDevice {
     }
     book.requireAllowed(target);
     switch (target) {
+      case SETUP -> change(target, RegionV1State.RUNNING, EnumSet.of(RegionV1State.RUNNING));
       case PRECOPY -> change(target, RegionV1State.PRE_COPY, EnumSet.of(RegionV1State.RUNNING));
       case STOPNCOPY ->
           change(
@@ -176,7 +177,7 @@ public final class RegionV1 implements MigratableDevice {
       case RESUME_COMPLETED ->
           change(target, RegionV1State.STOPPED, EnumSet.of(RegionV1State.RESUMING));
       case RUNNING -> run();
-      case SETUP, FAILED, CANCELLED -> book.noted(target);
+      case FAILED, CANCELLED -> book.noted(target);
       case NONE -> throw new IllegalStateException("nothing leads to NONE");
     }
   }

@@ -369,7 +369,7 @@ final class DriverModel implements FeatureAccess {
   private int step(String next) throws AccessException {
     Failing fails = failing.get(state + ">" + next);
     if (fails != null) {
-      state = fails.leaves();
+      leave(fails.leaves());
       throw refused(fails.errno());
     }
     if (state.equals("RESUMING") && next.equals("STOP")) {
@@ -381,22 +381,47 @@ final class DriverModel implements FeatureAccess {
     if (willSave && !wasSaving) {
       saving = new ModelFile(next.equals("STOP_COPY") ? stream() : Arrays.copyOf(stream(), 4));
       descriptor = install(saving);
-    } else if (wasSaving && willSave && next.equals("STOP_COPY")) {
+    } else if (saving != null && willSave && next.equals("STOP_COPY")) {
       byte[] whole = stream();
       saving.append(Arrays.copyOfRange(whole, 4, whole.length));
-    } else if (wasSaving && !willSave) {
-      saving.disabled = true;
-      saving = null;
+    } else if (!willSave) {
+      endSaving();
     }
     if (next.equals("RESUMING")) {
       resuming = new ModelFile(new byte[0]);
       descriptor = install(resuming);
-    } else if (resuming != null) {
-      resuming.disabled = true;
-      resuming = null;
+    } else {
+      endResuming();
     }
     state = next;
     return descriptor;
+  }
+
+  /** A hop failed: it may have got there all the same, without a file to show for it. */
+  private void leave(String where) {
+    state = where;
+    if (!isSaving(where)) {
+      endSaving();
+    }
+    if (!where.equals("RESUMING")) {
+      endResuming();
+    } else if (resuming == null) {
+      resuming = new ModelFile(new byte[0]);
+    }
+  }
+
+  private void endSaving() {
+    if (saving != null) {
+      saving.disabled = true;
+      saving = null;
+    }
+  }
+
+  private void endResuming() {
+    if (resuming != null) {
+      resuming.disabled = true;
+      resuming = null;
+    }
   }
 
   private int install(ModelFile file) {
@@ -487,14 +512,8 @@ final class DriverModel implements FeatureAccess {
   private void becomeReset() {
     state = "RUNNING";
     content = new byte[0];
-    if (saving != null) {
-      saving.disabled = true;
-      saving = null;
-    }
-    if (resuming != null) {
-      resuming.disabled = true;
-      resuming = null;
-    }
+    endSaving();
+    endResuming();
   }
 
   @Override

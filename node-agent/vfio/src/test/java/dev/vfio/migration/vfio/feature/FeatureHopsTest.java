@@ -1,0 +1,142 @@
+package dev.vfio.migration.vfio.feature;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.vfio.device.MigrationFlag;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import org.junit.jupiter.api.Test;
+
+/** The way from state to state is the kernel's, for every kind of driver. */
+class FeatureHopsTest {
+
+  /** Written down once more, as the numbers of the states in the kernel's table. */
+  private static final int[][] TABLE = {
+    // to: ERROR, STOP, RUNNING, STOP_COPY, RESUMING, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P
+    {0, 0, 0, 0, 0, 0, 0, 0},
+    {0, 1, 5, 3, 4, 5, 5, 5},
+    {0, 5, 2, 5, 5, 5, 6, 5},
+    {0, 1, 1, 3, 1, 1, 0, 0},
+    {0, 1, 1, 1, 4, 1, 1, 1},
+    {0, 1, 2, 1, 1, 5, 2, 7},
+    {0, 2, 2, 7, 2, 2, 6, 7},
+    {0, 5, 5, 3, 5, 5, 6, 7},
+  };
+
+  @Provide
+  Arbitrary<FeatureState> states() {
+    return Arbitraries.of(FeatureState.values());
+  }
+
+  @Provide
+  Arbitrary<Set<MigrationFlag>> drivers() {
+    return Arbitraries.of(MigrationFlag.P2P, MigrationFlag.PRE_COPY)
+        .set()
+        .map(
+            optional -> {
+              Set<MigrationFlag> flags = EnumSet.of(MigrationFlag.STOP_COPY);
+              flags.addAll(optional);
+              return flags;
+            });
+  }
+
+  @Test
+  void theTableIsTheKernels() {
+    for (FeatureState from : FeatureState.values()) {
+      for (FeatureState to : FeatureState.values()) {
+        assertThat(FeatureHops.next(from, to))
+            .as("%s to %s", from, to)
+            .isEqualTo(FeatureState.of(TABLE[from.number()][to.number()]));
+      }
+    }
+  }
+
+  /** The kernel's own loop, with its own numbers. */
+  private static List<Integer> kernelWalk(int from, int to, Set<MigrationFlag> flags) {
+    List<Integer> walked = new ArrayList<>();
+    for (int at = from; at != to; ) {
+      int next = TABLE[at][to];
+      while (next != 0 && !has(next, flags)) {
+        next = TABLE[next][to];
+      }
+      if (next == 0) {
+        return null;
+      }
+      walked.add(next);
+      at = next;
+    }
+    return walked;
+  }
+
+  private static boolean has(int state, Set<MigrationFlag> flags) {
+    boolean p2p = state == 5 || state == 7;
+    boolean precopy = state == 6 || state == 7;
+    return (!p2p || flags.contains(MigrationFlag.P2P))
+        && (!precopy || flags.contains(MigrationFlag.PRE_COPY));
+  }
+
+  @Property
+  void theWayIsTheOneTheKernelWalks(
+      @ForAll("states") FeatureState from,
+      @ForAll("states") FeatureState to,
+      @ForAll("drivers") Set<MigrationFlag> flags) {
+    List<FeatureState> path = FeatureHops.path(from, to, flags);
+    boolean possible =
+        from != FeatureState.ERROR
+            && to != FeatureState.ERROR
+            && has(from.number(), flags)
+            && has(to.number(), flags);
+    List<Integer> walked = possible ? kernelWalk(from.number(), to.number(), flags) : null;
+    assertThat(path == null ? null : path.stream().map(FeatureState::number).toList())
+        .isEqualTo(walked);
+  }
+
+  @Property
+  void aWayEndsWhereItShouldThroughStatesThatTheDeviceHas(
+      @ForAll("states") FeatureState from,
+      @ForAll("states") FeatureState to,
+      @ForAll("drivers") Set<MigrationFlag> flags) {
+    List<FeatureState> path = FeatureHops.path(from, to, flags);
+    if (path == null || path.isEmpty()) {
+      assertThat(path == null || from == to).isTrue();
+      return;
+    }
+    assertThat(path.get(path.size() - 1)).isEqualTo(to);
+    assertThat(path).doesNotHaveDuplicates().doesNotContain(from, FeatureState.ERROR);
+    assertThat(path).allMatch(state -> state.isOf(flags));
+    assertThat(path.subList(0, path.size() - 1))
+        .as("no state between may take state in, or begin to hand some out")
+        .noneMatch(state -> state == FeatureState.RESUMING)
+        .noneMatch(state -> state.saving() && !from.saving());
+  }
+
+  @Property
+  void eachHopIsOneThatTheKernelTakesInOneStep(
+      @ForAll("states") FeatureState from,
+      @ForAll("states") FeatureState to,
+      @ForAll("drivers") Set<MigrationFlag> flags) {
+    List<FeatureState> path = FeatureHops.path(from, to, flags);
+    if (path == null) {
+      return;
+    }
+    FeatureState at = from;
+    for (FeatureState hop : path) {
+      assertThat(FeatureHops.path(at, hop, flags)).containsExactly(hop);
+      at = hop;
+    }
+  }
+
+  @Property
+  void everyStateLeadsToRunning(
+      @ForAll("states") FeatureState from, @ForAll("drivers") Set<MigrationFlag> flags) {
+    boolean possible = from != FeatureState.ERROR && from.isOf(flags);
+    assertThat(FeatureHops.path(from, FeatureState.RUNNING, flags) != null).isEqualTo(possible);
+  }
+}

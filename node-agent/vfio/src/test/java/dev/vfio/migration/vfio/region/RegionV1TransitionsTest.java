@@ -1,0 +1,286 @@
+package dev.vfio.migration.vfio.region;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.vfio.migration.vfio.device.DeviceDescription;
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.DriverProfile;
+import dev.vfio.migration.vfio.device.MigrationEnd;
+import dev.vfio.migration.vfio.device.MigrationInterface;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Set;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+
+/** The three bits of the v1 state: how they are set, what they mean, and the ways back. */
+class RegionV1TransitionsTest {
+  private static final String ID = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
+  private static final DriverProfile DRIVER = new DriverProfile("vmig", "v1", Set.of(), "");
+  private static final byte[] STATE = {1, 2, 3, 4};
+
+  private final RegionV1Model model = new RegionV1Model(4096, 64).holding(STATE);
+
+  private static RegionV1 open(RegionV1Model model, MigrationEnd end, boolean adopted)
+      throws DeviceException {
+    RegionV1 device = RegionV1.open(ID, model, DRIVER, 4096, end, adopted);
+    assertThat(model.accesses()).containsExactly("read 0/4");
+    return device;
+  }
+
+  private static RegionV1 source(RegionV1Model model) throws DeviceException {
+    return open(model, MigrationEnd.SOURCE, true);
+  }
+
+  private static void lead(RegionV1 device, DeviceState... states) throws DeviceException {
+    for (DeviceState state : states) {
+      device.transition(state);
+      assertThat(device.state()).isEqualTo(state);
+    }
+  }
+
+  private static DeviceException failureOf(ThrowingCallable action) {
+    DeviceException failure = catchThrowableOfType(DeviceException.class, action);
+    assertThat(failure).as("it fails").isNotNull();
+    assertThat(failure).hasMessageContaining(ID);
+    return failure;
+  }
+
+  @Test
+  void aDeviceIsDescribedAndLookedAt() throws DeviceException {
+    assertThat(RegionV1.look(ID, model, DRIVER, 4096).description())
+        .isEqualTo(
+            new DeviceDescription(
+                ID, MigrationInterface.REGION_V1, "unknown", 4096, true, false, 4096, DRIVER));
+    assertThat(RegionV1.look(ID, model, DRIVER, 4096).state()).isEqualTo(DeviceState.RUNNING);
+    assertThat(RegionV1.look(ID, model.in(0), DRIVER, 4096).state()).isNull();
+    assertThat(RegionV1.look(ID, model.in(6), DRIVER, 4096).state()).isEqualTo(DeviceState.FAILED);
+    assertThat(model.closed()).isFalse();
+  }
+
+  @Test
+  void whatTheBitsMeanWhenItIsOpened() throws DeviceException {
+    DeviceState[] meanings = {
+      null,
+      DeviceState.RUNNING,
+      DeviceState.STOPNCOPY,
+      DeviceState.PRECOPY,
+      DeviceState.RESUME,
+      null,
+      DeviceState.FAILED
+    };
+    for (MigrationEnd end : MigrationEnd.values()) {
+      for (boolean adopted : List.of(false, true)) {
+        for (int bits : new int[] {1, 2, 3, 4, 6}) {
+          RegionV1Model driver = new RegionV1Model(4096, 64).in(0xabcd00 | bits);
+          assertThat(open(driver, end, adopted).state()).isEqualTo(meanings[bits]);
+        }
+      }
+      RegionV1Model stopped = new RegionV1Model(4096, 64).in(0);
+      assertThat(open(stopped, end, true).state())
+          .isEqualTo(
+              end == MigrationEnd.SOURCE ? DeviceState.STOPNCOPY : DeviceState.RESUME_COMPLETED);
+      assertThat(open(stopped, end, false).state())
+          .isEqualTo(end == MigrationEnd.SOURCE ? DeviceState.STOPNCOPY : DeviceState.NONE);
+    }
+  }
+
+  @Test
+  void invalidBitsAreAViolationAndLetGoOfTheDevice() {
+    for (int bits : new int[] {5, 7}) {
+      RegionV1Model driver = new RegionV1Model(4096, 64).in(bits);
+      DeviceException failure =
+          failureOf(() -> RegionV1.open(ID, driver, DRIVER, 4096, MigrationEnd.SOURCE, true));
+      assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
+      assertThat(failure).hasMessageContaining("0x" + bits);
+      assertThat(driver.closed()).isTrue();
+    }
+  }
+
+  @Test
+  void aDeviceOfTheOtherRegionIsNotOne() {
+    RecordingAccess of2018 = new RecordingAccess(4096);
+    DeviceException failure = failureOf(() -> RegionV1.look(ID, of2018, DRIVER, 4096));
+    assertThat(failure.kind()).isEqualTo(Kind.NOT_MIGRATABLE);
+    assertThat(failure)
+        .hasMessageContaining("type 3 and subtype 1")
+        .hasMessageContaining("Linux 5.8 to 5.17");
+    assertThat(failureOf(() -> Region2018.look(ID, model, DRIVER, 4096)).kind())
+        .isEqualTo(Kind.NOT_MIGRATABLE);
+  }
+
+  @Test
+  void aRegionWithoutRoomForDataIsAViolation() {
+    RegionV1Model driver = new RegionV1Model(32, 32);
+    assertThat(failureOf(() -> RegionV1.look(ID, driver, DRIVER, 4096)).kind())
+        .isEqualTo(Kind.PROTOCOL_VIOLATION);
+  }
+
+  @Test
+  void eachChangeIsOneReadAndOneWriteThatKeepsTheOtherBits() throws DeviceException {
+    RegionV1 device = source(model.in(0x5a5a_5a50 | 1));
+    lead(device, DeviceState.SETUP);
+    assertThat(model.accesses()).containsExactly("read 0/4");
+    lead(device, DeviceState.PRECOPY);
+    assertThat(model.accesses()).containsExactly("read 0/4", "write 0/4=3");
+    lead(device, DeviceState.STOPNCOPY);
+    assertThat(model.accesses()).containsExactly("read 0/4", "write 0/4=2");
+    lead(device, DeviceState.SAVE_COMPLETED);
+    assertThat(model.accesses()).containsExactly("read 0/4", "write 0/4=0");
+    assertThat(model.register()).isEqualTo(0x5a5a_5a50);
+  }
+
+  @Test
+  void askingForTheStateItIsInDoesNothing() throws DeviceException {
+    RegionV1 device = source(model);
+    lead(device, DeviceState.RUNNING);
+    lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
+    model.accesses();
+    lead(device, DeviceState.PRECOPY);
+    assertThat(model.accesses()).isEmpty();
+  }
+
+  @Test
+  void eachPhaseLeadsBackToRunningWithoutAReset() throws DeviceException {
+    List<List<DeviceState>> ways =
+        List.of(
+            List.of(DeviceState.SETUP),
+            List.of(DeviceState.SETUP, DeviceState.PRECOPY),
+            List.of(DeviceState.SETUP, DeviceState.PRECOPY, DeviceState.STOPNCOPY),
+            List.of(DeviceState.SETUP, DeviceState.STOPNCOPY));
+    for (List<DeviceState> way : ways) {
+      for (DeviceState exit : List.of(DeviceState.FAILED, DeviceState.CANCELLED)) {
+        RegionV1Model driver = new RegionV1Model(4096, 64).holding(STATE);
+        RegionV1 device = source(driver);
+        lead(device, way.toArray(DeviceState[]::new));
+        lead(device, exit, DeviceState.RUNNING);
+        assertThat(driver.register()).isEqualTo(1);
+        assertThat(driver.content()).isEqualTo(STATE);
+        assertThat(driver.resets()).isZero();
+      }
+    }
+  }
+
+  @Test
+  void aSourceThatAnotherAgentLeftIsLedBackOrCompleted() throws DeviceException {
+    for (int bits : new int[] {0, 2, 3}) {
+      RegionV1Model driver = new RegionV1Model(4096, 64).holding(STATE).in(bits);
+      lead(source(driver), DeviceState.FAILED, DeviceState.RUNNING);
+      assertThat(driver.register()).isEqualTo(1);
+    }
+    for (int bits : new int[] {0, 2}) {
+      RegionV1Model driver = new RegionV1Model(4096, 64).in(bits);
+      lead(source(driver), DeviceState.SAVE_COMPLETED);
+      assertThat(driver.register()).isZero();
+    }
+  }
+
+  @Test
+  void aRefusedChangeIsReadBackAndNamed() throws DeviceException {
+    RegionV1 device = source(model);
+    lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
+    model.failing("write 0/4=2", -1);
+    model.accesses();
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
+    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    assertThat(failure.errno()).isEqualTo(RegionV1Model.EIO);
+    assertThat(failure).hasMessageContaining("EIO (5)").hasMessageContaining("pre-copy (011)");
+    assertThat(model.accesses()).containsExactly("read 0/4", "write 0/4=2", "read 0/4");
+    assertThat(device.state()).isEqualTo(DeviceState.PRECOPY);
+    lead(device, DeviceState.FAILED, DeviceState.RUNNING);
+    assertThat(model.register()).isEqualTo(1);
+  }
+
+  @Test
+  void outOfTheErrorStateOnlyAResetLeads() throws DeviceException {
+    RegionV1 device = source(model);
+    lead(device, DeviceState.SETUP);
+    model.failing("write 0/4=2", 6);
+    assertThat(failureOf(() -> device.transition(DeviceState.STOPNCOPY)))
+        .hasMessageContaining("error state (110)");
+    assertThat(device.state()).isEqualTo(DeviceState.FAILED);
+    lead(device, DeviceState.FAILED);
+    assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)))
+        .hasMessageContaining("only a reset leads out");
+    device.reset();
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+  }
+
+  @Test
+  void aDestinationThatWasGivenUpNeverRunsWhatItTookIn() throws DeviceException {
+    for (boolean whole : List.of(false, true)) {
+      RegionV1Model driver = new RegionV1Model(4096, 64);
+      RegionV1 device = open(driver, MigrationEnd.DESTINATION, false);
+      lead(device, DeviceState.RESUME);
+      device.writeState(ByteBuffer.allocateDirect(STATE.length).put(STATE).flip());
+      if (whole) {
+        lead(device, DeviceState.RESUME_COMPLETED);
+      }
+      lead(device, DeviceState.FAILED);
+      driver.accesses();
+      assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)))
+          .hasMessageContaining("must not run");
+      assertThat(driver.accesses()).isEmpty();
+      device.reset();
+      assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+      assertThat(driver.content()).isEmpty();
+    }
+  }
+
+  @Test
+  void whatADriverDoesNotTakeForWholeStaysWhereAResetIsNeeded() throws DeviceException {
+    RegionV1 device = open(model, MigrationEnd.DESTINATION, false);
+    lead(device, DeviceState.RESUME);
+    model.failing("write 0/4=0", -1);
+    assertThat(failureOf(() -> device.transition(DeviceState.RESUME_COMPLETED)))
+        .hasMessageContaining("resuming (100)");
+    assertThat(device.state()).isEqualTo(DeviceState.RESUME);
+    lead(device, DeviceState.FAILED);
+    device.reset();
+    assertThat(model.register()).isEqualTo(1);
+  }
+
+  @Test
+  void aDeviceThatWasResetIsNotStoppedInTheMiddleOfItsState() throws DeviceException {
+    RegionV1 device = source(model);
+    lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
+    model.in(1);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
+    assertThat(failure).hasMessageContaining("running (001)").hasMessageContaining("reset");
+    assertThat(model.register()).isEqualTo(1);
+    lead(device, DeviceState.FAILED, DeviceState.RUNNING);
+  }
+
+  @Test
+  void aLoadedDeviceThatRunsByItselfLostWhatItTookIn() throws DeviceException {
+    RegionV1 device = open(model, MigrationEnd.DESTINATION, false);
+    lead(device, DeviceState.RESUME, DeviceState.RESUME_COMPLETED);
+    model.in(1);
+    assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)))
+        .hasMessageContaining("it was reset");
+  }
+
+  @Test
+  void aLostDeviceIsUnreachableWhateverIsAsked() throws DeviceException {
+    RegionV1 device = source(model);
+    lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
+    model.lost();
+    ByteBuffer chunk = ByteBuffer.allocateDirect(64);
+    for (ThrowingCallable action :
+        List.<ThrowingCallable>of(
+            () -> device.transition(DeviceState.STOPNCOPY),
+            () -> device.pending(0),
+            () -> device.readState(chunk),
+            () -> device.writeState(chunk),
+            device::reset)) {
+      assertThat(failureOf(action).kind()).isEqualTo(Kind.UNREACHABLE);
+    }
+    assertThat(failureOf(() -> RegionV1.look(ID, model, DRIVER, 4096)).kind())
+        .isEqualTo(Kind.UNREACHABLE);
+    device.close();
+    assertThat(model.closed()).isTrue();
+  }
+}
