@@ -5,7 +5,7 @@ import dev.vfio.migration.vfio.linux.Descriptor;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.OptionalLong;
+import java.util.OptionalInt;
 
 /**
  * What a device that is open here consists of. The descriptors stay their owner's: whoever is
@@ -20,7 +20,7 @@ import java.util.OptionalLong;
 public record HandedOver(
     Descriptor device,
     Map<String, Descriptor> companions,
-    OptionalLong ioas,
+    OptionalInt ioas,
     MigrationInterface migrationInterface) {
   public HandedOver {
     companions = Collections.unmodifiableMap(new LinkedHashMap<>(companions));

@@ -37,7 +37,7 @@ record Manifest(ObjectNode request, List<Descriptor> descriptors) {
               names.add(name);
               descriptors.add(descriptor);
             });
-    open.ioas().ifPresent(ioas -> request.put("ioas", ioas));
+    open.ioas().ifPresent(ioas -> request.put("ioas", Integer.toUnsignedLong(ioas)));
     ArrayNode windows = request.putArray("windows");
     for (int i = 0; i < memory.shapes().size(); i++) {
       WindowShape shape = memory.shapes().get(i);

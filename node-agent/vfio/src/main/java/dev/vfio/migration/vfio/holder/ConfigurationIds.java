@@ -11,7 +11,7 @@ public interface ConfigurationIds {
   /**
    * The device's ids from its configuration space.
    *
-   * @param device stays the caller's
+   * @param device a duplicate, taken over: it is closed when this returns
    * @return {@code vendor:device subvendor:subdevice}, four hexadecimal digits each; empty where
    *     the device has no configuration space to tell
    */

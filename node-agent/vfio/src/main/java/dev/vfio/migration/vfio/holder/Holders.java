@@ -196,8 +196,8 @@ public final class Holders {
   }
 
   private boolean isOfKind(NodeDevice device, OpenDescriptor candidate) throws IOException {
-    try (ProcessDescriptor process = pinned(candidate.process(), candidate.startTime());
-        Descriptor duplicate = process.duplicate(candidate.number())) {
+    try (ProcessDescriptor process = pinned(candidate.process(), candidate.startTime())) {
+      Descriptor duplicate = process.duplicate(candidate.number());
       return ids.read(duplicate).map(device.pciIds()::equals).orElse(false);
     }
   }

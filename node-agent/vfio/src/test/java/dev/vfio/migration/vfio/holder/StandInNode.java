@@ -135,7 +135,9 @@ public final class StandInNode implements AutoCloseable {
 
   /** The file's content: what the configuration space of a device is. */
   private static Optional<String> ids(Descriptor device) throws IOException {
-    return Optional.of(Files.readString(OpenFile.path(device)));
+    try (device) {
+      return Optional.of(Files.readString(OpenFile.path(device)));
+    }
   }
 
   /**
