@@ -41,6 +41,8 @@ final class DmaLog {
   private String whyOff = "it was not started";
   private int errnoOfRefusal;
 
+  private final ByteBuffer report = buffer(PayloadLayout.REPORT_SIZE);
+
   /** Made with the first report: not every device is asked. */
   private ByteBuffer bitmap;
 
@@ -56,7 +58,7 @@ final class DmaLog {
   }
 
   void watch(List<MemoryRange> ranges) {
-    watched = WatchedMemory.of(ranges, pageSize, FeatureLayout.MOST_RANGES);
+    watched = WatchedMemory.of(ranges, pageSize, PayloadLayout.MOST_RANGES);
   }
 
   /**
@@ -96,18 +98,18 @@ final class DmaLog {
 
   private void askToStart() throws AccessException {
     List<WatchedMemory.Piece> pieces = watched.pieces();
-    ByteBuffer ranges = buffer(pieces.size() * FeatureLayout.RANGE_SIZE);
+    ByteBuffer ranges = buffer(pieces.size() * PayloadLayout.RANGE_SIZE);
     for (int i = 0; i < pieces.size(); i++) {
-      int at = i * FeatureLayout.RANGE_SIZE;
-      ranges.putLong(at + FeatureLayout.RANGE_IOVA, pieces.get(i).first());
-      ranges.putLong(at + FeatureLayout.RANGE_LENGTH, pieces.get(i).length());
+      int at = i * PayloadLayout.RANGE_SIZE;
+      ranges.putLong(at + PayloadLayout.RANGE_IOVA, pieces.get(i).first());
+      ranges.putLong(at + PayloadLayout.RANGE_LENGTH, pieces.get(i).length());
     }
-    ByteBuffer control = buffer(FeatureLayout.CONTROL_SIZE);
-    control.putLong(FeatureLayout.CONTROL_PAGE_SIZE, pageSize);
-    control.putInt(FeatureLayout.CONTROL_NUM_RANGES, pieces.size());
-    control.putLong(FeatureLayout.CONTROL_RANGES, access.addressOf(ranges));
+    ByteBuffer control = buffer(PayloadLayout.CONTROL_SIZE);
+    control.putLong(PayloadLayout.CONTROL_PAGE_SIZE, pageSize);
+    control.putInt(PayloadLayout.CONTROL_NUM_RANGES, pieces.size());
+    control.putLong(PayloadLayout.CONTROL_RANGES, access.addressOf(ranges));
     try {
-      access.set(FeatureLayout.DMA_LOGGING_START, control);
+      access.set(PayloadLayout.DMA_LOGGING_START, control);
     } finally {
       Reference.reachabilityFence(ranges);
     }
@@ -126,7 +128,7 @@ final class DmaLog {
     boolean started = on;
     off("it was stopped", 0);
     try {
-      access.set(FeatureLayout.DMA_LOGGING_STOP, buffer(0));
+      access.set(PayloadLayout.DMA_LOGGING_STOP, buffer(0));
       leftOn = false;
     } catch (AccessException failure) {
       requireRefused(failure);
@@ -208,13 +210,13 @@ final class DmaLog {
       bitmap.putLong(word * Long.BYTES, 0);
     }
     bitmap.limit(words * Long.BYTES);
-    ByteBuffer report = buffer(FeatureLayout.REPORT_SIZE);
-    report.putLong(FeatureLayout.REPORT_IOVA, iova);
-    report.putLong(FeatureLayout.REPORT_LENGTH, bits * pageSize);
-    report.putLong(FeatureLayout.REPORT_PAGE_SIZE, pageSize);
-    report.putLong(FeatureLayout.REPORT_BITMAP, access.addressOf(bitmap));
+    report.clear();
+    report.putLong(PayloadLayout.REPORT_IOVA, iova);
+    report.putLong(PayloadLayout.REPORT_LENGTH, bits * pageSize);
+    report.putLong(PayloadLayout.REPORT_PAGE_SIZE, pageSize);
+    report.putLong(PayloadLayout.REPORT_BITMAP, access.addressOf(bitmap));
     try {
-      access.get(FeatureLayout.DMA_LOGGING_REPORT, report);
+      access.get(PayloadLayout.DMA_LOGGING_REPORT, report);
     } finally {
       Reference.reachabilityFence(bitmap);
     }

@@ -31,7 +31,7 @@ final class FeatureDescription {
     Set<MigrationFlag> flags = flagsOf(id, access, driver);
     boolean logs;
     try {
-      logs = access.probe(FeatureLayout.DMA_LOGGING_START, FeatureAccess.SET);
+      logs = access.probe(PayloadLayout.DMA_LOGGING_START, FeatureAccess.SET);
     } catch (AccessException failure) {
       throw DeviceFailures.whileOpening(id, "its log of dirty pages", failure);
     }
@@ -49,9 +49,9 @@ final class FeatureDescription {
   private static Set<MigrationFlag> flagsOf(String id, FeatureAccess access, DriverProfile driver)
       throws DeviceException {
     ByteBuffer payload =
-        ByteBuffer.allocateDirect(FeatureLayout.MIGRATION_SIZE).order(ByteOrder.nativeOrder());
+        ByteBuffer.allocateDirect(PayloadLayout.MIGRATION_SIZE).order(ByteOrder.nativeOrder());
     try {
-      access.get(FeatureLayout.MIGRATION, payload);
+      access.get(PayloadLayout.MIGRATION, payload);
     } catch (AccessException failure) {
       boolean hasNot =
           failure.reason() == Reason.REFUSED

@@ -12,7 +12,7 @@ final class StateControl {
 
   private final FeatureAccess access;
   private final ByteBuffer payload =
-      ByteBuffer.allocateDirect(FeatureLayout.STATE_SIZE).order(ByteOrder.nativeOrder());
+      ByteBuffer.allocateDirect(PayloadLayout.STATE_SIZE).order(ByteOrder.nativeOrder());
 
   StateControl(FeatureAccess access) {
     this.access = access;
@@ -21,8 +21,8 @@ final class StateControl {
   /** The number of the state that the device is in; a later kernel may have others than we know. */
   int get() throws AccessException {
     fill(0);
-    access.get(FeatureLayout.MIG_DEVICE_STATE, payload);
-    return payload.getInt(FeatureLayout.STATE_DEVICE_STATE);
+    access.get(PayloadLayout.MIG_DEVICE_STATE, payload);
+    return payload.getInt(PayloadLayout.STATE_DEVICE_STATE);
   }
 
   /**
@@ -32,14 +32,14 @@ final class StateControl {
    */
   int set(FeatureState state) throws AccessException {
     fill(state.number());
-    access.set(FeatureLayout.MIG_DEVICE_STATE, payload);
-    return payload.getInt(FeatureLayout.STATE_DATA_FD);
+    access.set(PayloadLayout.MIG_DEVICE_STATE, payload);
+    return payload.getInt(PayloadLayout.STATE_DATA_FD);
   }
 
   private void fill(int state) {
     payload
         .clear()
-        .putInt(FeatureLayout.STATE_DEVICE_STATE, state)
-        .putInt(FeatureLayout.STATE_DATA_FD, NO_FILE);
+        .putInt(PayloadLayout.STATE_DEVICE_STATE, state)
+        .putInt(PayloadLayout.STATE_DATA_FD, NO_FILE);
   }
 }

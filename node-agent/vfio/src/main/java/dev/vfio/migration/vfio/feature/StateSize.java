@@ -21,7 +21,7 @@ final class StateSize {
 
   private final FeatureAccess access;
   private final ByteBuffer payload =
-      ByteBuffer.allocateDirect(FeatureLayout.DATA_SIZE_SIZE).order(ByteOrder.nativeOrder());
+      ByteBuffer.allocateDirect(PayloadLayout.DATA_SIZE_SIZE).order(ByteOrder.nativeOrder());
 
   StateSize(FeatureAccess access) {
     this.access = access;
@@ -48,10 +48,10 @@ final class StateSize {
   }
 
   private long stopCopyBytes() throws AccessException {
-    payload.clear().putLong(FeatureLayout.DATA_SIZE_STOP_COPY_LENGTH, 0);
+    payload.clear().putLong(PayloadLayout.DATA_SIZE_STOP_COPY_LENGTH, 0);
     try {
-      access.get(FeatureLayout.MIG_DATA_SIZE, payload);
-      return payload.getLong(FeatureLayout.DATA_SIZE_STOP_COPY_LENGTH);
+      access.get(PayloadLayout.MIG_DATA_SIZE, payload);
+      return payload.getLong(PayloadLayout.DATA_SIZE_STOP_COPY_LENGTH);
     } catch (AccessException failure) {
       if (failure.reason() != Reason.REFUSED) {
         throw failure;

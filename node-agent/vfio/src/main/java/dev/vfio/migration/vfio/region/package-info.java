@@ -1,4 +1,5 @@
 /**
- * The 2018 migration interface: how its region is found, its packed structure, its five actions.
+ * The two migration regions, that of 2018 and that of Linux 5.8 to 5.17: how a region is found, its
+ * registers and its data, and the device that speaks through them.
  */
 package dev.vfio.migration.vfio.region;

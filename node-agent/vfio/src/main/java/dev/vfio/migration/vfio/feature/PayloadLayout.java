@@ -18,7 +18,7 @@ package dev.vfio.migration.vfio.feature;
  *
  * <p>Source: {@code linux/vfio.h}.
  */
-final class FeatureLayout {
+final class PayloadLayout {
   /** {@code VFIO_DEVICE_FEATURE_MIGRATION}. */
   static final int MIGRATION = 1;
 
@@ -64,5 +64,5 @@ final class FeatureLayout {
   static final int DATA_SIZE_STOP_COPY_LENGTH = 0;
   static final int DATA_SIZE_SIZE = 8;
 
-  private FeatureLayout() {}
+  private PayloadLayout() {}
 }
