@@ -1,0 +1,42 @@
+package dev.vfio.migration.sandbox.lab;
+
+import java.io.IOException;
+
+/** Makes our module fail for one device, until closed. The module's README has the parameters. */
+final class DeviceFaults implements AutoCloseable {
+  private static final String PARAMETERS = "/sys/module/vmig/parameters/";
+
+  private final GuestNode node;
+  private final String parameter;
+  private final String usual;
+
+  private DeviceFaults(GuestNode node, String parameter, String usual) {
+    this.node = node;
+    this.parameter = parameter;
+    this.usual = usual;
+  }
+
+  /** From now on that device refuses what is loaded into it from that byte on, with EIO. */
+  static DeviceFaults loadFailsAfter(LabDevice device, long bytes)
+      throws IOException, InterruptedException {
+    set(device.node(), "fail_device", device.id());
+    set(device.node(), "fail_load_after", Long.toString(bytes));
+    return new DeviceFaults(device.node(), "fail_load_after", "-1");
+  }
+
+  private static void set(GuestNode node, String parameter, String value)
+      throws IOException, InterruptedException {
+    node.run("echo '%s' >%s%s".formatted(value, PARAMETERS, parameter));
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      set(node, parameter, usual);
+      set(node, "fail_device", "");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while a fault was taken away", e);
+    }
+  }
+}

@@ -1,0 +1,199 @@
+package dev.vfio.migration.sandbox.lab;
+
+import dev.vfio.migration.sandbox.cluster.Node;
+import dev.vfio.migration.sandbox.cluster.process.Readiness;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** The node agent in a guest: the same jar that a cluster runs. Used by one thread. */
+final class GuestAgent {
+  /** A Java machine starts some 25 times slower in a guest whose processor is emulated. */
+  static final Duration START_BOUND = Duration.ofMinutes(6);
+
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(500);
+  private static final String PROGRAM = "agent";
+  private static final int LAST_LINES = 15;
+
+  private final GuestNode node;
+  private final Path jar;
+  private final Optional<Path> archive;
+  private final Map<String, String> furtherSettings;
+  private long pid;
+
+  /**
+   * @param jar quarkus-run.jar, as the guest sees it
+   * @param archive class data archive made with the same jar and Java, where there is one
+   * @param furtherSettings of the agent's environment
+   */
+  GuestAgent(
+      GuestNode node, Path jar, Optional<Path> archive, Map<String, String> furtherSettings) {
+    this.node = node;
+    this.jar = jar;
+    this.archive = archive;
+    this.furtherSettings = Map.copyOf(furtherSettings);
+  }
+
+  /** Starts it; does not wait. */
+  void start() throws IOException, InterruptedException {
+    pid = node.launch(PROGRAM, script());
+  }
+
+  /** Goes on with the agent that an earlier run left running. */
+  void attach() throws IOException, InterruptedException {
+    pid = node.processOf(PROGRAM);
+  }
+
+  private String script() {
+    StringBuilder script = new StringBuilder();
+    Path run = node.runDirectory();
+    script.append(
+        "mkdir -p %s %s %s %s\n"
+            .formatted(
+                Shell.quoted(run.resolve("journal")),
+                Shell.quoted(run.resolve("vfio-user")),
+                Shell.quoted(node.handoverDirectory()),
+                Shell.quoted(run.resolve("tmp"))));
+    environment()
+        .forEach(
+            (name, value) -> script.append("export %s=%s\n".formatted(name, Shell.quoted(value))));
+    script.append("exec");
+    for (String word : command()) {
+      script.append(' ').append(Shell.quoted(word));
+    }
+    return script.append('\n').toString();
+  }
+
+  private Map<String, String> environment() {
+    Path run = node.runDirectory();
+    Map<String, String> environment = new LinkedHashMap<>();
+    environment.put("AGENT_NODE_NAME", node.name());
+    environment.put("AGENT_LISTEN_ADDRESS", node.listenAddress());
+    environment.put("AGENT_STATE_HOST", node.stateHost());
+    environment.put("AGENT_TLS_DIRECTORY", node.tls().toString());
+    environment.put("AGENT_JOURNAL_DIRECTORY", run.resolve("journal").toString());
+    environment.put("AGENT_VFIO_USER_DIRECTORY", run.resolve("vfio-user").toString());
+    environment.put("AGENT_HANDOVER_DIRECTORY", node.handoverDirectory().toString());
+    environment.put("AGENT_CGROUP_DIRECTORY", node.cgroups().toString());
+    // What bounds an answer on real hardware ends a guest that is only slow.
+    environment.put("AGENT_WORKLOAD_TIMEOUT", "300s");
+    environment.put("AGENT_HANDOVER_TIMEOUT", "120s");
+    environment.put("AGENT_STOP_PATIENCE", "60s");
+    environment.putAll(furtherSettings);
+    return environment;
+  }
+
+  private List<String> command() {
+    Path temporary = node.runDirectory().resolve("tmp");
+    List<String> flags = JvmFlags.quickStart(archive);
+    return java.util.stream.Stream.of(
+            List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()),
+            flags,
+            List.of(
+                "-Djava.io.tmpdir=" + temporary,
+                "-Djna.tmpdir=" + temporary,
+                "-jar",
+                jar.toString()))
+        .flatMap(List::stream)
+        .toList();
+  }
+
+  /**
+   * Waits until it is ready for migrations.
+   *
+   * @throws IOException where it ended first or was not ready in time
+   */
+  void awaitReady() throws IOException, InterruptedException {
+    Readiness ready =
+        Readiness.http("http://" + node.address() + ":" + Node.HEALTH_PORT + "/q/health/ready");
+    try {
+      Waiting.until(
+          "the agent of " + node.name() + " gets ready",
+          START_BOUND,
+          LOOK_AGAIN,
+          () -> {
+            if (ready.ready()) {
+              return true;
+            }
+            if (!alive()) {
+              throw new IOException("the agent of " + node.name() + " ended before it was ready");
+            }
+            return false;
+          });
+    } catch (IOException e) {
+      throw new IOException(e.getMessage() + lastWords(), e);
+    }
+  }
+
+  boolean alive() throws IOException, InterruptedException {
+    return node.holds("kill -0 " + pid);
+  }
+
+  /** SIGKILL; returns when the process is gone. */
+  void kill() throws IOException, InterruptedException {
+    node.run("kill -9 " + pid);
+    Waiting.until(
+        "the killed agent of " + node.name() + " is gone",
+        GuestNode.COMMAND_BOUND,
+        Duration.ofMillis(50),
+        () -> !alive());
+  }
+
+  /** SIGSTOP: its sockets stay open, it answers nobody. */
+  void suspend() throws IOException, InterruptedException {
+    node.run("kill -STOP " + pid);
+  }
+
+  /** SIGCONT. */
+  void proceed() throws IOException, InterruptedException {
+    node.run("kill -CONT " + pid);
+  }
+
+  GuestNode node() {
+    return node;
+  }
+
+  /** Its process number in the guest. */
+  long pid() {
+    return pid;
+  }
+
+  /** The links of its open descriptors that have to do with devices or their memory. */
+  List<String> deviceDescriptors() throws IOException, InterruptedException {
+    return node.run("ls -l /proc/%d/fd | sed -n 's/.* -> //p'".formatted(pid)).stream()
+        .filter(link -> link.contains("vfio") || link.contains("iommu") || link.contains("memfd:"))
+        .filter(link -> !link.contains(".sock"))
+        .toList();
+  }
+
+  /** How many descriptors it holds. */
+  int descriptors() throws IOException, InterruptedException {
+    return Integer.parseInt(node.run("ls /proc/%d/fd | wc -l".formatted(pid)).get(0).strip());
+  }
+
+  /** The most memory it has held so far, as the kernel puts it. */
+  String peakMemory() throws IOException, InterruptedException {
+    return String.join(
+        "", node.run("sed -n 's/VmHWM:[[:space:]]*//p' /proc/%d/status".formatted(pid)));
+  }
+
+  private String lastWords() throws IOException {
+    Path log = node.log(PROGRAM);
+    if (!Files.exists(log)) {
+      return "; it wrote no log";
+    }
+    List<String> lines =
+        new String(Files.readAllBytes(log), StandardCharsets.UTF_8).lines().toList();
+    return "; %s ends with:%n  %s"
+        .formatted(
+            log,
+            String.join(
+                "\n  ", lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size())));
+  }
+}

@@ -1,0 +1,179 @@
+package dev.vfio.migration.sandbox.lab;
+
+import dev.vfio.migration.sandbox.cluster.Repository;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Migrates real VFIO devices between two booted guests and judges what happened: see {@link
+ * LabOptions#USAGE}. The guests are there already. One verdict line for each scenario; the last
+ * line is {@code LAB-PASSED} or {@code LAB-FAILED: reason}. Exit codes: 0 passed, 1 failed, 2 an
+ * option is wrong.
+ */
+public final class KernelLab {
+  private static final Duration CONNECT_BOUND = Duration.ofSeconds(60);
+  private static final Path RUN_DIRECTORY = Path.of("/run/vfio-migration");
+  private static final Path CGROUPS = Path.of("/sys/fs/cgroup");
+
+  /** QEMU's device for teaching, bound to vfio-pci. */
+  private static final String PLAIN_DEVICE_IDS = "0x1234 0x11e8";
+
+  private final LabOptions options;
+  private final Repository repository;
+  private final long start = System.nanoTime();
+
+  private KernelLab(LabOptions options, Repository repository) {
+    this.options = options;
+    this.repository = repository;
+  }
+
+  public static void main(String[] arguments) throws IOException, InterruptedException {
+    Locale.setDefault(Locale.ROOT);
+    LabOptions options;
+    try {
+      options = LabOptions.parse(arguments);
+    } catch (LabOptions.BadOption e) {
+      System.err.println("kernel-lab: " + e.getMessage());
+      System.err.println(LabOptions.USAGE);
+      System.exit(2);
+      return;
+    }
+    KernelLab lab = new KernelLab(options, Repository.find());
+    System.exit(lab.run());
+  }
+
+  private int run() throws InterruptedException {
+    try (Guest a = Guest.connect("a", options.a().channel(), CONNECT_BOUND);
+        Guest b = Guest.connect("b", options.b().channel(), CONNECT_BOUND)) {
+      GuestNode source = node(LabCluster.SOURCE_NODE, a, options.a());
+      GuestNode destination = node(LabCluster.DESTINATION_NODE, b, options.b());
+      sayVersions(source);
+      sayVersions(destination);
+      try (LabCluster cluster = cluster(source, destination)) {
+        say(
+            "both agents are ready; peak memory of that of node-a: %s",
+            cluster.sourceAgent().peakMemory());
+        List<String> failed = scenarios(cluster);
+        if (options.keep()) {
+          cluster.leaveRunning();
+          say("everything runs on: export KUBECONFIG=%s", options.work().resolve("kubeconfig"));
+        }
+        if (!failed.isEmpty()) {
+          return failed(failed.size() + " failed: " + String.join(", ", failed));
+        }
+      }
+      System.out.println("LAB-PASSED");
+      return 0;
+    } catch (IOException | RuntimeException e) {
+      return failed(e.getMessage());
+    }
+  }
+
+  private LabCluster cluster(GuestNode source, GuestNode destination)
+      throws IOException, InterruptedException {
+    if (options.again()) {
+      return LabCluster.attach(repository, options.work(), source, destination, Map.of());
+    }
+    source.clear();
+    destination.clear();
+    return LabCluster.start(
+        repository,
+        options.work(),
+        source,
+        destination,
+        Optional.of(options.archives().orElse(repository.root().resolve(".lab/archives"))),
+        Map.of());
+  }
+
+  private static int failed(String why) {
+    System.out.println("LAB-FAILED: " + String.valueOf(why).replaceAll("\\s*\\R\\s*", " | "));
+    return 1;
+  }
+
+  private GuestNode node(String name, Guest guest, LabOptions.GuestPlace place) throws IOException {
+    return new GuestNode(
+        name,
+        guest,
+        "0.0.0.0",
+        place.address(),
+        place.stateHost(),
+        Files.createDirectories(options.share().resolve(name)),
+        RUN_DIRECTORY,
+        CGROUPS);
+  }
+
+  private void sayVersions(GuestNode node) throws IOException, InterruptedException {
+    say(
+        "%s: kernel %s; drivers%s; plain device %s",
+        node.name(),
+        node.run("uname -rv").get(0),
+        String.join(
+            "",
+            node.run(
+                "for m in vmig mtty vfio_pci vfio_iommu_type1 mdev; do [ -d /sys/module/$m ] ||"
+                    + " continue; echo \" $m $(cat /sys/module/$m/version /sys/module/$m/srcversion"
+                    + " 2>/dev/null | tr '\\n"
+                    + "' ' ')\"; done")),
+        plainDevice(node));
+  }
+
+  /** Its PCI address; both guests are the same machine. */
+  private static String plainDevice(GuestNode node) throws IOException, InterruptedException {
+    List<String> found =
+        node.run(
+            "for d in /sys/bus/pci/devices/*; do"
+                + " [ \"$(cat $d/vendor) $(cat $d/device)\" = '%s' ] && echo ${d##*/}; done; true"
+                    .formatted(PLAIN_DEVICE_IDS));
+    if (found.isEmpty()) {
+      throw new IOException("guest of " + node.name() + " has no device " + PLAIN_DEVICE_IDS);
+    }
+    return found.get(0);
+  }
+
+  private List<String> scenarios(LabCluster cluster) throws IOException, InterruptedException {
+    Scenarios scenarios = new Scenarios(cluster, options.workload(), plainDevice(cluster.source()));
+    Traces traces = new Traces(cluster);
+    List<String> failed = new ArrayList<>();
+    int run = 0;
+    for (Scenarios.Scenario scenario : scenarios.all()) {
+      if (options.core() && !scenario.core()
+          || options.only().filter(text -> !scenario.name().contains(text)).isPresent()) {
+        continue;
+      }
+      run++;
+      long began = System.nanoTime();
+      try {
+        String evidence = scenario.body().run(scenario.slug());
+        verdict(true, scenario, evidence + "; " + traces.awaitNone(), began);
+      } catch (IOException | RuntimeException e) {
+        verdict(false, scenario, e.getMessage(), began);
+        for (Throwable other : e.getSuppressed()) {
+          say("and while clearing away: %s", other.getMessage());
+        }
+        failed.add(scenario.name());
+      }
+    }
+    if (run == 0) {
+      failed.add("no scenario has that name");
+    }
+    return failed;
+  }
+
+  private static void verdict(
+      boolean good, Scenarios.Scenario scenario, String evidence, long began) {
+    System.out.printf(
+        "%s %s (%.0f s): %s%n",
+        good ? "ok" : "NOT OK", scenario.name(), (System.nanoTime() - began) / 1e9, evidence);
+  }
+
+  private void say(String format, Object... values) {
+    System.out.printf("%6.1f s  %s%n", (System.nanoTime() - start) / 1e9, format.formatted(values));
+  }
+}

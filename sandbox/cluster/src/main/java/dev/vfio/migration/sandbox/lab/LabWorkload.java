@@ -1,0 +1,160 @@
+package dev.vfio.migration.sandbox.lab;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The program that uses a device in a guest, or waits for one. What it prints is the evidence. */
+final class LabWorkload {
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(100);
+  private static final Pattern STEP = Pattern.compile("STEP (\\d+).*");
+  private static final Pattern TAKEN = Pattern.compile("TAKEN first-step (\\d+).*");
+
+  /** Bytes of DMA memory that move with the device. */
+  private static final String WINDOW = "ring:0x100000000:262144";
+
+  private final GuestNode node;
+  private final String program;
+  private final Path log;
+
+  private LabWorkload(GuestNode node, String program) {
+    this.node = node;
+    this.program = program;
+    this.log = node.log(program);
+  }
+
+  /** Starts the program that owns the device. */
+  static LabWorkload owner(Path binary, LabDevice device, String name)
+      throws IOException, InterruptedException {
+    return start(binary, "owner", device, name + "-owner");
+  }
+
+  /** Starts the program that waits for the device. */
+  static LabWorkload waiting(Path binary, LabDevice device, String name)
+      throws IOException, InterruptedException {
+    return start(binary, "waiting", device, name + "-waiting");
+  }
+
+  private static LabWorkload start(Path binary, String role, LabDevice device, String program)
+      throws IOException, InterruptedException {
+    GuestNode node = device.node();
+    LabWorkload workload = new LabWorkload(node, program);
+    node.launch(
+        program,
+        "exec %s %s --name %s --device %s --directory %s --window %s --interval 200"
+            .formatted(
+                Shell.quoted(binary),
+                role,
+                program,
+                device.id(),
+                Shell.quoted(node.handoverDirectory()),
+                WINDOW));
+    return workload;
+  }
+
+  /** Everything that it printed so far; the last line only where it is complete. */
+  List<String> lines() throws IOException {
+    if (!Files.exists(log)) {
+      return List.of();
+    }
+    String text = new String(Files.readAllBytes(log), StandardCharsets.UTF_8);
+    return text.substring(0, text.lastIndexOf('\n') + 1).lines().toList();
+  }
+
+  /** The last step that it made. */
+  long lastStep() throws IOException {
+    long last = 0;
+    for (String line : lines()) {
+      Matcher step = STEP.matcher(line);
+      if (step.matches()) {
+        last = Long.parseLong(step.group(1));
+      }
+    }
+    return last;
+  }
+
+  /** The first step that it made with a device it was given. */
+  OptionalLong firstStepTaken() throws IOException {
+    for (String line : lines()) {
+      Matcher taken = TAKEN.matcher(line);
+      if (taken.matches()) {
+        return OptionalLong.of(Long.parseLong(taken.group(1)));
+      }
+    }
+    return OptionalLong.empty();
+  }
+
+  /** Its lines about what it found changed: {@code CONTINUITY ok} or {@code CONTINUITY broken}. */
+  List<String> continuity() throws IOException {
+    return lines().stream().filter(line -> line.startsWith("CONTINUITY")).toList();
+  }
+
+  /** What it said against the continuity of its device, or about its own failure. */
+  Optional<String> broken() throws IOException {
+    return lines().stream()
+        .filter(line -> line.startsWith("CONTINUITY broken") || line.startsWith("ERROR"))
+        .findFirst();
+  }
+
+  /** Waits for a line that begins so. */
+  void awaitLine(String beginning, Duration bound) throws IOException, InterruptedException {
+    try {
+      Waiting.until(
+          "%s on %s prints %s".formatted(program, node.name(), beginning),
+          bound,
+          LOOK_AGAIN,
+          () -> printed(beginning) || !mustBeAlive());
+    } catch (IOException e) {
+      throw new IOException(e.getMessage() + "; it printed " + lastLines(), e);
+    }
+  }
+
+  /** Waits until it makes that many further steps. */
+  void awaitSteps(int further, Duration bound) throws IOException, InterruptedException {
+    long from = lastStep();
+    Waiting.until(
+        "%s on %s goes on from step %d".formatted(program, node.name(), from),
+        bound,
+        LOOK_AGAIN,
+        () -> lastStep() >= from + further);
+  }
+
+  /** Whether it has printed a line that begins so. */
+  boolean printed(String beginning) throws IOException {
+    return lines().stream().anyMatch(line -> line.startsWith(beginning));
+  }
+
+  private boolean mustBeAlive() throws IOException, InterruptedException {
+    if (!alive()) {
+      throw new IOException("%s on %s has ended".formatted(program, node.name()));
+    }
+    return true;
+  }
+
+  /** Whether the program still runs, frozen or not. */
+  boolean alive() throws IOException, InterruptedException {
+    return node.holds("grep -q 'populated 1' %s/cgroup.events".formatted(node.cgroup(program)));
+  }
+
+  /** Whether its cgroup is frozen. */
+  boolean frozen() throws IOException, InterruptedException {
+    return node.holds("grep -q 'frozen 1' %s/cgroup.events".formatted(node.cgroup(program)));
+  }
+
+  private List<String> lastLines() throws IOException {
+    List<String> lines = lines();
+    return lines.subList(Math.max(0, lines.size() - 6), lines.size());
+  }
+
+  /** Ends it, frozen or not. */
+  void end() throws IOException, InterruptedException {
+    node.endProgram(program);
+  }
+}

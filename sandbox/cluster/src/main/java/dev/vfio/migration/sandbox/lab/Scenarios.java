@@ -1,0 +1,174 @@
+package dev.vfio.migration.sandbox.lab;
+
+import dev.vfio.migration.sandbox.demo.MigrationView;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What the lab shows. Each scenario ends with its evidence, or throws. Used by one thread. */
+final class Scenarios {
+  private static final Duration FREEZE_BOUND = Duration.ofSeconds(120);
+  private static final long FAULT_AFTER_BYTES = 65_536;
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
+
+  private final LabCluster cluster;
+  private final Path workload;
+  private final String plainDevice;
+
+  /**
+   * @param workload the program, as the guests see it
+   * @param plainDevice PCI address of a device, in both guests, that cannot migrate
+   */
+  Scenarios(LabCluster cluster, Path workload, String plainDevice) {
+    this.cluster = cluster;
+    this.workload = workload;
+    this.plainDevice = plainDevice;
+  }
+
+  /** Runs and ends with evidence. */
+  @FunctionalInterface
+  interface Body {
+    String run(String name) throws IOException, InterruptedException;
+  }
+
+  /**
+   * One scenario.
+   *
+   * @param name for people; also the base of object names
+   * @param core whether it belongs to the short run
+   */
+  record Scenario(String name, boolean core, Body body) {
+    /** A name for objects and files. */
+    String slug() {
+      return name.replaceAll("[^0-9A-Za-z]+", "-").toLowerCase(java.util.Locale.ROOT);
+    }
+  }
+
+  List<Scenario> all() {
+    List<Scenario> scenarios = new ArrayList<>();
+    for (DeviceKind kind : DeviceKind.values()) {
+      String label = kind.label();
+      scenarios.add(new Scenario(label + " live success", true, name -> liveSuccess(kind, name)));
+      scenarios.add(
+          new Scenario(label + " failure in RESUME", true, name -> failureInResume(kind, name)));
+      scenarios.add(new Scenario(label + " cold success", false, name -> coldSuccess(kind, name)));
+      scenarios.add(
+          new Scenario(
+              label + " cancelled in PRECOPY", false, name -> cancelledInPrecopy(kind, name)));
+      scenarios.add(
+          new Scenario(
+              label + " source agent killed in PRECOPY",
+              false,
+              name -> killedInPrecopy(kind, name)));
+      scenarios.add(
+          new Scenario(
+              label + " source agent killed in STOPNCOPY",
+              false,
+              name -> killedInStopAndCopy(kind, name)));
+    }
+    scenarios.add(new Scenario("plain vfio-pci device refused", false, this::plainRefused));
+    return List.copyOf(scenarios);
+  }
+
+  private Trial trial(DeviceKind kind, String name) throws IOException, InterruptedException {
+    return Trial.prepare(cluster, workload, kind, name);
+  }
+
+  private String liveSuccess(DeviceKind kind, String name)
+      throws IOException, InterruptedException {
+    try (Trial trial = trial(kind, name)) {
+      return trial.live().succeeded().evidence();
+    }
+  }
+
+  private String coldSuccess(DeviceKind kind, String name)
+      throws IOException, InterruptedException {
+    try (Trial trial = trial(kind, name)) {
+      return trial.cold().succeeded().evidence();
+    }
+  }
+
+  private String cancelledInPrecopy(DeviceKind kind, String name)
+      throws IOException, InterruptedException {
+    try (Trial trial = trial(kind, name)) {
+      trial.heldInPrecopy().migration().cancel();
+      return trial.rolledBack("Cancelled").evidence();
+    }
+  }
+
+  private String failureInResume(DeviceKind kind, String name)
+      throws IOException, InterruptedException {
+    try (Trial trial = trial(kind, name)) {
+      if (kind.ours()) {
+        try (DeviceFaults fault = DeviceFaults.loadFailsAfter(trial.to(), FAULT_AFTER_BYTES)) {
+          return trial.live().rolledBack("Failed").evidence();
+        }
+      }
+      // The kernel's own sample fails on nobody's word: here it is the waiting program that fails.
+      trial.heldInPrecopy().waiting().end();
+      trial.migration().switchOver();
+      return trial.rolledBack("Failed").evidence();
+    }
+  }
+
+  private String killedInPrecopy(DeviceKind kind, String name)
+      throws IOException, InterruptedException {
+    try (Trial trial = trial(kind, name)) {
+      trial.heldInPrecopy();
+      cluster.sourceAgent().kill();
+      cluster.sourceAgent().start();
+      cluster.sourceAgent().awaitReady();
+      trial.migration().switchOver();
+      return trial.endedSafely().evidence();
+    }
+  }
+
+  /** The destination stands still, so that the source stays in STOPNCOPY until it is killed. */
+  private String killedInStopAndCopy(DeviceKind kind, String name)
+      throws IOException, InterruptedException {
+    try (Trial trial = trial(kind, name)) {
+      trial.heldInPrecopy();
+      cluster.destinationAgent().suspend();
+      try {
+        trial.migration().switchOver();
+        Waiting.until(
+            "the source's program is frozen",
+            FREEZE_BOUND,
+            LOOK_AGAIN,
+            () -> trial.owner().frozen());
+        cluster.sourceAgent().kill();
+        if (!trial.owner().frozen()) {
+          throw new IOException("the source's program was not frozen when its agent was killed");
+        }
+      } finally {
+        cluster.destinationAgent().proceed();
+      }
+      cluster.sourceAgent().start();
+      cluster.sourceAgent().awaitReady();
+      return trial.endedSafely().evidence();
+    }
+  }
+
+  private String plainRefused(String name) throws IOException {
+    Migration migration =
+        Migration.apply(
+            cluster.client(),
+            name,
+            new Migration.End(LabCluster.SOURCE_NODE, plainDevice),
+            new Migration.End(LabCluster.DESTINATION_NODE, plainDevice),
+            true,
+            false);
+    try {
+      MigrationView view = migration.awaitPhase("Failed");
+      MigrationView.Condition validated =
+          view.condition("Validated")
+              .filter(condition -> condition.status().equals("False"))
+              .orElseThrow(() -> new IOException("Validated is not False: " + view));
+      return "Validated=False %s (%s)".formatted(validated.reason(), validated.message());
+    } finally {
+      migration.delete();
+    }
+  }
+}

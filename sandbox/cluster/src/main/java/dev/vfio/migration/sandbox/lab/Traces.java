@@ -1,0 +1,70 @@
+package dev.vfio.migration.sandbox.lab;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What a scenario must not leave behind in the guests. */
+final class Traces {
+  private static final Duration BOUND = Duration.ofSeconds(45);
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(500);
+
+  private final LabCluster cluster;
+
+  Traces(LabCluster cluster) {
+    this.cluster = cluster;
+  }
+
+  /**
+   * Waits until nothing is left.
+   *
+   * @return the counts, for the verdict
+   * @throws IOException where something is left; the message lists it
+   */
+  String awaitNone() throws IOException, InterruptedException {
+    List<String> left = new ArrayList<>();
+    try {
+      Waiting.until(
+          "agents let go of devices, and no cgroup is frozen",
+          BOUND,
+          LOOK_AGAIN,
+          () -> {
+            left.clear();
+            left.addAll(left());
+            return left.isEmpty();
+          });
+    } catch (IOException e) {
+      throw new IOException(e.getMessage() + "; left are " + left, e);
+    }
+    return "device fds left 0/0, frozen cgroups 0/0, agents' fds %d/%d"
+        .formatted(cluster.sourceAgent().descriptors(), cluster.destinationAgent().descriptors());
+  }
+
+  private List<String> left() throws IOException, InterruptedException {
+    List<String> left = new ArrayList<>();
+    for (GuestAgent agent : List.of(cluster.sourceAgent(), cluster.destinationAgent())) {
+      for (String link : agent.deviceDescriptors()) {
+        left.add(agent.node().name() + ": agent holds " + link);
+      }
+      for (String cgroup : frozen(agent.node())) {
+        left.add(agent.node().name() + ": frozen " + cgroup);
+      }
+      for (String entry :
+          agent
+              .node()
+              .run(
+                  "ls %s/journal/frozen 2>/dev/null || true"
+                      .formatted(agent.node().runDirectory()))) {
+        left.add(agent.node().name() + ": ledger entry " + entry);
+      }
+    }
+    return left;
+  }
+
+  private static List<String> frozen(GuestNode node) throws IOException, InterruptedException {
+    return node.run(
+        "find %s -name cgroup.events -exec grep -l 'frozen 1' {} +; true"
+            .formatted(node.cgroups()));
+  }
+}
