@@ -63,12 +63,7 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
             new FreezerLedger(config.journalDirectory().resolve("frozen")),
             config.workloadTimeout(),
             false);
-    this.desk =
-        new HandoverDesk(
-            config.handoverDirectory(),
-            config.journalDirectory().resolve("handed-over"),
-            HELLO_TIMEOUT,
-            users::contains);
+    this.desk = new HandoverDesk(config.handoverDirectory(), HELLO_TIMEOUT, users::contains);
     this.directory =
         new KernelDirectory(inventory, holders, this::waits, DEVICE_DIRECTORY, pageSize);
   }
