@@ -118,9 +118,10 @@ final class FeatureWalk {
           broken);
     } catch (AccessException failure) {
       book.disturbed();
+      String before = book.subject();
       String now = at == null ? "It was not asked to change and is as before." : afterRefusal();
       throw DeviceFailures.duringAction(
-          book.subject(), "the change to " + target, Kind.TRANSITION_FAILED, failure, now);
+          before, "the change to " + target, Kind.TRANSITION_FAILED, failure, now);
     }
   }
 

@@ -221,9 +221,10 @@ public final class RegionV1 implements MigratableDevice {
           undefined);
     } catch (AccessException failure) {
       book.disturbed();
+      String before = subject();
       String now = asked ? afterRefusal() : "It was not asked to change and is as before.";
       throw DeviceFailures.duringAction(
-          subject(), "the change to " + target, Kind.TRANSITION_FAILED, failure, now);
+          before, "the change to " + target, Kind.TRANSITION_FAILED, failure, now);
     }
   }
 

@@ -144,6 +144,19 @@ class DmaLogTest {
     assertThat(failure.errno()).isEqualTo(5);
   }
 
+  /** So does a kernel that was built without iommufd, whatever its driver offers. */
+  @Test
+  void aLogThatStartsAndNeverReportsIsNoFailureOfTheMigration() throws DeviceException {
+    model.refusing(8, 95);
+    FeatureV2 device = watching(model);
+    lead(device, DeviceState.PRECOPY);
+    assertThat(allDirty(device, PAGES)).hasMessageContaining("EOPNOTSUPP");
+    lead(device, DeviceState.STOPNCOPY);
+    allDirty(device, PAGES);
+    lead(device, DeviceState.SAVE_COMPLETED);
+    assertThat(model.logOn()).isFalse();
+  }
+
   @Test
   void aLogThatAnotherAgentLeftIsStoppedBeforeTheNext() throws DeviceException {
     watching(model);

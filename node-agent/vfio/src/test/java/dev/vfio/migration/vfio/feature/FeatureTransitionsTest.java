@@ -116,6 +116,7 @@ class FeatureTransitionsTest {
     FeatureV2 device = source(model.failHop("STOP", "STOP_COPY", EIO, "ERROR"));
     lead(device, DeviceState.SETUP);
     assertThat(failureOf(() -> device.transition(DeviceState.STOPNCOPY)))
+        .hasMessageContaining("(state SETUP)")
         .hasMessageContaining("ERROR now")
         .hasMessageContaining("reset");
     assertThat(device.state()).isEqualTo(DeviceState.FAILED);
