@@ -8,20 +8,28 @@ final class DeviceFaults implements AutoCloseable {
 
   private final GuestNode node;
   private final String parameter;
+  private final String value;
   private final String usual;
 
-  private DeviceFaults(GuestNode node, String parameter, String usual) {
+  private DeviceFaults(GuestNode node, String parameter, String value, String usual)
+      throws IOException, InterruptedException {
     this.node = node;
     this.parameter = parameter;
+    this.value = value;
     this.usual = usual;
+    set(node, parameter, value);
   }
 
   /** From now on that device refuses what is loaded into it from that byte on, with EIO. */
   static DeviceFaults loadFailsAfter(LabDevice device, long bytes)
       throws IOException, InterruptedException {
     set(device.node(), "fail_device", device.id());
-    set(device.node(), "fail_load_after", Long.toString(bytes));
-    return new DeviceFaults(device.node(), "fail_load_after", "-1");
+    return new DeviceFaults(device.node(), "fail_load_after", Long.toString(bytes), "-1");
+  }
+
+  /** What the module was told. */
+  String told() {
+    return "%s=%s on %s".formatted(parameter, value, node.name());
   }
 
   private static void set(GuestNode node, String parameter, String value)

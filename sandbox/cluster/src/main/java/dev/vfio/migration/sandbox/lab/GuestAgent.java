@@ -11,6 +11,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /** The node agent in a guest: the same jar that a cluster runs. Used by one thread. */
 final class GuestAgent {
@@ -19,6 +21,15 @@ final class GuestAgent {
 
   private static final Duration LOOK_AGAIN = Duration.ofMillis(500);
   private static final String PROGRAM = "agent";
+
+  /** What every Java machine with an event loop holds. */
+  private static final Set<String> OWN_INODES =
+      Set.of(
+          "anon_inode:[eventpoll]",
+          "anon_inode:[eventfd]",
+          "anon_inode:[timerfd]",
+          "anon_inode:inotify");
+
   private static final int LAST_LINES = 15;
 
   private final GuestNode node;
@@ -92,7 +103,7 @@ final class GuestAgent {
   private List<String> command() {
     Path temporary = node.runDirectory().resolve("tmp");
     List<String> flags = JvmFlags.quickStart(archive);
-    return java.util.stream.Stream.of(
+    return Stream.of(
             List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()),
             flags,
             List.of(
@@ -164,11 +175,19 @@ final class GuestAgent {
     return pid;
   }
 
-  /** The links of its open descriptors that have to do with devices or their memory. */
+  /**
+   * The links of its open descriptors that belong to a device, its memory or its holder. Every
+   * other anonymous inode is taken for one, so that the migration streams that drivers name as they
+   * like are among them.
+   */
   List<String> deviceDescriptors() throws IOException, InterruptedException {
     return node.run("ls -l /proc/%d/fd | sed -n 's/.* -> //p'".formatted(pid)).stream()
-        .filter(link -> link.contains("vfio") || link.contains("iommu") || link.contains("memfd:"))
-        .filter(link -> !link.contains(".sock"))
+        .filter(
+            link ->
+                link.startsWith("/dev/vfio")
+                    || link.startsWith("/dev/iommu")
+                    || link.startsWith("/memfd:")
+                    || link.startsWith("anon_inode:") && !OWN_INODES.contains(link))
         .toList();
   }
 

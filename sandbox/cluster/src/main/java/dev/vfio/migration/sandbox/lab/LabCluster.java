@@ -28,7 +28,7 @@ final class LabCluster implements AutoCloseable {
 
   /** A call that an agent answers in milliseconds elsewhere may take seconds in a guest. */
   private static final Map<String, String> OPERATOR_SETTINGS =
-      Map.of("OPERATOR_CALL_TIMEOUT", "120s");
+      Map.of("OPERATOR_CALL_TIMEOUT", "120s", "OPERATOR_INVENTORY_PERIOD", "10s");
 
   private final Optional<ControlPlane> controlPlane;
   private final KubernetesClient client;

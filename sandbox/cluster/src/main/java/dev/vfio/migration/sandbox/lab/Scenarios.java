@@ -103,7 +103,7 @@ final class Scenarios {
     try (Trial trial = trial(kind, name)) {
       if (kind.ours()) {
         try (DeviceFaults fault = DeviceFaults.loadFailsAfter(trial.to(), FAULT_AFTER_BYTES)) {
-          return trial.live().rolledBack("Failed").evidence();
+          return trial.live().rolledBack("Failed").note(fault.told()).evidence();
         }
       }
       // The kernel's own sample fails on nobody's word: here it is the waiting program that fails.

@@ -42,15 +42,22 @@ final class Trial implements AutoCloseable {
   }
 
   /**
-   * Makes devices and programs, and waits until the owner works.
+   * Makes devices and programs, and waits until the owner works and the other one waits.
    *
    * @param name of programs, logs and the DeviceMigration
    */
   static Trial prepare(LabCluster cluster, Path workload, DeviceKind kind, String name)
       throws IOException, InterruptedException {
     Trial trial = new Trial(cluster, workload, kind, name);
-    trial.owner.awaitSteps(1, PROGRAM_BOUND);
-    return trial;
+    try {
+      trial.owner.awaitLine("STEP", PROGRAM_BOUND);
+      // The agent offers a free device when it lists it: by the operator's next inventory.
+      trial.waiting.awaitLine("CONNECTED", PROGRAM_BOUND);
+      return trial;
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      trial.close();
+      throw e;
+    }
   }
 
   // --- what happens ---
