@@ -123,8 +123,7 @@ record Opening(NodeDevice device, Path directory) {
           "no driver stands behind the node any more",
           UNTOUCHED + "Bind the device to its VFIO driver.");
     }
-    return failed(
-        Kind.UNREACHABLE, failure, "the kernel does not open it", UNTOUCHED + "Look into its log.");
+    return callFailed(failure, UNTOUCHED);
   }
 
   /** A call that failed with an errno that says nothing more of its own. */

@@ -27,11 +27,16 @@ public final class Descriptor implements AutoCloseable {
     byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
     byte[] terminated = Arrays.copyOf(name, name.length + 1);
     int access = writable ? LibC.O_RDWR : LibC.O_RDONLY;
-    int fd = LibC.open(terminated, access | LibC.O_CLOEXEC);
-    if (fd < 0) {
-      throw new ErrnoException("open(" + path + ")", LibC.lastErrno());
+    while (true) {
+      int fd = LibC.open(terminated, access | LibC.O_CLOEXEC);
+      if (fd >= 0) {
+        return new Descriptor(fd);
+      }
+      int errno = LibC.lastErrno();
+      if (errno != Errno.EINTR.number()) {
+        throw new ErrnoException("open(" + path + ")", errno);
+      }
     }
-    return new Descriptor(fd);
   }
 
   /**

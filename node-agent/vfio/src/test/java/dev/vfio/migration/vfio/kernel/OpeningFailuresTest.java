@@ -135,7 +135,7 @@ class OpeningFailuresTest {
   void aNodeThatIsNoFile() throws IOException {
     // A directory refuses to be opened for writing, whoever asks.
     Files.createDirectories(directory().resolve("7"));
-    assertThat(failure(7, "")).hasMessageContaining("EISDIR (21): the kernel does not open it");
+    assertThat(failure(7, "")).hasMessageContaining("EISDIR (21): the kernel refused it");
   }
 
   @Test

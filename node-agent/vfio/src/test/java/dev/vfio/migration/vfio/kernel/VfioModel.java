@@ -102,10 +102,7 @@ final class VfioModel implements InterceptedCalls.Model {
     if (!Path.of(path).startsWith(directory.getParent())) {
       return InterceptedCalls.REAL;
     }
-    boolean wasInterrupting = interrupting;
-    interrupting = false;
     long obstacle = obstacle("open " + directory.getParent().relativize(Path.of(path)));
-    interrupting = wasInterrupting;
     return obstacle == 0 ? InterceptedCalls.REAL : obstacle;
   }
 
