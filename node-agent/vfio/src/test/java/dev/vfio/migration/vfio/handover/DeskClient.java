@@ -1,0 +1,83 @@
+package dev.vfio.migration.vfio.handover;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.UnixStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A workload's end of the handover protocol, written from its description. */
+final class DeskClient implements AutoCloseable {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final UnixStream stream;
+  private final ByteBuffer line = ByteBuffer.allocateDirect(64 << 10);
+  private final List<Descriptor> descriptors = new ArrayList<>();
+
+  private DeskClient(UnixStream stream) {
+    this.stream = stream;
+  }
+
+  static DeskClient connect(Path socket) throws IOException {
+    return new DeskClient(UnixStream.connect(socket, Duration.ofSeconds(30)));
+  }
+
+  /** Connects and says hello; answers once it may wait. */
+  static DeskClient waitAt(Path socket, String holds) throws IOException {
+    DeskClient client = connect(socket);
+    client.hello(holds);
+    JsonNode answer = client.next();
+    if (answer == null || !answer.path("ok").asBoolean()) {
+      client.close();
+      throw new IOException("sent away: " + answer);
+    }
+    return client;
+  }
+
+  void hello(String holds) throws IOException {
+    say(
+        "{\"protocol\":1,\"workload\":\"shop-db\",\"holds\":"
+            + (holds == null ? "null" : "\"" + holds + "\"")
+            + "}");
+  }
+
+  void say(String text) throws IOException {
+    byte[] bytes = (text + "\n").getBytes(StandardCharsets.UTF_8);
+    stream.send(
+        ByteBuffer.allocateDirect(bytes.length).put(bytes).flip(), ByteBuffer.allocateDirect(0));
+  }
+
+  void ok() throws IOException {
+    say("{\"ok\":true}");
+  }
+
+  /** The next line; null where the agent has closed. */
+  JsonNode next() throws IOException {
+    line.clear();
+    while (line.position() == 0 || line.get(line.position() - 1) != '\n') {
+      if (stream.receive(line, ByteBuffer.allocateDirect(0), false, descriptors) == 0) {
+        return null;
+      }
+    }
+    byte[] text = new byte[line.position()];
+    line.get(0, text);
+    return JSON.readTree(text);
+  }
+
+  /** What came along with the lines so far. */
+  List<Descriptor> descriptors() {
+    return descriptors;
+  }
+
+  @Override
+  public void close() {
+    descriptors.forEach(Descriptor::close);
+    stream.close();
+  }
+}

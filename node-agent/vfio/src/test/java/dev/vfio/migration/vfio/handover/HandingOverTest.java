@@ -1,0 +1,330 @@
+package dev.vfio.migration.vfio.handover;
+
+import static dev.vfio.migration.vfio.handover.Scene.LONG;
+import static dev.vfio.migration.vfio.handover.Scene.MIGRATION;
+import static dev.vfio.migration.vfio.handover.Scene.SHORT;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.vfio.migration.vfio.holder.StandInNode;
+import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.linux.OpenFile;
+import dev.vfio.migration.vfio.memory.WindowFile;
+import dev.vfio.migration.vfio.workload.DmaWindow;
+import dev.vfio.migration.vfio.workload.WindowShape;
+import dev.vfio.migration.vfio.workload.WorkloadDescription;
+import dev.vfio.migration.vfio.workload.WorkloadException;
+import dev.vfio.migration.vfio.workload.WorkloadState;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The waiting workload gets the very device and memory, says so, and takes it once. */
+@Timeout(60)
+class HandingOverTest {
+  private static final List<WindowShape> SHAPES =
+      List.of(new WindowShape("ring", 0, 8192), new WindowShape("heap", 1 << 20, 4096));
+
+  @TempDir Path folder;
+  private Scene scene;
+
+  @BeforeEach
+  void open() throws IOException {
+    scene = new Scene(folder);
+    scene.desk().offer(StandInNode.ID);
+  }
+
+  @AfterEach
+  void close() throws InterruptedException {
+    scene.close();
+  }
+
+  /** Does it on another thread: both ends of a conversation are this test's. */
+  private static <T> CompletableFuture<T> beside(Callable<T> work) {
+    return CompletableFuture.supplyAsync(
+        () -> {
+          try {
+            return work.call();
+          } catch (Exception failure) {
+            throw new CompletionException(failure);
+          }
+        });
+  }
+
+  private interface Step {
+    void run() throws IOException;
+  }
+
+  private static CompletableFuture<Void> beside(Step step) {
+    return beside(
+        () -> {
+          step.run();
+          return null;
+        });
+  }
+
+  private static <T> T done(CompletableFuture<T> work) throws Exception {
+    try {
+      return work.get(20, TimeUnit.SECONDS);
+    } catch (ExecutionException failure) {
+      throw failure.getCause() instanceof Exception cause ? cause : failure;
+    }
+  }
+
+  @Test
+  void theWorkloadGetsTheVeryDeviceAndMemoryAndTakesItOnce() throws Exception {
+    KernelWorkload workload = scene.workload(LONG);
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      WorkloadDescription waiting = workload.accommodate(SHAPES);
+      assertThat(waiting.state()).isEqualTo(WorkloadState.WAITING);
+      assertThat(waiting.workload()).isEqualTo("shop-db");
+      assertThat(waiting.device()).isEqualTo(StandInNode.ID);
+      assertThat(waiting.windows())
+          .extracting(DmaWindow::name, DmaWindow::iova, DmaWindow::size)
+          .containsExactly(tuple("ring", 0L, 8192L), tuple("heap", 1L << 20, 4096L));
+      write(waiting.windows().get(1), "moved");
+      scene.openDevice();
+
+      CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
+      JsonNode manifest = client.next();
+      assertThat(manifest)
+          .isEqualTo(
+              new ObjectMapper()
+                  .readTree(
+                      """
+                      {"op":"receive","migration":"uid-1/1","device":"0000:65:00.1",
+                       "interface":"FEATURE_V2","access":"group",
+                       "descriptors":["device","group","container","window:ring","window:heap"],
+                       "windows":[{"name":"ring","iova":0,"size":8192,"descriptor":3},
+                                  {"name":"heap","iova":1048576,"size":4096,"descriptor":4}]}
+                      """));
+      assertThat(receive).isNotDone();
+      client.ok();
+      done(receive);
+      assertThat(client.descriptors()).hasSize(5);
+      assertThat(OpenFile.name(client.descriptors().get(0)))
+          .isEqualTo(scene.node.deviceFile().toString());
+      assertThat(Files.readString(OpenFile.path(client.descriptors().get(4)))).startsWith("moved");
+
+      workload.receive(MIGRATION);
+      CompletableFuture<Void> take = beside(() -> workload.take(MIGRATION));
+      assertThat(client.next().path("op").asText())
+          .as("receiving again asked nothing")
+          .isEqualTo("take");
+      client.ok();
+      done(take);
+      assertThat(client.next()).as("one-shot").isNull();
+      assertThat(scene.socket()).doesNotExist();
+    }
+    workload.close();
+  }
+
+  private static void write(DmaWindow window, String text) throws IOException {
+    try (WindowFile file = WindowFile.open(window, true)) {
+      byte[] bytes = text.getBytes();
+      file.write(0, ByteBuffer.allocateDirect(bytes.length).put(bytes).flip());
+    }
+  }
+
+  @Test
+  void afterARollbackItWaitsAgainAndNothingOfTheMemoryIsLeft() throws Exception {
+    Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
+    KernelWorkload workload = scene.workload(LONG);
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      workload.accommodate(SHAPES);
+      scene.openDevice();
+      CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
+      client.next();
+      client.ok();
+      done(receive);
+
+      CompletableFuture<Void> back = beside(() -> workload.giveBack(MIGRATION));
+      assertThat(client.next().path("op").asText()).isEqualTo("give-back");
+      client.descriptors().forEach(descriptor -> descriptor.close());
+      client.descriptors().clear();
+      client.ok();
+      done(back);
+
+      assertThat(workload.describe().state()).isEqualTo(WorkloadState.WAITING);
+      assertThat(workload.describe().windows()).isEmpty();
+      workload.giveBack(MIGRATION);
+      CompletableFuture<Void> again = beside(() -> workload.receive("uid-2/1"));
+      assertThat(client.next().path("migration").asText())
+          .as("giving back again asked nothing")
+          .isEqualTo("uid-2/1");
+      client.ok();
+      done(again);
+    }
+    assertThat(without("socket", OpenDescriptors.count(Path.of("/memfd:vfio-window"))))
+        .isEqualTo(without("socket", before));
+  }
+
+  private static Map<String, Integer> without(String kind, Map<String, Integer> counted) {
+    counted.remove(kind);
+    return counted;
+  }
+
+  @Test
+  void memoryThatNobodyReceivedIsLetGo() throws Exception {
+    Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
+    KernelWorkload workload = scene.workload(LONG);
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      workload.accommodate(SHAPES);
+      workload.accommodate(SHAPES);
+      workload.giveBack(MIGRATION);
+      assertThat(client.descriptors()).isEmpty();
+    }
+    assertThat(without("socket", OpenDescriptors.count(Path.of("/memfd:vfio-window"))))
+        .isEqualTo(without("socket", before));
+  }
+
+  @Test
+  void whereNobodyWaitsThatIsSaid() {
+    assertThatThrownBy(() -> scene.workload(SHORT).accommodate(SHAPES))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("nobody uses the device 0000:65:00.1")
+        .hasMessageContaining("nobody waits for it at " + scene.socket());
+  }
+
+  @Test
+  void aWorkloadThatComesInTimeIsWaitedFor() throws Exception {
+    CompletableFuture<WorkloadDescription> description =
+        beside(() -> scene.workload(LONG).accommodate(List.of()));
+
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      assertThat(done(description).state()).isEqualTo(WorkloadState.WAITING);
+      assertThat(client.descriptors()).isEmpty();
+    }
+  }
+
+  @Test
+  void aWorkloadThatRefusesIsQuotedAndMayBeAskedAgain() throws Exception {
+    KernelWorkload workload = scene.workload(LONG);
+    scene.openDevice();
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
+      client.next();
+      client.say("{\"ok\":false,\"errno\":12,\"error\":\"cannot map ring\"}");
+
+      assertThatThrownBy(() -> done(receive))
+          .isInstanceOfSatisfying(
+              WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(12))
+          .hasMessageContaining("refused \"receive\" of the device 0000:65:00.1")
+          .hasMessageContaining("cannot map ring, ENOMEM (12)");
+      CompletableFuture<Void> again = beside(() -> workload.receive(MIGRATION));
+      assertThat(client.next().path("op").asText()).isEqualTo("receive");
+      client.ok();
+      done(again);
+    }
+  }
+
+  @Test
+  void aWorkloadThatNeverAnswersIsSentOff() throws Exception {
+    scene.openDevice();
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      assertThatThrownBy(() -> scene.workload(LONG, SHORT).receive(MIGRATION))
+          .isInstanceOfSatisfying(
+              WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(110))
+          .hasMessageContaining("did not answer \"receive\" within 300 ms")
+          .hasMessageContaining("is not known");
+
+      assertThat(client.next().path("op").asText()).isEqualTo("receive");
+      assertThat(client.next()).isNull();
+    }
+  }
+
+  @Test
+  void aWorkloadThatAnswersNonsenseIsSentOff() throws Exception {
+    scene.openDevice();
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
+      client.next();
+      client.say("sure");
+
+      assertThatThrownBy(() -> done(receive))
+          .hasMessageContaining("against the protocol")
+          .hasMessageContaining("sure");
+      assertThat(client.next()).isNull();
+    }
+  }
+
+  @Test
+  void aWorkloadThatDiesInsteadOfAnsweringIsNamed() throws Exception {
+    scene.openDevice();
+    DeskClient client = DeskClient.waitAt(scene.socket(), null);
+    CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
+    client.next();
+    client.close();
+
+    assertThatThrownBy(() -> done(receive))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("is gone, asked for \"receive\"");
+  }
+
+  @Test
+  void aWorkloadThatHoldsForAnotherMigrationKeepsIt() throws Exception {
+    scene.openDevice();
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), "uid-9/2")) {
+      assertThatThrownBy(() -> scene.workload(LONG).receive(MIGRATION))
+          .isInstanceOf(WorkloadException.class)
+          .hasMessageContaining("holds it for the migration uid-9/2");
+      assertThat(client.descriptors()).isEmpty();
+    }
+  }
+
+  @Test
+  void aDeviceThatIsNotOpenHereIsNotHandedOver() throws Exception {
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      assertThatThrownBy(() -> scene.workload(LONG).receive(MIGRATION))
+          .isInstanceOfSatisfying(
+              WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(19))
+          .hasMessageContaining("Nothing was handed over");
+      assertThat(client.descriptors()).isEmpty();
+    }
+  }
+
+  @Test
+  void moreWindowsThanOneMessageCarriesAreRefusedInWords() throws Exception {
+    List<WindowShape> many =
+        IntStream.range(0, 251).mapToObj(i -> new WindowShape("w" + i, i * 4096L, 4096)).toList();
+    scene.openDevice();
+    KernelWorkload workload = scene.workload(LONG);
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      workload.accommodate(many);
+
+      assertThatThrownBy(() -> workload.receive(MIGRATION))
+          .hasMessageContaining("254 file descriptors, and one message carries 253");
+      assertThat(client.descriptors()).isEmpty();
+    }
+  }
+
+  @Test
+  void anEarlierDeclarationOfMemoryIsRemovedBeforeTheDeviceIsHandedOver() throws Exception {
+    Files.writeString(scene.memoryFile(), "{\"protocol\":1,\"windows\":[]}");
+    scene.openDevice();
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
+      client.next();
+      assertThat(scene.memoryFile()).doesNotExist();
+      client.ok();
+      done(receive);
+    }
+  }
+}

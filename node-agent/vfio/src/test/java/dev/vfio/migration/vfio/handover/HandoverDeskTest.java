@@ -1,0 +1,334 @@
+package dev.vfio.migration.vfio.handover;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Who may wait at the desk, one at a time, and who is sent away with a reason. */
+@Timeout(60)
+class HandoverDeskTest {
+  private static final String DEVICE = "0000:65:00.1";
+  private static final Duration LONG = Duration.ofSeconds(30);
+  private static final int NOBODY = 65534;
+
+  @TempDir Path folder;
+  private HandoverDesk desk;
+  private Path socket;
+
+  @BeforeEach
+  void open() throws IOException {
+    desk = new HandoverDesk(folder.resolve("devices"), LONG, user -> false);
+    desk.offer(DEVICE);
+    socket = desk.socket(DEVICE);
+  }
+
+  @AfterEach
+  void close() {
+    desk.close();
+  }
+
+  private String awaitSomebody() throws IOException {
+    return desk.with(DEVICE, LONG, anybody -> true, WaitingWorkload::name);
+  }
+
+  @Test
+  void aWorkloadWaitsUnderItsName() throws Exception {
+    assertThat(desk.waiting(DEVICE)).isEmpty();
+
+    try (DeskClient client = DeskClient.waitAt(socket, null)) {
+      assertThat(desk.waiting(DEVICE)).contains("shop-db");
+      assertThat(awaitSomebody()).isEqualTo("shop-db");
+      assertThat(desk.offered()).containsExactly(DEVICE);
+      assertThat(client.descriptors()).isEmpty();
+    }
+  }
+
+  @Test
+  void aSecondWorkloadIsSentAway() throws Exception {
+    try (DeskClient first = DeskClient.waitAt(socket, null);
+        DeskClient second = DeskClient.connect(socket)) {
+      second.hello(null);
+
+      JsonNode answer = second.next();
+      assertThat(answer.path("ok").asBoolean()).isFalse();
+      assertThat(answer.path("errno").asInt()).isEqualTo(16);
+      assertThat(answer.path("error").asText()).contains("another workload waits");
+      assertThat(second.next()).isNull();
+      assertThat(first.descriptors()).isEmpty();
+      assertThat(desk.waiting(DEVICE)).contains("shop-db");
+    }
+  }
+
+  @Test
+  void whoHoldsTheDeviceComesBeforeOneThatWouldLikeTo() throws Exception {
+    try (DeskClient hopeful = DeskClient.waitAt(socket, null);
+        DeskClient holder = DeskClient.waitAt(socket, "uid-1/1");
+        DeskClient another = DeskClient.connect(socket)) {
+      assertThat(hopeful.next()).as("made room").isNull();
+      assertThat(desk.<String>with(DEVICE, LONG, anybody -> true, WaitingWorkload::holds))
+          .isEqualTo("uid-1/1");
+      another.hello("uid-1/1");
+      assertThat(another.next().path("errno").asInt()).as("but only the first").isEqualTo(16);
+      assertThat(holder.descriptors()).isEmpty();
+    }
+  }
+
+  @Test
+  void whenOneLeavesAnotherMayWait() throws Exception {
+    DeskClient.waitAt(socket, null).close();
+
+    // The desk may hear of the second before it finds the first gone.
+    DeskClient second = null;
+    while (second == null) {
+      try {
+        second = DeskClient.waitAt(socket, null);
+      } catch (IOException sentAway) {
+        assertThat(sentAway).hasMessageContaining("another workload waits");
+      }
+    }
+    assertThat(desk.waiting(DEVICE)).contains("shop-db");
+    second.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{\"protocol\":2,\"workload\":\"a\",\"holds\":null}",
+        "{\"workload\":\"a\"}",
+        "{\"protocol\":1,\"workload\":\"\"}",
+        "{\"protocol\":1,\"workload\":\"a\",\"holds\":7}",
+        "{\"protocol\":1,\"workload\":\"a\",\"holds\":\"with blank\"}"
+      })
+  void whatSaysNoProperHelloIsToldSo(String hello) throws Exception {
+    try (DeskClient client = DeskClient.connect(socket)) {
+      client.say(hello);
+
+      JsonNode answer = client.next();
+      assertThat(answer.path("ok").asBoolean(true)).isFalse();
+      assertThat(answer.path("error").asText()).isNotEmpty();
+      assertThat(client.next()).isNull();
+    }
+    assertThat(desk.waiting(DEVICE)).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"not JSON", "[1]", "{}\n{}"})
+  void whatIsNoLineOfTheProtocolEndsTheConnection(String noise) throws Exception {
+    try (DeskClient client = DeskClient.connect(socket)) {
+      client.say(noise);
+
+      JsonNode answer = client.next();
+      assertThat(answer == null || !answer.path("ok").asBoolean(true)).isTrue();
+    }
+    assertThat(desk.waiting(DEVICE)).isEmpty();
+  }
+
+  @Test
+  void anEndlessLineEndsTheConnection() throws Exception {
+    try (DeskClient client = DeskClient.connect(socket)) {
+      assertThatThrownBy(
+              () -> {
+                client.say("x".repeat(LineConnection.MOST_LINE_BYTES + 1));
+                if (client.next() == null) {
+                  throw new IOException("closed");
+                }
+              })
+          .isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void whoSaysNothingIsSentAwayAndKeepsNobodyElseOut() throws Exception {
+    try (HandoverDesk hasty =
+        new HandoverDesk(folder.resolve("hasty"), Duration.ofMillis(200), user -> false)) {
+      hasty.offer(DEVICE);
+      try (DeskClient silent = DeskClient.connect(hasty.socket(DEVICE));
+          DeskClient polite = DeskClient.waitAt(hasty.socket(DEVICE), null)) {
+        assertThat(silent.next().path("errno").asInt()).isEqualTo(110);
+        assertThat(hasty.waiting(DEVICE)).contains("shop-db");
+        assertThat(polite.descriptors()).isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void onlySoManyAreLetInBeforeTheySayWhoTheyAre() throws Exception {
+    List<DeskClient> silent = new ArrayList<>();
+    try {
+      for (int i = 0; i < 8; i++) {
+        silent.add(DeskClient.connect(socket));
+      }
+      DeskClient tooMany = DeskClient.connect(socket);
+      silent.add(tooMany);
+
+      assertThatThrownBy(
+              () -> {
+                if (tooMany.next() == null) {
+                  throw new IOException("closed");
+                }
+              })
+          .isInstanceOf(IOException.class);
+    } finally {
+      silent.forEach(DeskClient::close);
+    }
+  }
+
+  @Test
+  void anotherUserIsRefusedUnlessTheFolderIsTheirs() throws Exception {
+    String refused = helloAs(NOBODY);
+    assertThat(refused).contains("\"errno\":1,").contains("user 65534 may not wait");
+    assertThat(desk.waiting(DEVICE)).isEmpty();
+
+    Files.setAttribute(desk.folder(DEVICE), "unix:uid", NOBODY);
+    assertThat(helloAs(NOBODY)).isEqualTo("{\"ok\":true}");
+  }
+
+  @Test
+  void usersThatTheAgentIsToldOfMayWait() throws Exception {
+    try (HandoverDesk open =
+        new HandoverDesk(folder.resolve("open"), LONG, user -> user == NOBODY)) {
+      open.offer(DEVICE);
+      socket = open.socket(DEVICE);
+      assertThat(helloAs(NOBODY)).isEqualTo("{\"ok\":true}");
+    }
+  }
+
+  /** The desk's answer to a process of that user. */
+  private String helloAs(int user) throws Exception {
+    Assumptions.assumeTrue(
+        Integer.valueOf(0).equals(Files.getAttribute(folder, "unix:uid")),
+        "skipped: only root can act for another user");
+    for (Path way = socket.getParent(); way.startsWith(folder); way = way.getParent()) {
+      Files.setPosixFilePermissions(way, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+    Process process;
+    try {
+      process =
+          new ProcessBuilder(
+                  "perl",
+                  "-MIO::Socket::UNIX",
+                  "-e",
+                  "$( = $) = \""
+                      + user
+                      + " "
+                      + user
+                      + "\"; $< = $> = "
+                      + user
+                      + "; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die \"connect: $!\";"
+                      + " print $s qq({\"protocol\":1,\"workload\":\"other\",\"holds\":null}\\n);"
+                      + " $s->flush(); print scalar <$s>;",
+                  socket.toString())
+              .redirectErrorStream(true)
+              .start();
+    } catch (IOException missing) {
+      Assumptions.abort("skipped: there is no perl on this machine");
+      return null;
+    }
+    String answer = new String(process.getInputStream().readAllBytes()).strip();
+    assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    return answer;
+  }
+
+  @Test
+  void aWithdrawnDeviceHasNoSocketAndNobodyWaits() throws Exception {
+    try (DeskClient client = DeskClient.waitAt(socket, null)) {
+      desk.withdraw(DEVICE);
+
+      assertThat(client.next()).isNull();
+      assertThat(socket).doesNotExist();
+      assertThat(desk.offered()).isEmpty();
+      assertThat(desk.waiting(DEVICE)).isEmpty();
+    }
+    desk.offer(DEVICE);
+    DeskClient.waitAt(socket, null).close();
+  }
+
+  @Test
+  void aSocketThatAKilledAgentLeftIsTakenOver() throws Exception {
+    try (HandoverDesk killed = new HandoverDesk(folder.resolve("devices"), LONG, user -> false)) {
+      // Two desks at one folder: the first has its name taken from it, as after a crash.
+      killed.offer(DEVICE);
+      try (DeskClient client = DeskClient.waitAt(killed.socket(DEVICE), null)) {
+        assertThat(killed.waiting(DEVICE)).contains("shop-db");
+        assertThat(client.descriptors()).isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void whatIsNoSocketIsNotRemoved() throws Exception {
+    desk.withdraw(DEVICE);
+    Files.writeString(socket, "somebody's");
+
+    assertThatThrownBy(() -> desk.offer(DEVICE))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("is no socket; remove it");
+    assertThat(socket).hasContent("somebody's");
+  }
+
+  @Test
+  void aFolderWithTooLongANameIsRefusedInWords() throws Exception {
+    try (HandoverDesk deep =
+        new HandoverDesk(folder.resolve("d".repeat(100)), LONG, user -> false)) {
+      assertThatThrownBy(() -> deep.offer(DEVICE))
+          .isInstanceOf(ErrnoException.class)
+          .hasMessageContaining("ENAMETOOLONG");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"..", "a/b", "", ".receipts", "-a", "a b"})
+  void aNameThatIsNoDevicesLeadsNowhere(String name) {
+    assertThatThrownBy(() -> desk.folder(name)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void aClosedDeskLeavesNothingOpenAndNoSockets() throws Exception {
+    Map<String, Integer> before = OpenDescriptors.count(folder);
+    HandoverDesk brief = new HandoverDesk(folder.resolve("short"), LONG, user -> false);
+    brief.offer(DEVICE);
+    brief.offer("0000:65:00.2");
+    DeskClient waiting = DeskClient.waitAt(brief.socket(DEVICE), null);
+    DeskClient silent = DeskClient.connect(brief.socket(DEVICE));
+
+    brief.close();
+
+    assertThat(waiting.next()).isNull();
+    waiting.close();
+    silent.close();
+    assertThat(brief.socket(DEVICE)).doesNotExist();
+    assertThat(OpenDescriptors.count(folder)).isEqualTo(before);
+    assertThatThrownBy(() -> brief.offer(DEVICE))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("is closed");
+  }
+
+  @Test
+  void whereNobodyComesThatIsSaid() {
+    assertThatThrownBy(
+            () -> desk.with(DEVICE, Duration.ofMillis(100), anybody -> true, WaitingWorkload::name))
+        .isInstanceOf(HandoverDesk.NobodyWaits.class)
+        .hasMessageContaining("nobody waits for it at " + socket)
+        .hasMessageContaining("Start the workload");
+  }
+}

@@ -1,0 +1,125 @@
+package dev.vfio.migration.vfio.handover;
+
+import dev.vfio.migration.vfio.device.MigrationInterface;
+import dev.vfio.migration.vfio.freezer.Cgroups;
+import dev.vfio.migration.vfio.freezer.Freezer;
+import dev.vfio.migration.vfio.freezer.FreezerLedger;
+import dev.vfio.migration.vfio.freezer.TestCgroup;
+import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.holder.Holders;
+import dev.vfio.migration.vfio.holder.StandInNode;
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.PassedDescriptors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** One agent at a node of stand-ins: what a workload is reached by, and a device that it opens. */
+final class Scene implements AutoCloseable {
+  static final String MIGRATION = "uid-1/1";
+  static final Duration LONG = Duration.ofSeconds(30);
+  static final Duration SHORT = Duration.ofMillis(300);
+  static final int PAGE = 4096;
+
+  final StandInNode node;
+  final Holders holders;
+  final Freezer freezer;
+  final FreezerLedger ledger;
+  private final Path folder;
+  private HandoverDesk desk;
+  private HandedOver open;
+
+  Scene(Path folder) throws IOException {
+    this.folder = folder;
+    this.node = new StandInNode(folder);
+    this.holders = node.holders();
+    this.ledger = new FreezerLedger(folder.resolve("ledger"));
+    Path cgroups = TestCgroup.root();
+    this.freezer =
+        new Freezer(
+            new Cgroups(cgroups == null ? folder : cgroups, holders.processes()),
+            holders.processes(),
+            ledger,
+            LONG,
+            false);
+    startDesk();
+  }
+
+  private void startDesk() throws IOException {
+    desk = new HandoverDesk(folder.resolve("desk"), LONG, user -> false);
+  }
+
+  HandoverDesk desk() {
+    return desk;
+  }
+
+  Path socket() {
+    return desk.socket(StandInNode.ID);
+  }
+
+  Path memoryFile() throws IOException {
+    return Files.createDirectories(desk.folder(StandInNode.ID)).resolve(HandoverDesk.MEMORY);
+  }
+
+  /** Opens the device as a destination does. */
+  void openDevice() throws IOException {
+    Map<String, Descriptor> companions = new LinkedHashMap<>();
+    companions.put("group", PassedDescriptors.open(node.group(StandInNode.GROUP), true));
+    companions.put("container", PassedDescriptors.open(Path.of("/dev/null"), true));
+    open =
+        new HandedOver(
+            PassedDescriptors.open(node.deviceFile(), true),
+            companions,
+            OptionalInt.empty(),
+            MigrationInterface.FEATURE_V2);
+  }
+
+  void closeDevice() {
+    if (open != null) {
+      open.device().close();
+      open.companions().values().forEach(Descriptor::close);
+      open = null;
+    }
+  }
+
+  /** The agent is killed and started: what it had open is gone, its files are there. */
+  void restartAgent() throws IOException {
+    closeDevice();
+    desk.close();
+    startDesk();
+    desk.offer(StandInNode.ID);
+  }
+
+  Holder holder() throws IOException {
+    return holders.of(node.device()).orElseThrow();
+  }
+
+  KernelWorkload workload(Duration patience) {
+    return workload(patience, LONG);
+  }
+
+  KernelWorkload workload(Duration connectPatience, Duration answerPatience) {
+    return new KernelWorkload(
+        node.device(),
+        new KernelWorkload.Means(
+            holders,
+            freezer,
+            desk,
+            id -> Optional.ofNullable(open),
+            PAGE,
+            connectPatience,
+            answerPatience));
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    closeDevice();
+    desk.close();
+    node.close();
+  }
+}
