@@ -47,9 +47,6 @@ public final class HandoverDesk implements AutoCloseable {
   /** Name of the file in a device's folder by which a running workload declares its memory. */
   public static final String MEMORY = "memory.json";
 
-  /** Among the devices' folders, and no device's name. */
-  private static final String RECEIPTS = ".receipts";
-
   private static final System.Logger LOG = System.getLogger(HandoverDesk.class.getName());
   private static final Pattern DEVICE = Pattern.compile("[0-9A-Za-z][-:.0-9A-Za-z]{0,63}");
   private static final Duration END_PATIENCE = Duration.ofSeconds(5);
@@ -68,15 +65,18 @@ public final class HandoverDesk implements AutoCloseable {
   /**
    * Starts to serve, and offers nothing yet.
    *
-   * @param directory of the devices' folders, which outlives the agent as the devices do; made
-   *     where it is missing. Nobody but the agent may write to it
+   * @param directory of the devices' folders; made where it is missing. Nobody but the agent may
+   *     write to it
+   * @param receipts where it is noted who was handed a device; outlives the agent, made where it is
+   *     missing
    * @param helloTimeout for a workload that connected to say who it is
    * @param allowedUsers user ids that may wait, besides root and the owner of the device's folder
    */
-  public HandoverDesk(Path directory, Duration helloTimeout, IntPredicate allowedUsers)
+  public HandoverDesk(
+      Path directory, Path receipts, Duration helloTimeout, IntPredicate allowedUsers)
       throws IOException {
     this.directory = Files.createDirectories(directory);
-    this.receipts = new Receipts(directory.resolve(RECEIPTS));
+    this.receipts = new Receipts(receipts);
     this.helloTimeout = helloTimeout;
     this.allowedUsers = allowedUsers;
     this.watch = new SocketWatch();

@@ -57,17 +57,28 @@ final class DeskClient implements AutoCloseable {
     say("{\"ok\":true}");
   }
 
-  /** The next line; null where the agent has closed. */
+  /** The next line; null where the agent has closed. More than one may arrive at once. */
   JsonNode next() throws IOException {
-    line.clear();
-    while (line.position() == 0 || line.get(line.position() - 1) != '\n') {
+    int end = endOfLine();
+    while (end < 0) {
       if (stream.receive(line, ByteBuffer.allocateDirect(0), false, descriptors) == 0) {
         return null;
       }
+      end = endOfLine();
     }
-    byte[] text = new byte[line.position()];
-    line.get(0, text);
+    byte[] text = new byte[end];
+    line.flip().get(text).get();
+    line.compact();
     return JSON.readTree(text);
+  }
+
+  private int endOfLine() {
+    for (int i = 0; i < line.position(); i++) {
+      if (line.get(i) == '\n') {
+        return i;
+      }
+    }
+    return -1;
   }
 
   /** What came along with the lines so far. */

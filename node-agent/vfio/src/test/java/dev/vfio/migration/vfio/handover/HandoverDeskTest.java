@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntPredicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -37,7 +38,7 @@ class HandoverDeskTest {
 
   @BeforeEach
   void open() throws IOException {
-    desk = new HandoverDesk(folder.resolve("devices"), LONG, user -> false);
+    desk = newDesk(folder.resolve("devices"), LONG, user -> false);
     desk.offer(DEVICE);
     socket = desk.socket(DEVICE);
   }
@@ -45,6 +46,11 @@ class HandoverDeskTest {
   @AfterEach
   void close() {
     desk.close();
+  }
+
+  private HandoverDesk newDesk(Path directory, Duration helloTimeout, IntPredicate users)
+      throws IOException {
+    return new HandoverDesk(directory, folder.resolve("receipts"), helloTimeout, users);
   }
 
   private String awaitSomebody() throws IOException {
@@ -160,7 +166,7 @@ class HandoverDeskTest {
   @Test
   void whoSaysNothingIsSentAwayAndKeepsNobodyElseOut() throws Exception {
     try (HandoverDesk hasty =
-        new HandoverDesk(folder.resolve("hasty"), Duration.ofMillis(200), user -> false)) {
+        newDesk(folder.resolve("hasty"), Duration.ofMillis(200), user -> false)) {
       hasty.offer(DEVICE);
       try (DeskClient silent = DeskClient.connect(hasty.socket(DEVICE));
           DeskClient polite = DeskClient.waitAt(hasty.socket(DEVICE), null)) {
@@ -205,8 +211,7 @@ class HandoverDeskTest {
 
   @Test
   void usersThatTheAgentIsToldOfMayWait() throws Exception {
-    try (HandoverDesk open =
-        new HandoverDesk(folder.resolve("open"), LONG, user -> user == NOBODY)) {
+    try (HandoverDesk open = newDesk(folder.resolve("open"), LONG, user -> user == NOBODY)) {
       open.offer(DEVICE);
       socket = open.socket(DEVICE);
       assertThat(helloAs(NOBODY)).isEqualTo("{\"ok\":true}");
@@ -265,7 +270,7 @@ class HandoverDeskTest {
 
   @Test
   void aSocketThatAKilledAgentLeftIsTakenOver() throws Exception {
-    try (HandoverDesk killed = new HandoverDesk(folder.resolve("devices"), LONG, user -> false)) {
+    try (HandoverDesk killed = newDesk(folder.resolve("devices"), LONG, user -> false)) {
       // Two desks at one folder: the first has its name taken from it, as after a crash.
       killed.offer(DEVICE);
       try (DeskClient client = DeskClient.waitAt(killed.socket(DEVICE), null)) {
@@ -288,8 +293,7 @@ class HandoverDeskTest {
 
   @Test
   void aFolderWithTooLongANameIsRefusedInWords() throws Exception {
-    try (HandoverDesk deep =
-        new HandoverDesk(folder.resolve("d".repeat(100)), LONG, user -> false)) {
+    try (HandoverDesk deep = newDesk(folder.resolve("d".repeat(100)), LONG, user -> false)) {
       assertThatThrownBy(() -> deep.offer(DEVICE))
           .isInstanceOf(ErrnoException.class)
           .hasMessageContaining("ENAMETOOLONG");
@@ -305,7 +309,7 @@ class HandoverDeskTest {
   @Test
   void aClosedDeskLeavesNothingOpenAndNoSockets() throws Exception {
     Map<String, Integer> before = OpenDescriptors.count(folder);
-    HandoverDesk brief = new HandoverDesk(folder.resolve("short"), LONG, user -> false);
+    HandoverDesk brief = newDesk(folder.resolve("short"), LONG, user -> false);
     brief.offer(DEVICE);
     brief.offer("0000:65:00.2");
     DeskClient waiting = DeskClient.waitAt(brief.socket(DEVICE), null);

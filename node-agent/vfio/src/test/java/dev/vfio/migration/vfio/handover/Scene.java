@@ -51,7 +51,8 @@ final class Scene implements AutoCloseable {
   }
 
   private void startDesk() throws IOException {
-    desk = new HandoverDesk(folder.resolve("desk"), LONG, user -> false);
+    desk =
+        new HandoverDesk(folder.resolve("desk"), folder.resolve("receipts"), LONG, user -> false);
   }
 
   HandoverDesk desk() {

@@ -1,0 +1,246 @@
+package dev.vfio.migration.vfio.handover;
+
+import static dev.vfio.migration.vfio.handover.Scene.LONG;
+import static dev.vfio.migration.vfio.handover.Scene.MIGRATION;
+import static dev.vfio.migration.vfio.handover.Scene.SHORT;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.vfio.migration.vfio.handover.WaitingProgram.Running;
+import dev.vfio.migration.vfio.holder.StandInNode;
+import dev.vfio.migration.vfio.workload.WindowShape;
+import dev.vfio.migration.vfio.workload.WorkloadException;
+import dev.vfio.migration.vfio.workload.WorkloadState;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A workload of its own process holds the loaded device and was not told to use it: whatever ends
+ * then, it is known to wait, or another one gets the device.
+ */
+@Timeout(120)
+class BetweenReceiveAndTakeTest {
+
+  @TempDir Path folder;
+  private Scene scene;
+  private Running program;
+
+  @BeforeEach
+  void open() throws IOException {
+    scene = new Scene(folder);
+    scene.desk().offer(StandInNode.ID);
+    program = new Running(scene.socket());
+  }
+
+  @AfterEach
+  void close() throws InterruptedException {
+    program.close();
+    scene.close();
+  }
+
+  private interface Step {
+    void run() throws IOException;
+  }
+
+  private static CompletableFuture<Void> beside(Step step) {
+    return CompletableFuture.runAsync(
+        () -> {
+          try {
+            step.run();
+          } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+          }
+        });
+  }
+
+  private static void done(CompletableFuture<Void> work) throws Exception {
+    work.get(60, TimeUnit.SECONDS);
+  }
+
+  private void received() throws Exception {
+    assertThat(program.ask("wait")).isEqualTo("waits");
+    KernelWorkload workload = scene.workload(LONG);
+    workload.accommodate(List.of(new WindowShape("ring", 0, 4096)));
+    scene.openDevice();
+    CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
+    assertThat(program.ask("hear")).isEqualTo("receive");
+    assertThat(program.ask("ok")).isEqualTo("said");
+    done(receive);
+  }
+
+  private void taken(KernelWorkload workload) throws Exception {
+    CompletableFuture<Void> take = beside(() -> workload.take(MIGRATION));
+    assertThat(program.ask("hear")).isEqualTo("take");
+    assertThat(program.ask("ok")).isEqualTo("said");
+    done(take);
+  }
+
+  @Test
+  void aHolderThatReceivedTheDeviceWaitsUntilItTookIt() throws Exception {
+    received();
+    assertThat(scene.holder().process()).isEqualTo(program.pid());
+    assertThat(scene.desk().holdsFor(scene.holder())).contains(MIGRATION);
+    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.WAITING);
+
+    taken(scene.workload(LONG));
+
+    scene.closeDevice();
+    assertThat(scene.holder().process()).as("the device lives on in it").isEqualTo(program.pid());
+    assertThat(scene.desk().holdsFor(scene.holder())).isEmpty();
+    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+    // As a session does that could not note it: nothing is asked, nothing changes.
+    scene.workload(SHORT).take(MIGRATION);
+    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+  }
+
+  @Test
+  void anAgentThatComesBackKnowsThatItWaitsAndLetsItTake() throws Exception {
+    received();
+
+    scene.restartAgent();
+
+    assertThat(scene.desk().holdsFor(scene.holder()))
+        .as("before the workload has come back")
+        .contains(MIGRATION);
+    assertThatThrownBy(() -> scene.workload(SHORT).take(MIGRATION))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("process " + program.pid() + " received the device 0000:65:00.1")
+        .hasMessageContaining("did not connect again to " + scene.socket());
+    assertThat(program.ask("hear")).isEqualTo("end");
+    assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
+    scene.workload(LONG).receive(MIGRATION);
+    taken(scene.workload(LONG));
+    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+  }
+
+  @Test
+  void whatItSaysIsEnoughWhereTheAgentsReceiptIsLost() throws Exception {
+    received();
+    scene.restartAgent();
+    scene.desk().receipts().remove(StandInNode.ID);
+    assertThat(scene.desk().holdsFor(scene.holder())).isEmpty();
+
+    assertThat(program.ask("hear")).isEqualTo("end");
+    assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
+
+    assertThat(scene.desk().holdsFor(scene.holder(), LONG)).contains(MIGRATION);
+    assertThat(scene.desk().holdsFor(scene.holder())).contains(MIGRATION);
+    taken(scene.workload(LONG));
+  }
+
+  @Test
+  void whenItDiesAnotherOneThatWaitsGetsTheDeviceAndTakesIt() throws Exception {
+    received();
+    program.kill();
+    assertThat(scene.holders.of(scene.node.device())).isEmpty();
+
+    try (Running second = new Running(scene.socket())) {
+      CompletableFuture<Void> take = beside(() -> scene.workload(LONG).take(MIGRATION));
+      assertThat(second.ask("wait")).isEqualTo("waits");
+      assertThat(second.ask("hear")).isEqualTo("receive");
+      assertThat(second.ask("ok")).isEqualTo("said");
+      assertThat(second.ask("hear")).isEqualTo("take");
+      assertThat(second.ask("ok")).isEqualTo("said");
+      done(take);
+      assertThat(scene.holder().process()).isEqualTo(second.pid());
+    }
+  }
+
+  @Test
+  void whenItDiesAndNobodyElseWaitsThatIsSaid() throws Exception {
+    received();
+    program.kill();
+
+    assertThatThrownBy(() -> scene.workload(SHORT).take(MIGRATION))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("nobody waits for it at");
+    // Nothing to be taken back from the dead.
+    scene.workload(LONG).giveBack(MIGRATION);
+    assertThat(scene.desk().receipts().of(StandInNode.ID)).isEmpty();
+  }
+
+  @Test
+  void whenItsAnswerIsLostItCountsAsHavingTakenIt() throws Exception {
+    received();
+    assertThatThrownBy(() -> scene.workload(LONG, SHORT).take(MIGRATION))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("did not answer \"take\"");
+    assertThat(scene.desk().holdsFor(scene.holder())).contains(MIGRATION);
+    assertThat(program.ask("hear")).isEqualTo("take");
+
+    scene.workload(SHORT).take(MIGRATION);
+
+    assertThat(scene.desk().holdsFor(scene.holder())).isEmpty();
+    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+  }
+
+  @Test
+  void whenItNeverHeardThatItShouldTakeItIsToldAgain() throws Exception {
+    received();
+    assertThatThrownBy(() -> scene.workload(LONG, SHORT).take(MIGRATION))
+        .isInstanceOf(WorkloadException.class);
+
+    CompletableFuture<Void> take = beside(() -> scene.workload(LONG).take(MIGRATION));
+    assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
+    assertThat(program.ask("hear")).isEqualTo("take");
+    assertThat(program.ask("ok")).isEqualTo("said");
+    done(take);
+  }
+
+  @Test
+  void anotherOneThatWaitsDoesNotGetWhatTheFirstHolds() throws Exception {
+    received();
+    scene.restartAgent();
+    try (DeskClient hopeful = DeskClient.waitAt(scene.socket(), null)) {
+      assertThatThrownBy(() -> scene.workload(SHORT).take(MIGRATION))
+          .isInstanceOf(WorkloadException.class)
+          .hasMessageContaining("process " + program.pid() + " received the device");
+      assertThat(hopeful.descriptors()).isEmpty();
+    }
+  }
+
+  @Test
+  void afterARestartItGivesBackWhatItHolds() throws Exception {
+    received();
+    scene.restartAgent();
+    assertThatThrownBy(() -> scene.workload(SHORT).giveBack(MIGRATION))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("see whether it hangs");
+
+    CompletableFuture<Void> back = beside(() -> scene.workload(LONG).giveBack(MIGRATION));
+    assertThat(program.ask("hear")).isEqualTo("end");
+    assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
+    assertThat(program.ask("hear")).isEqualTo("give-back");
+    assertThat(program.ask("let-go")).isEqualTo("let go");
+    assertThat(program.ask("ok")).isEqualTo("said");
+    done(back);
+
+    assertThat(scene.holders.of(scene.node.device())).isEmpty();
+    assertThat(scene.desk().waiting(StandInNode.ID)).contains("shop-db");
+  }
+
+  @Test
+  void oneThatSaysThatItHoldsNothingHasNothingToGiveBack() throws Exception {
+    assertThat(program.ask("wait")).isEqualTo("waits");
+    scene.openDevice();
+    assertThatThrownBy(() -> scene.workload(LONG, SHORT).receive(MIGRATION))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("did not answer \"receive\"");
+
+    CompletableFuture<Void> back = beside(() -> scene.workload(LONG).giveBack(MIGRATION));
+    assertThat(program.ask("wait")).isEqualTo("waits");
+    done(back);
+
+    assertThat(scene.desk().receipts().of(StandInNode.ID)).isEmpty();
+    assertThat(scene.desk().waiting(StandInNode.ID)).contains("shop-db");
+  }
+}
