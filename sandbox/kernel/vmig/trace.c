@@ -59,8 +59,10 @@ void vmig_trace(struct vmig *device, const char *event, int from, int to, int re
 	entry->pid = task_tgid_nr(current);
 	strscpy(entry->name, device->name, sizeof(entry->name));
 	get_task_comm(entry->command, current);
-	pr_info("vmig: %llu %s %s %s %s->%s result=%d step=%llu\n", entry->sequence, entry->name, device->interface->name, event,
-		state_name(entry, from), state_name(entry, to), result, entry->step);
+	/* what was refused is in the trace: a hostile client must not fill the log */
+	if (!result)
+		pr_info("vmig: %llu %s %s %s %s->%s step=%llu\n", entry->sequence, entry->name, device->interface->name, event,
+			state_name(entry, from), state_name(entry, to), entry->step);
 	mutex_unlock(&lock);
 }
 

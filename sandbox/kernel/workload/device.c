@@ -20,11 +20,13 @@
 struct bind_iommufd { __u32 argsz, flags; __s32 iommufd; __u32 out_devid; };
 struct attach_pt { __u32 argsz, flags, pt_id; };
 struct ioas_alloc { __u32 size, flags, out_ioas_id; };
+struct ioas_unmap { __u32 size, ioas_id; __u64 iova, length; };
 struct ioas_map { __u32 size, flags, ioas_id, reserved; __u64 user_va, length, iova; };
 #define BIND_IOMMUFD	_IO(';', 100 + 18)
 #define ATTACH_PT	_IO(';', 100 + 19)
 #define IOAS_ALLOC	_IO(';', 0x81)
 #define IOAS_MAP	_IO(';', 0x85)
+#define IOAS_UNMAP	_IO(';', 0x86)
 enum { MAP_FIXED_IOVA = 1, MAP_WRITEABLE = 2, MAP_READABLE = 4 };
 
 /* BAR 0 of a vmig device. */
@@ -250,6 +252,18 @@ int map_window(struct workload *workload, struct window *window)
 
 	return workload->iommu_file >= 0 ? ioctl(workload->iommu_file, IOAS_MAP, &ioas) :
 					   ioctl(workload->container_file, VFIO_IOMMU_MAP_DMA, &dma);
+}
+
+/* The container may live on in the agent, and a mapping with it. That there is none is fine. */
+void unmap_window(struct workload *workload, struct window *window)
+{
+	struct ioas_unmap ioas = { sizeof(ioas), workload->address_space, window->iova, window->bytes };
+	struct vfio_iommu_type1_dma_unmap dma = { .argsz = sizeof(dma), .iova = window->iova, .size = window->bytes };
+
+	if (workload->iommu_file >= 0)
+		ioctl(workload->iommu_file, IOAS_UNMAP, &ioas);
+	else if (workload->container_file >= 0)
+		ioctl(workload->container_file, VFIO_IOMMU_UNMAP_DMA, &dma);
 }
 
 /* --- work */

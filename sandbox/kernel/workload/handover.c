@@ -122,6 +122,8 @@ static bool read_line(int peer, struct line *line)
 
 static void give_back(struct workload *workload)
 {
+	for (int i = 0; i < workload->window_count; i++)
+		unmap_window(workload, &workload->windows[i]);
 	drop_windows(workload);
 	close_device(workload);
 	workload->holds[0] = '\0';
@@ -191,6 +193,8 @@ static int receive(struct workload *workload, struct line *line, const char **wh
 		if (show_window(window))
 			return errno;
 		*what = "mapping a window for the device";
+		/* somebody who was handed the device before us and died may have left a mapping in the container */
+		unmap_window(workload, window);
 		if (map_window(workload, window))
 			return errno;
 	}

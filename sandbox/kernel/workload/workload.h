@@ -60,6 +60,7 @@ void close_device(struct workload *workload);
 void recognise_device(struct workload *workload);
 void start_device(struct workload *workload);
 int map_window(struct workload *workload, struct window *window);
+void unmap_window(struct workload *workload, struct window *window);
 uint64_t do_step(struct workload *workload);
 uint64_t check_continuity(struct workload *workload);
 

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The device module's own test, run as root in a guest: drives both regions as an agent would, misbehaves as an agent would
+ * not, and hands a device from one workload to another. Written from the texts, not from the agent.
+ */
+#ifndef SELFTEST_H
+#define SELFTEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE 4096ULL
+
+enum type { TYPE_2018, TYPE_V1, TYPE_MTTY };
+
+struct device {
+	enum type type;
+	char id[40];
+	int file;
+	int group;
+	int container;
+	uint64_t migration;		/* offset of the migration region; 0: none */
+	uint64_t migration_bytes;
+	uint64_t mapped_at;		/* sparse area of the migration region; 0 bytes: none */
+	uint64_t mapped_bytes;
+};
+
+struct bytes {
+	uint8_t *at;
+	size_t length;
+	size_t room;
+	size_t chunks[4096];
+	size_t chunk_count;
+};
+
+/* main.c */
+void check(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void need(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
+extern const char *workload_program;
+
+/* support.c */
+void make_device(struct device *device, enum type type);
+void remove_device(struct device *device);
+void open_device(struct device *device);
+void close_device(struct device *device);
+void inspect_device(struct device *device);
+void set_parameter(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int get_at(struct device *device, uint64_t at, void *to, size_t bytes);
+int put_at(struct device *device, uint64_t at, const void *from, size_t bytes);
+uint32_t get32(struct device *device, uint64_t at);
+uint64_t get64(struct device *device, uint64_t at);
+int put32(struct device *device, uint64_t at, uint32_t value);
+int put64(struct device *device, uint64_t at, uint64_t value);
+uint64_t reg64(struct device *device, uint64_t at);
+int do_step(struct device *device);
+int map_memory(struct device *device, uint64_t iova, void *memory, uint64_t bytes);
+int reset_device(struct device *device);
+void append(struct bytes *bytes, const void *from, size_t length);
+void clear(struct bytes *bytes);
+
+/* move.c: one device's state out, into another */
+int set_state(struct device *device, uint32_t state);
+uint64_t pending(struct device *device);
+long read_chunk(struct device *device, struct bytes *to, bool split);
+void save_rest(struct device *device, struct bytes *to, bool split);
+int load_bytes(struct device *device, const uint8_t *from, size_t length, bool split);
+int load_all(struct device *device, const struct bytes *from, bool split);
+uint64_t dirty_pages(struct device *device, uint64_t iova, uint64_t pages, uint8_t *bitmap);
+void stop_and_save(struct device *device, struct bytes *to);
+int load_and_run(struct device *device, const struct bytes *from, bool run);
+
+/* tests */
+void test_regions(enum type type);
+void test_faults(enum type type);
+void test_hostile(enum type type);
+void test_handover(enum type type);
+
+#endif
