@@ -113,8 +113,13 @@ final class SourceEnding {
       return Outcome.of(
           s.but().at(SOURCE_COMPLETING, SourceStep.COMPLETE_REOPENING).done(), new OpenDevice());
     }
-    // A device that was reset meanwhile has nothing left to clean up.
-    return s.deviceState() == DeviceState.SAVE_COMPLETED || s.deviceState() == DeviceState.NONE
+    // A device that was reset meanwhile has nothing left to clean up; the later interfaces call
+    // what that leads to RUNNING.
+    boolean clean =
+        s.deviceState() == DeviceState.SAVE_COMPLETED
+            || s.deviceState() == DeviceState.NONE
+            || s.deviceState() == DeviceState.RUNNING;
+    return clean
         ? release(s)
         : Outcome.of(
             s.but().at(SOURCE_COMPLETING, SourceStep.COMPLETE_SAVING).done(),

@@ -329,6 +329,23 @@ class SourceHandoverRulesTest {
   }
 
   @Test
+  void aDeviceThatWasResetAfterCommittedIsOnlyReleased() {
+    for (DeviceState reset : List.of(DeviceState.NONE, DeviceState.RUNNING)) {
+      state =
+          SourceMachine.recovered(
+              List.of(
+                  new SessionRecord.SourceStarted(state.spec()),
+                  new SessionRecord.SwitchingOver(now),
+                  new SessionRecord.EndAllowed(Progress.NONE),
+                  new SessionRecord.Committed()),
+              new Moment(now, now));
+      on(new Recover());
+      on(new Opened(reset, true));
+      assertThat(actions).as("%s", reset).containsExactly(new ReleaseWorkload());
+    }
+  }
+
+  @Test
   void beforeEverythingIsSentThereIsNothingToCommit() {
     untilPrecopy();
     on(new Commit(3));
