@@ -39,7 +39,7 @@ final class ClassDataArchive {
   static Path of(Path agentJar, Path folder, Supervisor supervisor, Path work)
       throws IOException, InterruptedException {
     Files.createDirectories(folder);
-    Path archive = folder.resolve("agent-" + key(agentJar) + ".jsa");
+    Path archive = file(agentJar, folder);
     if (!Files.exists(archive)) {
       Path made = folder.resolve("agent-in-work.jsa");
       Files.deleteIfExists(made);
@@ -47,6 +47,15 @@ final class ClassDataArchive {
       Files.move(made, archive, StandardCopyOption.ATOMIC_MOVE);
     }
     return archive;
+  }
+
+  /** The archive that an earlier run made for that agent, where it is there. */
+  static Optional<Path> existing(Path agentJar, Path folder) throws IOException {
+    return Optional.of(file(agentJar, folder)).filter(Files::exists);
+  }
+
+  private static Path file(Path agentJar, Path folder) throws IOException {
+    return folder.resolve("agent-" + key(agentJar) + ".jsa");
   }
 
   /** What an archive is only good for: Java checks path, size and time of the jar itself. */

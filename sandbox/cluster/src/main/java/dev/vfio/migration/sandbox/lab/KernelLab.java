@@ -78,18 +78,14 @@ public final class KernelLab {
 
   private LabCluster cluster(GuestNode source, GuestNode destination)
       throws IOException, InterruptedException {
+    Path archives = options.archives().orElse(repository.root().resolve(".lab/archives"));
     if (options.again()) {
-      return LabCluster.attach(repository, options.work(), source, destination, Map.of());
+      return LabCluster.attach(repository, options.work(), source, destination, archives, Map.of());
     }
     source.clear();
     destination.clear();
     return LabCluster.start(
-        repository,
-        options.work(),
-        source,
-        destination,
-        Optional.of(options.archives().orElse(repository.root().resolve(".lab/archives"))),
-        Map.of());
+        repository, options.work(), source, destination, Optional.of(archives), Map.of());
   }
 
   private static int failed(String why) {

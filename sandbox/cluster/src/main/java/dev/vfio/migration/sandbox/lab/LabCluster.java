@@ -100,11 +100,13 @@ final class LabCluster implements AutoCloseable {
       Path work,
       GuestNode source,
       GuestNode destination,
+      Path archives,
       Map<String, String> agentSettings)
       throws IOException, InterruptedException {
     Path jar = repository.agentJar();
-    GuestAgent sourceAgent = new GuestAgent(source, jar, Optional.empty(), agentSettings);
-    GuestAgent destinationAgent = new GuestAgent(destination, jar, Optional.empty(), agentSettings);
+    Optional<Path> archive = ClassDataArchive.existing(jar, archives);
+    GuestAgent sourceAgent = new GuestAgent(source, jar, archive, agentSettings);
+    GuestAgent destinationAgent = new GuestAgent(destination, jar, archive, agentSettings);
     sourceAgent.attach();
     destinationAgent.attach();
     KubernetesClient client =
