@@ -54,3 +54,12 @@ then the key as an octet string.
 {{ printf "%s%s" $header $der | b64enc | wrapWith 64 "\n" }}
 -----END PRIVATE KEY-----
 {{ end -}}
+
+{{/* Whole numbers, joined with commas. Helm reads numbers as floating point, which would write a large one as 1e+06. */}}
+{{- define "vfio-migration.numbers" -}}
+{{- $texts := list -}}
+{{- range . -}}
+{{- $texts = append $texts (printf "%d" (int64 .)) -}}
+{{- end -}}
+{{- join "," $texts -}}
+{{- end -}}

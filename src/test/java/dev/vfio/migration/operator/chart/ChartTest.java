@@ -110,6 +110,18 @@ class ChartTest {
   }
 
   @Test
+  void usersThatMayWaitForADeviceAreWrittenAsTheyAre() {
+    PodSpec pod =
+        Chart.render("agent: {kernelDevices: {enabled: true, handoverUsers: [1000, 1000680000]}}")
+            .agentPod();
+    assertThat(environment(pod).get("AGENT_HANDOVER_USERS").getValue())
+        .isEqualTo("1000,1000680000");
+    assertThat(
+            environment(Chart.render("agent: {kernelDevices: {enabled: true}}").agentPod()))
+        .doesNotContainKey("AGENT_HANDOVER_USERS");
+  }
+
+  @Test
   void anAgentWithoutTheMeansDoesNotLookForDevicesOfTheKernel() {
     Map<String, EnvVar> environment = environment(Chart.render("").agentPod());
     assertThat(environment.get("AGENT_KERNEL_DEVICES").getValue()).isEqualTo("false");
