@@ -265,6 +265,12 @@ public final class AgentConnection implements AutoCloseable {
    * @throws RefusedException when the agent is out of reach, does not answer in time, or refuses
    */
   public <T> T call(Function<NodeAgentGrpc.NodeAgentBlockingStub, T> call) throws RefusedException {
+    return callWithin(callTimeout, call);
+  }
+
+  /** As {@link #call}, for what may take longer, or must not take so long. */
+  public <T> T callWithin(Duration limit, Function<NodeAgentGrpc.NodeAgentBlockingStub, T> call)
+      throws RefusedException {
     ManagedChannel line;
     synchronized (this) {
       if (!(state instanceof Side.Reachable)) {
@@ -275,7 +281,7 @@ public final class AgentConnection implements AutoCloseable {
     try {
       return call.apply(
           NodeAgentGrpc.newBlockingStub(line)
-              .withDeadlineAfter(callTimeout.toMillis(), TimeUnit.MILLISECONDS));
+              .withDeadlineAfter(limit.toMillis(), TimeUnit.MILLISECONDS));
     } catch (StatusRuntimeException failure) {
       if (state() instanceof Side.Unreachable unreachable) {
         // The line broke under the call: what broke it says more than what the call noticed.

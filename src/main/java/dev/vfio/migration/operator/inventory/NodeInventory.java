@@ -46,6 +46,9 @@ public final class NodeInventory implements AutoCloseable {
   /** An agent that is only just being connected to is no news. */
   static final Duration GRACE = Duration.ofSeconds(5);
 
+  /** A node may have many devices and a slow processor, and nobody waits for the list. */
+  static final Duration LONGEST_LISTING = Duration.ofSeconds(60);
+
   /** How often a replica that does not lead looks whether it does by now. */
   static final Duration UNTIL_LEADING = Duration.ofSeconds(2);
 
@@ -168,9 +171,15 @@ public final class NodeInventory implements AutoCloseable {
       }
       VfioNodeStatus before = known.map(NodeInventory::statusOf).orElse(VfioNodeStatus.EMPTY);
       Optional<VfioNodeStatus> now = statusOf(agent, before);
-      if (now.isPresent() && (known.isEmpty() || !now.get().saysTheSameAs(before))) {
-        write(known.orElseGet(() -> store.create(node)), now.get());
+      if (now.isEmpty() || (known.isPresent() && now.get().saysTheSameAs(before))) {
+        return;
       }
+      VfioNode object = known.orElseGet(() -> store.create(node));
+      if (known.isEmpty() && object.getStatus() != null) {
+        // Made since it was looked for: what was found rests on too little. The next look knows it.
+        return;
+      }
+      write(object, now.get());
     }
   }
 
@@ -208,7 +217,9 @@ public final class NodeInventory implements AutoCloseable {
     try {
       List<VfioDevice> devices =
           agent
-              .call(stub -> stub.listDevices(ListDevicesRequest.getDefaultInstance()))
+              .callWithin(
+                  LONGEST_LISTING,
+                  stub -> stub.listDevices(ListDevicesRequest.getDefaultInstance()))
               .getDevicesList()
               .stream()
               .map(device -> view(device, agent))

@@ -54,7 +54,8 @@ class ChartConfigurationTest {
 
     Set<String> set =
         variables(
-            Chart.render("agent: {hostNetwork: true, stateHost: a, kernelDevices: {enabled: true,"
+            Chart.render(
+                    "agent: {hostNetwork: true, stateHost: a, kernelDevices: {enabled: true,"
                         + " handoverUsers: [1]}}")
                 .agentPod(),
             "AGENT_");

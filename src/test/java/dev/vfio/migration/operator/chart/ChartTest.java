@@ -116,8 +116,7 @@ class ChartTest {
             .agentPod();
     assertThat(environment(pod).get("AGENT_HANDOVER_USERS").getValue())
         .isEqualTo("1000,1000680000");
-    assertThat(
-            environment(Chart.render("agent: {kernelDevices: {enabled: true}}").agentPod()))
+    assertThat(environment(Chart.render("agent: {kernelDevices: {enabled: true}}").agentPod()))
         .doesNotContainKey("AGENT_HANDOVER_USERS");
   }
 

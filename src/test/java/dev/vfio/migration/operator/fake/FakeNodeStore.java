@@ -15,7 +15,10 @@ public final class FakeNodeStore implements NodeStore {
   private final Map<String, VfioNode> objects = new TreeMap<>();
   private long version = 100;
   private int lists;
+  private int reads;
+  private int creations;
   private int writes;
+  private String hidden = "";
   private Optional<RuntimeException> trouble = Optional.empty();
 
   /** From now on every call fails with it; empty ends that. */
@@ -26,6 +29,21 @@ public final class FakeNodeStore implements NodeStore {
   /** How often all objects were listed. */
   public synchronized int lists() {
     return lists;
+  }
+
+  /** How often one object was asked for. */
+  public synchronized int reads() {
+    return reads;
+  }
+
+  /** How often an object was to be made, also where there was one. */
+  public synchronized int creations() {
+    return creations;
+  }
+
+  /** From now on whoever reads does not see that node's object, as if it were about to be made. */
+  public synchronized void hideFromReaders(String node) {
+    hidden = node;
   }
 
   /** How many statuses were written. */
@@ -64,12 +82,16 @@ public final class FakeNodeStore implements NodeStore {
 
   @Override
   public synchronized Optional<VfioNode> read(String node) {
+    reads++;
     answer();
-    return Optional.ofNullable(objects.get(node)).map(this::copy);
+    return Optional.ofNullable(objects.get(node))
+        .filter(object -> !node.equals(hidden))
+        .map(this::copy);
   }
 
   @Override
   public synchronized VfioNode create(String node) {
+    creations++;
     answer();
     VfioNode object =
         objects.computeIfAbsent(

@@ -262,6 +262,22 @@ class NodeInventoryTest {
     assertThat(status.devices()).isEqualTo(before.devices());
   }
 
+  /** Two looks at a new node: the slower one must not write over what the other one found. */
+  @Test
+  void aLookThatDidNotKnowTheObjectWritesNothingOverIt() {
+    connect();
+    VfioNodeStatus before = awaitReachable();
+    nodes.source().refuseToList(Refusals.of(Reason.INTERNAL_ERROR, "cannot read /sys"));
+    store.hideFromReaders(NODE);
+    int reads = store.reads();
+    inventory.agentChanged(NODE);
+    await().atMost(PATIENCE).until(() -> store.creations() >= 2);
+    assertThat(store.reads()).isGreaterThan(reads);
+    store.hideFromReaders("");
+    inventory.agentChanged(NODE);
+    assertThat(awaitProblem("cannot read /sys").devices()).isEqualTo(before.devices());
+  }
+
   @Test
   void anApiServerThatDoesNotKnowTheDefinitionYetIsAskedAgain() {
     store.fail(Optional.of(new IllegalStateException("404: vfionodes not found")));

@@ -17,6 +17,8 @@ import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 
 /** The devices of this node as the contract lists them. Changes nothing about any of them. */
@@ -24,6 +26,7 @@ public final class Inventory {
   private final DeviceDirectory devices;
   private final Workloads workloads;
   private final Function<String, LiveSession> sessionOf;
+  private final AtomicReference<CompletableFuture<List<Device>>> listing = new AtomicReference<>();
 
   public Inventory(DeviceDirectory devices, Workloads workloads, Sessions sessions) {
     this(devices, workloads, sessions::holderOf);
@@ -45,8 +48,25 @@ public final class Inventory {
     if (!id.isEmpty()) {
       return devices.look(id).map(entry -> describe(entry, true)).stream().toList();
     }
-    // One workload that does not answer keeps the others from nothing.
-    return devices.list().parallelStream().map(entry -> describe(entry, false)).toList();
+    return listAll();
+  }
+
+  /** Who asks while all are being looked at gets what that look finds: looks do not pile up. */
+  private List<Device> listAll() {
+    CompletableFuture<List<Device>> own = new CompletableFuture<>();
+    CompletableFuture<List<Device>> underWay = listing.compareAndExchange(null, own);
+    if (underWay != null) {
+      return underWay.join();
+    }
+    try {
+      // One workload that does not answer keeps the others from nothing.
+      own.complete(devices.list().parallelStream().map(entry -> describe(entry, false)).toList());
+    } catch (RuntimeException | Error failure) {
+      own.completeExceptionally(failure);
+    } finally {
+      listing.set(null);
+    }
+    return own.join();
   }
 
   /**

@@ -1,6 +1,8 @@
 package dev.vfio.migration.agent.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.agent.session.LiveSession;
 import dev.vfio.migration.agent.session.Progress;
@@ -25,10 +27,19 @@ import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import dev.vfio.migration.vfio.workload.WorkloadException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 
@@ -240,6 +251,82 @@ class InventoryTest {
             list(served, Describing.in(dev.vfio.migration.vfio.workload.WorkloadState.WAITING))
                 .getBusy())
         .isFalse();
+  }
+
+  @Test
+  void who_asks_while_all_devices_are_looked_at_gets_what_that_look_finds() throws Exception {
+    CountDownLatch looking = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    AtomicInteger looks = new AtomicInteger();
+    DeviceDirectory slow =
+        new DeviceDirectory() {
+          @Override
+          public List<Entry> list() {
+            looks.incrementAndGet();
+            looking.countDown();
+            try {
+              assertThat(goOn.await(20, TimeUnit.SECONDS)).isTrue();
+            } catch (InterruptedException interrupted) {
+              throw new AssertionError(interrupted);
+            }
+            return List.of(new Entry(ID, DESCRIPTION, DeviceState.RUNNING, null, PLACE, POD, true));
+          }
+
+          @Override
+          public MigratableDevice open(String id) {
+            throw new AssertionError("whoever lists devices opened " + id);
+          }
+        };
+    Inventory inventory = new Inventory(slow, RUNNING, id -> null);
+    ExecutorService callers = Executors.newFixedThreadPool(2);
+    try {
+      Future<List<Device>> first = callers.submit(() -> inventory.list(""));
+      assertThat(looking.await(20, TimeUnit.SECONDS)).isTrue();
+      CountDownLatch asking = new CountDownLatch(1);
+      Thread[] asker = new Thread[1];
+      Future<List<Device>> second =
+          callers.submit(
+              () -> {
+                asker[0] = Thread.currentThread();
+                asking.countDown();
+                return inventory.list("");
+              });
+      assertThat(asking.await(20, TimeUnit.SECONDS)).isTrue();
+      await()
+          .atMost(Duration.ofSeconds(20))
+          .until(() -> asker[0].getState() == Thread.State.WAITING);
+      goOn.countDown();
+      assertThat(second.get(20, TimeUnit.SECONDS)).isEqualTo(first.get(20, TimeUnit.SECONDS));
+      assertThat(looks).hasValue(1);
+      assertThat(inventory.list("")).hasSize(1);
+      assertThat(looks).as("the next look is a new one").hasValue(2);
+    } finally {
+      goOn.countDown();
+      callers.shutdownNow();
+    }
+  }
+
+  @Test
+  void a_look_that_fails_is_not_the_last() {
+    AtomicInteger looks = new AtomicInteger();
+    DeviceDirectory failing =
+        new DeviceDirectory() {
+          @Override
+          public List<Entry> list() {
+            if (looks.incrementAndGet() == 1) {
+              throw new UncheckedIOException(new IOException("cannot read /sys"));
+            }
+            return List.of();
+          }
+
+          @Override
+          public MigratableDevice open(String id) {
+            throw new AssertionError("whoever lists devices opened " + id);
+          }
+        };
+    Inventory inventory = new Inventory(failing, RUNNING, id -> null);
+    assertThatThrownBy(() -> inventory.list("")).hasStackTraceContaining("cannot read /sys");
+    assertThat(inventory.list("")).isEmpty();
   }
 
   @Test
