@@ -52,6 +52,9 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
   private final AgentConfig config;
   private final int pageSize;
 
+  /** Of the one thread that looks for new devices. */
+  private Set<NodeDevice> seen = Set.of();
+
   KernelNode(AgentConfig config, int pageSize) throws IOException {
     this.config = config;
     this.pageSize = pageSize;
@@ -63,7 +66,12 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
             new FreezerLedger(config.journalDirectory().resolve("frozen")),
             config.workloadTimeout(),
             false);
-    this.desk = new HandoverDesk(config.handoverDirectory(), HELLO_TIMEOUT, users::contains);
+    this.desk =
+        new HandoverDesk(
+            config.handoverDirectory(),
+            config.journalDirectory().resolve("handed-over"),
+            HELLO_TIMEOUT,
+            users::contains);
     this.directory =
         new KernelDirectory(inventory, holders, this::waits, DEVICE_DIRECTORY, pageSize);
   }
@@ -114,6 +122,23 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
     Optional<Entry> entry = directory.look(id);
     entry.ifPresent(this::offer);
     return entry;
+  }
+
+  /**
+   * Looks at devices that have been made since the last call, so that workloads may wait for them
+   * before anybody asks what this node has.
+   */
+  void lookForNewDevices() {
+    try {
+      List<NodeDevice> present = inventory.list();
+      present.stream()
+          .filter(device -> !seen.contains(device))
+          .forEach(device -> look(device.id()));
+      seen = Set.copyOf(present);
+    } catch (RuntimeException failure) {
+      // A scheduled task that throws is never run again.
+      LOG.error("new devices of the kernel could not be looked at", failure);
+    }
   }
 
   private void offer(Entry entry) {
