@@ -32,8 +32,8 @@ import java.nio.ByteBuffer;
  *       device.
  *   <li>{@code data.size} 0 means "nothing now". The device's {@code data.offset} is then not
  *       looked at.
- *   <li>State is written to the start of the largest direct area where it fits there, else from
- *       offset 76 on.
+ *   <li>State is written to the start of the largest direct area where it fits there, else to where
+ *       the driver says in RESUME that its data lies ({@code data.offset}), else from offset 76 on.
  * </ul>
  *
  * <p>Source: "VFIO KABI for migration interface", November 2018.
@@ -46,6 +46,7 @@ public final class Region2018 implements MigratableDevice {
   private final DirtyPagesAction dirtyPagesAction;
   private DeviceState state = DeviceState.NONE;
   private boolean stateKnown;
+  private long incomingOffset = MigrationRegionLayout.SIZE;
 
   private Region2018(RegionParts parts) {
     this.parts = parts;
@@ -196,6 +197,26 @@ public final class Region2018 implements MigratableDevice {
     }
     state = target;
     stateKnown = true;
+    if (target == DeviceState.RESUME) {
+      incomingOffset = whereItTakesData();
+    }
+  }
+
+  /**
+   * The text lets the user choose where incoming data lies. A driver that keeps its data area
+   * behind the registers' page takes it nowhere else, and tells where once it is asked.
+   */
+  private long whereItTakesData() throws DeviceException {
+    try {
+      long told = registers.read(MigrationRegionLayout.DATA_OFFSET);
+      return parts.region().holdsData(told, 1) ? told : MigrationRegionLayout.SIZE;
+    } catch (AccessException failure) {
+      if (failure.reason() == Reason.REFUSED) {
+        return MigrationRegionLayout.SIZE;
+      }
+      throw failed(
+          "asking where it takes state", Kind.WRITE_FAILED, failure, "It is in RESUME; reset it.");
+    }
   }
 
   @Override
@@ -231,12 +252,11 @@ public final class Region2018 implements MigratableDevice {
     int start = chunk.position();
     int end = chunk.limit();
     long offset =
-        data.largestAreaFor(chunk.remaining())
-            .map(DirectArea::offset)
-            .orElse((long) MigrationRegionLayout.SIZE);
+        data.largestAreaFor(chunk.remaining()).map(DirectArea::offset).orElse(incomingOffset);
+    long room = Math.min(parts.region().info().size() - offset, maxChunkBytes());
     try {
       while (chunk.position() < end) {
-        int size = (int) Math.min(end - chunk.position(), maxChunkBytes());
+        int size = (int) Math.min(end - chunk.position(), room);
         chunk.limit(chunk.position() + size);
         data.write(offset, chunk);
         registers.write(MigrationRegionLayout.DATA_OFFSET, offset);

@@ -340,6 +340,41 @@ class Region2018Test {
   }
 
   @Test
+  void stateIsWrittenWhereTheDriverSaysInResumeThatItsDataLies() throws DeviceException {
+    Region2018 device = open();
+    access.answer(36, 1024);
+    device.transition(DeviceState.RESUME);
+    access.accesses();
+    device.writeState(chunk(SIZE - 1024 + 1));
+    assertThat(access.accesses())
+        .containsExactly(
+            "write 1024/3072",
+            "write 36/8",
+            "write 44/8",
+            "write 1024/1",
+            "write 36/8",
+            "write 44/8");
+  }
+
+  @Test
+  void aDriverThatTellsNoUsablePlaceForDataGetsItBehindTheRegisters() throws DeviceException {
+    for (long told : new long[] {0, 75, SIZE, -1}) {
+      Region2018 device = open();
+      access.answer(36, told);
+      device.transition(DeviceState.RESUME);
+      device.writeState(chunk(100));
+      assertThat(access.accesses()).as("%d", told).contains("write 76/100");
+      device.reset();
+      access.accesses();
+    }
+    Region2018 device = open();
+    access.fail("read 36/8", Reason.REFUSED, 22);
+    device.transition(DeviceState.RESUME);
+    device.writeState(chunk(100));
+    assertThat(access.accesses()).contains("write 76/100");
+  }
+
+  @Test
   void aFailedWriteLeavesThePositionBehindWhatTheDeviceTook() throws DeviceException {
     Region2018 device = open();
     access.fail("write 76/10", Reason.REFUSED, 28);
