@@ -43,7 +43,7 @@ static void spawn(struct child *child, const char *role, struct device *device)
 		dup2(output[1], STDOUT_FILENO);
 		if (!strcmp(role, "owner"))
 			execl(workload_program, "workload", role, "--device", device->id, "--directory", DIRECTORY, "--interval", "10", "--window",
-			      "ring:0x10000000:65536:logged", "--window", "own:0x20000000:65536", NULL);
+			      "ring:0x10000000:65536:logged", "--window", "own:0x20000000:65536", device->cdev ? "--cdev" : NULL, NULL);
 		else
 			execl(workload_program, "workload", role, "--device", device->id, "--directory", DIRECTORY, "--interval", "10", NULL);
 		_exit(127);
@@ -156,26 +156,50 @@ static void expect_ok(int peer, const char *what)
 
 static void say_receive(int peer, struct device *device, const int *windows)
 {
-	int files[] = { device->file, device->group, device->container, windows[0], windows[1] };
-	char text[1024];
+	int group[] = { device->file, device->group, device->container, windows[0], windows[1] };
+	int cdev[] = { device->file, device->iommu, windows[0], windows[1] };
+	char access[256], text[1024];
 
-	snprintf(text, sizeof(text), "{\"op\":\"receive\",\"migration\":\"m/1\",\"device\":\"%s\",\"interface\":\"X\",\"access\":\"group\","
-		 "\"descriptors\":[\"device\",\"group\",\"container\",\"window:ring\",\"window:own\"],\"windows\":["
-		 "{\"name\":\"ring\",\"iova\":%llu,\"size\":%llu,\"descriptor\":3},"
-		 "{\"name\":\"own\",\"iova\":%llu,\"size\":%llu,\"descriptor\":4}]}\n", device->id, (unsigned long long)iovas[0],
-		 (unsigned long long)WINDOW_BYTES, (unsigned long long)iovas[1], (unsigned long long)WINDOW_BYTES);
-	say(peer, text, files, 5);
+	if (device->cdev)
+		snprintf(access, sizeof(access), "\"cdev\",\"ioas\":%u,\"descriptors\":[\"device\",\"iommufd\",\"window:ring\",\"window:own\"]",
+			 device->address_space);
+	else
+		snprintf(access, sizeof(access), "\"group\",\"descriptors\":[\"device\",\"group\",\"container\",\"window:ring\",\"window:own\"]");
+	snprintf(text, sizeof(text), "{\"op\":\"receive\",\"migration\":\"m/1\",\"device\":\"%s\",\"interface\":\"X\",\"access\":%s,"
+		 "\"windows\":[{\"name\":\"ring\",\"iova\":%llu,\"size\":%llu,\"descriptor\":%d},"
+		 "{\"name\":\"own\",\"iova\":%llu,\"size\":%llu,\"descriptor\":%d}]}\n", device->id, access, (unsigned long long)iovas[0],
+		 (unsigned long long)WINDOW_BYTES, device->cdev ? 2 : 3, (unsigned long long)iovas[1], (unsigned long long)WINDOW_BYTES,
+		 device->cdev ? 3 : 4);
+	say(peer, text, device->cdev ? cdev : group, device->cdev ? 4 : 5);
 	expect_ok(peer, "receive");
+}
+
+/* The numbers the owner's memory.json gives for its two windows. */
+static void manifest_files(struct device *device, int *files)
+{
+	char path[128], text[1024];
+	FILE *file;
+	char *at;
+
+	snprintf(path, sizeof(path), DIRECTORY "/%s/memory.json", device->id);
+	file = fopen(path, "re");
+	need(file && fgets(text, sizeof(text), file), "%s", path);
+	fclose(file);
+	at = strstr(text, "\"fd\":");
+	need(at && sscanf(at, "\"fd\":%d", &files[0]) == 1, "%s: %s", path, text);
+	at = strstr(at + 1, "\"fd\":");
+	need(at && sscanf(at, "\"fd\":%d", &files[1]) == 1, "%s: %s", path, text);
 }
 
 /* Everything out of the owner: its device's state and its windows. The owner is stopped on the way, and killed at the end. */
 static void save(struct child *owner, struct device *source, struct bytes *stream, const int *windows, bool lose)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, owner->pid, 0), number = 0, files[2] = { 6, 7 };
+	int pidfd = (int)syscall(SYS_pidfd_open, owner->pid, 0), number = 0, files[2];
 	uint8_t *from[2], *to[2], bitmap[2] = { 0 };
 	const char *opened = await(owner, "OPENED "), *text = opened ? strstr(opened, "device-fd=") : NULL;
 
 	need(text && sscanf(text, "device-fd=%d", &number) == 1 && await(owner, "STEP 20"), "the owner works");
+	manifest_files(source, files);
 	source->file = take_file(pidfd, number);
 	need(source->file >= 0, "pidfd_getfd");
 	for (int i = 0; i < 2; i++) {
@@ -221,9 +245,10 @@ static void save(struct child *owner, struct device *source, struct bytes *strea
 	end(owner);
 }
 
-static void hand_over(enum type type, bool lose)
+static void hand_over(enum type type, bool lose, bool cdev)
 {
-	static const char *const names[] = { "2018", "v1", "mtty" };
+	static const char *const all_names[] = { "2018", "v1", "mtty", "2018 by cdev", "v1 by cdev", "mtty by cdev" };
+	const char *const *names = all_names + (cdev ? 3 : 0);
 	struct device source, destination;
 	struct bytes stream = { 0 };
 	struct child owner, waiting;
@@ -234,6 +259,7 @@ static void hand_over(enum type type, bool lose)
 
 	make_device(&source, type);
 	make_device(&destination, type);
+	source.cdev = destination.cdev = cdev;
 	need(!ftruncate(windows[0], WINDOW_BYTES) && !ftruncate(windows[1], WINDOW_BYTES), "windows");
 	spawn(&owner, "owner", &source);
 	save(&owner, &source, &stream, windows, lose);
@@ -305,7 +331,10 @@ static void hand_over(enum type type, bool lose)
 
 void test_handover(enum type type)
 {
-	hand_over(type, false);
+	hand_over(type, false, false);
 	if (type == TYPE_2018)
-		hand_over(type, true);
+		hand_over(type, true, false);
+	/* only where the kernel has iommufd */
+	if (!access("/dev/iommu", F_OK))
+		hand_over(type, false, true);
 }

@@ -20,6 +20,9 @@ struct device {
 	int file;
 	int group;
 	int container;
+	bool cdev;			/* opened through its own node and iommufd instead */
+	int iommu;
+	uint32_t address_space;
 	uint64_t migration;		/* offset of the migration region; 0: none */
 	uint64_t migration_bytes;
 	uint64_t mapped_at;		/* sparse area of the migration region; 0 bytes: none */

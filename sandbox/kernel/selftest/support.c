@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -32,7 +33,7 @@ void make_device(struct device *device, enum type type)
 
 	memset(device, 0, sizeof(*device));
 	device->type = type;
-	device->file = device->group = device->container = -1;
+	device->file = device->group = device->container = device->iommu = -1;
 	need(file >= 0 && read(file, device->id, 36) == 36, "a fresh UUID");
 	close(file);
 	snprintf(path, sizeof(path), "/sys/class/mdev_bus/%s/create", folders[type]);
@@ -105,11 +106,44 @@ void inspect_device(struct device *device)
 	}
 }
 
+/* linux/vfio.h of 6.6 and linux/iommufd.h of 6.2. */
+static void open_cdev(struct device *device)
+{
+	struct { uint32_t argsz, flags; int32_t iommufd; uint32_t id; } bind = { sizeof(bind), 0, -1, 0 };
+	struct { uint32_t size, flags, id; } alloc = { sizeof(alloc), 0, 0 };
+	struct { uint32_t argsz, flags, id; } attach = { sizeof(attach), 0, 0 };
+	char folder[256], path[300] = "";
+	struct dirent *entry;
+	DIR *list;
+
+	snprintf(folder, sizeof(folder), "/sys/bus/mdev/devices/%s/vfio-dev", device->id);
+	list = opendir(folder);
+	need(list != NULL, "%s", folder);
+	while ((entry = readdir(list)))
+		if (!strncmp(entry->d_name, "vfio", 4))
+			snprintf(path, sizeof(path), "/dev/vfio/devices/%.32s", entry->d_name);
+	closedir(list);
+	device->file = open(path, O_RDWR | O_CLOEXEC);
+	device->iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	need(device->file >= 0 && device->iommu >= 0, "%s and /dev/iommu", path);
+	bind.iommufd = device->iommu;
+	need(!ioctl(device->file, _IO(';', 118), &bind), "BIND_IOMMUFD");
+	need(!ioctl(device->iommu, _IO(';', 0x81), &alloc), "IOAS_ALLOC");
+	device->address_space = attach.id = alloc.id;
+	need(!ioctl(device->file, _IO(';', 119), &attach), "ATTACH_IOMMUFD_PT");
+}
+
 void open_device(struct device *device)
 {
 	char link[256], target[256], path[300];
 	ssize_t length;
 
+	if (device->cdev) {
+		open_cdev(device);
+		if (device->type != TYPE_MTTY)
+			inspect_device(device);
+		return;
+	}
 	snprintf(link, sizeof(link), "/sys/bus/mdev/devices/%s/iommu_group", device->id);
 	length = readlink(link, target, sizeof(target) - 1);
 	need(length > 0, "%s", link);
@@ -128,9 +162,9 @@ void open_device(struct device *device)
 
 void close_device(struct device *device)
 {
-	int *files[] = { &device->file, &device->group, &device->container };
+	int *files[] = { &device->file, &device->group, &device->container, &device->iommu };
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		if (*files[i] >= 0)
 			close(*files[i]);
 		*files[i] = -1;
