@@ -25,6 +25,10 @@ public final class KernelLab {
   /** QEMU's device for teaching, bound to vfio-pci. */
   private static final String PLAIN_DEVICE_IDS = "0x1234 0x11e8";
 
+  private static final String VERSIONS =
+      "echo kernel $(uname -rv); cd /sys/module && for m in vmig mtty vfio_pci vfio_iommu_type1; do"
+          + " [ ! -d $m ] || echo $m $(cat $m/version $m/srcversion 2>/dev/null); done";
+
   private final LabOptions options;
   private final Repository repository;
   private final long start = System.nanoTime();
@@ -54,13 +58,14 @@ public final class KernelLab {
         Guest b = Guest.connect("b", options.b().channel(), CONNECT_BOUND)) {
       GuestNode source = node(LabCluster.SOURCE_NODE, a, options.a());
       GuestNode destination = node(LabCluster.DESTINATION_NODE, b, options.b());
+      String plainDevice = plainDevice(source);
       sayVersions(source);
       sayVersions(destination);
       try (LabCluster cluster = cluster(source, destination)) {
         say(
             "both agents are ready; peak memory of that of node-a: %s",
             cluster.sourceAgent().peakMemory());
-        List<String> failed = scenarios(cluster);
+        List<String> failed = scenarios(cluster, plainDevice);
         if (options.keep()) {
           cluster.leaveRunning();
           say("everything runs on: export KUBECONFIG=%s", options.work().resolve("kubeconfig"));
@@ -105,19 +110,9 @@ public final class KernelLab {
         CGROUPS);
   }
 
+  /** One question, because each costs a loaded guest seconds. */
   private void sayVersions(GuestNode node) throws IOException, InterruptedException {
-    say(
-        "%s: kernel %s; drivers%s; plain device %s",
-        node.name(),
-        node.run("uname -rv").get(0),
-        String.join(
-            "",
-            node.run(
-                "for m in vmig mtty vfio_pci vfio_iommu_type1 mdev; do [ -d /sys/module/$m ] ||"
-                    + " continue; echo \" $m $(cat /sys/module/$m/version /sys/module/$m/srcversion"
-                    + " 2>/dev/null | tr '\\n"
-                    + "' ' ')\"; done")),
-        plainDevice(node));
+    say("%s: %s", node.name(), String.join("; ", node.run(VERSIONS)));
   }
 
   /** Its PCI address; both guests are the same machine. */
@@ -133,8 +128,9 @@ public final class KernelLab {
     return found.get(0);
   }
 
-  private List<String> scenarios(LabCluster cluster) throws IOException, InterruptedException {
-    Scenarios scenarios = new Scenarios(cluster, options.workload(), plainDevice(cluster.source()));
+  private List<String> scenarios(LabCluster cluster, String plainDevice)
+      throws IOException, InterruptedException {
+    Scenarios scenarios = new Scenarios(cluster, options.workload(), plainDevice);
     Traces traces = new Traces(cluster);
     List<String> failed = new ArrayList<>();
     int run = 0;

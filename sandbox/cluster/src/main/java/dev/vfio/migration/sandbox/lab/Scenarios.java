@@ -33,6 +33,12 @@ final class Scenarios {
     String run(String name) throws IOException, InterruptedException;
   }
 
+  /** The same for one kind of device. */
+  @FunctionalInterface
+  private interface KindBody {
+    String run(DeviceKind kind, String name) throws IOException, InterruptedException;
+  }
+
   /**
    * One scenario.
    *
@@ -46,30 +52,26 @@ final class Scenarios {
     }
   }
 
+  /** The short ones first. */
   List<Scenario> all() {
     List<Scenario> scenarios = new ArrayList<>();
-    for (DeviceKind kind : DeviceKind.values()) {
-      String label = kind.label();
-      scenarios.add(new Scenario(label + " live success", true, name -> liveSuccess(kind, name)));
-      scenarios.add(
-          new Scenario(label + " failure in RESUME", true, name -> failureInResume(kind, name)));
-      scenarios.add(new Scenario(label + " cold success", false, name -> coldSuccess(kind, name)));
-      scenarios.add(
-          new Scenario(
-              label + " cancelled in PRECOPY", false, name -> cancelledInPrecopy(kind, name)));
-      scenarios.add(
-          new Scenario(
-              label + " source agent killed in PRECOPY",
-              false,
-              name -> killedInPrecopy(kind, name)));
-      scenarios.add(
-          new Scenario(
-              label + " source agent killed in STOPNCOPY",
-              false,
-              name -> killedInStopAndCopy(kind, name)));
-    }
+    forEachKind(scenarios, " live success", true, this::liveSuccess);
+    forEachKind(scenarios, " failure in RESUME", true, this::failureInResume);
     scenarios.add(new Scenario("plain vfio-pci device refused", false, this::plainRefused));
+    forEachKind(scenarios, " cold success", false, this::coldSuccess);
+    forEachKind(scenarios, " cancelled in PRECOPY", false, this::cancelledInPrecopy);
+    scenarios.add(
+        new Scenario(
+            "2018, v1 and v2 source agent killed in PRECOPY", false, this::killedInPrecopy));
+    forEachKind(scenarios, " source agent killed in STOPNCOPY", false, this::killedInStopAndCopy);
     return List.copyOf(scenarios);
+  }
+
+  private static void forEachKind(
+      List<Scenario> scenarios, String what, boolean core, KindBody body) {
+    for (DeviceKind kind : DeviceKind.values()) {
+      scenarios.add(new Scenario(kind.label() + what, core, name -> body.run(kind, name)));
+    }
   }
 
   private Trial trial(DeviceKind kind, String name) throws IOException, InterruptedException {
@@ -113,15 +115,30 @@ final class Scenarios {
     }
   }
 
-  private String killedInPrecopy(DeviceKind kind, String name)
-      throws IOException, InterruptedException {
-    try (Trial trial = trial(kind, name)) {
-      trial.heldInPrecopy();
+  /** One agent, three migrations: each is taken up from its own journal. */
+  private String killedInPrecopy(String name) throws IOException, InterruptedException {
+    List<Trial> trials = new ArrayList<>();
+    List<String> evidence = new ArrayList<>();
+    try {
+      for (DeviceKind kind : DeviceKind.values()) {
+        Trial trial = trial(kind, kind.label() + "-" + name);
+        trials.add(trial);
+        trial.heldInPrecopy();
+      }
       cluster.sourceAgent().kill();
       cluster.sourceAgent().start();
       cluster.sourceAgent().awaitReady();
-      trial.migration().switchOver();
-      return trial.endedSafely().evidence();
+      for (Trial trial : trials) {
+        trial.migration().switchOver();
+      }
+      for (Trial trial : trials) {
+        evidence.add(trial.from().kind().label() + " " + trial.endedSafely().evidence());
+      }
+      return String.join("; ", evidence);
+    } finally {
+      for (Trial trial : trials) {
+        trial.close();
+      }
     }
   }
 
