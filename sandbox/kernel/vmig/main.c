@@ -529,6 +529,7 @@ static void __exit vmig_stop(void)
 module_init(vmig_start);
 module_exit(vmig_stop);
 MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0");
 MODULE_DESCRIPTION("A device made of memory that can migrate through the regions of 2018 and of Linux 5.8");
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 MODULE_IMPORT_NS("IOMMUFD");
