@@ -102,6 +102,11 @@ public final class AgentConnection implements AutoCloseable {
     return sessions.find(migrationUid, attempt, role);
   }
 
+  /** Whether a workload there stands still for a migration, or is about to run. */
+  public boolean holdsPausedWorkload() {
+    return sessions.anyPaused();
+  }
+
   /** The agent's pod is at {@code found}, or there is none. */
   void locate(Optional<AgentAddress> found) {
     boolean changed;

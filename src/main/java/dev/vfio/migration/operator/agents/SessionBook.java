@@ -2,8 +2,11 @@ package dev.vfio.migration.operator.agents;
 
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
+import java.util.EnumSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -11,6 +14,14 @@ import java.util.concurrent.ConcurrentHashMap;
  * Thread-safe.
  */
 final class SessionBook {
+  private static final Set<SessionState> PAUSED =
+      EnumSet.of(
+          SessionState.SOURCE_STOPNCOPY,
+          SessionState.SOURCE_AWAITING_DECISION,
+          SessionState.SOURCE_ROLLING_BACK,
+          SessionState.DESTINATION_LOADED,
+          SessionState.DESTINATION_ACTIVATING);
+
   private record Key(String migrationUid, int attempt, Role role) {}
 
   private final Map<Key, Session> sessions = new ConcurrentHashMap<>();
@@ -45,6 +56,11 @@ final class SessionBook {
 
   Optional<Session> find(String migrationUid, int attempt, Role role) {
     return Optional.ofNullable(sessions.get(new Key(migrationUid, attempt, role)));
+  }
+
+  /** Whether a workload of one of these sessions stands still, or is about to run. */
+  boolean anyPaused() {
+    return sessions.values().stream().map(Session::getState).anyMatch(PAUSED::contains);
   }
 
   void forgetAll() {

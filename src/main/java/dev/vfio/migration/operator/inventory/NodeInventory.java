@@ -169,6 +169,10 @@ public final class NodeInventory implements AutoCloseable {
         known.ifPresent(object -> agentIsGone(object, absent.since()));
         return;
       }
+      if (agent.state() instanceof Side.Reachable && agent.holdsPausedWorkload()) {
+        // A pause has no time for what can be done after it.
+        return;
+      }
       VfioNodeStatus before = known.map(NodeInventory::statusOf).orElse(VfioNodeStatus.EMPTY);
       Optional<VfioNodeStatus> now = statusOf(agent, before);
       if (now.isEmpty() || (known.isPresent() && now.get().saysTheSameAs(before))) {

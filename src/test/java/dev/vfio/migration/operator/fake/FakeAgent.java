@@ -33,6 +33,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
 /**
@@ -55,6 +56,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   private long revision;
   private String instance = "first";
   private Function<String, Optional<RuntimeException>> refusal = command -> Optional.empty();
+  private final AtomicInteger listings = new AtomicInteger();
   private volatile Optional<RuntimeException> listing = Optional.empty();
   private volatile String stateHost = "";
   private volatile String toldDestination = "";
@@ -96,6 +98,24 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
    */
   public void refuse(Function<String, Optional<RuntimeException>> next) {
     refusal = next;
+  }
+
+  /** Has a session of its own accord, in that state. */
+  public void hold(SessionState state) {
+    synchronized (nodes) {
+      change(
+          Session.newBuilder()
+              .setMigrationUid("held")
+              .setAttempt(1)
+              .setRole(Role.SOURCE)
+              .setDevice(DEVICE)
+              .setState(state));
+    }
+  }
+
+  /** How often the devices were listed. */
+  public int listings() {
+    return listings.get();
   }
 
   /** From now on the devices are not listed. */
@@ -284,6 +304,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   @Override
   public void listDevices(
       ListDevicesRequest request, StreamObserver<ListDevicesResponse> observer) {
+    listings.incrementAndGet();
     Optional<RuntimeException> refused = listing;
     if (refused.isPresent()) {
       observer.onError(refused.get());

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.agents.AgentDirectory;
 import dev.vfio.migration.operator.agents.AgentListener;
 import dev.vfio.migration.operator.agents.TlsFiles;
@@ -260,6 +261,25 @@ class NodeInventoryTest {
     VfioNodeStatus status = awaitProblem("cannot read /sys");
     assertThat(status.reachable()).isTrue();
     assertThat(status.devices()).isEqualTo(before.devices());
+  }
+
+  @Test
+  void nobodyIsAskedForDevicesWhileAWorkloadStandsStill() {
+    inventory.start();
+    connect();
+    awaitReachable();
+    nodes.source().hold(SessionState.SOURCE_STOPNCOPY);
+    await().atMost(PATIENCE).until(() -> agents.agentOf(NODE).holdsPausedWorkload());
+    awaitLooks();
+    int asked = nodes.source().listings();
+    nodes.source().changeDevice(device -> device.setModel("another"));
+    awaitLooks();
+    assertThat(nodes.source().listings()).isEqualTo(asked);
+
+    nodes.source().hold(SessionState.SOURCE_COMPLETED);
+    await()
+        .atMost(PATIENCE)
+        .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
   }
 
   /** Two looks at a new node: the slower one must not write over what the other one found. */
