@@ -25,19 +25,35 @@ import java.util.function.Function;
 public final class Inventory {
   private final DeviceDirectory devices;
   private final Workloads workloads;
+  private final Workloads expected;
   private final Function<String, LiveSession> sessionOf;
   private final AtomicReference<CompletableFuture<List<Device>>> listing = new AtomicReference<>();
 
-  public Inventory(DeviceDirectory devices, Workloads workloads, Sessions sessions) {
-    this(devices, workloads, sessions::holderOf);
+  /**
+   * @param workloads that are not waited for
+   * @param expected for who asks for one device by its name: a workload that is about to come for
+   *     it is given a moment
+   */
+  public Inventory(
+      DeviceDirectory devices, Workloads workloads, Workloads expected, Sessions sessions) {
+    this(devices, workloads, expected, sessions::holderOf);
   }
 
   /**
    * @param sessionOf the session that has claimed a device; null where there is none
    */
   Inventory(DeviceDirectory devices, Workloads workloads, Function<String, LiveSession> sessionOf) {
+    this(devices, workloads, workloads, sessionOf);
+  }
+
+  private Inventory(
+      DeviceDirectory devices,
+      Workloads workloads,
+      Workloads expected,
+      Function<String, LiveSession> sessionOf) {
     this.devices = devices;
     this.workloads = workloads;
+    this.expected = expected;
     this.sessionOf = sessionOf;
   }
 
@@ -70,7 +86,7 @@ public final class Inventory {
   }
 
   /**
-   * @param always ask the workload even where a session may be talking to it
+   * @param always ask the workload even where a session may be talking to it, and give it a moment
    */
   private Device describe(DeviceDirectory.Entry entry, boolean always) {
     LiveSession session = sessionOf.apply(entry.id());
@@ -94,7 +110,7 @@ public final class Inventory {
       return device.setNotMigratable(ContractMapping.failure(objection)).build();
     }
     if (session == null || always) {
-      addWorkload(device);
+      addWorkload(device, always ? expected : workloads);
     }
     return device.build();
   }
@@ -147,7 +163,7 @@ public final class Inventory {
             + " (QEMU, libvirt, KubeVirt), which move the device with it.");
   }
 
-  private void addWorkload(Device.Builder device) {
+  private static void addWorkload(Device.Builder device, Workloads workloads) {
     try (Workload workload = workloads.of(device.getId())) {
       WorkloadDescription said = workload.describe();
       device.setWorkloadState(ContractMapping.workloadState(said.state()));

@@ -169,7 +169,10 @@ public class AgentNode {
   @Singleton
   Inventory inventory() {
     return new Inventory(
-        devices, workloads(LONGEST_DESCRIPTION, NO_WORKLOAD_IS_WAITED_FOR), sessions);
+        devices,
+        workloads(LONGEST_DESCRIPTION, NO_WORKLOAD_IS_WAITED_FOR),
+        workloads(LONGEST_DESCRIPTION, LONGEST_DESCRIPTION),
+        sessions);
   }
 
   private Workloads workloads(Duration timeout, Duration connectPatience) {
