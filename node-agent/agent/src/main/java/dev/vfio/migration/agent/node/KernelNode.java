@@ -106,7 +106,7 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
             inventory
                 .find(device)
                 .orElseThrow(
-                    () -> new WorkloadException(0, "this node has no VFIO device " + device, null)),
+                    () -> new WorkloadException(0, inventory.explainAbsence(device), null)),
             means);
   }
 

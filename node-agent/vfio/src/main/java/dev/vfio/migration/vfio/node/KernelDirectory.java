@@ -185,14 +185,7 @@ public final class KernelDirectory implements DeviceDirectory {
         inventory
             .find(id)
             .orElseThrow(
-                () ->
-                    new DeviceException(
-                        Kind.UNKNOWN_DEVICE,
-                        0,
-                        "this node has no VFIO device "
-                            + id
-                            + ": neither a mediated device nor a PCI device that is bound to a VFIO"
-                            + " driver. See what the node has with kubectl get vfionodes."));
+                () -> new DeviceException(Kind.UNKNOWN_DEVICE, 0, inventory.explainAbsence(id)));
     Slot slot = slot(id);
     slot.lock.lock();
     try {
