@@ -38,7 +38,7 @@ require_maven() {
 sources() {
   (
     cd "$root" || exit
-    find . \( -name target -o -name '.git' -o -path './.demo' -o -path './.bench' \) -prune -o \
+    find . \( -name target -o -name '.git' -o -path './.demo' -o -path './.bench' -o -path './.lab' \) -prune -o \
       -type f \( -name pom.xml -o -path './.mvn/*' -o -path '*/main/*' \) -print0 |
       LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
   )

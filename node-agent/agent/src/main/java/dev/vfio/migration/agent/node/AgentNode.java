@@ -58,7 +58,7 @@ public class AgentNode {
 
   private static final Duration NO_WORKLOAD_IS_WAITED_FOR = Duration.ZERO;
 
-  private static final Duration NEW_DEVICES_PERIOD = Duration.ofSeconds(2);
+  private static final Duration DEVICES_PERIOD = Duration.ofSeconds(2);
 
   private static final Duration PROGRESS_INTERVAL = Duration.ofMillis(200);
 
@@ -136,7 +136,7 @@ public class AgentNode {
     if (kernel != null) {
       kernel.thawLeftOvers(sessions.snapshots());
       reports.scheduleWithFixedDelay(
-          kernel::lookForNewDevices, 0, NEW_DEVICES_PERIOD.toMillis(), TimeUnit.MILLISECONDS);
+          kernel::followDevices, 0, DEVICES_PERIOD.toMillis(), TimeUnit.MILLISECONDS);
     }
     LOG.infof(
         "node %s, agent %s, instance %s: %d sessions found in %s",

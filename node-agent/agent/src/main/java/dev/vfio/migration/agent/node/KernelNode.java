@@ -28,6 +28,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
@@ -126,18 +127,24 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
 
   /**
    * Looks at devices that have been made since the last call, so that workloads may wait for them
-   * before anybody asks what this node has.
+   * before anybody asks what this node has; nobody waits any longer for those that are gone.
    */
-  void lookForNewDevices() {
+  void followDevices() {
     try {
       List<NodeDevice> present = inventory.list();
       present.stream()
           .filter(device -> !seen.contains(device))
           .forEach(device -> look(device.id()));
+      Set<String> ids = present.stream().map(NodeDevice::id).collect(Collectors.toSet());
+      for (String offered : desk.offered()) {
+        if (!ids.contains(offered)) {
+          desk.withdraw(offered);
+        }
+      }
       seen = Set.copyOf(present);
-    } catch (RuntimeException failure) {
+    } catch (IOException | RuntimeException failure) {
       // A scheduled task that throws is never run again.
-      LOG.error("new devices of the kernel could not be looked at", failure);
+      LOG.error("the devices of the kernel could not be looked at", failure);
     }
   }
 
