@@ -4,6 +4,7 @@ import dev.vfio.migration.agent.configuration.AgentConfig;
 import dev.vfio.migration.agent.session.SessionSnapshot;
 import dev.vfio.migration.agent.session.SessionState;
 import dev.vfio.migration.agent.session.Workloads;
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigratableDevice;
@@ -74,7 +75,7 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
             HELLO_TIMEOUT,
             users::contains);
     this.directory =
-        new KernelDirectory(inventory, holders, this::waits, DEVICE_DIRECTORY, pageSize);
+        new KernelDirectory(inventory, holders, this::received, DEVICE_DIRECTORY, pageSize);
   }
 
   /** Whether this node's kernel has devices that are to be looked at. */
@@ -82,12 +83,23 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
     return config.kernelDevices().orElseGet(() -> Files.isDirectory(DEVICE_DIRECTORY));
   }
 
-  private boolean waits(NodeDevice device, Holder holder) {
+  private boolean received(Holder holder, String migration) throws DeviceException {
     try {
-      return desk.holdsFor(holder).isPresent();
-    } catch (IOException closed) {
-      LOG.debugf(closed, "nobody knows who waits for %s", device.id());
-      return false;
+      return desk.holdsFor(holder).filter(migration::equals).isPresent();
+    } catch (IOException unknown) {
+      throw new DeviceException(
+          DeviceException.Kind.UNREACHABLE,
+          0,
+          "whether "
+              + holder.name()
+              + " was given the device "
+              + holder.device().id()
+              + " for the migration "
+              + migration
+              + " cannot be found out: "
+              + unknown.getMessage()
+              + ". Nothing was done to the device.",
+          unknown);
     }
   }
 
@@ -126,15 +138,16 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
   }
 
   /**
-   * Looks at devices that have been made since the last call, so that workloads may wait for them
-   * before anybody asks what this node has; nobody waits any longer for those that are gone.
+   * Workloads may wait for devices that were made since the last call, before anybody asks what
+   * this node has, and wait no longer for those that are gone. Opens none: a device is made for
+   * somebody who is about to open it.
    */
   void followDevices() {
     try {
       List<NodeDevice> present = inventory.list();
       present.stream()
           .filter(device -> !seen.contains(device))
-          .forEach(device -> look(device.id()));
+          .forEach(device -> offer(device.id()));
       Set<String> ids = present.stream().map(NodeDevice::id).collect(Collectors.toSet());
       for (String offered : desk.offered()) {
         if (!ids.contains(offered)) {
@@ -172,17 +185,28 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
   }
 
   @Override
-  public MigratableDevice open(String id, MigrationEnd end) throws DeviceException {
-    return directory.open(id, end);
+  public MigratableDevice open(String id, MigrationEnd end, String migration)
+      throws DeviceException {
+    return directory.open(id, end, migration);
   }
 
-  /** Before sessions go on: workloads that were given a device come back to where they waited. */
+  @Override
+  public Continuity continuity(String id) {
+    return directory.continuity(id);
+  }
+
+  /**
+   * Before sessions go on: workloads that were given a device come back to where they waited. Looks
+   * at no device, because a driver that hangs must not keep the others' sessions from going on.
+   */
   void offerToThoseWhoCameBack() {
-    list();
-    for (NodeDevice device : inventory.list()) {
-      if (Files.exists(desk.socket(device.id()))) {
-        offer(device.id());
-      }
+    try {
+      inventory.list().stream()
+          .map(NodeDevice::id)
+          .filter(id -> Files.exists(desk.socket(id)))
+          .forEach(this::offer);
+    } catch (RuntimeException failure) {
+      LOG.error("workloads that hold a device of an earlier agent cannot come back", failure);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.node;
 
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigratableDevice;
@@ -46,7 +47,13 @@ final class NodeDevices implements DeviceDirectory {
   }
 
   @Override
-  public MigratableDevice open(String id, MigrationEnd end) throws DeviceException {
-    return of(id).open(id, end);
+  public MigratableDevice open(String id, MigrationEnd end, String migration)
+      throws DeviceException {
+    return of(id).open(id, end, migration);
+  }
+
+  @Override
+  public Continuity continuity(String id) {
+    return of(id).continuity(id);
   }
 }

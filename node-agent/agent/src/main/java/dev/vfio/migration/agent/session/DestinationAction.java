@@ -19,10 +19,7 @@ public sealed interface DestinationAction {
 
   record Transition(DeviceState target) implements Work {}
 
-  /**
-   * Resets the device and takes it back from a workload that it was given to; done with Opened,
-   * which says in what state it is now.
-   */
+  /** Resets the device; done with Opened, which says in what state it is now. */
   record Reset() implements Work {}
 
   /** Takes the streams of the source, and what they bring, from now on. */
@@ -33,6 +30,9 @@ public sealed interface DestinationAction {
    * what is loaded outlives this agent.
    */
   record HandToWorkload() implements Work {}
+
+  /** A workload that was given the device lets go of it; nothing where none was. */
+  record TakeBack() implements Work {}
 
   record TakeWorkload() implements Work {}
 

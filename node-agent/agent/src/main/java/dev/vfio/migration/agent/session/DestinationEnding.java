@@ -32,15 +32,11 @@ final class DestinationEnding {
       case DESTINATION_ACTIVE -> DestinationMachine.accept(s, command);
       case DESTINATION_ACTIVATING ->
           isResting(s)
-              ? then(
-                  List.of(new Reply(command.command(), null)),
-                  openToActivate(s.but().tries(0).done()))
+              ? then(List.of(new Reply(command.command(), null)), activateAgain(s))
               : DestinationMachine.accept(s, command);
       case DESTINATION_STRANDED ->
           s.activating()
-              ? then(
-                  List.of(new Reply(command.command(), null)),
-                  openToActivate(s.but().tries(0).done()))
+              ? then(List.of(new Reply(command.command(), null)), activateAgain(s))
               : Outcome.of(
                   s.but().command(command.command()).at(DestinationStep.REOPENING).done(),
                   new OpenDevice());
@@ -81,6 +77,15 @@ final class DestinationEnding {
   private static boolean isResting(DestinationState s) {
     return s.step() == DestinationStep.ACTIVATE_OPEN_RESTING
         || s.step() == DestinationStep.ACTIVATE_TAKE_RESTING;
+  }
+
+  /** Another try, on the device that is open: closing it might reset it. */
+  private Outcome<DestinationState, DestinationAction> activateAgain(DestinationState s) {
+    DestinationState again = s.but().tries(0).obstacle(null).done();
+    if (!s.deviceOpen() || s.step() == DestinationStep.ACTIVATE_OPEN_RESTING) {
+      return openToActivate(again);
+    }
+    return s.deviceState() == DeviceState.RUNNING ? take(again) : run(again);
   }
 
   // ------------------------------------------------------------------ ways in
@@ -137,7 +142,7 @@ final class DestinationEnding {
   Outcome<DestinationState, DestinationAction> reopened(
       DestinationState s, DestinationEvent event) {
     if (event instanceof Opened opened) {
-      if (opened.state() == DeviceState.RESUME_COMPLETED) {
+      if (isLoaded(opened)) {
         DestinationState loaded =
             s.but()
                 .opened(DeviceState.RESUME_COMPLETED)
@@ -177,6 +182,12 @@ final class DestinationEnding {
     return new Outcome<>(next, actions);
   }
 
+  /** A device that does not tell its state has the one it was left in, where it was held. */
+  private static boolean isLoaded(Opened opened) {
+    return opened.state() == DeviceState.RESUME_COMPLETED
+        || (opened.state() == null && opened.kept());
+  }
+
   // ------------------------------------------------------------------ steps
 
   Outcome<DestinationState, DestinationAction> step(
@@ -214,8 +225,10 @@ final class DestinationEnding {
       case DISCARD_RESETTING ->
           failure != null
               ? restBeforeDiscarding(s, failure)
-              : journalDiscarded(opened(s, (Opened) event).but().obstacle(null).done());
+              : takeBack(opened(s, (Opened) event).but().obstacle(null).tries(0).done());
       case DISCARD_RESTING -> openToDiscard(s);
+      case TAKING_BACK -> failure != null ? restBeforeTakingBack(s, failure) : journalDiscarded(s);
+      case TAKE_BACK_RESTING -> takeBack(s);
       case JOURNALLING_DISCARDED ->
           // Without this entry a restart discards once more: harmless.
           Outcome.of(s.but().at(DESTINATION_DISCARDED, DestinationStep.ENDED).done(), new LetGo());
@@ -246,11 +259,10 @@ final class DestinationEnding {
     if (opened.state() == DeviceState.RUNNING) {
       return take(open);
     }
-    if (opened.state() == DeviceState.RESUME_COMPLETED) {
+    if (isLoaded(opened)) {
       return run(open);
     }
-    return stranded(
-        open, Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened.state())));
+    return letGo(open, Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened.state())));
   }
 
   private static String notAsLeft(DestinationState s, DeviceState found) {
@@ -295,7 +307,7 @@ final class DestinationEnding {
   private Outcome<DestinationState, DestinationAction> restBeforeActivating(
       DestinationState s, Failure failure) {
     return s.tries() >= pace.retries()
-        ? stranded(s, failure)
+        ? letGo(s, failure)
         : rest(s, DestinationStep.ACTIVATE_OPEN_RESTING, failure);
   }
 
@@ -312,6 +324,7 @@ final class DestinationEnding {
     return Outcome.of(next, new StartTimer(next.epoch(), pace.retry()));
   }
 
+  /** The device stays open: where nobody else holds it, its last close would reset it. */
   private static Outcome<DestinationState, DestinationAction> stranded(
       DestinationState s, Failure failure) {
     Failure said =
@@ -326,12 +339,14 @@ final class DestinationEnding {
                     + " here alone. Do not reset it. Mend the device or its driver, then activate"
                     + " again.");
     return Outcome.of(
-        s.but()
-            .obstacle(said)
-            .deviceClosed()
-            .at(DESTINATION_STRANDED, DestinationStep.STRANDED)
-            .done(),
-        new LetGo());
+        s.but().obstacle(said).at(DESTINATION_STRANDED, DestinationStep.STRANDED).done());
+  }
+
+  /** A device that is of no more use as it is open; what it holds, another opening may find. */
+  private static Outcome<DestinationState, DestinationAction> letGo(
+      DestinationState s, Failure failure) {
+    DestinationState closed = stranded(s, failure).state().but().deviceClosed().done();
+    return Outcome.of(closed, new LetGo());
   }
 
   private Outcome<DestinationState, DestinationAction> discardJournalled(
@@ -359,11 +374,36 @@ final class DestinationEnding {
 
   /** A device that shows no trace of us holds nothing of ours, and may be somebody else's. */
   private Outcome<DestinationState, DestinationAction> failOrLeave(DestinationState s) {
+    if (s.deviceState() == DeviceState.NONE && s.touched()) {
+      // It should hold nothing. There are drivers that keep state over the last close.
+      return Outcome.of(s.but().at(DestinationStep.DISCARD_RESETTING).done(), new Reset());
+    }
     boolean leave =
         s.deviceState() == null
             ? !s.touched()
             : s.deviceState() == DeviceState.NONE || s.deviceState() == DeviceState.RUNNING;
-    return leave ? journalDiscarded(s.but().obstacle(null).done()) : fail(s);
+    return leave ? takeBack(s.but().obstacle(null).tries(0).done()) : fail(s);
+  }
+
+  /** Before it is over for good: a workload that kept the device would keep it for ever. */
+  private static Outcome<DestinationState, DestinationAction> takeBack(DestinationState s) {
+    return Outcome.of(s.but().at(DestinationStep.TAKING_BACK).done(), new TakeBack());
+  }
+
+  private Outcome<DestinationState, DestinationAction> restBeforeTakingBack(
+      DestinationState s, Failure failure) {
+    if (s.tries() < pace.retries()) {
+      return rest(s, DestinationStep.TAKE_BACK_RESTING, failure);
+    }
+    Failure said =
+        (s.failure() != null ? s.failure() : failure)
+            .with(
+                "The workload that was given the device "
+                    + s.spec().device()
+                    + " here has not given it back ("
+                    + failure.message()
+                    + "); end it before the device is used again.");
+    return journalDiscarded(s.but().failure(said).notReset(failure).obstacle(null).done());
   }
 
   private Outcome<DestinationState, DestinationAction> fail(DestinationState s) {
@@ -384,7 +424,7 @@ final class DestinationEnding {
                     + " here could not be reset ("
                     + failure.message()
                     + "); it does not run. Reset it before it is used again.");
-    return journalDiscarded(s.but().failure(said).notReset(failure).obstacle(null).done());
+    return takeBack(s.but().failure(said).notReset(failure).obstacle(null).tries(0).done());
   }
 
   private static Outcome<DestinationState, DestinationAction> journalDiscarded(DestinationState s) {

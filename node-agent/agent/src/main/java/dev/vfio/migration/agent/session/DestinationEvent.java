@@ -39,8 +39,15 @@ public sealed interface DestinationEvent {
    * The device is open.
    *
    * @param state null where the device does not tell
+   * @param kept whether somebody else has held it all the time, so that its last close did not
+   *     reset it
    */
-  record Opened(DeviceDescription description, DeviceState state) implements Completion {}
+  record Opened(DeviceDescription description, DeviceState state, boolean kept)
+      implements Completion {
+    Opened(DeviceDescription description, DeviceState state) {
+      this(description, state, false);
+    }
+  }
 
   /**
    * The windows of the workload here are mapped.

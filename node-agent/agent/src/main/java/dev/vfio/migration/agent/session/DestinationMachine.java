@@ -93,6 +93,8 @@ public final class DestinationMachine {
           DISCARD_FAILING,
           DISCARD_RESETTING,
           DISCARD_RESTING,
+          TAKING_BACK,
+          TAKE_BACK_RESTING,
           JOURNALLING_DISCARDED,
           STRANDED,
           ENDED,

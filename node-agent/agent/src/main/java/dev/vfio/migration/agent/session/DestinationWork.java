@@ -54,7 +54,8 @@ final class DestinationWork
     this.replies = replies;
     this.forget = forget;
     this.hold =
-        new DeviceHold(spec.device(), MigrationEnd.DESTINATION, world.devices(), world.workloads());
+        new DeviceHold(
+            spec.device(), MigrationEnd.DESTINATION, migration, world.devices(), world.workloads());
     this.snapshot = initial.snapshot();
   }
 
@@ -134,7 +135,6 @@ final class DestinationWork
     }
     if (work instanceof Reset) {
       hold.device().reset();
-      hold.workload().giveBack(migration);
       return opened(hold.device());
     }
     if (work instanceof Journal entry) {
@@ -145,6 +145,8 @@ final class DestinationWork
       awaitStreams();
     } else if (work instanceof HandToWorkload) {
       hold.workload().receive(migration);
+    } else if (work instanceof TakeBack) {
+      hold.workload().giveBack(migration);
     } else if (work instanceof TakeWorkload) {
       hold.letWorkloadTake(migration);
     }
@@ -152,7 +154,7 @@ final class DestinationWork
   }
 
   private DestinationEvent opened(MigratableDevice device) throws DeviceException {
-    return new Opened(device.description(), hold.state());
+    return new Opened(device.description(), hold.state(), hold.kept());
   }
 
   private DestinationEvent mapWindows() throws IOException {

@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -18,15 +19,19 @@ import java.io.IOException;
 final class DeviceHold {
   private final String id;
   private final MigrationEnd end;
+  private final String migration;
   private final DeviceDirectory devices;
   private final Workloads workloads;
   private MigratableDevice device;
+  private Continuity continuity = Continuity.UNKNOWN;
   private Workload workload;
   private volatile DeviceDescription description;
 
-  DeviceHold(String id, MigrationEnd end, DeviceDirectory devices, Workloads workloads) {
+  DeviceHold(
+      String id, MigrationEnd end, String migration, DeviceDirectory devices, Workloads workloads) {
     this.id = id;
     this.end = end;
+    this.migration = migration;
     this.devices = devices;
     this.workloads = workloads;
   }
@@ -34,7 +39,8 @@ final class DeviceHold {
   /** Opens the device; one that is open is closed first. */
   MigratableDevice open() throws DeviceException {
     closeDevice();
-    device = devices.open(id, end);
+    device = devices.open(id, end, migration);
+    continuity = devices.continuity(id);
     description = device.description();
     return device;
   }
@@ -47,9 +53,20 @@ final class DeviceHold {
     return device;
   }
 
-  /** The state of the open device, null where it does not tell. */
+  /**
+   * The state of the open device, null where it does not tell. A destination's that nobody held
+   * until now has nothing of ours, whatever its interface calls that.
+   */
   DeviceState state() throws DeviceException {
+    if (end == MigrationEnd.DESTINATION && continuity == Continuity.FRESH) {
+      return DeviceState.NONE;
+    }
     return device().stateKnown() ? device().state() : null;
+  }
+
+  /** Whether somebody else has held the open device all the time. */
+  boolean kept() {
+    return continuity == Continuity.KEPT;
   }
 
   /** The workload; reached anew after {@link #dropWorkload()}. */

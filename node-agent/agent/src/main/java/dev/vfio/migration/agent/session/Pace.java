@@ -33,7 +33,7 @@ public record Pace(
           Duration.ofMillis(10),
           Duration.ofMillis(160),
           Duration.ofMillis(10),
-          100,
+          1000,
           Duration.ofMinutes(10),
           Duration.ofMillis(250),
           20,

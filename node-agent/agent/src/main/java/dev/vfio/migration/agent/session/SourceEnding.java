@@ -10,6 +10,7 @@ import dev.vfio.migration.agent.session.SourceAction.*;
 import dev.vfio.migration.agent.session.SourceEvent.*;
 import dev.vfio.migration.agent.session.SourceState.Decision;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.linux.Errno;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -159,7 +160,9 @@ final class SourceEnding {
         yield rollBackJournalled(s.but().command(0).done(), first);
       }
       case ROLL_BACK_OPENING ->
-          failure != null ? restBeforeOpening(s, failure) : leaveOrRun(reopened(s, event), now);
+          failure != null
+              ? restBeforeOpening(s, failure)
+              : leaveOrRun(reopened(s, event), ((Opened) event).kept(), now);
       case ROLL_BACK_OPEN_RESTING -> open(s, List.of());
       case ROLL_BACK_LEAVING -> {
         if (failure == null) {
@@ -271,11 +274,11 @@ final class SourceEnding {
     return Outcome.of(next, new StartTimer(next.epoch(), pace.retry()));
   }
 
-  private Outcome<SourceState, SourceAction> leaveOrRun(SourceState s, Moment now) {
+  private Outcome<SourceState, SourceAction> leaveOrRun(SourceState s, boolean kept, Moment now) {
     if (s.deviceState() == null) {
       // Its workload ran on all the time, so the device does, too; a paused one would be resumed
-      // on a device of which nobody knows whether it was reset meanwhile.
-      return s.pauseAsked()
+      // on a device of which nobody knows whether it was reset meanwhile, unless it was held.
+      return s.pauseAsked() && !kept
           ? stranded(
               s,
               Failure.of(
@@ -316,7 +319,7 @@ final class SourceEnding {
   }
 
   private Outcome<SourceState, SourceAction> restBeforeResuming(SourceState s, Failure failure) {
-    if (s.tries() >= pace.retries()) {
+    if (s.tries() >= pace.retries() || failure.errno() == Errno.ESRCH.number()) {
       return strandedWorkload(s, failure);
     }
     SourceState next =

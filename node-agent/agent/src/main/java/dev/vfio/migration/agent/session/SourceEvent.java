@@ -42,8 +42,14 @@ public sealed interface SourceEvent {
    * The device is open.
    *
    * @param state null where the device does not tell
+   * @param kept whether somebody else has held it all the time, so that its last close did not
+   *     reset it
    */
-  record Opened(DeviceState state, boolean precopy) implements Completion {}
+  record Opened(DeviceState state, boolean precopy, boolean kept) implements Completion {
+    Opened(DeviceState state, boolean precopy) {
+      this(state, precopy, false);
+    }
+  }
 
   /**
    * The windows are mapped.

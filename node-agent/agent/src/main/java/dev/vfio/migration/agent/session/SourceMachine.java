@@ -337,9 +337,19 @@ public final class SourceMachine {
     return Outcome.of(s.but().at(SourceStep.SETTING_UP).done(), new Transition(DeviceState.SETUP));
   }
 
+  /** A device that does not tell its state may be in NONE for want of somebody to say otherwise. */
+  private static boolean wasNeverToldThatItRuns(SourceState s, SourceEvent event) {
+    return s.deviceState() == null
+        && event instanceof SourceEvent.Failed failed
+        && failed.failure().reason() == Reason.TRANSITION_FAILED;
+  }
+
   private Outcome<SourceState, SourceAction> setUp(SourceState s, SourceEvent event, Moment now) {
     if (!(event instanceof Done)) {
-      return failedOr(s, event);
+      return wasNeverToldThatItRuns(s, event)
+          ? Outcome.of(
+              s.but().at(SourceStep.SETTING_RUNNING).done(), new Transition(DeviceState.RUNNING))
+          : failedOr(s, event);
     }
     SourceState.Change change = s.but().device(DeviceState.SETUP);
     if (s.spec().mode() == Mode.COLD) {

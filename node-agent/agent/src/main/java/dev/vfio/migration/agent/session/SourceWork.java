@@ -59,7 +59,8 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
     this.replies = replies;
     this.forget = forget;
     this.hold =
-        new DeviceHold(spec.device(), MigrationEnd.SOURCE, world.devices(), world.workloads());
+        new DeviceHold(
+            spec.device(), MigrationEnd.SOURCE, migration, world.devices(), world.workloads());
     this.snapshot = initial.snapshot();
   }
 
@@ -152,7 +153,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
     }
     if (work instanceof OpenDevice) {
       MigratableDevice device = hold.open();
-      return new Opened(hold.state(), device.description().precopy());
+      return new Opened(hold.state(), device.description().precopy(), hold.kept());
     }
     if (work instanceof MapWindows) {
       return mapWindows();

@@ -175,6 +175,8 @@ class DestinationHandoverRulesTest {
     done();
     assertThat(last()).isEqualTo(new Reset());
     on(new Opened(DEVICE, DeviceState.NONE));
+    assertThat(last()).isEqualTo(new TakeBack());
+    done();
     done();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
     assertThat(state.snapshot().failure().reason()).isEqualTo(Reason.TRANSITION_FAILED);
@@ -235,8 +237,72 @@ class DestinationHandoverRulesTest {
     on(new RollBack(3, "no"));
     assertThat(refusal().reason()).isEqualTo(Reason.ALREADY_COMMITTED);
     on(new Activate(4));
-    on(new Opened(DEVICE, DeviceState.RESUME_COMPLETED));
-    assertThat(last()).isEqualTo(new Transition(DeviceState.RUNNING));
+    assertThat(actions).containsExactly(new Reply(4, null), new Transition(DeviceState.RUNNING));
+  }
+
+  @Test
+  void aRunningDeviceThatNobodyTakesStaysOpenUntilSomebodyDoes() {
+    untilLoaded();
+    on(new Activate(2));
+    done();
+    done();
+    for (int tries = 0; tries <= Pace.USUAL.retries(); tries++) {
+      assertThat(last()).isEqualTo(new TakeWorkload());
+      failed(Reason.WORKLOAD_UNREACHABLE);
+      assertThat(actions).noneMatch(LetGo.class::isInstance);
+      if (tries < Pace.USUAL.retries()) {
+        on(new DestinationEvent.TimerFired(state.epoch()));
+      }
+    }
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+    on(new Activate(5));
+    assertThat(actions).containsExactly(new Reply(5, null), new TakeWorkload());
+  }
+
+  @Test
+  void aDeviceThatNobodyHeldSinceTheRestartLostItsState() {
+    state =
+        DestinationMachine.recovered(
+            List.of(
+                new SessionRecord.Prepared(state.spec()),
+                new SessionRecord.Loaded(0, Progress.NONE),
+                new SessionRecord.Activating()),
+            new Moment(now, now));
+    on(new Recover());
+    on(new Opened(DEVICE, DeviceState.NONE));
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+    assertThat(state.snapshot().failure().message()).contains("lost what it had taken in");
+    assertThat(actions).noneMatch(TakeWorkload.class::isInstance);
+  }
+
+  @Test
+  void aSilentDeviceThatSomebodyHeldAllTheTimeIsStillLoaded() {
+    state =
+        DestinationMachine.recovered(
+            List.of(
+                new SessionRecord.Prepared(state.spec()),
+                new SessionRecord.Loaded(0, Progress.NONE)),
+            new Moment(now, now));
+    on(new Recover());
+    on(new Opened(DEVICE, null, true));
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_LOADED);
+  }
+
+  @Test
+  void aWorkloadThatKeepsTheDeviceIsAskedForItAgainAfterARollback() {
+    untilLoaded();
+    on(new RollBack(2, "decided"));
+    done();
+    done();
+    on(new Opened(DEVICE, DeviceState.NONE));
+    assertThat(last()).isEqualTo(new TakeBack());
+    failed(Reason.WORKLOAD_UNREACHABLE);
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
+    on(new DestinationEvent.TimerFired(state.epoch()));
+    assertThat(last()).isEqualTo(new TakeBack());
+    done();
+    done();
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
   }
 
   @Test

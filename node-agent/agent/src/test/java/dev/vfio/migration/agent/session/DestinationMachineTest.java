@@ -75,6 +75,8 @@ class DestinationMachineTest {
     on(new Done());
     assertThat(actions).last().isEqualTo(new OpenDevice());
     on(new Opened(DEVICE, DeviceState.RUNNING));
+    assertThat(actions).containsExactly(new TakeBack());
+    on(new Done());
     on(new Done());
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
     assertThat(all)
@@ -102,6 +104,8 @@ class DestinationMachineTest {
     for (int turn = 0; turn < 3 * Pace.USUAL.retries() + 3; turn++) {
       if (state.step() == DestinationStep.DISCARD_RESTING) {
         on(new TimerFired(state.epoch()));
+      } else if (state.step() == DestinationStep.TAKING_BACK) {
+        on(new Done());
       } else if (state.step() != DestinationStep.JOURNALLING_DISCARDED) {
         on(failed(Reason.DEVICE_UNREACHABLE));
       }

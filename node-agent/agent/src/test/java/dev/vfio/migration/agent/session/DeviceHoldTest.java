@@ -16,7 +16,7 @@ class DeviceHoldTest {
   private final List<String> asked = new ArrayList<>();
   private WorkloadState state = WorkloadState.RUNNING;
   private final DeviceHold hold =
-      new DeviceHold("vfio-user:gpu-0", MigrationEnd.SOURCE, null, device -> new Asked());
+      new DeviceHold("vfio-user:gpu-0", MigrationEnd.SOURCE, "move/1", null, device -> new Asked());
 
   @Test
   void aWorkloadThatRunsIsResumed() throws Exception {

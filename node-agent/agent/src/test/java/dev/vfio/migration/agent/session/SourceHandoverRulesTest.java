@@ -329,6 +329,26 @@ class SourceHandoverRulesTest {
   }
 
   @Test
+  void aSilentDeviceThatSomebodyHeldAllTheTimeIsBroughtBackAfterARestart() {
+    for (boolean kept : new boolean[] {true, false}) {
+      state =
+          SourceMachine.recovered(
+              List.of(
+                  new SessionRecord.SourceStarted(state.spec()),
+                  new SessionRecord.SwitchingOver(now)),
+              new Moment(now, now));
+      on(new Recover());
+      done();
+      on(new Opened(null, true, kept));
+      if (kept) {
+        assertThat(last()).isEqualTo(new Transition(DeviceState.FAILED));
+      } else {
+        assertThat(state.state()).isEqualTo(SessionState.SOURCE_STRANDED);
+      }
+    }
+  }
+
+  @Test
   void aDeviceThatWasResetAfterCommittedIsOnlyReleased() {
     for (DeviceState reset : List.of(DeviceState.NONE, DeviceState.RUNNING)) {
       state =

@@ -72,6 +72,22 @@ class SourceMachineTest {
   }
 
   @Test
+  void aDeviceThatRefusesItsSetUpAndTellsNoStateIsToldThatItRuns() {
+    on(new Start(1));
+    on(new Done());
+    on(new Opened(null, true));
+    on(new Mapped(WINDOWS, WorkloadState.RUNNING));
+    on(new Connected(state.epoch()));
+    assertThat(actions).containsExactly(new Transition(DeviceState.SETUP));
+    on(new SourceEvent.Failed(Failure.of(Reason.TRANSITION_FAILED, "refused")));
+    assertThat(actions).containsExactly(new Transition(DeviceState.RUNNING));
+    on(new Done());
+    assertThat(actions).containsExactly(new Transition(DeviceState.SETUP));
+    on(new SourceEvent.Failed(Failure.of(Reason.TRANSITION_FAILED, "refused")));
+    assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLING_BACK);
+  }
+
+  @Test
   void aDeviceThatIsInAMigrationStartsNoOther() {
     on(new Start(1));
     on(new Done());

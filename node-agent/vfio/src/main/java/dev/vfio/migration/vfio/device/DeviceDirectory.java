@@ -53,11 +53,18 @@ public interface DeviceDirectory {
 
   /**
    * Opens a device for one end of a migration. The source's is the one that the workload holds; the
-   * destination's is free, or was offered to the workload that waits for it.
+   * destination's is free, or was given to a workload for this very migration.
    *
+   * @param migration "uid/attempt"
    * @throws DeviceException as {@link #open(String)} has it
    */
-  default MigratableDevice open(String id, MigrationEnd end) throws DeviceException {
+  default MigratableDevice open(String id, MigrationEnd end, String migration)
+      throws DeviceException {
     return open(id);
+  }
+
+  /** What is known of the time before a device was opened that is open here. */
+  default Continuity continuity(String id) {
+    return Continuity.UNKNOWN;
   }
 }

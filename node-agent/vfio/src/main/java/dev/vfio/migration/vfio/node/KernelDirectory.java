@@ -1,5 +1,6 @@
 package dev.vfio.migration.vfio.node;
 
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -23,7 +24,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BiPredicate;
 
 /**
  * The VFIO devices of this node's kernel.
@@ -39,7 +39,7 @@ import java.util.function.BiPredicate;
 public final class KernelDirectory implements DeviceDirectory {
   private final SysfsDevices inventory;
   private final Holders holders;
-  private final BiPredicate<NodeDevice, Holder> waits;
+  private final Receipt received;
   private final Path deviceDirectory;
   private final int pageSize;
   private final Map<String, Slot> slots = new ConcurrentHashMap<>();
@@ -47,21 +47,28 @@ public final class KernelDirectory implements DeviceDirectory {
   /**
    * @param inventory of this node
    * @param holders finds who holds a device
-   * @param waits whether a holder has the device only because it was handed to it, and waits
+   * @param received tells who was given a device
    * @param deviceDirectory {@code /dev/vfio}
    * @param pageSize bytes of a page
    */
   public KernelDirectory(
       SysfsDevices inventory,
       Holders holders,
-      BiPredicate<NodeDevice, Holder> waits,
+      Receipt received,
       Path deviceDirectory,
       int pageSize) {
     this.inventory = inventory;
     this.holders = holders;
-    this.waits = waits;
+    this.received = received;
     this.deviceDirectory = deviceDirectory;
     this.pageSize = pageSize;
+  }
+
+  /** Tells who was given a device. */
+  @FunctionalInterface
+  public interface Receipt {
+    /** Whether that holder was given its device for that migration. */
+    boolean is(Holder holder, String migration) throws DeviceException;
   }
 
   /** What is known of one device. Opening and looking take turns. */
@@ -100,7 +107,7 @@ public final class KernelDirectory implements DeviceDirectory {
   }
 
   /** A device that is open here. */
-  private record Opened(KernelAccess access, MigratableDevice device) {}
+  private record Opened(KernelAccess access, MigratableDevice device, Continuity continuity) {}
 
   @Override
   public List<Entry> list() {
@@ -176,11 +183,12 @@ public final class KernelDirectory implements DeviceDirectory {
 
   @Override
   public MigratableDevice open(String id) throws DeviceException {
-    return open(id, MigrationEnd.SOURCE);
+    return open(id, MigrationEnd.SOURCE, "");
   }
 
   @Override
-  public MigratableDevice open(String id, MigrationEnd end) throws DeviceException {
+  public MigratableDevice open(String id, MigrationEnd end, String migration)
+      throws DeviceException {
     NodeDevice device =
         inventory
             .find(id)
@@ -195,8 +203,11 @@ public final class KernelDirectory implements DeviceDirectory {
       }
       Holder holder = holders.of(device).orElse(null);
       KernelAccess access =
-          holder == null ? KernelAccess.open(device, deviceDirectory) : adopt(device, holder, end);
-      slot.opened = new Opened(access, opened(device, access, end, holder != null));
+          holder == null
+              ? KernelAccess.open(device, deviceDirectory)
+              : adopt(device, holder, end, migration);
+      MigratableDevice opened = opened(device, access, end, holder != null);
+      slot.opened = new Opened(access, opened, holder == null ? Continuity.FRESH : Continuity.KEPT);
       return slot.opened.device();
     } finally {
       slot.lock.unlock();
@@ -219,10 +230,10 @@ public final class KernelDirectory implements DeviceDirectory {
     }
   }
 
-  private KernelAccess adopt(NodeDevice device, Holder holder, MigrationEnd end)
+  private KernelAccess adopt(NodeDevice device, Holder holder, MigrationEnd end, String migration)
       throws DeviceException {
     requireNoMonitor(device, holder);
-    if (end == MigrationEnd.DESTINATION && !waits.test(device, holder)) {
+    if (end == MigrationEnd.DESTINATION && !received.is(holder, migration)) {
       throw new DeviceException(
           Kind.BUSY,
           0,
@@ -251,6 +262,12 @@ public final class KernelDirectory implements DeviceDirectory {
               + " device behind its back would corrupt the guest. Nothing was done to the device;"
               + " migrate the virtual machine with its own means.");
     }
+  }
+
+  @Override
+  public Continuity continuity(String id) {
+    Opened here = slot(id).opened;
+    return here == null ? Continuity.UNKNOWN : here.continuity();
   }
 
   /** What a device that is open here consists of; empty where it is not open here. */
