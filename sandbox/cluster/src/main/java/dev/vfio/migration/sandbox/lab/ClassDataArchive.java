@@ -97,8 +97,7 @@ final class ClassDataArchive {
     CertificateAuthority.create("archive").agent("node-a").writeTo(tls);
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(JvmFlags.quickStart(Optional.empty()));
-    command.add("-XX:ArchiveClassesAtExit=" + archive);
+    command.addAll(JvmFlags.training(archive));
     command.add("-Djava.io.tmpdir=" + work.resolve("tmp"));
     command.add("-Djna.tmpdir=" + work.resolve("tmp"));
     command.add("-jar");

@@ -102,7 +102,7 @@ final class GuestAgent {
 
   private List<String> command() {
     Path temporary = node.runDirectory().resolve("tmp");
-    List<String> flags = JvmFlags.quickStart(archive);
+    List<String> flags = archive.map(JvmFlags::quickStart).orElseGet(JvmFlags::quickStart);
     return Stream.of(
             List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()),
             flags,

@@ -3,23 +3,41 @@ package dev.vfio.migration.sandbox.lab;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
-/** How Java machines are started in guests. */
+/** How Java machines are started in guests, where each needless instruction is paid 25 times. */
 final class JvmFlags {
+  /** What an archive and its user must agree on. */
+  private static final List<String> QUICK_START =
+      List.of(
+          "-XX:TieredStopAtLevel=1",
+          "-XX:+UseSerialGC",
+          "-Xshare:auto",
+          "-XX:-UsePerfData",
+          "-Xmx192m");
+
   private JvmFlags() {}
 
-  /** The least work before the first useful instruction; the archive must come from these flags. */
-  static List<String> quickStart(Optional<Path> archive) {
-    List<String> flags =
-        new ArrayList<>(
-            List.of(
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xshare:auto",
-                "-XX:-UsePerfData",
-                "-Xmx192m"));
-    archive.ifPresent(path -> flags.add("-XX:SharedArchiveFile=" + path));
+  /** To make an archive, on this machine. */
+  static List<String> training(Path archive) {
+    List<String> flags = new ArrayList<>(QUICK_START);
+    flags.add("-XX:ArchiveClassesAtExit=" + archive);
+    return List.copyOf(flags);
+  }
+
+  /** In a guest, without an archive. */
+  static List<String> quickStart() {
+    return QUICK_START;
+  }
+
+  /**
+   * In a guest. What the archive holds was verified when it was made, from the same files; the rest
+   * is not verified again.
+   */
+  static List<String> quickStart(Path archive) {
+    List<String> flags = new ArrayList<>(QUICK_START);
+    flags.add("-XX:SharedArchiveFile=" + archive);
+    flags.add("-XX:+UnlockDiagnosticVMOptions");
+    flags.add("-XX:-BytecodeVerificationRemote");
     return List.copyOf(flags);
   }
 }
