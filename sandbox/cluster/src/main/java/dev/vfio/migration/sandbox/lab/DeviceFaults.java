@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.lab;
 
 import java.io.IOException;
+import java.time.Duration;
 
 /** Makes our module fail for one device, until closed. The module's README has the parameters. */
 final class DeviceFaults implements AutoCloseable {
@@ -25,6 +26,14 @@ final class DeviceFaults implements AutoCloseable {
       throws IOException, InterruptedException {
     set(device.node(), "fail_device", device.id());
     return new DeviceFaults(device.node(), "fail_load_after", Long.toString(bytes), "-1");
+  }
+
+  /** From now on each state that is written to that device takes so long. */
+  static DeviceFaults transitionsTake(LabDevice device, Duration duration)
+      throws IOException, InterruptedException {
+    set(device.node(), "fail_device", device.id());
+    return new DeviceFaults(
+        device.node(), "transition_delay_ms", Long.toString(duration.toMillis()), "0");
   }
 
   /** What the module was told. */

@@ -9,6 +9,7 @@ import java.util.List;
 
 /** What the lab shows. Each scenario ends with its evidence, or throws. Used by one thread. */
 final class Scenarios {
+  private static final Duration SLOW_TRANSITION = Duration.ofSeconds(30);
   private static final Duration FREEZE_BOUND = Duration.ofSeconds(120);
   private static final long FAULT_AFTER_BYTES = 65_536;
   private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
@@ -142,29 +143,40 @@ final class Scenarios {
     }
   }
 
-  /** The destination stands still, so that the source stays in STOPNCOPY until it is killed. */
+  /**
+   * The destination does not get ready, so that the source stays in STOPNCOPY until it is killed.
+   */
   private String killedInStopAndCopy(DeviceKind kind, String name)
       throws IOException, InterruptedException {
     try (Trial trial = trial(kind, name)) {
       trial.heldInPrecopy();
-      cluster.destinationAgent().suspend();
-      try {
-        trial.migration().switchOver();
-        Waiting.until(
-            "the source's program is frozen",
-            FREEZE_BOUND,
-            LOOK_AGAIN,
-            () -> trial.owner().frozen());
-        cluster.sourceAgent().kill();
-        if (!trial.owner().frozen()) {
-          throw new IOException("the source's program was not frozen when its agent was killed");
+      if (kind.ours()) {
+        try (DeviceFaults fault = DeviceFaults.transitionsTake(trial.to(), SLOW_TRANSITION)) {
+          killWhileFrozen(trial);
+          trial.note(fault.told());
         }
-      } finally {
-        cluster.destinationAgent().proceed();
+      } else {
+        // Its state and the window fit into the buffers of the connection.
+        cluster.destinationAgent().suspend();
+        try {
+          killWhileFrozen(trial);
+        } finally {
+          cluster.destinationAgent().proceed();
+        }
       }
       cluster.sourceAgent().start();
       cluster.sourceAgent().awaitReady();
       return trial.endedSafely().evidence();
+    }
+  }
+
+  private void killWhileFrozen(Trial trial) throws IOException, InterruptedException {
+    trial.migration().switchOver();
+    Waiting.until(
+        "the source's program is frozen", FREEZE_BOUND, LOOK_AGAIN, () -> trial.owner().frozen());
+    cluster.sourceAgent().kill();
+    if (!trial.owner().frozen()) {
+      throw new IOException("the source's program was not frozen when its agent was killed");
     }
   }
 
