@@ -46,6 +46,8 @@ final class LabWorkload {
       throws IOException, InterruptedException {
     GuestNode node = device.node();
     LabWorkload workload = new LabWorkload(node, program);
+    // What an earlier run printed is no evidence.
+    Files.deleteIfExists(workload.log);
     node.launch(
         program,
         "exec %s %s --name %s --device %s --directory %s --window %s --interval 200"
