@@ -32,10 +32,20 @@ record Opening(NodeDevice device, Path directory) {
     return directory.resolve("devices").resolve(device.characterDevice());
   }
 
-  /** The node the device can be opened by: the group's where there is one. */
+  /**
+   * The node the device can be opened by: the group's where there is one, and a container to put it
+   * into; a kernel may have the one without the other.
+   */
   DeviceNode node() throws DeviceException {
     boolean hasGroup = device.iommuGroup() >= 0;
-    if (hasGroup && (Files.exists(groupNode()) || Files.exists(unprotectedGroupNode()))) {
+    boolean onlyByCharacterDevice =
+        !Files.exists(directory.resolve("vfio"))
+            && Files.exists(directory.resolveSibling("iommu"))
+            && !device.characterDevice().isEmpty()
+            && Files.exists(characterDevice());
+    if (hasGroup
+        && !onlyByCharacterDevice
+        && (Files.exists(groupNode()) || Files.exists(unprotectedGroupNode()))) {
       return DeviceNode.GROUP;
     }
     boolean hasCharacterDevice = !device.characterDevice().isEmpty();

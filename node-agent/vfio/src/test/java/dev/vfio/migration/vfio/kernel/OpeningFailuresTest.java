@@ -112,6 +112,16 @@ class OpeningFailuresTest {
   }
 
   @Test
+  void aGroupWithoutAContainerIsOpenedByItsCharacterDevice() throws IOException {
+    file("7");
+    file("devices/vfio0");
+    Files.createFile(folder.resolve("iommu"));
+    assertThat(failure(7, "vfio0")).hasMessageContaining("IOMMU_IOAS_ALLOC failed: ENOTTY (25)");
+    file("vfio");
+    assertThat(failure(7, "vfio0")).hasMessageContaining("VFIO_GROUP_GET_STATUS failed");
+  }
+
+  @Test
   void aKernelThatDoesNotKnowTheCallAndNothingLeftOpen() throws IOException {
     Path group = file("7");
     Path device = file("devices/vfio0");
