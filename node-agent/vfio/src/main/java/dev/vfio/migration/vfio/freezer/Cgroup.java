@@ -32,6 +32,11 @@ public record Cgroup(String path, Path directory) {
     return Files.isDirectory(directory);
   }
 
+  /** Whether the kernel can freeze it at all. */
+  boolean freezable() {
+    return Files.exists(directory.resolve("cgroup.freeze"));
+  }
+
   /** Whether somebody asked for this very cgroup to be frozen. */
   public boolean freezeAsked() throws IOException {
     return text("cgroup.freeze").strip().equals("1");
@@ -69,12 +74,18 @@ public record Cgroup(String path, Path directory) {
   }
 
   /**
-   * Takes the request back and waits until what is in it may run.
+   * Takes the request back, where there is one, and waits until what is in it may run. What cannot
+   * be frozen runs.
    *
    * @return false where that had not come about within that time: a cgroup above it is frozen
    */
   boolean thaw(Duration patience) throws IOException {
-    write("cgroup.freeze", "0");
+    if (!freezable()) {
+      return true;
+    }
+    if (freezeAsked()) {
+      write("cgroup.freeze", "0");
+    }
     return await(NOT_FROZEN, patience);
   }
 

@@ -4,9 +4,10 @@ import dev.vfio.migration.vfio.freezer.FreezerLedger.Entry;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
-import java.nio.file.NoSuchFileException;
+import java.nio.file.FileSystemException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +27,15 @@ public final class Freezer {
   private final FreezerLedger ledger;
   private final Duration patience;
   private final boolean onlyRelatives;
+
+  /**
+   * Freezes a cgroup whoever else is in it. Does no I/O.
+   *
+   * @param patience for a cgroup to stand still, to run again, or to be empty
+   */
+  public Freezer(Cgroups cgroups, Processes processes, FreezerLedger ledger, Duration patience) {
+    this(cgroups, processes, ledger, patience, false);
+  }
 
   /**
    * Does no I/O.
@@ -89,34 +99,29 @@ public final class Freezer {
       thaw(device);
     }
     ledger.write(entry);
-    boolean still = false;
     try {
-      still = cgroup.freeze(patience);
-      if (!still) {
+      if (!cgroup.freeze(patience)) {
         throw failed(
             Errno.ETIMEDOUT.number(),
             holder,
             cgroup,
             "did not stand still within "
                 + patience.toMillis()
-                + " ms: a process of it waits in the kernel and cannot be stopped. It was thawed"
+                + " ms: a process of it waits in the kernel and cannot be stopped. It is thawed"
                 + " again and runs on.",
             null);
       }
-    } catch (NoSuchFileException missing) {
-      throw failed(
-          Errno.ENOENT.number(),
-          holder,
-          cgroup,
-          "cannot be frozen: there is no "
-              + missing.getMessage()
-              + ". It runs on; Linux 5.2 or"
-              + " later is needed.",
-          missing);
-    } finally {
-      if (!still) {
-        thaw(device);
-      }
+    } catch (FileSystemException | ErrnoException refusal) {
+      throw undone(
+          entry,
+          failed(
+              FileTrouble.errno(refusal),
+              holder,
+              cgroup,
+              "cannot be frozen, and runs on: " + FileTrouble.described(refusal),
+              refusal));
+    } catch (IOException failure) {
+      throw undone(entry, failure);
     }
     if (!processes.lives(holder.process(), holder.startTime())) {
       thaw(device);
@@ -128,6 +133,16 @@ public final class Freezer {
               + " in the hands of whoever still holds it.",
           null);
     }
+  }
+
+  /** Takes back what was begun; where that fails, too, both are told. */
+  private IOException undone(Entry entry, IOException failure) {
+    try {
+      thaw(entry);
+    } catch (IOException notThawed) {
+      failure.addSuppressed(notThawed);
+    }
+    return failure;
   }
 
   /** The holder's cgroup, where it may be frozen. */
@@ -230,12 +245,28 @@ public final class Freezer {
                 + " ms: a cgroup above it is frozen. Thaw that (cgroup.freeze).",
             null);
       }
-    } catch (NoSuchFileException goneMeanwhile) {
+    } catch (FileSystemException | ErrnoException failure) {
       if (cgroup.exists()) {
-        throw goneMeanwhile;
+        throw refused(entry, "thawed and may still stand still", failure);
       }
     }
     ledger.remove(entry.device());
+  }
+
+  private static WorkloadException refused(Entry entry, String what, IOException failure) {
+    return new WorkloadException(
+        FileTrouble.errno(failure),
+        "the cgroup "
+            + entry.cgroup()
+            + ", frozen for the migration "
+            + entry.migration()
+            + " of the device "
+            + entry.device()
+            + ", cannot be "
+            + what
+            + ": "
+            + FileTrouble.described(failure),
+        failure);
   }
 
   /**
@@ -270,9 +301,9 @@ public final class Freezer {
                 + " does not run here.",
             null);
       }
-    } catch (NoSuchFileException goneMeanwhile) {
+    } catch (FileSystemException | ErrnoException failure) {
       if (cgroup.exists()) {
-        throw goneMeanwhile;
+        throw refused(entry, "killed", failure);
       }
     }
     thaw(entry);
