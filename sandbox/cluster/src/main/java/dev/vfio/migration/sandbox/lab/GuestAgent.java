@@ -94,7 +94,7 @@ final class GuestAgent {
     environment.put("AGENT_CGROUP_DIRECTORY", node.cgroups().toString());
     // What bounds an answer on real hardware ends a guest that is only slow.
     environment.put("AGENT_WORKLOAD_TIMEOUT", "300s");
-    environment.put("AGENT_HANDOVER_TIMEOUT", "30s");
+    environment.put("AGENT_HANDOVER_TIMEOUT", "15s");
     environment.put("AGENT_STOP_PATIENCE", "60s");
     environment.putAll(furtherSettings);
     return environment;
