@@ -105,6 +105,11 @@ final class LabWorkload {
         .findFirst();
   }
 
+  /** Whether it ended because somebody else had its device. */
+  boolean refusedAsBusy() throws IOException {
+    return broken().filter(line -> line.contains("Device or resource busy")).isPresent();
+  }
+
   /** Waits for a line that begins so. */
   void awaitLine(String beginning, Duration bound) throws IOException, InterruptedException {
     try {

@@ -18,13 +18,15 @@ final class Trial implements AutoCloseable {
   private static final Duration CLEAN_BOUND = Duration.ofSeconds(60);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(300);
   private static final int FURTHER_STEPS = 3;
+  private static final int MOST_REFUSALS = 2;
 
   private final LabCluster cluster;
   private final String name;
   private final List<LabDevice> devices = new ArrayList<>();
   private final LabDevice from;
   private final LabDevice to;
-  private final LabWorkload owner;
+  private final Path workload;
+  private LabWorkload owner;
   private final LabWorkload waiting;
   private final List<String> evidence = new ArrayList<>();
   private Migration migration;
@@ -37,6 +39,7 @@ final class Trial implements AutoCloseable {
     devices.add(from);
     this.to = LabDevice.create(cluster.destination(), kind, UUID.randomUUID().toString());
     devices.add(to);
+    this.workload = workload;
     this.owner = LabWorkload.owner(workload, from, name);
     this.waiting = LabWorkload.waiting(workload, to, name);
   }
@@ -50,13 +53,33 @@ final class Trial implements AutoCloseable {
       throws IOException, InterruptedException {
     Trial trial = new Trial(cluster, workload, kind, name);
     try {
-      trial.owner.awaitLine("STEP", PROGRAM_BOUND);
+      trial.awaitOwner();
       // The agent offers a free device when it lists it: by the operator's next inventory.
       trial.waiting.awaitLine("CONNECTED", PROGRAM_BOUND);
       return trial;
     } catch (IOException | InterruptedException | RuntimeException e) {
       trial.close();
       throw e;
+    }
+  }
+
+  /**
+   * The agent opens a free device for a moment to learn what it is; a program that wants it in that
+   * moment is refused, and tries again.
+   */
+  private void awaitOwner() throws IOException, InterruptedException {
+    for (int refused = 1; ; refused++) {
+      try {
+        owner.awaitLine("STEP", PROGRAM_BOUND);
+        return;
+      } catch (IOException e) {
+        if (refused > MOST_REFUSALS || !owner.refusedAsBusy()) {
+          throw e;
+        }
+        note("owner was refused with EBUSY %d times".formatted(refused));
+        owner.end();
+        owner = LabWorkload.owner(workload, from, name);
+      }
     }
   }
 
