@@ -36,11 +36,6 @@ final class Accommodation implements AutoCloseable {
     }
   }
 
-  /** For a workload without windows. */
-  static Accommodation none() {
-    return new Accommodation(List.of(), List.of());
-  }
-
   List<WindowShape> shapes() {
     return shapes;
   }

@@ -2,6 +2,8 @@ package dev.vfio.migration.vfio.handover;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.handover.Receipts.Receipt;
+import dev.vfio.migration.vfio.handover.Receipts.Stage;
+import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
@@ -10,7 +12,6 @@ import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -65,12 +66,14 @@ final class Delivery {
     Manifest manifest = manifest(migration);
     // While the device is open here alone nobody can declare memory for it: this is an earlier one.
     Files.deleteIfExists(desk.folder(device).resolve(HandoverDesk.MEMORY));
-    long process = workload.peer().process();
-    desk.receipts()
-        .write(
-            new Receipt(device, migration, process, processes.startTime(process).orElse(0), false));
+    Receipt promised = receiptOf(workload, migration, Stage.PROMISED);
+    desk.receipts().write(promised);
     try {
-      workload.ask(manifest.request(), manifest.descriptors(), answerPatience);
+      workload.ask(
+          manifest.request(),
+          manifest.descriptors(),
+          () -> desk.receipts().write(promised.at(Stage.DELIVERED)),
+          answerPatience);
     } catch (WaitingWorkload.Refusal refusal) {
       desk.receipts().remove(device);
       throw refusal;
@@ -95,16 +98,40 @@ final class Delivery {
               + " workload can use it",
           "Nothing was handed over for " + migration + ".");
     }
-    return Manifest.of(
-        device, migration, open.get(), desk.accommodation(device).orElseGet(Accommodation::none));
+    Optional<Accommodation> memory = desk.accommodation(device);
+    if (memory.isEmpty()) {
+      throw failed(
+          Errno.ENOENT,
+          "the memory of its windows, loaded for the migration "
+              + migration
+              + ", is no more: this agent was restarted, or let go of it",
+          "Nothing was handed over; without its windows the device is of no use.");
+    }
+    return Manifest.of(device, migration, open.get(), memory.get());
+  }
+
+  private Receipt receiptOf(WaitingWorkload workload, String migration, Stage stage)
+      throws IOException {
+    long process = workload.peer().process();
+    return new Receipt(device, migration, process, processes.startTime(process).orElse(0), stage);
+  }
+
+  private Optional<Receipt> receipt(String migration) throws IOException {
+    return desk.receipts().of(device).filter(one -> one.migration().equals(migration));
   }
 
   /**
    * The device runs: the workload uses it from now on, and leaves the desk. Where the one that
-   * received it has died, another one that waits gets it.
+   * received it has died, another one that waits gets it; not so where it had taken it, for it may
+   * have gone on with the state.
    */
   void take(String migration) throws IOException {
+    Optional<Receipt> earlier = receipt(migration);
     boolean held = holders.of(place).isPresent();
+    if (earlier.isPresent() && earlier.get().taken()) {
+      leave(held);
+      return;
+    }
     try {
       desk.with(
           device,
@@ -113,14 +140,29 @@ final class Delivery {
           workload -> {
             receive(workload, migration);
             tellToTake(workload, migration);
-            finish();
             return null;
           });
     } catch (HandoverDesk.NobodyWaits nobody) {
-      if (!held || holders.of(place).isEmpty()) {
+      Optional<Holder> holder = holders.of(place);
+      if (holder.isPresent()) {
+        takenUnheard(migration, holder.get(), nobody);
+      } else if (earlier.isPresent()) {
+        throw ended(earlier.get(), nobody);
+      } else {
         throw nobody;
       }
-      takenUnheard(migration, nobody);
+    }
+    leave(true);
+  }
+
+  /**
+   * @param held where nobody holds the device any more, its socket is another workload's already
+   */
+  private void leave(boolean held) throws IOException {
+    if (held) {
+      desk.taken(device);
+    } else {
+      desk.vacate(device);
     }
   }
 
@@ -129,9 +171,22 @@ final class Delivery {
    * was never told to take would: so it took the device, and this agent or its connection ended
    * before that was heard.
    */
-  private void takenUnheard(String migration, IOException nobody) throws IOException {
-    Optional<Receipt> receipt = desk.receipts().of(device);
-    if (receipt.isPresent() && !receipt.get().told()) {
+  private void takenUnheard(String migration, Holder holder, IOException nobody)
+      throws IOException {
+    Optional<Receipt> receipt = receipt(migration).filter(one -> one.isOf(holder));
+    if (receipt.isEmpty()) {
+      throw new WorkloadException(
+          Errno.EBUSY.number(),
+          "the device "
+              + device
+              + " is held by "
+              + holder.name()
+              + ", which did not receive it for the migration "
+              + migration
+              + ". Nothing was done to the device or to that process; see what it does with it.",
+          nobody);
+    }
+    if (receipt.get().untold()) {
       throw notBack(receipt.get(), nobody);
     }
     LOG.log(
@@ -141,7 +196,7 @@ final class Delivery {
             + " did not confirm that it took it for the migration "
             + migration
             + ", and does not say that it waits: it counts as having taken it");
-    finish();
+    desk.receipts().write(receipt.get().at(Stage.TAKEN));
   }
 
   private WorkloadException notBack(Receipt receipt, IOException nobody) {
@@ -155,62 +210,111 @@ final class Delivery {
             + receipt.migration()
             + " and did not connect again to "
             + desk.socket(device)
-            + " within "
-            + connectPatience.toMillis()
-            + " ms. It holds the device and was not told to use it; see whether it hangs.",
+            + HandoverDesk.within(connectPatience)
+            + ". It was not told to use the device, or did not say that it does; see whether it"
+            + " hangs.",
         nobody);
   }
 
-  private void finish() throws IOException {
-    desk.receipts().remove(device);
-    desk.taken(device);
+  /** What became of a device whose receiver is gone. */
+  WorkloadException ended(Receipt receipt, IOException nobody) {
+    return new WorkloadException(
+        Errno.ESRCH.number(),
+        "process "
+            + receipt.process()
+            + (receipt.taken()
+                ? " took the device "
+                    + device
+                    + " for the migration "
+                    + receipt.migration()
+                    + " and has ended since. What it went on with ended with it, and the device is"
+                    + " handed to nobody else; start the workload anew."
+                : " was handed the device "
+                    + device
+                    + " for the migration "
+                    + receipt.migration()
+                    + " and is gone, and nobody else waits for it at "
+                    + desk.socket(device)
+                    + HandoverDesk.within(connectPatience)
+                    + ". Start another workload that waits there: it gets the device for as long as"
+                    + " this agent has it open."),
+        nobody);
   }
 
   private void tellToTake(WaitingWorkload workload, String migration) throws IOException {
-    Optional<Receipt> receipt = desk.receipts().of(device);
-    if (receipt.isPresent()) {
-      desk.receipts().write(receipt.get().toldToTake(true));
-    }
+    Optional<Receipt> known = receipt(migration);
+    Receipt before =
+        known.isPresent() ? known.get() : receiptOf(workload, migration, Stage.DELIVERED);
+    desk.receipts().write(before.at(Stage.TOLD));
     try {
-      workload.ask(request("take", migration), List.of(), answerPatience);
+      workload.ask(request("take", migration), answerPatience);
     } catch (WaitingWorkload.Refusal refusal) {
-      if (receipt.isPresent()) {
-        desk.receipts().write(receipt.get());
-      }
+      desk.receipts().write(before);
       throw refusal;
     }
+    desk.receipts().write(before.at(Stage.TAKEN));
     workload.holds(null);
   }
 
-  /** Rolled back: the workload lets go of everything and waits on. */
+  /**
+   * Rolled back: the workload lets go of everything and waits on. Where none was handed the device
+   * for that migration nothing is waited for, and whoever holds the device is left alone.
+   */
   void giveBack(String migration) throws IOException {
-    Optional<Receipt> receipt = desk.receipts().of(device);
-    boolean lives =
-        receipt.isPresent()
-            && (receipt.get().process() == 0
-                || processes.lives(receipt.get().process(), receipt.get().startTime()));
+    desk.vacate(device);
+    Optional<Receipt> receipt = receipt(migration);
+    boolean mayHold = receipt.isPresent() && mayHold(receipt.get());
+    if (mayHold && receipt.get().taken()) {
+      throw new WorkloadException(
+          Errno.EBUSY.number(),
+          "process "
+              + receipt.get().process()
+              + " took the device "
+              + device
+              + " for the migration "
+              + migration
+              + " and uses it. It was not asked to give it back; end it first.",
+          null);
+    }
+    if (mayHold || desk.isHeldFor(device, migration)) {
+      askBack(migration, mayHold ? receipt : Optional.empty());
+    }
+    if (receipt.isPresent()) {
+      desk.receipts().remove(device);
+    }
+  }
+
+  /**
+   * One that was sent the device may find it in its socket later; one that was not must hold it.
+   */
+  private boolean mayHold(Receipt receipt) throws IOException {
+    boolean sent = receipt.stage() == Stage.DELIVERED || receipt.stage() == Stage.TOLD;
+    return sent
+        ? receipt.process() == 0 || processes.lives(receipt.process(), receipt.startTime())
+        : holders.of(place).filter(receipt::isOf).isPresent();
+  }
+
+  private void askBack(String migration, Optional<Receipt> living) throws IOException {
     try {
       desk.with(
           device,
-          lives ? connectPatience : Duration.ZERO,
+          living.isPresent() ? connectPatience : Duration.ZERO,
           workload ->
               migration.equals(workload.holds())
-                  || lives && workload.peer().process() == receipt.get().process(),
+                  || living.isPresent() && workload.peer().process() == living.get().process(),
           workload -> {
             // One that says that it holds nothing never got the message.
             if (migration.equals(workload.holds())) {
-              workload.ask(request("give-back", migration), List.of(), answerPatience);
+              workload.ask(request("give-back", migration), answerPatience);
               workload.holds(null);
             }
             return null;
           });
     } catch (HandoverDesk.NobodyWaits nobody) {
-      if (lives && processes.lives(receipt.get().process(), receipt.get().startTime())) {
-        throw notBack(receipt.get(), nobody);
+      if (living.isPresent() && processes.lives(living.get().process(), living.get().startTime())) {
+        throw notBack(living.get(), nobody);
       }
     }
-    desk.receipts().remove(device);
-    desk.vacate(device);
   }
 
   private static ObjectNode request(String operation, String migration) {
@@ -218,9 +322,7 @@ final class Delivery {
   }
 
   private WorkloadException failed(Errno errno, String why, String done) {
-    return new WorkloadException(
-        errno.number(),
-        "the device " + device + " cannot be handed over: " + why + ". " + done,
-        null);
+    return new WaitingWorkload.Refusal(
+        errno.number(), "the device " + device + " cannot be handed over: " + why + ". " + done);
   }
 }

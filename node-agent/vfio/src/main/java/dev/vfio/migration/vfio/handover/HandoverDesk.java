@@ -53,6 +53,7 @@ public final class HandoverDesk implements AutoCloseable {
 
   private final Path directory;
   private final Receipts receipts;
+  private final ClaimCheck claims;
   private final Duration helloTimeout;
   private final IntPredicate allowedUsers;
   private final SocketWatch watch;
@@ -63,6 +64,16 @@ public final class HandoverDesk implements AutoCloseable {
   private volatile boolean closed;
 
   /**
+   * As the other, and of what workloads say that they hold only that is believed which this agent's
+   * receipts confirm.
+   */
+  public HandoverDesk(
+      Path directory, Path receipts, Duration helloTimeout, IntPredicate allowedUsers)
+      throws IOException {
+    this(directory, new Receipts(receipts), helloTimeout, allowedUsers, null);
+  }
+
+  /**
    * Starts to serve, and offers nothing yet.
    *
    * @param directory of the devices' folders; made where it is missing. Nobody but the agent may
@@ -71,12 +82,28 @@ public final class HandoverDesk implements AutoCloseable {
    *     missing
    * @param helloTimeout for a workload that connected to say who it is
    * @param allowedUsers user ids that may wait, besides root and the owner of the device's folder
+   * @param claims looks whether a workload holds what it says that it holds
    */
   public HandoverDesk(
-      Path directory, Path receipts, Duration helloTimeout, IntPredicate allowedUsers)
+      Path directory,
+      Path receipts,
+      Duration helloTimeout,
+      IntPredicate allowedUsers,
+      Claims claims)
+      throws IOException {
+    this(directory, new Receipts(receipts), helloTimeout, allowedUsers, claims);
+  }
+
+  private HandoverDesk(
+      Path directory,
+      Receipts receipts,
+      Duration helloTimeout,
+      IntPredicate allowedUsers,
+      Claims claims)
       throws IOException {
     this.directory = Files.createDirectories(directory);
-    this.receipts = new Receipts(receipts);
+    this.receipts = receipts;
+    this.claims = new ClaimCheck(receipts, claims == null ? receipts::names : claims);
     this.helloTimeout = helloTimeout;
     this.allowedUsers = allowedUsers;
     this.watch = new SocketWatch();
@@ -104,7 +131,12 @@ public final class HandoverDesk implements AutoCloseable {
 
   /** Lets workloads wait for the device. Nothing where they may already. */
   public void offer(String device) throws IOException {
-    Path folder = Files.createDirectories(folder(device));
+    Path folder = folder(device);
+    if (Files.notExists(folder)) {
+      Files.createDirectories(folder);
+      // Whoever may wait must get through; what else is in there is nobody's business.
+      Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx--x--x"));
+    }
     errand(
         () -> {
           Place place = places.get(device);
@@ -112,7 +144,8 @@ public final class HandoverDesk implements AutoCloseable {
             UnixListener listener =
                 UnixListener.listen(
                     folder.resolve(SOCKET), PosixFilePermissions.fromString("rw-rw-rw-"));
-            places.put(device, new Place(device, folder, listener, helloTimeout, allowedUsers));
+            places.put(
+                device, new Place(device, folder, listener, helloTimeout, allowedUsers, claims));
           }
           return null;
         });
@@ -137,47 +170,60 @@ public final class HandoverDesk implements AutoCloseable {
 
   /** Name of the workload that waits for the device; empty where none does. */
   public Optional<String> waiting(String device) throws IOException {
-    return errand(() -> at(device).flatMap(Place::waiting).map(WaitingWorkload::name));
+    return waitingNow(device).map(WaitingWorkload::name);
   }
 
   /**
-   * The migration that a device's holder received it for, and did not take it for yet: such a
-   * holder waits, and does not use the device. Empty for every other holder.
+   * The migration that a device's holder received it for, and is not known to have taken it for.
+   * Empty for every other holder.
    */
   public Optional<String> holdsFor(Holder holder) throws IOException {
-    String device = holder.device().id();
-    Optional<Receipt> receipt = receipts.of(device);
-    if (receipt.isPresent() && holder.is(receipt.get().process(), receipt.get().startTime())) {
-      return receipt.map(Receipt::migration);
-    }
-    return errand(
-        () ->
-            at(device)
-                .flatMap(Place::waiting)
-                .filter(workload -> holder.together().contains(workload.peer().process()))
-                .map(WaitingWorkload::holds));
+    Optional<Receipt> receipt = receipt(holder).filter(one -> !one.taken());
+    return receipt.isPresent() ? receipt.map(Receipt::migration) : said(holder);
   }
 
   /**
-   * As {@link #holdsFor(Holder)}, and where nothing is known of the holder it gets some time to
-   * connect again and say so: for an agent that has just come back.
+   * Whether this very holder received the device for exactly that migration, be it that it waits to
+   * take it, was told to, or took it.
    */
-  public Optional<String> holdsFor(Holder holder, Duration patience) throws IOException {
-    Optional<String> known = holdsFor(holder);
-    if (known.isPresent()) {
-      return known;
-    }
-    try {
-      return Optional.of(
-          with(
-              holder.device().id(),
-              patience,
-              workload ->
-                  workload.holds() != null && holder.together().contains(workload.peer().process()),
-              WaitingWorkload::holds));
-    } catch (NobodyWaits nobody) {
-      return Optional.empty();
-    }
+  public boolean received(Holder holder, String migration) throws IOException {
+    Optional<Receipt> receipt = receipts.of(holder.device().id());
+    return receipt.isPresent()
+        ? receipt.get().isOf(holder) && receipt.get().migration().equals(migration)
+        : said(holder).filter(migration::equals).isPresent();
+  }
+
+  /**
+   * Whether a device's holder does not use it, but waits to be told to: it was handed the device
+   * and not told yet, or it says so.
+   */
+  boolean waits(Holder holder) throws IOException {
+    return receipt(holder).filter(Receipt::untold).isPresent() || said(holder).isPresent();
+  }
+
+  private Optional<Receipt> receipt(Holder holder) throws IOException {
+    return receipts.of(holder.device().id()).filter(receipt -> receipt.isOf(holder));
+  }
+
+  /** The migration that the holder, connected to the desk, says that it holds the device for. */
+  private Optional<String> said(Holder holder) throws IOException {
+    return waitingNow(holder.device().id())
+        .filter(workload -> holder.together().contains(workload.peer().process()))
+        .map(WaitingWorkload::holds);
+  }
+
+  /** Whether a workload is connected that says that it holds the device for that migration. */
+  boolean isHeldFor(String device, String migration) throws IOException {
+    return waitingNow(device).map(WaitingWorkload::holds).filter(migration::equals).isPresent();
+  }
+
+  private Optional<WaitingWorkload> waitingNow(String device) throws IOException {
+    return errand(() -> at(device).flatMap(Place::waiting));
+  }
+
+  /** For messages: how long was waited, nothing where that was no time. */
+  static String within(Duration patience) {
+    return patience.isZero() ? "" : " within " + patience.toMillis() + " ms";
   }
 
   Receipts receipts() {
@@ -259,9 +305,8 @@ public final class HandoverDesk implements AutoCloseable {
               + device
               + ", and nobody waits for it at "
               + socket(device)
-              + " within "
-              + patience.toMillis()
-              + " ms. Start the workload that is to wait there; see whether its socket's folder is"
+              + within(patience)
+              + ". Start the workload that is to wait there; see whether its socket's folder is"
               + " mounted into it and whether it runs as root or as the folder's owner.",
           nobody);
     } catch (ExecutionException withdrawn) {

@@ -2,6 +2,7 @@ package dev.vfio.migration.vfio.handover;
 
 import dev.vfio.migration.vfio.freezer.Freezer;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
+import dev.vfio.migration.vfio.handover.Receipts.Receipt;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.holder.Processes;
@@ -32,6 +33,12 @@ public final class KernelWorkload implements Workload {
   private final Means means;
   private final Delivery delivery;
   private DeclaredMemory declared;
+
+  /** The migration that this took the device for; null where it did not. */
+  private String tookFor;
+
+  /** Whether this takes part in a destination, and does not only look. */
+  private boolean takesPart;
 
   /**
    * What a kernel device's workload is reached by; one for all devices.
@@ -64,8 +71,8 @@ public final class KernelWorkload implements Workload {
    * Its state by who holds the device: RUNNING or PAUSED where a process uses it, WAITING where one
    * waits for it.
    *
-   * @throws WorkloadException where a virtual machine holds the device, or nobody uses it or waits
-   *     for it
+   * @throws WorkloadException where a virtual machine holds the device, where nobody uses it or
+   *     waits for it, or where the workload took it and died
    */
   @Override
   public WorkloadDescription describe() throws IOException {
@@ -77,10 +84,22 @@ public final class KernelWorkload implements Workload {
     if (frozen.isPresent()) {
       throw died(frozen.get());
     }
-    String name =
-        means
-            .desk()
-            .with(device.id(), means.connectPatience(), anybody -> true, WaitingWorkload::name);
+    Optional<Receipt> receipt = means.desk().receipts().of(device.id());
+    if (receipt.isPresent() && receipt.get().taken() && receipt.get().migration().equals(tookFor)) {
+      throw delivery.ended(receipt.get(), null);
+    }
+    String name;
+    try {
+      name =
+          means
+              .desk()
+              .with(device.id(), means.connectPatience(), anybody -> true, WaitingWorkload::name);
+    } catch (HandoverDesk.NobodyWaits nobody) {
+      if (receipt.isPresent() && means.holders().of(device).isEmpty()) {
+        throw delivery.ended(receipt.get(), nobody);
+      }
+      throw nobody;
+    }
     return new WorkloadDescription(
         name,
         WorkloadState.WAITING,
@@ -106,7 +125,7 @@ public final class KernelWorkload implements Workload {
   /** Who uses the device: a holder that did not merely receive it. Never a virtual machine's. */
   private Optional<Holder> owner() throws IOException {
     Optional<Holder> holder = means.holders().of(device);
-    if (holder.isEmpty() || means.desk().holdsFor(holder.get()).isPresent()) {
+    if (holder.isEmpty() || means.desk().waits(holder.get())) {
       return Optional.empty();
     }
     if (holder.get().virtualMachineMonitor()) {
@@ -147,16 +166,32 @@ public final class KernelWorkload implements Workload {
             + frozen.cgroup()
             + " was frozen for the migration "
             + frozen.migration()
-            + ". The device's state is kept by this agent alone, as long as it has it open.",
+            + ". The device's state, as this agent holds it, cannot be given to anybody, and is"
+            + " gone once the migration is rolled back. Start the workload anew.",
         null);
   }
 
   @Override
   public WorkloadDescription accommodate(List<WindowShape> shapes) throws IOException {
-    if (owner().isEmpty()) {
-      means.desk().accommodate(device.id(), shapes);
+    if (owner().isPresent()) {
+      return describe();
     }
-    return describe();
+    takesPart = true;
+    if (means.holders().of(device).isEmpty()) {
+      // Another migration: what became of the device before does not matter any more.
+      means.desk().receipts().remove(device.id());
+    }
+    means.desk().accommodate(device.id(), shapes);
+    boolean described = false;
+    try {
+      WorkloadDescription description = describe();
+      described = true;
+      return description;
+    } finally {
+      if (!described) {
+        means.desk().vacate(device.id());
+      }
+    }
   }
 
   @Override
@@ -212,16 +247,20 @@ public final class KernelWorkload implements Workload {
 
   @Override
   public void receive(String migration) throws IOException {
+    takesPart = true;
     delivery.receive(migration);
   }
 
   @Override
   public void take(String migration) throws IOException {
+    takesPart = true;
     delivery.take(migration);
+    tookFor = migration;
   }
 
   @Override
   public void giveBack(String migration) throws IOException {
+    takesPart = true;
     delivery.giveBack(migration);
   }
 
@@ -232,9 +271,16 @@ public final class KernelWorkload implements Workload {
     }
   }
 
-  /** Lets go of memory that was duplicated. Changes nothing about the workload. */
+  /**
+   * Lets go of memory that was duplicated, and of what was made for windows where the device is
+   * closed: then nothing can be handed over any more. While it is open its migration may go on with
+   * another object. Changes nothing about the workload.
+   */
   @Override
   public void close() {
     forgetMemory();
+    if (takesPart && means.devices().open(device.id()).isEmpty()) {
+      means.desk().vacate(device.id());
+    }
   }
 }

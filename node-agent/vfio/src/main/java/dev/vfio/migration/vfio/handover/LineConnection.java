@@ -26,12 +26,11 @@ final class LineConnection implements AutoCloseable {
   private static final int LONGEST_QUOTE = 500;
 
   private final UnixStream stream;
-  private final ByteBuffer line;
+  private ByteBuffer line;
   private int searched;
 
   LineConnection(UnixStream stream) {
     this.stream = stream;
-    this.line = ByteBuffer.allocateDirect(MOST_LINE_BYTES);
   }
 
   UnixStream stream() {
@@ -57,6 +56,10 @@ final class LineConnection implements AutoCloseable {
    * @throws IOException where it is no object, or more than one
    */
   Optional<JsonNode> receive() throws IOException {
+    if (line == null) {
+      // Not before: whoever is sent away at once costs no memory.
+      line = ByteBuffer.allocateDirect(MOST_LINE_BYTES);
+    }
     if (stream.receive(line, ByteBuffer.allocateDirect(0), false, null) == 0) {
       throw new ErrnoException("receiving a line", Errno.ECONNRESET.number());
     }

@@ -35,6 +35,7 @@ final class Place implements AutoCloseable {
   private final UnixListener listener;
   private final Duration helloTimeout;
   private final IntPredicate allowedUsers;
+  private final ClaimCheck claims;
   private final List<Visitor> visitors = new ArrayList<>();
   private final List<Borrower> borrowers = new ArrayList<>();
   private WaitingWorkload workload;
@@ -54,12 +55,14 @@ final class Place implements AutoCloseable {
       Path folder,
       UnixListener listener,
       Duration helloTimeout,
-      IntPredicate allowedUsers) {
+      IntPredicate allowedUsers,
+      ClaimCheck claims) {
     this.device = device;
     this.folder = folder;
     this.listener = listener;
     this.helloTimeout = helloTimeout;
     this.allowedUsers = allowedUsers;
+    this.claims = claims;
   }
 
   Optional<WaitingWorkload> waiting() {
@@ -105,6 +108,7 @@ final class Place implements AutoCloseable {
     }
   }
 
+  /** Whoever may not wait is sent away before it could take the place of one that may. */
   private void accept() {
     try {
       UnixStream stream = listener.accept(helloTimeout);
@@ -115,7 +119,13 @@ final class Place implements AutoCloseable {
                 new LineConnection(stream),
                 SocketPeer.of(stream),
                 System.nanoTime() + helloTimeout.toNanos());
-        if (visitors.size() < MOST_VISITORS) {
+        if (!isAllowed(visitor.peer().user())) {
+          taken = true;
+          refuse(
+              visitor,
+              Errno.EPERM,
+              "user " + visitor.peer().user() + " may not wait for the device " + device);
+        } else if (visitors.size() < MOST_VISITORS) {
           visitors.add(visitor);
           taken = true;
         }
@@ -160,13 +170,11 @@ final class Place implements AutoCloseable {
     } else if (!holdsNothing
         && !(holds.isTextual() && MIGRATION.matcher(holds.asText()).matches())) {
       refuse(visitor, Errno.EINVAL, "\"holds\" is null or the migration of \"receive\"");
-    } else if (!isAllowed(visitor.peer().user())) {
-      refuse(
-          visitor,
-          Errno.EPERM,
-          "user " + visitor.peer().user() + " may not wait for the device " + device);
     } else if (workload != null && (holdsNothing || lent || workload.holds() != null)) {
       refuse(visitor, Errno.EBUSY, "another workload waits for the device " + device);
+    } else if (!holdsNothing && objects(visitor, holds.asText())) {
+      // Told so. Whoever waits, waits on.
+      return;
     } else {
       if (workload != null) {
         // Whoever holds the device comes before one that would like to.
@@ -188,10 +196,29 @@ final class Place implements AutoCloseable {
     }
   }
 
-  private boolean isAllowed(int user) throws IOException {
-    return user == ROOT
-        || allowedUsers.test(user)
-        || Files.getAttribute(folder, "unix:uid").equals(user);
+  private boolean objects(Visitor visitor, String migration) {
+    try {
+      Optional<String> objection = claims.objection(device, migration, visitor.peer().process());
+      objection.ifPresent(why -> refuse(visitor, Errno.EINVAL, why));
+      return objection.isPresent();
+    } catch (IOException unknown) {
+      refuse(
+          visitor,
+          Errno.EBUSY,
+          "whether you hold the device " + device + " is not known: " + unknown.getMessage());
+      return true;
+    }
+  }
+
+  private boolean isAllowed(int user) {
+    try {
+      return user == ROOT
+          || allowedUsers.test(user)
+          || Files.getAttribute(folder, "unix:uid").equals(user);
+    } catch (IOException nobodysFolder) {
+      LOG.log(System.Logger.Level.WARNING, "whose folder " + folder + " is: " + nobodysFolder);
+      return false;
+    }
   }
 
   private void refuse(Visitor visitor, Errno errno, String why) {

@@ -2,18 +2,21 @@ package dev.vfio.migration.vfio.handover;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.linux.DurableFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * Which workloads were handed a device and have not confirmed that they took it: written to the
- * disk before the device is handed over, removed once it is taken or given back. An agent that
- * comes back thereby tells a holder that waits from one that uses its device. One file for each
- * device.
+ * Which workload was handed a device, for which migration, and how far that has come: written to
+ * the disk before the device is handed over, and kept when it was taken. An agent that comes back
+ * thereby tells a holder that waits from one that uses its device, and knows of one that took it
+ * before that was noted elsewhere. Removed when the device is given back, or free again and made
+ * ready for another migration. One file for each device.
  */
 final class Receipts {
   private final Path directory;
@@ -25,11 +28,43 @@ final class Receipts {
    * @param migration that it was handed over for
    * @param process number of the workload's process; 0 where this process cannot see it
    * @param startTime of that process; 0 where it is not known
-   * @param told whether it was told to take it
+   * @param stage how far that has come
    */
-  record Receipt(String device, String migration, long process, long startTime, boolean told) {
-    Receipt toldToTake(boolean told) {
-      return new Receipt(device, migration, process, startTime, told);
+  record Receipt(String device, String migration, long process, long startTime, Stage stage) {
+    Receipt at(Stage later) {
+      return new Receipt(device, migration, process, startTime, later);
+    }
+
+    /** Whether the device's holder is the process that this is about, or shares it with it. */
+    boolean isOf(Holder holder) {
+      return holder.process() == process
+          ? holder.startTime() == startTime
+          : holder.together().contains(process);
+    }
+
+    boolean taken() {
+      return stage == Stage.TAKEN;
+    }
+
+    /** Whether it holds the device, if it does, without having been told to use it. */
+    boolean untold() {
+      return stage == Stage.PROMISED || stage == Stage.DELIVERED;
+    }
+  }
+
+  /** How far it has come with a workload. */
+  enum Stage {
+    /** It is to be handed the device; it need not have got it. */
+    PROMISED,
+    /** The device was sent to it. */
+    DELIVERED,
+    /** It is told to take it; it need not have heard that. */
+    TOLD,
+    /** It answered that it took it, or must have taken it. */
+    TAKEN;
+
+    static Optional<Stage> named(String name) {
+      return Arrays.stream(values()).filter(stage -> stage.name().equals(name)).findFirst();
     }
   }
 
@@ -43,14 +78,17 @@ final class Receipts {
     Path file = file(device);
     try {
       JsonNode receipt = LineConnection.JSON.readTree(Files.readString(file));
-      if (receipt.path("migration").isTextual() && receipt.path("process").isIntegralNumber()) {
+      Optional<Stage> stage = Stage.named(receipt.path("stage").asText());
+      if (stage.isPresent()
+          && receipt.path("migration").isTextual()
+          && receipt.path("process").isIntegralNumber()) {
         return Optional.of(
             new Receipt(
                 device,
                 receipt.path("migration").asText(),
                 receipt.path("process").asLong(),
                 receipt.path("startTime").asLong(),
-                receipt.path("told").asBoolean()));
+                stage.get()));
       }
     } catch (NoSuchFileException none) {
       return Optional.empty();
@@ -58,6 +96,11 @@ final class Receipts {
       throw damaged(file, damaged);
     }
     throw damaged(file, null);
+  }
+
+  /** Whether the device was handed to that process, as far as is known here. */
+  boolean names(String device, long process) throws IOException {
+    return process != 0 && of(device).filter(one -> one.process() == process).isPresent();
   }
 
   private static IOException damaged(Path file, Exception cause) {
@@ -78,7 +121,7 @@ final class Receipts {
                 .put("migration", receipt.migration())
                 .put("process", receipt.process())
                 .put("startTime", receipt.startTime())
-                .put("told", receipt.told())));
+                .put("stage", receipt.stage().name())));
   }
 
   void remove(String device) throws IOException {

@@ -73,23 +73,25 @@ final class WaitingWorkload {
    *     it is gone; whether it did what was asked is then not known. The errno it gave, or 0, where
    *     it refused
    */
-  void ask(ObjectNode request, List<Descriptor> descriptors, Duration patience)
-      throws WorkloadException {
+  void ask(ObjectNode request, Duration patience) throws IOException {
+    ask(request, List.of(), () -> {}, patience);
+  }
+
+  /** As {@link #ask(ObjectNode, Duration)}, with duplicates of the descriptors. */
+  void ask(ObjectNode request, List<Descriptor> descriptors, Sent sent, Duration patience)
+      throws IOException {
     String operation = request.path("op").asText();
-    JsonNode answer;
     try {
       connection.send(request, descriptors);
+    } catch (ErrnoException failure) {
+      throw silent(operation, patience, failure);
+    }
+    sent.note();
+    JsonNode answer;
+    try {
       answer = connection.await(patience);
     } catch (ErrnoException failure) {
-      boolean late = failure.is(Errno.EAGAIN);
-      throw new WorkloadException(
-          late ? Errno.ETIMEDOUT.number() : failure.errno(),
-          described()
-              + (late
-                  ? " did not answer \"" + operation + "\" within " + patience.toMillis() + " ms"
-                  : " is gone, asked for \"" + operation + "\": " + failure.getMessage())
-              + ". Whether it did what was asked is not known; the connection was ended.",
-          failure);
+      throw silent(operation, patience, failure);
     } catch (IOException malformed) {
       throw new WorkloadException(
           Errno.EPROTO.number(),
@@ -117,7 +119,25 @@ final class WaitingWorkload {
     }
   }
 
-  /** It answered, and said no: it counts as being as before. */
+  private WorkloadException silent(String operation, Duration patience, ErrnoException failure) {
+    boolean late = failure.is(Errno.EAGAIN);
+    return new WorkloadException(
+        late ? Errno.ETIMEDOUT.number() : failure.errno(),
+        described()
+            + (late
+                ? " did not answer \"" + operation + "\"" + HandoverDesk.within(patience)
+                : " is gone, asked for \"" + operation + "\": " + failure.getMessage())
+            + ". Whether it did what was asked is not known; the connection was ended.",
+        failure);
+  }
+
+  /** Notes that a request is with the workload, before its answer is waited for. */
+  @FunctionalInterface
+  interface Sent {
+    void note() throws IOException;
+  }
+
+  /** It answered and said no, or was not even asked: it counts as being as before. */
   static final class Refusal extends WorkloadException {
     private static final long serialVersionUID = 1L;
 

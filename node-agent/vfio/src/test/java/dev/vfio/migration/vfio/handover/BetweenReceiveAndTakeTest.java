@@ -14,6 +14,7 @@ import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -96,10 +97,104 @@ class BetweenReceiveAndTakeTest {
     scene.closeDevice();
     assertThat(scene.holder().process()).as("the device lives on in it").isEqualTo(program.pid());
     assertThat(scene.desk().holdsFor(scene.holder())).isEmpty();
+    assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("kept").isTrue();
+    assertThat(scene.desk().received(scene.holder(), "uid-2/1")).as("of another").isFalse();
     assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
     // As a session does that could not note it: nothing is asked, nothing changes.
     scene.workload(SHORT).take(MIGRATION);
     assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+    assertThatThrownBy(() -> scene.workload(SHORT).take("uid-2/1"))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("which did not receive it for the migration uid-2/1");
+  }
+
+  @Test
+  void anAgentThatComesBackAfterItTookFindsThatItDid() throws Exception {
+    received();
+    taken(scene.workload(LONG));
+
+    scene.restartAgent();
+
+    assertThat(scene.desk().received(scene.holder(), MIGRATION)).isTrue();
+    long start = System.nanoTime();
+    KernelWorkload workload = scene.workload(LONG);
+    workload.take(MIGRATION);
+    assertThat(workload.describe().state()).isEqualTo(WorkloadState.RUNNING);
+    assertThat(Duration.ofNanos(System.nanoTime() - start))
+        .as("nobody was waited for")
+        .isLessThan(LONG.dividedBy(2));
+    assertThat(scene.socket()).as("good for one workload").doesNotExist();
+  }
+
+  @Test
+  void whatDiedAfterItTookIsToldAndNobodyElseGetsTheDevice() throws Exception {
+    received();
+    taken(scene.workload(LONG));
+    program.kill();
+    scene.desk().offer(StandInNode.ID);
+
+    try (DeskClient hopeful = DeskClient.waitAt(scene.socket(), null)) {
+      KernelWorkload workload = scene.workload(LONG);
+      workload.take(MIGRATION);
+      assertThatThrownBy(workload::describe)
+          .isInstanceOfSatisfying(
+              WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(3))
+          .hasMessageContaining("process " + program.pid() + " took the device 0000:65:00.1")
+          .hasMessageContaining("has ended since");
+      assertThat(hopeful.descriptors()).isEmpty();
+
+      scene.closeDevice();
+      scene.workload(LONG).accommodate(List.of());
+      assertThat(scene.desk().receipts().of(StandInNode.ID))
+          .as("another migration begins")
+          .isEmpty();
+    }
+  }
+
+  @Test
+  void aHolderOfAnotherMigrationsReceiptDidNotReceiveItForThisOne() throws Exception {
+    received();
+    assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("not told yet").isTrue();
+    assertThat(scene.desk().received(scene.holder(), "uid-2/1")).isFalse();
+    assertThatThrownBy(() -> scene.workload(LONG).receive("uid-2/1"))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("holds it for the migration uid-1/1");
+
+    program.kill();
+    scene.closeDevice();
+    scene.node.startHolder();
+
+    assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("another process").isFalse();
+    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+  }
+
+  @Test
+  void aPromiseThatWasNotKeptIsNoReceipt() throws Exception {
+    assertThat(program.ask("wait")).isEqualTo("waits");
+    long started = scene.holders.processes().startTime(program.pid()).orElseThrow();
+    scene
+        .desk()
+        .receipts()
+        .write(
+            new Receipts.Receipt(
+                StandInNode.ID, MIGRATION, program.pid(), started, Receipts.Stage.PROMISED));
+    scene.restartAgent();
+    long start = System.nanoTime();
+
+    scene.workload(LONG).giveBack(MIGRATION);
+
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(LONG.dividedBy(2));
+    assertThat(scene.desk().receipts().of(StandInNode.ID)).isEmpty();
+  }
+
+  @Test
+  void whatWasTakenIsNotTakenBack() throws Exception {
+    received();
+    taken(scene.workload(LONG));
+
+    assertThatThrownBy(() -> scene.workload(LONG).giveBack(MIGRATION))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("process " + program.pid() + " took it");
   }
 
   @Test
@@ -132,8 +227,9 @@ class BetweenReceiveAndTakeTest {
     assertThat(program.ask("hear")).isEqualTo("end");
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
 
-    assertThat(scene.desk().holdsFor(scene.holder(), LONG)).contains(MIGRATION);
     assertThat(scene.desk().holdsFor(scene.holder())).contains(MIGRATION);
+    assertThat(scene.desk().received(scene.holder(), MIGRATION)).isTrue();
+    assertThat(scene.desk().received(scene.holder(), "uid-2/1")).isFalse();
     taken(scene.workload(LONG));
   }
 
@@ -162,7 +258,9 @@ class BetweenReceiveAndTakeTest {
 
     assertThatThrownBy(() -> scene.workload(SHORT).take(MIGRATION))
         .isInstanceOf(WorkloadException.class)
-        .hasMessageContaining("nobody waits for it at");
+        .hasMessageContaining("process " + program.pid() + " was handed the device 0000:65:00.1")
+        .hasMessageContaining("for the migration uid-1/1 and is gone")
+        .hasMessageContaining("nobody else waits for it at");
     // Nothing to be taken back from the dead.
     scene.workload(LONG).giveBack(MIGRATION);
     assertThat(scene.desk().receipts().of(StandInNode.ID)).isEmpty();
@@ -176,6 +274,10 @@ class BetweenReceiveAndTakeTest {
         .hasMessageContaining("did not answer \"take\"");
     assertThat(scene.desk().holdsFor(scene.holder())).contains(MIGRATION);
     assertThat(program.ask("hear")).isEqualTo("take");
+    assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("told").isTrue();
+    assertThat(scene.workload(LONG).describe().state())
+        .as("one that was told is the owner")
+        .isEqualTo(WorkloadState.RUNNING);
 
     scene.workload(SHORT).take(MIGRATION);
 

@@ -22,6 +22,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -165,6 +166,12 @@ class HandingOverTest {
       assertThat(workload.describe().state()).isEqualTo(WorkloadState.WAITING);
       assertThat(workload.describe().windows()).isEmpty();
       workload.giveBack(MIGRATION);
+      assertThatThrownBy(() -> workload.receive("uid-2/1"))
+          .as("without memory for its windows")
+          .isInstanceOf(WorkloadException.class)
+          .hasMessageContaining("the memory of its windows, loaded for the migration uid-2/1")
+          .hasMessageContaining("Nothing was handed over");
+      workload.accommodate(List.of());
       CompletableFuture<Void> again = beside(() -> workload.receive("uid-2/1"));
       assertThat(client.next().path("migration").asText())
           .as("giving back again asked nothing")
@@ -193,6 +200,65 @@ class HandingOverTest {
     }
     assertThat(without("socket", OpenDescriptors.count(Path.of("/memfd:vfio-window"))))
         .isEqualTo(without("socket", before));
+  }
+
+  @Test
+  void memoryIsLetGoWhereNobodyCouldBeDescribed() throws Exception {
+    Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
+
+    assertThatThrownBy(() -> scene.workload(SHORT).accommodate(SHAPES))
+        .isInstanceOf(WorkloadException.class);
+
+    assertThat(scene.desk().accommodation(StandInNode.ID)).isEmpty();
+    assertThat(without("socket", OpenDescriptors.count(Path.of("/memfd:vfio-window"))))
+        .isEqualTo(without("socket", before));
+  }
+
+  @Test
+  void memoryOutlivesTheObjectWhileTheDeviceIsOpenAndNoLonger() throws Exception {
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      scene.openDevice();
+      KernelWorkload first = scene.workload(LONG);
+      first.accommodate(SHAPES);
+      first.close();
+      assertThat(scene.desk().accommodation(StandInNode.ID))
+          .as("the session goes on with another object")
+          .isPresent();
+      try (KernelWorkload inventory = scene.workload(LONG)) {
+        inventory.describe();
+        KernelWorkload last = scene.workload(LONG);
+        last.accommodate(SHAPES);
+        scene.closeDevice();
+        inventory.close();
+        assertThat(scene.desk().accommodation(StandInNode.ID))
+            .as("who only looks lets go of nothing")
+            .isPresent();
+        last.close();
+      }
+      assertThat(scene.desk().accommodation(StandInNode.ID)).isEmpty();
+      assertThat(client.descriptors()).isEmpty();
+    }
+  }
+
+  @Test
+  void wherePatienceIsNoTimeNoneIsNamed() {
+    assertThatThrownBy(() -> scene.workload(Duration.ZERO).describe())
+        .hasMessageContaining("nobody waits for it at " + scene.socket() + ". Start");
+  }
+
+  @Test
+  void givingBackWhatNobodyReceivedWaitsForNobodyAndLeavesTheHolderAlone() throws Exception {
+    scene.desk().withdraw(StandInNode.ID);
+    StandInNode.Child stranger = scene.node.startHolder();
+    scene.desk().accommodate(StandInNode.ID, SHAPES);
+    long start = System.nanoTime();
+
+    scene.workload(LONG).giveBack(MIGRATION);
+
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(LONG.dividedBy(2));
+    assertThat(scene.desk().accommodation(StandInNode.ID)).isEmpty();
+    assertThat(scene.desk().offered()).as("nobody is invited").isEmpty();
+    assertThat(stranger.lives()).isTrue();
   }
 
   @Test
@@ -276,17 +342,6 @@ class HandingOverTest {
     assertThatThrownBy(() -> done(receive))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("is gone, asked for \"receive\"");
-  }
-
-  @Test
-  void aWorkloadThatHoldsForAnotherMigrationKeepsIt() throws Exception {
-    scene.openDevice();
-    try (DeskClient client = DeskClient.waitAt(scene.socket(), "uid-9/2")) {
-      assertThatThrownBy(() -> scene.workload(LONG).receive(MIGRATION))
-          .isInstanceOf(WorkloadException.class)
-          .hasMessageContaining("holds it for the migration uid-9/2");
-      assertThat(client.descriptors()).isEmpty();
-    }
   }
 
   @Test

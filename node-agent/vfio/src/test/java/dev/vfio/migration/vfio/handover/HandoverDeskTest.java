@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,6 +54,100 @@ class HandoverDeskTest {
     return new HandoverDesk(directory, folder.resolve("receipts"), helloTimeout, users);
   }
 
+  private HandoverDesk newDesk(Claims claims) throws IOException {
+    return new HandoverDesk(
+        folder.resolve("claims"), folder.resolve("receipts"), LONG, user -> false, claims);
+  }
+
+  private void receipt(String migration, Receipts.Stage stage) throws IOException {
+    desk.receipts()
+        .write(new Receipts.Receipt(DEVICE, migration, ProcessHandle.current().pid(), 1, stage));
+  }
+
+  private static void sentAway(Path socket, String holds, int errno, String why)
+      throws IOException {
+    try (DeskClient client = DeskClient.connect(socket)) {
+      client.hello(holds);
+      JsonNode answer = client.next();
+      assertThat(answer.path("errno").asInt()).isEqualTo(errno);
+      assertThat(answer.path("error").asText()).contains(why);
+      assertThat(client.next()).isNull();
+    }
+  }
+
+  @Test
+  void whoDoesNotHoldWhatItSaysItHoldsPushesNobodyAway() throws Exception {
+    try (HandoverDesk careful = newDesk((device, process) -> false)) {
+      careful.offer(DEVICE);
+      try (DeskClient honest = DeskClient.waitAt(careful.socket(DEVICE), null)) {
+        sentAway(careful.socket(DEVICE), "uid-1/1", 22, "does not hold the device " + DEVICE);
+
+        assertThat(careful.waiting(DEVICE)).contains("shop-db");
+        assertThat(honest.descriptors()).isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void whereItCannotBeFoundOutWhoHoldsTheDeviceNobodyIsBelieved() throws Exception {
+    try (HandoverDesk careful =
+        newDesk(
+            (device, process) -> {
+              throw new IOException("two candidates");
+            })) {
+      careful.offer(DEVICE);
+
+      sentAway(careful.socket(DEVICE), "uid-1/1", 16, "is not known: two candidates");
+    }
+  }
+
+  @Test
+  void whatTheReceiptContradictsIsNotBelieved() throws Exception {
+    try (HandoverDesk careful = newDesk((device, process) -> true)) {
+      careful.offer(DEVICE);
+      receipt("uid-2/1", Receipts.Stage.DELIVERED);
+      sentAway(careful.socket(DEVICE), "uid-1/1", 22, "for the migration uid-2/1 and not");
+
+      receipt("uid-1/1", Receipts.Stage.TAKEN);
+      sentAway(careful.socket(DEVICE), "uid-1/1", 22, "was taken for uid-1/1");
+
+      receipt("uid-1/1", Receipts.Stage.TOLD);
+      DeskClient.waitAt(careful.socket(DEVICE), "uid-1/1").close();
+    }
+  }
+
+  @Test
+  void withoutALookAtHoldersOnlyAReceiptIsBelieved() throws Exception {
+    sentAway(socket, "uid-1/1", 22, "does not hold the device");
+
+    receipt("uid-1/1", Receipts.Stage.DELIVERED);
+    DeskClient.waitAt(socket, "uid-1/1").close();
+  }
+
+  @Test
+  void whoMayNotWaitTakesNoPlaceFromOneThatMay() throws Exception {
+    // More than there are places, and they stay connected as long as they are let.
+    Process silent =
+        perlAs(
+            NOBODY,
+            "my @all = map { IO::Socket::UNIX->new(Peer => $ARGV[0]) or die \"connect: $!\" }"
+                + " 1..12; $| = 1; print scalar(readline($all[11])); print \"all\\n\"; <STDIN>;");
+    try (BufferedReader said = silent.inputReader()) {
+      assertThat(said.readLine()).contains("\"errno\":1,").contains("may not wait");
+      assertThat(said.readLine()).isEqualTo("all");
+
+      DeskClient.waitAt(socket, null).close();
+    } finally {
+      silent.destroyForcibly();
+    }
+  }
+
+  @Test
+  void othersGetThroughADevicesFolderAndSeeNothingOfIt() throws Exception {
+    assertThat(Files.getPosixFilePermissions(desk.folder(DEVICE)))
+        .isEqualTo(PosixFilePermissions.fromString("rwx--x--x"));
+  }
+
   private String awaitSomebody() throws IOException {
     return desk.with(DEVICE, LONG, anybody -> true, WaitingWorkload::name);
   }
@@ -87,6 +182,7 @@ class HandoverDeskTest {
 
   @Test
   void whoHoldsTheDeviceComesBeforeOneThatWouldLikeTo() throws Exception {
+    receipt("uid-1/1", Receipts.Stage.DELIVERED);
     try (DeskClient hopeful = DeskClient.waitAt(socket, null);
         DeskClient holder = DeskClient.waitAt(socket, "uid-1/1");
         DeskClient another = DeskClient.connect(socket)) {
@@ -220,38 +316,37 @@ class HandoverDeskTest {
 
   /** The desk's answer to a process of that user. */
   private String helloAs(int user) throws Exception {
+    Process process =
+        perlAs(
+            user,
+            "$SIG{PIPE} = 'IGNORE'; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die"
+                + " \"connect: $!\"; print $s"
+                + " qq({\"protocol\":1,\"workload\":\"other\",\"holds\":null}\\n);"
+                + " $s->flush(); print scalar <$s>;");
+    String answer = new String(process.getInputStream().readAllBytes()).strip();
+    assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    return answer;
+  }
+
+  private Process perlAs(int user, String script) throws Exception {
     Assumptions.assumeTrue(
         Integer.valueOf(0).equals(Files.getAttribute(folder, "unix:uid")),
         "skipped: only root can act for another user");
     for (Path way = socket.getParent(); way.startsWith(folder); way = way.getParent()) {
       Files.setPosixFilePermissions(way, PosixFilePermissions.fromString("rwxr-xr-x"));
     }
-    Process process;
     try {
-      process =
-          new ProcessBuilder(
-                  "perl",
-                  "-MIO::Socket::UNIX",
-                  "-e",
-                  "$( = $) = \""
-                      + user
-                      + " "
-                      + user
-                      + "\"; $< = $> = "
-                      + user
-                      + "; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die \"connect: $!\";"
-                      + " print $s qq({\"protocol\":1,\"workload\":\"other\",\"holds\":null}\\n);"
-                      + " $s->flush(); print scalar <$s>;",
-                  socket.toString())
-              .redirectErrorStream(true)
-              .start();
+      return new ProcessBuilder(
+              "perl",
+              "-MIO::Socket::UNIX",
+              "-e",
+              "$( = $) = \"" + user + " " + user + "\"; $< = $> = " + user + "; " + script,
+              socket.toString())
+          .redirectErrorStream(true)
+          .start();
     } catch (IOException missing) {
-      Assumptions.abort("skipped: there is no perl on this machine");
-      return null;
+      return Assumptions.abort("skipped: there is no perl on this machine");
     }
-    String answer = new String(process.getInputStream().readAllBytes()).strip();
-    assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
-    return answer;
   }
 
   @Test

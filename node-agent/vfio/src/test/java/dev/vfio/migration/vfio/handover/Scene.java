@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -52,7 +53,16 @@ final class Scene implements AutoCloseable {
 
   private void startDesk() throws IOException {
     desk =
-        new HandoverDesk(folder.resolve("desk"), folder.resolve("receipts"), LONG, user -> false);
+        new HandoverDesk(
+            folder.resolve("desk"),
+            folder.resolve("receipts"),
+            LONG,
+            user -> false,
+            (device, process) ->
+                holders
+                    .of(node.device())
+                    .filter(holder -> holder.together().contains(process))
+                    .isPresent());
   }
 
   HandoverDesk desk() {
@@ -67,8 +77,11 @@ final class Scene implements AutoCloseable {
     return Files.createDirectories(desk.folder(StandInNode.ID)).resolve(HandoverDesk.MEMORY);
   }
 
-  /** Opens the device as a destination does. */
+  /** Opens the device as a destination does; without windows where none were made ready. */
   void openDevice() throws IOException {
+    if (desk.accommodation(StandInNode.ID).isEmpty()) {
+      desk.accommodate(StandInNode.ID, List.of());
+    }
     Map<String, Descriptor> companions = new LinkedHashMap<>();
     companions.put("group", PassedDescriptors.open(node.group(StandInNode.GROUP), true));
     companions.put("container", PassedDescriptors.open(Path.of("/dev/null"), true));

@@ -1,0 +1,47 @@
+package dev.vfio.migration.vfio.handover;
+
+import dev.vfio.migration.vfio.handover.Receipts.Receipt;
+import java.io.IOException;
+import java.util.Optional;
+
+/** Whether a workload that says that it holds a device is to be believed. */
+final class ClaimCheck {
+  private final Receipts receipts;
+  private final Claims claims;
+
+  ClaimCheck(Receipts receipts, Claims claims) {
+    this.receipts = receipts;
+    this.claims = claims;
+  }
+
+  /**
+   * Why it is not believed; empty where it is.
+   *
+   * @param migration that it says it received the device for
+   * @param process number of the workload's process; 0 where this process cannot see it
+   */
+  Optional<String> objection(String device, String migration, long process) throws IOException {
+    Optional<Receipt> receipt = receipts.of(device);
+    if (receipt.isPresent() && !receipt.get().migration().equals(migration)) {
+      return Optional.of(
+          "the device "
+              + device
+              + " was handed over for the migration "
+              + receipt.get().migration()
+              + " and not for "
+              + migration);
+    }
+    if (receipt.isPresent() && receipt.get().taken()) {
+      return Optional.of(
+          "the device " + device + " was taken for " + migration + ": who took it waits no more");
+    }
+    return claims.holds(device, process)
+        ? Optional.empty()
+        : Optional.of(
+            "process "
+                + process
+                + " does not hold the device "
+                + device
+                + "; say \"holds\": null to wait for it");
+  }
+}
