@@ -98,7 +98,7 @@ final class Delivery {
               + " workload can use it",
           "Nothing was handed over for " + migration + ".");
     }
-    Optional<Accommodation> memory = desk.accommodation(device);
+    Optional<Accommodation> memory = desk.accommodations().of(device);
     if (memory.isEmpty()) {
       throw failed(
           Errno.ENOENT,
@@ -162,7 +162,7 @@ final class Delivery {
     if (held) {
       desk.taken(device);
     } else {
-      desk.vacate(device);
+      desk.accommodations().vacate(device);
     }
   }
 
@@ -261,7 +261,7 @@ final class Delivery {
    * for that migration nothing is waited for, and whoever holds the device is left alone.
    */
   void giveBack(String migration) throws IOException {
-    desk.vacate(device);
+    desk.accommodations().vacate(device);
     Optional<Receipt> receipt = receipt(migration);
     boolean mayHold = receipt.isPresent() && mayHold(receipt.get());
     if (mayHold && receipt.get().taken()) {

@@ -6,7 +6,6 @@ import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.SocketWatch;
 import dev.vfio.migration.vfio.linux.UnixListener;
 import dev.vfio.migration.vfio.linux.UnixStream;
-import dev.vfio.migration.vfio.workload.WindowShape;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -24,7 +23,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -59,7 +57,7 @@ public final class HandoverDesk implements AutoCloseable {
   private final SocketWatch watch;
   private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
   private final Map<String, Place> places = new HashMap<>();
-  private final Map<String, Accommodation> accommodations = new ConcurrentHashMap<>();
+  private final Accommodations accommodations = new Accommodations();
   private final Thread thread;
   private volatile boolean closed;
 
@@ -324,29 +322,12 @@ public final class HandoverDesk implements AutoCloseable {
   /** The device was taken: its socket, good for one workload, is gone. */
   void taken(String device) throws IOException {
     withdraw(device);
-    vacate(device);
+    accommodations.vacate(device);
   }
 
-  /** Makes memory for windows of these shapes, in place of what was made before. */
-  void accommodate(String device, List<WindowShape> shapes) throws IOException {
-    Accommodation fresh = Accommodation.of(shapes);
-    Accommodation former = accommodations.put(device, fresh);
-    if (former != null) {
-      former.close();
-    }
-  }
-
-  /** Memory that was made for the device's windows and not vacated. */
-  Optional<Accommodation> accommodation(String device) {
-    return Optional.ofNullable(accommodations.get(device));
-  }
-
-  /** Lets go of memory that was made for the device's windows. */
-  void vacate(String device) {
-    Accommodation former = accommodations.remove(device);
-    if (former != null) {
-      former.close();
-    }
+  /** Memory for the windows of workloads that are to come. */
+  Accommodations accommodations() {
+    return accommodations;
   }
 
   // ------------------------------------------------------------------ the desk's own thread
@@ -441,7 +422,7 @@ public final class HandoverDesk implements AutoCloseable {
       if (!thread.isAlive()) {
         watch.close();
       }
-      Set.copyOf(accommodations.keySet()).forEach(this::vacate);
+      accommodations.close();
       if (interrupted) {
         Thread.currentThread().interrupt();
       }

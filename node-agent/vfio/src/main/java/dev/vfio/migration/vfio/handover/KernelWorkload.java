@@ -95,7 +95,9 @@ public final class KernelWorkload implements Workload {
               .desk()
               .with(device.id(), means.connectPatience(), anybody -> true, WaitingWorkload::name);
     } catch (HandoverDesk.NobodyWaits nobody) {
-      if (receipt.isPresent() && means.holders().of(device).isEmpty()) {
+      // Of a device that is not open here that is an old story: others may wait for it.
+      boolean open = means.devices().open(device.id()).isPresent();
+      if (open && receipt.isPresent() && means.holders().of(device).isEmpty()) {
         throw delivery.ended(receipt.get(), nobody);
       }
       throw nobody;
@@ -104,7 +106,12 @@ public final class KernelWorkload implements Workload {
         name,
         WorkloadState.WAITING,
         device.id(),
-        means.desk().accommodation(device.id()).map(Accommodation::windows).orElse(List.of()));
+        means
+            .desk()
+            .accommodations()
+            .of(device.id())
+            .map(Accommodation::windows)
+            .orElse(List.of()));
   }
 
   private WorkloadDescription running(Holder holder) throws IOException {
@@ -181,7 +188,7 @@ public final class KernelWorkload implements Workload {
       // Another migration: what became of the device before does not matter any more.
       means.desk().receipts().remove(device.id());
     }
-    means.desk().accommodate(device.id(), shapes);
+    means.desk().accommodations().make(device.id(), shapes);
     boolean described = false;
     try {
       WorkloadDescription description = describe();
@@ -189,7 +196,7 @@ public final class KernelWorkload implements Workload {
       return description;
     } finally {
       if (!described) {
-        means.desk().vacate(device.id());
+        means.desk().accommodations().vacate(device.id());
       }
     }
   }
@@ -280,7 +287,7 @@ public final class KernelWorkload implements Workload {
   public void close() {
     forgetMemory();
     if (takesPart && means.devices().open(device.id()).isEmpty()) {
-      means.desk().vacate(device.id());
+      means.desk().accommodations().vacate(device.id());
     }
   }
 }

@@ -56,6 +56,13 @@ final class DescriptorScan {
     return all.stream().filter(one -> holders.contains(one.process())).toList();
   }
 
+  /** Descriptors of devices that the process has, whose names do not tell which they are. */
+  List<OpenDescriptor> unnamedDevicesOf(long process) {
+    return all.stream()
+        .filter(one -> one.process() == process && one.file().equals(deviceLink))
+        .toList();
+  }
+
   /** Numbers of all IOMMU groups that the process holds. */
   Set<Integer> groupsOf(long process) {
     return groups.getOrDefault(process, Set.of());

@@ -162,10 +162,13 @@ public final class Holders {
       NodeDevice device, DescriptorScan scan, List<List<OpenDescriptor>> files) throws IOException {
     if (files.size() == 1) {
       OpenDescriptor only = files.get(0).get(0);
-      if (only.certain()
-          || members.areOnly(device, scan.groupsOf(only.process()))
-          || members.areOthersOfOtherKind(device, scan.groupsOf(only.process()))
-              && isOfKind(device, only)) {
+      if (only.certain()) {
+        return files.get(0);
+      }
+      requireGroupForEach(device, scan, only.process());
+      requireKind(device, only);
+      if (members.areOnly(device, scan.groupsOf(only.process()))
+          || members.areOthersOfOtherKind(device, scan.groupsOf(only.process()))) {
         return files.get(0);
       }
       throw unsure(
@@ -176,23 +179,62 @@ public final class Holders {
               + " that the process holds");
     }
     List<List<OpenDescriptor>> ofKind = new ArrayList<>();
-    boolean tellable = !device.mediated() && !device.pciIds().isEmpty();
     for (List<OpenDescriptor> file : files) {
-      if (tellable && isOfKind(device, file.get(0))) {
+      if (tellsKind(device) && isOfKind(device, file.get(0))) {
         ofKind.add(file);
       }
     }
-    if (ofKind.size() == 1
-        && (ofKind.get(0).get(0).certain()
-            || members.areOthersOfOtherKind(
-                device, scan.groupsOf(ofKind.get(0).get(0).process())))) {
-      return ofKind.get(0);
+    if (ofKind.size() == 1) {
+      OpenDescriptor only = ofKind.get(0).get(0);
+      if (only.certain()) {
+        return ofKind.get(0);
+      }
+      requireGroupForEach(device, scan, only.process());
+      if (members.areOthersOfOtherKind(device, scan.groupsOf(only.process()))) {
+        return ofKind.get(0);
+      }
     }
     throw unsure(
         device,
         files.size()
             + " different descriptors may be it: "
             + files.stream().map(file -> file.get(0).name()).collect(Collectors.joining(", ")));
+  }
+
+  /** Where a process has fewer groups than devices, one of these came to it from elsewhere. */
+  private void requireGroupForEach(NodeDevice device, DescriptorScan scan, long process)
+      throws IOException {
+    if (scan.holdsMachine(process) || VirtualMachineMonitors.isOne(processes, process)) {
+      // Nothing is duplicated from these, whichever device it is, and they are told why.
+      return;
+    }
+    int devices = openFiles(scan.unnamedDevicesOf(process)).size();
+    int groups = scan.groupsOf(process).size();
+    if (devices > groups) {
+      throw unsure(
+          device,
+          "process "
+              + process
+              + " holds "
+              + devices
+              + " VFIO devices and only "
+              + groups
+              + " IOMMU groups, so one of them may be of a group that it does not hold");
+    }
+  }
+
+  private void requireKind(NodeDevice device, OpenDescriptor only) throws IOException {
+    if (tellsKind(device) && !isOfKind(device, only)) {
+      throw unsure(
+          device,
+          only.name()
+              + " may be it by its IOMMU groups, and its configuration space does not say "
+              + device.pciIds());
+    }
+  }
+
+  private static boolean tellsKind(NodeDevice device) {
+    return !device.mediated() && !device.pciIds().isEmpty();
   }
 
   private boolean isOfKind(NodeDevice device, OpenDescriptor candidate) throws IOException {

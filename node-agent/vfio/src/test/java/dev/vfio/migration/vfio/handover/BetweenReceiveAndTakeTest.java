@@ -194,7 +194,8 @@ class BetweenReceiveAndTakeTest {
 
     assertThatThrownBy(() -> scene.workload(LONG).giveBack(MIGRATION))
         .isInstanceOf(WorkloadException.class)
-        .hasMessageContaining("process " + program.pid() + " took it");
+        .hasMessageContaining("process " + program.pid() + " took the device 0000:65:00.1")
+        .hasMessageContaining("end it first");
   }
 
   @Test
@@ -261,6 +262,8 @@ class BetweenReceiveAndTakeTest {
         .hasMessageContaining("process " + program.pid() + " was handed the device 0000:65:00.1")
         .hasMessageContaining("for the migration uid-1/1 and is gone")
         .hasMessageContaining("nobody else waits for it at");
+    assertThatThrownBy(() -> scene.workload(SHORT).describe())
+        .hasMessageContaining("for the migration uid-1/1 and is gone");
     // Nothing to be taken back from the dead.
     scene.workload(LONG).giveBack(MIGRATION);
     assertThat(scene.desk().receipts().of(StandInNode.ID)).isEmpty();

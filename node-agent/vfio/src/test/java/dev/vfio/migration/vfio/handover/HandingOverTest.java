@@ -209,7 +209,7 @@ class HandingOverTest {
     assertThatThrownBy(() -> scene.workload(SHORT).accommodate(SHAPES))
         .isInstanceOf(WorkloadException.class);
 
-    assertThat(scene.desk().accommodation(StandInNode.ID)).isEmpty();
+    assertThat(scene.desk().accommodations().of(StandInNode.ID)).isEmpty();
     assertThat(without("socket", OpenDescriptors.count(Path.of("/memfd:vfio-window"))))
         .isEqualTo(without("socket", before));
   }
@@ -221,7 +221,7 @@ class HandingOverTest {
       KernelWorkload first = scene.workload(LONG);
       first.accommodate(SHAPES);
       first.close();
-      assertThat(scene.desk().accommodation(StandInNode.ID))
+      assertThat(scene.desk().accommodations().of(StandInNode.ID))
           .as("the session goes on with another object")
           .isPresent();
       try (KernelWorkload inventory = scene.workload(LONG)) {
@@ -230,12 +230,12 @@ class HandingOverTest {
         last.accommodate(SHAPES);
         scene.closeDevice();
         inventory.close();
-        assertThat(scene.desk().accommodation(StandInNode.ID))
+        assertThat(scene.desk().accommodations().of(StandInNode.ID))
             .as("who only looks lets go of nothing")
             .isPresent();
         last.close();
       }
-      assertThat(scene.desk().accommodation(StandInNode.ID)).isEmpty();
+      assertThat(scene.desk().accommodations().of(StandInNode.ID)).isEmpty();
       assertThat(client.descriptors()).isEmpty();
     }
   }
@@ -250,13 +250,13 @@ class HandingOverTest {
   void givingBackWhatNobodyReceivedWaitsForNobodyAndLeavesTheHolderAlone() throws Exception {
     scene.desk().withdraw(StandInNode.ID);
     StandInNode.Child stranger = scene.node.startHolder();
-    scene.desk().accommodate(StandInNode.ID, SHAPES);
+    scene.desk().accommodations().make(StandInNode.ID, SHAPES);
     long start = System.nanoTime();
 
     scene.workload(LONG).giveBack(MIGRATION);
 
     assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(LONG.dividedBy(2));
-    assertThat(scene.desk().accommodation(StandInNode.ID)).isEmpty();
+    assertThat(scene.desk().accommodations().of(StandInNode.ID)).isEmpty();
     assertThat(scene.desk().offered()).as("nobody is invited").isEmpty();
     assertThat(stranger.lives()).isTrue();
   }

@@ -79,8 +79,8 @@ final class Scene implements AutoCloseable {
 
   /** Opens the device as a destination does; without windows where none were made ready. */
   void openDevice() throws IOException {
-    if (desk.accommodation(StandInNode.ID).isEmpty()) {
-      desk.accommodate(StandInNode.ID, List.of());
+    if (desk.accommodations().of(StandInNode.ID).isEmpty()) {
+      desk.accommodations().make(StandInNode.ID, List.of());
     }
     Map<String, Descriptor> companions = new LinkedHashMap<>();
     companions.put("group", PassedDescriptors.open(node.group(StandInNode.GROUP), true));

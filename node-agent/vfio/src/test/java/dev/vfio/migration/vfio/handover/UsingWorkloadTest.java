@@ -154,7 +154,10 @@ class UsingWorkloadTest {
     assertThatThrownBy(workload::describe)
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("process " + child.pid())
-        .hasMessageContaining("died while its cgroup " + cgroup.path() + " was frozen");
+        .hasMessageContaining("died while its cgroup " + cgroup.path() + " was frozen")
+        .hasMessageContaining(
+            "cannot be given to anybody, and is gone once the migration is rolled")
+        .hasMessageContaining("Start the workload anew");
     assertThatThrownBy(() -> workload.resume(MIGRATION))
         .isInstanceOfSatisfying(
             WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(3))

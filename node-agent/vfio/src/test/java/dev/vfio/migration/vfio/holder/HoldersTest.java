@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -167,7 +168,55 @@ class HoldersTest {
     // The same descriptor is not the other device.
     assertThatThrownBy(() -> node.holders().of(node.device("8086:1572 0000:0000", "")))
         .isInstanceOf(DeviceException.class)
-        .hasMessageContaining("may be it, or another device");
+        .hasMessageContaining("its configuration space does not say 8086:1572 0000:0000");
+  }
+
+  @Test
+  void theOnlyCandidateIsComparedWithSysfsAsWell() throws Exception {
+    // A descriptor that came from elsewhere, in a process that holds this device's group.
+    Files.writeString(node.deviceFile(), "8086:1572 0000:0000");
+    StandInNode.Child child = node.startHolder();
+
+    assertThatThrownBy(() -> node.holders().of(node.device()))
+        .isInstanceOfSatisfying(
+            DeviceException.class, refusal -> assertThat(refusal.kind()).isEqualTo(Kind.BUSY))
+        .hasMessageContaining("descriptor 7 of process " + child.pid() + " may be it")
+        .hasMessageContaining("does not say " + StandInNode.IDS)
+        .hasMessageContaining("Nothing was done");
+    assertThat(node.holders().of(node.device("", ""))).as("sysfs has no ids").isPresent();
+  }
+
+  @Test
+  void aProcessWithMoreDevicesThanGroupsGotOneFromElsewhere() throws Exception {
+    Files.writeString(folder.resolve("other-device"), "8086:1572 0000:0000");
+    StandInNode.Child child =
+        node.start("exec 7<>$DEVICE 8<>$GROUP 9<>$FOLDER/other-device; echo ready; exec sleep 300");
+    Path proc = procOf(child);
+    Files.createSymbolicLink(proc.resolve(child.pid() + "/fd/7"), Path.of(Holders.DEVICE_LINK));
+    Files.createSymbolicLink(proc.resolve(child.pid() + "/fd/8"), node.group(StandInNode.GROUP));
+    Holders holders = node.holders(proc, Holders.DEVICE_LINK);
+    assertThat(holders.of(node.device())).as("with one device").isPresent();
+
+    Files.createSymbolicLink(proc.resolve(child.pid() + "/fd/9"), Path.of(Holders.DEVICE_LINK));
+
+    assertThatThrownBy(() -> holders.of(node.device()))
+        .isInstanceOfSatisfying(
+            DeviceException.class, refusal -> assertThat(refusal.kind()).isEqualTo(Kind.BUSY))
+        .hasMessageContaining("holds 2 VFIO devices and only 1 IOMMU groups");
+  }
+
+  /** That process as it is, with descriptors that are called what the test wants. */
+  private Path procOf(StandInNode.Child child) throws IOException {
+    Path proc = folder.resolve("proc");
+    String number = Long.toString(child.pid());
+    Path process = Files.createDirectories(proc.resolve(number));
+    Files.createSymbolicLink(proc.resolve("self"), Path.of("1"));
+    Files.createDirectory(process.resolve("fd"));
+    Files.createDirectory(process.resolve("fdinfo"));
+    for (String fact : List.of("stat", "comm", "status", "cgroup", "exe")) {
+      Files.createSymbolicLink(process.resolve(fact), Path.of("/proc", number, fact));
+    }
+    return proc;
   }
 
   @Test
@@ -313,7 +362,7 @@ class HoldersTest {
     Files.createSymbolicLink(proc.resolve("4711/fd/8"), node.group(StandInNode.GROUP));
     Files.writeString(proc.resolve("4711/fdinfo/7"), "pos:\t0\n");
 
-    Holder holder = node.holders(proc, Holders.DEVICE_LINK).of(node.device()).orElseThrow();
+    Holder holder = node.holders(proc, Holders.DEVICE_LINK).of(node.device("", "")).orElseThrow();
 
     assertThat(holder.virtualMachineMonitor()).isTrue();
   }
