@@ -85,7 +85,7 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
 
   private boolean received(Holder holder, String migration) throws DeviceException {
     try {
-      return desk.holdsFor(holder).filter(migration::equals).isPresent();
+      return desk.received(holder, migration);
     } catch (IOException unknown) {
       throw new DeviceException(
           DeviceException.Kind.UNREACHABLE,

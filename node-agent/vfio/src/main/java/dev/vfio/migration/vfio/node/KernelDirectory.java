@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,11 +33,15 @@ import java.util.concurrent.locks.ReentrantLock;
  * which changes nothing about it. A free one has to be opened, and the kernel resets it when it is
  * closed again: harmless for a device that nobody uses, but a process that opens it at that moment
  * is sent away. So what was found of a device once is remembered for as long as the device exists
- * and has that driver; only its state is not.
+ * and has that driver; only its state is not. And a device that has just been made is left to whom
+ * it was made for, unless somebody asks for it by name.
  *
  * <p>Safe for use by several threads.
  */
 public final class KernelDirectory implements DeviceDirectory {
+  /** Longer than it takes from a device's making to its being opened by whom it was made for. */
+  private static final Duration LEFT_ALONE = Duration.ofSeconds(20);
+
   private final SysfsDevices inventory;
   private final Holders holders;
   private final Receipt received;
@@ -78,6 +83,18 @@ public final class KernelDirectory implements DeviceDirectory {
     DeviceDescription description;
     DeviceException problem;
     volatile Opened opened;
+    private Identity seen;
+    private long seenAtNanos;
+
+    /** Whether it was first seen so lately that somebody may be about to open it. */
+    boolean isNew(Identity identity) {
+      long now = System.nanoTime();
+      if (!identity.equals(seen)) {
+        seen = identity;
+        seenAtNanos = now;
+      }
+      return now - seenAtNanos < LEFT_ALONE.toNanos();
+    }
 
     void remember(Identity identity, DeviceDescription found, DeviceException refusal) {
       lookedAt = identity;
@@ -111,15 +128,18 @@ public final class KernelDirectory implements DeviceDirectory {
 
   @Override
   public List<Entry> list() {
-    return inventory.list().stream().map(this::look).toList();
+    return inventory.list().stream().map(device -> look(device, false)).toList();
   }
 
   @Override
   public Optional<Entry> look(String id) {
-    return inventory.find(id).map(this::look);
+    return inventory.find(id).map(device -> look(device, true));
   }
 
-  private Entry look(NodeDevice device) {
+  /**
+   * @param wanted whether somebody asked for this very device
+   */
+  private Entry look(NodeDevice device, boolean wanted) {
     Slot slot = slot(device.id());
     slot.lock.lock();
     try {
@@ -129,7 +149,7 @@ public final class KernelDirectory implements DeviceDirectory {
         return new Entry(
             device.id(), here.device().description(), null, null, device, shown(holder), true);
       }
-      return holder == null ? lookAtFree(slot, device) : lookAtHeld(slot, device, holder);
+      return holder == null ? lookAtFree(slot, device, wanted) : lookAtHeld(slot, device, holder);
     } catch (DeviceException problem) {
       boolean busy = problem.kind() == Kind.BUSY;
       return new Entry(device.id(), null, null, problem, device, null, busy);
@@ -152,9 +172,20 @@ public final class KernelDirectory implements DeviceDirectory {
     }
   }
 
-  private Entry lookAtFree(Slot slot, NodeDevice device) throws DeviceException {
+  private Entry lookAtFree(Slot slot, NodeDevice device, boolean wanted) throws DeviceException {
     Identity identity = Identity.of(device);
     if (!identity.equals(slot.lookedAt)) {
+      if (!wanted && slot.isNew(identity)) {
+        throw new DeviceException(
+            Kind.UNREACHABLE,
+            0,
+            "device "
+                + device.id()
+                + " was first seen less than "
+                + LEFT_ALONE.toSeconds()
+                + " s ago and is not looked at before somebody may have opened it. Ask again"
+                + " later.");
+      }
       try (KernelAccess access = KernelAccess.open(device, deviceDirectory)) {
         DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
         slot.remember(identity, look.description(), null);
