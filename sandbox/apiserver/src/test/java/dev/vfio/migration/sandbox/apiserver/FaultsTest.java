@@ -7,6 +7,8 @@ import static org.awaitility.Awaitility.await;
 import dev.vfio.migration.sandbox.apiserver.contract.SandboxServer;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.io.IOException;
 import java.time.Duration;
@@ -54,7 +56,15 @@ class FaultsTest {
       create("after-forgetting");
       await().atMost(SOON).until(() -> informer.getStore().list().size() == 3);
       SERVER.server().faults().cutConnections();
-      create("after-cut");
+      // A client learns of a cut connection by the request that it makes over it.
+      await()
+          .atMost(SOON)
+          .ignoreExceptionsMatching(KubernetesClientException.class::isInstance)
+          .until(
+              () -> {
+                create("after-cut");
+                return true;
+              });
       await().atMost(SOON).until(() -> informer.getStore().list().size() == 4);
     }
   }
@@ -84,6 +94,6 @@ class FaultsTest {
                 .withNamespace("kube-system")
                 .endMetadata()
                 .build())
-        .create();
+        .createOr(NonDeletingOperation::update);
   }
 }
