@@ -66,14 +66,14 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
             new Cgroups(config.cgroupDirectory(), holders.processes()),
             holders.processes(),
             new FreezerLedger(config.journalDirectory().resolve("frozen")),
-            config.workloadTimeout(),
-            false);
+            config.workloadTimeout());
     this.desk =
         new HandoverDesk(
             config.handoverDirectory(),
             config.journalDirectory().resolve("handed-over"),
             HELLO_TIMEOUT,
-            users::contains);
+            users::contains,
+            this::isHeldBy);
     this.directory =
         new KernelDirectory(inventory, holders, this::received, DEVICE_DIRECTORY, pageSize);
   }
@@ -81,6 +81,16 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
   /** Whether this node's kernel has devices that are to be looked at. */
   static boolean wanted(AgentConfig config) {
     return config.kernelDevices().orElseGet(() -> Files.isDirectory(DEVICE_DIRECTORY));
+  }
+
+  /** For the desk's thread, which must not be called back from here. */
+  private boolean isHeldBy(String device, long process) throws DeviceException {
+    Optional<NodeDevice> known = inventory.find(device);
+    return known.isPresent()
+        && holders
+            .of(known.get())
+            .filter(holder -> holder.together().contains(process))
+            .isPresent();
   }
 
   private boolean received(Holder holder, String migration) throws DeviceException {
