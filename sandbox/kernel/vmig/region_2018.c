@@ -93,7 +93,7 @@ static int enter(struct vmig *device, u32 to)
 	case FAILED:
 	case CANCELLED:
 		device->fell_while_loading = from == RESUME || from == RESUME_COMPLETED || from == SAVE_COMPLETED;
-		vmig_set_running(device, false);
+		/* the text: "resume device state as it was during running state": one that ran all the time goes on */
 		vmig_save_end(device);
 		vmig_load_end(device);
 		break;
