@@ -36,6 +36,13 @@ final class DeviceFaults implements AutoCloseable {
         device.node(), "transition_delay_ms", Long.toString(duration.toMillis()), "0");
   }
 
+  /**
+   * From now on the 2018 devices of that node refuse to tell their state, as the text lets them.
+   */
+  static DeviceFaults stateIsNotTold(GuestNode node) throws IOException, InterruptedException {
+    return new DeviceFaults(node, "state_unreadable", "Y", "N");
+  }
+
   /** What the module was told. */
   String told() {
     return "%s=%s on %s".formatted(parameter, value, node.name());

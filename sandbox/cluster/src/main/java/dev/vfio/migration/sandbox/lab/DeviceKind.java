@@ -1,5 +1,7 @@
 package dev.vfio.migration.sandbox.lab;
 
+import java.util.Optional;
+
 /** The migration interfaces that the lab shows, each with a real device of the guests' kernel. */
 enum DeviceKind {
   /** Our own module, with the region of the 2018 text. */
@@ -8,6 +10,9 @@ enum DeviceKind {
   REGION_V1("v1", "vmig", "vmig-v1"),
   /** The kernel's own sample device, with the interface of Linux 5.18 and later. */
   FEATURE_V2("v2", "mtty", "mtty-1");
+
+  /** Linux 6.7. */
+  private static final int MTTY_MIGRATES = 6007;
 
   private final String label;
   private final String parent;
@@ -32,6 +37,19 @@ enum DeviceKind {
   /** The module that makes these devices. */
   String module() {
     return parent;
+  }
+
+  /**
+   * Why a kernel's device of this kind cannot migrate; empty where it can.
+   *
+   * @param release of the kernel, as {@code uname -r} has it
+   */
+  Optional<String> missingIn(String release) {
+    String[] numbers = release.split("[.-]");
+    int version = Integer.parseInt(numbers[0]) * 1000 + Integer.parseInt(numbers[1]);
+    return this == FEATURE_V2 && version < MTTY_MIGRATES
+        ? Optional.of("mtty of Linux " + release + " has no migration; that of 6.7 has")
+        : Optional.empty();
   }
 
   /** Folder of the mdev type in sysfs. */

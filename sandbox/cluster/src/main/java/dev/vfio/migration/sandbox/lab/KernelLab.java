@@ -65,7 +65,7 @@ public final class KernelLab {
         say(
             "both agents are ready; peak memory of that of node-a: %s",
             cluster.sourceAgent().peakMemory());
-        List<String> failed = scenarios(cluster, plainDevice);
+        List<String> failed = scenarios(cluster, plainDevice, kindsOf(source));
         if (options.keep()) {
           cluster.leaveRunning();
           say("everything runs on: export KUBECONFIG=%s", options.work().resolve("kubeconfig"));
@@ -128,9 +128,23 @@ public final class KernelLab {
     return found.get(0);
   }
 
-  private List<String> scenarios(LabCluster cluster, String plainDevice)
+  private List<DeviceKind> kindsOf(GuestNode node) throws IOException, InterruptedException {
+    String release = node.run("uname -r").get(0).strip();
+    List<DeviceKind> offered = new ArrayList<>();
+    for (DeviceKind kind : DeviceKind.values()) {
+      Optional<String> missing = kind.missingIn(release);
+      if (missing.isPresent()) {
+        say("skipped: everything of %s, because %s", kind.label(), missing.get());
+      } else {
+        offered.add(kind);
+      }
+    }
+    return offered;
+  }
+
+  private List<String> scenarios(LabCluster cluster, String plainDevice, List<DeviceKind> kinds)
       throws IOException, InterruptedException {
-    Scenarios scenarios = new Scenarios(cluster, options.workload(), plainDevice);
+    Scenarios scenarios = new Scenarios(cluster, options.workload(), plainDevice, kinds);
     Traces traces = new Traces(cluster);
     List<String> failed = new ArrayList<>();
     int run = 0;

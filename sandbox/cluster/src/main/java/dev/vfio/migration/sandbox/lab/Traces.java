@@ -3,14 +3,20 @@ package dev.vfio.migration.sandbox.lab;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** What a scenario must not leave behind in the guests. */
 final class Traces {
   private static final Duration BOUND = Duration.ofSeconds(45);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(500);
 
+  /** Threads of the network come with their first use, and bring descriptors of their own. */
+  private static final int COME_WITH_USE = 4;
+
   private final LabCluster cluster;
+  private final Map<Long, Integer> afterFirst = new HashMap<>();
 
   Traces(LabCluster cluster) {
     this.cluster = cluster;
@@ -37,13 +43,23 @@ final class Traces {
     } catch (IOException e) {
       throw new IOException(e.getMessage() + "; left are " + left, e);
     }
+    for (GuestAgent agent : agents()) {
+      afterFirst.putIfAbsent(agent.pid(), agent.descriptors());
+    }
     return "device fds left 0/0, frozen cgroups 0/0, agents' fds %d/%d"
         .formatted(cluster.sourceAgent().descriptors(), cluster.destinationAgent().descriptors());
   }
 
   private List<String> left() throws IOException, InterruptedException {
     List<String> left = new ArrayList<>();
-    for (GuestAgent agent : List.of(cluster.sourceAgent(), cluster.destinationAgent())) {
+    for (GuestAgent agent : agents()) {
+      int descriptors = agent.descriptors();
+      int usual = afterFirst.getOrDefault(agent.pid(), descriptors);
+      if (descriptors > usual + COME_WITH_USE) {
+        left.add(
+            "%s: agent holds %d descriptors, and held %d after its first scenario"
+                .formatted(agent.node().name(), descriptors, usual));
+      }
       for (String link : agent.deviceDescriptors()) {
         left.add(agent.node().name() + ": agent holds " + link);
       }
@@ -60,6 +76,10 @@ final class Traces {
       }
     }
     return left;
+  }
+
+  private List<GuestAgent> agents() {
+    return List.of(cluster.sourceAgent(), cluster.destinationAgent());
   }
 
   private static List<String> frozen(GuestNode node) throws IOException, InterruptedException {
