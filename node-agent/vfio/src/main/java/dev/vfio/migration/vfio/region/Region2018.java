@@ -71,21 +71,6 @@ public final class Region2018 implements MigratableDevice {
   }
 
   /**
-   * What a device says of itself when it is only looked at.
-   *
-   * @param state null where it does not tell
-   */
-  public record Look(DeviceDescription description, DeviceState state) {}
-
-  /**
-   * As {@link #look(String, DeviceAccess, DriverProfile, int)}, with no kernel driver behind it.
-   */
-  public static Look look(String id, DeviceAccess access, int pageSize) throws DeviceException {
-    DeviceLook look = look(id, access, DriverProfile.NONE, pageSize);
-    return new Look(look.description(), look.state());
-  }
-
-  /**
    * Describes a device without changing it, with the state that it is in. The access stays the
    * caller's.
    *

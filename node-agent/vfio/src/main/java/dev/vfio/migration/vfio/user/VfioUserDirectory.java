@@ -6,6 +6,8 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceLook;
+import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
@@ -145,7 +147,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
         return new Entry(id, place.opened, null, null);
       }
       try (VfioUserAccess access = connect(id, name, place)) {
-        Region2018.Look look = Region2018.look(id, access, pageSize);
+        DeviceLook look = Region2018.look(id, access, DriverProfile.NONE, pageSize);
         return new Entry(id, look.description(), look.state(), null);
       }
     }
