@@ -194,7 +194,9 @@ final class GuestAgent {
   /** How many descriptors it holds, but for libraries, which are opened as they are needed. */
   int descriptors() throws IOException, InterruptedException {
     return Integer.parseInt(
-        node.run("ls -l /proc/%d/fd | sed -n 's/.* -> //p' | grep -vc '[.]jar$'".formatted(pid))
+        node.run(
+                "ls -l /proc/%d/fd 2>/dev/null | sed -n 's/.* -> //p' | grep -vc '[.]jar$'"
+                    .formatted(pid))
             .get(0)
             .strip());
   }
