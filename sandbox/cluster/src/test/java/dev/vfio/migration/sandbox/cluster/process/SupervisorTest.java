@@ -65,6 +65,10 @@ class SupervisorTest {
           .until(() -> Files.exists(log) && Files.readString(log).startsWith("child "));
       long child = Long.parseLong(Files.readString(log).replaceAll("[^0-9]", ""));
       assertThat(ProcessHandle.of(child)).isPresent();
+      // The child may speak before its supervisor has entered it in the table the guard reads.
+      await()
+          .atMost(BOUND)
+          .until(() -> Files.readString(table()).contains("process " + child + " "));
 
       supervisor.destroyForcibly().waitFor();
 
