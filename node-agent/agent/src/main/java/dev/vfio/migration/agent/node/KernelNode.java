@@ -75,7 +75,8 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
             users::contains,
             this::isHeldBy);
     this.directory =
-        new KernelDirectory(inventory, holders, this::received, DEVICE_DIRECTORY, pageSize);
+        new KernelDirectory(
+            inventory, holders, this::received, DEVICE_DIRECTORY, pageSize, System::nanoTime);
   }
 
   /** Whether this node's kernel has devices that are to be looked at. */

@@ -9,11 +9,14 @@ public final class DeviceFailures {
 
   private DeviceFailures() {}
 
-  /** The device was only looked at. */
+  /**
+   * The device was only looked at. Only what a driver answers that does not know the question means
+   * that it cannot migrate; whatever else it refuses it may answer the next time.
+   */
   public static DeviceException whileOpening(String device, String what, AccessException failure) {
     Kind kind =
         switch (failure.reason()) {
-          case REFUSED -> Kind.NOT_MIGRATABLE;
+          case REFUSED -> isUnknown(failure.errno()) ? Kind.NOT_MIGRATABLE : Kind.UNREACHABLE;
           case UNREACHABLE -> Kind.UNREACHABLE;
           case VIOLATION -> Kind.PROTOCOL_VIOLATION;
         };
@@ -28,6 +31,10 @@ public final class DeviceFailures {
             + withErrno(failure)
             + ". Nothing was done to the device.",
         failure);
+  }
+
+  private static boolean isUnknown(int errno) {
+    return errno == Errno.ENOTTY.number() || errno == Errno.EINVAL.number();
   }
 
   /**

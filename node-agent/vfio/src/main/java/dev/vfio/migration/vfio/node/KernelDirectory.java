@@ -25,6 +25,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
 
 /**
  * The VFIO devices of this node's kernel.
@@ -47,6 +48,7 @@ public final class KernelDirectory implements DeviceDirectory {
   private final Receipt received;
   private final Path deviceDirectory;
   private final int pageSize;
+  private final LongSupplier clock;
   private final Map<String, Slot> slots = new ConcurrentHashMap<>();
 
   /**
@@ -55,18 +57,21 @@ public final class KernelDirectory implements DeviceDirectory {
    * @param received tells who was given a device
    * @param deviceDirectory {@code /dev/vfio}
    * @param pageSize bytes of a page
+   * @param clock nanoseconds that pass, {@link System#nanoTime()}
    */
   public KernelDirectory(
       SysfsDevices inventory,
       Holders holders,
       Receipt received,
       Path deviceDirectory,
-      int pageSize) {
+      int pageSize,
+      LongSupplier clock) {
     this.inventory = inventory;
     this.holders = holders;
     this.received = received;
     this.deviceDirectory = deviceDirectory;
     this.pageSize = pageSize;
+    this.clock = clock;
   }
 
   /** Tells who was given a device. */
@@ -87,8 +92,7 @@ public final class KernelDirectory implements DeviceDirectory {
     private long seenAtNanos;
 
     /** Whether it was first seen so lately that somebody may be about to open it. */
-    boolean isNew(Identity identity) {
-      long now = System.nanoTime();
+    boolean isNew(Identity identity, long now) {
       if (!identity.equals(seen)) {
         seen = identity;
         seenAtNanos = now;
@@ -175,7 +179,7 @@ public final class KernelDirectory implements DeviceDirectory {
   private Entry lookAtFree(Slot slot, NodeDevice device, boolean wanted) throws DeviceException {
     Identity identity = Identity.of(device);
     if (!identity.equals(slot.lookedAt)) {
-      if (!wanted && slot.isNew(identity)) {
+      if (!wanted && slot.isNew(identity, clock.getAsLong())) {
         throw new DeviceException(
             Kind.UNREACHABLE,
             0,

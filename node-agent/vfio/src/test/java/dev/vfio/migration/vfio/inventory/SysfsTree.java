@@ -6,19 +6,19 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /** A sysfs made for a test, with links and attributes where the kernel has them. */
-final class SysfsTree {
+public final class SysfsTree {
   private final Path root;
 
-  SysfsTree(Path directory) {
+  public SysfsTree(Path directory) {
     this.root = directory.resolve("sys");
   }
 
-  Path root() {
+  public Path root() {
     return root;
   }
 
   /** A PCI device below a root port, bound to nothing. */
-  Path pci(String address, Map<String, String> attributes) throws IOException {
+  public Path pci(String address, Map<String, String> attributes) throws IOException {
     Path device = directory("devices/pci0000:00/0000:00:01.0/" + address);
     for (var attribute : attributes.entrySet()) {
       write(device.resolve(attribute.getKey()), attribute.getValue());
@@ -27,7 +27,7 @@ final class SysfsTree {
     return device;
   }
 
-  void bind(Path device, String bus, String driver) throws IOException {
+  public void bind(Path device, String bus, String driver) throws IOException {
     Files.createSymbolicLink(
         device.resolve("driver"),
         device.relativize(directory("bus/" + bus + "/drivers/" + driver)));
@@ -40,7 +40,7 @@ final class SysfsTree {
         folder.resolve("module"), folder.relativize(directory("module/" + module)));
   }
 
-  void group(Path device, int number) throws IOException {
+  public void group(Path device, int number) throws IOException {
     Files.createSymbolicLink(
         device.resolve("iommu_group"),
         device.relativize(directory("kernel/iommu_groups/" + number)));
@@ -50,7 +50,7 @@ final class SysfsTree {
    * @param deviceNumber as {@code dev} shows it; null where the kernel has no nodes for single
    *     devices
    */
-  void vfioDevice(Path device, String name, String deviceNumber) throws IOException {
+  public void vfioDevice(Path device, String name, String deviceNumber) throws IOException {
     Path folder = Files.createDirectories(device.resolve("vfio-dev").resolve(name));
     if (deviceNumber != null) {
       write(folder.resolve("dev"), deviceNumber);

@@ -10,12 +10,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The nodes of a device before a {@link VfioModel}, and what of them this process has open. */
-final class ModelNodes {
+public final class ModelNodes {
 
   private ModelNodes() {}
 
   /** Makes them; answers what stands for {@code /dev/vfio}. */
-  static Path in(Path folder) throws IOException {
+  public static Path in(Path folder) throws IOException {
     Path directory = Files.createDirectory(folder.resolve("vfio"));
     Files.createDirectory(directory.resolve("devices"));
     for (String node : new String[] {"7", "vfio", "devices/vfio0", "../iommu"}) {
@@ -30,7 +30,7 @@ final class ModelNodes {
   }
 
   /** The open descriptors of the nodes and of the model's device. */
-  static List<String> left(Path folder) throws IOException {
+  public static List<String> left(Path folder) throws IOException {
     List<String> found = new ArrayList<>();
     try (DirectoryStream<Path> links = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
       for (Path link : links) {

@@ -7,6 +7,7 @@ import dev.vfio.migration.vfio.linux.InterceptedCalls;
 import dev.vfio.migration.vfio.linux.TestFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,24 +24,24 @@ import java.util.Set;
  * of order: no device before a container with an IOMMU, no question before BIND. Its device is a
  * file in memory.
  */
-final class VfioModel implements InterceptedCalls.Model {
+public final class VfioModel implements InterceptedCalls.Model {
   static final String DEVICE = "model-of-a-device";
-  static final int REGION_INDEX = 9;
+  public static final int REGION_INDEX = 9;
   static final long REGION_PLACE = 1L << 20;
-  static final long REGION_SIZE = 1L << 20;
+  public static final long REGION_SIZE = 1L << 20;
   private static final int ADDRESS_SPACE = 42;
 
   private final Path directory;
   private final String id;
 
   /** Every intercepted call that was not broken off by a signal, in order. */
-  final List<String> calls = new ArrayList<>();
+  public final List<String> calls = new ArrayList<>();
 
   /** Errno by the name of a call: it is refused. */
-  final Map<String, Errno> refusals = new HashMap<>();
+  public final Map<String, Errno> refusals = new HashMap<>();
 
   /** The call of that place in the order is refused with EIO. */
-  int refusedAt = -1;
+  public int refusedAt = -1;
 
   /** Each call is broken off by a signal once before it is made. */
   boolean interrupting;
@@ -51,6 +52,18 @@ final class VfioModel implements InterceptedCalls.Model {
   int deviceFlags = 3;
   int regionInfoNeeds = 32;
   long regionSize = REGION_SIZE;
+
+  /** A file that is the device, too: whoever has it open opened the device. */
+  private Path alsoTheDevice;
+
+  /** How the driver describes the region, in full; null for a plain one. */
+  private ByteBuffer description;
+
+  /** What 32-bit registers of the region hold, by their offset. */
+  private final Map<Long, Integer> registers = new HashMap<>();
+
+  /** Eight bytes of each feature that the device has; null where it has all and adds 1 to each. */
+  private Map<Integer, Long> features;
 
   /** The most that one pread or pwrite moves. */
   long mostAtOnce = Long.MAX_VALUE;
@@ -66,9 +79,34 @@ final class VfioModel implements InterceptedCalls.Model {
   private boolean usable;
   byte[] lastFeature = {};
 
-  VfioModel(Path directory, String id) {
+  public VfioModel(Path directory, String id) {
     this.directory = directory;
     this.id = id;
+  }
+
+  /** Stands also behind that file, which somebody opened as a device that is in use. */
+  public void isAlso(Path file) {
+    alsoTheDevice = file;
+    usable = true;
+  }
+
+  /**
+   * Describes the region so.
+   *
+   * @param structure {@code vfio_region_info} with its capabilities
+   */
+  public void describes(ByteBuffer structure) {
+    description = structure.putLong(24, REGION_PLACE);
+  }
+
+  /** A register that can be read and written, of 32 bits. */
+  public void register(long offset, int value) {
+    registers.put(offset, value);
+  }
+
+  /** The device has these features and no others. */
+  public void features(Map<Integer, Long> values) {
+    features = values;
   }
 
   private static String nameOf(int fd) {
@@ -81,7 +119,9 @@ final class VfioModel implements InterceptedCalls.Model {
 
   private boolean isDevice(int fd) {
     String name = nameOf(fd);
-    return name.startsWith("/memfd:" + DEVICE) || name.startsWith(directory + "/devices/");
+    return name.startsWith("/memfd:" + DEVICE)
+        || name.startsWith(directory + "/devices/")
+        || (alsoTheDevice != null && name.equals(alsoTheDevice.toString()));
   }
 
   /** 0 where the call goes on. */
@@ -185,6 +225,9 @@ final class VfioModel implements InterceptedCalls.Model {
     if (room < 32 || argument.getInt(8) != REGION_INDEX) {
       return -Errno.EINVAL.number();
     }
+    if (description != null) {
+      return described(argument, room);
+    }
     argument.setInt(0, regionInfoNeeds);
     argument.setInt(4, 0xf);
     argument.setInt(12, room < regionInfoNeeds || regionInfoNeeds == 32 ? 0 : 32);
@@ -198,8 +241,30 @@ final class VfioModel implements InterceptedCalls.Model {
     return 0;
   }
 
+  private long described(Pointer argument, int room) {
+    if (room < description.limit()) {
+      argument.setInt(0, description.limit());
+      return 0;
+    }
+    for (int i = 0; i < description.limit(); i++) {
+      argument.setByte(i, description.get(i));
+    }
+    return 0;
+  }
+
   private long feature(Pointer argument) {
     lastFeature = argument.getByteArray(0, argument.getInt(0));
+    if (features != null) {
+      int flags = argument.getInt(4);
+      Long value = features.get(flags & 0xffff);
+      if (value == null) {
+        return -Errno.ENOTTY.number();
+      }
+      if ((flags & 1 << 18) == 0) {
+        argument.setLong(8, value);
+      }
+      return 0;
+    }
     for (int i = 8; i < lastFeature.length; i++) {
       argument.setByte(i, (byte) (lastFeature[i] + 1));
     }
@@ -242,6 +307,11 @@ final class VfioModel implements InterceptedCalls.Model {
       return InterceptedCalls.REAL;
     }
     long moved = moved("pread", count, offset);
+    Integer register = registers.get(offset - REGION_PLACE);
+    if (moved == Integer.BYTES && register != null) {
+      into.setInt(0, register);
+      return moved;
+    }
     for (int i = 0; i < moved; i++) {
       into.setByte(i, content(offset + i));
     }
