@@ -121,6 +121,20 @@ class ChartTest {
   }
 
   @Test
+  void whatAWorkloadIsHandedWithItsDeviceCanBeSaid() {
+    for (String access : List.of("auto", "group", "cdev")) {
+      assertThat(
+              environment(
+                      Chart.render(
+                              "agent: {kernelDevices: {enabled: true, access: " + access + "}}")
+                          .agentPod())
+                  .get("AGENT_DEVICE_ACCESS")
+                  .getValue())
+          .isEqualTo(access);
+    }
+  }
+
+  @Test
   void anAgentWithoutTheMeansDoesNotLookForDevicesOfTheKernel() {
     Map<String, EnvVar> environment = environment(Chart.render("").agentPod());
     assertThat(environment.get("AGENT_KERNEL_DEVICES").getValue()).isEqualTo("false");
@@ -131,12 +145,13 @@ class ChartTest {
   void valuesOfAnOlderReleaseAreEnough() {
     PodSpec pod =
         Chart.render(
-                "agent: {kernelDevices: {enabled: true, handoverDirectory: null, cgroupDirectory:"
-                    + " null}}")
+                "agent: {kernelDevices: {enabled: true, access: null, handoverDirectory: null,"
+                    + " cgroupDirectory: null}}")
             .agentPod();
     assertThat(hostPaths(pod))
         .containsEntry("handover", "/run/vfio-migration/devices")
         .containsEntry("cgroup", "/sys/fs/cgroup");
+    assertThat(environment(pod).get("AGENT_DEVICE_ACCESS").getValue()).isEqualTo("auto");
   }
 
   @Test
@@ -283,6 +298,7 @@ class ChartTest {
           agent: {memoryDirectories: [/]}                    | /agent/memoryDirectories/0
           agent: {ports: {control: 80}}                      | /agent/ports/control
           agent: {kernelDevices: true}                       | /agent/kernelDevices
+          agent: {kernelDevices: {access: iommufd}}          | /agent/kernelDevices/access
           agent: {kernelDevices: {cgroupDirectory: cgroup}}  | /agent/kernelDevices/cgroupDirectory
           agent: {stateHost: a b}                            | /agent/stateHost
           agent: {updateStrategy: {type: Recreate}}          | /agent/updateStrategy/type

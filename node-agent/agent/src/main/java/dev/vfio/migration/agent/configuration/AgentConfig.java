@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.configuration;
 
+import dev.vfio.migration.vfio.kernel.NodeChoice;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
@@ -42,6 +43,13 @@ public interface AgentConfig {
    * /dev/vfio} exists.
    */
   Optional<Boolean> kernelDevices();
+
+  /**
+   * By what a kernel device is opened for the workload that waits for it: {@code group}, {@code
+   * cdev}, or {@code auto}, which is the group where the node has both.
+   */
+  @WithDefault("auto")
+  NodeChoice deviceAccess();
 
   /** Where workloads wait for kernel devices and say what memory belongs to one. */
   @WithDefault("/run/vfio-migration/devices")

@@ -76,7 +76,13 @@ final class KernelNode implements DeviceDirectory, AutoCloseable {
             this::isHeldBy);
     this.directory =
         new KernelDirectory(
-            inventory, holders, this::received, DEVICE_DIRECTORY, pageSize, System::nanoTime);
+            inventory,
+            holders,
+            this::received,
+            DEVICE_DIRECTORY,
+            config.deviceAccess(),
+            pageSize,
+            System::nanoTime);
   }
 
   /** Whether this node's kernel has devices that are to be looked at. */

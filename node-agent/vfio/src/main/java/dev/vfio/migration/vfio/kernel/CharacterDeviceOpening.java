@@ -10,6 +10,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.OptionalInt;
 
 /** Opens a device by its character device, attached to an address space of an iommufd. */
@@ -24,14 +25,6 @@ final class CharacterDeviceOpening {
    * @throws DeviceException where a step fails; nothing stays open then
    */
   OpenedDevice open() throws DeviceException {
-    if (opening.device().characterDevice().isEmpty()) {
-      throw opening.failed(
-          Kind.UNREACHABLE,
-          0,
-          "it has no character device",
-          Opening.UNTOUCHED + "This kernel was built without VFIO_DEVICE_CDEV, or is too old.",
-          null);
-    }
     LinkedHashMap<String, DriverFile> companions = new LinkedHashMap<>();
     DriverFile device = null;
     boolean opened = false;
@@ -91,16 +84,43 @@ final class CharacterDeviceOpening {
       device.ioctl(request.name(), request.code(), structure, IommufdLayout.BIND_IOMMUFD, iommufd);
     } catch (ErrnoException failure) {
       if (failure.is(Errno.EINVAL) || failure.is(Errno.EBUSY)) {
+        throw taken(failure);
+      }
+      if (failure.is(Errno.EPERM)) {
         throw opening.failed(
-            Kind.BUSY,
+            Kind.UNREACHABLE,
             failure,
-            "another process has bound it, or has opened its group",
+            "the kernel takes this machine's IOMMU for unsafe, for want of interrupt remapping",
             Opening.UNTOUCHED
-                + "End that process, or wait for it. Where there is none, its driver cannot be used"
-                + " with iommufd.");
+                + "Switch interrupt remapping on (a virtual IOMMU has an option for it), or allow"
+                + " it by allow_unsafe_interrupts of iommufd.");
       }
       throw opening.callFailed(failure, Opening.UNTOUCHED);
     }
+  }
+
+  /** A group that is not viable is told by the same errno as one that is in use. */
+  private DeviceException taken(ErrnoException failure) {
+    List<String> others = GroupMembers.outsideVfio(opening.device());
+    if (!others.isEmpty()) {
+      return opening.failed(
+          Kind.BUSY,
+          failure,
+          "other devices of its IOMMU group "
+              + opening.device().iommuGroup()
+              + " are bound to drivers outside VFIO: "
+              + String.join(", ", others),
+          Opening.UNTOUCHED
+              + "Bind them to a VFIO driver, or unbind them; all devices of a group move into user"
+              + " space together.");
+    }
+    return opening.failed(
+        Kind.BUSY,
+        failure,
+        "another process has bound it, or has opened its group",
+        Opening.UNTOUCHED
+            + "End that process, or wait for it. Where there is none, its driver cannot be used"
+            + " with iommufd.");
   }
 
   private void attach(DriverFile device, int addressSpace) throws DeviceException {

@@ -1,7 +1,7 @@
 package dev.vfio.migration.vfio.kernel;
 
 /** By which of its nodes in {@code /dev} a device is opened. */
-public enum DeviceNode {
+enum DeviceNode {
   /** {@code /dev/vfio/GROUP}, with a container and its type 1 IOMMU. */
   GROUP,
   /** {@code /dev/vfio/devices/vfioN}, with an address space of an iommufd. */

@@ -65,27 +65,17 @@ public final class KernelAccess implements FeatureAccess {
   }
 
   /**
-   * Opens a device that nobody holds, by its group where that has a node, else by its character
-   * device.
+   * Opens a device that nobody holds.
    *
    * @param directory {@code /dev/vfio}; {@code iommu} is looked for beside it
    * @throws DeviceException BUSY where somebody holds it or its group; NOT_MIGRATABLE where no
    *     IOMMU stands before it; UNREACHABLE where it cannot be opened for any other reason
    */
-  public static KernelAccess open(NodeDevice device, Path directory) throws DeviceException {
-    Opening opening = new Opening(device, directory);
-    return open(opening, opening.node());
-  }
-
-  /** Opens a device by the given node of the two; as {@link #open(NodeDevice, Path)} otherwise. */
-  public static KernelAccess open(NodeDevice device, Path directory, DeviceNode node)
+  public static KernelAccess open(NodeDevice device, Path directory, NodeChoice choice)
       throws DeviceException {
-    return open(new Opening(device, directory), node);
-  }
-
-  private static KernelAccess open(Opening opening, DeviceNode node) throws DeviceException {
+    Opening opening = new Opening(device, directory);
     OpenedDevice opened =
-        switch (node) {
+        switch (opening.node(choice)) {
           case GROUP -> new GroupOpening(opening).open();
           case CHARACTER_DEVICE -> new CharacterDeviceOpening(opening).open();
         };

@@ -33,10 +33,58 @@ record Opening(NodeDevice device, Path directory) {
   }
 
   /**
+   * @throws DeviceException where the node of that choice is not there
+   */
+  DeviceNode node(NodeChoice choice) throws DeviceException {
+    return switch (choice) {
+      case AUTO -> node();
+      case GROUP -> requiredGroup();
+      case CDEV -> requiredCharacterDevice();
+    };
+  }
+
+  private DeviceNode requiredGroup() throws DeviceException {
+    if (Files.exists(groupNode()) || Files.exists(unprotectedGroupNode())) {
+      return DeviceNode.GROUP;
+    }
+    throw choiceMissing(
+        "group",
+        "its IOMMU group has no node " + groupNode(),
+        "this kernel was built without VFIO_GROUP");
+  }
+
+  private DeviceNode requiredCharacterDevice() throws DeviceException {
+    if (!device.characterDevice().isEmpty() && Files.exists(characterDevice())) {
+      return DeviceNode.CHARACTER_DEVICE;
+    }
+    throw choiceMissing(
+        "cdev",
+        device.characterDevice().isEmpty()
+            ? "it has no character device"
+            : "its character device " + characterDevice() + " is not there",
+        "this kernel is older than 6.6, or was built without VFIO_DEVICE_CDEV");
+  }
+
+  private DeviceException choiceMissing(String choice, String what, String reason) {
+    if (!Files.isDirectory(directory)) {
+      return noDirectory();
+    }
+    return failed(
+        Kind.UNREACHABLE,
+        Errno.ENOENT.number(),
+        what + ", and the agent is set to agent.device-access=" + choice,
+        UNTOUCHED
+            + "See that it is bound to its VFIO driver. If it is, "
+            + reason
+            + ": set agent.device-access to auto.",
+        null);
+  }
+
+  /**
    * The node the device can be opened by: the group's where there is one, and a container to put it
    * into; a kernel may have the one without the other.
    */
-  DeviceNode node() throws DeviceException {
+  private DeviceNode node() throws DeviceException {
     boolean hasGroup = device.iommuGroup() >= 0;
     boolean onlyByCharacterDevice =
         !Files.exists(directory.resolve("vfio"))

@@ -15,6 +15,7 @@ import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.kernel.KernelAccess;
+import dev.vfio.migration.vfio.kernel.NodeChoice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,6 +48,7 @@ public final class KernelDirectory implements DeviceDirectory {
   private final Holders holders;
   private final Receipt received;
   private final Path deviceDirectory;
+  private final NodeChoice choice;
   private final int pageSize;
   private final LongSupplier clock;
   private final Map<String, Slot> slots = new ConcurrentHashMap<>();
@@ -56,6 +58,7 @@ public final class KernelDirectory implements DeviceDirectory {
    * @param holders finds who holds a device
    * @param received tells who was given a device
    * @param deviceDirectory {@code /dev/vfio}
+   * @param choice what free devices are opened by
    * @param pageSize bytes of a page
    * @param clock nanoseconds that pass, {@link System#nanoTime()}
    */
@@ -64,12 +67,14 @@ public final class KernelDirectory implements DeviceDirectory {
       Holders holders,
       Receipt received,
       Path deviceDirectory,
+      NodeChoice choice,
       int pageSize,
       LongSupplier clock) {
     this.inventory = inventory;
     this.holders = holders;
     this.received = received;
     this.deviceDirectory = deviceDirectory;
+    this.choice = choice;
     this.pageSize = pageSize;
     this.clock = clock;
   }
@@ -190,7 +195,7 @@ public final class KernelDirectory implements DeviceDirectory {
                 + " s ago and is not looked at before somebody may have opened it. Ask again"
                 + " later.");
       }
-      try (KernelAccess access = KernelAccess.open(device, deviceDirectory)) {
+      try (KernelAccess access = KernelAccess.open(device, deviceDirectory, choice)) {
         DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
         slot.remember(identity, look.description(), null);
       } catch (DeviceException problem) {
@@ -239,7 +244,7 @@ public final class KernelDirectory implements DeviceDirectory {
       Holder holder = holders.of(device).orElse(null);
       KernelAccess access =
           holder == null
-              ? KernelAccess.open(device, deviceDirectory)
+              ? KernelAccess.open(device, deviceDirectory, choice)
               : adopt(device, holder, end, migration);
       MigratableDevice opened = opened(device, access, end, holder != null);
       slot.opened = new Opened(access, opened, holder == null ? Continuity.FRESH : Continuity.KEPT);

@@ -4,6 +4,7 @@ import dev.vfio.migration.vfio.feature.FeatureV2;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.kernel.KernelAccess;
+import dev.vfio.migration.vfio.kernel.NodeChoice;
 import dev.vfio.migration.vfio.region.Region2018;
 import dev.vfio.migration.vfio.region.RegionV1;
 import java.io.ByteArrayOutputStream;
@@ -17,8 +18,8 @@ import java.util.Set;
  * Proves the three interfaces against real devices of a real kernel: a program for a machine that
  * may be wrecked, such as a guest of the lab. Ends with {@code PROBE-PASSED} or throws.
  *
- * <p>Arguments, as often as wanted: {@code mtty}, {@code v1} or {@code 2018}, and the UUIDs of two
- * mediated devices of that kind that nobody uses.
+ * <p>Arguments: {@code GROUP} or {@code CDEV}; then, as often as wanted, {@code mtty}, {@code v1}
+ * or {@code 2018}, and the UUIDs of two mediated devices of that kind that nobody uses.
  */
 public final class MigrationProbe {
   private static final Path VFIO = Path.of("/dev/vfio");
@@ -77,15 +78,18 @@ public final class MigrationProbe {
   }
 
   private final SysfsDevices devices = new SysfsDevices(Path.of("/sys"), VFIO);
+  private final NodeChoice choice;
   private final Kind kind;
 
-  private MigrationProbe(Kind kind) {
+  private MigrationProbe(NodeChoice choice, Kind kind) {
+    this.choice = choice;
     this.kind = kind;
   }
 
   /** See above. */
   public static void main(String[] arguments) throws Exception {
-    for (int at = 0; at < arguments.length; at += 3) {
+    NodeChoice choice = NodeChoice.valueOf(arguments[0]);
+    for (int at = 1; at < arguments.length; at += 3) {
       Kind kind =
           switch (arguments[at]) {
             case "mtty" -> Kind.MTTY;
@@ -94,7 +98,7 @@ public final class MigrationProbe {
             default -> throw new IllegalArgumentException("no kind of device: " + arguments[at]);
           };
       say(kind + ": " + arguments[at + 1] + " to " + arguments[at + 2]);
-      new MigrationProbe(kind).prove(arguments[at + 1], arguments[at + 2]);
+      new MigrationProbe(choice, kind).prove(arguments[at + 1], arguments[at + 2]);
     }
     say("PROBE-PASSED");
   }
@@ -125,8 +129,8 @@ public final class MigrationProbe {
   private void prove(String sourceId, String destinationId) throws Exception {
     NodeDevice sourceNode = node(sourceId);
     NodeDevice destinationNode = node(destinationId);
-    KernelAccess sourceAccess = KernelAccess.open(sourceNode, VFIO);
-    KernelAccess destinationAccess = KernelAccess.open(destinationNode, VFIO);
+    KernelAccess sourceAccess = KernelAccess.open(sourceNode, VFIO, choice);
+    KernelAccess destinationAccess = KernelAccess.open(destinationNode, VFIO, choice);
     try (MigratableDevice source = kind.open(sourceNode, sourceAccess, MigrationEnd.SOURCE);
         MigratableDevice destination =
             kind.open(destinationNode, destinationAccess, MigrationEnd.DESTINATION)) {

@@ -55,7 +55,7 @@ class KernelAccessTest {
     InterceptedCalls.run(
         model,
         () -> {
-          try (KernelAccess access = KernelAccess.open(device, directory)) {
+          try (KernelAccess access = KernelAccess.open(device, directory, NodeChoice.AUTO)) {
             model.calls.clear();
             use.of(access);
           }

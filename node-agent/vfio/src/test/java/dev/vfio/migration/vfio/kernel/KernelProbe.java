@@ -29,9 +29,9 @@ import java.util.TreeMap;
  * Proves the access against real devices of a real kernel: a program for a machine that may be
  * wrecked, such as a guest of the lab. Ends with {@code PROBE-PASSED} or throws.
  *
- * <p>Arguments: {@code GROUP} or {@code CHARACTER_DEVICE}; the UUIDs of two devices of the kernel's
- * sample driver {@code mtty} that nobody uses; and, if there is one, the address of a PCI device
- * that is bound to plain {@code vfio-pci} (QEMU's {@code edu}).
+ * <p>Arguments: {@code GROUP} or {@code CDEV}; the UUIDs of two devices of the kernel's sample
+ * driver {@code mtty} that nobody uses; and, if there is one, the address of a PCI device that is
+ * bound to plain {@code vfio-pci} (QEMU's {@code edu}).
  */
 public final class KernelProbe {
   private static final Path VFIO = Path.of("/dev/vfio");
@@ -46,16 +46,16 @@ public final class KernelProbe {
   private static final int SCRATCH_REGISTER = 7;
   private static final int SCRATCH = 0x5a;
 
-  private final DeviceNode node;
+  private final NodeChoice choice;
   private final SysfsDevices devices = new SysfsDevices(Path.of("/sys"), VFIO);
 
-  private KernelProbe(DeviceNode node) {
-    this.node = node;
+  private KernelProbe(NodeChoice choice) {
+    this.choice = choice;
   }
 
   /** See above. */
   public static void main(String[] arguments) throws Exception {
-    KernelProbe probe = new KernelProbe(DeviceNode.valueOf(arguments[0]));
+    KernelProbe probe = new KernelProbe(NodeChoice.valueOf(arguments[0]));
     probe.migrate(arguments[1], arguments[2]);
     if (arguments.length > 3) {
       probe.plainDevice(arguments[3]);
@@ -75,7 +75,7 @@ public final class KernelProbe {
   }
 
   private KernelAccess open(String id) throws DeviceException {
-    return KernelAccess.open(devices.find(id).orElseThrow(), VFIO, node);
+    return KernelAccess.open(devices.find(id).orElseThrow(), VFIO, choice);
   }
 
   private static ByteBuffer room(int bytes) {
@@ -112,7 +112,7 @@ public final class KernelProbe {
           source.companions().keySet().stream()
               .toList()
               .equals(
-                  node == DeviceNode.GROUP ? List.of("group", "container") : List.of("iommufd")),
+                  choice == NodeChoice.GROUP ? List.of("group", "container") : List.of("iommufd")),
           "companions " + source.companions().keySet() + ", " + source.addressSpace());
       regions(source);
       features(source);

@@ -35,13 +35,15 @@ class OpeningFailuresTest {
   private DeviceException failure(int group, String characterDevice) {
     return catchThrowableOfType(
         DeviceException.class,
-        () -> KernelAccess.open(device(group, characterDevice), directory()).close());
+        () ->
+            KernelAccess.open(device(group, characterDevice), directory(), NodeChoice.AUTO)
+                .close());
   }
 
-  private DeviceException failure(int group, String characterDevice, DeviceNode node) {
+  private DeviceException failure(int group, String characterDevice, NodeChoice choice) {
     return catchThrowableOfType(
         DeviceException.class,
-        () -> KernelAccess.open(device(group, characterDevice), directory(), node).close());
+        () -> KernelAccess.open(device(group, characterDevice), directory(), choice).close());
   }
 
   private Path file(String name) throws IOException {
@@ -61,8 +63,8 @@ class OpeningFailuresTest {
                 + " device's VFIO driver; where the agent runs in a container, mount the host's "
                 + directory()
                 + " into it.");
-    for (DeviceNode node : DeviceNode.values()) {
-      assertThat(failure(7, "vfio0", node)).hasMessageContaining("there is no " + directory());
+    for (NodeChoice choice : NodeChoice.values()) {
+      assertThat(failure(7, "vfio0", choice)).hasMessageContaining("there is no " + directory());
     }
   }
 
@@ -72,8 +74,7 @@ class OpeningFailuresTest {
     assertThat(failure(-1, ""))
         .hasMessageContaining("neither an IOMMU group nor a character device")
         .hasMessageContaining("Nothing was done to the device. Bind it to its VFIO driver.");
-    assertThat(failure(-1, "", DeviceNode.CHARACTER_DEVICE))
-        .hasMessageContaining("it has no character device");
+    assertThat(failure(-1, "", NodeChoice.CDEV)).hasMessageContaining("it has no character device");
   }
 
   @Test
@@ -83,8 +84,31 @@ class OpeningFailuresTest {
         .hasMessageContaining("it should be reached by " + directory() + "/7, which is not there");
     assertThat(failure(-1, "vfio0"))
         .hasMessageContaining("reached by " + directory() + "/devices/vfio0, which is not there");
-    assertThat(failure(7, "", DeviceNode.GROUP))
-        .hasMessageContaining("open(" + directory() + "/7) failed: ENOENT (2)");
+  }
+
+  @Test
+  void theNodeThatWasChosenIsNotThereAndTheOtherOneIsNotTaken() throws IOException {
+    file("vfio");
+    file("7");
+    for (String characterDevice : new String[] {"", "vfio0"}) {
+      assertThat(failure(7, characterDevice, NodeChoice.CDEV))
+          .hasMessageContaining("and the agent is set to agent.device-access=cdev")
+          .hasMessageContaining("Nothing was done to the device.")
+          .hasMessageContaining("built without VFIO_DEVICE_CDEV")
+          .hasMessageContaining("set agent.device-access to auto");
+    }
+    Files.delete(directory().resolve("7"));
+    file("devices/vfio0");
+    assertThat(failure(7, "vfio0", NodeChoice.GROUP))
+        .hasMessageContaining("its IOMMU group has no node " + directory() + "/7")
+        .hasMessageContaining("agent.device-access=group")
+        .hasMessageContaining("built without VFIO_GROUP");
+  }
+
+  @Test
+  void aDeviceBeforeWhichNoIommuStandsIsNotOpenedByItsGroupEither() throws IOException {
+    file("noiommu-7");
+    assertThat(failure(7, "", NodeChoice.GROUP).kind()).isEqualTo(Kind.NOT_MIGRATABLE);
   }
 
   @Test
@@ -130,11 +154,11 @@ class OpeningFailuresTest {
         .hasMessageContaining(
             "VFIO_GROUP_GET_STATUS failed: ENOTTY (25): this kernel does not know the call. Nothing"
                 + " was done to the device. Use a newer kernel on this node.");
-    assertThat(failure(7, "vfio0", DeviceNode.CHARACTER_DEVICE))
+    assertThat(failure(7, "vfio0", NodeChoice.CDEV))
         .hasMessageContaining("there is no " + iommu + " here")
         .hasMessageContaining("Load the kernel module iommufd");
     Files.createFile(iommu);
-    assertThat(failure(7, "vfio0", DeviceNode.CHARACTER_DEVICE))
+    assertThat(failure(7, "vfio0", NodeChoice.CDEV))
         .hasMessageContaining("IOMMU_IOAS_ALLOC failed: ENOTTY (25)");
     for (Path file : new Path[] {group, device, iommu}) {
       assertThat(TestFiles.open(file.toString())).as("open descriptors of %s", file).isZero();

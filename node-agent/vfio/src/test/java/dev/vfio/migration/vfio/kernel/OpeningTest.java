@@ -36,7 +36,7 @@ class OpeningTest {
   }
 
   /** Opens it and closes it again, unless that fails; in both cases nothing is left open. */
-  private DeviceException open(DeviceNode node) throws Exception {
+  private DeviceException open(NodeChoice choice) throws Exception {
     DeviceException[] failure = new DeviceException[1];
     InterceptedCalls.run(
         model,
@@ -45,14 +45,15 @@ class OpeningTest {
                 catchThrowableOfType(
                     DeviceException.class,
                     () ->
-                        KernelAccess.open(ModelNodes.device(ID, folder), directory, node).close()));
+                        KernelAccess.open(ModelNodes.device(ID, folder), directory, choice)
+                            .close()));
     assertThat(ModelNodes.left(folder)).as("left open").isEmpty();
     return failure[0];
   }
 
-  private DeviceException refused(DeviceNode node, String call, Errno errno) throws Exception {
+  private DeviceException refused(NodeChoice choice, String call, Errno errno) throws Exception {
     model.refusals.put(call, errno);
-    DeviceException failure = open(node);
+    DeviceException failure = open(choice);
     assertThat(failure).as("%s refuses %s", errno, call).isNotNull();
     assertThat(failure.errno()).isEqualTo(errno.number());
     assertThat(failure)
@@ -67,7 +68,8 @@ class OpeningTest {
     InterceptedCalls.run(
         model,
         () -> {
-          try (KernelAccess device = KernelAccess.open(ModelNodes.device(ID, folder), directory)) {
+          try (KernelAccess device =
+              KernelAccess.open(ModelNodes.device(ID, folder), directory, NodeChoice.AUTO)) {
             assertThat(device.companions().keySet()).containsExactly("group", "container");
             assertThat(device.addressSpace()).isEmpty();
             assertThat(device.deviceInfo().regions()).isEqualTo(10);
@@ -94,7 +96,8 @@ class OpeningTest {
     InterceptedCalls.run(
         model,
         () -> {
-          try (KernelAccess device = KernelAccess.open(ModelNodes.device(ID, folder), directory)) {
+          try (KernelAccess device =
+              KernelAccess.open(ModelNodes.device(ID, folder), directory, NodeChoice.AUTO)) {
             assertThat(device.companions().keySet()).containsExactly("iommufd");
             assertThat(device.addressSpace()).isEqualTo(OptionalInt.of(42));
             assertThat(ModelNodes.left(folder)).hasSize(2);
@@ -111,16 +114,25 @@ class OpeningTest {
             "ioctl 3b6b");
   }
 
+  @Test
+  void theCharacterDeviceIsTakenBesideAGroupWhereItIsChosen() throws Exception {
+    assertThat(open(NodeChoice.CDEV)).isNull();
+    assertThat(model.calls).contains("open vfio/devices/vfio0").doesNotContain("open vfio/7");
+    model.calls.clear();
+    assertThat(open(NodeChoice.GROUP)).isNull();
+    assertThat(model.calls).contains("open vfio/7").doesNotContain("open vfio/devices/vfio0");
+  }
+
   @ParameterizedTest
   @EnumSource
-  void whicheverStepFailsNothingIsLeftOpen(DeviceNode node) throws Exception {
-    assertThat(open(node)).isNull();
+  void whicheverStepFailsNothingIsLeftOpen(NodeChoice choice) throws Exception {
+    assertThat(open(choice)).isNull();
     List<String> steps = List.copyOf(model.calls);
     assertThat(steps).hasSizeGreaterThan(5);
     for (int step = 0; step < steps.size(); step++) {
       model.calls.clear();
       model.refusedAt = step;
-      DeviceException failure = open(node);
+      DeviceException failure = open(choice);
       assertThat(failure).as("%s fails", steps.get(step)).isNotNull();
       assertThat(failure.errno()).isEqualTo(Errno.EIO.number());
       assertThat(failure.getMessage())
@@ -131,35 +143,46 @@ class OpeningTest {
 
   @ParameterizedTest
   @EnumSource
-  void aSignalAtEveryStepChangesNothing(DeviceNode node) throws Exception {
+  void aSignalAtEveryStepChangesNothing(NodeChoice choice) throws Exception {
     model.interrupting = true;
-    assertThat(open(node)).isNull();
+    assertThat(open(choice)).isNull();
   }
 
   @Test
   void aGroupThatIsNotViableNamesWhoIsInTheWay() throws Exception {
-    Path other = Files.createDirectories(folder.resolve("devices/0000:65:00.0"));
-    Path driver = Files.createDirectories(folder.resolve("drivers/nvme"));
-    Files.createSymbolicLink(other.resolve("driver"), driver);
-    Path members = Files.createDirectories(folder.resolve("sysfs/iommu_group/devices"));
-    Files.createSymbolicLink(members.resolve("0000:65:00.0"), other);
+    bindAnotherDeviceOfTheGroupElsewhere();
     model.groupFlags = 0;
-    DeviceException failure = open(DeviceNode.GROUP);
+    DeviceException failure = open(NodeChoice.GROUP);
     assertThat(failure.kind()).isEqualTo(Kind.BUSY);
     assertThat(failure)
         .hasMessageContaining("its IOMMU group 7 is not viable")
         .hasMessageContaining("0000:65:00.0 (nvme)")
         .hasMessageContaining(UNTOUCHED);
+    // For the character device there is no such question: binding it is refused.
+    DeviceException bound = refused(NodeChoice.CDEV, "ioctl 3b76", Errno.EBUSY);
+    assertThat(bound.kind()).isEqualTo(Kind.BUSY);
+    assertThat(bound)
+        .hasMessageContaining("0000:65:00.0 (nvme)")
+        .hasMessageContaining("Bind them to a VFIO driver")
+        .hasMessageContaining(UNTOUCHED);
+  }
+
+  private void bindAnotherDeviceOfTheGroupElsewhere() throws IOException {
+    Path other = Files.createDirectories(folder.resolve("devices/0000:65:00.0"));
+    Path driver = Files.createDirectories(folder.resolve("drivers/nvme"));
+    Files.createSymbolicLink(other.resolve("driver"), driver);
+    Path members = Files.createDirectories(folder.resolve("sysfs/iommu_group/devices"));
+    Files.createSymbolicLink(members.resolve("0000:65:00.0"), other);
   }
 
   @Test
   void aKernelThatSpeaksAnotherVersionOrHasNoType1() throws Exception {
     model.version = 5;
-    assertThat(open(DeviceNode.GROUP))
+    assertThat(open(NodeChoice.GROUP))
         .hasMessageContaining("speaks version 5 of VFIO and this agent version 0");
     model.version = 0;
     model.type1 = 0;
-    assertThat(open(DeviceNode.GROUP))
+    assertThat(open(NodeChoice.GROUP))
         .hasMessageContaining("no type 1 version 2 IOMMU")
         .hasMessageContaining("Load the kernel module vfio_iommu_type1");
   }
@@ -168,10 +191,10 @@ class OpeningTest {
   void somebodyElseHasIt() throws Exception {
     for (DeviceException failure :
         new DeviceException[] {
-          refused(DeviceNode.GROUP, "open vfio/7", Errno.EBUSY),
-          refused(DeviceNode.GROUP, "ioctl 3b6a", Errno.EBUSY),
-          refused(DeviceNode.CHARACTER_DEVICE, "ioctl 3b76", Errno.EBUSY),
-          refused(DeviceNode.CHARACTER_DEVICE, "ioctl 3b76", Errno.EINVAL)
+          refused(NodeChoice.GROUP, "open vfio/7", Errno.EBUSY),
+          refused(NodeChoice.GROUP, "ioctl 3b6a", Errno.EBUSY),
+          refused(NodeChoice.CDEV, "ioctl 3b76", Errno.EBUSY),
+          refused(NodeChoice.CDEV, "ioctl 3b76", Errno.EINVAL)
         }) {
       assertThat(failure.kind()).as(failure.getMessage()).isEqualTo(Kind.BUSY);
       assertThat(failure).hasMessageContaining("another process").hasMessageContaining(UNTOUCHED);
@@ -181,33 +204,37 @@ class OpeningTest {
   @Test
   void theAgentMayNot() throws Exception {
     for (Errno errno : new Errno[] {Errno.EACCES, Errno.EPERM}) {
-      assertThat(refused(DeviceNode.GROUP, "open vfio/7", errno))
+      assertThat(refused(NodeChoice.GROUP, "open vfio/7", errno))
           .hasMessageContaining("open(" + directory + "/7) failed: ")
           .hasMessageContaining("the agent may not open it")
           .hasMessageContaining("Let the agent's user read and write " + directory + "/7");
-      assertThat(refused(DeviceNode.CHARACTER_DEVICE, "open iommu", errno))
+      assertThat(refused(NodeChoice.CDEV, "open iommu", errno))
           .hasMessageContaining("the agent may not open it");
     }
     for (String call : new String[] {"ioctl 3b68", "ioctl 3b66"}) {
-      assertThat(refused(DeviceNode.GROUP, call, Errno.EPERM))
+      assertThat(refused(NodeChoice.GROUP, call, Errno.EPERM))
           .hasMessageContaining("interrupt remapping")
-          .hasMessageContaining("allow_unsafe_interrupts");
+          .hasMessageContaining("allow_unsafe_interrupts of vfio_iommu_type1");
     }
+    assertThat(refused(NodeChoice.CDEV, "ioctl 3b76", Errno.EPERM))
+        .hasMessageContaining("interrupt remapping")
+        .hasMessageContaining("allow_unsafe_interrupts of iommufd")
+        .hasMessageContaining(UNTOUCHED);
   }
 
   @Test
   void whatIsGoneOrTooOldOrTooMuch() throws Exception {
-    assertThat(refused(DeviceNode.GROUP, "ioctl 3b6a", Errno.ENODEV))
+    assertThat(refused(NodeChoice.GROUP, "ioctl 3b6a", Errno.ENODEV))
         .hasMessageContaining("no device of that name in IOMMU group 7")
         .hasMessageContaining("Bind it to its VFIO driver.");
-    assertThat(refused(DeviceNode.CHARACTER_DEVICE, "ioctl 3b77", Errno.ENODEV))
+    assertThat(refused(NodeChoice.CDEV, "ioctl 3b77", Errno.ENODEV))
         .hasMessageContaining("is not there any more")
         .hasMessageContaining("opened and closed again, which resets it");
-    assertThat(refused(DeviceNode.CHARACTER_DEVICE, "ioctl 3b81", Errno.ENOTTY))
+    assertThat(refused(NodeChoice.CDEV, "ioctl 3b81", Errno.ENOTTY))
         .hasMessageContaining("IOMMU_IOAS_ALLOC failed")
         .hasMessageContaining("Use a newer kernel");
     for (String call : new String[] {"open vfio/7", "ioctl 3b6a"}) {
-      assertThat(refused(DeviceNode.GROUP, call, Errno.EMFILE))
+      assertThat(refused(NodeChoice.GROUP, call, Errno.EMFILE))
           .hasMessageContaining("Raise the agent's limit of open files");
     }
   }

@@ -13,6 +13,7 @@ import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.handover.HandedOver;
 import dev.vfio.migration.vfio.holder.StandInNode;
+import dev.vfio.migration.vfio.kernel.NodeChoice;
 import dev.vfio.migration.vfio.linux.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -329,6 +330,24 @@ class KernelDirectoryTest {
             assertThat(node.left()).hasSize(3);
           }
         });
+  }
+
+  @Test
+  void aFreeDeviceIsOpenedAndHandedOverByWhatTheAgentIsSetTo() throws Exception {
+    node.hasCharacterDevice();
+    directory = node.directory(NodeChoice.CDEV);
+    node.run(
+        () -> {
+          assertThat(look().description()).isNotNull();
+          try (MigratableDevice device = directory.open(ID, MigrationEnd.DESTINATION, MIGRATION)) {
+            HandedOver here = directory.openHere(ID).orElseThrow();
+            assertThat(here.companions().keySet()).containsExactly("iommufd");
+            assertThat(here.ioas()).isPresent();
+            assertThat(node.left()).hasSize(2);
+            assertThat(device.description().id()).isEqualTo(ID);
+          }
+        });
+    assertThat(node.model().calls).noneMatch(call -> call.startsWith("open vfio/7"));
   }
 
   @Test

@@ -12,6 +12,7 @@ import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.kernel.KernelAccess;
+import dev.vfio.migration.vfio.kernel.NodeChoice;
 import dev.vfio.migration.vfio.linux.Errno;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -49,7 +50,7 @@ class MigrationInterfacesTest {
     NodeDevice device = node.inventory().find(ModelNode.ID).orElseThrow();
     node.run(
         () -> {
-          try (KernelAccess access = KernelAccess.open(device, node.devices())) {
+          try (KernelAccess access = KernelAccess.open(device, node.devices(), NodeChoice.AUTO)) {
             node.model().calls.clear();
             use.of(new MigrationInterfaces(device, access, ModelNode.PAGE), access);
           }

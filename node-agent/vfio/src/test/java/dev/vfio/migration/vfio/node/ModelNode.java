@@ -6,6 +6,7 @@ import dev.vfio.migration.vfio.holder.StandInNode;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.inventory.SysfsTree;
 import dev.vfio.migration.vfio.kernel.ModelNodes;
+import dev.vfio.migration.vfio.kernel.NodeChoice;
 import dev.vfio.migration.vfio.kernel.VfioModel;
 import dev.vfio.migration.vfio.linux.InterceptedCalls;
 import dev.vfio.migration.vfio.region.RegionInfoBytes;
@@ -29,6 +30,7 @@ import java.util.concurrent.atomic.AtomicLong;
 final class ModelNode implements AutoCloseable {
   static final String ID = StandInNode.ID;
   static final int PAGE = 4096;
+  private static final String CHARACTER_DEVICE = "vfio0";
   private static final int RUNNING_2018 = 1;
   private static final int RUNNING_V1 = 1;
   private static final int MIGRATION = 1;
@@ -106,13 +108,26 @@ final class ModelNode implements AutoCloseable {
   }
 
   KernelDirectory directory() {
+    return directory(NodeChoice.AUTO);
+  }
+
+  KernelDirectory directory(NodeChoice choice) {
     return new KernelDirectory(
         inventory(),
         processes.holders(),
         (holder, migration) -> received.contains(migration),
         devices(),
+        choice,
         PAGE,
         clock::get);
+  }
+
+  /** Its kernel has a node for the device itself, beside its group's. */
+  void hasCharacterDevice() throws IOException {
+    sysfs.vfioDevice(
+        sysfs.root().resolve("bus/pci/devices").resolve(ID), CHARACTER_DEVICE, "511:0");
+    Files.createDirectories(devices().resolve("devices"));
+    Files.createFile(devices().resolve("devices").resolve(CHARACTER_DEVICE));
   }
 
   void passes(Duration time) {
