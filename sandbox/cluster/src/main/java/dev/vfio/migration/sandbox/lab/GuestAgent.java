@@ -92,6 +92,9 @@ final class GuestAgent {
     environment.put("AGENT_VFIO_USER_DIRECTORY", run.resolve("vfio-user").toString());
     environment.put("AGENT_HANDOVER_DIRECTORY", node.handoverDirectory().toString());
     environment.put("AGENT_CGROUP_DIRECTORY", node.cgroups().toString());
+    if (node.cdev()) {
+      environment.put("AGENT_DEVICE_ACCESS", "cdev");
+    }
     // What bounds an answer on real hardware ends a guest that is only slow.
     environment.put("AGENT_WORKLOAD_TIMEOUT", "300s");
     environment.put("AGENT_HANDOVER_TIMEOUT", "15s");

@@ -19,6 +19,7 @@ import java.util.List;
  * @param runDirectory inside the guest only, lost with it: journal, handover sockets, temporary
  *     files
  * @param cgroups the mount point of cgroup v2 inside the guest
+ * @param cdev whether devices are opened by their own nodes, with iommufd; else by their groups
  */
 record GuestNode(
     String name,
@@ -28,7 +29,8 @@ record GuestNode(
     String stateHost,
     Path folder,
     Path runDirectory,
-    Path cgroups) {
+    Path cgroups,
+    boolean cdev) {
 
   /** A command that only looks at something; a guest under load may take seconds for it. */
   static final Duration COMMAND_BOUND = Duration.ofSeconds(60);

@@ -107,7 +107,8 @@ public final class KernelLab {
         place.stateHost(),
         Files.createDirectories(options.share().resolve(name)),
         RUN_DIRECTORY,
-        CGROUPS);
+        CGROUPS,
+        options.cdev());
   }
 
   /** One question, because each costs a loaded guest seconds. */

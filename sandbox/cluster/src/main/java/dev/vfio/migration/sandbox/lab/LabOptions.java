@@ -18,6 +18,7 @@ import java.util.Set;
  * @param core only one success and one rollback for each interface
  * @param keep leave API server, operator and agents running at the end
  * @param again go on with what an earlier run left running
+ * @param cdev devices are opened by their own nodes, not by their groups
  * @param only only scenarios whose name contains this
  */
 record LabOptions(
@@ -30,6 +31,7 @@ record LabOptions(
     boolean core,
     boolean keep,
     boolean again,
+    boolean cdev,
     Optional<String> only) {
 
   /**
@@ -55,10 +57,10 @@ record LabOptions(
       KernelLab --work DIRECTORY --workload PROGRAM --guest-a-channel SOCKET --guest-b-channel SOCKET \
       --address-a ADDRESS --address-b ADDRESS
         [--share DIRECTORY] [--archives DIRECTORY] [--state-host-a 10.77.0.1]
-        [--state-host-b 10.77.0.2] [--core] [--keep] [--again] [--only TEXT]\
+        [--state-host-b 10.77.0.2] [--core] [--keep] [--again] [--cdev] [--only TEXT]\
       """;
 
-  private static final Set<String> FLAGS = Set.of("--core", "--keep", "--again");
+  private static final Set<String> FLAGS = Set.of("--core", "--keep", "--again", "--cdev");
   private static final Set<String> VALUES =
       Set.of(
           "--work",
@@ -98,6 +100,7 @@ record LabOptions(
         given.containsKey("--core"),
         given.containsKey("--keep"),
         given.containsKey("--again"),
+        given.containsKey("--cdev"),
         Optional.ofNullable(given.get("--only")));
   }
 

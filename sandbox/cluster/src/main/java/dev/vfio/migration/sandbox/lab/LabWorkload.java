@@ -33,7 +33,7 @@ final class LabWorkload {
   /** Starts the program that owns the device. */
   static LabWorkload owner(Path binary, LabDevice device, String name)
       throws IOException, InterruptedException {
-    return start(binary, "owner", device, name + "-owner");
+    return start(binary, device.node().cdev() ? "owner --cdev" : "owner", device, name + "-owner");
   }
 
   /** Starts the program that waits for the device. */
@@ -107,7 +107,24 @@ final class LabWorkload {
 
   /** Whether it ended because somebody else had its device. */
   boolean refusedAsBusy() throws IOException {
-    return broken().filter(line -> line.contains("Device or resource busy")).isPresent();
+    return broken()
+        .filter(
+            line ->
+                line.contains("Device or resource busy")
+                    // What the kernel answers where a device is in use by its own node.
+                    || line.contains("VFIO_DEVICE_BIND_IOMMUFD: Invalid argument"))
+        .isPresent();
+  }
+
+  /** Its last line that begins so says that its device came the way that its node is set to. */
+  void requireAccess(String beginning) throws IOException {
+    String access = node.cdev() ? "access=cdev" : "access=group";
+    List<String> said = lines().stream().filter(line -> line.startsWith(beginning)).toList();
+    if (said.isEmpty() || !List.of(said.get(said.size() - 1).split(" ")).contains(access)) {
+      throw new IOException(
+          "%s on %s should have said %s with %s; it said %s"
+              .formatted(program, node.name(), beginning, access, said));
+    }
   }
 
   /** Waits for a line that begins so. */

@@ -71,6 +71,7 @@ final class Trial implements AutoCloseable {
     for (int refused = 1; ; refused++) {
       try {
         owner.awaitLine("STEP", PROGRAM_BOUND);
+        owner.requireAccess("OPENED");
         return;
       } catch (IOException e) {
         if (refused > MOST_REFUSALS || !owner.refusedAsBusy()) {
@@ -167,6 +168,7 @@ final class Trial implements AutoCloseable {
     waiting.awaitLine("CONTINUITY", PROGRAM_BOUND);
     waiting.awaitSteps(FURTHER_STEPS, PROGRAM_BOUND);
     requireUnbroken();
+    waiting.requireAccess("RECEIVED");
     Waiting.until("the source's program is gone", CLEAN_BOUND, LOOK_AGAIN, () -> !owner.alive());
     OptionalLong first = waiting.firstStepTaken();
     long last = owner.lastStep();

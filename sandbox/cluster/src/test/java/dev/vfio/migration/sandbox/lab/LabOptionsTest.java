@@ -34,14 +34,16 @@ class LabOptionsTest {
         .isEqualTo(new LabOptions.GuestPlace(Path.of("/lab/a.sock"), "127.77.1.1", "10.77.0.1"));
     assertThat(options.b().stateHost()).isEqualTo("10.77.0.2");
     assertThat(options.core()).isFalse();
+    assertThat(options.cdev()).isFalse();
     assertThat(options.only()).isEmpty();
   }
 
   @Test
   void flags_and_values_may_come_in_any_order() throws Exception {
-    LabOptions options = parse("--core", "--only", "v1", "--keep");
+    LabOptions options = parse("--core", "--cdev", "--only", "v1", "--keep");
 
     assertThat(options.core()).isTrue();
+    assertThat(options.cdev()).isTrue();
     assertThat(options.keep()).isTrue();
     assertThat(options.only()).hasValue("v1");
   }
