@@ -68,7 +68,7 @@ public class AgentNode {
   private final NettyStateStreams streams;
   private final SessionFeed feed;
   private final DeviceDirectory devices;
-  private final KernelNode kernel;
+  private final KernelSide kernel;
   private final Sessions sessions;
   private final ScheduledExecutorService reports =
       Executors.newSingleThreadScheduledExecutor(
@@ -106,8 +106,8 @@ public class AgentNode {
     int pageSize = (int) Host.pageSize();
     DeviceDirectory served =
         new VfioUserDirectory(config.vfioUserDirectory(), pageSize, Patience.DEFAULT);
-    this.kernel = KernelNode.wanted(config) ? new KernelNode(config, pageSize) : null;
-    this.devices = kernel == null ? served : new NodeDevices(served, kernel);
+    this.kernel = KernelSide.of(config, KernelFiles.OF_THIS_MACHINE, pageSize);
+    this.devices = new NodeDevices(served, kernel);
     Workloads workloads = workloads(config.workloadTimeout(), config.handoverTimeout());
     this.feed =
         new SessionFeed(
@@ -129,15 +129,11 @@ public class AgentNode {
             new Sessions.Limits(
                 config.maximumSessions(), config.rememberedSessions(), config.rememberedFor()),
             new Watchers(List.of(new SessionLog(), new SessionMetrics(metrics), feed)));
-    if (kernel != null) {
-      kernel.offerToThoseWhoCameBack();
-    }
+    kernel.offerToThoseWhoCameBack();
     sessions.recover();
-    if (kernel != null) {
-      kernel.thawLeftOvers(sessions.snapshots());
-      reports.scheduleWithFixedDelay(
-          kernel::followDevices, 0, DEVICES_PERIOD.toMillis(), TimeUnit.MILLISECONDS);
-    }
+    kernel.thawLeftOvers(sessions.snapshots());
+    reports.scheduleWithFixedDelay(
+        kernel::followDevices, 0, DEVICES_PERIOD.toMillis(), TimeUnit.MILLISECONDS);
     LOG.infof(
         "node %s, agent %s, instance %s: %d sessions found in %s",
         config.nodeName(),
@@ -178,9 +174,6 @@ public class AgentNode {
   private Workloads workloads(Duration timeout, Duration connectPatience) {
     Workloads served =
         new SocketWorkloads(config.vfioUserDirectory(), (int) Host.pageSize(), timeout);
-    if (kernel == null) {
-      return served;
-    }
     Workloads ofKernel = kernel.workloads(connectPatience);
     return device -> (NodeDevices.isServed(device) ? served : ofKernel).of(device);
   }
@@ -201,9 +194,7 @@ public class AgentNode {
           config.stopPatience());
     }
     streams.close();
-    if (kernel != null) {
-      kernel.close();
-    }
+    kernel.close();
     reports.shutdownNow();
     journals.close();
   }

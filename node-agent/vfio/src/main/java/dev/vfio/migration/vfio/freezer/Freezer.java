@@ -26,7 +26,6 @@ public final class Freezer {
   private final Processes processes;
   private final FreezerLedger ledger;
   private final Duration patience;
-  private final boolean onlyRelatives;
 
   /**
    * Freezes a cgroup whoever else is in it. Does no I/O.
@@ -34,27 +33,10 @@ public final class Freezer {
    * @param patience for a cgroup to stand still, to run again, or to be empty
    */
   public Freezer(Cgroups cgroups, Processes processes, FreezerLedger ledger, Duration patience) {
-    this(cgroups, processes, ledger, patience, false);
-  }
-
-  /**
-   * Does no I/O.
-   *
-   * @param patience for a cgroup to stand still, to run again, or to be empty
-   * @param onlyRelatives whether a cgroup is refused that holds processes which are neither
-   *     ancestors nor descendants of the device's holder
-   */
-  public Freezer(
-      Cgroups cgroups,
-      Processes processes,
-      FreezerLedger ledger,
-      Duration patience,
-      boolean onlyRelatives) {
     this.cgroups = cgroups;
     this.processes = processes;
     this.ledger = ledger;
     this.patience = patience;
-    this.onlyRelatives = onlyRelatives;
   }
 
   /** Everything that is frozen. */
@@ -167,26 +149,7 @@ public final class Freezer {
     if (own.isPresent() && own.get().directory().startsWith(cgroup.directory())) {
       throw refused(holder, cgroup, "this agent is in it, and would stand still with it");
     }
-    if (onlyRelatives) {
-      List<Long> strangers = strangers(holder, cgroup);
-      if (!strangers.isEmpty()) {
-        throw refused(
-            holder,
-            cgroup,
-            "processes " + strangers + " are in it, too, and are not related to it");
-      }
-    }
     return cgroup;
-  }
-
-  private List<Long> strangers(Holder holder, Cgroup cgroup) throws IOException {
-    List<Long> strangers = new ArrayList<>();
-    for (long process : cgroup.processes()) {
-      if (!processes.isRelated(process, holder.process())) {
-        strangers.add(process);
-      }
-    }
-    return strangers;
   }
 
   private static WorkloadException refused(Holder holder, Cgroup cgroup, String why) {

@@ -62,16 +62,6 @@ public final class HandoverDesk implements AutoCloseable {
   private volatile boolean closed;
 
   /**
-   * As the other, and of what workloads say that they hold only that is believed which this agent's
-   * receipts confirm.
-   */
-  public HandoverDesk(
-      Path directory, Path receipts, Duration helloTimeout, IntPredicate allowedUsers)
-      throws IOException {
-    this(directory, new Receipts(receipts), helloTimeout, allowedUsers, null);
-  }
-
-  /**
    * Starts to serve, and offers nothing yet.
    *
    * @param directory of the devices' folders; made where it is missing. Nobody but the agent may
@@ -89,19 +79,9 @@ public final class HandoverDesk implements AutoCloseable {
       IntPredicate allowedUsers,
       Claims claims)
       throws IOException {
-    this(directory, new Receipts(receipts), helloTimeout, allowedUsers, claims);
-  }
-
-  private HandoverDesk(
-      Path directory,
-      Receipts receipts,
-      Duration helloTimeout,
-      IntPredicate allowedUsers,
-      Claims claims)
-      throws IOException {
     this.directory = Files.createDirectories(directory);
-    this.receipts = receipts;
-    this.claims = new ClaimCheck(receipts, claims == null ? receipts::names : claims);
+    this.receipts = new Receipts(receipts);
+    this.claims = new ClaimCheck(this.receipts, claims);
     this.helloTimeout = helloTimeout;
     this.allowedUsers = allowedUsers;
     this.watch = new SocketWatch();
@@ -169,15 +149,6 @@ public final class HandoverDesk implements AutoCloseable {
   /** Name of the workload that waits for the device; empty where none does. */
   public Optional<String> waiting(String device) throws IOException {
     return waitingNow(device).map(WaitingWorkload::name);
-  }
-
-  /**
-   * The migration that a device's holder received it for, and is not known to have taken it for.
-   * Empty for every other holder.
-   */
-  public Optional<String> holdsFor(Holder holder) throws IOException {
-    Optional<Receipt> receipt = receipt(holder).filter(one -> !one.taken());
-    return receipt.isPresent() ? receipt.map(Receipt::migration) : said(holder);
   }
 
   /**

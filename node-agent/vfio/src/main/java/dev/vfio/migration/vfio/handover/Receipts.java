@@ -98,11 +98,6 @@ final class Receipts {
     throw damaged(file, null);
   }
 
-  /** Whether the device was handed to that process, as far as is known here. */
-  boolean names(String device, long process) throws IOException {
-    return process != 0 && of(device).filter(one -> one.process() == process).isPresent();
-  }
-
   private static IOException damaged(Path file, Exception cause) {
     return new IOException(
         "the receipt "

@@ -109,11 +109,6 @@ public final class Processes {
         : OptionalLong.of(Long.parseLong(fields.get(PARENT)));
   }
 
-  /** Whether one of the two is the other's ancestor, or they are one. */
-  public boolean isRelated(long process, long other) throws IOException {
-    return isAncestor(process, other) || isAncestor(other, process);
-  }
-
   /** Whether {@code descendant} descends from {@code ancestor}, or is it. */
   boolean isAncestor(long ancestor, long descendant) throws IOException {
     long line = descendant;

@@ -45,14 +45,12 @@ class FreezerTest {
     }
   }
 
-  private Freezer freezer(boolean onlyRelatives) throws IOException {
-    return freezer(new Processes(Path.of("/proc")), onlyRelatives, PATIENCE);
+  private Freezer freezer() throws IOException {
+    return freezer(new Processes(Path.of("/proc")), PATIENCE);
   }
 
-  private Freezer freezer(Processes processes, boolean onlyRelatives, Duration patience)
-      throws IOException {
-    return new Freezer(
-        new Cgroups(TestCgroup.root(), processes), processes, ledger, patience, onlyRelatives);
+  private Freezer freezer(Processes processes, Duration patience) throws IOException {
+    return new Freezer(new Cgroups(TestCgroup.root(), processes), processes, ledger, patience);
   }
 
   private Holder holder(StandInNode.Child child) throws IOException {
@@ -65,7 +63,7 @@ class FreezerTest {
     StandInNode.Child child =
         node.start("exec 7<>$DEVICE 8<>$GROUP; echo ready; while read line; do echo $line; done");
     Holder holder = holder(child);
-    Freezer freezer = freezer(false);
+    Freezer freezer = freezer();
     assertThat(freezer.standsStill(holder)).isFalse();
 
     freezer.freeze(holder, MIGRATION);
@@ -92,7 +90,7 @@ class FreezerTest {
   @Test
   void aFrozenHolderIsAdopted() throws Exception {
     Holder holder = holder(node.startHolder());
-    freezer(false).freeze(holder, MIGRATION);
+    freezer().freeze(holder, MIGRATION);
 
     node.holders().adopt(holder).close();
 
@@ -105,8 +103,7 @@ class FreezerTest {
     // A folder in place of the entry's file: it cannot be written.
     Files.createDirectories(folder.resolve("ledger/0000_3a65_3a00_2e1.json/in/the/way"));
 
-    assertThatThrownBy(() -> freezer(false).freeze(holder, MIGRATION))
-        .isInstanceOf(IOException.class);
+    assertThatThrownBy(() -> freezer().freeze(holder, MIGRATION)).isInstanceOf(IOException.class);
 
     assertThat(cgroup.frozen()).isFalse();
   }
@@ -114,15 +111,14 @@ class FreezerTest {
   @Test
   void whatAKilledAgentLeftFrozenIsThawedUnlessAMigrationClaimsIt() throws Exception {
     Holder holder = holder(node.startHolder());
-    freezer(false).freeze(holder, MIGRATION);
+    freezer().freeze(holder, MIGRATION);
 
     // The next agent: nothing is left of the first but the ledger on the disk.
     ledger = new FreezerLedger(folder.resolve("ledger"));
-    assertThat(freezer(false).thawLeftOvers(entry -> entry.migration().equals(MIGRATION)))
-        .isEmpty();
+    assertThat(freezer().thawLeftOvers(entry -> entry.migration().equals(MIGRATION))).isEmpty();
     assertThat(cgroup.frozen()).isTrue();
 
-    assertThat(freezer(false).thawLeftOvers(entry -> false))
+    assertThat(freezer().thawLeftOvers(entry -> false))
         .extracting(FreezerLedger.Entry::cgroup)
         .containsExactly(cgroup.path());
     assertThat(cgroup.frozen()).isFalse();
@@ -133,7 +129,7 @@ class FreezerTest {
   void anEntryOfACgroupThatIsGoneIsDropped() throws Exception {
     ledger.write(new FreezerLedger.Entry("gone", MIGRATION, "/vfio-test-gone", 1, 1));
 
-    assertThat(freezer(false).thawLeftOvers(entry -> false)).hasSize(1);
+    assertThat(freezer().thawLeftOvers(entry -> false)).hasSize(1);
     assertThat(ledger.entries()).isEmpty();
   }
 
@@ -141,7 +137,7 @@ class FreezerTest {
   void aDamagedEntryIsNamedAndNotOverlooked() throws Exception {
     Files.writeString(folder.resolve("ledger/torn.json"), "{\"cgroup\":");
 
-    assertThatThrownBy(() -> freezer(false).thawLeftOvers(entry -> false))
+    assertThatThrownBy(() -> freezer().thawLeftOvers(entry -> false))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("torn.json is damaged");
   }
@@ -156,7 +152,7 @@ class FreezerTest {
                 + " while read line; do touch $FOLDER/ran-on; done");
     Holder holder = holder(child);
     assertThat(holder.together()).as("the shell and what it started").hasSize(2);
-    Freezer freezer = freezer(false);
+    Freezer freezer = freezer();
     freezer.freeze(holder, MIGRATION);
     child.tell("on");
 
@@ -200,7 +196,7 @@ class FreezerTest {
     cgroup.add(child.pid());
     ledger.write(new FreezerLedger.Entry(StandInNode.ID, MIGRATION, cgroup.path(), 2, 12345));
 
-    freezer(false).kill(StandInNode.ID);
+    freezer().kill(StandInNode.ID);
 
     assertThat(child.lives()).isTrue();
     assertThat(ledger.entries()).isEmpty();
@@ -212,7 +208,7 @@ class FreezerTest {
     Holder holder = node.holders().of(node.device()).orElseThrow();
     Files.write(TestCgroup.root().resolve("cgroup.procs"), Long.toString(child.pid()).getBytes());
 
-    assertThatThrownBy(() -> freezer(false).freeze(holder, MIGRATION))
+    assertThatThrownBy(() -> freezer().freeze(holder, MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("it is the root")
         .hasMessageContaining("Nothing was done");
@@ -225,7 +221,7 @@ class FreezerTest {
     StandInNode.Child agent = node.start("echo ready; exec sleep 300");
     cgroup.below("agent").add(agent.pid());
 
-    assertThatThrownBy(() -> freezer(seenBy(agent), false, PATIENCE).freeze(holder, MIGRATION))
+    assertThatThrownBy(() -> freezer(seenBy(agent), PATIENCE).freeze(holder, MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("this agent is in it");
     assertThat(cgroup.frozen()).isFalse();
@@ -244,17 +240,12 @@ class FreezerTest {
   }
 
   @Test
-  void strangersInTheCgroupAreFrozenOrRefusedAsToldTo() throws Exception {
+  void whoeverElseIsInTheCgroupIsFrozenAsWell() throws Exception {
     Holder holder = holder(node.startHolder());
     StandInNode.Child stranger = node.start("echo ready; exec sleep 300");
     cgroup.add(stranger.pid());
 
-    assertThatThrownBy(() -> freezer(true).freeze(holder, MIGRATION))
-        .isInstanceOf(WorkloadException.class)
-        .hasMessageContaining("processes [" + stranger.pid() + "] are in it, too");
-    assertThat(cgroup.frozen()).isFalse();
-
-    freezer(false).freeze(holder, MIGRATION);
+    freezer().freeze(holder, MIGRATION);
     assertThat(cgroup.frozen()).isTrue();
   }
 
@@ -263,7 +254,7 @@ class FreezerTest {
     Holder holder = holder(node.startHolder());
     ledger.write(new FreezerLedger.Entry("other", "uid-2/1", cgroup.path(), 1, 1));
 
-    assertThatThrownBy(() -> freezer(false).freeze(holder, MIGRATION))
+    assertThatThrownBy(() -> freezer().freeze(holder, MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining(
             "it is frozen already, for the migration uid-2/1 of the device other");
@@ -278,7 +269,7 @@ class FreezerTest {
     cgroup.add(other.pid());
     child.kill();
 
-    assertThatThrownBy(() -> freezer(false).freeze(holder, MIGRATION))
+    assertThatThrownBy(() -> freezer().freeze(holder, MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("is in no cgroup");
     assertThat(cgroup.frozen()).isFalse();
@@ -291,7 +282,7 @@ class FreezerTest {
     StandInNode.Child child = node.startHolder();
     inner.add(child.pid());
     Holder holder = node.holders().of(node.device()).orElseThrow();
-    Freezer freezer = freezer(new Processes(Path.of("/proc")), false, Duration.ofMillis(300));
+    Freezer freezer = freezer(new Processes(Path.of("/proc")), Duration.ofMillis(300));
     freezer.freeze(holder, MIGRATION);
     cgroup.write("cgroup.freeze", "1");
     cgroup.await("frozen 1");

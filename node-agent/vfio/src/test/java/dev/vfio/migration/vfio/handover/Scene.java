@@ -46,8 +46,7 @@ final class Scene implements AutoCloseable {
             new Cgroups(cgroups == null ? folder : cgroups, holders.processes()),
             holders.processes(),
             ledger,
-            LONG,
-            false);
+            LONG);
     startDesk();
   }
 

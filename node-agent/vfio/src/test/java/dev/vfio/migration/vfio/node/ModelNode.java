@@ -55,7 +55,7 @@ final class ModelNode implements AutoCloseable {
     this.model = new VfioModel(devices(), ID);
     Files.createFile(devices().resolve("vfio"));
     Files.createFile(devices().resolveSibling("iommu"));
-    make();
+    make(ID);
   }
 
   /** What stands for {@code /dev/vfio}. */
@@ -63,11 +63,11 @@ final class ModelNode implements AutoCloseable {
     return folder.resolve("dev/vfio");
   }
 
-  private Path make() throws IOException {
+  private void make(String id) throws IOException {
     String[] ids = StandInNode.IDS.split("[: ]");
     Path device =
         sysfs.pci(
-            ID,
+            id,
             Map.of(
                 "vendor", "0x" + ids[0],
                 "device", "0x" + ids[1],
@@ -75,17 +75,24 @@ final class ModelNode implements AutoCloseable {
                 "subsystem_device", "0x" + ids[3]));
     sysfs.bind(device, "pci", "some-vfio-pci");
     sysfs.group(device, StandInNode.GROUP);
-    return device;
   }
 
   /** Another device of the same kind takes its place. */
   void makeAnew() throws IOException {
+    remove();
+    make(ID);
+  }
+
+  void makeAnother(String id) throws IOException {
+    make(id);
+  }
+
+  void remove() throws IOException {
     Path link = sysfs.root().resolve("bus/pci/devices").resolve(ID);
     Path before = link.toRealPath();
-    // Not deleted: its place on the disk could be the new one's, and they would be one.
+    // Not deleted: its place on the disk could be the next one's, and they would be one.
     Files.move(before, before.resolveSibling("removed"));
     Files.delete(link);
-    make();
   }
 
   /** Binds it to plain {@code vfio-pci}. */
