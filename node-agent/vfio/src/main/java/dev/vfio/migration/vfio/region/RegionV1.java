@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.region;
 
 import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -14,6 +15,7 @@ import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.device.StateBook;
+import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.region.RegionData.Announced;
 import java.nio.ByteBuffer;
 import java.util.EnumSet;
@@ -33,7 +35,9 @@ import java.util.Set;
  * <ul>
  *   <li>"Stopped" (000) means what the end of the migration makes of it, see {@link #open}.
  *   <li>RESUME_COMPLETED is 000, and not the 001 that the text draws behind 100: so a driver judges
- *       what it took in before the source gives its state up.
+ *       what it took in before the source gives its state up. A driver that takes only what is
+ *       drawn says EINVAL and stays in 100: it has taken in every chunk without an error, which is
+ *       all that it can say before it runs, and goes from 100 to 001 then.
  *   <li>The driver names the place of incoming data (data_offset); a chunk is split only where the
  *       room behind it forces that.
  *   <li>The error state, 110, is FAILED, and only {@link #reset()} leads out. So does it out of a
@@ -133,10 +137,17 @@ public final class RegionV1 implements MigratableDevice {
       case RUNNING -> DeviceState.RUNNING;
       case PRE_COPY -> DeviceState.PRECOPY;
       case STOP_AND_COPY -> DeviceState.STOPNCOPY;
-      case RESUMING -> DeviceState.RESUME;
+      case RESUMING -> resumingMeans(adopted);
       case ERROR -> DeviceState.FAILED;
       case STOPPED -> book.stopped(adopted);
     };
+  }
+
+  /** Nobody else is given a destination's device before everything was loaded into it. */
+  private DeviceState resumingMeans(boolean adopted) {
+    return adopted && book.stopped(true) == DeviceState.RESUME_COMPLETED
+        ? DeviceState.RESUME_COMPLETED
+        : DeviceState.RESUME;
   }
 
   @Override
@@ -183,14 +194,16 @@ public final class RegionV1 implements MigratableDevice {
   }
 
   private void run() throws DeviceException {
-    // One that runs before it was told to was reset, and what it had taken in is lost.
-    boolean waits = state() == DeviceState.RESUME_COMPLETED && !book.isDisturbed();
-    change(
-        DeviceState.RUNNING,
-        RegionV1State.RUNNING,
-        waits
-            ? EnumSet.of(RegionV1State.STOPPED)
-            : EnumSet.complementOf(EnumSet.of(RegionV1State.RESUMING, RegionV1State.ERROR)));
+    EnumSet<RegionV1State> from =
+        EnumSet.complementOf(EnumSet.of(RegionV1State.RESUMING, RegionV1State.ERROR));
+    if (state() == DeviceState.RESUME_COMPLETED) {
+      from.add(RegionV1State.RESUMING);
+      if (!book.isDisturbed()) {
+        // One that runs before it was told to was reset, and what it had taken in is lost.
+        from.retainAll(EnumSet.of(RegionV1State.STOPPED, RegionV1State.RESUMING));
+      }
+    }
+    change(DeviceState.RUNNING, RegionV1State.RUNNING, from);
   }
 
   private void change(DeviceState target, RegionV1State wanted, Set<RegionV1State> from)
@@ -220,11 +233,27 @@ public final class RegionV1 implements MigratableDevice {
               + ". Nothing was done to it; reset it.",
           undefined);
     } catch (AccessException failure) {
+      if (asked && target == DeviceState.RESUME_COMPLETED && waitsInResuming(failure)) {
+        book.reached(target);
+        return;
+      }
       book.disturbed();
       String before = subject();
       String now = asked ? afterRefusal() : "It was not asked to change and is as before.";
       throw DeviceFailures.duringAction(
           before, "the change to " + target, Kind.TRANSITION_FAILED, failure, now);
+    }
+  }
+
+  /** Whether it does not know the change from 100 to 000, and is ready for that to 001. */
+  private boolean waitsInResuming(AccessException failure) {
+    if (failure.reason() != Reason.REFUSED || failure.errno() != Errno.EINVAL.number()) {
+      return false;
+    }
+    try {
+      return RegionV1State.read(registers) == RegionV1State.RESUMING;
+    } catch (AccessException | RegionV1State.UndefinedException unreadable) {
+      return false;
     }
   }
 

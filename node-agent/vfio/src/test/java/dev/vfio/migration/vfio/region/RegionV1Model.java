@@ -46,6 +46,7 @@ final class RegionV1Model implements DeviceAccess {
   private int readableSize;
   private String failing = "";
   private int failingLeaves = -1;
+  private boolean asDrawn;
   private Long announcedSize;
   private Long announcedOffset;
   private Long resumeOffset;
@@ -105,6 +106,14 @@ final class RegionV1Model implements DeviceAccess {
   RegionV1Model failing(String access, int leaves) {
     failing = access;
     failingLeaves = leaves;
+    return this;
+  }
+
+  /**
+   * It knows only the changes that the text draws: from 100 to 001, and no further one from 100.
+   */
+  RegionV1Model asDrawn() {
+    asDrawn = true;
     return this;
   }
 
@@ -253,6 +262,9 @@ final class RegionV1Model implements DeviceAccess {
   private void changeTo(int value) throws AccessException {
     int wanted = value & 7;
     if (bits() == ERROR || ((wanted & RESUMING) != 0 && wanted != RESUMING)) {
+      throw refused(EINVAL);
+    }
+    if (asDrawn && bits() == RESUMING && wanted != RUNNING) {
       throw refused(EINVAL);
     }
     if (bits() == RESUMING && wanted != RESUMING) {

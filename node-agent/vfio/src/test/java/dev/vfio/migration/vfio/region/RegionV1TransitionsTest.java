@@ -76,7 +76,9 @@ class RegionV1TransitionsTest {
       for (boolean adopted : List.of(false, true)) {
         for (int bits : new int[] {1, 2, 3, 4, 6}) {
           RegionV1Model driver = new RegionV1Model(4096, 64).in(0xabcd00 | bits);
-          assertThat(open(driver, end, adopted).state()).isEqualTo(meanings[bits]);
+          boolean handedOn = bits == 4 && adopted && end == MigrationEnd.DESTINATION;
+          assertThat(open(driver, end, adopted).state())
+              .isEqualTo(handedOn ? DeviceState.RESUME_COMPLETED : meanings[bits]);
         }
       }
       RegionV1Model stopped = new RegionV1Model(4096, 64).in(0);
@@ -241,6 +243,36 @@ class RegionV1TransitionsTest {
     lead(device, DeviceState.FAILED);
     device.reset();
     assertThat(model.register()).isEqualTo(1);
+  }
+
+  @Test
+  void aDriverThatKnowsOnlyTheDrawnChangesResumesFrom100() throws DeviceException {
+    RegionV1 device = open(model.asDrawn(), MigrationEnd.DESTINATION, false);
+    lead(device, DeviceState.RESUME);
+    device.writeState(ByteBuffer.allocateDirect(STATE.length).put(STATE).flip());
+    lead(device, DeviceState.RESUME_COMPLETED);
+    assertThat(model.register()).as("it does not run before it is told to").isEqualTo(4);
+    model.accesses();
+    RegionV1 handedOn = open(model, MigrationEnd.DESTINATION, true);
+    for (RegionV1 each : List.of(device, handedOn)) {
+      model.in(4).failing("write 0/4=1", -1);
+      assertThat(failureOf(() -> each.transition(DeviceState.RUNNING)))
+          .hasMessageContaining("resuming (100)");
+      model.failing("", -1);
+      lead(each, DeviceState.RUNNING);
+      assertThat(model.register()).isEqualTo(1);
+      assertThat(model.content()).isEqualTo(STATE);
+    }
+  }
+
+  @Test
+  void aDriverThatKnowsOnlyTheDrawnChangesIsGivenUpByAReset() throws DeviceException {
+    RegionV1 device = open(model.asDrawn(), MigrationEnd.DESTINATION, false);
+    lead(device, DeviceState.RESUME, DeviceState.RESUME_COMPLETED, DeviceState.FAILED);
+    assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)))
+        .hasMessageContaining("must not run");
+    device.reset();
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
 
   @Test
