@@ -38,7 +38,10 @@ public interface DeviceDirectory {
    */
   List<Entry> list();
 
-  /** Looks at one device as {@link #list()} does; empty where there is none of that name. */
+  /**
+   * Looks at one device as {@link #list()} does. Where there is none of that name it is empty, or
+   * says with UNKNOWN_DEVICE why there is none and what to do.
+   */
   default Optional<Entry> look(String id) {
     return list().stream().filter(entry -> entry.id().equals(id)).findFirst();
   }

@@ -140,9 +140,17 @@ public final class KernelDirectory implements DeviceDirectory {
     return inventory.list().stream().map(device -> look(device, false)).toList();
   }
 
+  /** Never empty: of a device that VFIO does not have here it is told why, and what to do. */
   @Override
   public Optional<Entry> look(String id) {
-    return inventory.find(id).map(device -> look(device, true));
+    return inventory
+        .find(id)
+        .map(device -> look(device, true))
+        .or(() -> Optional.of(new Entry(id, null, null, absent(id))));
+  }
+
+  private DeviceException absent(String id) {
+    return new DeviceException(Kind.UNKNOWN_DEVICE, 0, inventory.explainAbsence(id));
   }
 
   /**
@@ -229,11 +237,7 @@ public final class KernelDirectory implements DeviceDirectory {
   @Override
   public MigratableDevice open(String id, MigrationEnd end, String migration)
       throws DeviceException {
-    NodeDevice device =
-        inventory
-            .find(id)
-            .orElseThrow(
-                () -> new DeviceException(Kind.UNKNOWN_DEVICE, 0, inventory.explainAbsence(id)));
+    NodeDevice device = inventory.find(id).orElseThrow(() -> absent(id));
     Slot slot = slot(id);
     slot.lock.lock();
     try {

@@ -417,7 +417,11 @@ class KernelDirectoryTest {
         catchThrowableOfType(DeviceException.class, () -> directory.open("0000:01:00.0"));
     assertThat(absent.kind()).isEqualTo(Kind.UNKNOWN_DEVICE);
     assertThat(absent).hasMessageContaining("this node has no PCI device 0000:01:00.0");
-    assertThat(directory.look("0000:01:00.0")).isEmpty();
+    assertThat(directory.look("0000:01:00.0").orElseThrow().problem())
+        .hasFieldOrPropertyWithValue("kind", Kind.UNKNOWN_DEVICE)
+        .hasMessageContaining("no PCI device 0000:01:00.0")
+        .hasMessageContaining("Name one that exists");
+    assertThat(directory.list()).extracting(Entry::id).doesNotContain("0000:01:00.0");
     assertThat(directory.openHere("0000:01:00.0")).isEmpty();
     assertThat(directory.continuity("0000:01:00.0")).isEqualTo(Continuity.UNKNOWN);
   }
