@@ -92,6 +92,13 @@ final class AfterRolledBack {
               + " before it is used again: "
               + SideConditions.failureText(destination);
     }
+    if (SideConditions.workloadGone(source)) {
+      outcome +=
+          " To be done: start the workload of "
+              + source.location()
+              + " anew: "
+              + SideConditions.failureText(source);
+    }
     draft
         .downtime(
             source.session().map(session -> session.getProgress().getDowntimeNanos()).orElse(0L))

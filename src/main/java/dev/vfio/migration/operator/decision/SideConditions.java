@@ -1,12 +1,17 @@
 package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Condition.Status;
 
 /** The conditions SourceReady and DestinationReady: what each side's session says, in words. */
 final class SideConditions {
+  /** ESRCH. */
+  private static final int NO_SUCH_PROCESS = 3;
+
   private final StatusDraft draft;
 
   SideConditions(StatusDraft draft) {
@@ -79,8 +84,13 @@ final class SideConditions {
           say(
               side,
               Status.FALSE,
-              ConditionReason.ROLLED_BACK,
-              device + " is RUNNING and its workload goes on.");
+              workloadGone(side)
+                  ? ConditionReason.WORKLOAD_UNREACHABLE
+                  : ConditionReason.ROLLED_BACK,
+              device
+                  + (workloadGone(side)
+                      ? " has no workload any more. Its agent says: " + failureText(side)
+                      : " is RUNNING and its workload goes on."));
       case DESTINATION_LISTENING ->
           say(
               side,
@@ -130,6 +140,16 @@ final class SideConditions {
   /** A person must reset the device before it is used again. */
   static boolean resetFailed(Side side) {
     return side.session().filter(Session::getResetFailed).isPresent();
+  }
+
+  /** The source is rolled back, and its workload has ended: somebody must start it anew. */
+  static boolean workloadGone(Side side) {
+    return side.state() == SessionState.SOURCE_ROLLED_BACK
+        && side.session()
+            .map(Session::getFailure)
+            .filter(failure -> failure.getReason() == Reason.WORKLOAD_UNREACHABLE)
+            .filter(failure -> failure.getErrno() == NO_SUCH_PROCESS)
+            .isPresent();
   }
 
   /** An agent that could not reset the device says so in the failure. */

@@ -3,8 +3,10 @@ package dev.vfio.migration.operator.decision;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.Handover;
@@ -46,6 +48,30 @@ class RollingBackTest {
     scene.after(Duration.ofHours(1)).destination(SessionState.DESTINATION_STRANDED).decide();
     assertThat(scene.reason(ConditionType.SUCCEEDED))
         .isEqualTo(ConditionReason.CONTRADICTION.text());
+  }
+
+  @Test
+  void whereTheWorkloadDiedAPersonIsToldToStartItAnew() {
+    for (boolean died : new boolean[] {true, false}) {
+      Scene scene = new Scene();
+      scene
+          .rolledBack(ConditionReason.CANCELLED_BY_USER)
+          .source(
+              Session.newBuilder()
+                  .setState(SessionState.SOURCE_ROLLED_BACK)
+                  .setFailure(
+                      Failure.newBuilder()
+                          .setReason(Reason.WORKLOAD_UNREACHABLE)
+                          .setErrno(died ? 3 : 16)
+                          .setMessage("it said so.")))
+          .destination(SessionState.DESTINATION_DISCARDED)
+          .decide();
+      assertThat(scene.status().phase()).isEqualTo(Phase.FAILED);
+      assertThat(scene.message(ConditionType.SUCCEEDED).contains("anew: it said so."))
+          .isEqualTo(died);
+      assertThat(scene.message(ConditionType.SOURCE_READY).contains("its workload goes on"))
+          .isEqualTo(!died);
+    }
   }
 
   @Test

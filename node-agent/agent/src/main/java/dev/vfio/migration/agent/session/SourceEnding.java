@@ -319,7 +319,10 @@ final class SourceEnding {
   }
 
   private Outcome<SourceState, SourceAction> restBeforeResuming(SourceState s, Failure failure) {
-    if (s.tries() >= pace.retries() || failure.errno() == Errno.ESRCH.number()) {
+    if (failure.errno() == Errno.ESRCH.number()) {
+      return workloadGone(s, failure);
+    }
+    if (s.tries() >= pace.retries()) {
       return strandedWorkload(s, failure);
     }
     SourceState next =
@@ -374,6 +377,23 @@ final class SourceEnding {
     return Outcome.of(
         s.but().obstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED).done(),
         new LetGo());
+  }
+
+  /**
+   * Nobody is left to go on with the device. To keep it for a person would only keep it from the
+   * workload that is started anew.
+   */
+  private static Outcome<SourceState, SourceAction> workloadGone(SourceState s, Failure failure) {
+    Failure said =
+        failure.with(
+            "The device "
+                + s.spec().device()
+                + " was brought back to RUNNING and is let go of, which resets it: what its"
+                + " workload had in it is gone."
+                + (s.failure() == null || s.failure().errno() == Errno.ESRCH.number()
+                    ? ""
+                    : " It was rolled back because: " + s.failure().message()));
+    return journalRolledBack(s.but().failure(said).done());
   }
 
   /** After these the open device is of no more use; it may be fine once it is opened anew. */

@@ -390,6 +390,32 @@ class SourceHandoverRulesTest {
     assertThat(((Reply) last()).refusal()).isNull();
   }
 
+  /** A device that is kept open for a workload that died could not be given to any other. */
+  @Test
+  void whereTheWorkloadDiedTheDeviceIsLetGoOfAndItIsSaidThatNobodyHasIt() {
+    for (boolean cancelled : new boolean[] {true, false}) {
+      state = SourceState.initial(spec(Mode.LIVE));
+      untilPrecopy();
+      on(new SwitchOver(2));
+      done();
+      done();
+      on(cancelled ? new Cancel(3) : new RollBack(3, "why not"));
+      done();
+      done();
+      done();
+      assertThat(last()).isEqualTo(new ResumeWorkload());
+      on(new SourceEvent.Failed(new Failure(Reason.WORKLOAD_UNREACHABLE, "it died", 3)));
+      assertThat(actions.get(0)).isEqualTo(new LetGo());
+      assertThat(((Journal) last()).record()).isInstanceOf(SessionRecord.RolledBack.class);
+      done();
+      assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
+      assertThat(state.snapshot().failure().errno()).isEqualTo(3);
+      assertThat(state.snapshot().failure().message())
+          .contains("it died", "vfio-user:gpu-0 was brought back to RUNNING", "resets it");
+      assertThat(state.snapshot().failure().message().contains("why not")).isEqualTo(!cancelled);
+    }
+  }
+
   @Test
   void aDeviceThatRefusesToComeBackStrandsAndIsNeverReset() {
     untilPrecopy();
