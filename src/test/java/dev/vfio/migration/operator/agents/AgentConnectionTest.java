@@ -42,7 +42,7 @@ class AgentConnectionTest {
         new AgentDirectory(
             new TlsFiles(own, Clock.systemUTC()),
             Clock.systemUTC(),
-            Duration.ofSeconds(5),
+            Duration.ofSeconds(30),
             new AgentListener() {
               @Override
               public void sessionChanged(Session session) {
@@ -69,14 +69,14 @@ class AgentConnectionTest {
 
   private void awaitReachable() {
     await()
-        .atMost(Duration.ofSeconds(15))
+        .atMost(Duration.ofSeconds(40))
         .untilAsserted(
             () -> assertThat(agents.agentOf("node-a").state()).isInstanceOf(Side.Reachable.class));
   }
 
   private void awaitCause(String text) {
     await()
-        .atMost(Duration.ofSeconds(15))
+        .atMost(Duration.ofSeconds(40))
         .untilAsserted(
             () ->
                 assertThat(agents.agentOf("node-a").state())

@@ -8,8 +8,10 @@ import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.SslContextBuilder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.BindException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 
@@ -18,6 +20,8 @@ import java.util.concurrent.TimeUnit;
  * restart.
  */
 public final class AgentServer implements AutoCloseable {
+  private static final Duration PORT_PATIENCE = Duration.ofSeconds(40);
+
   private final FakeAgent agent;
   private Path certificates;
   private Server server;
@@ -29,27 +33,39 @@ public final class AgentServer implements AutoCloseable {
   }
 
   public AgentServer start() {
-    try {
-      agent.restarted(UUID.randomUUID().toString());
-      server =
-          NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", port))
-              .sslContext(
-                  GrpcSslContexts.configure(
-                          SslContextBuilder.forServer(
-                              certificates.resolve("tls.crt").toFile(),
-                              certificates.resolve("tls.key").toFile()))
-                      .trustManager(certificates.resolve("ca.crt").toFile())
-                      .clientAuth(ClientAuth.REQUIRE)
-                      .protocols("TLSv1.3")
-                      .build())
-              .addService(agent)
-              .build()
-              .start();
-      port = server.getPort();
-      return this;
-    } catch (IOException failed) {
-      throw new UncheckedIOException(failed);
+    agent.restarted(UUID.randomUUID().toString());
+    long deadline = System.nanoTime() + PORT_PATIENCE.toNanos();
+    while (server == null) {
+      try {
+        server = serve();
+      } catch (BindException taken) {
+        // While it was stopped, somebody's connection got the port; connections come and go.
+        if (System.nanoTime() - deadline > 0) {
+          throw new UncheckedIOException(taken);
+        }
+        Thread.onSpinWait();
+      } catch (IOException failed) {
+        throw new UncheckedIOException(failed);
+      }
     }
+    port = server.getPort();
+    return this;
+  }
+
+  private Server serve() throws IOException {
+    return NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", port))
+        .sslContext(
+            GrpcSslContexts.configure(
+                    SslContextBuilder.forServer(
+                        certificates.resolve("tls.crt").toFile(),
+                        certificates.resolve("tls.key").toFile()))
+                .trustManager(certificates.resolve("ca.crt").toFile())
+                .clientAuth(ClientAuth.REQUIRE)
+                .protocols("TLSv1.3")
+                .build())
+        .addService(agent)
+        .build()
+        .start();
   }
 
   /** As kill -9: every connection breaks. */
@@ -57,7 +73,7 @@ public final class AgentServer implements AutoCloseable {
     if (server != null) {
       server.shutdownNow();
       try {
-        if (!server.awaitTermination(10, TimeUnit.SECONDS)) {
+        if (!server.awaitTermination(40, TimeUnit.SECONDS)) {
           throw new IllegalStateException("the fake agent's server does not end");
         }
       } catch (InterruptedException interrupted) {

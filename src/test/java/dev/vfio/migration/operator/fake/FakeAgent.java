@@ -55,14 +55,15 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   private long fencing;
   private long revision;
   private String instance = "first";
-  private Function<String, Optional<RuntimeException>> refusal = command -> Optional.empty();
+  private volatile Function<String, Optional<RuntimeException>> refusal =
+      command -> Optional.empty();
   private final AtomicInteger listings = new AtomicInteger();
   private volatile Optional<RuntimeException> listing = Optional.empty();
   private volatile String stateHost = "";
   private volatile String toldDestination = "";
-  private boolean convergesAtOnce = true;
-  private boolean loadsAtOnce = true;
-  private boolean activatesAtOnce = true;
+  private volatile boolean convergesAtOnce = true;
+  private volatile boolean loadsAtOnce = true;
+  private volatile boolean activatesAtOnce = true;
 
   FakeAgent(String node, FakeNodes nodes, DeviceState state) {
     this.node = node;

@@ -37,7 +37,7 @@ class NodeInventoryTest {
   private static final String NODE = "node-a";
   private static final Duration PERIOD = Duration.ofMillis(50);
   private static final Duration FORGET_AFTER = Duration.ofMinutes(10);
-  private static final Duration PATIENCE = Duration.ofSeconds(15);
+  private static final Duration PATIENCE = Duration.ofSeconds(40);
 
   @TempDir private Path directory;
 
@@ -87,7 +87,7 @@ class NodeInventoryTest {
         new AgentDirectory(
             new TlsFiles(own, Clock.systemUTC()),
             clock,
-            Duration.ofSeconds(5),
+            Duration.ofSeconds(30),
             new AgentListener() {
               @Override
               public void sessionChanged(Session session) {

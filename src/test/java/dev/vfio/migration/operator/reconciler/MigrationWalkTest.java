@@ -29,7 +29,6 @@ import dev.vfio.migration.operator.fake.Copies;
 import dev.vfio.migration.operator.fake.FakeAgent;
 import dev.vfio.migration.operator.fake.Specs;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -218,7 +217,9 @@ class MigrationWalkTest {
     sandbox.nodes.destination().activatesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
-    await().until(() -> sandbox.nodes.destination().commands().contains("Activate"));
+    await()
+        .atMost(Sandbox.PATIENCE)
+        .until(() -> sandbox.nodes.destination().commands().contains("Activate"));
     sandbox.sourceServer.stop();
     sandbox.nodes.destination().activate();
     DeviceMigrationStatus status = sandbox.awaitReason(ConditionType.SUCCEEDED, "CleaningUp");
@@ -234,7 +235,9 @@ class MigrationWalkTest {
     sandbox.nodes.destination().activatesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
-    await().until(() -> sandbox.nodes.destination().commands().contains("Activate"));
+    await()
+        .atMost(Sandbox.PATIENCE)
+        .until(() -> sandbox.nodes.destination().commands().contains("Activate"));
     sandbox
         .nodes
         .destination()
@@ -258,7 +261,7 @@ class MigrationWalkTest {
   void aFinishedMigrationIsDeletedAfterItsTime() {
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.deletedAfter(Specs.live(), 0));
-    await().atMost(Duration.ofSeconds(15)).until(() -> sandbox.api.read("default", NAME).isEmpty());
+    await().atMost(Sandbox.PATIENCE).until(() -> sandbox.api.read("default", NAME).isEmpty());
     sandbox.assertDestinationRuns();
   }
 

@@ -88,7 +88,7 @@ class OperatorCrashTest {
     OperatorProcess first = sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     await()
-        .atMost(Duration.ofSeconds(15))
+        .atMost(Sandbox.PATIENCE)
         .pollInterval(Duration.ofMillis(5))
         .until(() -> !first.alive() || completed(sandbox));
     boolean crashed = !first.alive();
@@ -134,7 +134,7 @@ class OperatorCrashTest {
       sandbox.api.create(NAME, Specs.live());
       sandbox.awaitPhase(PRE_COPY);
       sandbox.api.changeSpec(NAME, Specs::cancelled);
-      await().until(() -> !first.alive());
+      await().atMost(Sandbox.PATIENCE).until(() -> !first.alive());
       sandbox.api.afterWrite(() -> {});
       sandbox.restartOperator();
       sandbox.awaitPhase(CANCELLED);
@@ -149,6 +149,7 @@ class OperatorCrashTest {
       sandbox.startOperator();
       sandbox.api.create(NAME, Specs.live());
       await()
+          .atMost(Sandbox.PATIENCE)
           .until(
               () ->
                   sandbox

@@ -45,7 +45,7 @@ final class OperatorProcess implements AutoCloseable {
             new Machinery.World(
                 clock,
                 new TlsFiles(certificates, clock),
-                Duration.ofSeconds(5),
+                Duration.ofSeconds(30),
                 Duration.ofMillis(100),
                 api,
                 new EventRecorder() {

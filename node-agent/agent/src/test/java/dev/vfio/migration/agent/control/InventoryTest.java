@@ -265,7 +265,7 @@ class InventoryTest {
             looks.incrementAndGet();
             looking.countDown();
             try {
-              assertThat(goOn.await(20, TimeUnit.SECONDS)).isTrue();
+              assertThat(goOn.await(40, TimeUnit.SECONDS)).isTrue();
             } catch (InterruptedException interrupted) {
               throw new AssertionError(interrupted);
             }
@@ -281,7 +281,7 @@ class InventoryTest {
     ExecutorService callers = Executors.newFixedThreadPool(2);
     try {
       Future<List<Device>> first = callers.submit(() -> inventory.list(""));
-      assertThat(looking.await(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(looking.await(40, TimeUnit.SECONDS)).isTrue();
       CountDownLatch asking = new CountDownLatch(1);
       Thread[] asker = new Thread[1];
       Future<List<Device>> second =
@@ -291,12 +291,12 @@ class InventoryTest {
                 asking.countDown();
                 return inventory.list("");
               });
-      assertThat(asking.await(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(asking.await(40, TimeUnit.SECONDS)).isTrue();
       await()
-          .atMost(Duration.ofSeconds(20))
+          .atMost(Duration.ofSeconds(40))
           .until(() -> asker[0].getState() == Thread.State.WAITING);
       goOn.countDown();
-      assertThat(second.get(20, TimeUnit.SECONDS)).isEqualTo(first.get(20, TimeUnit.SECONDS));
+      assertThat(second.get(40, TimeUnit.SECONDS)).isEqualTo(first.get(40, TimeUnit.SECONDS));
       assertThat(looks).hasValue(1);
       assertThat(inventory.list("")).hasSize(1);
       assertThat(looks).as("the next look is a new one").hasValue(2);

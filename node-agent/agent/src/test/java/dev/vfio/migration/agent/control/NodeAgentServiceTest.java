@@ -51,7 +51,7 @@ import org.junit.jupiter.api.Test;
 @QuarkusTest
 @QuarkusTestResource(NodeForTests.class)
 class NodeAgentServiceTest {
-  private static final long PATIENCE_SECONDS = 20;
+  private static final long PATIENCE_SECONDS = 40;
 
   @TestHTTPResource(value = "/", tls = true)
   URL control;

@@ -29,17 +29,19 @@ public final class NodeForTests implements QuarkusTestResourceLifecycleManager {
       authority.issue(directory.resolve("expired"), Duration.ofHours(-1), OPERATOR_NAME);
       new TestCertificates("stranger").issue(directory.resolve("stranger"), hour, OPERATOR_NAME);
       authority.issue(directory.resolve("renewed"), hour, AGENT_NAME);
-      return Map.of(
-          "agent.node-name", "node-a",
-          "agent.listen-address", "127.0.0.1",
-          "agent.state-port", "0",
-          "agent.certificate-reload-period", "1s",
-          "agent.tls-directory", directory.resolve("agent").toString(),
-          "agent.journal-directory", directory.resolve("journal").toString(),
-          "agent.vfio-user-directory", directory.resolve("sockets").toString(),
-          "test.certificates", directory.toString(),
-          "quarkus.http.test-ssl-port", "0",
-          "quarkus.management.test-port", "0");
+      return Map.ofEntries(
+          Map.entry("agent.node-name", "node-a"),
+          Map.entry("agent.listen-address", "127.0.0.1"),
+          Map.entry("agent.state-port", "0"),
+          // Whatever devices the machine has that the tests run on are none of theirs.
+          Map.entry("agent.kernel-devices", "false"),
+          Map.entry("agent.certificate-reload-period", "1s"),
+          Map.entry("agent.tls-directory", directory.resolve("agent").toString()),
+          Map.entry("agent.journal-directory", directory.resolve("journal").toString()),
+          Map.entry("agent.vfio-user-directory", directory.resolve("sockets").toString()),
+          Map.entry("test.certificates", directory.toString()),
+          Map.entry("quarkus.http.test-ssl-port", "0"),
+          Map.entry("quarkus.management.test-port", "0"));
     } catch (IOException problem) {
       throw new UncheckedIOException(problem);
     }

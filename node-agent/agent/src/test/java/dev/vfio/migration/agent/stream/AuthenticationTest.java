@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Only the two nodes of a migration may speak, and whoever may not is told why, on both ends. */
-@Timeout(60)
+@Timeout(120)
 class AuthenticationTest {
   @TempDir Path work;
 

@@ -16,9 +16,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A slow sink slows the sender, and memory stays within what was agreed. */
-@Timeout(60)
+@Timeout(120)
 class BackPressureTest {
-  private static final int CHUNKS = 4000;
+  private static final int CHUNKS = 1000;
 
   @TempDir Path work;
 
@@ -59,7 +59,8 @@ class BackPressureTest {
       }
       assertThat(sent.get()).isLessThan(CHUNKS);
       permits.release(CHUNKS);
-      device.join(20_000);
+      device.join(TwoNodes.PATIENCE.toMillis());
+      assertThat(device.isAlive()).isFalse();
       assertThat(failures).hasValue(0);
       sender.end();
       sender.awaitLoaded(TwoNodes.PATIENCE);

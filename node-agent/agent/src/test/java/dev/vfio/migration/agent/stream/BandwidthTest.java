@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The bandwidth limit counts over all streams, on the clock that was handed in. */
-@Timeout(60)
+@Timeout(120)
 class BandwidthTest {
   private static final long SECOND = 1_000_000_000L;
 
@@ -56,7 +56,7 @@ class BandwidthTest {
         clock.addAndGet(SECOND / 10);
       }
       sender.liftBandwidthLimit();
-      sending.get(20, TimeUnit.SECONDS);
+      sending.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
       sender.end();
       sender.awaitLoaded(TwoNodes.PATIENCE);
       assertThat(sender.sentBytes()).isEqualTo((long) chunks * TwoNodes.CHUNK);

@@ -38,7 +38,7 @@ final class EndlessSending {
 
   static StreamException failureOf(CompletableFuture<Void> sending) throws Exception {
     try {
-      sending.get(20, TimeUnit.SECONDS);
+      sending.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
       throw new AssertionError("sending did not fail");
     } catch (ExecutionException failed) {
       return (StreamException) failed.getCause();
@@ -47,7 +47,7 @@ final class EndlessSending {
 
   static void awaitUninterruptibly(CountDownLatch latch) {
     try {
-      if (!latch.await(20, TimeUnit.SECONDS)) {
+      if (!latch.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
         throw new IllegalStateException("the test did not go on");
       }
     } catch (InterruptedException interrupted) {

@@ -10,6 +10,7 @@ import dev.vfio.migration.agent.stream.StateStreams.Destination;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
@@ -27,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A connection that is not the awaited one is refused by name, and harms nothing. */
-@Timeout(60)
+@Timeout(120)
 class RefusalTest {
   @TempDir Path work;
 
@@ -190,11 +191,11 @@ class RefusalTest {
     StreamSettings impatient =
         TwoNodes.quick()
             .withConnectionTimeouts(
-                Duration.ofSeconds(10), Duration.ofMillis(700), Duration.ofMillis(200));
+                Duration.ofSeconds(10), Duration.ofMillis(3500), Duration.ofMillis(500));
     try (TwoNodes nodes = new TwoNodes(work, TwoNodes.quick(), impatient, System::nanoTime);
         Awaited awaited = nodes.await(1, sink);
         RawPeer raw = RawPeer.connect(nodes.sourceTls, nodes.destination.port())) {
-      assertThat(raw.readRefusal().message()).isEqualTo("no HELLO came within 900 ms");
+      assertThat(raw.readRefusal().message()).isEqualTo("no HELLO came within 4000 ms");
       stillWorks(nodes, awaited);
     }
   }
@@ -246,14 +247,14 @@ class RefusalTest {
   @Test
   void aPortWhereNobodyListens() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work)) {
-      int port;
-      try (ServerSocket once = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-        port = once.getLocalPort();
+      // Bound and never listening: nobody else can come by the port meanwhile.
+      try (Socket bound = new Socket()) {
+        bound.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        assertThatThrownBy(() -> nodes.source.connect(at(bound.getLocalPort())))
+            .isInstanceOfSatisfying(StreamException.class, is(Kind.BROKEN))
+            .hasMessageContaining("cannot connect")
+            .hasMessageContaining("is the agent of node-b up");
       }
-      assertThatThrownBy(() -> nodes.source.connect(at(port)))
-          .isInstanceOfSatisfying(StreamException.class, is(Kind.BROKEN))
-          .hasMessageContaining("cannot connect")
-          .hasMessageContaining("is the agent of node-b up");
     }
   }
 
@@ -323,7 +324,8 @@ class RefusalTest {
       assertThatThrownBy(() -> nodes.source.connect(at(listener.getLocalPort())))
           .isInstanceOfSatisfying(StreamException.class, is(kind))
           .hasMessageContaining(message);
-      assertThat(heard.get(20, TimeUnit.SECONDS)).isInstanceOf(Hello.class);
+      assertThat(heard.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS))
+          .isInstanceOf(Hello.class);
       destination.join();
     }
   }

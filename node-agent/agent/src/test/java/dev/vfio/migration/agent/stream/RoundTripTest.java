@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What was sent arrives, whole and in order, over real TLS. */
-@Timeout(60)
+@Timeout(120)
 class RoundTripTest {
   @TempDir Path work;
 

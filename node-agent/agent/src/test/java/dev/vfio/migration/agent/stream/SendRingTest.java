@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Memory of a sender is bounded, and whoever waits for it is woken. */
-@Timeout(30)
+@Timeout(120)
 class SendRingTest {
   private final DirectMemory pool = new DirectMemory(1 << 20);
   private final SendRing ring = new SendRing(pool, 4096, 3, new BandwidthLimit(0, () -> 0));
@@ -50,7 +50,8 @@ class SendRingTest {
     first.partDone();
     assertThat(waiting).isNotDone();
     first.partDone();
-    assertThat(waiting.get(20, TimeUnit.SECONDS).bytes()).isSameAs(first.bytes());
+    assertThat(waiting.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS).bytes())
+        .isSameAs(first.bytes());
   }
 
   @Test
@@ -86,14 +87,14 @@ class SendRingTest {
     Thread waiter = acquireIn(limited, waiting);
     assertThat(waiting).isNotDone();
     limited.liftLimit();
-    assertThat(waiting.get(20, TimeUnit.SECONDS)).isNotNull();
+    assertThat(waiting.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isNotNull();
     waiter.join();
   }
 
   private CompletableFuture<Chunk> acquireElsewhere() {
     CompletableFuture<Chunk> acquired = new CompletableFuture<>();
     Thread waiter = acquireIn(ring, acquired);
-    await().until(() -> waiter.getState() == Thread.State.WAITING);
+    await().atMost(TwoNodes.PATIENCE).until(() -> waiter.getState() == Thread.State.WAITING);
     return acquired;
   }
 

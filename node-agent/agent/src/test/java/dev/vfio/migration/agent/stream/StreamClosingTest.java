@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Either end may close at any time: whoever waits wakes, and the other end learns why. */
-@Timeout(60)
+@Timeout(120)
 class StreamClosingTest {
   @TempDir Path work;
 
@@ -29,10 +29,10 @@ class StreamClosingTest {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(3, sink);
         StateSender sender = nodes.connect(awaited, 3)) {
-      assertThat(sink.started.await(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(sink.started.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
       sender.close();
       sender.close();
-      assertThat(sink.broken.get(20, TimeUnit.SECONDS).getMessage())
+      assertThat(sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS).getMessage())
           .contains("the source closed the connection before its end mark");
       assertThatThrownBy(sender::acquire).hasMessageContaining("closed at this end");
     }
@@ -41,11 +41,11 @@ class StreamClosingTest {
 
   @Test
   void closingTheDestinationEndsTheSourceAndTellsWhy() throws Exception {
-    try (TwoNodes nodes = new TwoNodes(work);
+    try (TwoNodes nodes = new TwoNodes(work, TwoNodes.patient());
         Awaited awaited = nodes.await(2, sink);
         StateSender sender = nodes.connect(awaited, 2)) {
       CompletableFuture<Void> sending = EndlessSending.by(sender);
-      await().until(() -> sink.deviceStateBytes().length > 0);
+      await().atMost(TwoNodes.PATIENCE).until(() -> sink.deviceStateBytes().length > 0);
       awaited.close();
       awaited.close();
       int held = sink.chunkLengths().size();
@@ -66,7 +66,7 @@ class StreamClosingTest {
         StateSender sender = nodes.connect(awaited, 1)) {
       CompletableFuture<Thread> sender1 = new CompletableFuture<>();
       CompletableFuture<Void> sending = EndlessSending.by(sender, sender1);
-      Thread blocked = sender1.get(20, TimeUnit.SECONDS);
+      Thread blocked = sender1.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
       await().atMost(TwoNodes.PATIENCE).until(() -> blocked.getState() == Thread.State.WAITING);
       sender.close();
       assertThat(EndlessSending.failureOf(sending).getMessage()).contains("closed at this end");
@@ -98,7 +98,7 @@ class StreamClosingTest {
                 }
               });
       sender.close();
-      assertThatThrownBy(() -> waiting.get(20, TimeUnit.SECONDS))
+      assertThatThrownBy(() -> waiting.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS))
           .hasMessageContaining("closed at this end");
       never.countDown();
     }
@@ -109,7 +109,7 @@ class StreamClosingTest {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(2, sink);
         StateSender sender = nodes.connect(awaited, 2)) {
-      assertThat(sink.started.await(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(sink.started.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
       nodes.close();
       awaited.close();
       sender.close();
@@ -142,16 +142,16 @@ class StreamClosingTest {
           }
         };
     try (Log log = new Log();
-        TwoNodes nodes = new TwoNodes(work);
+        TwoNodes nodes = new TwoNodes(work, TwoNodes.patient());
         Awaited awaited = nodes.await(1, slow);
         StateSender sender = nodes.connect(awaited, 1)) {
       TwoNodes.sendState(sender, new byte[10]);
-      assertThat(working.await(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(working.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
       sender.close();
       log.awaitMatch(".*the state stream broke: .*");
       assertThat(overlapped).isNotDone();
       mayReturn.countDown();
-      assertThat(overlapped.get(20, TimeUnit.SECONDS)).isFalse();
+      assertThat(overlapped.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isFalse();
     }
   }
 
