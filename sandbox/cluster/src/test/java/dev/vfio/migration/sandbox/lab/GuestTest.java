@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A guest does what it is told, and what it cannot do is said. */
 class GuestTest {
-  private static final Duration BOUND = Duration.ofSeconds(20);
+  private static final Duration BOUND = Duration.ofSeconds(40);
 
   @TempDir Path folder;
   private FakeGuest far;

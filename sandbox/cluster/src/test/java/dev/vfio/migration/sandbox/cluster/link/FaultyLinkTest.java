@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** The link does what the tests that use it rely on. */
-@Timeout(30)
+@Timeout(120)
 class FaultyLinkTest {
   private ServerSocket server;
   private FaultyLink link;
@@ -28,8 +28,10 @@ class FaultyLinkTest {
   @BeforeEach
   void connect() throws IOException {
     server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+    // A loopback address that nobody's connections come from: its port stays free.
+    InetAddress own = InetAddress.getByAddress(new byte[] {127, 91, 17, 5});
     InetSocketAddress free;
-    try (ServerSocket probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+    try (ServerSocket probe = new ServerSocket(0, 1, own)) {
       free = (InetSocketAddress) probe.getLocalSocketAddress();
     }
     link = FaultyLink.open(free, (InetSocketAddress) server.getLocalSocketAddress());
@@ -88,7 +90,7 @@ class FaultyLinkTest {
   void a_stalled_link_holds_bytes_back_and_loses_none() throws Exception {
     link.stallAfter(1);
     client.getOutputStream().write(7);
-    await().atMost(10, TimeUnit.SECONDS).until(() -> !link.ambushed());
+    await().atMost(40, TimeUnit.SECONDS).until(() -> !link.ambushed());
     InputStream in = accepted.getInputStream();
     CompletableFuture<Integer> read =
         CompletableFuture.supplyAsync(
@@ -102,6 +104,6 @@ class FaultyLinkTest {
     assertThat(read).isNotDone();
 
     link.restore();
-    assertThat(read.get(10, TimeUnit.SECONDS)).isEqualTo(7);
+    assertThat(read.get(40, TimeUnit.SECONDS)).isEqualTo(7);
   }
 }

@@ -16,9 +16,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** No process outlives the sandbox, whichever way it ends. */
-@Timeout(60)
+@Timeout(180)
 class SupervisorTest {
-  private static final Duration BOUND = Duration.ofSeconds(20);
+  private static final Duration BOUND = Duration.ofSeconds(40);
 
   @TempDir Path work;
 

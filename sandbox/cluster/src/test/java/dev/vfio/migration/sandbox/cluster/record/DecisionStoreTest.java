@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 /**
  * The decision over a handover is one compare-and-set: who comes second learns what was decided.
  */
-@Timeout(60)
+@Timeout(120)
 class DecisionStoreTest {
   private ApiServer server;
   private KubernetesClient client;

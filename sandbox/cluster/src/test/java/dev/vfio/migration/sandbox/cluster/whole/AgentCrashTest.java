@@ -24,8 +24,8 @@ class AgentCrashTest {
   enum Moment {
     PREPARING {
       @Override
-      Scenario hold(Scenario scenario) {
-        return scenario.sourceFault("stall=SETUP:2500");
+      Scenario hold(Scenario scenario, int millis) {
+        return scenario.sourceFault("stall=SETUP:" + millis);
       }
 
       @Override
@@ -35,7 +35,7 @@ class AgentCrashTest {
     },
     PRECOPY {
       @Override
-      Scenario hold(Scenario scenario) {
+      Scenario hold(Scenario scenario, int millis) {
         return scenario.manual();
       }
 
@@ -46,8 +46,8 @@ class AgentCrashTest {
     },
     STOPNCOPY {
       @Override
-      Scenario hold(Scenario scenario) {
-        return scenario.destinationFault("stall=RESUME_COMPLETED:2500");
+      Scenario hold(Scenario scenario, int millis) {
+        return scenario.destinationFault("stall=RESUME_COMPLETED:" + millis);
       }
 
       @Override
@@ -57,8 +57,8 @@ class AgentCrashTest {
     },
     COMMITTED {
       @Override
-      Scenario hold(Scenario scenario) {
-        return scenario.destinationFault("stall=RUNNING:2500");
+      Scenario hold(Scenario scenario, int millis) {
+        return scenario.destinationFault("stall=RUNNING:" + millis);
       }
 
       @Override
@@ -67,7 +67,10 @@ class AgentCrashTest {
       }
     };
 
-    abstract Scenario hold(Scenario scenario);
+    /**
+     * @param millis that the moment lasts, where it does not last until it is told to end
+     */
+    abstract Scenario hold(Scenario scenario, int millis);
 
     abstract void await(Scenario scenario);
   }
@@ -84,7 +87,7 @@ class AgentCrashTest {
   @MethodSource("everyMomentAtBothSides")
   void an_agent_that_comes_back_loses_nothing(Moment moment, String node, TestCluster cluster)
       throws Exception {
-    try (Scenario scenario = moment.hold(cluster.scenario("killed")).begin()) {
+    try (Scenario scenario = moment.hold(cluster.scenario("killed"), 2500).begin()) {
       moment.await(scenario);
       cluster.killAgent(node);
       cluster.restartAgent(node);
@@ -105,7 +108,8 @@ class AgentCrashTest {
       Moment moment, String node, TestCluster cluster) throws Exception {
     try (Scenario scenario =
         moment
-            .hold(cluster.scenario("away"))
+            // The agent must be gone before the moment is: what comes then is another one.
+            .hold(cluster.scenario("away"), 5000)
             .spec("timeouts", Map.of("agentUnavailable", "2s", "rollingBack", "3s"))
             .begin()) {
       moment.await(scenario);

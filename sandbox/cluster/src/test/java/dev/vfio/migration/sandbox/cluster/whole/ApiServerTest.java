@@ -32,7 +32,8 @@ class ApiServerTest {
     try (Scenario scenario =
         cluster
             .scenario("no-record")
-            .destinationFault("stall=RESUME_COMPLETED:1000")
+            // Long enough for the server to stand still before there is anything to decide.
+            .destinationFault("stall=RESUME_COMPLETED:5000")
             .begin()
             .awaitFault(false)) {
       cluster.cluster().apiServer().suspend();

@@ -18,12 +18,15 @@ class CancelTest {
     PRECOPY,
     STOPNCOPY;
 
-    /** Sees to it that the state lasts. */
+    /**
+     * Sees to it that the state lasts until the operator knows of the cancel, and that what comes
+     * after it is not the pause.
+     */
     Scenario prolonged(Scenario scenario) {
       return switch (this) {
-        case SETUP -> scenario.sourceFault("stall=PRECOPY:1500");
+        case SETUP -> scenario.sourceFault("stall=PRECOPY:1500").manual();
         case PRECOPY -> scenario.manual();
-        case STOPNCOPY -> scenario.destinationFault("stall=RESUME_COMPLETED:1500");
+        case STOPNCOPY -> scenario.destinationFault("stall=RESUME_COMPLETED:5000");
       };
     }
   }
