@@ -11,6 +11,7 @@ import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.freezer.Cgroups;
 import dev.vfio.migration.vfio.freezer.Freezer;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
+import dev.vfio.migration.vfio.handover.HandedOver;
 import dev.vfio.migration.vfio.handover.HandoverDesk;
 import dev.vfio.migration.vfio.handover.KernelWorkload;
 import dev.vfio.migration.vfio.holder.ConfigurationSpace;
@@ -53,12 +54,7 @@ final class KernelNode implements KernelSide {
     this.pageSize = pageSize;
     this.inventory = new SysfsDevices(files.sysfs(), files.devices());
     this.holders =
-        new Holders(
-            files.proc(),
-            files.sysfs(),
-            files.devices(),
-            Holders.DEVICE_LINK,
-            new ConfigurationSpace());
+        new Holders(files.proc(), files.sysfs(), Holders.DEVICE_LINK, new ConfigurationSpace());
     Set<Integer> users = config.handoverUsers().orElse(Set.of());
     this.freezer =
         new Freezer(
@@ -88,11 +84,13 @@ final class KernelNode implements KernelSide {
   /** For the desk's thread, which must not be called back from here. */
   private boolean isHeldBy(String device, long process) throws DeviceException {
     Optional<NodeDevice> known = inventory.find(device);
-    return known.isPresent()
-        && holders
-            .of(known.get())
-            .filter(holder -> holder.together().contains(process))
-            .isPresent();
+    if (known.isEmpty()) {
+      return false;
+    }
+    Optional<HandedOver> open = directory.openHere(device);
+    Optional<Holder> holder =
+        open.isPresent() ? holders.of(known.get(), open.get().device()) : holders.of(known.get());
+    return holder.filter(found -> found.together().contains(process)).isPresent();
   }
 
   private boolean received(Holder holder, String migration) throws DeviceException {

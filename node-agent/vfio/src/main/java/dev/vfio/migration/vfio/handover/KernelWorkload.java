@@ -1,5 +1,6 @@
 package dev.vfio.migration.vfio.handover;
 
+import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.freezer.Freezer;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
 import dev.vfio.migration.vfio.handover.Receipts.Receipt;
@@ -58,7 +59,19 @@ public final class KernelWorkload implements Workload {
       OpenDevices devices,
       int pageSize,
       Duration connectPatience,
-      Duration answerPatience) {}
+      Duration answerPatience) {
+
+    /**
+     * Who holds a device. While it is open in this process that is who has the very same open file,
+     * and nobody else, whatever they have open that looks like it.
+     *
+     * @return empty where nobody does, this process apart
+     */
+    Optional<Holder> holder(NodeDevice device) throws DeviceException {
+      Optional<HandedOver> open = devices.open(device.id());
+      return open.isPresent() ? holders.of(device, open.get().device()) : holders.of(device);
+    }
+  }
 
   /** Does no I/O. */
   public KernelWorkload(NodeDevice device, Means means) {
@@ -97,7 +110,7 @@ public final class KernelWorkload implements Workload {
     } catch (HandoverDesk.NobodyWaits nobody) {
       // Of a device that is not open here that is an old story: others may wait for it.
       boolean open = means.devices().open(device.id()).isPresent();
-      if (open && receipt.isPresent() && means.holders().of(device).isEmpty()) {
+      if (open && receipt.isPresent() && means.holder(device).isEmpty()) {
         throw delivery.ended(receipt.get(), nobody);
       }
       throw nobody;
@@ -131,7 +144,7 @@ public final class KernelWorkload implements Workload {
 
   /** Who uses the device: a holder that did not merely receive it. Never a virtual machine's. */
   private Optional<Holder> owner() throws IOException {
-    Optional<Holder> holder = means.holders().of(device);
+    Optional<Holder> holder = means.holder(device);
     if (holder.isEmpty() || means.desk().waits(holder.get())) {
       return Optional.empty();
     }
@@ -184,7 +197,7 @@ public final class KernelWorkload implements Workload {
       return describe();
     }
     takesPart = true;
-    if (means.holders().of(device).isEmpty()) {
+    if (means.holder(device).isEmpty()) {
       // Another migration: what became of the device before does not matter any more.
       means.desk().receipts().remove(device.id());
     }
@@ -227,7 +240,7 @@ public final class KernelWorkload implements Workload {
       if (!means.holders().processes().lives(entry.process(), entry.startTime())) {
         throw died(entry);
       }
-    } else if (means.holders().of(device).isEmpty()) {
+    } else if (means.holder(device).isEmpty()) {
       throw new WorkloadException(
           Errno.ESRCH.number(),
           "nobody holds the device "

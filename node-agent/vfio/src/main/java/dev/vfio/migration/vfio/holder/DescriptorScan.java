@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.holder;
 
 import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.linux.CharacterDevice;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
@@ -13,10 +14,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * One look at the open descriptors of all processes but this one, for a device. For one thread.
@@ -25,12 +29,22 @@ import java.util.TreeSet;
  * {@code /dev/vfio/devices/vfioN}. Since Linux 6.18 {@code fdinfo} says {@code
  * vfio-device-syspath:}, which settles it. Before that a descriptor of the first kind counts where
  * its process also holds the device's group.
+ *
+ * <p>A path is what the process's own mount namespace calls the file, so that any container can
+ * have a file of any name. A node counts by what nobody chooses: it is a character device, and of
+ * the number that sysfs gives for it. A descriptor that was opened only to name a file ({@code
+ * O_PATH}) holds nothing: everybody who sees a node can have one.
  */
 final class DescriptorScan {
   private static final String DEVICE_PATH = "vfio-device-syspath:";
+  private static final String FLAGS = "flags:";
+  private static final int O_PATH = 0x200000;
+
+  /** What nodes are called: {@code vfio3}, {@code 7}, {@code noiommu-7}. */
+  private static final Pattern NODE = Pattern.compile("([a-z-]{0,16}[0-9]{1,9})( \\(deleted\\))?");
 
   private final Processes processes;
-  private final Path deviceDirectory;
+  private final Path classes;
   private final String deviceLink;
   private final NodeDevice device;
   private final List<OpenDescriptor> all = new ArrayList<>();
@@ -39,9 +53,9 @@ final class DescriptorScan {
   private final Set<Long> machines = new TreeSet<>();
   private final List<Long> denied = new ArrayList<>();
 
-  DescriptorScan(Processes processes, Path deviceDirectory, String deviceLink, NodeDevice device) {
+  DescriptorScan(Processes processes, Path sysfs, String deviceLink, NodeDevice device) {
     this.processes = processes;
-    this.deviceDirectory = deviceDirectory;
+    this.classes = sysfs.resolve("class");
     this.deviceLink = deviceLink;
     this.device = device;
   }
@@ -49,6 +63,11 @@ final class DescriptorScan {
   /** What may be the device. */
   List<OpenDescriptor> candidates() {
     return candidates;
+  }
+
+  /** Descriptors of any VFIO device, the candidates among them. */
+  List<OpenDescriptor> devices() {
+    return all;
   }
 
   /** Descriptors of any VFIO device that the processes hold, the candidates among them. */
@@ -124,82 +143,102 @@ final class DescriptorScan {
       return;
     }
     int number = Integer.parseInt(link.getFileName().toString());
-    if (file.equals(deviceLink)) {
-      Optional<String> path = devicePath(process, number);
-      boolean certain = path.isPresent() && isThis(path.get());
-      OpenDescriptor found = new OpenDescriptor(process, startTime, number, file, certain);
+    if (file.equals(VirtualMachineMonitors.MACHINE_LINK)) {
+      machines.add(process);
+    } else if (file.equals(deviceLink)) {
+      Optional<List<String>> facts = factsOfOpen(process, number);
+      if (facts.isPresent()) {
+        device(new OpenDescriptor(process, startTime, number, file, false), facts.get(), uncertain);
+      }
+    } else if (file.startsWith("/")) {
+      node(new OpenDescriptor(process, startTime, number, file, false), link);
+    }
+  }
+
+  /** One whose name does not tell which device it is. */
+  private void device(OpenDescriptor found, List<String> facts, List<OpenDescriptor> uncertain) {
+    Optional<String> path = fact(facts, DEVICE_PATH);
+    // The kernel gives the path as its own sysfs has it, wherever that is mounted for us.
+    if (path.isPresent() && device.sysfs().equals(Path.of(path.get()))) {
+      OpenDescriptor certain = found.asCertain();
+      all.add(certain);
+      candidates.add(certain);
+    } else {
       all.add(found);
-      if (certain) {
-        candidates.add(found);
-      } else if (path.isEmpty()) {
+      if (path.isEmpty()) {
         uncertain.add(found);
       }
-    } else if (isCharacterDevice(link, file)) {
-      OpenDescriptor found = new OpenDescriptor(process, startTime, number, file, true);
+    }
+  }
+
+  /** One that is called like a node: of a device or of a group. */
+  private void node(OpenDescriptor found, Path link) throws IOException {
+    Matcher last = NODE.matcher(found.file().substring(found.file().lastIndexOf('/') + 1));
+    if (!last.matches()) {
+      return;
+    }
+    String name = last.group(1);
+    Path ofThis = device.sysfs().resolve("vfio-dev").resolve(name);
+    if (name.equals(device.characterDevice()) && isOpenNode(found, link, ofThis)) {
+      OpenDescriptor certain = found.asCertain();
+      all.add(certain);
+      candidates.add(certain);
+    } else if (isOpenNode(found, link, classes.resolve("vfio-dev").resolve(name))) {
       all.add(found);
-      candidates.add(found);
-    } else if (file.startsWith(deviceDirectory.resolve("devices") + "/")) {
-      all.add(new OpenDescriptor(process, startTime, number, file, false));
-    } else if (file.equals(VirtualMachineMonitors.MACHINE_LINK)) {
-      machines.add(process);
     } else {
-      group(link, file)
-          .ifPresent(group -> groups.computeIfAbsent(process, any -> new TreeSet<>()).add(group));
-    }
-  }
-
-  private boolean isThis(String path) {
-    // The kernel gives the path as its own sysfs has it, wherever that is mounted for us.
-    return device.sysfs().equals(Path.of(path));
-  }
-
-  private Optional<String> devicePath(long process, int number) throws IOException {
-    Path facts = processes.directory(process).resolve("fdinfo").resolve(Integer.toString(number));
-    try {
-      for (String line : Files.readString(facts).split("\n")) {
-        if (line.startsWith(DEVICE_PATH)) {
-          return Optional.of(line.substring(DEVICE_PATH.length()).strip());
-        }
+      OptionalInt group = groupNumber(name);
+      if (group.isPresent() && isOpenNode(found, link, classes.resolve("vfio").resolve(name))) {
+        groups.computeIfAbsent(found.process(), any -> new TreeSet<>()).add(group.getAsInt());
       }
-    } catch (NoSuchFileException closedMeanwhile) {
-      // What is gone has no path; the comparison of open files finds that out again.
-      return Optional.empty();
     }
-    return Optional.empty();
   }
 
-  private boolean isCharacterDevice(Path link, String file) throws IOException {
-    return !device.characterDevice().isEmpty()
-        && isNode(link, file, deviceDirectory.resolve("devices").resolve(device.characterDevice()));
-  }
-
-  /** The number of the IOMMU group that the descriptor holds; empty where it is no group's. */
-  private Optional<Integer> group(Path link, String file) throws IOException {
-    String name = file.substring(file.lastIndexOf('/') + 1);
+  private static OptionalInt groupNumber(String name) {
     String digits = name.startsWith("noiommu-") ? name.substring("noiommu-".length()) : name;
-    if (digits.isEmpty()
-        || digits.length() > 9
-        || !digits.chars().allMatch(character -> character >= '0' && character <= '9')) {
-      return Optional.empty();
-    }
-    return isNode(link, file, deviceDirectory.resolve(name))
-        ? Optional.of(Integer.valueOf(digits))
-        : Optional.empty();
+    return digits.chars().allMatch(character -> character >= '0' && character <= '9')
+        ? OptionalInt.of(Integer.parseInt(digits))
+        : OptionalInt.empty();
   }
 
-  /** By its name, or, in another mount namespace with names of its own, by its device number. */
-  private static boolean isNode(Path link, String file, Path node) throws IOException {
-    if (file.equals(node.toString())) {
-      return true;
-    }
-    if (!file.endsWith("/" + node.getFileName()) || Files.notExists(node)) {
-      return false;
-    }
+  /**
+   * Whether it is open, and the node of what sysfs has there.
+   *
+   * @param known a folder of sysfs, which need not exist
+   */
+  private boolean isOpenNode(OpenDescriptor found, Path link, Path known) throws IOException {
+    Path attribute = known.resolve("dev");
+    String number;
     try {
-      Object theirs = Files.getAttribute(link, "unix:rdev");
-      return !theirs.equals(0L) && theirs.equals(Files.getAttribute(node, "unix:rdev"));
-    } catch (NoSuchFileException gone) {
-      return false;
+      number = Files.readString(attribute).strip();
+    } catch (IOException failure) {
+      // Also where the device is removed while its attribute is open.
+      if (Files.notExists(attribute)) {
+        return false;
+      }
+      throw failure;
     }
+    return CharacterDevice.number(link).filter(number::equals).isPresent()
+        && factsOfOpen(found.process(), found.number()).isPresent();
+  }
+
+  /** The lines of {@code fdinfo}; empty where it is closed by now, or was never really open. */
+  private Optional<List<String>> factsOfOpen(long process, int number) throws IOException {
+    Path file = processes.directory(process).resolve("fdinfo").resolve(Integer.toString(number));
+    List<String> facts;
+    try {
+      facts = List.of(Files.readString(file).split("\n"));
+    } catch (NoSuchFileException closedMeanwhile) {
+      return Optional.empty();
+    }
+    boolean open =
+        fact(facts, FLAGS).filter(flags -> (Long.parseLong(flags, 8) & O_PATH) == 0).isPresent();
+    return open ? Optional.of(facts) : Optional.empty();
+  }
+
+  private static Optional<String> fact(List<String> facts, String name) {
+    return facts.stream()
+        .filter(line -> line.startsWith(name))
+        .map(line -> line.substring(name.length()).strip())
+        .findFirst();
   }
 }

@@ -32,7 +32,7 @@ public final class Holders {
   private static final int MOST_LOOKS = 3;
 
   private final Processes processes;
-  private final Path deviceDirectory;
+  private final Path sysfs;
   private final String deviceLink;
   private final GroupMembers members;
   private final ConfigurationIds ids;
@@ -42,14 +42,12 @@ public final class Holders {
    *
    * @param proc where proc is mounted, of the machine's own process namespace
    * @param sysfs where sysfs is mounted
-   * @param deviceDirectory with the group nodes, {@code /dev/vfio}
    * @param deviceLink what a device's descriptor is called, {@link #DEVICE_LINK}
    * @param ids tells devices of one group, or of one process, apart
    */
-  public Holders(
-      Path proc, Path sysfs, Path deviceDirectory, String deviceLink, ConfigurationIds ids) {
+  public Holders(Path proc, Path sysfs, String deviceLink, ConfigurationIds ids) {
     this.processes = new Processes(proc);
-    this.deviceDirectory = deviceDirectory;
+    this.sysfs = sysfs;
     this.deviceLink = deviceLink;
     this.members = new GroupMembers(sysfs);
     this.ids = ids;
@@ -67,10 +65,35 @@ public final class Holders {
    *     UNREACHABLE where processes cannot be looked into
    */
   public Optional<Holder> of(NodeDevice device) throws DeviceException {
+    return look(device, () -> find(device));
+  }
+
+  /**
+   * Who holds the very open file that is open here, this process apart; empty where nobody does.
+   * What else is open of the device, or looks like it, does not count, so that this is certain
+   * where {@link #of(NodeDevice)} has to refuse. Changes nothing.
+   *
+   * <p>Where the kernel was built without {@code kcmp}, and where the descriptor is closed before
+   * this has found out, this is {@link #of(NodeDevice)}.
+   *
+   * @param open the device's descriptor in this process
+   * @throws DeviceException BUSY where the holders are of different cgroups; UNREACHABLE where
+   *     processes cannot be looked into
+   */
+  public Optional<Holder> of(NodeDevice device, Descriptor open) throws DeviceException {
+    return look(device, () -> find(device, open));
+  }
+
+  @FunctionalInterface
+  private interface Look {
+    Optional<Holder> run() throws IOException;
+  }
+
+  private static Optional<Holder> look(NodeDevice device, Look kind) throws DeviceException {
     try {
       for (int look = 1; ; look++) {
         try {
-          return find(device);
+          return kind.run();
         } catch (ErrnoException changed) {
           boolean gone = changed.is(Errno.EBADF) || changed.is(Errno.ESRCH);
           if (!gone || look == MOST_LOOKS) {
@@ -93,31 +116,66 @@ public final class Holders {
     }
   }
 
-  private Optional<Holder> find(NodeDevice device) throws IOException {
-    DescriptorScan scan = new DescriptorScan(processes, deviceDirectory, deviceLink, device);
+  private DescriptorScan scan(NodeDevice device) throws IOException {
+    DescriptorScan scan = new DescriptorScan(processes, sysfs, deviceLink, device);
     scan.run();
+    return scan;
+  }
+
+  private Optional<Holder> find(NodeDevice device) throws IOException {
+    DescriptorScan scan = scan(device);
     List<List<OpenDescriptor>> files = openFiles(certainOnly(scan.candidates()));
     if (files.isEmpty()) {
-      // With the capability, what is kept from us is kept for other reasons; who held a device
-      // there
-      // would still be found out: the kernel opens no device twice.
-      if (!scan.denied().isEmpty() && !processes.selfMayTrace()) {
-        throw new DeviceException(
-            Kind.UNREACHABLE,
-            Errno.EACCES.number(),
-            "who holds the device "
-                + device.id()
-                + " cannot be found out: the descriptors of "
-                + scan.denied().size()
-                + " processes may not be looked at (the first is "
-                + scan.denied().get(0)
-                + "), EACCES (13). Nothing was done. The agent needs CAP_SYS_PTRACE and the"
-                + " machine's own process namespace (hostPID).");
-      }
+      requireSight(device, scan);
       return Optional.empty();
     }
     List<OpenDescriptor> file = theOne(device, scan, files);
     return Optional.of(holder(device, scan, file));
+  }
+
+  private Optional<Holder> find(NodeDevice device, Descriptor open) throws IOException {
+    DescriptorScan scan = scan(device);
+    List<OpenDescriptor> same = new ArrayList<>();
+    try {
+      for (OpenDescriptor one : scan.devices()) {
+        if (OpenFile.isSame(open, one.process(), one.number())) {
+          same.add(one);
+        }
+      }
+    } catch (ErrnoException failure) {
+      if (failure.is(Errno.ENOSYS)) {
+        return find(device);
+      }
+      throw failure;
+    }
+    if (!open.isOpen()) {
+      // Its number may have been another file's by the time it was compared.
+      return find(device);
+    }
+    if (same.isEmpty()) {
+      requireSight(device, scan);
+      return Optional.empty();
+    }
+    return Optional.of(holder(device, scan, same));
+  }
+
+  /** Nobody was found: that counts where everybody could be looked at. */
+  private void requireSight(NodeDevice device, DescriptorScan scan) throws IOException {
+    // With the capability, what is kept from us is kept for other reasons; who held a device there
+    // would still be found out: the kernel opens no device twice.
+    if (!scan.denied().isEmpty() && !processes.selfMayTrace()) {
+      throw new DeviceException(
+          Kind.UNREACHABLE,
+          Errno.EACCES.number(),
+          "who holds the device "
+              + device.id()
+              + " cannot be found out: the descriptors of "
+              + scan.denied().size()
+              + " processes may not be looked at (the first is "
+              + scan.denied().get(0)
+              + "), EACCES (13). Nothing was done. The agent needs CAP_SYS_PTRACE and the"
+              + " machine's own process namespace (hostPID).");
+    }
   }
 
   private static List<OpenDescriptor> certainOnly(List<OpenDescriptor> candidates) {

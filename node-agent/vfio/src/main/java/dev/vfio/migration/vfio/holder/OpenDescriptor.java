@@ -11,6 +11,11 @@ package dev.vfio.migration.vfio.holder;
  *     group that the process holds
  */
 record OpenDescriptor(long process, long startTime, int number, String file, boolean certain) {
+  /** The same, and the kernel says that it is the device. */
+  OpenDescriptor asCertain() {
+    return new OpenDescriptor(process, startTime, number, file, true);
+  }
+
   /** For messages. */
   String name() {
     return "descriptor " + number + " of process " + process;

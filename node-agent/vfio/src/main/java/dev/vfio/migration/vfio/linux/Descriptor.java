@@ -52,6 +52,11 @@ public final class Descriptor implements AutoCloseable {
     return current;
   }
 
+  /** Whether it was not closed yet; then it was open all the time until this was asked. */
+  public boolean isOpen() {
+    return number.get() != CLOSED;
+  }
+
   /**
    * Bytes of the regular file behind it. Does not touch the file position, which a descriptor that
    * came from another process shares with it.

@@ -59,6 +59,28 @@ public final class OpenFile {
     }
   }
 
+  /**
+   * Whether a descriptor of ours and one of a process are duplicates of one open file.
+   *
+   * @param process its number, as this process sees it
+   * @return false also where either of them is closed, or the process has ended
+   * @throws ErrnoException ENOSYS where the kernel was built without the means to tell
+   */
+  public static boolean isSame(Descriptor ours, long process, int theirs) throws ErrnoException {
+    if (!ours.isOpen()) {
+      return false;
+    }
+    try {
+      return ProcessDescriptor.sameFile(
+          ProcessHandle.current().pid(), ours.number(), process, theirs);
+    } catch (ErrnoException failure) {
+      if (failure.is(Errno.EBADF) || failure.is(Errno.ESRCH)) {
+        return false;
+      }
+      throw failure;
+    }
+  }
+
   /** Whether the descriptor was opened for reading. */
   public static boolean readable(Descriptor descriptor) throws ErrnoException {
     return (accessMode(descriptor) & 1) == 0;

@@ -160,12 +160,13 @@ public final class KernelDirectory implements DeviceDirectory {
     Slot slot = slot(device.id());
     slot.lock.lock();
     try {
-      Holder holder = holders.of(device).orElse(null);
       Opened here = slot.opened;
       if (here != null && here.access().isOpen()) {
+        Holder sharing = holders.of(device, here.access().descriptor()).orElse(null);
         return new Entry(
-            device.id(), here.device().description(), null, null, device, shown(holder), true);
+            device.id(), here.device().description(), null, null, device, shown(sharing), true);
       }
+      Holder holder = holders.of(device).orElse(null);
       return holder == null ? lookAtFree(slot, device, wanted) : lookAtHeld(slot, device, holder);
     } catch (DeviceException problem) {
       boolean busy = problem.kind() == Kind.BUSY;

@@ -8,6 +8,7 @@ import dev.vfio.migration.vfio.freezer.TestCgroup;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.holder.StandInNode;
+import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.PassedDescriptors;
 import java.io.IOException;
@@ -33,11 +34,13 @@ final class Scene implements AutoCloseable {
   final FreezerLedger ledger;
   private final Path folder;
   private HandoverDesk desk;
-  private HandedOver open;
+  private volatile HandedOver open;
+  NodeDevice device;
 
   Scene(Path folder) throws IOException {
     this.folder = folder;
     this.node = new StandInNode(folder);
+    this.device = node.device();
     this.holders = node.holders();
     this.ledger = new FreezerLedger(folder.resolve("ledger"));
     Path cgroups = TestCgroup.root();
@@ -57,11 +60,12 @@ final class Scene implements AutoCloseable {
             folder.resolve("receipts"),
             LONG,
             user -> false,
-            (device, process) ->
-                holders
-                    .of(node.device())
-                    .filter(holder -> holder.together().contains(process))
-                    .isPresent());
+            (id, process) -> {
+              HandedOver here = open;
+              return (here == null ? holders.of(device) : holders.of(device, here.device()))
+                  .filter(holder -> holder.together().contains(process))
+                  .isPresent();
+            });
   }
 
   HandoverDesk desk() {
@@ -82,7 +86,7 @@ final class Scene implements AutoCloseable {
       desk.accommodations().make(StandInNode.ID, List.of());
     }
     Map<String, Descriptor> companions = new LinkedHashMap<>();
-    companions.put("group", PassedDescriptors.open(node.group(StandInNode.GROUP), true));
+    companions.put("group", PassedDescriptors.open(node.group(node.group()), true));
     companions.put("container", PassedDescriptors.open(Path.of("/dev/null"), true));
     open =
         new HandedOver(
@@ -90,6 +94,13 @@ final class Scene implements AutoCloseable {
             companions,
             OptionalInt.empty(),
             MigrationInterface.FEATURE_V2);
+  }
+
+  /** Opens the device as a source does: the holder's open file. */
+  void adoptDevice() throws IOException {
+    open =
+        new HandedOver(
+            holders.adopt(holder()), Map.of(), OptionalInt.empty(), MigrationInterface.FEATURE_V2);
   }
 
   void closeDevice() {
@@ -109,7 +120,7 @@ final class Scene implements AutoCloseable {
   }
 
   Holder holder() throws IOException {
-    return holders.of(node.device()).orElseThrow();
+    return holders.of(device).orElseThrow();
   }
 
   KernelWorkload workload(Duration patience) {
@@ -118,7 +129,7 @@ final class Scene implements AutoCloseable {
 
   KernelWorkload workload(Duration connectPatience, Duration answerPatience) {
     return new KernelWorkload(
-        node.device(),
+        device,
         new KernelWorkload.Means(
             holders,
             freezer,

@@ -220,11 +220,45 @@ class UsingWorkloadTest {
   }
 
   @Test
+  void whoeverElseLooksLikeTheHolderIsNeitherFrozenNorKilled() throws Exception {
+    StandInNode.Child owner = owner();
+    String name = scene.node.addCharacterDevice();
+    scene.device = scene.node.device(StandInNode.IDS, name);
+    scene.adoptDevice();
+    Files.writeString(folder.resolve("dev/vfio/devices").resolve(name), "a plain file");
+    try (TestCgroup elsewhere = TestCgroup.make()) {
+      // One that only calls a file so, and one whose open file is another: the device's, or not.
+      StandInNode.Child named = other(elsewhere, "$FOLDER/dev/vfio/devices/" + name);
+      StandInNode.Child certain = other(elsewhere, "/dev/pts/" + name);
+      KernelWorkload workload = scene.workload(LONG);
+
+      workload.pause(MIGRATION);
+
+      assertThat(cgroup.frozen()).as("the cgroup of who holds the device").isTrue();
+      assertThat(elsewhere.frozen()).isFalse();
+      assertThat(workload.describe().state()).isEqualTo(WorkloadState.PAUSED);
+      workload.release(MIGRATION);
+      assertThat(owner.lives()).isFalse();
+      assertThat(List.of(named.ask("on"), certain.ask("on"))).containsOnly("on");
+      assertThatThrownBy(() -> workload.resume(MIGRATION))
+          .hasMessageContaining("nobody holds the device 0000:65:00.1 any more");
+    }
+  }
+
+  private StandInNode.Child other(TestCgroup of, String file) throws IOException {
+    return scene.node.start(
+        "echo $$ > "
+            + of.directory()
+            + "/cgroup.procs; exec 6<>"
+            + file
+            + "; echo ready; while read line; do echo $line; done");
+  }
+
+  @Test
   void aWorkloadWithASecondDeviceIsRefusedBeforeAnythingIsDone() throws Exception {
-    Files.writeString(folder.resolve("dev/vfio/devices/vfio9"), "another");
+    String other = scene.node.addOtherCharacterDevice();
     scene.node.start(
-        "exec 7<>$DEVICE 8<>$GROUP 9<>$FOLDER/dev/vfio/devices/vfio9; echo ready;"
-            + " exec sleep 300");
+        "exec 7<>$DEVICE 8<>$GROUP 9<>/dev/pts/" + other + "; echo ready; exec sleep 300");
 
     assertThatThrownBy(() -> scene.workload(LONG).describe())
         .isInstanceOf(WorkloadException.class)

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
 import dev.vfio.migration.vfio.linux.OpenFile;
@@ -18,6 +19,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -49,7 +51,7 @@ class HoldersTest {
   @Test
   void whatThisProcessHoldsDoesNotCount() throws Exception {
     try (FileChannel device = FileChannel.open(node.deviceFile(), StandardOpenOption.READ);
-        FileChannel group = FileChannel.open(node.group(7), StandardOpenOption.READ)) {
+        FileChannel group = FileChannel.open(node.group(node.group()), StandardOpenOption.READ)) {
       assertThat(node.holders().of(node.device())).isEmpty();
       assertThat(device.isOpen() && group.isOpen()).isTrue();
     }
@@ -151,17 +153,18 @@ class HoldersTest {
 
   @Test
   void aSecondDeviceOfTheSameKindInTheGroupMakesItUncertain() throws Exception {
-    node.member(StandInNode.GROUP, "0000:65:00.2", StandInNode.IDS);
+    node.member(node.group(), "0000:65:00.2", StandInNode.IDS);
     node.startHolder();
 
     assertThatThrownBy(() -> node.holders().of(node.device()))
         .isInstanceOf(DeviceException.class)
-        .hasMessageContaining("may be it, or another device of the IOMMU groups [7]");
+        .hasMessageContaining(
+            "may be it, or another device of the IOMMU groups [" + node.group() + "]");
   }
 
   @Test
   void theConfigurationSpaceTellsDevicesOfDifferentKindsApart() throws Exception {
-    node.member(StandInNode.GROUP, "0000:65:00.2", "8086:1572 0000:0000");
+    node.member(node.group(), "0000:65:00.2", "8086:1572 0000:0000");
     StandInNode.Child child = node.startHolder();
 
     assertThat(node.holders().of(node.device()).orElseThrow().process()).isEqualTo(child.pid());
@@ -192,17 +195,25 @@ class HoldersTest {
     StandInNode.Child child =
         node.start("exec 7<>$DEVICE 8<>$GROUP 9<>$FOLDER/other-device; echo ready; exec sleep 300");
     Path proc = procOf(child);
-    Files.createSymbolicLink(proc.resolve(child.pid() + "/fd/7"), Path.of(Holders.DEVICE_LINK));
-    Files.createSymbolicLink(proc.resolve(child.pid() + "/fd/8"), node.group(StandInNode.GROUP));
+    open(proc, child, 7, Path.of(Holders.DEVICE_LINK));
+    open(proc, child, 8, node.group(node.group()));
     Holders holders = node.holders(proc, Holders.DEVICE_LINK);
     assertThat(holders.of(node.device())).as("with one device").isPresent();
 
-    Files.createSymbolicLink(proc.resolve(child.pid() + "/fd/9"), Path.of(Holders.DEVICE_LINK));
+    open(proc, child, 9, Path.of(Holders.DEVICE_LINK));
 
     assertThatThrownBy(() -> holders.of(node.device()))
         .isInstanceOfSatisfying(
             DeviceException.class, refusal -> assertThat(refusal.kind()).isEqualTo(Kind.BUSY))
         .hasMessageContaining("holds 2 VFIO devices and only 1 IOMMU groups");
+  }
+
+  /** A descriptor of the process in that proc. */
+  private static void open(Path proc, StandInNode.Child child, int number, Path file)
+      throws IOException {
+    Path process = proc.resolve(Long.toString(child.pid()));
+    Files.createSymbolicLink(process.resolve("fd/" + number), file);
+    Files.writeString(process.resolve("fdinfo/" + number), "pos:\t0\nflags:\t02000002\n");
   }
 
   /** That process as it is, with descriptors that are called what the test wants. */
@@ -221,29 +232,155 @@ class HoldersTest {
 
   @Test
   void aProcessWithTwoGroupsMayHoldADeviceOfEither() throws Exception {
-    Files.createFile(node.group(8));
-    node.member(8, "0000:66:00.1", StandInNode.IDS);
-    node.start("exec 7<>$DEVICE 8<>$GROUP 9<>$FOLDER/dev/vfio/8; echo ready; exec sleep 300");
+    int other = node.addGroup();
+    node.member(other, "0000:66:00.1", StandInNode.IDS);
+    node.start(
+        "exec 7<>$DEVICE 8<>$GROUP 9<>" + node.group(other) + "; echo ready; exec sleep 300");
 
     assertThatThrownBy(() -> node.holders().of(node.device()))
         .isInstanceOf(DeviceException.class)
-        .hasMessageContaining("another device of the IOMMU groups [7, 8]");
+        .hasMessageContaining(
+            "another device of the IOMMU groups " + new TreeSet<>(Set.of(node.group(), other)));
   }
 
   @Test
-  void theNameOfACharacterDeviceSettlesIt() throws Exception {
-    Files.writeString(folder.resolve("dev/vfio/devices/vfio3"), "any");
-    Files.writeString(folder.resolve("dev/vfio/devices/vfio4"), "any");
+  void theNodeOfTheDeviceItselfSettlesIt() throws Exception {
+    String name = node.addCharacterDevice();
+    String other = node.addOtherCharacterDevice();
     StandInNode.Child child =
         node.start(
-            "exec 5<>$FOLDER/dev/vfio/devices/vfio3 6<>$FOLDER/dev/vfio/devices/vfio4;"
-                + " echo ready; exec sleep 300");
+            "exec 5<>/dev/pts/" + other + " 6<>/dev/pts/" + name + "; echo ready; exec sleep 300");
 
-    Holder holder = node.holders().of(node.device(StandInNode.IDS, "vfio4")).orElseThrow();
+    Holder holder = node.holders().of(node.device(StandInNode.IDS, name)).orElseThrow();
 
     assertThat(holder.process()).isEqualTo(child.pid());
     assertThat(holder.descriptor()).isEqualTo(6);
     assertThat(holder.otherDevices()).isEqualTo(1);
+  }
+
+  // ---------------------------------------------------------------- what only looks like a device
+
+  @Test
+  void aFileThatIsCalledLikeTheNodeOfTheDeviceIsNotIt() throws Exception {
+    String name = node.addCharacterDevice();
+    Files.writeString(folder.resolve("dev/vfio/devices").resolve(name), "any");
+    node.start(
+        "exec 6<>$FOLDER/dev/vfio/devices/" + name + " 8<>$GROUP; echo ready; exec sleep 300");
+
+    assertThat(node.holders().of(node.device(StandInNode.IDS, name))).isEmpty();
+  }
+
+  @Test
+  void whoHasAFileOfTheNodesNameDoesNotPassForTheHolder() throws Exception {
+    String name = node.addCharacterDevice();
+    Files.writeString(folder.resolve("dev/vfio/devices").resolve(name), "any");
+    StandInNode.Child holder = node.startHolder();
+    node.start("exec 6<>$FOLDER/dev/vfio/devices/" + name + "; echo ready; exec sleep 300");
+    node.start("exec 6<>$FOLDER/dev/vfio/devices/" + name + "; echo ready; exec sleep 300");
+
+    assertThat(node.holders().of(node.device(StandInNode.IDS, name)).orElseThrow().process())
+        .isEqualTo(holder.pid());
+  }
+
+  @Test
+  void aNodeOfThatNameAndOfAnotherNumberIsAnother() throws Exception {
+    String name = node.addCharacterDevice();
+    Files.writeString(
+        folder.resolve("sys/devices/pci0000:64/" + StandInNode.ID + "/vfio-dev/" + name + "/dev"),
+        "1:3\n");
+    node.start("exec 6<>/dev/pts/" + name + "; echo ready; exec sleep 300");
+
+    assertThat(node.holders().of(node.device(StandInNode.IDS, name))).isEmpty();
+  }
+
+  @Test
+  void aFileThatIsCalledLikeTheGroupIsNotTheGroup() throws Exception {
+    Path fake = Files.createFile(folder.resolve("dev/vfio/" + node.group()));
+    node.start("exec 7<>$DEVICE 8<>" + fake + "; echo ready; exec sleep 300");
+
+    assertThat(node.holders().of(node.device())).isEmpty();
+  }
+
+  @Test
+  void aDescriptorThatOnlyNamesTheNodeHoldsNothing() throws Exception {
+    String name = node.addCharacterDevice();
+    StandInNode.Child child = node.start("exec 7<>$DEVICE 8<>$GROUP; echo ready; exec sleep 300");
+    Path proc = procOf(child);
+    Path fd = proc.resolve(child.pid() + "/fd");
+    Path facts = proc.resolve(child.pid() + "/fdinfo");
+    Holders holders = node.holders(proc, Holders.DEVICE_LINK);
+
+    // By the name of the node, as any process can that sees it.
+    Files.createSymbolicLink(fd.resolve("6"), Path.of("/dev/pts", name));
+    Files.writeString(facts.resolve("6"), "pos:\t0\nflags:\t012000000\n");
+    assertThat(holders.of(node.device("", name))).as("of the device's node").isEmpty();
+    Files.writeString(facts.resolve("6"), "pos:\t0\nflags:\t02000002\n");
+    assertThat(holders.of(node.device("", name))).as("opened").isPresent();
+    Files.delete(fd.resolve("6"));
+
+    // By the descriptor of one who has it open.
+    open(proc, child, 7, Path.of(Holders.DEVICE_LINK));
+    open(proc, child, 8, node.group(node.group()));
+    assertThat(holders.of(node.device("", ""))).as("opened").isPresent();
+    Files.writeString(facts.resolve("7"), "pos:\t0\nflags:\t012000000\n");
+    assertThat(holders.of(node.device("", ""))).as("of the device").isEmpty();
+    Files.writeString(facts.resolve("7"), "pos:\t0\nflags:\t02000002\n");
+    Files.writeString(facts.resolve("8"), "pos:\t0\nflags:\t012000000\n");
+    assertThat(holders.of(node.device("", ""))).as("of the group").isEmpty();
+  }
+
+  @Test
+  void anOpenFileOfANameThatCannotBeAPathHereIsPassedOver() throws Exception {
+    node.start("exec 6>\"$FOLDER/$(printf '\\377\\3767')\"; echo ready; exec sleep 300");
+    StandInNode.Child holder = node.startHolder();
+
+    assertThat(node.holders().of(node.device()).orElseThrow().process()).isEqualTo(holder.pid());
+  }
+
+  // ---------------------------------------------------------------- while it is open here
+
+  @Test
+  void whileItIsOpenHereOnlyWhoSharesTheOpenFileHoldsIt() throws Exception {
+    String name = node.addCharacterDevice();
+    StandInNode.Child holder = node.startHolder();
+    try (Descriptor open =
+        node.holders().adopt(node.holders().of(node.device(StandInNode.IDS, name)).orElseThrow())) {
+      StandInNode.Child other =
+          node.start("exec 6<>/dev/pts/" + name + "; echo ready; exec sleep 300");
+      NodeDevice device = node.device(StandInNode.IDS, name);
+      assertThat(node.holders().of(device).orElseThrow().process())
+          .as("by what can be seen, which is certain of another")
+          .isEqualTo(other.pid());
+
+      assertThat(node.holders().of(device, open).orElseThrow().process()).isEqualTo(holder.pid());
+      holder.kill();
+      assertThat(node.holders().of(device, open)).isEmpty();
+    }
+  }
+
+  @Test
+  void whileItIsOpenHereWhatElseMayBeItMakesNothingUncertain() throws Exception {
+    StandInNode.Child holder = node.startHolder();
+    Holder found = node.holders().of(node.device()).orElseThrow();
+    try (Descriptor open = node.holders().adopt(found)) {
+      node.startHolder();
+      node.member(node.group(), "0000:65:00.2", StandInNode.IDS);
+      assertThatThrownBy(() -> node.holders().of(node.device()))
+          .hasMessageContaining("different descriptors may be it");
+
+      assertThat(node.holders().of(node.device(), open)).contains(found);
+      assertThat(found.process()).isEqualTo(holder.pid());
+    }
+  }
+
+  @Test
+  void aDescriptorThatIsClosedHereTellsNothing() throws Exception {
+    StandInNode.Child holder = node.startHolder();
+    Descriptor closed = node.holders().adopt(node.holders().of(node.device()).orElseThrow());
+    closed.close();
+
+    assertThat(node.holders().of(node.device(), closed).orElseThrow().process())
+        .isEqualTo(holder.pid());
   }
 
   @Test
@@ -342,7 +479,8 @@ class HoldersTest {
     Path proc = procWithOneProcess("anon_inode:[vfio-device]");
     Path facts = proc.resolve("4711/fdinfo");
     Files.writeString(
-        facts.resolve("7"), "pos:\t0\nvfio-device-syspath: " + node.device().sysfs() + "\n");
+        facts.resolve("7"),
+        "pos:\t0\nflags:\t02000002\nvfio-device-syspath: " + node.device().sysfs() + "\n");
 
     Holder holder = node.holders(proc, Holders.DEVICE_LINK).of(node.device()).orElseThrow();
 
@@ -351,7 +489,8 @@ class HoldersTest {
     assertThat(holder.command()).isEqualTo("dpdk (app)");
     assertThat(holder.cgroup()).isEqualTo("/kubepods/pod1");
 
-    Files.writeString(facts.resolve("7"), "pos:\t0\nvfio-device-syspath: /sys/devices/other\n");
+    Files.writeString(
+        facts.resolve("7"), "pos:\t0\nflags:\t02000002\nvfio-device-syspath: /sys/devices/other\n");
     assertThat(node.holders(proc, Holders.DEVICE_LINK).of(node.device())).isEmpty();
   }
 
@@ -359,8 +498,9 @@ class HoldersTest {
   void aProcessWithAVirtualMachineIsAMonitorWhateverItIsCalled() throws Exception {
     Path proc = procWithOneProcess("anon_inode:[vfio-device]");
     Files.createSymbolicLink(proc.resolve("4711/fd/9"), Path.of("anon_inode:kvm-vm"));
-    Files.createSymbolicLink(proc.resolve("4711/fd/8"), node.group(StandInNode.GROUP));
-    Files.writeString(proc.resolve("4711/fdinfo/7"), "pos:\t0\n");
+    Files.createSymbolicLink(proc.resolve("4711/fd/8"), node.group(node.group()));
+    Files.writeString(proc.resolve("4711/fdinfo/7"), "pos:\t0\nflags:\t02000002\n");
+    Files.writeString(proc.resolve("4711/fdinfo/8"), "pos:\t0\nflags:\t02000002\n");
 
     Holder holder = node.holders(proc, Holders.DEVICE_LINK).of(node.device("", "")).orElseThrow();
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.OpenFile;
+import dev.vfio.migration.vfio.linux.PseudoTerminal;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -18,12 +19,12 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A machine without VFIO devices that looks like one with them: real processes hold files whose
- * names stand for a device's, and a folder stands for {@code /dev/vfio}. Ends its processes.
+ * A machine without VFIO devices that looks like one with them: real processes hold a file whose
+ * name stands for a device's, and real nodes, of pseudo terminals, whose numbers a sysfs made for
+ * the test gives as those of an IOMMU group or of a device. Ends its processes.
  */
 public final class StandInNode implements AutoCloseable {
   public static final String ID = "0000:65:00.1";
-  public static final int GROUP = 7;
   public static final String IDS = "1af4:1041 1af4:1100";
 
   private static final long SECONDS = 20;
@@ -31,6 +32,8 @@ public final class StandInNode implements AutoCloseable {
   private final Path folder;
   private final Path sysfs;
   private final List<Child> children = new ArrayList<>();
+  private final List<PseudoTerminal> nodes = new ArrayList<>();
+  private final int group;
 
   /** A process that runs a shell script. */
   public static final class Child {
@@ -81,9 +84,9 @@ public final class StandInNode implements AutoCloseable {
     this.folder = folder;
     this.sysfs = folder.resolve("sys");
     Files.createDirectories(folder.resolve("dev/vfio/devices"));
-    Files.createFile(group(GROUP));
     Files.writeString(deviceFile(), IDS);
-    member(GROUP, ID, IDS);
+    this.group = addGroup();
+    member(group, ID, IDS);
   }
 
   /** What a descriptor of a device is called here. */
@@ -91,8 +94,38 @@ public final class StandInNode implements AutoCloseable {
     return folder.resolve("vfio-device");
   }
 
+  /** Number of the device's group. */
+  public int group() {
+    return group;
+  }
+
+  /** The node of a group. */
   public Path group(int number) {
-    return folder.resolve("dev/vfio").resolve(Integer.toString(number));
+    return Path.of("/dev/pts", Integer.toString(number));
+  }
+
+  /** Adds a group, and answers its number. */
+  public int addGroup() throws IOException {
+    return Integer.parseInt(addNode(sysfs.resolve("class/vfio")));
+  }
+
+  /** Gives the device a node of its own, and answers what that is called. */
+  public String addCharacterDevice() throws IOException {
+    return addNode(sysfs.resolve("devices/pci0000:64").resolve(ID).resolve("vfio-dev"));
+  }
+
+  /** Adds another device that has a node, and answers what that is called. */
+  public String addOtherCharacterDevice() throws IOException {
+    return addNode(sysfs.resolve("class/vfio-dev"));
+  }
+
+  private String addNode(Path devices) throws IOException {
+    PseudoTerminal node = PseudoTerminal.make();
+    nodes.add(node);
+    String name = Integer.toString(node.number());
+    Path known = Files.createDirectories(devices.resolve(name));
+    Files.writeString(known.resolve("dev"), node.deviceNumber() + "\n");
+    return name;
   }
 
   /** Adds a device to a group. */
@@ -119,7 +152,7 @@ public final class StandInNode implements AutoCloseable {
         "",
         ID,
         ids,
-        GROUP,
+        group,
         characterDevice,
         -1,
         "");
@@ -130,7 +163,7 @@ public final class StandInNode implements AutoCloseable {
   }
 
   public Holders holders(Path proc, String deviceLink) {
-    return new Holders(proc, sysfs, folder.resolve("dev/vfio"), deviceLink, StandInNode::ids);
+    return new Holders(proc, sysfs, deviceLink, StandInNode::ids);
   }
 
   /** The file's content: what the configuration space of a device is. */
@@ -149,7 +182,7 @@ public final class StandInNode implements AutoCloseable {
   public Child start(String script) throws IOException {
     ProcessBuilder builder = new ProcessBuilder("sh", "-c", script).redirectErrorStream(true);
     builder.environment().put("DEVICE", deviceFile().toString());
-    builder.environment().put("GROUP", group(GROUP).toString());
+    builder.environment().put("GROUP", group(group).toString());
     builder.environment().put("FOLDER", folder.toString());
     Child child = new Child(builder.start());
     children.add(child);
@@ -170,5 +203,6 @@ public final class StandInNode implements AutoCloseable {
       }
       child.kill();
     }
+    nodes.forEach(PseudoTerminal::close);
   }
 }

@@ -46,6 +46,7 @@ public final class VfioModel implements InterceptedCalls.Model {
   /** Each call is broken off by a signal once before it is made. */
   boolean interrupting;
 
+  private int group = 7;
   int groupFlags = 1;
   int version;
   int type1 = 1;
@@ -82,6 +83,11 @@ public final class VfioModel implements InterceptedCalls.Model {
   public VfioModel(Path directory, String id) {
     this.directory = directory;
     this.id = id;
+  }
+
+  /** The device's group has that number, and not 7. */
+  public void group(int number) {
+    group = number;
   }
 
   /** Stands also behind that file, which somebody opened as a device that is in use. */
@@ -181,7 +187,7 @@ public final class VfioModel implements InterceptedCalls.Model {
   }
 
   private long groupStatus(int fd, Pointer argument) {
-    if (!nameOf(fd).equals(directory + "/7") || argument.getInt(0) < 8) {
+    if (!nameOf(fd).equals(directory + "/" + group) || argument.getInt(0) < 8) {
       return -Errno.EINVAL.number();
     }
     argument.setInt(4, groupFlags);
@@ -190,7 +196,7 @@ public final class VfioModel implements InterceptedCalls.Model {
 
   private long setContainer(int fd, Pointer argument) {
     container =
-        nameOf(fd).equals(directory + "/7")
+        nameOf(fd).equals(directory + "/" + group)
             && nameOf(argument.getInt(0)).equals(directory + "/vfio");
     return container ? 0 : -Errno.EINVAL.number();
   }

@@ -23,6 +23,7 @@ class ProcessCallsLayoutTest {
       #include <sys/eventfd.h>
       #include <sys/mman.h>
       #include <sys/socket.h>
+      #include <sys/stat.h>
       #include <sys/syscall.h>
       """;
 
@@ -51,6 +52,15 @@ class ProcessCallsLayoutTest {
     numbers.put("EFD_NONBLOCK", SocketWatch.EFD_NONBLOCK);
     numbers.put("MFD_CLOEXEC", MemoryFile.MFD_CLOEXEC);
     numbers.put("O_NONBLOCK", GuardedFile.O_NONBLOCK);
+    numbers.put("AT_FDCWD", CharacterDevice.AT_FDCWD);
+    numbers.put("AT_STATX_DONT_SYNC", CharacterDevice.AT_STATX_DONT_SYNC);
+    numbers.put("STATX_TYPE", CharacterDevice.STATX_TYPE);
+    numbers.put("offsetof(struct statx, stx_mode)", CharacterDevice.MODE);
+    numbers.put("offsetof(struct statx, stx_rdev_major)", CharacterDevice.MAJOR);
+    numbers.put("offsetof(struct statx, stx_rdev_minor)", CharacterDevice.MINOR);
+    numbers.put("sizeof(struct statx)", CharacterDevice.BYTES);
+    numbers.put("S_IFMT", CharacterDevice.S_IFMT);
+    numbers.put("S_IFCHR", CharacterDevice.S_IFCHR);
     numbers.put("offsetof(struct ucred, pid)", SocketPeer.CREDENTIALS_PROCESS);
     hold(numbers);
   }
@@ -69,13 +79,20 @@ class ProcessCallsLayoutTest {
 
   @Test
   @EnabledIfSystemProperty(named = "os.arch", matches = "amd64", disabledReason = "of x86-64")
-  void theCallThatDiffersByArchitectureHere() throws IOException, InterruptedException {
-    hold(Map.of("SYS_kcmp", ProcessDescriptor.KCMP_X86_64));
+  void theCallsThatDifferByArchitectureHere() throws IOException, InterruptedException {
+    hold(
+        Map.of(
+            "SYS_kcmp", ProcessDescriptor.KCMP_X86_64, "SYS_statx", CharacterDevice.STATX_X86_64));
   }
 
   @Test
   @EnabledIfSystemProperty(named = "os.arch", matches = "aarch64", disabledReason = "of aarch64")
-  void theCallThatDiffersByArchitectureElsewhere() throws IOException, InterruptedException {
-    hold(Map.of("SYS_kcmp", ProcessDescriptor.KCMP_GENERIC));
+  void theCallsThatDifferByArchitectureElsewhere() throws IOException, InterruptedException {
+    hold(
+        Map.of(
+            "SYS_kcmp",
+            ProcessDescriptor.KCMP_GENERIC,
+            "SYS_statx",
+            CharacterDevice.STATX_GENERIC));
   }
 }

@@ -53,6 +53,8 @@ final class ModelNode implements AutoCloseable {
     this.processes = new StandInNode(folder);
     this.sysfs = new SysfsTree(folder);
     this.model = new VfioModel(devices(), ID);
+    model.group(processes.group());
+    Files.createFile(devices().resolve(Integer.toString(processes.group())));
     Files.createFile(devices().resolve("vfio"));
     Files.createFile(devices().resolveSibling("iommu"));
     make(ID);
@@ -74,7 +76,7 @@ final class ModelNode implements AutoCloseable {
                 "subsystem_vendor", "0x" + ids[2],
                 "subsystem_device", "0x" + ids[3]));
     sysfs.bind(device, "pci", "some-vfio-pci");
-    sysfs.group(device, StandInNode.GROUP);
+    sysfs.group(device, processes.group());
   }
 
   /** Another device of the same kind takes its place. */
@@ -193,9 +195,14 @@ final class ModelNode implements AutoCloseable {
     return left;
   }
 
+  /** The model's name of the call that opens the device's group. */
+  String openingGroup() {
+    return "open vfio/" + processes.group();
+  }
+
   /** How often a node of the device was opened since the last call. */
   long openings() {
-    long openings = model.calls.stream().filter(call -> call.startsWith("open vfio/7")).count();
+    long openings = model.calls.stream().filter(call -> call.startsWith(openingGroup())).count();
     model.calls.clear();
     return openings;
   }
