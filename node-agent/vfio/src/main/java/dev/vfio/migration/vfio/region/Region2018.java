@@ -15,6 +15,7 @@ import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.device.TransitionRules;
+import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.region.RegionData.Announced;
 import java.nio.ByteBuffer;
 
@@ -28,6 +29,8 @@ import java.nio.ByteBuffer;
  * <ul>
  *   <li>The state is kept here. It is read from the device when it is opened and after a reset; a
  *       device may refuse that ({@link #stateKnown()}).
+ *   <li>A device that CANCELLED or FAILED has brought back to RUNNING, and that says so, need not
+ *       take RUNNING once more.
  *   <li>A change of state that the interface does not allow is refused before it reaches the
  *       device.
  *   <li>{@code data.size} 0 means "nothing now". The device's {@code data.offset} is then not
@@ -172,6 +175,11 @@ public final class Region2018 implements MigratableDevice {
     try {
       registers.writeDeviceState(target.wireValue());
     } catch (AccessException failure) {
+      if (target == DeviceState.RUNNING && runsAlready(failure)) {
+        state = target;
+        stateKnown = true;
+        return;
+      }
       throw DeviceFailures.duringAction(
           subject(),
           "the change to " + target,
@@ -184,6 +192,22 @@ public final class Region2018 implements MigratableDevice {
     stateKnown = true;
     if (target == DeviceState.RESUME) {
       incomingOffset = whereItTakesData();
+    }
+  }
+
+  /**
+   * By the text CANCELLED, and FAILED at the source, are themselves the way back to running, and a
+   * state is sent "on state change": a device that went on by itself may refuse to be told.
+   */
+  private boolean runsAlready(AccessException failure) {
+    boolean toldToGoBack = state == DeviceState.CANCELLED || state == DeviceState.FAILED;
+    if (!stateKnown || !toldToGoBack || failure.errno() != Errno.EINVAL.number()) {
+      return false;
+    }
+    try {
+      return registers.readDeviceState() == DeviceState.RUNNING.wireValue();
+    } catch (AccessException unreadable) {
+      return false;
     }
   }
 

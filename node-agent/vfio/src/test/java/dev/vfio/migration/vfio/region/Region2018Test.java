@@ -96,6 +96,24 @@ class Region2018Test {
   }
 
   @Test
+  void aDeviceThatWentBackToRunningByItselfNeedNotBeTold() throws DeviceException {
+    for (DeviceState back : new DeviceState[] {DeviceState.CANCELLED, DeviceState.FAILED}) {
+      access.heal().state(DeviceState.PRECOPY.wireValue());
+      Region2018 device = open();
+      device.transition(back);
+      access.fail("write 0/4", Reason.REFUSED, 22);
+      assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)))
+          .as("it does not say that it runs")
+          .hasMessageContaining("the change to RUNNING failed");
+      assertThat(device.state()).isEqualTo(back);
+
+      access.state(DeviceState.RUNNING.wireValue());
+      device.transition(DeviceState.RUNNING);
+      assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+    }
+  }
+
+  @Test
   void aRefusedChangeKeepsTheStateBeforeAndCarriesTheErrno() throws DeviceException {
     access.state(DeviceState.PRECOPY.wireValue());
     Region2018 device = open();
