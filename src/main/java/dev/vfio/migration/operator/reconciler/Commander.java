@@ -6,6 +6,7 @@ import dev.vfio.migration.contract.v1.CancelRequest;
 import dev.vfio.migration.contract.v1.CommandHeader;
 import dev.vfio.migration.contract.v1.CommitRequest;
 import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DmaWindow;
 import dev.vfio.migration.contract.v1.ListDevicesRequest;
 import dev.vfio.migration.contract.v1.Mode;
 import dev.vfio.migration.contract.v1.PrepareDestinationRequest;
@@ -67,10 +68,15 @@ final class Commander {
    * Where the destination listens and the secret that opens it. Does not show the secret.
    *
    * @param host empty: where the operator reaches the destination's agent
+   * @param windows what the destination has made memory ready for
    */
-  private record Ticket(String host, int port, ByteString token) {
+  private record Ticket(String host, int port, ByteString token, List<DmaWindow> windows) {
     static Ticket in(PrepareDestinationResponse response) {
-      return new Ticket(response.getStateHost(), response.getStatePort(), response.getToken());
+      return new Ticket(
+          response.getStateHost(),
+          response.getStatePort(),
+          response.getToken(),
+          response.getWindowsList());
     }
 
     @Override
@@ -257,6 +263,7 @@ final class Commander {
             .setStreams(settings.streams())
             .setBandwidthLimit(settings.bandwidthLimit())
             .setThresholdBytes(settings.rule().thresholdBytes())
+            .addAllWindows(ticket.windows())
             .build();
     return source.call(stub -> stub.startSource(request));
   }

@@ -12,6 +12,7 @@ import dev.vfio.migration.agent.session.WindowSpec;
 import dev.vfio.migration.contract.v1.CommandHeader;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.DmaWindow;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.PendingBytes;
@@ -64,7 +65,8 @@ final class ContractMapping {
         mode(request),
         streams(request.getStreams(), maximumStreams),
         request.getBandwidthLimit(),
-        request.getThresholdBytes());
+        request.getThresholdBytes(),
+        windows(request.getWindowsList()));
   }
 
   private static Mode mode(StartSourceRequest request) throws Refusal {
@@ -81,19 +83,30 @@ final class ContractMapping {
       throw invalid("source_device is missing");
     }
     Device device = request.getSourceDevice();
-    List<WindowSpec> windows =
-        device.getDmaWindowsList().stream()
-            .map(window -> new WindowSpec(window.getName(), window.getIova(), window.getSize()))
-            .sorted(Comparator.comparingLong(WindowSpec::iova).thenComparing(WindowSpec::name))
-            .toList();
     return new DestinationSpec(
         key(request.getHeader()),
         name(request.getHeader()),
         text("device", request.getDevice()),
         text("source_node", request.getSourceNode()),
         DeviceMapping.description(device),
-        windows,
+        windows(device.getDmaWindowsList()),
         streams(request.getStreams(), maximumStreams));
+  }
+
+  /** In the order in which both ends number them. */
+  private static List<WindowSpec> windows(List<DmaWindow> windows) {
+    return windows.stream()
+        .map(window -> new WindowSpec(window.getName(), window.getIova(), window.getSize()))
+        .sorted(Comparator.comparingLong(WindowSpec::iova).thenComparing(WindowSpec::name))
+        .toList();
+  }
+
+  static DmaWindow window(WindowSpec window) {
+    return DmaWindow.newBuilder()
+        .setName(window.name())
+        .setIova(window.iova())
+        .setSize(window.size())
+        .build();
   }
 
   private static int streams(int streams, int maximum) throws Refusal {

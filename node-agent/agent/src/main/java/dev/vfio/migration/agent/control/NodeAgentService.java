@@ -107,6 +107,7 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
                 .setStatePort(prepared.port())
                 .setToken(ByteString.copyFrom(prepared.token()))
                 .setStateHost(stateHost)
+                .addAllWindows(prepared.windows().stream().map(ContractMapping::window).toList())
                 .build());
   }
 

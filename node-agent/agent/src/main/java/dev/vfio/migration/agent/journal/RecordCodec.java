@@ -33,6 +33,7 @@ final class RecordCodec {
     @JsonSubTypes.Type(value = SessionRecord.Prepared.class, name = "Prepared"),
     @JsonSubTypes.Type(value = SessionRecord.Loaded.class, name = "Loaded"),
     @JsonSubTypes.Type(value = SessionRecord.Activating.class, name = "Activating"),
+    @JsonSubTypes.Type(value = SessionRecord.StateLost.class, name = "StateLost"),
     @JsonSubTypes.Type(value = SessionRecord.Active.class, name = "Active"),
     @JsonSubTypes.Type(value = SessionRecord.Discarding.class, name = "Discarding"),
     @JsonSubTypes.Type(value = SessionRecord.Discarded.class, name = "Discarded")

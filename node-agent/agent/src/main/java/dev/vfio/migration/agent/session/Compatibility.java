@@ -130,7 +130,8 @@ public final class Compatibility {
               + ", not waiting for one. Neither was touched; choose a device whose workload"
               + " waits.");
     }
-    String difference = WindowCheck.difference(spec.sourceWindows(), here);
+    String difference =
+        WindowCheck.difference("the source", spec.sourceWindows(), "this node", here);
     return difference == null
         ? null
         : Failure.of(

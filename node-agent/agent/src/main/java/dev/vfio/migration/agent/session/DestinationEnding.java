@@ -36,7 +36,7 @@ final class DestinationEnding {
               : DestinationMachine.accept(s, command);
       case DESTINATION_STRANDED ->
           s.activating()
-              ? then(List.of(new Reply(command.command(), null)), activateAgain(s))
+              ? activateStranded(s, command)
               : Outcome.of(
                   s.but().command(command.command()).at(DestinationStep.REOPENING).done(),
                   new OpenDevice());
@@ -72,6 +72,14 @@ final class DestinationEnding {
                       + ")")
               : discard(s, failure, command.command());
     };
+  }
+
+  /** What is lost does not come back by trying. */
+  private Outcome<DestinationState, DestinationAction> activateStranded(
+      DestinationState s, Command command) {
+    return s.lost()
+        ? DestinationMachine.accept(s, command)
+        : then(List.of(new Reply(command.command(), null)), activateAgain(s));
   }
 
   private static boolean isResting(DestinationState s) {
@@ -199,6 +207,9 @@ final class DestinationEnding {
           failure != null ? restBeforeActivating(s, failure) : runOrTake(s, (Opened) event);
       case ACTIVATE_OPEN_RESTING -> openToActivate(s);
       case ACTIVATE_RUNNING -> running(s, failure, now);
+      case JOURNALLING_LOST ->
+          // Without this entry a restart looks at the device once more.
+          Outcome.of(s.but().at(DESTINATION_STRANDED, DestinationStep.STRANDED).done());
       case ACTIVATE_TAKING ->
           failure != null
               ? restBeforeTaking(s, failure)
@@ -285,6 +296,9 @@ final class DestinationEnding {
 
   private Outcome<DestinationState, DestinationAction> running(
       DestinationState s, Failure failure, Moment now) {
+    if (failure != null && failure.reason() == Reason.NOT_LOADED) {
+      return lost(s, failure);
+    }
     if (failure != null) {
       return failure.reason() == Reason.DEVICE_UNREACHABLE
               || failure.reason() == Reason.DEVICE_PROTOCOL_VIOLATION
@@ -296,6 +310,20 @@ final class DestinationEnding {
             ? s.progress()
             : s.progress().withDowntime(Math.max(1, now.nanos() - s.pausedAtNanos()));
     return take(s.but().device(DeviceState.RUNNING).progress(progress).tries(0).done());
+  }
+
+  /** The source's copy is the last one: it is not told to let go of it. */
+  private static Outcome<DestinationState, DestinationAction> lost(
+      DestinationState s, Failure failure) {
+    Failure said =
+        failure.with(
+            "The handover is committed, so the source does not run again by itself; it is stopped"
+                + " and still holds the only copy of the state. Nothing is tried any more: a"
+                + " person decides. Do not delete the DeviceMigration and do not end the workload"
+                + " at the source before the state is saved or given up.");
+    return Outcome.of(
+        s.but().failure(said).obstacle(null).at(DestinationStep.JOURNALLING_LOST).done(),
+        new Journal(new SessionRecord.StateLost(said)));
   }
 
   private Outcome<DestinationState, DestinationAction> take(DestinationState s) {

@@ -85,6 +85,7 @@ public final class DestinationMachine {
           ACTIVATE_OPENING,
           ACTIVATE_OPEN_RESTING,
           ACTIVATE_RUNNING,
+          JOURNALLING_LOST,
           ACTIVATE_TAKING,
           ACTIVATE_TAKE_RESTING,
           JOURNALLING_ACTIVE,
@@ -129,6 +130,9 @@ public final class DestinationMachine {
       change.at(DESTINATION_LOADED, DestinationStep.NEW);
     } else if (record instanceof SessionRecord.Activating) {
       change.activating().at(SessionState.DESTINATION_ACTIVATING, DestinationStep.NEW);
+    } else if (record instanceof SessionRecord.StateLost lost) {
+      change.failure(lost.failure());
+      change.at(SessionState.DESTINATION_STRANDED, DestinationStep.STRANDED);
     } else if (record instanceof SessionRecord.Active active) {
       change.progress(active.progress()).device(DeviceState.RUNNING);
       change.at(SessionState.DESTINATION_ACTIVE, DestinationStep.ENDED);
@@ -153,6 +157,7 @@ public final class DestinationMachine {
       case DESTINATION_LOADED -> ending.reopen(s);
       case DESTINATION_ACTIVATING -> ending.openToActivate(s);
       case DESTINATION_DISCARDING -> ending.openToDiscard(s);
+      case DESTINATION_STRANDED -> Outcome.of(s);
       default -> ending.discard(s, restarted(s), 0);
     };
   }

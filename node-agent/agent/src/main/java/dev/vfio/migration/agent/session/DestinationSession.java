@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.session;
 
 import dev.vfio.migration.vfio.device.DeviceDescription;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /** A destination: its machine, its thread, and what it holds of the world. */
@@ -12,8 +13,14 @@ public final class DestinationSession implements LiveSession {
    * @param session as it is now
    * @param port TCP port of the state stream; 0 once a stream has come
    * @param token the one-time secret; empty once a stream has come
+   * @param windows the source's windows that memory was made ready for, by address
    */
-  public record Prepared(SessionSnapshot session, int port, byte[] token) {
+  public record Prepared(
+      SessionSnapshot session, int port, byte[] token, List<WindowSpec> windows) {
+    public Prepared {
+      windows = List.copyOf(windows);
+    }
+
     /** Never shows the token. */
     @Override
     public String toString() {

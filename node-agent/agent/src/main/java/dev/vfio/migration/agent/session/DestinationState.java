@@ -82,6 +82,11 @@ public record DestinationState(
         notReset != null);
   }
 
+  /** Whether the device lost what it had taken in after the handover was decided. */
+  boolean lost() {
+    return activating && failure != null;
+  }
+
   Change but() {
     return new Change(this);
   }

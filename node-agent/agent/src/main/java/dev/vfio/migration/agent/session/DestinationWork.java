@@ -221,7 +221,10 @@ final class DestinationWork
   private DestinationSession.Prepared prepared() {
     boolean listens = awaited != null && snapshot.state() == SessionState.DESTINATION_LISTENING;
     return new DestinationSession.Prepared(
-        snapshot, listens ? world.streams().port() : 0, listens ? awaited.token() : new byte[0]);
+        snapshot,
+        listens ? world.streams().port() : 0,
+        listens ? awaited.token() : new byte[0],
+        spec.sourceWindows());
   }
 
   private void closeStreams() {

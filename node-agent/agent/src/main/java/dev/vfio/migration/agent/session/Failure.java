@@ -42,6 +42,7 @@ public record Failure(Reason reason, String message, int errno) {
       case BUSY -> Reason.DEVICE_BUSY;
       case UNREACHABLE -> Reason.DEVICE_UNREACHABLE;
       case TRANSITION_FAILED -> Reason.TRANSITION_FAILED;
+      case STATE_LOST -> Reason.NOT_LOADED;
       case READ_FAILED -> Reason.DEVICE_READ_FAILED;
       case WRITE_FAILED -> Reason.DEVICE_WRITE_FAILED;
       case PROTOCOL_VIOLATION -> Reason.DEVICE_PROTOCOL_VIOLATION;

@@ -68,6 +68,12 @@ public sealed interface SessionRecord {
   /** Destination: the decision is Committed; the device may run from here on. */
   record Activating() implements SessionRecord {}
 
+  /**
+   * Destination: the decision is Committed, and the device was found to have lost what it had taken
+   * in. It is not activated again, whatever state it is in by then.
+   */
+  record StateLost(Failure failure) implements SessionRecord {}
+
   /** Destination: runs here. */
   record Active(Progress progress) implements SessionRecord {
     @Override

@@ -1,5 +1,7 @@
 package dev.vfio.migration.agent.session;
 
+import java.util.List;
+
 /**
  * What a source was asked to do. Without the stream's token: that is a secret and lives in memory
  * only.
@@ -14,6 +16,7 @@ package dev.vfio.migration.agent.session;
  * @param streams connections, at least 1
  * @param bandwidthLimit payload bytes per second, 0 for none
  * @param thresholdBytes written to the device before pending bytes are read, at least 0
+ * @param windows those that the destination is prepared for, by address
  */
 public record SourceSpec(
     SessionKey key,
@@ -25,4 +28,10 @@ public record SourceSpec(
     Mode mode,
     int streams,
     long bandwidthLimit,
-    long thresholdBytes) {}
+    long thresholdBytes,
+    List<WindowSpec> windows) {
+  public SourceSpec {
+    // A journal of an earlier release does not tell them, nor is it asked for them.
+    windows = windows == null ? List.of() : List.copyOf(windows);
+  }
+}

@@ -260,6 +260,20 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
                   + wrong
                   + ". Nothing was done to the device."));
     }
+    // Both ends know a window by its place in the list, and the one there was made before.
+    String changed =
+        WindowCheck.difference(
+            "the workload", specs, "what the destination was prepared for", spec.windows());
+    if (changed != null) {
+      return new SourceEvent.Failed(
+          Failure.of(
+              Reason.INCOMPATIBLE_DEVICE,
+              "the workload of "
+                  + spec.device()
+                  + " has changed its windows since the destination was prepared: "
+                  + changed
+                  + ". Nothing was done to the device; apply a new DeviceMigration."));
+    }
     hold.device()
         .watchMemory(
             specs.stream().map(window -> new MemoryRange(window.iova(), window.size())).toList());

@@ -27,19 +27,25 @@ final class WindowCheck {
     return null;
   }
 
-  /** How the windows differ, null where they do not. */
-  static String difference(List<WindowSpec> source, List<WindowSpec> here) {
-    if (source.equals(here)) {
+  /**
+   * How the windows differ, null where they do not.
+   *
+   * @param one who has the first list, for people
+   * @param other who has the second
+   */
+  static String difference(
+      String one, List<WindowSpec> ofOne, String other, List<WindowSpec> ofOther) {
+    if (ofOne.equals(ofOther)) {
       return null;
     }
-    for (WindowSpec window : source) {
-      if (!here.contains(window)) {
-        return "the source has " + describe(window) + " and this node has not";
+    for (WindowSpec window : ofOne) {
+      if (!ofOther.contains(window)) {
+        return one + " has " + describe(window) + " and " + other + " has not";
       }
     }
-    for (WindowSpec window : here) {
-      if (!source.contains(window)) {
-        return "this node has " + describe(window) + " and the source has not";
+    for (WindowSpec window : ofOther) {
+      if (!ofOne.contains(window)) {
+        return other + " has " + describe(window) + " and " + one + " has not";
       }
     }
     return "the windows are declared twice or in different order";

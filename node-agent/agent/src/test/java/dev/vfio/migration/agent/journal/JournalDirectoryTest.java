@@ -33,7 +33,17 @@ class JournalDirectoryTest {
   private static final SessionKey KEY = new SessionKey("8d1f-4c", 2);
   private static final SourceSpec SOURCE =
       new SourceSpec(
-          KEY, "default/m", "vfio-user:gpu-0", "node-b", "10.0.0.2", 9444, Mode.LIVE, 1, 0, 7);
+          KEY,
+          "default/m",
+          "vfio-user:gpu-0",
+          "node-b",
+          "10.0.0.2",
+          9444,
+          Mode.LIVE,
+          1,
+          0,
+          7,
+          List.of(new WindowSpec("ring", 1L << 40, 8192)));
   private static final Failure FAILURE = new Failure(Reason.STREAM_BROKEN, "cut \"here\"\n", 104);
   private static final List<SessionRecord> SOURCE_RECORDS =
       List.of(
@@ -106,6 +116,7 @@ class JournalDirectoryTest {
             new SessionRecord.Prepared(destination),
             new SessionRecord.Loaded(5, Progress.NONE),
             new SessionRecord.Activating(),
+            new SessionRecord.StateLost(FAILURE),
             new SessionRecord.Active(Progress.NONE),
             new SessionRecord.Discarding(FAILURE),
             new SessionRecord.Discarded(FAILURE, FAILURE));

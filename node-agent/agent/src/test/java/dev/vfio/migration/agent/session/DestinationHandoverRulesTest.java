@@ -91,6 +91,47 @@ class DestinationHandoverRulesTest {
   }
 
   @Test
+  void aLoadedDeviceThatWasResetIsNeverActivated() {
+    untilLoaded();
+    on(new Activate(2));
+    done();
+    assertThat(last()).isEqualTo(new Transition(DeviceState.RUNNING));
+    failed(Reason.NOT_LOADED);
+    assertThat(((Journal) last()).record()).isInstanceOf(SessionRecord.StateLost.class);
+    done();
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+    assertThat(state.snapshot().failure().message())
+        .contains("so it was")
+        .contains("holds the only copy")
+        .doesNotContain("Do not reset it");
+
+    on(new Activate(3));
+    assertThat(actions).containsExactly(new Reply(3, null));
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+    on(new RollBack(4, "late"));
+    assertThat(refusal().reason()).isEqualTo(Reason.ALREADY_COMMITTED);
+  }
+
+  /** It may run by then, and would be taken for the one that was loaded. */
+  @Test
+  void aDeviceThatLostItsStateStaysLostOverARestart() {
+    Failure lost = Failure.of(Reason.NOT_LOADED, "it was reset");
+    state =
+        DestinationMachine.recovered(
+            List.of(
+                new SessionRecord.Prepared(state.spec()),
+                new SessionRecord.Loaded(0, Progress.NONE),
+                new SessionRecord.Activating(),
+                new SessionRecord.StateLost(lost)),
+            new Moment(now, now));
+    on(new Recover());
+    assertThat(actions).isEmpty();
+    on(new Activate(2));
+    assertThat(actions).containsExactly(new Reply(2, null));
+    assertThat(state.snapshot().failure()).isEqualTo(lost);
+  }
+
+  @Test
   void aDifferentDeviceIsRefusedUntouched() {
     for (DeviceDescription other : List.of(device("npu", 4096), device("gpu", 65536))) {
       state = DestinationState.initial(state.spec());

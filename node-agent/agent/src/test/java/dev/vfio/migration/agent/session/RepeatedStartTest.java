@@ -22,7 +22,8 @@ class RepeatedStartTest {
           Mode.LIVE,
           1,
           0,
-          0);
+          0,
+          List.of());
 
   private Sessions sessions;
 

@@ -22,7 +22,8 @@ class SourceHandoverRulesTest {
   private long now = 1_000_000_000L;
 
   private static SourceSpec spec(Mode mode) {
-    return new SourceSpec(KEY, "default/m", "vfio-user:gpu-0", "b", "host", 1, mode, 1, 0, 0);
+    return new SourceSpec(
+        KEY, "default/m", "vfio-user:gpu-0", "b", "host", 1, mode, 1, 0, 0, List.of());
   }
 
   private void on(SourceEvent event) {

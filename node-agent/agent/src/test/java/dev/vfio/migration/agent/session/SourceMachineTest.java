@@ -33,7 +33,8 @@ class SourceMachineTest {
         mode,
         1,
         0,
-        0);
+        0,
+        List.of());
   }
 
   private void on(SourceEvent event) {

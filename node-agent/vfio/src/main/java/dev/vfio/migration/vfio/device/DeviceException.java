@@ -21,6 +21,10 @@ public class DeviceException extends IOException {
     UNREACHABLE,
     /** The device refused a change of state. */
     TRANSITION_FAILED,
+    /**
+     * What it had taken in is gone: it was reset, or led by somebody else, before it was to run.
+     */
+    STATE_LOST,
     /** Reading state or pending bytes failed. */
     READ_FAILED,
     /** Writing state failed. */

@@ -33,6 +33,23 @@ public final class DeviceFailures {
         failure);
   }
 
+  /**
+   * STATE_LOST: the device held what it had taken in and is elsewhere now, so it must not count as
+   * the one that was loaded.
+   *
+   * @param where in the words of its interface
+   */
+  public static DeviceException stateLost(String subject, String where) {
+    return new DeviceException(
+        Kind.STATE_LOST,
+        0,
+        subject
+            + ": the device says that it is in "
+            + where
+            + ", though it was loaded and nobody here has led it further: it was reset, or led by"
+            + " somebody else, and what it had taken in is lost. It was not asked to run.");
+  }
+
   private static boolean isUnknown(int errno) {
     return errno == Errno.ENOTTY.number() || errno == Errno.EINVAL.number();
   }

@@ -13,6 +13,7 @@ public final class StateBook {
   private final MigrationEnd end;
   private DeviceState state = DeviceState.NONE;
   private boolean disturbed;
+  private boolean strayed;
   private boolean holdsForeignState;
 
   /**
@@ -55,6 +56,7 @@ public final class StateBook {
   public void found(DeviceState where) {
     state = where;
     disturbed = false;
+    strayed = false;
     holdsForeignState = where == DeviceState.RESUME || where == DeviceState.RESUME_COMPLETED;
   }
 
@@ -62,6 +64,7 @@ public final class StateBook {
   public void reached(DeviceState target) {
     state = target;
     disturbed = false;
+    strayed = false;
     if (target == DeviceState.RESUME) {
       holdsForeignState = true;
     } else if (target == DeviceState.RUNNING) {
@@ -82,6 +85,14 @@ public final class StateBook {
   /** Since the last change the device may be elsewhere than {@link #state()} says. */
   public boolean isDisturbed() {
     return disturbed;
+  }
+
+  /**
+   * Whether what the device had taken in may still be run where the device says that it runs
+   * already: our own change to RUNNING failed, and nobody else has led it.
+   */
+  public boolean mayHaveBegunToRun() {
+    return state == DeviceState.RESUME_COMPLETED && disturbed && !strayed;
   }
 
   /** The device is in an error state of its interface. */
@@ -129,6 +140,10 @@ public final class StateBook {
    */
   public DeviceException strayed(String where, DeviceState target) {
     disturbed = true;
+    strayed = true;
+    if (state == DeviceState.RESUME_COMPLETED && target == DeviceState.RUNNING) {
+      return DeviceFailures.stateLost(subject(), where);
+    }
     return refused(
         "the device says that it is in "
             + where

@@ -256,7 +256,7 @@ public final class FeatureV2 implements MigratableDevice {
 
   private void run() throws DeviceException {
     // One that runs before it was told to was reset, and what it had taken in is lost.
-    boolean waits = state() == DeviceState.RESUME_COMPLETED && !book.isDisturbed();
+    boolean waits = state() == DeviceState.RESUME_COMPLETED && !book.mayHaveBegunToRun();
     walk.lead(
         DeviceState.RUNNING,
         FeatureState.RUNNING,

@@ -49,6 +49,8 @@ public final class Region2018 implements MigratableDevice {
   private final DirtyPagesAction dirtyPagesAction;
   private DeviceState state = DeviceState.NONE;
   private boolean stateKnown;
+  private boolean tellsThatItIsLoaded;
+  private boolean runRefused;
   private long incomingOffset = MigrationRegionLayout.SIZE;
 
   private Region2018(RegionParts parts) {
@@ -137,9 +139,12 @@ public final class Region2018 implements MigratableDevice {
   private void readBackState() throws DeviceException {
     state = DeviceState.NONE;
     stateKnown = false;
+    tellsThatItIsLoaded = false;
+    runRefused = false;
     try {
       state = DeviceState.ofWireValue(registers.readDeviceState());
       stateKnown = true;
+      tellsThatItIsLoaded = state == DeviceState.RESUME_COMPLETED;
     } catch (AccessException failure) {
       if (failure.reason() != Reason.REFUSED) {
         throw DeviceFailures.whileOpening(description.id(), "its state", failure);
@@ -172,6 +177,9 @@ public final class Region2018 implements MigratableDevice {
               + TransitionRules.allowedFrom(state)
               + ". The device was not asked and is as before.");
     }
+    if (target == DeviceState.RUNNING) {
+      requireStillLoaded();
+    }
     try {
       registers.writeDeviceState(target.wireValue());
     } catch (AccessException failure) {
@@ -180,6 +188,7 @@ public final class Region2018 implements MigratableDevice {
         stateKnown = true;
         return;
       }
+      runRefused = target == DeviceState.RUNNING;
       throw DeviceFailures.duringAction(
           subject(),
           "the change to " + target,
@@ -190,6 +199,9 @@ public final class Region2018 implements MigratableDevice {
     }
     state = target;
     stateKnown = true;
+    runRefused = false;
+    tellsThatItIsLoaded =
+        target == DeviceState.RESUME_COMPLETED && told() == DeviceState.RESUME_COMPLETED;
     if (target == DeviceState.RESUME) {
       incomingOffset = whereItTakesData();
     }
@@ -208,6 +220,37 @@ public final class Region2018 implements MigratableDevice {
       return registers.readDeviceState() == DeviceState.RUNNING.wireValue();
     } catch (AccessException unreadable) {
       return false;
+    }
+  }
+
+  /**
+   * Whoever holds the device beside us may have reset it after it was loaded. The text has the user
+   * write the state and says nothing of reading it: a driver is believed where it told that it was
+   * loaded when it was.
+   */
+  private void requireStillLoaded() throws DeviceException {
+    if (!tellsThatItIsLoaded) {
+      return;
+    }
+    DeviceState told = told();
+    if (told != null
+        && told != DeviceState.RESUME_COMPLETED
+        && !(runRefused && told == DeviceState.RUNNING)) {
+      throw DeviceFailures.stateLost(subject(), told.name());
+    }
+  }
+
+  /** Null where the driver does not tell. */
+  private DeviceState told() throws DeviceException {
+    try {
+      return DeviceState.ofWireValue(registers.readDeviceState());
+    } catch (AccessException failure) {
+      if (failure.reason() == Reason.REFUSED) {
+        return null;
+      }
+      throw failed("asking for its state", Kind.TRANSITION_FAILED, failure, STATE_UNTOUCHED);
+    } catch (IllegalArgumentException undefined) {
+      return null;
     }
   }
 

@@ -198,7 +198,7 @@ public final class RegionV1 implements MigratableDevice {
         EnumSet.complementOf(EnumSet.of(RegionV1State.RESUMING, RegionV1State.ERROR));
     if (state() == DeviceState.RESUME_COMPLETED) {
       from.add(RegionV1State.RESUMING);
-      if (!book.isDisturbed()) {
+      if (!book.mayHaveBegunToRun()) {
         // One that runs before it was told to was reset, and what it had taken in is lost.
         from.retainAll(EnumSet.of(RegionV1State.STOPPED, RegionV1State.RESUMING));
       }

@@ -136,6 +136,49 @@ class Region2018Test {
   }
 
   @Test
+  void aLoadedDeviceThatWasResetLostWhatItTookIn() throws DeviceException {
+    Region2018 device = loaded();
+    access.state(DeviceState.NONE.wireValue());
+    for (int asked = 1; asked <= 2; asked++) {
+      DeviceException failure = failureOf(() -> device.transition(DeviceState.RUNNING));
+      assertThat(failure.kind()).as("asked %d times", asked).isEqualTo(Kind.STATE_LOST);
+      assertThat(failure).hasMessageContaining("in NONE").hasMessageContaining("was reset");
+    }
+    assertThat(access.memory().getInt(0)).isEqualTo(DeviceState.NONE.wireValue());
+  }
+
+  @Test
+  void aLoadedDeviceWhoseChangeToRunningFailedMayHaveBegunToRun() throws DeviceException {
+    Region2018 device = loaded();
+    access.fail("write 0/4", Reason.REFUSED, 5);
+    assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)).kind())
+        .isEqualTo(Kind.TRANSITION_FAILED);
+    access.heal().state(DeviceState.RUNNING.wireValue());
+    device.transition(DeviceState.RUNNING);
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+  }
+
+  @Test
+  void aDeviceThatDidNotTellThatItIsLoadedIsNotAskedAgain() throws DeviceException {
+    access.state(DeviceState.RUNNING.wireValue());
+    Region2018 device = open();
+    access.fail("read 0/4", Reason.REFUSED, 22);
+    device.transition(DeviceState.RESUME);
+    device.transition(DeviceState.RESUME_COMPLETED);
+    access.heal().state(DeviceState.NONE.wireValue());
+    device.transition(DeviceState.RUNNING);
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+  }
+
+  private Region2018 loaded() throws DeviceException {
+    access.state(DeviceState.RUNNING.wireValue());
+    Region2018 device = open();
+    device.transition(DeviceState.RESUME);
+    device.transition(DeviceState.RESUME_COMPLETED);
+    return device;
+  }
+
+  @Test
   void aLostDeviceIsUnreachableAndTheOutcomeIsSaidToBeUnknown() throws DeviceException {
     access.state(DeviceState.RUNNING.wireValue());
     Region2018 device = open();

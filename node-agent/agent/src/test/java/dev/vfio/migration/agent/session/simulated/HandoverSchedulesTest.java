@@ -68,6 +68,20 @@ class HandoverSchedulesTest {
   }
 
   /** The property is worth something only where schedules end in all ways there are. */
+  /** Its memory would be loaded where another window was. */
+  @Test
+  void aSourceWhoseWindowsChangedSinceTheyWereInspectedIsNeverMoved() {
+    for (long seed = 0; seed < 20; seed++) {
+      World world = new World(seed);
+      world.source().workload().moveWindow();
+      world.liveCalmly();
+      assertThat(world.operator().decision()).isEqualTo(Operator.Decision.ROLLED_BACK);
+      assertThat(world.story())
+          .contains("ROLLED_BACK because of INCOMPATIBLE_DEVICE")
+          .doesNotContain("SETUP");
+    }
+  }
+
   @Test
   void schedulesEndInBothWays() {
     Map<Operator.Decision, Integer> ends = new EnumMap<>(Operator.Decision.class);

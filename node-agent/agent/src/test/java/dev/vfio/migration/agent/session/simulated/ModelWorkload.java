@@ -20,6 +20,7 @@ final class ModelWorkload {
   private final Node node;
   private final Chance chance;
   private State state;
+  private long windowIova = ModelDevice.IOVA;
 
   ModelWorkload(Node node, Chance chance, State state) {
     this.node = node;
@@ -29,6 +30,11 @@ final class ModelWorkload {
 
   State state() {
     return state;
+  }
+
+  /** From here on it declares its window at another address than it was inspected with. */
+  void moveWindow() {
+    windowIova += ModelDevice.PAGE_BYTES;
   }
 
   Workload reach() {
@@ -59,7 +65,7 @@ final class ModelWorkload {
           List.of(
               new DmaWindow(
                   "ring",
-                  ModelDevice.IOVA,
+                  windowIova,
                   (long) ModelDevice.PAGES * ModelDevice.PAGE_BYTES,
                   Path.of("ring"),
                   true)));

@@ -170,7 +170,8 @@ final class Operator {
             mode,
             1,
             0,
-            0);
+            0,
+            prepared.windows());
     byte[] token = prepared.token();
     long number = fencingNumber;
     command(world.source(), sessions -> sessions.startSource(number, spec, token));

@@ -267,7 +267,8 @@ final class World {
     }
   }
 
-  private String story() {
+  /** What happened last, a line each. */
+  String story() {
     return String.join("\n", story);
   }
 }
