@@ -8,6 +8,7 @@ import dev.vfio.migration.vfio.workload.WindowShape;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** Memory that was made for the windows of a workload that is to come. */
 final class Accommodation implements AutoCloseable {
@@ -52,7 +53,12 @@ final class Accommodation implements AutoCloseable {
       WindowShape shape = shapes.get(i);
       windows.add(
           new DmaWindow(
-              shape.name(), shape.iova(), shape.size(), OpenFile.path(memory.get(i)), false));
+              shape.name(),
+              shape.iova(),
+              shape.size(),
+              OpenFile.path(memory.get(i)),
+              false,
+              Optional.of(memory.get(i))));
     }
     return windows;
   }

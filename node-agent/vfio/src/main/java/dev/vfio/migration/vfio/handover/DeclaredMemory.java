@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The memory that a running workload declares in {@code memory.json}, duplicated from it. The
@@ -63,7 +64,7 @@ final class DeclaredMemory implements AutoCloseable {
     List<DmaWindow> windows = new ArrayList<>();
     List<Descriptor> memory = new ArrayList<>();
     boolean complete = false;
-    try (ProcessDescriptor process = ProcessDescriptor.open(holder.process())) {
+    try (ProcessDescriptor process = processes.pinned(holder.process(), holder.startTime())) {
       JsonNode declaration = LineConnection.JSON.readTree(text);
       if (declaration.path("protocol").asInt() != PROTOCOL) {
         throw new UnusableException("it must say \"protocol\": " + PROTOCOL);
@@ -78,7 +79,8 @@ final class DeclaredMemory implements AutoCloseable {
                 window.shape().iova(),
                 window.shape().size(),
                 OpenFile.path(duplicate),
-                window.logged()));
+                window.logged(),
+                Optional.of(duplicate)));
       }
       complete = true;
       String name = LineConnection.quoted(declaration.path("workload").asText(holder.command()));
@@ -152,19 +154,28 @@ final class DeclaredMemory implements AutoCloseable {
   private static void requireUsable(Descriptor memory, Declared window)
       throws IOException, UnusableException {
     String name = "window " + window.shape().name() + ": ";
-    long size;
-    try {
-      size = OpenFile.regularFileSize(memory);
-    } catch (IOException other) {
+    if (OpenFile.onlyNames(memory)) {
       throw new UnusableException(
-          name + "only memory files and regular files are moved: " + other.getMessage());
-    }
-    if (size < window.shape().size()) {
-      throw new UnusableException(
-          name + "its file has " + size + " bytes and the window has " + window.shape().size());
+          name
+              + "its descriptor was opened with O_PATH: it names a file that the workload need not"
+              + " be allowed to read; declare one that is open for reading");
     }
     if (!OpenFile.readable(memory)) {
       throw new UnusableException(name + "its file is not open for reading");
+    }
+    if (!OpenFile.isMemory(memory)) {
+      throw new UnusableException(
+          name
+              + "its file "
+              + OpenFile.name(memory)
+              + " is neither in tmpfs, where a memfd is too, nor in hugetlbfs; only memory is"
+              + " moved, because other files may be slow or never answer while the workload stands"
+              + " still");
+    }
+    long size = OpenFile.regularFileSize(memory);
+    if (size < window.shape().size()) {
+      throw new UnusableException(
+          name + "its file has " + size + " bytes and the window has " + window.shape().size());
     }
   }
 

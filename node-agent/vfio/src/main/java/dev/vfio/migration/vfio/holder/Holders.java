@@ -34,8 +34,7 @@ public final class Holders {
   private final Processes processes;
   private final Path sysfs;
   private final String deviceLink;
-  private final GroupMembers members;
-  private final ConfigurationIds ids;
+  private final DescriptorChoice choice;
 
   /**
    * Does no I/O.
@@ -49,8 +48,7 @@ public final class Holders {
     this.processes = new Processes(proc);
     this.sysfs = sysfs;
     this.deviceLink = deviceLink;
-    this.members = new GroupMembers(sysfs);
-    this.ids = ids;
+    this.choice = new DescriptorChoice(processes, new GroupMembers(sysfs), ids);
   }
 
   /** What is known of processes. */
@@ -124,12 +122,11 @@ public final class Holders {
 
   private Optional<Holder> find(NodeDevice device) throws IOException {
     DescriptorScan scan = scan(device);
-    List<List<OpenDescriptor>> files = openFiles(certainOnly(scan.candidates()));
-    if (files.isEmpty()) {
+    List<OpenDescriptor> file = choice.among(device, scan);
+    if (file.isEmpty()) {
       requireSight(device, scan);
       return Optional.empty();
     }
-    List<OpenDescriptor> file = theOne(device, scan, files);
     return Optional.of(holder(device, scan, file));
   }
 
@@ -178,143 +175,6 @@ public final class Holders {
     }
   }
 
-  private static List<OpenDescriptor> certainOnly(List<OpenDescriptor> candidates) {
-    List<OpenDescriptor> certain = candidates.stream().filter(OpenDescriptor::certain).toList();
-    return certain.isEmpty() ? candidates : certain;
-  }
-
-  /** The candidates by the open file that they are duplicates of. */
-  private static List<List<OpenDescriptor>> openFiles(List<OpenDescriptor> candidates)
-      throws IOException {
-    List<List<OpenDescriptor>> files = new ArrayList<>();
-    for (OpenDescriptor candidate : candidates) {
-      List<OpenDescriptor> same = null;
-      for (List<OpenDescriptor> file : files) {
-        if (same == null && isSame(file.get(0), candidate)) {
-          same = file;
-        }
-      }
-      if (same == null) {
-        same = new ArrayList<>();
-        files.add(same);
-      }
-      same.add(candidate);
-    }
-    return files;
-  }
-
-  private static boolean isSame(OpenDescriptor one, OpenDescriptor other) throws IOException {
-    try {
-      return ProcessDescriptor.sameFile(
-          one.process(), one.number(), other.process(), other.number());
-    } catch (ErrnoException failure) {
-      if (failure.is(Errno.ENOSYS)) {
-        // A kernel without kcmp: what cannot be compared counts as different, and is refused.
-        return false;
-      }
-      throw failure;
-    }
-  }
-
-  private List<OpenDescriptor> theOne(
-      NodeDevice device, DescriptorScan scan, List<List<OpenDescriptor>> files) throws IOException {
-    if (files.size() == 1) {
-      OpenDescriptor only = files.get(0).get(0);
-      if (only.certain()) {
-        return files.get(0);
-      }
-      requireGroupForEach(device, scan, only.process());
-      requireKind(device, only);
-      if (members.areOnly(device, scan.groupsOf(only.process()))
-          || members.areOthersOfOtherKind(device, scan.groupsOf(only.process()))) {
-        return files.get(0);
-      }
-      throw unsure(
-          device,
-          only.name()
-              + " may be it, or another device of the IOMMU groups "
-              + scan.groupsOf(only.process())
-              + " that the process holds");
-    }
-    List<List<OpenDescriptor>> ofKind = new ArrayList<>();
-    for (List<OpenDescriptor> file : files) {
-      if (tellsKind(device) && isOfKind(device, file.get(0))) {
-        ofKind.add(file);
-      }
-    }
-    if (ofKind.size() == 1) {
-      OpenDescriptor only = ofKind.get(0).get(0);
-      if (only.certain()) {
-        return ofKind.get(0);
-      }
-      requireGroupForEach(device, scan, only.process());
-      if (members.areOthersOfOtherKind(device, scan.groupsOf(only.process()))) {
-        return ofKind.get(0);
-      }
-    }
-    throw unsure(
-        device,
-        files.size()
-            + " different descriptors may be it: "
-            + files.stream().map(file -> file.get(0).name()).collect(Collectors.joining(", ")));
-  }
-
-  /** Where a process has fewer groups than devices, one of these came to it from elsewhere. */
-  private void requireGroupForEach(NodeDevice device, DescriptorScan scan, long process)
-      throws IOException {
-    if (scan.holdsMachine(process) || VirtualMachineMonitors.isOne(processes, process)) {
-      // Nothing is duplicated from these, whichever device it is, and they are told why.
-      return;
-    }
-    int devices = openFiles(scan.unnamedDevicesOf(process)).size();
-    int groups = scan.groupsOf(process).size();
-    if (devices > groups) {
-      throw unsure(
-          device,
-          "process "
-              + process
-              + " holds "
-              + devices
-              + " VFIO devices and only "
-              + groups
-              + " IOMMU groups, so one of them may be of a group that it does not hold");
-    }
-  }
-
-  private void requireKind(NodeDevice device, OpenDescriptor only) throws IOException {
-    if (tellsKind(device) && !isOfKind(device, only)) {
-      throw unsure(
-          device,
-          only.name()
-              + " may be it by its IOMMU groups, and its configuration space does not say "
-              + device.pciIds());
-    }
-  }
-
-  private static boolean tellsKind(NodeDevice device) {
-    return !device.mediated() && !device.pciIds().isEmpty();
-  }
-
-  private boolean isOfKind(NodeDevice device, OpenDescriptor candidate) throws IOException {
-    try (ProcessDescriptor process = pinned(candidate.process(), candidate.startTime())) {
-      Descriptor duplicate = process.duplicate(candidate.number());
-      return ids.read(duplicate).map(device.pciIds()::equals).orElse(false);
-    }
-  }
-
-  private static DeviceException unsure(NodeDevice device, String why) {
-    return new DeviceException(
-        Kind.BUSY,
-        0,
-        "it is not certain which descriptor is the device "
-            + device.id()
-            + ": "
-            + why
-            + ". Nothing was done to the device or to any process. Linux 6.18 and later tell; on an"
-            + " older kernel let each process hold one device, and close duplicates that are not"
-            + " needed.");
-  }
-
   private Holder holder(NodeDevice device, DescriptorScan scan, List<OpenDescriptor> file)
       throws IOException {
     Set<Long> together =
@@ -350,7 +210,7 @@ public final class Holders {
         first.number(),
         first.file(),
         together,
-        openFiles(scan.devicesOf(together)).size() - 1);
+        DescriptorChoice.openFiles(scan.devicesOf(together)).size() - 1);
   }
 
   /** The ancestor of all others; where none is, the one that was started first. */
@@ -386,7 +246,7 @@ public final class Holders {
   public Descriptor adopt(Holder holder) throws DeviceException {
     Descriptor duplicate = null;
     boolean adopted = false;
-    try (ProcessDescriptor process = pinned(holder.process(), holder.startTime())) {
+    try (ProcessDescriptor process = processes.pinned(holder.process(), holder.startTime())) {
       duplicate = process.duplicate(holder.descriptor());
       requireDevice(holder, process, duplicate);
       adopted = true;
@@ -421,25 +281,6 @@ public final class Holders {
     return errno == Errno.ENOSYS.number()
         ? "The kernel is too old: Linux 5.6 or later is needed."
         : "See whether the workload still runs.";
-  }
-
-  /** Pins a process, and only then makes sure that it is the one that was meant. */
-  private ProcessDescriptor pinned(long number, long startTime) throws IOException {
-    ProcessDescriptor process = ProcessDescriptor.open(number);
-    boolean meant = false;
-    try {
-      if (!processes.lives(number, startTime) || process.ended()) {
-        throw new ErrnoException(
-            "the process with number " + number + " is another one now; the look at it",
-            Errno.ESRCH.number());
-      }
-      meant = true;
-      return process;
-    } finally {
-      if (!meant) {
-        process.close();
-      }
-    }
   }
 
   /** The holder may have closed the number, and opened something else, since it was found. */

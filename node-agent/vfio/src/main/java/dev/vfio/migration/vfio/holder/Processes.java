@@ -1,5 +1,8 @@
 package dev.vfio.migration.vfio.holder;
 
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.ProcessDescriptor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -99,6 +102,30 @@ public final class Processes {
   public boolean lives(long process, long startTime) throws IOException {
     OptionalLong now = startTime(process);
     return now.isPresent() && now.getAsLong() == startTime;
+  }
+
+  /**
+   * Pins a process, and only then makes sure that it is the one that was meant.
+   *
+   * @param startTime of the process that is meant
+   * @throws ErrnoException ESRCH where it has ended, also where another one has its number now
+   */
+  public ProcessDescriptor pinned(long number, long startTime) throws IOException {
+    ProcessDescriptor process = ProcessDescriptor.open(number);
+    boolean meant = false;
+    try {
+      if (!lives(number, startTime) || process.ended()) {
+        throw new ErrnoException(
+            "the process with number " + number + " is another one now; the look at it",
+            Errno.ESRCH.number());
+      }
+      meant = true;
+      return process;
+    } finally {
+      if (!meant) {
+        process.close();
+      }
+    }
   }
 
   /** The number of its parent; empty where it has ended. */

@@ -77,9 +77,25 @@ public final class Descriptor implements AutoCloseable {
         : link.toString();
   }
 
+  /**
+   * Another descriptor of the same open file, with a duty of its own.
+   *
+   * @throws ErrnoException EBADF where this was closed, EMFILE where there are too many
+   */
+  public synchronized Descriptor duplicate() throws ErrnoException {
+    int current = number.get();
+    int fd = current == CLOSED ? CLOSED : LibC.fcntl(current, LibC.F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+      throw new ErrnoException(
+          "a duplicate of a descriptor",
+          current == CLOSED ? Errno.EBADF.number() : LibC.lastErrno());
+    }
+    return new Descriptor(fd);
+  }
+
   /** Linux frees the number whatever close answers, so that there is nothing to try again. */
   @Override
-  public void close() {
+  public synchronized void close() {
     int current = number.getAndSet(CLOSED);
     if (current != CLOSED) {
       LibC.close(current);

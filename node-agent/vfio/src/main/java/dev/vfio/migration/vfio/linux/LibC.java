@@ -30,8 +30,11 @@ final class LibC {
   static final int O_ACCMODE = 3;
   static final int O_CLOEXEC = 0x80000;
   static final int O_NONBLOCK = 0x800;
+  static final int O_PATH = 0x200000;
   static final int F_GETFL = 3;
   static final int F_SETFL = 4;
+  static final int F_DUPFD_CLOEXEC = 1030;
+  static final int F_GET_SEALS = 1034;
   static final int POLLIN = 0x1;
   static final int POLLOUT = 0x4;
   static final int PROT_READ = 1;

@@ -81,9 +81,32 @@ public final class OpenFile {
     }
   }
 
+  /**
+   * Whether the descriptor only names a file ({@code O_PATH}): who has it need not be allowed to
+   * read or write that file, and its access mode looks like that of one that may.
+   */
+  public static boolean onlyNames(Descriptor descriptor) throws ErrnoException {
+    return (flags(descriptor) & LibC.O_PATH) != 0;
+  }
+
   /** Whether the descriptor was opened for reading. */
   public static boolean readable(Descriptor descriptor) throws ErrnoException {
-    return (accessMode(descriptor) & 1) == 0;
+    return !onlyNames(descriptor) && (accessMode(descriptor) & 1) == 0;
+  }
+
+  /**
+   * Whether memory is behind it: a file of tmpfs, which a memfd is too, or of hugetlbfs. The kernel
+   * has seals for just these, and tells so without asking a file system that may never answer.
+   */
+  public static boolean isMemory(Descriptor descriptor) throws ErrnoException {
+    if (LibC.fcntl(descriptor.number(), LibC.F_GET_SEALS, 0) >= 0) {
+      return true;
+    }
+    int errno = LibC.lastErrno();
+    if (errno == Errno.EINVAL.number()) {
+      return false;
+    }
+    throw new ErrnoException("fcntl(F_GET_SEALS)", errno);
   }
 
   /** Whether the descriptor was opened for reading and writing. */
@@ -92,10 +115,14 @@ public final class OpenFile {
   }
 
   private static int accessMode(Descriptor descriptor) throws ErrnoException {
+    return flags(descriptor) & LibC.O_ACCMODE;
+  }
+
+  private static int flags(Descriptor descriptor) throws ErrnoException {
     int flags = LibC.fcntl(descriptor.number(), LibC.F_GETFL, 0);
     if (flags < 0) {
       throw new ErrnoException("fcntl(F_GETFL)", LibC.lastErrno());
     }
-    return flags & LibC.O_ACCMODE;
+    return flags;
   }
 }

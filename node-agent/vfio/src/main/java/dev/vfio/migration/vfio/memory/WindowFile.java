@@ -48,12 +48,25 @@ public final class WindowFile implements AutoCloseable {
   }
 
   private static SharedFile openLongEnough(DmaWindow window, boolean writable) throws IOException {
-    SharedFile file = SharedFile.open(window.file(), writable);
-    if (file.size() < window.size()) {
-      file.close();
-      throw new IOException("the file has " + file.size() + " bytes");
+    SharedFile file =
+        window.memory().isPresent()
+            ? SharedFile.of(window.memory().get().duplicate())
+            : SharedFile.open(window.file(), writable);
+    boolean usable = false;
+    try {
+      if (writable && !file.readableAndWritable()) {
+        throw new IOException("it is not open for reading and writing");
+      }
+      if (file.size() < window.size()) {
+        throw new IOException("the file has " + file.size() + " bytes");
+      }
+      usable = true;
+      return file;
+    } finally {
+      if (!usable) {
+        file.close();
+      }
     }
-    return file;
   }
 
   public DmaWindow window() {

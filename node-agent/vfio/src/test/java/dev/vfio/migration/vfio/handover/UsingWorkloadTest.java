@@ -41,9 +41,13 @@ class UsingWorkloadTest {
   private Scene scene;
   private TestCgroup cgroup;
 
+  /** In the tmpfs that every Linux machine has. */
+  private Path shared;
+
   @BeforeEach
   void open() throws IOException {
     cgroup = TestCgroup.make();
+    shared = Files.createTempDirectory(Path.of("/dev/shm"), "declared-memory");
     scene = new Scene(folder);
   }
 
@@ -52,17 +56,20 @@ class UsingWorkloadTest {
     if (scene != null) {
       scene.close();
       cgroup.close();
+      Files.deleteIfExists(shared.resolve("memory"));
+      Files.delete(shared);
     }
   }
 
   /** Starts a process in a cgroup of its own that holds the device and a file of memory. */
   private StandInNode.Child owner() throws IOException {
-    Files.write(folder.resolve("memory"), new byte[8192]);
+    Files.write(shared.resolve("memory"), new byte[8192]);
     return scene.node.start(
         "echo $$ > "
             + cgroup.directory()
-            + "/cgroup.procs; exec 4>$FOLDER/written 5<>$FOLDER/memory 7<>$DEVICE 8<>$GROUP;"
-            + " echo ready; while read line; do echo $line; done");
+            + "/cgroup.procs; exec 4>$FOLDER/written 5<>"
+            + shared
+            + "/memory 7<>$DEVICE 8<>$GROUP; echo ready; while read line; do echo $line; done");
   }
 
   private void declare(String windows) throws IOException {
@@ -272,7 +279,7 @@ class UsingWorkloadTest {
   void declaredMemoryIsReadThroughADuplicate() throws Exception {
     StandInNode.Child child = owner();
     declare("[" + window(0, 4096, 5) + "]");
-    Map<String, Integer> before = OpenDescriptors.count(folder);
+    Map<String, Integer> before = OpenDescriptors.count(shared);
     KernelWorkload workload = scene.workload(LONG);
 
     WorkloadDescription description = workload.describe();
@@ -280,7 +287,7 @@ class UsingWorkloadTest {
     assertThat(description.workload()).isEqualTo("shop-db");
     assertThat(description.windows()).hasSize(1);
     assertThat(description.windows().get(0).logged()).isTrue();
-    Files.delete(folder.resolve("memory"));
+    Files.delete(shared.resolve("memory"));
     try (WindowFile file = WindowFile.open(description.windows().get(0), false)) {
       ByteBuffer bytes = ByteBuffer.allocateDirect(4096);
       file.read(0, bytes);
@@ -292,7 +299,7 @@ class UsingWorkloadTest {
     declare("[" + window(4096, 4096, 5) + "]");
     assertThat(workload.describe().windows().get(0).iova()).isEqualTo(4096);
     workload.close();
-    assertThat(OpenDescriptors.count(folder)).isEqualTo(before);
+    assertThat(OpenDescriptors.count(shared)).isEqualTo(before);
     assertThat(child.lives()).isTrue();
   }
 
@@ -303,7 +310,7 @@ class UsingWorkloadTest {
         "0|4096|77|the workload has no file descriptor 77",
         "0|12288|5|its file has 8192 bytes and the window has 12288",
         "0|4096|4|its file",
-        "0|4096|0|only memory files and regular files are moved",
+        "0|4096|0|only memory is moved",
         "0|4096|-1|fd must be a number from 0 on",
         "100|4096|5|must be multiples of the page size"
       })
@@ -311,14 +318,14 @@ class UsingWorkloadTest {
       throws Exception {
     owner();
     declare("[" + window(iova, size, number) + "]");
-    Map<String, Integer> before = OpenDescriptors.count(folder);
+    Map<String, Integer> before = OpenDescriptors.count(shared);
 
     assertThatThrownBy(() -> scene.workload(LONG).describe())
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining(why)
         .hasMessageContaining("memory.json")
         .hasMessageContaining("Nothing was done to the workload or the device");
-    assertThat(OpenDescriptors.count(folder)).isEqualTo(before);
+    assertThat(OpenDescriptors.count(shared)).isEqualTo(before);
   }
 
   @Test

@@ -67,6 +67,9 @@ class SocketLayoutTest {
     expected.put("O_RDONLY", at(LibC.O_RDONLY));
     expected.put("O_ACCMODE", at(LibC.O_ACCMODE));
     expected.put("F_GETFL", at(LibC.F_GETFL));
+    expected.put("F_DUPFD_CLOEXEC", at(LibC.F_DUPFD_CLOEXEC));
+    expected.put("F_GET_SEALS", at(LibC.F_GET_SEALS));
+    expected.put("O_PATH", at(LibC.O_PATH));
     expected.put("O_RDWR", at(LibC.O_RDWR));
     expected.put("O_CLOEXEC", at(LibC.O_CLOEXEC));
     for (Errno errno : Errno.values()) {

@@ -1,0 +1,147 @@
+package dev.vfio.migration.vfio.handover;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.holder.Processes;
+import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.MemoryFile;
+import dev.vfio.migration.vfio.linux.OpenFile;
+import dev.vfio.migration.vfio.linux.PassedDescriptors;
+import dev.vfio.migration.vfio.memory.WindowFile;
+import dev.vfio.migration.vfio.workload.DmaWindow;
+import dev.vfio.migration.vfio.workload.WorkloadException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What a workload declares gives nobody a file that it could not read itself, and no read that may
+ * never end. This process is the workload.
+ */
+@Timeout(60)
+class DeclaredMemoryTest {
+  private static final int PAGE = 4096;
+  private static final Processes PROCESSES = new Processes(Path.of("/proc"));
+
+  @TempDir Path folder;
+  private Path file;
+  private Holder self;
+
+  @BeforeEach
+  void beTheWorkload() throws IOException {
+    file = folder.resolve("memory.json");
+    self = startedAt(PROCESSES.startTime(PROCESSES.self()).orElseThrow());
+  }
+
+  private Holder startedAt(long startTime) throws IOException {
+    long process = PROCESSES.self();
+    NodeDevice device =
+        new NodeDevice("0000:65:00.1", folder, "vfio-pci", "", "", "", 7, "", -1, "");
+    return new Holder(
+        device,
+        process,
+        startTime,
+        "dpdk-app",
+        "/pod",
+        (Integer) Files.getAttribute(folder, "unix:uid"),
+        false,
+        3,
+        "any",
+        Set.of(process),
+        0);
+  }
+
+  private DeclaredMemory declared(Descriptor memory, Holder holder) throws IOException {
+    Files.writeString(
+        file,
+        "{\"protocol\":1,\"windows\":[{\"name\":\"ring\",\"iova\":0,\"size\":4096,\"fd\":"
+            + PassedDescriptors.number(memory)
+            + "}]}");
+    return DeclaredMemory.of(file, holder, PROCESSES, PAGE);
+  }
+
+  @Test
+  void aDescriptorThatOnlyNamesAFileIsRefused() throws IOException {
+    Path secret = Files.write(folder.resolve("secret"), new byte[PAGE]);
+    try (Descriptor name = PassedDescriptors.naming(secret)) {
+      assertThatThrownBy(() -> declared(name, self))
+          .isInstanceOf(WorkloadException.class)
+          .hasMessageContaining("window ring: its descriptor was opened with O_PATH")
+          .hasMessageContaining("open for reading");
+    }
+    try (Descriptor memory = MemoryFile.create("ring", PAGE);
+        Descriptor name = PassedDescriptors.naming(OpenFile.path(memory))) {
+      assertThatThrownBy(() -> declared(name, self)).hasMessageContaining("O_PATH");
+    }
+  }
+
+  @Test
+  void aFileThatIsNoMemoryIsRefused() throws IOException {
+    for (String other : List.of("/proc/self/maps", "/proc", "/dev/zero")) {
+      try (Descriptor descriptor = PassedDescriptors.open(Path.of(other), false)) {
+        assertThatThrownBy(() -> declared(descriptor, self))
+            .isInstanceOf(WorkloadException.class)
+            .hasMessageContaining("is neither in tmpfs, where a memfd is too, nor in hugetlbfs");
+      }
+    }
+  }
+
+  @Test
+  void memoryIsReadThroughTheDescriptorAndNotByAName() throws IOException {
+    try (Descriptor ring = MemoryFile.create("ring", PAGE);
+        DeclaredMemory memory = declared(ring, self)) {
+      DmaWindow window = memory.windows().get(0);
+      try (WindowFile read = WindowFile.open(window, false)) {
+        ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
+        read.read(0, page);
+        assertThat(page.hasRemaining()).isFalse();
+        memory.close();
+        read.read(0, page.clear());
+        assertThat(page.hasRemaining()).as("a duplicate of its own").isFalse();
+      }
+
+      // Whatever has the number now.
+      List<Descriptor> others = new ArrayList<>();
+      while (!Files.exists(window.file()) && others.size() < 64) {
+        others.add(MemoryFile.create("another", PAGE));
+      }
+      assertThatThrownBy(() -> WindowFile.open(window, false).close())
+          .hasMessageContaining("cannot be opened")
+          .hasMessageContaining("EBADF");
+      others.forEach(Descriptor::close);
+    }
+  }
+
+  @Test
+  void memoryThatCannotBeWrittenIsNotOpenedForWriting() throws IOException {
+    try (Descriptor ring = MemoryFile.create("ring", PAGE);
+        Descriptor readable = PassedDescriptors.open(OpenFile.path(ring), false);
+        DeclaredMemory memory = declared(readable, self)) {
+      assertThatThrownBy(() -> WindowFile.open(memory.windows().get(0), true).close())
+          .hasMessageContaining("it is not open for reading and writing");
+    }
+  }
+
+  @Test
+  void nothingIsTakenFromAnotherProcessOfThatNumber() throws IOException {
+    try (Descriptor ring = MemoryFile.create("ring", PAGE)) {
+      Holder earlier = startedAt(self.startTime() - 1);
+
+      assertThatThrownBy(() -> declared(ring, earlier))
+          .isInstanceOfSatisfying(
+              WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(3))
+          .hasMessageContaining("is another one now");
+    }
+  }
+}
