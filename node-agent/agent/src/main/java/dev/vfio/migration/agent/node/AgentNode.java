@@ -186,6 +186,11 @@ public class AgentNode {
     return streams;
   }
 
+  /** Whether what hands devices over works, where this node has devices of the kernel. */
+  boolean handsOver() {
+    return kernel == null || kernel.handsOver();
+  }
+
   void stop(@Observes ShutdownEvent event) throws InterruptedException, IOException {
     sessions.stop();
     if (!sessions.awaitSettled(config.stopPatience())) {

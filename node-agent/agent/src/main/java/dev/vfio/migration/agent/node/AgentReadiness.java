@@ -15,8 +15,8 @@ import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.eclipse.microprofile.health.Readiness;
 
 /**
- * Whether this agent can take a migration on: it can journal, its certificate is valid now, and the
- * state stream's port is bound.
+ * Whether this agent can take a migration on: it can journal, its certificate is valid now, the
+ * state stream's port is bound, and workloads can be handed devices.
  */
 @Readiness
 @Singleton
@@ -34,9 +34,10 @@ public final class AgentReadiness implements HealthCheck {
     String journal = journalProblem();
     String certificate = certificateProblem();
     int port = node.streams().port();
+    String handover = handoverProblem();
     HealthCheckResponseBuilder answer =
         HealthCheckResponse.named("agent")
-            .status(journal == null && certificate == null && port > 0)
+            .status(journal == null && certificate == null && handover == null && port > 0)
             .withData("statePort", port);
     if (journal != null) {
       answer.withData("journal", journal);
@@ -44,7 +45,19 @@ public final class AgentReadiness implements HealthCheck {
     if (certificate != null) {
       answer.withData("certificate", certificate);
     }
+    if (handover != null) {
+      answer.withData("handover", handover);
+    }
     return answer.build();
+  }
+
+  private String handoverProblem() {
+    return node.handsOver()
+        ? null
+        : "the desk at "
+            + config.handoverDirectory()
+            + " has ended: no workload can wait for a device or be handed one. See the agent's log,"
+            + " and restart the agent.";
   }
 
   private String journalProblem() {

@@ -209,6 +209,11 @@ final class KernelNode implements KernelSide {
     }
   }
 
+  /** Whether workloads can be handed devices. */
+  boolean handsOver() {
+    return desk.serves();
+  }
+
   @Override
   public void close() {
     desk.close();

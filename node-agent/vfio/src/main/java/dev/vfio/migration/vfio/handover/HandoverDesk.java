@@ -309,7 +309,7 @@ public final class HandoverDesk implements AutoCloseable {
         () -> {
           try {
             done.complete(errand.call());
-          } catch (Exception failure) {
+          } catch (Exception | Error failure) {
             done.completeExceptionally(failure);
           }
         });
@@ -339,23 +339,28 @@ public final class HandoverDesk implements AutoCloseable {
     }
   }
 
+  /** Whether workloads can wait here; false for good once the desk has ended. For any thread. */
+  public boolean serves() {
+    return !closed && thread.isAlive();
+  }
+
   private void serve() {
     try {
+      boolean faulty = false;
       while (!closed) {
         runErrands();
-        List<UnixListener> listeners = new ArrayList<>();
-        List<UnixStream> streams = new ArrayList<>();
-        Duration patience = null;
-        long now = System.nanoTime();
-        for (Place place : places.values()) {
-          Duration until = place.watched(now, listeners, streams);
-          if (until != null && (patience == null || until.compareTo(patience) < 0)) {
-            patience = until;
+        try {
+          SocketWatch.Ready ready = await();
+          places.forEach((device, place) -> serve(device, place, ready));
+          faulty = false;
+        } catch (RuntimeException fault) {
+          if (faulty) {
+            throw fault;
           }
-        }
-        SocketWatch.Ready ready = watch.await(listeners, streams, patience);
-        for (Place place : places.values()) {
-          place.serve(ready);
+          // Whose connection it is at is not known: all are asked to come again, once.
+          faulty = true;
+          LOG.log(System.Logger.Level.ERROR, "a fault at the desk at " + directory, fault);
+          places.values().forEach(Place::dropConnections);
         }
       }
     } catch (IOException | RuntimeException fault) {
@@ -368,6 +373,33 @@ public final class HandoverDesk implements AutoCloseable {
       runErrands();
       places.values().forEach(Place::close);
       places.clear();
+    }
+  }
+
+  private SocketWatch.Ready await() throws IOException {
+    List<UnixListener> listeners = new ArrayList<>();
+    List<UnixStream> streams = new ArrayList<>();
+    Duration patience = null;
+    long now = System.nanoTime();
+    for (Place place : places.values()) {
+      Duration until = place.watched(now, listeners, streams);
+      if (until != null && (patience == null || until.compareTo(patience) < 0)) {
+        patience = until;
+      }
+    }
+    return watch.await(listeners, streams, patience);
+  }
+
+  /** What is wrong at one device's place ends no other's. */
+  private static void serve(String device, Place place, SocketWatch.Ready ready) {
+    try {
+      place.serve(ready);
+    } catch (RuntimeException fault) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "a fault at the desk of " + device + ": whoever waits there has to connect again",
+          fault);
+      place.dropConnections();
     }
   }
 

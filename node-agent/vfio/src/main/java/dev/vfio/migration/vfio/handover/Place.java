@@ -180,6 +180,8 @@ final class Place implements AutoCloseable {
         // Whoever holds the device comes before one that would like to.
         LOG.log(System.Logger.Level.WARNING, workload.described() + " makes room for its holder");
         workload.connection().close();
+        // Before anything else can fail: nobody is to wait for a socket that is closed.
+        workload = null;
       }
       visitor.connection().send(LineConnection.JSON.createObjectNode().put("ok", true), List.of());
       workload =
@@ -279,14 +281,23 @@ final class Place implements AutoCloseable {
     lend();
   }
 
-  @Override
-  public void close() {
-    listener.close();
+  /**
+   * After a fault: whoever is here has to connect again, and is not what the next one fails at. One
+   * that is lent stays its borrower's.
+   */
+  void dropConnections() {
     visitors.forEach(visitor -> visitor.connection().close());
     visitors.clear();
     if (workload != null && !lent) {
       workload.connection().close();
+      workload = null;
     }
+  }
+
+  @Override
+  public void close() {
+    listener.close();
+    dropConnections();
     workload = null;
     borrowers.forEach(
         borrower ->

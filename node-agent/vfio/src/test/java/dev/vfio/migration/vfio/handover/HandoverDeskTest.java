@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntPredicate;
 import org.junit.jupiter.api.AfterEach;
@@ -191,6 +192,56 @@ class HandoverDeskTest {
       assertThat(another.next().path("errno").asInt()).as("but only the first").isEqualTo(16);
       assertThat(holder.descriptors()).isEmpty();
     }
+  }
+
+  @Test
+  void aHolderThatIsGoneBeforeItIsAnsweredEndsNothing() throws Exception {
+    CountDownLatch gone = new CountDownLatch(1);
+    try (HandoverDesk careful = newDesk((device, process) -> passed(gone))) {
+      careful.offer(DEVICE);
+      try (DeskClient hopeful = DeskClient.waitAt(careful.socket(DEVICE), null)) {
+        try (DeskClient holder = DeskClient.connect(careful.socket(DEVICE))) {
+          holder.hello("uid-1/1");
+        }
+        gone.countDown();
+
+        assertThat(hopeful.next()).as("made room").isNull();
+        assertThat(careful.waiting(DEVICE)).isEmpty();
+        DeskClient.waitAt(careful.socket(DEVICE), null).close();
+        assertThat(careful.serves()).isTrue();
+      }
+    }
+  }
+
+  private static boolean passed(CountDownLatch latch) throws IOException {
+    try {
+      return latch.await(20, TimeUnit.SECONDS);
+    } catch (InterruptedException interrupted) {
+      throw new IOException(interrupted);
+    }
+  }
+
+  @Test
+  void aFaultAtADevicesPlaceEndsTheDeskForNobody() throws Exception {
+    IntPredicate faulty =
+        user -> {
+          throw new IllegalStateException("a fault that this test makes");
+        };
+    HandoverDesk shaken = newDesk(folder.resolve("shaken"), LONG, faulty);
+    try (shaken) {
+      shaken.offer("0000:65:00.2");
+      shaken.offer(DEVICE);
+      try (DeskClient elsewhere = DeskClient.waitAt(shaken.socket("0000:65:00.2"), null)) {
+        socket = shaken.socket(DEVICE);
+        assertThat(helloAs(NOBODY)).as("let in").doesNotContain("\"ok\":true");
+
+        assertThat(shaken.waiting("0000:65:00.2")).contains("shop-db");
+        assertThat(elsewhere.descriptors()).isEmpty();
+        DeskClient.waitAt(socket, null).close();
+      }
+      assertThat(shaken.serves()).isTrue();
+    }
+    assertThat(shaken.serves()).as("once it has ended").isFalse();
   }
 
   @Test
