@@ -9,8 +9,8 @@ import dev.vfio.migration.vfio.linux.UnixStream;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -47,6 +47,8 @@ public final class HandoverDesk implements AutoCloseable {
 
   private static final System.Logger LOG = System.getLogger(HandoverDesk.class.getName());
   private static final Pattern DEVICE = Pattern.compile("[0-9A-Za-z][-:.0-9A-Za-z]{0,63}");
+  private static final Set<PosixFilePermission> EVERYBODY =
+      PosixFilePermissions.fromString("rw-rw-rw-");
   private static final Duration END_PATIENCE = Duration.ofSeconds(5);
 
   private final Path directory;
@@ -79,7 +81,7 @@ public final class HandoverDesk implements AutoCloseable {
       IntPredicate allowedUsers,
       Claims claims)
       throws IOException {
-    this.directory = Files.createDirectories(directory);
+    this.directory = DeviceFolders.root(directory);
     this.receipts = new Receipts(receipts);
     this.claims = new ClaimCheck(this.receipts, claims);
     this.helloTimeout = helloTimeout;
@@ -109,19 +111,15 @@ public final class HandoverDesk implements AutoCloseable {
 
   /** Lets workloads wait for the device. Nothing where they may already. */
   public void offer(String device) throws IOException {
-    Path folder = folder(device);
-    if (Files.notExists(folder)) {
-      Files.createDirectories(folder);
-      // Whoever may wait must get through; what else is in there is nobody's business.
-      Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx--x--x"));
-    }
+    requireId(device);
     errand(
         () -> {
           Place place = places.get(device);
           if (place == null) {
+            DeviceFolders folders = new DeviceFolders(directory);
+            Path folder = folders.make(device);
             UnixListener listener =
-                UnixListener.listen(
-                    folder.resolve(SOCKET), PosixFilePermissions.fromString("rw-rw-rw-"));
+                UnixListener.listen(folder.resolve(SOCKET), folders.birthplace(device), EVERYBODY);
             places.put(
                 device, new Place(device, folder, listener, helloTimeout, allowedUsers, claims));
           }

@@ -8,13 +8,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.time.Duration;
 import java.util.Set;
 
 /**
- * The listening end of a Unix stream socket. Its name is there from its making to {@link #close()};
- * a name that an earlier process left is taken over.
+ * The listening end of a Unix stream socket. Its name is there while it listens, to {@link
+ * #close()}; a name that an earlier process left is taken over.
  */
 public final class UnixListener implements AutoCloseable {
   private static final int BACKLOG = 8;
@@ -28,20 +29,21 @@ public final class UnixListener implements AutoCloseable {
   }
 
   /**
-   * Listens.
+   * Listens. The name is there at once with its permissions, and whatever others make of names in
+   * its folder meanwhile, nothing but the socket gets those.
    *
-   * @param path shorter than 108 bytes
+   * @param path shorter than 108 bytes; others may write to its folder
+   * @param birthplace where the socket is until it listens: on the same file system, shorter than
+   *     108 bytes, in a folder that nobody else may write to
    * @param permissions of the socket: whoever may write may connect
    * @throws ErrnoException as {@code bind} has it; ENAMETOOLONG for a path that is too long
    * @throws IOException where something else than a socket has that name
    */
-  public static UnixListener listen(Path path, Set<PosixFilePermission> permissions)
-      throws IOException {
-    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
-    if (name.length >= SocketLayout.ADDRESS_PATH_BYTES) {
-      throw new ErrnoException("bind(" + path + ")", Errno.ENAMETOOLONG.number());
-    }
+  public static UnixListener listen(
+      Path path, Path birthplace, Set<PosixFilePermission> permissions) throws IOException {
+    nameOf(path);
     removeLeftOver(path);
+    removeLeftOver(birthplace);
     int fd = LibC.socket(LibC.AF_UNIX, LibC.SOCK_STREAM | LibC.SOCK_CLOEXEC, 0);
     if (fd < 0) {
       throw new ErrnoException("socket(AF_UNIX)", LibC.lastErrno());
@@ -49,11 +51,12 @@ public final class UnixListener implements AutoCloseable {
     UnixListener listener = new UnixListener(path, new Descriptor(fd));
     boolean listening = false;
     try {
-      listener.bind(name);
-      Files.setPosixFilePermissions(path, permissions);
+      listener.bind(birthplace);
+      Files.setPosixFilePermissions(birthplace, permissions);
       if (LibC.listen(fd, BACKLOG) < 0) {
         throw new ErrnoException("listen(" + path + ")", LibC.lastErrno());
       }
+      Files.move(birthplace, path, StandardCopyOption.ATOMIC_MOVE);
       listening = true;
       return listener;
     } finally {
@@ -61,6 +64,14 @@ public final class UnixListener implements AutoCloseable {
         listener.socket.close();
       }
     }
+  }
+
+  private static byte[] nameOf(Path path) throws ErrnoException {
+    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
+    if (name.length >= SocketLayout.ADDRESS_PATH_BYTES) {
+      throw new ErrnoException("bind(" + path + ")", Errno.ENAMETOOLONG.number());
+    }
+    return name;
   }
 
   private static void removeLeftOver(Path path) throws IOException {
@@ -77,7 +88,8 @@ public final class UnixListener implements AutoCloseable {
     Files.deleteIfExists(path);
   }
 
-  private void bind(byte[] name) throws ErrnoException {
+  private void bind(Path birthplace) throws ErrnoException {
+    byte[] name = nameOf(birthplace);
     ByteBuffer address =
         ByteBuffer.allocateDirect(SocketLayout.ADDRESS_BYTES).order(ByteOrder.nativeOrder());
     address.putShort(SocketLayout.ADDRESS_FAMILY, (short) LibC.AF_UNIX);
@@ -86,7 +98,7 @@ public final class UnixListener implements AutoCloseable {
     int errno = LibC.lastErrno();
     Reference.reachabilityFence(address);
     if (answer < 0) {
-      throw new ErrnoException("bind(" + path + ")", errno);
+      throw new ErrnoException("bind(" + birthplace + ")", errno);
     }
   }
 

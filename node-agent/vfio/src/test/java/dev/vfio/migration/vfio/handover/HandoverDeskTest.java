@@ -10,6 +10,9 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardWatchEventKinds;
+import java.nio.file.WatchKey;
+import java.nio.file.WatchService;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -433,6 +436,70 @@ class HandoverDeskTest {
         .isInstanceOf(IOException.class)
         .hasMessageContaining("is no socket; remove it");
     assertThat(socket).hasContent("somebody's");
+  }
+
+  @Test
+  void aSocketComesIntoItsFolderAsItIsAndNothingIsChangedThereByItsName() throws Exception {
+    desk.withdraw(DEVICE);
+    Path end = desk.folder(DEVICE).resolve("end");
+    List<String> happened = new ArrayList<>();
+    try (WatchService watch = folder.getFileSystem().newWatchService()) {
+      desk.folder(DEVICE)
+          .register(
+              watch,
+              StandardWatchEventKinds.ENTRY_CREATE,
+              StandardWatchEventKinds.ENTRY_DELETE,
+              StandardWatchEventKinds.ENTRY_MODIFY);
+      desk.offer(DEVICE);
+      Files.createFile(end);
+      while (!happened.contains("ENTRY_CREATE end")) {
+        WatchKey key = watch.poll(20, TimeUnit.SECONDS);
+        assertThat(key).as("after " + happened).isNotNull();
+        key.pollEvents().forEach(event -> happened.add(event.kind() + " " + event.context()));
+        key.reset();
+      }
+    }
+
+    // A change would be one of whatever has that name by then.
+    assertThat(happened).startsWith("ENTRY_CREATE handover.sock", "ENTRY_CREATE end");
+    assertThat(Files.getPosixFilePermissions(socket))
+        .isEqualTo(PosixFilePermissions.fromString("rw-rw-rw-"));
+    DeskClient.waitAt(socket, null).close();
+  }
+
+  @Test
+  void whereASocketIsMadeNobodyElseGetsTo() throws Exception {
+    assertThat(Files.getPosixFilePermissions(folder.resolve("devices/.new")))
+        .isEqualTo(PosixFilePermissions.fromString("rwx------"));
+    assertThat(folder.resolve("devices/.new")).isEmptyDirectory();
+  }
+
+  @Test
+  void aLinkInTheSocketsPlaceIsNotFollowed() throws Exception {
+    desk.withdraw(DEVICE);
+    Path secret = Files.createFile(folder.resolve("secret"));
+    Files.setPosixFilePermissions(secret, PosixFilePermissions.fromString("rw-------"));
+    Files.createSymbolicLink(socket, secret);
+
+    assertThatThrownBy(() -> desk.offer(DEVICE)).hasMessageContaining("is no socket; remove it");
+
+    assertThat(Files.getPosixFilePermissions(secret))
+        .isEqualTo(PosixFilePermissions.fromString("rw-------"));
+  }
+
+  @Test
+  void whatIsNotTheAgentsOwnIsNotTrusted() throws Exception {
+    Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
+    Path devices = folder.resolve("devices");
+    Files.createSymbolicLink(devices.resolve("0000:65:00.2"), elsewhere);
+    assertThatThrownBy(() -> desk.offer("0000:65:00.2")).hasMessageContaining("is no folder");
+
+    Files.setPosixFilePermissions(devices, PosixFilePermissions.fromString("rwxrwxrwx"));
+    assertThatThrownBy(() -> desk.offer("0000:65:00.3"))
+        .hasMessageContaining("others than the agent may write to " + devices)
+        .hasMessageContaining("rwxrwxrwx")
+        .hasMessageContaining("mode 0755");
+    assertThat(elsewhere).isEmptyDirectory();
   }
 
   @Test
