@@ -188,7 +188,7 @@ public class AgentNode {
 
   /** Whether what hands devices over works, where this node has devices of the kernel. */
   boolean handsOver() {
-    return kernel == null || kernel.handsOver();
+    return kernel.handsOver();
   }
 
   void stop(@Observes ShutdownEvent event) throws InterruptedException, IOException {

@@ -209,8 +209,8 @@ final class KernelNode implements KernelSide {
     }
   }
 
-  /** Whether workloads can be handed devices. */
-  boolean handsOver() {
+  @Override
+  public boolean handsOver() {
     return desk.serves();
   }
 

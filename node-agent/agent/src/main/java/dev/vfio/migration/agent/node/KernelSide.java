@@ -41,6 +41,9 @@ interface KernelSide extends DeviceDirectory, AutoCloseable {
    */
   void followDevices();
 
+  /** Whether workloads can be handed devices, where there are any. */
+  boolean handsOver();
+
   @Override
   void close();
 }

@@ -60,6 +60,11 @@ final class NoKernel implements KernelSide {
   }
 
   @Override
+  public boolean handsOver() {
+    return true;
+  }
+
+  @Override
   public void close() {
     // Nothing was opened.
   }
