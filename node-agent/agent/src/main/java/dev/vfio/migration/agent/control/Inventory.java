@@ -1,6 +1,5 @@
 package dev.vfio.migration.agent.control;
 
-import dev.vfio.migration.agent.session.Compatibility;
 import dev.vfio.migration.agent.session.Failure;
 import dev.vfio.migration.agent.session.LiveSession;
 import dev.vfio.migration.agent.session.Reason;
@@ -105,7 +104,7 @@ public final class Inventory {
       return device.setNotMigratable(ContractMapping.failure(Failure.of(entry.problem()))).build();
     }
     addDescription(device, description);
-    Failure objection = objection(entry, description);
+    Failure objection = objection(entry);
     if (objection != null) {
       return device.setNotMigratable(ContractMapping.failure(objection)).build();
     }
@@ -141,11 +140,7 @@ public final class Inventory {
   }
 
   /** Why the device must not be moved though it could be; null where nothing stands against it. */
-  private static Failure objection(DeviceDirectory.Entry entry, DeviceDescription description) {
-    String tooLarge = Compatibility.tooLarge(description);
-    if (tooLarge != null) {
-      return Failure.of(Reason.NO_MIGRATION_REGION, tooLarge);
-    }
+  private static Failure objection(DeviceDirectory.Entry entry) {
     DeviceHolder holder = entry.holder();
     if (holder == null || !holder.virtualMachineMonitor()) {
       return null;

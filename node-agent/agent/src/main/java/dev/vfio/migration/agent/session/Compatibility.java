@@ -13,25 +13,7 @@ import java.util.stream.Collectors;
 
 /** Whether a device here can take what the source's device hands out. Touches nothing. */
 public final class Compatibility {
-  /** A chunk is as large as the data area, and the state stream carries none that is larger. */
-  static final long LARGEST_DATA_AREA_BYTES = 64L << 20;
-
   private Compatibility() {}
-
-  /** Why the device's data area cannot be carried, null where it can. */
-  public static String tooLarge(DeviceDescription device) {
-    // What stands before the data area in the region fits into a page.
-    long dataArea = device.regionSize() - device.pageSize();
-    return dataArea <= LARGEST_DATA_AREA_BYTES
-        ? null
-        : "the device "
-            + device.id()
-            + " hands out its state in pieces of up to "
-            + dataArea
-            + " bytes, and the state stream carries at most "
-            + LARGEST_DATA_AREA_BYTES
-            + " in one piece; nothing was touched. Configure the device with a smaller data area.";
-  }
 
   /**
    * Compares the devices. Their regions may differ in size: chunks are split where ours is smaller.
@@ -41,12 +23,6 @@ public final class Compatibility {
    */
   static Failure check(DestinationSpec spec, DeviceDescription here, DeviceState state) {
     DeviceDescription source = spec.sourceDevice();
-    for (DeviceDescription device : List.of(source, here)) {
-      String tooLarge = tooLarge(device);
-      if (tooLarge != null) {
-        return Failure.of(Reason.INCOMPATIBLE_DEVICE, tooLarge);
-      }
-    }
     List<String> differences = new ArrayList<>();
     if (source.migrationInterface() != here.migrationInterface()) {
       differences.add(

@@ -67,12 +67,12 @@ final class Inlet implements StateSink {
   }
 
   @Override
-  public void deviceState(ByteBuffer chunk) throws IOException {
-    int size = chunk.remaining();
+  public void deviceState(ByteBuffer part, long following) throws IOException {
+    int size = part.remaining();
     lending.readLock().lock();
     try {
       requireOpen();
-      device.writeState(chunk);
+      device.writeState(part, following);
     } catch (DeviceException problem) {
       throw failed(Failure.of(problem), problem);
     } finally {

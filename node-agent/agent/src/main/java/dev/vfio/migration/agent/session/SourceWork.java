@@ -181,7 +181,8 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
     long sent = 0;
     try {
       StateSender sender = outlet.sender();
-      while (sent < maxBytes && (sent == 0 || !loop.isWanted())) {
+      // A chunk that was begun is read to its end: nothing else may be asked of the device before.
+      while (device.unread() > 0 || (sent < maxBytes && (sent == 0 || !loop.isWanted()))) {
         ChunkBuffer chunk = sender.acquire();
         int read = 0;
         try {
@@ -195,7 +196,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
         if (read == 0) {
           return new StateCopied(sent, true);
         }
-        sender.deviceState(chunk);
+        sender.deviceState(chunk, device.unread());
         sent += read;
       }
     } catch (StreamException problem) {

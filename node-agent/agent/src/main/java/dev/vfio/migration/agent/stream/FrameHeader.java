@@ -16,7 +16,8 @@ import java.util.zip.CRC32C;
  * 16  u64 sequence number, from 0, per stream and direction
  * 24  u32 window index (MEMORY only, else 0)
  * 28  u32 CRC32C of the payload (of no bytes: 0)
- * 32  u64 offset in the window in bytes (MEMORY only, else 0)
+ * 32  u64 MEMORY: offset in the window in bytes; DEVICE_STATE: bytes of the same chunk that
+ *         follow in the next frames of its type; else 0
  * 40  u32 CRC32C of bytes 0 to 39
  * </pre>
  *
@@ -25,7 +26,7 @@ import java.util.zip.CRC32C;
  * @param sequence frames sent before this one in this direction
  * @param length payload bytes
  * @param window index of the DMA window
- * @param offset byte offset in the window
+ * @param offset byte offset in the window; of DEVICE_STATE the bytes of its chunk that follow
  * @param payloadCrc CRC32C of the payload
  */
 record FrameHeader(
@@ -92,7 +93,9 @@ record FrameHeader(
     if (reserved != 0) {
       throw new StreamException(Kind.CORRUPT, "the reserved field is " + reserved + ", not 0");
     }
-    if (type == FrameType.MEMORY ? window < 0 || offset < 0 : window != 0 || offset != 0) {
+    boolean placed = type == FrameType.MEMORY ? window >= 0 : window == 0;
+    boolean tellsMore = type == FrameType.MEMORY || type == FrameType.DEVICE_STATE;
+    if (!placed || (tellsMore ? offset < 0 : offset != 0)) {
       throw new StreamException(
           Kind.CORRUPT,
           type

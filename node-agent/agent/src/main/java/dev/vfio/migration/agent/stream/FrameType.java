@@ -4,7 +4,7 @@ import java.util.Optional;
 
 /** What a frame carries. Codes and payload sizes are part of stream version 1. */
 enum FrameType {
-  /** A chunk of device state, in order, on stream 0 only. */
+  /** A chunk of device state, or a part of one, in order, on stream 0 only. */
   DEVICE_STATE(1, Direction.TO_DESTINATION),
   /** Content of a DMA window at (window, offset). */
   MEMORY(2, Direction.TO_DESTINATION),

@@ -16,6 +16,10 @@ final class IncomingFrames {
   private final MessageDigest digest = LoadedDigest.sha256();
   private long frames;
   private long bytes;
+
+  /** Of the chunk of device state whose first part came: what is still to come. */
+  private long following;
+
   private boolean ended;
 
   /**
@@ -81,6 +85,12 @@ final class IncomingFrames {
     if (firstStreamOnly && stream != 0) {
       throw corrupt(type + " travels on stream 0 only");
     }
+    if (type == FrameType.DEVICE_STATE) {
+      requirePart(header);
+    }
+    if (type == FrameType.END && following != 0) {
+      throw corrupt(following + " bytes of a chunk of device state are missing");
+    }
     if (type != FrameType.MEMORY) {
       return;
     }
@@ -98,6 +108,22 @@ final class IncomingFrames {
               + header.length()
               + " bytes do not belong to this stream");
     }
+  }
+
+  /** The parts of a chunk come one after the other, and all of them. */
+  private void requirePart(FrameHeader header) throws StreamException {
+    long left = following - header.length();
+    if (following != 0 && (header.length() == 0 || header.offset() != left)) {
+      throw corrupt(
+          "of its chunk "
+              + following
+              + " bytes were to come; it has "
+              + header.length()
+              + " and says that "
+              + header.offset()
+              + " follow");
+    }
+    following = header.offset();
   }
 
   /** Says that the payload of that header is there. */

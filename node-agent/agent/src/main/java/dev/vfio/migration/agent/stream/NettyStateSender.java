@@ -52,13 +52,13 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   }
 
   @Override
-  public void deviceState(ChunkBuffer chunk) throws StreamException {
-    Chunk own = own(chunk);
+  public void deviceState(ChunkBuffer part, long following) throws StreamException {
+    Chunk own = own(part);
     ByteBuffer content = content(own);
     requireOpen(own);
     own.sendIn(1);
     ring.spend(content.remaining());
-    writer(0).send(FrameType.DEVICE_STATE, 0, 0, content, own::partDone);
+    writer(0).send(FrameType.DEVICE_STATE, 0, following, content, own::partDone);
   }
 
   @Override

@@ -179,7 +179,7 @@ final class Reception implements Awaited {
     enter(Phase.RECEIVING);
     try {
       switch (header.type()) {
-        case DEVICE_STATE -> sink.deviceState(payload);
+        case DEVICE_STATE -> sink.deviceState(payload, header.offset());
         case MEMORY -> sink.memory(header.window(), header.offset(), payload);
         case PAUSED -> sink.paused(payload.getLong());
         case END, PING, LOADED, ERROR ->

@@ -18,7 +18,17 @@ public interface StateSender extends AutoCloseable {
   /**
    * Sends the buffer's bytes, 0 to its position, as the next chunk of device state. Order is kept.
    */
-  void deviceState(ChunkBuffer chunk) throws StreamException;
+  default void deviceState(ChunkBuffer chunk) throws StreamException {
+    deviceState(chunk, 0);
+  }
+
+  /**
+   * Sends the buffer's bytes, 0 to its position, as the next part of a chunk of device state. Order
+   * is kept.
+   *
+   * @param following bytes of the same chunk that the next calls will send
+   */
+  void deviceState(ChunkBuffer part, long following) throws StreamException;
 
   /**
    * Sends the buffer's bytes, 0 to its position, as content of a DMA window. Two sends for the same

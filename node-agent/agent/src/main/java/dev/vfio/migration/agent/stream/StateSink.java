@@ -15,10 +15,12 @@ public interface StateSink {
   void started();
 
   /**
-   * One chunk of device state, with the source's boundaries. The buffer is direct and only valid
-   * during the call.
+   * One chunk of device state, with the source's boundaries, or the next part of one. The buffer is
+   * direct and only valid during the call.
+   *
+   * @param following bytes of the same chunk that the next calls bring; 0 for a chunk's end
    */
-  void deviceState(ByteBuffer chunk) throws IOException;
+  void deviceState(ByteBuffer part, long following) throws IOException;
 
   /** Content of a DMA window. The buffer is direct and only valid during the call. */
   void memory(int window, long offset, ByteBuffer content) throws IOException;

@@ -120,23 +120,6 @@ class DestinationMachineTest {
     assertThat(state.snapshot().resetFailed()).as("after a restart").isTrue();
   }
 
-  @Test
-  void aDataAreaThatTheStreamCannotCarryIsRefusedBeforeAnythingIsTouched() {
-    DeviceDescription large =
-        new DeviceDescription(
-            "vfio-user:gpu-1",
-            MigrationInterface.REGION_2018,
-            "model",
-            (64 << 20) + 8192,
-            true,
-            true,
-            4096);
-    on(new Prepare(1));
-    on(new Opened(large, DeviceState.NONE));
-    assertThat(state.step()).isEqualTo(DestinationStep.REFUSED);
-    assertThat(state.failure().message()).contains("smaller data area");
-  }
-
   private void loadedBefore(SessionRecord... later) {
     List<SessionRecord> records = new ArrayList<>();
     records.add(new SessionRecord.Prepared(SPEC));

@@ -95,7 +95,7 @@ class WindowCopyTest {
     }
 
     @Override
-    public void deviceState(ChunkBuffer chunk) {
+    public void deviceState(ChunkBuffer part, long following) {
       throw new AssertionError("no device state is sent here");
     }
 
@@ -174,7 +174,7 @@ class WindowCopyTest {
     }
 
     @Override
-    public void writeState(ByteBuffer chunk) {
+    public void writeState(ByteBuffer part, long following) {
       throw new UnsupportedOperationException();
     }
 

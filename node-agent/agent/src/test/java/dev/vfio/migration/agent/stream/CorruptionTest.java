@@ -84,6 +84,36 @@ class CorruptionTest {
   }
 
   @Test
+  void aPartThatIsNotTheNextOfItsChunk() throws Exception {
+    assertRefused(
+        raw -> {
+          raw.write(raw.frame(FrameType.DEVICE_STATE, 0, 500, new byte[100]));
+          raw.write(raw.frame(FrameType.DEVICE_STATE, 0, 300, new byte[100]));
+        },
+        "stream 0, frame 2: of its chunk 500 bytes were to come; it has 100 and says that 300");
+  }
+
+  @Test
+  void anEmptyPartOfAChunk() throws Exception {
+    assertRefused(
+        raw -> {
+          raw.write(raw.frame(FrameType.DEVICE_STATE, 0, 500, new byte[100]));
+          raw.write(raw.frame(FrameType.DEVICE_STATE, 0, 500, new byte[0]));
+        },
+        "stream 0, frame 2: of its chunk 500 bytes were to come; it has 0");
+  }
+
+  @Test
+  void anEndInTheMiddleOfAChunk() throws Exception {
+    assertRefused(
+        raw -> {
+          raw.write(raw.frame(FrameType.DEVICE_STATE, 0, 500, new byte[100]));
+          raw.write(raw.end());
+        },
+        "stream 0, frame 2: 500 bytes of a chunk of device state are missing");
+  }
+
+  @Test
   void anUnknownType() throws Exception {
     assertRefused(
         raw -> {

@@ -85,6 +85,19 @@ class FrameHeaderTest {
   }
 
   @Example
+  void aPartOfAChunkTellsHowMuchFollows() throws StreamException {
+    assertThat(FrameHeader.decode(resum(part().putLong(32, 5))).offset()).isEqualTo(5);
+    assertThatThrownBy(() -> FrameHeader.decode(resum(part().putLong(32, -1))))
+        .hasMessage("DEVICE_STATE says window 0, offset 18446744073709551615");
+    assertThatThrownBy(() -> FrameHeader.decode(resum(part().putInt(24, 1))))
+        .hasMessage("DEVICE_STATE says window 1, offset 0");
+  }
+
+  private static ByteBuffer part() {
+    return ping().putShort(4, (short) FrameType.DEVICE_STATE.code());
+  }
+
+  @Example
   void onlyMemoryHasAPlace() {
     assertThatThrownBy(() -> FrameHeader.decode(resum(ping().putInt(24, 1))))
         .hasMessage("PING says window 1, offset 0");

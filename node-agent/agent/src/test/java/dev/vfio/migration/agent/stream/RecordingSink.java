@@ -35,7 +35,16 @@ class RecordingSink implements StateSink {
   }
 
   @Override
-  public void deviceState(ByteBuffer chunk) throws IOException {
+  public final void deviceState(ByteBuffer part, long following) throws IOException {
+    if (following > 0) {
+      synchronized (this) {
+        order.add("part, " + following + " follow");
+      }
+    }
+    deviceState(part);
+  }
+
+  void deviceState(ByteBuffer chunk) throws IOException {
     byte[] bytes = new byte[chunk.remaining()];
     chunk.get(bytes);
     synchronized (this) {

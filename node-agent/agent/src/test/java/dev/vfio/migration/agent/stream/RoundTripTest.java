@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -63,5 +64,32 @@ class RoundTripTest {
       assertThat(sink.windowBytes(0)).containsOnly(0);
     }
     assertThat(sink.breaks).as("closing after the end breaks nothing").hasValue(0);
+  }
+
+  @Test
+  void aChunkThatIsSentInPartsArrivesAsOne() throws Exception {
+    RecordingSink sink = new RecordingSink();
+    try (TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(1, sink);
+        StateSender sender = nodes.connect(awaited, 1)) {
+      sendPart(sender, 1, 1005);
+      sendPart(sender, 1000, 5);
+      sendPart(sender, 5, 0);
+      sender.end();
+      sender.awaitLoaded(TwoNodes.PATIENCE);
+    }
+    assertThat(sink.order())
+        .containsExactly(
+            "part, 1005 follow",
+            "device state 1",
+            "part, 5 follow",
+            "device state 1000",
+            "device state 5");
+  }
+
+  private static void sendPart(StateSender sender, int size, long following) throws Exception {
+    ChunkBuffer part = sender.acquire();
+    part.bytes().put(new byte[size]);
+    sender.deviceState(part, following);
   }
 }

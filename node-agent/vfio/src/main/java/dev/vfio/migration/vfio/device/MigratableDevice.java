@@ -59,27 +59,44 @@ public interface MigratableDevice extends AutoCloseable {
    * advances it; the limit stays. Chunk boundaries are the device's own and must be kept by who
    * carries them.
    *
+   * <p>Of a chunk that is larger than the room the first part is read, and {@link #unread()} tells
+   * how much the next calls will read of it. Until that is 0 nothing else is to be asked of the
+   * device, but a {@link #transition} that gives the attempt up.
+   *
    * @return bytes read; 0 where the device has nothing now: in PRECOPY a reason to wait a little,
    *     in STOPNCOPY the end only where {@link #pending} says so, too
    * @throws DeviceException PROTOCOL_VIOLATION where the device announces a chunk outside its
-   *     region or larger than {@link #maxChunkBytes()}; READ_FAILED where reading it failed or fell
-   *     short. The position is then as before, and the chunk is lost: the attempt cannot be
-   *     completed
-   * @throws IllegalArgumentException where the chunk does not fit the buffer: offer {@link
-   *     #maxChunkBytes()}
+   *     region; READ_FAILED where reading it failed or fell short. The position is then as before,
+   *     and the chunk is lost: the attempt cannot be completed
+   * @throws IllegalArgumentException where the buffer has no room at all
    */
   int readState(ByteBuffer chunk) throws DeviceException;
 
+  /** Bytes of the chunk that {@link #readState} has begun and not read yet. Does no I/O. */
+  default long unread() {
+    return 0;
+  }
+
+  /** Writes one whole chunk, as {@link #writeState(ByteBuffer, long)} does. */
+  default void writeState(ByteBuffer chunk) throws DeviceException {
+    writeState(chunk, 0);
+  }
+
   /**
-   * Writes one chunk of device state, from position to limit, in RESUME. Splits it only where the
-   * region is smaller than the chunk. Afterwards nothing remains in {@code chunk} (direct).
+   * Writes a chunk of device state, or a part of one, from position to limit, in RESUME. The device
+   * is given the chunk as one; it is split only where the region is smaller. Afterwards nothing
+   * remains in {@code part} (direct).
    *
+   * @param following bytes of the same chunk that the next calls will bring
    * @throws DeviceException WRITE_FAILED where the device refused or took less; the position is
    *     then behind what the device took
    */
-  void writeState(ByteBuffer chunk) throws DeviceException;
+  void writeState(ByteBuffer part, long following) throws DeviceException;
 
-  /** The largest chunk {@link #readState} can return, in bytes: the data area of the region. */
+  /**
+   * The room, in bytes, that {@link #readState} makes use of: the largest chunk, or of a device
+   * whose chunks may be larger than memory is to be spent on, the largest part of one.
+   */
   long maxChunkBytes();
 
   /**

@@ -304,7 +304,7 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   @Override
-  public void writeState(ByteBuffer chunk) throws DeviceException {
+  public void writeState(ByteBuffer chunk, long following) throws DeviceException {
     try {
       file.write(chunk);
     } catch (AccessException failure) {

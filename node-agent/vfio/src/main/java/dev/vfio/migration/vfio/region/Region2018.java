@@ -22,7 +22,7 @@ import java.nio.ByteBuffer;
 /**
  * A device that speaks the 2018 migration region. Registers are always trapped, each in one access
  * of its own width; state data goes through a direct area where the device offers one and through
- * trapped access otherwise, in one bulk copy either way.
+ * trapped access otherwise.
  *
  * <p>What the text leaves open is settled so:
  *
@@ -47,6 +47,7 @@ public final class Region2018 implements MigratableDevice {
   private final RegionRegisters registers;
   private final RegionData data;
   private final DirtyPagesAction dirtyPagesAction;
+  private final IncomingChunk incoming;
   private DeviceState state = DeviceState.NONE;
   private boolean stateKnown;
   private boolean tellsThatItIsLoaded;
@@ -60,6 +61,7 @@ public final class Region2018 implements MigratableDevice {
     this.data = parts.data();
     this.dirtyPagesAction =
         new DirtyPagesAction(registers, data, parts.region(), description.pageSize());
+    this.incoming = new IncomingChunk(data, new IncomingRegisters());
   }
 
   /**
@@ -135,8 +137,14 @@ public final class Region2018 implements MigratableDevice {
     return stateKnown;
   }
 
+  private void abandonChunks() {
+    data.abandon();
+    incoming.abandon();
+  }
+
   /** A device may refuse to tell its state: then it is not known, which is no error. */
   private void readBackState() throws DeviceException {
+    abandonChunks();
     state = DeviceState.NONE;
     stateKnown = false;
     tellsThatItIsLoaded = false;
@@ -180,6 +188,7 @@ public final class Region2018 implements MigratableDevice {
     if (target == DeviceState.RUNNING) {
       requireStillLoaded();
     }
+    abandonChunks();
     try {
       registers.writeDeviceState(target.wireValue());
     } catch (AccessException failure) {
@@ -299,32 +308,40 @@ public final class Region2018 implements MigratableDevice {
   }
 
   @Override
-  public void writeState(ByteBuffer chunk) throws DeviceException {
-    RegionData.requireDirect(chunk);
-    int start = chunk.position();
-    int end = chunk.limit();
-    long offset =
-        data.largestAreaFor(chunk.remaining()).map(DirectArea::offset).orElse(incomingOffset);
-    long room = Math.min(parts.region().info().size() - offset, maxChunkBytes());
+  public long unread() {
+    return data.unread();
+  }
+
+  @Override
+  public void writeState(ByteBuffer part, long following) throws DeviceException {
+    RegionData.requireDirect(part);
     try {
-      while (chunk.position() < end) {
-        int size = (int) Math.min(end - chunk.position(), room);
-        chunk.limit(chunk.position() + size);
-        data.write(offset, chunk);
-        registers.write(MigrationRegionLayout.DATA_OFFSET, offset);
-        registers.write(MigrationRegionLayout.DATA_SIZE, size);
-        start += size;
-      }
+      incoming.take(part, following);
     } catch (AccessException failure) {
-      chunk.position(start);
       throw failed(
           "writing state",
           Kind.WRITE_FAILED,
           failure,
           "The state on this device is incomplete and must not run: lead it to FAILED and reset"
               + " it.");
-    } finally {
-      chunk.limit(end);
+    }
+  }
+
+  private final class IncomingRegisters implements IncomingChunk.Registers {
+    @Override
+    public long place(long size) {
+      return data.largestAreaFor(size).map(DirectArea::offset).orElse(incomingOffset);
+    }
+
+    @Override
+    public long room(long place) {
+      return parts.region().info().size() - place;
+    }
+
+    @Override
+    public void give(long place, long size) throws AccessException {
+      registers.write(MigrationRegionLayout.DATA_OFFSET, place);
+      registers.write(MigrationRegionLayout.DATA_SIZE, size);
     }
   }
 

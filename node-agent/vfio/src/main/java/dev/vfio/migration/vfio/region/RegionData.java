@@ -8,13 +8,15 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceFailures;
 import java.nio.ByteBuffer;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * The data behind the registers of a migration region: through a direct area where the device
- * offers one, through trapped access otherwise, in one bulk copy either way. A short access is an
- * error.
+ * The data behind the registers of a migration region: through direct areas as far as the device
+ * offers them, through trapped access otherwise, in one bulk copy for each stretch of either kind.
+ * A short access is an error. A chunk is read in parts where it is larger than the memory that is
+ * to be spent on one.
  */
 final class RegionData {
   /**
@@ -33,9 +35,17 @@ final class RegionData {
     Announced ask() throws AccessException;
   }
 
+  /** A region may be as large as the device's memory; two parts of this size are under way. */
+  static final int MOST_AT_ONCE = 16 << 20;
+
   private final DeviceAccess access;
   private final MigrationRegion region;
   private final List<DirectArea> areas;
+
+  /** Of the chunk that is being read: where its next part lies, and what is left of it. */
+  private long next;
+
+  private long unread;
 
   RegionData(DeviceAccess access, MigrationRegion region, List<DirectArea> areas) {
     this.access = access;
@@ -43,55 +53,108 @@ final class RegionData {
     this.areas = List.copyOf(areas);
   }
 
-  /** The largest chunk, in bytes. */
+  /** The largest chunk, or part of one, in bytes. */
   long maxChunkBytes() {
-    return Math.min(region.dataArea(), Integer.MAX_VALUE);
+    return Math.min(region.dataArea(), MOST_AT_ONCE);
+  }
+
+  /** Bytes that are left of the chunk that is being read. */
+  long unread() {
+    return unread;
+  }
+
+  /** What is left of the chunk that is being read is nobody's any more. */
+  void abandon() {
+    unread = 0;
   }
 
   /** Fills the rest of the buffer from an offset that was checked to lie in the data area. */
   void read(long offset, ByteBuffer into) throws AccessException {
-    int size = into.remaining();
-    Optional<DirectArea> area = covering(offset, size);
-    if (area.isPresent()) {
-      area.get().read(offset, into);
-    } else {
-      requireWhole("read", size, access.readRegion(region.info().index(), offset, into));
-    }
+    stretches(
+        offset,
+        into,
+        areas,
+        (at, piece, area) -> {
+          if (area != null) {
+            area.read(at, piece);
+          } else {
+            int size = piece.remaining();
+            requireWhole("read", size, access.readRegion(region.info().index(), at, piece));
+          }
+        });
   }
 
   /** Writes the rest of the buffer to an offset that was checked to lie in the data area. */
   void write(long offset, ByteBuffer from) throws AccessException {
-    int size = from.remaining();
-    // What an area with registers in it does on a write is nobody's promise.
-    Optional<DirectArea> area =
-        covering(offset, size).filter(found -> found.offset() >= region.format().structureBytes());
-    if (area.isPresent()) {
-      area.get().write(offset, from);
-    } else {
-      requireWhole("write", size, access.writeRegion(region.info().index(), offset, from));
-    }
+    stretches(
+        offset,
+        from,
+        writable(),
+        (at, piece, area) -> {
+          if (area != null) {
+            area.write(at, piece);
+          } else {
+            int size = piece.remaining();
+            requireWhole("write", size, access.writeRegion(region.info().index(), at, piece));
+          }
+        });
   }
 
-  private Optional<DirectArea> covering(long offset, int size) {
-    return areas.stream().filter(area -> area.covers(offset, size)).findFirst();
+  /** What an area with registers in it does on a write is nobody's promise. */
+  private List<DirectArea> writable() {
+    return areas.stream()
+        .filter(area -> area.offset() >= region.format().structureBytes())
+        .toList();
   }
 
-  /** Where the largest direct area behind the registers begins that takes so many bytes. */
-  Optional<DirectArea> largestAreaFor(int size) {
-    DirectArea largest = null;
-    for (DirectArea area : areas) {
-      if (area.offset() >= region.format().structureBytes()
-          && area.size() >= size
-          && (largest == null || area.size() > largest.size())) {
-        largest = area;
+  /** Moves what lies all inside one direct area, or all outside of any. */
+  @FunctionalInterface
+  private interface Move {
+    /**
+     * @param area null where it is outside
+     */
+    void move(long at, ByteBuffer piece, DirectArea area) throws AccessException;
+  }
+
+  private static void stretches(long offset, ByteBuffer buffer, List<DirectArea> areas, Move move)
+      throws AccessException {
+    int limit = buffer.limit();
+    try {
+      long at = offset;
+      while (buffer.position() < limit) {
+        DirectArea here = null;
+        long end = Long.MAX_VALUE;
+        for (DirectArea area : areas) {
+          if (area.covers(at, 1)) {
+            here = here == null ? area : here;
+          } else if (area.offset() > at) {
+            end = Math.min(end, area.offset());
+          }
+        }
+        if (here != null) {
+          end = here.offset() + here.size();
+        }
+        int count = (int) Math.min(limit - buffer.position(), end - at);
+        buffer.limit(buffer.position() + count);
+        move.move(at, buffer, here);
+        at += count;
       }
+    } finally {
+      buffer.limit(limit);
     }
-    return Optional.ofNullable(largest);
+  }
+
+  /** The largest direct area behind the registers that takes so many bytes. */
+  Optional<DirectArea> largestAreaFor(long size) {
+    return writable().stream()
+        .filter(area -> area.size() >= size)
+        .max(Comparator.comparingLong(DirectArea::size));
   }
 
   /**
    * The action "read state" of both formats, as {@link
-   * dev.vfio.migration.vfio.device.MigratableDevice#readState} has it.
+   * dev.vfio.migration.vfio.device.MigratableDevice#readState} has it. The device is asked for the
+   * next chunk only once the one before was read to its end.
    *
    * @param subject the device and its state, for messages
    */
@@ -100,27 +163,27 @@ final class RegionData {
     requireDirect(chunk);
     int position = chunk.position();
     int limit = chunk.limit();
+    if (!chunk.hasRemaining()) {
+      throw new IllegalArgumentException("no room for state; offer " + maxChunkBytes() + " bytes");
+    }
     try {
-      Announced announced = announcement.ask();
-      if (announced.size() == 0) {
-        return 0;
+      if (unread == 0) {
+        Announced announced = announcement.ask();
+        if (announced.size() == 0) {
+          return 0;
+        }
+        requireInsideRegion(subject, announced);
+        next = announced.offset();
+        unread = announced.size();
       }
-      requireInsideRegion(subject, announced);
-      int size = (int) announced.size();
-      if (size > chunk.remaining()) {
-        throw new IllegalArgumentException(
-            subject
-                + " staged a chunk of "
-                + size
-                + " bytes and the buffer has room for "
-                + chunk.remaining()
-                + "; offer "
-                + maxChunkBytes());
-      }
+      int size = (int) Math.min(unread, limit - position);
       chunk.limit(position + size);
-      read(announced.offset(), chunk);
+      read(next, chunk);
+      next += size;
+      unread -= size;
       return size;
     } catch (AccessException failure) {
+      abandon();
       chunk.position(position);
       throw DeviceFailures.duringAction(
           subject,
@@ -136,7 +199,7 @@ final class RegionData {
 
   private void requireInsideRegion(String subject, Announced announced) throws DeviceException {
     long size = announced.size();
-    if (size < 0 || size > maxChunkBytes() || !region.holdsData(announced.offset(), size)) {
+    if (size < 0 || !region.holdsData(announced.offset(), size)) {
       throw new DeviceException(
           Kind.PROTOCOL_VIOLATION,
           0,

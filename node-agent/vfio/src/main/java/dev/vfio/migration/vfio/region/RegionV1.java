@@ -54,6 +54,7 @@ public final class RegionV1 implements MigratableDevice {
   private final DeviceDescription description;
   private final RegionRegisters registers;
   private final RegionData data;
+  private final IncomingChunk incoming;
   private final StateBook book;
 
   private RegionV1(RegionParts parts, MigrationEnd end) {
@@ -61,6 +62,7 @@ public final class RegionV1 implements MigratableDevice {
     this.description = parts.description();
     this.registers = parts.registers();
     this.data = parts.data();
+    this.incoming = new IncomingChunk(data, new IncomingRegisters());
     this.book = new StateBook(description.id(), end);
   }
 
@@ -166,6 +168,7 @@ public final class RegionV1 implements MigratableDevice {
       return;
     }
     book.requireAllowed(target);
+    abandonChunks();
     switch (target) {
       case SETUP -> change(target, RegionV1State.RUNNING, EnumSet.of(RegionV1State.RUNNING));
       case PRECOPY -> change(target, RegionV1State.PRE_COPY, EnumSet.of(RegionV1State.RUNNING));
@@ -335,21 +338,16 @@ public final class RegionV1 implements MigratableDevice {
   }
 
   @Override
-  public void writeState(ByteBuffer chunk) throws DeviceException {
-    RegionData.requireDirect(chunk);
-    int start = chunk.position();
-    int limit = chunk.limit();
+  public long unread() {
+    return data.unread();
+  }
+
+  @Override
+  public void writeState(ByteBuffer part, long following) throws DeviceException {
+    RegionData.requireDirect(part);
     try {
-      while (chunk.position() < limit) {
-        long offset = registers.read(RegionV1Layout.DATA_OFFSET);
-        int size = (int) Math.min(limit - chunk.position(), roomAt(offset));
-        chunk.limit(chunk.position() + size);
-        data.write(offset, chunk);
-        registers.write(RegionV1Layout.DATA_SIZE, size);
-        start += size;
-      }
+      incoming.take(part, following);
     } catch (AccessException failure) {
-      chunk.position(start);
       throw DeviceFailures.duringAction(
           subject(),
           "writing state",
@@ -357,8 +355,23 @@ public final class RegionV1 implements MigratableDevice {
           failure,
           "The state on this device is incomplete and must not run: lead it to FAILED and reset"
               + " it.");
-    } finally {
-      chunk.limit(limit);
+    }
+  }
+
+  private final class IncomingRegisters implements IncomingChunk.Registers {
+    @Override
+    public long place(long size) throws AccessException {
+      return registers.read(RegionV1Layout.DATA_OFFSET);
+    }
+
+    @Override
+    public long room(long place) throws DeviceException {
+      return roomAt(place);
+    }
+
+    @Override
+    public void give(long place, long size) throws AccessException {
+      registers.write(RegionV1Layout.DATA_SIZE, size);
     }
   }
 
@@ -399,8 +412,14 @@ public final class RegionV1 implements MigratableDevice {
             + " still.");
   }
 
+  private void abandonChunks() {
+    data.abandon();
+    incoming.abandon();
+  }
+
   @Override
   public void reset() throws DeviceException {
+    abandonChunks();
     try {
       parts.access().reset();
     } catch (AccessException failure) {

@@ -59,6 +59,23 @@ class MappedAreaTest {
   }
 
   @Test
+  void aLargeRegionIsMappedAndOnlyWhatIsTouchedTakesMemory() throws IOException {
+    long size = 1L << 30;
+    try (DriverFile large = TestFiles.memory("large-device", BASE + size)) {
+      MappedArea area =
+          MappedArea.of(large, region(size, BASE), new RegionPart(0, size), PAGE).orElseThrow();
+      area.write(size - 3, bytes(7, 8, 9));
+      ByteBuffer across = room(3 << 20);
+      area.read((64L << 20) - PAGE, across);
+      assertThat(across.position()).isEqualTo(3 << 20);
+      ByteBuffer end = room(3);
+      large.readAt(BASE + size - 3, end);
+      assertThat(end.flip()).isEqualTo(bytes(7, 8, 9));
+      area.mapping().close();
+    }
+  }
+
+  @Test
   void onlyTheWholePagesOfAPartAreMapped() {
     MappedArea area = map(76, 3L * PAGE).orElseThrow();
     assertThat(area.offset()).isEqualTo(PAGE);

@@ -235,9 +235,50 @@ class Region2018Test {
     device.readState(ByteBuffer.allocateDirect(SIZE));
     assertThat(access.accesses())
         .containsExactly("read 36/8", "read 44/8", "direct read 2048/2048");
-    // A chunk that lies only partly in the direct area is read as a whole by trapped access.
+    // Of a chunk that lies only partly in the direct area the rest is read by trapped access.
     device.readState(ByteBuffer.allocateDirect(SIZE));
-    assertThat(access.accesses()).containsExactly("read 36/8", "read 44/8", "read 1024/1500");
+    assertThat(access.accesses())
+        .containsExactly("read 36/8", "read 44/8", "read 1024/1024", "direct read 2048/476");
+  }
+
+  @Test
+  void aChunkOverSeveralDirectAreasIsReadStretchByStretch() throws DeviceException {
+    access.direct(1024, 256).direct(1280, 256).direct(3000, 1000);
+    Region2018 device = open();
+    access.memory().put(1000, chunkBytes(2100));
+    access.answer(36, 1000).answer(44, 2100);
+    ByteBuffer into = ByteBuffer.allocateDirect(SIZE);
+    assertThat(device.readState(into)).isEqualTo(2100);
+    assertThat(access.accesses())
+        .containsExactly(
+            "read 36/8",
+            "read 44/8",
+            "read 1000/24",
+            "direct read 1024/256",
+            "direct read 1280/256",
+            "read 1536/1464",
+            "direct read 3000/100");
+    assertThat(into.slice(0, 2100)).isEqualTo(chunk(2100));
+  }
+
+  private static byte[] chunkBytes(int size) {
+    byte[] bytes = new byte[size];
+    chunk(size).get(bytes);
+    return bytes;
+  }
+
+  @Test
+  void ofARegionOfAnySizeOnlyABoundedPartIsMovedAtOnce() throws DeviceException {
+    for (long size : new long[] {(64L << 20) + 4096, 8L << 30}) {
+      RecordingAccess large =
+          new RecordingAccess(SIZE)
+              .region(
+                  RecordingAccess.REGION,
+                  RegionInfoBytes.migration(RecordingAccess.REGION, size).parse());
+      Region2018 device = Region2018.open(ID, large, 4096);
+      assertThat(device.description().regionSize()).isEqualTo(size);
+      assertThat(device.maxChunkBytes()).isEqualTo(16 << 20);
+    }
   }
 
   @Test
@@ -288,11 +329,50 @@ class Region2018Test {
   }
 
   @Test
-  void aBufferTooSmallForTheChunkIsTheCallersMistake() throws DeviceException {
+  void aChunkLargerThanTheBufferIsReadInPartsAndAskedForOnce() throws DeviceException {
     Region2018 device = open();
-    access.answer(36, 76).answer(44, 100);
-    ByteBuffer small = ByteBuffer.allocateDirect(99);
-    assertThatThrownBy(() -> device.readState(small))
+    access.memory().put(100, chunkBytes(250));
+    access.answer(36, 100).answer(44, 250);
+    ByteBuffer into = ByteBuffer.allocateDirect(100);
+    ByteBuffer whole = ByteBuffer.allocateDirect(250);
+    for (long left : new long[] {150, 50, 0}) {
+      device.readState(into.clear());
+      assertThat(device.unread()).isEqualTo(left);
+      whole.put(into.flip());
+    }
+    assertThat(access.accesses())
+        .containsExactly("read 36/8", "read 44/8", "read 100/100", "read 200/100", "read 300/50");
+    assertThat(whole.flip()).isEqualTo(chunk(250));
+    access.answer(36, 76).answer(44, 0);
+    assertThat(device.readState(into.clear())).as("the next chunk").isZero();
+  }
+
+  @Test
+  void aChangeOfStateAbandonsTheChunkThatWasBegun() throws DeviceException {
+    access.state(DeviceState.STOPNCOPY.wireValue());
+    Region2018 device = open();
+    access.answer(36, 100).answer(44, 250);
+    device.readState(ByteBuffer.allocateDirect(100));
+    device.transition(DeviceState.FAILED);
+    assertThat(device.unread()).isZero();
+  }
+
+  @Test
+  void aPartThatFailsLosesItsChunk() throws DeviceException {
+    Region2018 device = open();
+    access.answer(36, 100).answer(44, 250);
+    device.readState(ByteBuffer.allocateDirect(100));
+    access.fail("read 200/100", Reason.REFUSED, 5);
+    ByteBuffer into = ByteBuffer.allocateDirect(100);
+    assertThat(failureOf(() -> device.readState(into)).kind()).isEqualTo(Kind.READ_FAILED);
+    assertThat(into.position()).isZero();
+    assertThat(device.unread()).isZero();
+  }
+
+  @Test
+  void aBufferWithoutRoomIsTheCallersMistake() throws DeviceException {
+    Region2018 device = open();
+    assertThatThrownBy(() -> device.readState(ByteBuffer.allocateDirect(0)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("offer 4020");
     assertThatThrownBy(() -> device.readState(ByteBuffer.allocate(SIZE)))
@@ -372,7 +452,7 @@ class Region2018Test {
   }
 
   @Test
-  void aChunkThatFitsTheDirectAreaGoesThereAndALargerOneIsNotSplitForIt() throws DeviceException {
+  void aChunkThatFitsTheDirectAreaGoesThereAndALargerOneAsFarAsItIsOne() throws DeviceException {
     access.direct(1024, 512).direct(2048, 2048);
     Region2018 device = open();
     device.writeState(chunk(2048));
@@ -380,7 +460,47 @@ class Region2018Test {
         .containsExactly("direct write 2048/2048", "write 36/8", "write 44/8");
     assertThat(access.memory().getLong(36)).isEqualTo(2048);
     device.writeState(chunk(2049));
-    assertThat(access.accesses()).containsExactly("write 76/2049", "write 36/8", "write 44/8");
+    assertThat(access.accesses())
+        .containsExactly(
+            "write 76/948",
+            "direct write 1024/512",
+            "write 1536/512",
+            "direct write 2048/77",
+            "write 36/8",
+            "write 44/8");
+    assertThat(access.memory().slice(76, 2049)).isEqualTo(chunk(2049));
+    assertThat(access.memory().getLong(44)).as("one chunk").isEqualTo(2049);
+  }
+
+  @Test
+  void theDeviceIsGivenAChunkOfSeveralPartsAsOne() throws DeviceException {
+    access.direct(1024, 300).direct(2048, 200);
+    Region2018 device = open();
+    ByteBuffer whole = chunk(250);
+    device.writeState(whole.slice(0, 100), 150);
+    device.writeState(whole.slice(100, 100), 50);
+    assertThat(access.accesses())
+        .as("to an area that has room for all of it")
+        .containsExactly("direct write 1024/100", "direct write 1124/100");
+    device.writeState(whole.slice(200, 50), 0);
+    assertThat(access.accesses())
+        .containsExactly("direct write 1224/50", "write 36/8", "write 44/8");
+    assertThat(access.memory().getLong(36)).isEqualTo(1024);
+    assertThat(access.memory().getLong(44)).isEqualTo(250);
+    assertThat(access.memory().slice(1024, 250)).isEqualTo(chunk(250));
+  }
+
+  @Test
+  void aPartThatFailsLosesWhatCameOfItsChunk() throws DeviceException {
+    Region2018 device = open();
+    device.writeState(chunk(100), 100);
+    access.fail("write 176/100", Reason.REFUSED, 5);
+    ByteBuffer second = chunk(100);
+    assertThat(failureOf(() -> device.writeState(second, 0)).kind()).isEqualTo(Kind.WRITE_FAILED);
+    assertThat(second.position()).as("the device was given none of it").isZero();
+    access.heal().accesses();
+    device.writeState(chunk(10), 0);
+    assertThat(access.accesses()).containsExactly("write 76/10", "write 36/8", "write 44/8");
   }
 
   @Test

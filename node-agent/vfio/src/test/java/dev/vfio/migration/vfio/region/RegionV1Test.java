@@ -195,8 +195,35 @@ class RegionV1Test {
             "mapped write 128/8",
             "write 24/8",
             "read 16/8",
-            "write 128/2000",
+            "mapped write 128/1024",
+            "write 1152/976",
             "write 24/8");
+    assertThat(other.takenSizes()).as("chunks").containsExactly(8, 2000);
+  }
+
+  @Test
+  void theDriverIsGivenAChunkOfSeveralPartsAsOneTransaction() throws DeviceException {
+    RegionV1 device = destination(other);
+    lead(device, DeviceState.RESUME);
+    other.accesses();
+    ByteBuffer whole = ByteBuffer.allocateDirect(250);
+    device.writeState(whole.slice(0, 100), 150);
+    device.writeState(whole.slice(100, 100), 50);
+    device.writeState(whole.slice(200, 50), 0);
+    assertThat(other.accesses())
+        .containsExactly(
+            "read 16/8", "write 128/100", "write 228/100", "write 328/50", "write 24/8");
+    assertThat(other.takenSizes()).containsExactly(250);
+  }
+
+  @Test
+  void aChunkOfSeveralPartsIsSplitWhereTheRegionForcesItToo() throws DeviceException {
+    RegionV1Model small = new RegionV1Model(160, 128);
+    RegionV1 device = destination(small);
+    lead(device, DeviceState.RESUME);
+    device.writeState(ByteBuffer.allocateDirect(40), 30);
+    device.writeState(ByteBuffer.allocateDirect(30), 0);
+    assertThat(small.takenSizes()).containsExactly(32, 32, 6);
   }
 
   @Test
@@ -229,13 +256,31 @@ class RegionV1Test {
   }
 
   @Test
-  void aBufferThatIsTooSmallIsTheCallersFault() throws DeviceException {
+  void theDriverLearnsOnlyBehindTheLastPartThatItsChunkWasTaken() throws DeviceException {
     RegionV1 device = source(model);
     lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY);
-    ByteBuffer small = ByteBuffer.allocateDirect(15);
-    assertThatThrownBy(() -> device.readState(small)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> device.readState(ByteBuffer.allocate(64)))
-        .isInstanceOf(IllegalArgumentException.class);
+    model.accesses();
+    ByteBuffer small = ByteBuffer.allocateDirect(10);
+    assertThat(device.readState(small.clear())).isEqualTo(10);
+    assertThat(device.unread()).isEqualTo(6);
+    assertThat(device.readState(small.clear())).isEqualTo(6);
+    assertThat(device.unread()).isZero();
+    assertThat(model.accesses())
+        .containsExactly("read 8/8", "read 16/8", "read 24/8", "read 64/10", "read 74/6");
+    assertThat(device.readState(ByteBuffer.allocateDirect(16))).isEqualTo(16);
+    assertThat(model.accesses())
+        .containsExactly("read 8/8", "read 16/8", "read 24/8", "read 64/16");
+  }
+
+  @Test
+  void aBufferThatIsNotDirectOrHasNoRoomIsTheCallersFault() throws DeviceException {
+    RegionV1 device = source(model);
+    lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY);
+    for (ByteBuffer wrong :
+        new ByteBuffer[] {ByteBuffer.allocate(64), ByteBuffer.allocateDirect(0)}) {
+      assertThatThrownBy(() -> device.readState(wrong))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
     assertThat(device.readState(ByteBuffer.allocateDirect(16))).isEqualTo(16);
   }
 

@@ -159,6 +159,12 @@ final class ModelDevice {
   private final class Open implements MigratableDevice {
     private boolean known = tellsState;
 
+    /** Cell of the chunk of which only the first part was read; -1 between chunks. */
+    private int begun = -1;
+
+    /** What came of a chunk that is written in parts. */
+    private final ByteBuffer incoming = ByteBuffer.allocate(CHUNK_BYTES);
+
     private void check() throws DeviceException {
       node.mayCrash();
       if (client != this) {
@@ -198,6 +204,8 @@ final class ModelDevice {
             node + ": from " + state + " to " + target + " refused");
       }
       become(target);
+      begun = -1;
+      incoming.clear();
       known = true;
       node.mayCrash();
     }
@@ -205,6 +213,7 @@ final class ModelDevice {
     @Override
     public PendingBytes pending(long thresholdBytes) throws DeviceException {
       check();
+      requireBetweenChunks();
       return new PendingBytes(0, (long) dirtyCells.cardinality() * CHUNK_BYTES, 0);
     }
 
@@ -217,17 +226,38 @@ final class ModelDevice {
       if (state != DeviceState.PRECOPY && state != DeviceState.STOPNCOPY) {
         throw new AssertionError("state is read in " + state);
       }
+      if (begun >= 0) {
+        chunk.putLong(cells[begun]);
+        begun = -1;
+        return Long.BYTES;
+      }
       int cell = dirtyCells.nextSetBit(0);
       if (cell < 0 || chance.oneIn(8)) {
         return 0;
       }
       dirtyCells.clear(cell);
-      chunk.putInt(cell).putLong(cells[cell]);
+      chunk.putInt(cell);
+      if (chance.oneIn(4)) {
+        begun = cell;
+        return Integer.BYTES;
+      }
+      chunk.putLong(cells[cell]);
       return CHUNK_BYTES;
     }
 
     @Override
-    public void writeState(ByteBuffer chunk) throws DeviceException {
+    public long unread() {
+      return begun < 0 ? 0 : Long.BYTES;
+    }
+
+    private void requireBetweenChunks() {
+      if (begun >= 0) {
+        throw new AssertionError("the chunk that was begun is not read to its end");
+      }
+    }
+
+    @Override
+    public void writeState(ByteBuffer chunk, long following) throws DeviceException {
       check();
       if (chance.fault(100)) {
         throw new DeviceException(Kind.WRITE_FAILED, 5, node + ": state cannot be written");
@@ -235,9 +265,16 @@ final class ModelDevice {
       if (state != DeviceState.RESUME) {
         throw new AssertionError("state is written in " + state);
       }
-      int cell = chunk.getInt();
-      cells[cell] = chunk.getLong();
-      loadedCells.set(cell);
+      incoming.put(chunk);
+      if (incoming.position() + following != CHUNK_BYTES) {
+        throw new AssertionError("a chunk of " + (incoming.position() + following) + " bytes");
+      }
+      if (following == 0) {
+        int cell = incoming.flip().getInt();
+        cells[cell] = incoming.getLong();
+        loadedCells.set(cell);
+        incoming.clear();
+      }
     }
 
     @Override
@@ -248,6 +285,7 @@ final class ModelDevice {
     @Override
     public long dirtyPages(long iova, long pages, DirtyPages into) throws DeviceException {
       check();
+      requireBetweenChunks();
       if (!logsDirtyPages) {
         into.run(iova, pages);
         throw new DeviceException(Kind.READ_FAILED, EINVAL, node + ": no dirty pages are logged");

@@ -201,9 +201,9 @@ final class ModelStreams implements StateStreams {
     }
 
     @Override
-    public void deviceState(ChunkBuffer chunk) throws StreamException {
+    public void deviceState(ChunkBuffer chunk, long following) throws StreamException {
       ByteBuffer content = content(chunk);
-      send(sink -> sink.deviceState(content));
+      send(sink -> sink.deviceState(content, following));
     }
 
     @Override

@@ -1,0 +1,84 @@
+package dev.vfio.migration.vfio.region;
+
+import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.device.DeviceException;
+import java.nio.ByteBuffer;
+
+/**
+ * A chunk of state that is put into the region part by part, and given to the device as one. It is
+ * given in pieces only where the region has not room for all of it. For one thread.
+ */
+final class IncomingChunk {
+  private final RegionData data;
+  private final Registers registers;
+
+  /** Where in the region the piece begins that is being put together, and what is there of it. */
+  private long place;
+
+  private long placed;
+  private long room;
+
+  /** What the formats do differently. */
+  interface Registers {
+    /**
+     * Where the next piece is to lie.
+     *
+     * @param size bytes that are left of the chunk
+     */
+    long place(long size) throws AccessException, DeviceException;
+
+    /** Bytes that there is room for from that place on, at least 1. */
+    long room(long place) throws DeviceException;
+
+    /** Gives the device what lies there. */
+    void give(long place, long size) throws AccessException;
+  }
+
+  IncomingChunk(RegionData data, Registers registers) {
+    this.data = data;
+    this.registers = registers;
+  }
+
+  /** Whatever there is of a chunk is nobody's any more. */
+  void abandon() {
+    placed = 0;
+  }
+
+  /**
+   * Takes a part; nothing remains in it. Where this fails its position is behind what the device
+   * was given, and what there was of the chunk is abandoned.
+   *
+   * @param following bytes of the same chunk that come later
+   */
+  void take(ByteBuffer part, long following) throws AccessException, DeviceException {
+    int limit = part.limit();
+    int given = part.position();
+    boolean done = false;
+    try {
+      while (part.position() < limit) {
+        if (placed == 0) {
+          place = registers.place(limit - part.position() + following);
+          room = registers.room(place);
+        }
+        int size = (int) Math.min(limit - part.position(), room - placed);
+        part.limit(part.position() + size);
+        data.write(place + placed, part);
+        part.limit(limit);
+        placed += size;
+        boolean last = part.position() == limit && following == 0;
+        if (placed == room || last) {
+          registers.give(place, placed);
+          placed = 0;
+          given = part.position();
+        }
+      }
+      done = true;
+    } finally {
+      part.limit(limit);
+      if (!done) {
+        placed = 0;
+        part.position(given);
+      }
+    }
+  }
+}
