@@ -90,7 +90,7 @@ final class DeviceHold {
   }
 
   private void requireRunning(String asked) throws IOException {
-    WorkloadState state = workload().describe().state();
+    WorkloadState state = workload().state();
     if (state != WorkloadState.RUNNING) {
       throw new WorkloadException(
           0,

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.handover.Receipts.Receipt;
 import dev.vfio.migration.vfio.handover.Receipts.Stage;
 import dev.vfio.migration.vfio.holder.Holder;
-import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Errno;
@@ -23,7 +22,7 @@ final class Delivery {
 
   private final NodeDevice place;
   private final String device;
-  private final Holders holders;
+  private final KernelWorkload.Means means;
   private final HandoverDesk desk;
   private final OpenDevices devices;
   private final Processes processes;
@@ -33,7 +32,7 @@ final class Delivery {
   Delivery(NodeDevice place, KernelWorkload.Means means) {
     this.place = place;
     this.device = place.id();
-    this.holders = means.holders();
+    this.means = means;
     this.desk = means.desk();
     this.devices = means.devices();
     this.processes = means.holders().processes();
@@ -41,7 +40,11 @@ final class Delivery {
     this.answerPatience = means.answerPatience();
   }
 
-  /** The workload gets the loaded device, and does not use it yet. */
+  /**
+   * The workload gets the loaded device, and does not use it yet. Last moment at which one that
+   * could not be told to use it, or not be moved again, can be refused: later it runs, whatever it
+   * is.
+   */
   void receive(String migration) throws IOException {
     desk.with(
         device,
@@ -49,8 +52,64 @@ final class Delivery {
         anybody -> true,
         workload -> {
           receive(workload, migration);
+          requireFit(workload, migration);
           return null;
         });
+  }
+
+  private void requireFit(WaitingWorkload workload, String migration) throws IOException {
+    Optional<String> objection = objection(workload);
+    if (objection.isEmpty()) {
+      return;
+    }
+    String refusal =
+        workload.described()
+            + " cannot be given the device "
+            + device
+            + " for the migration "
+            + migration
+            + ": "
+            + objection.get();
+    try {
+      workload.ask(request("give-back", migration), answerPatience);
+    } catch (IOException kept) {
+      throw new WorkloadException(
+          Errno.EBUSY.number(),
+          refusal + ". It was asked to give it back: " + kept.getMessage(),
+          kept);
+    }
+    workload.holds(null);
+    desk.receipts().remove(device);
+    throw new WaitingWorkload.Refusal(
+        Errno.EBUSY.number(), refusal + ". It gave it back, and did not use it.");
+  }
+
+  /** Why a workload that received the device cannot have it. */
+  private Optional<String> objection(WaitingWorkload workload) {
+    Optional<Holder> found;
+    try {
+      found = means.holder(place);
+    } catch (IOException unclear) {
+      return Optional.of(unclear.getMessage());
+    }
+    if (found.isEmpty() || !found.get().together().contains(workload.peer().process())) {
+      return Optional.of(
+          "it answered that it received it, and that process does not hold it (the agent needs"
+              + " hostPID to see it)");
+    }
+    if (found.get().virtualMachineMonitor()) {
+      return Optional.of(
+          found.get().name()
+              + " is a virtual machine monitor, which cannot go on with a state that it did not"
+              + " load itself");
+    }
+    return found.get().otherDevices() == 0
+        ? Optional.empty()
+        : Optional.of(
+            found.get().name()
+                + " holds "
+                + found.get().otherDevices()
+                + " other VFIO devices. Let each workload wait for one");
   }
 
   private void receive(WaitingWorkload workload, String migration) throws IOException {
@@ -127,7 +186,7 @@ final class Delivery {
    */
   void take(String migration) throws IOException {
     Optional<Receipt> earlier = receipt(migration);
-    boolean held = holders.of(place).isPresent();
+    boolean held = means.holder(place).isPresent();
     if (earlier.isPresent() && earlier.get().taken()) {
       leave(held);
       return;
@@ -138,12 +197,16 @@ final class Delivery {
           connectPatience,
           workload -> !held || migration.equals(workload.holds()),
           workload -> {
+            boolean fresh = workload.holds() == null;
             receive(workload, migration);
+            if (fresh) {
+              requireFit(workload, migration);
+            }
             tellToTake(workload, migration);
             return null;
           });
     } catch (HandoverDesk.NobodyWaits nobody) {
-      Optional<Holder> holder = holders.of(place);
+      Optional<Holder> holder = means.holder(place);
       if (holder.isPresent()) {
         takenUnheard(migration, holder.get(), nobody);
       } else if (earlier.isPresent()) {
@@ -291,7 +354,7 @@ final class Delivery {
     boolean sent = receipt.stage() == Stage.DELIVERED || receipt.stage() == Stage.TOLD;
     return sent
         ? receipt.process() == 0 || processes.lives(receipt.process(), receipt.startTime())
-        : holders.of(place).filter(receipt::isOf).isPresent();
+        : means.holder(place).filter(receipt::isOf).isPresent();
   }
 
   private void askBack(String migration, Optional<Receipt> living) throws IOException {

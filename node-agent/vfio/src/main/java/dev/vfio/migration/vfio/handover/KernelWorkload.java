@@ -127,6 +127,28 @@ public final class KernelWorkload implements Workload {
             .orElse(List.of()));
   }
 
+  @Override
+  public WorkloadState state() throws IOException {
+    Optional<Holder> holder;
+    try {
+      holder = means.holder(device);
+    } catch (DeviceException shared) {
+      if (shared.kind() == DeviceException.Kind.BUSY
+          && means.devices().open(device.id()).isPresent()) {
+        // Those who have the very file that is open here: held, though not by one workload.
+        return WorkloadState.RUNNING;
+      }
+      throw shared;
+    }
+    return holder.isEmpty() || means.desk().waits(holder.get())
+        ? describe().state()
+        : stateOf(holder.get());
+  }
+
+  private WorkloadState stateOf(Holder holder) throws IOException {
+    return means.freezer().standsStill(holder) ? WorkloadState.PAUSED : WorkloadState.RUNNING;
+  }
+
   private WorkloadDescription running(Holder holder) throws IOException {
     Path file = means.desk().folder(device.id()).resolve(HandoverDesk.MEMORY);
     Processes processes = means.holders().processes();
@@ -136,10 +158,7 @@ public final class KernelWorkload implements Workload {
       declared = now;
     }
     return new WorkloadDescription(
-        declared.workload(),
-        means.freezer().standsStill(holder) ? WorkloadState.PAUSED : WorkloadState.RUNNING,
-        device.id(),
-        declared.windows());
+        declared.workload(), stateOf(holder), device.id(), declared.windows());
   }
 
   /** Who uses the device: a holder that did not merely receive it. Never a virtual machine's. */

@@ -13,6 +13,14 @@ public interface Workload extends AutoCloseable {
   /** What it does now, and which DMA memory it wants moved with the device. Changes nothing. */
   WorkloadDescription describe() throws IOException;
 
+  /**
+   * What it does now, and nothing of what matters only before a migration: one that runs again, or
+   * for the first time, does so whether or not it could be moved once more. Changes nothing.
+   */
+  default WorkloadState state() throws IOException {
+    return describe().state();
+  }
+
   /** DMA memory that the workload wants moved with the device. */
   default List<DmaWindow> windows() throws IOException {
     return describe().windows();

@@ -7,11 +7,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.vfio.migration.vfio.handover.WaitingProgram.Running;
 import dev.vfio.migration.vfio.holder.StandInNode;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
-import dev.vfio.migration.vfio.linux.OpenFile;
 import dev.vfio.migration.vfio.memory.WindowFile;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.WindowShape;
@@ -92,7 +91,7 @@ class HandingOverTest {
   @Test
   void theWorkloadGetsTheVeryDeviceAndMemoryAndTakesItOnce() throws Exception {
     KernelWorkload workload = scene.workload(LONG);
-    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+    try (Running program = waitingProgram()) {
       WorkloadDescription waiting = workload.accommodate(SHAPES);
       assertThat(waiting.state()).isEqualTo(WorkloadState.WAITING);
       assertThat(waiting.workload()).isEqualTo("shop-db");
@@ -104,8 +103,7 @@ class HandingOverTest {
       scene.openDevice();
 
       CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
-      JsonNode manifest = client.next();
-      assertThat(manifest)
+      assertThat(new ObjectMapper().readTree(program.ask("hear-all")))
           .isEqualTo(
               new ObjectMapper()
                   .readTree(
@@ -117,24 +115,33 @@ class HandingOverTest {
                                   {"name":"heap","iova":1048576,"size":4096,"descriptor":4}]}
                       """));
       assertThat(receive).isNotDone();
-      client.ok();
+      program.ask("ok");
       done(receive);
-      assertThat(client.descriptors()).hasSize(5);
-      assertThat(OpenFile.name(client.descriptors().get(0)))
-          .isEqualTo(scene.node.deviceFile().toString());
-      assertThat(Files.readString(OpenFile.path(client.descriptors().get(4)))).startsWith("moved");
+      assertThat(program.ask("count")).isEqualTo("5");
+      assertThat(program.ask("name 0")).isEqualTo(scene.node.deviceFile().toString());
+      assertThat(program.ask("content 4")).isEqualTo("moved");
 
       workload.receive(MIGRATION);
       CompletableFuture<Void> take = beside(() -> workload.take(MIGRATION));
-      assertThat(client.next().path("op").asText())
-          .as("receiving again asked nothing")
-          .isEqualTo("take");
-      client.ok();
+      assertThat(program.ask("hear")).as("receiving again asked nothing").isEqualTo("take");
+      program.ask("ok");
       done(take);
-      assertThat(client.next()).as("one-shot").isNull();
+      assertThat(program.ask("hear")).as("one-shot").isEqualTo("end");
       assertThat(scene.socket()).doesNotExist();
     }
     workload.close();
+  }
+
+  private Running waitingProgram() throws IOException {
+    Running program = new Running(scene.socket());
+    assertThat(program.ask("wait")).isEqualTo("waits");
+    return program;
+  }
+
+  private void received(Running program, CompletableFuture<Void> receive) throws Exception {
+    assertThat(program.ask("hear")).isEqualTo("receive");
+    program.ask("ok");
+    done(receive);
   }
 
   private static void write(DmaWindow window, String text) throws IOException {
@@ -148,19 +155,15 @@ class HandingOverTest {
   void afterARollbackItWaitsAgainAndNothingOfTheMemoryIsLeft() throws Exception {
     Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
     KernelWorkload workload = scene.workload(LONG);
-    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+    try (Running program = waitingProgram()) {
       workload.accommodate(SHAPES);
       scene.openDevice();
-      CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
-      client.next();
-      client.ok();
-      done(receive);
+      received(program, beside(() -> workload.receive(MIGRATION)));
 
       CompletableFuture<Void> back = beside(() -> workload.giveBack(MIGRATION));
-      assertThat(client.next().path("op").asText()).isEqualTo("give-back");
-      client.descriptors().forEach(descriptor -> descriptor.close());
-      client.descriptors().clear();
-      client.ok();
+      assertThat(program.ask("hear")).isEqualTo("give-back");
+      program.ask("let-go");
+      program.ask("ok");
       done(back);
 
       assertThat(workload.describe().state()).isEqualTo(WorkloadState.WAITING);
@@ -173,10 +176,10 @@ class HandingOverTest {
           .hasMessageContaining("Nothing was handed over");
       workload.accommodate(List.of());
       CompletableFuture<Void> again = beside(() -> workload.receive("uid-2/1"));
-      assertThat(client.next().path("migration").asText())
+      assertThat(program.ask("hear-all"))
           .as("giving back again asked nothing")
-          .isEqualTo("uid-2/1");
-      client.ok();
+          .contains("\"migration\":\"uid-2/1\"");
+      program.ask("ok");
       done(again);
     }
     assertThat(without("socket", OpenDescriptors.count(Path.of("/memfd:vfio-window"))))
@@ -284,20 +287,18 @@ class HandingOverTest {
   void aWorkloadThatRefusesIsQuotedAndMayBeAskedAgain() throws Exception {
     KernelWorkload workload = scene.workload(LONG);
     scene.openDevice();
-    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+    try (Running program = waitingProgram()) {
       CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
-      client.next();
-      client.say("{\"ok\":false,\"errno\":12,\"error\":\"cannot map ring\"}");
+      assertThat(program.ask("hear")).isEqualTo("receive");
+      program.ask("let-go");
+      program.ask("refuse");
 
       assertThatThrownBy(() -> done(receive))
           .isInstanceOfSatisfying(
               WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(12))
           .hasMessageContaining("refused \"receive\" of the device 0000:65:00.1")
           .hasMessageContaining("cannot map ring, ENOMEM (12)");
-      CompletableFuture<Void> again = beside(() -> workload.receive(MIGRATION));
-      assertThat(client.next().path("op").asText()).isEqualTo("receive");
-      client.ok();
-      done(again);
+      received(program, beside(() -> workload.receive(MIGRATION)));
     }
   }
 
@@ -374,12 +375,97 @@ class HandingOverTest {
   void anEarlierDeclarationOfMemoryIsRemovedBeforeTheDeviceIsHandedOver() throws Exception {
     Files.writeString(scene.memoryFile(), "{\"protocol\":1,\"windows\":[]}");
     scene.openDevice();
+    try (Running program = waitingProgram()) {
+      CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
+      assertThat(program.ask("hear")).isEqualTo("receive");
+      assertThat(scene.memoryFile()).doesNotExist();
+      program.ask("ok");
+      done(receive);
+    }
+  }
+
+  @Test
+  void whoSaysThatItReceivedTheDeviceAndDoesNotHoldItIsRefused() throws Exception {
+    scene.openDevice();
+    // This process's own descriptors do not count, as the agent's do not.
     try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
       CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
       client.next();
-      assertThat(scene.memoryFile()).doesNotExist();
       client.ok();
-      done(receive);
+      assertThat(client.next().path("op").asText()).isEqualTo("give-back");
+      client.ok();
+
+      assertThatThrownBy(() -> done(receive))
+          .isInstanceOf(WorkloadException.class)
+          .hasMessageContaining("that process does not hold it")
+          .hasMessageContaining("It gave it back");
+      assertThat(scene.desk().receipts().of(StandInNode.ID)).isEmpty();
     }
+  }
+
+  @Test
+  void whoCouldNotBeMovedAgainIsRefusedBeforeTheMigrationIsDecided() throws Exception {
+    String another = "/dev/pts/" + scene.node.addOtherCharacterDevice();
+    scene.openDevice();
+    KernelWorkload workload = scene.workload(LONG);
+    try (Running program = waitingProgram()) {
+      program.ask("open " + another);
+      CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
+      assertThat(program.ask("hear")).isEqualTo("receive");
+      program.ask("ok");
+      assertThat(program.ask("hear")).isEqualTo("give-back");
+      program.ask("let-go");
+      program.ask("ok");
+
+      assertThatThrownBy(() -> done(receive))
+          .isInstanceOfSatisfying(
+              WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(16))
+          .hasMessageContaining("cannot be given the device 0000:65:00.1 for the migration uid-1/1")
+          .hasMessageContaining("holds 1 other VFIO devices")
+          .hasMessageContaining("did not use it");
+      assertThat(scene.desk().receipts().of(StandInNode.ID)).isEmpty();
+      assertThat(scene.desk().waiting(StandInNode.ID)).as("waits on").contains("shop-db");
+
+      received(program, beside(() -> workload.receive(MIGRATION)));
+    }
+  }
+
+  @Test
+  void whoKeepsWhatItCannotHaveIsNamedAndStillKnownToHoldIt() throws Exception {
+    String another = "/dev/pts/" + scene.node.addOtherCharacterDevice();
+    scene.openDevice();
+    try (Running program = waitingProgram()) {
+      program.ask("open " + another);
+      CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
+      assertThat(program.ask("hear")).isEqualTo("receive");
+      program.ask("ok");
+      assertThat(program.ask("hear")).isEqualTo("give-back");
+      program.ask("leave");
+
+      assertThatThrownBy(() -> done(receive))
+          .hasMessageContaining("holds 1 other VFIO devices")
+          .hasMessageContaining("is gone, asked for \"give-back\"");
+      assertThat(scene.desk().receipts().of(StandInNode.ID)).isPresent();
+    }
+  }
+
+  @Test
+  void onceItRunsNothingElseOfItMatters() throws Exception {
+    String another = "/dev/pts/" + scene.node.addOtherCharacterDevice();
+    scene.openDevice();
+    KernelWorkload workload = scene.workload(LONG);
+    try (Running program = waitingProgram()) {
+      received(program, beside(() -> workload.receive(MIGRATION)));
+      program.ask("open " + another);
+      Files.writeString(scene.memoryFile(), "{\"protocol\":");
+      CompletableFuture<Void> take = beside(() -> workload.take(MIGRATION));
+      assertThat(program.ask("hear")).isEqualTo("take");
+      program.ask("ok");
+      done(take);
+
+      assertThat(workload.state()).isEqualTo(WorkloadState.RUNNING);
+      assertThatThrownBy(workload::describe).hasMessageContaining("and 1 other VFIO devices");
+    }
+    assertThatThrownBy(workload::state).hasMessageContaining("has ended since");
   }
 }

@@ -276,6 +276,21 @@ class UsingWorkloadTest {
   // ---------------------------------------------------------------- memory.json
 
   @Test
+  void whetherItRunsOnIsNoMatterOfItsDeclaration() throws Exception {
+    owner();
+    declare("[]");
+    KernelWorkload workload = scene.workload(LONG);
+    workload.pause(MIGRATION);
+    assertThat(workload.state()).isEqualTo(WorkloadState.PAUSED);
+    declare("[{]");
+
+    workload.resume(MIGRATION);
+
+    assertThat(workload.state()).isEqualTo(WorkloadState.RUNNING);
+    assertThatThrownBy(workload::describe).hasMessageContaining("memory.json");
+  }
+
+  @Test
   void declaredMemoryIsReadThroughADuplicate() throws Exception {
     StandInNode.Child child = owner();
     declare("[" + window(0, 4096, 5) + "]");

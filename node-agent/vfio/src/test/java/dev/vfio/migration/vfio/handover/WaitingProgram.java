@@ -2,10 +2,13 @@ package dev.vfio.migration.vfio.handover;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.OpenFile;
+import dev.vfio.migration.vfio.linux.PassedDescriptors;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -89,6 +92,21 @@ final class WaitingProgram {
           HELD.addAll(client.descriptors());
           client.descriptors().clear();
         }
+        case "hear-all" -> {
+          System.out.println(client.next());
+          HELD.addAll(client.descriptors());
+          client.descriptors().clear();
+        }
+        case "name" -> System.out.println(OpenFile.name(HELD.get(Integer.parseInt(words[1]))));
+        case "content" -> {
+          byte[] content = Files.readAllBytes(OpenFile.path(HELD.get(Integer.parseInt(words[1]))));
+          System.out.println(new String(content, StandardCharsets.UTF_8).replace("\0", ""));
+        }
+        case "count" -> System.out.println(HELD.size());
+        case "open" -> {
+          HELD.add(PassedDescriptors.open(Path.of(words[1]), true));
+          System.out.println("opened");
+        }
         case "ok" -> {
           client.ok();
           System.out.println("said");
@@ -97,6 +115,10 @@ final class WaitingProgram {
           HELD.forEach(Descriptor::close);
           HELD.clear();
           System.out.println("let go");
+        }
+        case "refuse" -> {
+          client.say("{\"ok\":false,\"errno\":12,\"error\":\"cannot map ring\"}");
+          System.out.println("refused");
         }
         case "leave" -> {
           client.close();
