@@ -196,6 +196,7 @@ static void save(struct child *owner, struct device *source, struct bytes *strea
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, owner->pid, 0), number = 0, files[2];
 	uint8_t *from[2], *to[2], bitmap[2] = { 0 };
+	long got = 0;
 	const char *opened = await(owner, "OPENED "), *text = opened ? strstr(opened, "device-fd=") : NULL;
 
 	need(text && sscanf(text, "device-fd=%d", &number) == 1 && await(owner, "STEP 20"), "the owner works");
@@ -210,8 +211,7 @@ static void save(struct child *owner, struct device *source, struct bytes *strea
 		need(file >= 0 && from[i] != MAP_FAILED && to[i] != MAP_FAILED, "window %d of the owner", i);
 		close(file);
 	}
-	if (source->type != TYPE_MTTY)
-		inspect_device(source);
+	inspect_device(source);
 	if (source->type == TYPE_2018) {
 		need(!set_state(source, 2) && !set_state(source, 3), "PRECOPY");
 		memcpy(to[0], from[0], WINDOW_BYTES);
@@ -219,6 +219,13 @@ static void save(struct child *owner, struct device *source, struct bytes *strea
 			pending(source);
 			read_chunk(source, stream, false);
 		}
+	}
+	if (source->type == TYPE_V2 && (v2_flags(source) & HAS_PRE_COPY)) {
+		need(!v2_set(source, PRE_COPY, &source->data), "PRE_COPY");
+		/* its owner goes on, so that there may be no moment with nothing to read */
+		for (int i = 0; i < 100 && (got = v2_read(source->data, stream)) > 0; i++)
+			;
+		need(got > 0 || got == -ENOMSG, "reading in PRE_COPY: %ld", got);
 	}
 	/* the device was saved while its owner went on working */
 	need(await(owner, "STEP ") && await(owner, "STEP "), "the owner goes on");
@@ -247,8 +254,8 @@ static void save(struct child *owner, struct device *source, struct bytes *strea
 
 static void hand_over(enum type type, bool lose, bool cdev)
 {
-	static const char *const all_names[] = { "2018", "v1", "mtty", "2018 by cdev", "v1 by cdev", "mtty by cdev" };
-	const char *const *names = all_names + (cdev ? 3 : 0);
+	static const char *const all_names[] = { "2018", "v1", "v2", "mtty", "2018 by cdev", "v1 by cdev", "v2 by cdev", "mtty by cdev" };
+	const char *const *names = all_names + (cdev ? 4 : 0);
 	struct device source, destination;
 	struct bytes stream = { 0 };
 	struct child owner, waiting;
@@ -301,6 +308,8 @@ static void hand_over(enum type type, bool lose, bool cdev)
 	}
 	if (type == TYPE_MTTY)
 		need(!load_and_run(&destination, &stream, true), "RUNNING");
+	else if (type == TYPE_V2)
+		need(!v2_set(&destination, RUNNING, NULL), "RUNNING");
 	else
 		need(!set_state(&destination, 1), "RUNNING");
 	say(peer, "{\"op\":\"take\",\"migration\":\"m/1\"}\n", NULL, 0);

@@ -25,6 +25,19 @@ void check(bool good, const char *format, ...)
 		bad_count++;
 }
 
+/* What a kernel cannot do is neither good nor bad. */
+void skipped(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	printf("skipped ");
+	vprintf(format, arguments);
+	printf("\n");
+	fflush(stdout);
+	va_end(arguments);
+}
+
 void need(bool good, const char *format, ...)
 {
 	va_list arguments;
@@ -53,6 +66,13 @@ int main(int count, char **arguments)
 		test_hostile(type);
 		test_handover(type);
 	}
+	test_v2_arcs();
+	test_v2_moves();
+	test_v2_faults();
+	test_v2_files();
+	test_v2_log();
+	test_v2_hostile();
+	test_handover(TYPE_V2);
 	if (mtty)
 		test_handover(TYPE_MTTY);
 	printf("%d good, %d bad\n%s\n", good_count, bad_count, bad_count ? "SELFTEST-FAILED" : "SELFTEST-PASSED");

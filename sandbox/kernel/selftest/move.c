@@ -1,36 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The actions of the two texts, and of the third interface for mtty, as small functions. */
+/* The actions of the two texts about regions as small functions, and a whole save and load through any interface. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "selftest.h"
-
-/* linux/vfio.h of 5.18; "stop copy" and "resuming" have data files. */
-enum { V2_STOP = 1, V2_RUNNING = 2, V2_STOP_COPY = 3, V2_RESUMING = 4 };
-
-struct v2_state {
-	uint32_t argsz;
-	uint32_t flags;
-	uint32_t state;
-	int32_t data_file;
-};
-
-static int v2_set(struct device *device, uint32_t state, int *data_file)
-{
-	struct v2_state set = { sizeof(set), 2 | 1 << 17, state, -1 };
-
-	if (ioctl(device->file, _IO(';', 100 + 17), &set))
-		return -errno;
-	if (data_file)
-		*data_file = set.data_file;
-	return 0;
-}
 
 int set_state(struct device *device, uint32_t state)
 {
@@ -152,20 +129,20 @@ uint64_t dirty_pages(struct device *device, uint64_t iova, uint64_t pages, uint8
 /* The last part of a save: the device stands afterwards, and everything is in "to". */
 void stop_and_save(struct device *device, struct bytes *to)
 {
-	uint8_t buffer[4096];
-	ssize_t got;
-	int data;
+	long got;
 
-	if (device->type != TYPE_MTTY) {
+	if (device->type < TYPE_V2) {
 		need(!set_state(device, device->type == TYPE_2018 ? 4 : 2), "stop and copy");
 		save_rest(device, to, false);
 		return;
 	}
-	need(!v2_set(device, V2_STOP_COPY, &data) && data >= 0, "STOP_COPY");
-	while ((got = read(data, buffer, sizeof(buffer))) > 0)
-		append(to, buffer, (size_t)got);
-	need(!got, "reading mtty's stream");
-	close(data);
+	/* the data file of pre-copy goes on */
+	need(!v2_set(device, STOP_COPY, device->data < 0 ? &device->data : NULL) && device->data >= 0, "STOP_COPY");
+	while ((got = v2_read(device->data, to)) > 0)
+		;
+	need(!got, "reading the stream: %ld", got);
+	close(device->data);
+	device->data = -1;
 }
 
 /* Loads what was saved into a fresh device; with "run" it runs afterwards. */
@@ -173,14 +150,13 @@ int load_and_run(struct device *device, const struct bytes *from, bool run)
 {
 	int data, result;
 
-	if (device->type == TYPE_MTTY) {
-		result = v2_set(device, V2_RESUMING, &data);
+	if (device->type >= TYPE_V2) {
+		result = v2_set(device, RESUMING, &data);
 		if (result)
 			return result;
-		if (write(data, from->at, from->length) != (ssize_t)from->length)
-			result = -errno;
+		result = v2_load(data, from, 0);
 		close(data);
-		return result ?: v2_set(device, run ? V2_RUNNING : V2_STOP, NULL);
+		return result ?: v2_set(device, run ? RUNNING : STOP, NULL);
 	}
 	if (device->type == TYPE_2018 && get32(device, 0) == 7)
 		return set_state(device, 1);

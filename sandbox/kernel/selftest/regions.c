@@ -10,9 +10,6 @@
 #include <unistd.h>
 #include "selftest.h"
 
-#define WINDOW_IOVA	0x40000000ULL
-#define WINDOW_PAGES	64ULL
-
 static const char *name_of(enum type type)
 {
 	return type == TYPE_2018 ? "2018" : type == TYPE_V1 ? "v1" : "mtty";
@@ -24,7 +21,7 @@ static int put_reg(struct device *device, uint64_t at, uint64_t value)
 }
 
 /* A device that runs, with a window it writes into, and some steps behind it. */
-static uint8_t *start(struct device *device, int steps)
+uint8_t *start_work(struct device *device, int steps)
 {
 	uint8_t *memory = mmap(NULL, WINDOW_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -38,13 +35,13 @@ static uint8_t *start(struct device *device, int steps)
 	return memory;
 }
 
-static void stop(struct device *device, uint8_t *memory)
+void stop_work(struct device *device, uint8_t *memory)
 {
 	close_device(device);
 	munmap(memory, WINDOW_PAGES * PAGE);
 }
 
-static bool same(struct device *a, struct device *b)
+bool same_state(struct device *a, struct device *b)
 {
 	static const uint64_t registers[] = { 0x10, 0x18, 0x20, 0x28, 0x30, 0x38, 0x40, 0x48 };
 
@@ -64,7 +61,7 @@ static void whole_migration(enum type type, bool precopy, bool split, unsigned l
 	make_device(&source, type);
 	make_device(&destination, type);
 	set_parameter("data_bytes", "%lu", source_area);
-	memory = start(&source, 10);
+	memory = start_work(&source, 10);
 	set_parameter("data_bytes", "%lu", destination_area);
 	if (type == TYPE_2018)
 		need(!set_state(&source, 2), "SETUP");
@@ -93,7 +90,7 @@ static void whole_migration(enum type type, bool precopy, bool split, unsigned l
 		check(!set_state(&destination, 7) && get32(&destination, 0) == 7, "2018: RESUME_COMPLETED");
 	else
 		check(!set_state(&destination, 0) && get32(&destination, 0) == 0, "v1: stopped after resuming");
-	check(same(&source, &destination), "%s: both devices hold the same: step %llu", name_of(type),
+	check(same_state(&source, &destination), "%s: both devices hold the same: step %llu", name_of(type),
 	      (unsigned long long)reg64(&destination, 0x20));
 	check(reg64(&destination, 0x20) == (uint64_t)(10 + steps), "%s: the steps are those that were done", name_of(type));
 	other = mmap(NULL, WINDOW_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -104,8 +101,8 @@ static void whole_migration(enum type type, bool precopy, bool split, unsigned l
 	else
 		check(!set_state(&source, 0), "v1: the source stops");
 	check(do_step(&source) == -EIO, "%s: the source stands still", name_of(type));
-	stop(&source, memory);
-	stop(&destination, other);
+	stop_work(&source, memory);
+	stop_work(&destination, other);
 	remove_device(&source);
 	remove_device(&destination);
 	free(stream.at);
@@ -119,7 +116,7 @@ static void dirty_memory(void)
 	make_device(&device, TYPE_2018);
 	/* 16 pages a turn: the range takes several turns */
 	set_parameter("bitmap_bytes", "8");
-	memory = start(&device, 5);
+	memory = start_work(&device, 5);
 	need(!set_state(&device, 2) && !set_state(&device, 3), "PRECOPY");
 	check(dirty_pages(&device, WINDOW_IOVA, WINDOW_PAGES, bitmap) == 0, "2018: nothing is dirty right after SETUP");
 	for (int i = 0; i < 70; i++)
@@ -133,7 +130,7 @@ static void dirty_memory(void)
 	need(!set_state(&device, 4), "STOPNCOPY");
 	check(dirty_pages(&device, WINDOW_IOVA + 13 * PAGE, 1, bitmap) == 1 && bitmap[0] == 1, "2018: the range's start counts");
 	set_parameter("bitmap_bytes", "4096");
-	stop(&device, memory);
+	stop_work(&device, memory);
 	remove_device(&device);
 }
 
@@ -144,7 +141,7 @@ static void rollback(enum type type)
 	uint8_t *memory;
 
 	make_device(&device, type);
-	memory = start(&device, 3);
+	memory = start_work(&device, 3);
 	if (type == TYPE_2018) {
 		need(!set_state(&device, 2) && !set_state(&device, 4), "STOPNCOPY");
 		read_chunk(&device, &stream, false);
@@ -164,7 +161,7 @@ static void rollback(enum type type)
 	need(!set_state(&device, type == TYPE_2018 ? 4 : 2), "stop and copy");
 	save_rest(&device, &stream, false);
 	check(stream.length > 1 << 20, "%s: after a rollback a save starts from the beginning (%zu bytes)", name_of(type), stream.length);
-	stop(&device, memory);
+	stop_work(&device, memory);
 	remove_device(&device);
 	free(stream.at);
 }
@@ -199,7 +196,7 @@ static void failing_load(enum type type, const char *parameter, const char *valu
 	make_device(&source, type);
 	make_device(&destination, type);
 	set_parameter(parameter, "%s", value);
-	memory = start(&source, 2);
+	memory = start_work(&source, 2);
 	if (type == TYPE_2018)
 		need(!set_state(&source, 2), "SETUP");
 	stop_and_save(&source, &stream);
@@ -218,7 +215,7 @@ static void failing_load(enum type type, const char *parameter, const char *valu
 	set_parameter(parameter, "-1");
 	check(!(type == TYPE_2018 ? set_state(&source, 8) ?: set_state(&source, 1) : set_state(&source, 1)) && !do_step(&source),
 	      "%s: the source runs on", name_of(type));
-	stop(&source, memory);
+	stop_work(&source, memory);
 	remove_device(&source);
 	remove_device(&destination);
 	free(stream.at);
@@ -237,7 +234,7 @@ void test_faults(enum type type)
 	failing_load(type, "fail_load_after", "500000", -EIO);
 
 	make_device(&device, type);
-	memory = start(&device, 2);
+	memory = start_work(&device, 2);
 	set_parameter(first ? "fail_2018" : "fail_v1", first ? "4" : "2");
 	set_parameter("fail_times", "1");
 	set_parameter("fail_errno", "%d", EBUSY);
@@ -287,7 +284,7 @@ void test_faults(enum type type)
 		check(get_at(&device, 0, &value, 4) == -EINVAL, "2018: the state cannot be read when told so");
 		set_parameter("state_unreadable", "N");
 	}
-	stop(&device, memory);
+	stop_work(&device, memory);
 	remove_device(&device);
 	free(stream.at);
 }

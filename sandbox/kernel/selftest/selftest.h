@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The device module's own test, run as root in a guest: drives both regions as an agent would, misbehaves as an agent would
+ * The device module's own test, run as root in a guest: drives all three interfaces as an agent would, misbehaves as an agent would
  * not, and hands a device from one workload to another. Written from the texts, not from the agent.
  */
 #ifndef SELFTEST_H
@@ -12,12 +12,13 @@
 
 #define PAGE 4096ULL
 
-enum type { TYPE_2018, TYPE_V1, TYPE_MTTY };
+enum type { TYPE_2018, TYPE_V1, TYPE_V2, TYPE_MTTY };
 
 struct device {
 	enum type type;
 	char id[40];
 	int file;
+	int data;			/* data file of v2; -1: none */
 	int group;
 	int container;
 	bool cdev;			/* opened through its own node and iommufd instead */
@@ -40,6 +41,7 @@ struct bytes {
 /* main.c */
 void check(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void need(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void skipped(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern const char *workload_program;
 
 /* support.c */
@@ -62,6 +64,22 @@ int reset_device(struct device *device);
 void append(struct bytes *bytes, const void *from, size_t length);
 void clear(struct bytes *bytes);
 
+/* v2.c: the ioctls of linux/vfio.h of Linux 6.2, whose header a machine may not have; 0 or a negative errno */
+enum { ERROR, STOP, RUNNING, STOP_COPY, RESUMING, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P, STATES };
+enum { HAS_STOP_COPY = 1, HAS_P2P = 2, HAS_PRE_COPY = 4 };
+int v2_set(struct device *device, uint32_t state, int *data);
+int v2_state(struct device *device);
+uint64_t v2_flags(struct device *device);
+int v2_data_size(struct device *device, uint64_t *bytes);
+int v2_precopy_info(int data, uint64_t *initial, uint64_t *dirty);
+long v2_read(int data, struct bytes *to);
+int v2_load(int data, const struct bytes *from, size_t piece);
+struct range { uint64_t iova, length; };
+int v2_log_offered(struct device *device);
+int v2_log_start(struct device *device, const struct range *ranges, uint32_t count, uint64_t *page_size);
+int v2_log_stop(struct device *device);
+int v2_log_report(struct device *device, uint64_t iova, uint64_t length, uint64_t page_size, uint64_t *bitmap);
+
 /* move.c: one device's state out, into another */
 int set_state(struct device *device, uint32_t state);
 uint64_t pending(struct device *device);
@@ -73,10 +91,23 @@ uint64_t dirty_pages(struct device *device, uint64_t iova, uint64_t pages, uint8
 void stop_and_save(struct device *device, struct bytes *to);
 int load_and_run(struct device *device, const struct bytes *from, bool run);
 
+/* regions.c */
+#define WINDOW_IOVA	0x40000000ULL
+#define WINDOW_PAGES	64ULL
+uint8_t *start_work(struct device *device, int steps);
+void stop_work(struct device *device, uint8_t *memory);
+bool same_state(struct device *a, struct device *b);
+
 /* tests */
 void test_regions(enum type type);
 void test_faults(enum type type);
 void test_hostile(enum type type);
+void test_v2_arcs(void);
+void test_v2_moves(void);
+void test_v2_faults(void);
+void test_v2_files(void);
+void test_v2_log(void);
+void test_v2_hostile(void);
 void test_handover(enum type type);
 
 #endif

@@ -27,13 +27,14 @@ static int write_file(const char *path, const char *text)
 void make_device(struct device *device, enum type type)
 {
 	static const char *const folders[] = { "vmig/mdev_supported_types/vmig-2018", "vmig/mdev_supported_types/vmig-v1",
+					       "vmig/mdev_supported_types/vmig-v2",
 					       "mtty/mdev_supported_types/mtty-1" };
 	char path[256];
 	int file = open("/proc/sys/kernel/random/uuid", O_RDONLY | O_CLOEXEC);
 
 	memset(device, 0, sizeof(*device));
 	device->type = type;
-	device->file = device->group = device->container = device->iommu = -1;
+	device->file = device->data = device->group = device->container = device->iommu = -1;
 	need(file >= 0 && read(file, device->id, 36) == 36, "a fresh UUID");
 	close(file);
 	snprintf(path, sizeof(path), "/sys/class/mdev_bus/%s/create", folders[type]);
@@ -68,6 +69,8 @@ void inspect_device(struct device *device)
 	uint32_t want = device->type == TYPE_2018 ? 1U << 30 : 3;
 
 	device->migration = device->mapped_bytes = 0;
+	if (device->type >= TYPE_V2)
+		return;
 	need(!ioctl(device->file, VFIO_DEVICE_GET_INFO, &info), "VFIO_DEVICE_GET_INFO");
 	for (uint32_t i = VFIO_PCI_NUM_REGIONS; i < info.num_regions; i++) {
 		uint8_t buffer[1024] = { 0 };
@@ -140,8 +143,7 @@ void open_device(struct device *device)
 
 	if (device->cdev) {
 		open_cdev(device);
-		if (device->type != TYPE_MTTY)
-			inspect_device(device);
+		inspect_device(device);
 		return;
 	}
 	snprintf(link, sizeof(link), "/sys/bus/mdev/devices/%s/iommu_group", device->id);
@@ -156,15 +158,14 @@ void open_device(struct device *device)
 	need(!ioctl(device->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU), "SET_IOMMU");
 	device->file = ioctl(device->group, VFIO_GROUP_GET_DEVICE_FD, device->id);
 	need(device->file >= 0, "GET_DEVICE_FD %s", device->id);
-	if (device->type != TYPE_MTTY)
-		inspect_device(device);
+	inspect_device(device);
 }
 
 void close_device(struct device *device)
 {
-	int *files[] = { &device->file, &device->group, &device->container, &device->iommu };
+	int *files[] = { &device->data, &device->file, &device->group, &device->container, &device->iommu };
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		if (*files[i] >= 0)
 			close(*files[i]);
 		*files[i] = -1;

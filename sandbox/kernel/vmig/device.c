@@ -10,7 +10,7 @@
 /* BAR 0. u64 registers may be accessed in two halves. */
 enum {
 	REG_MAGIC = 0x00,		/* u32, read only */
-	REG_INTERFACE = 0x04,		/* u32, read only: 2018 or 1 */
+	REG_INTERFACE = 0x04,		/* u32, read only: 2018, 1 or 2 */
 	REG_RUNNING = 0x08,		/* u32, read only: 1 while the device works */
 	REG_COMMAND = 0x0c,		/* u32, write only: 1 does a step */
 	REG_STATE_BYTES = 0x10,		/* u64, read only */
@@ -43,7 +43,6 @@ void vmig_mark(struct vmig *device, u64 block, bool changed)
 
 void vmig_mark_all(struct vmig *device)
 {
-	forget_dirty(device);
 	if (device->blocks)
 		bitmap_fill(device->changed, device->blocks);
 	device->changed_blocks = device->blocks;
@@ -94,6 +93,7 @@ void vmig_device_reset(struct vmig *device)
 {
 	device->running = false;
 	device->tracking = false;
+	device->logging = false;
 	memset(&device->registers, 0, sizeof(device->registers));
 	if (device->bulk)
 		memset(device->bulk, 0, device->bulk_bytes);
@@ -134,6 +134,15 @@ void vmig_set_running(struct vmig *device, bool running)
 	mutex_unlock(&device->registers_lock);
 }
 
+/* From now on the pages written are noted; or not, and those noted are forgotten. */
+void vmig_set_logging(struct vmig *device, bool logging)
+{
+	mutex_lock(&device->registers_lock);
+	device->logging = logging;
+	forget_dirty(device);
+	mutex_unlock(&device->registers_lock);
+}
+
 static int write_note(struct vmig *device, u64 step, u64 chain)
 {
 	u64 bytes = le64_to_cpu(device->registers.window_bytes);
@@ -153,7 +162,7 @@ static int write_note(struct vmig *device, u64 step, u64 chain)
 	result = vfio_dma_rw(&device->vdev, iova, &note, sizeof(note), true);
 	if (result)
 		return result < 0 ? result : -EFAULT;
-	if (device->tracking)
+	if (device->logging)
 		return xa_err(xa_store(&device->dirty, iova >> PAGE_SHIFT, xa_mk_value(1), GFP_KERNEL));
 	return 0;
 }
@@ -182,6 +191,8 @@ static int step(struct vmig *device)
 		if (device->tracking)
 			vmig_mark(device, block, true);
 	}
+	if (device->tracking)
+		wake_up_interruptible(&device->waiting);
 	device->registers.step = cpu_to_le64(number);
 	device->registers.chain = cpu_to_le64(chain);
 	return 0;
@@ -224,7 +235,7 @@ ssize_t vmig_bar_read(struct vmig *device, u64 at, size_t count, u64 *value)
 		return -EINVAL;
 	switch (at & ~7ULL) {
 	case REG_MAGIC:
-		whole = at == REG_MAGIC ? MAGIC : device->interface == &vmig_interface_2018 ? 2018 : 1;
+		whole = at == REG_MAGIC ? MAGIC : device->interface->number;
 		*value = whole;
 		return count;
 	case REG_RUNNING:

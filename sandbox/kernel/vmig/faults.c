@@ -28,6 +28,14 @@ unsigned int vmig_tick_ms;
 module_param_named(tick_ms, vmig_tick_ms, uint, 0644);
 MODULE_PARM_DESC(tick_ms, "a running device does a step by itself every so many ms; 0: only when told to");
 
+bool vmig_v2_precopy = true;
+module_param_named(v2_precopy, vmig_v2_precopy, bool, 0644);
+MODULE_PARM_DESC(v2_precopy, "offer PRE_COPY (v2, from Linux 6.2 on); taken when a device is made");
+
+bool vmig_v2_p2p = true;
+module_param_named(v2_p2p, vmig_v2_p2p, bool, 0644);
+MODULE_PARM_DESC(v2_p2p, "offer the P2P states (v2); taken when a device is made");
+
 bool vmig_lose_dirty;
 module_param_named(lose_dirty, vmig_lose_dirty, bool, 0644);
 MODULE_PARM_DESC(lose_dirty, "never report a dirty page, to prove that a checker notices");
@@ -68,6 +76,18 @@ static int fail_v1 = -1;
 module_param(fail_v1, int, 0644);
 MODULE_PARM_DESC(fail_v1, "writing this state value fails (v1: bits 0 to 2); -1: none");
 
+static int fail_v2 = -1;
+module_param(fail_v2, int, 0644);
+MODULE_PARM_DESC(fail_v2, "going to this state fails, also on the way to another (v2: 1 to 7); -1: none");
+
+static int log_refused;
+module_param(log_refused, int, 0644);
+MODULE_PARM_DESC(log_refused, "errno with which starting the log of written pages fails (v2); 0: it starts");
+
+static int log_report_fails;
+module_param(log_report_fails, int, 0644);
+MODULE_PARM_DESC(log_report_fails, "errno with which reading the log of written pages fails (v2); 0: it can be read");
+
 static int fail_errno = EIO;
 module_param(fail_errno, int, 0644);
 MODULE_PARM_DESC(fail_errno, "errno of injected failures");
@@ -90,7 +110,7 @@ MODULE_PARM_DESC(corrupt_at, "one bit of this byte of the staged stream is flipp
 
 bool vmig_fail_into_error;
 module_param_named(fail_into_error, vmig_fail_into_error, bool, 0644);
-MODULE_PARM_DESC(fail_into_error, "a failed transition leaves the device in the error state 110 (v1)");
+MODULE_PARM_DESC(fail_into_error, "a failed transition leaves the device in the error state: 110 (v1), ERROR (v2)");
 
 static char fail_device[40];
 module_param_string(fail_device, fail_device, sizeof(fail_device), 0644);
@@ -134,15 +154,31 @@ static int delay(unsigned int milliseconds)
 
 int vmig_fault_transition(struct vmig *device, u32 state)
 {
-	int chosen = device->interface == &vmig_interface_2018 ? READ_ONCE(fail_2018) : READ_ONCE(fail_v1);
-	int result;
+	int chosen, result;
 
 	if (!concerned(device))
 		return 0;
 	result = delay(READ_ONCE(transition_delay_ms));
 	if (result)
 		return result;
+	chosen = device->interface == &vmig_interface_2018 ? READ_ONCE(fail_2018) :
+		 device->interface == &vmig_interface_v1 ? READ_ONCE(fail_v1) : READ_ONCE(fail_v2);
 	return chosen >= 0 && chosen == state ? failure() : 0;
+}
+
+static int refusal(struct vmig *device, int chosen)
+{
+	return chosen > 0 && concerned(device) ? -clamp(chosen, 1, 4095) : 0;
+}
+
+int vmig_fault_log_start(struct vmig *device)
+{
+	return refusal(device, READ_ONCE(log_refused));
+}
+
+int vmig_fault_log_report(struct vmig *device)
+{
+	return refusal(device, READ_ONCE(log_report_fails));
 }
 
 static int fault_data(struct vmig *device, unsigned int milliseconds, long after, u64 bytes)

@@ -74,12 +74,14 @@ static int enter(struct vmig *device, u32 to)
 		break;
 	case SETUP:
 		vmig_save_begin(device);
+		vmig_set_logging(device, true);
 		break;
 	case STOPNCOPY:
 		vmig_set_running(device, false);
 		break;
 	case SAVE_COMPLETED:
 		vmig_save_end(device);
+		vmig_set_logging(device, false);
 		break;
 	case RESUME:
 		vmig_set_running(device, false);
@@ -95,6 +97,7 @@ static int enter(struct vmig *device, u32 to)
 		device->fell_while_loading = from == RESUME || from == RESUME_COMPLETED || from == SAVE_COMPLETED;
 		/* the text: "resume device state as it was during running state": one that ran all the time goes on */
 		vmig_save_end(device);
+		vmig_set_logging(device, false);
 		vmig_load_end(device);
 		break;
 	}
@@ -146,7 +149,7 @@ static int fetch(struct vmig *device, u64 field, u64 *value)
 		*value = device->dirty_total;
 		return 0;
 	case COPIED:
-		if (!device->tracking)
+		if (!device->logging)
 			return -EINVAL;
 		*value = vmig_collect_dirty(device, device->dirty_start, device->dirty_total);
 		device->bitmap_staged = *value > 0;
@@ -256,6 +259,7 @@ static bool may_write_data(struct vmig *device)
 
 const struct vmig_interface vmig_interface_2018 = {
 	.name = "2018",
+	.number = 2018,
 	.pci_device = 0x2018,
 	.region_type = 1U << 30,
 	.region_subtype = 1,

@@ -164,6 +164,7 @@ static bool may_write_data(struct vmig *device)
 
 const struct vmig_interface vmig_interface_v1 = {
 	.name = "v1",
+	.number = 1,
 	.pci_device = 0x0058,
 	.region_type = 3,
 	.region_subtype = 1,

@@ -65,7 +65,6 @@ void vmig_save_end(struct vmig *device)
 	device->bitmap_staged = false;
 	mutex_lock(&device->registers_lock);
 	device->tracking = false;
-	xa_destroy(&device->dirty);
 	mutex_unlock(&device->registers_lock);
 }
 
@@ -109,6 +108,11 @@ static void append_blocks(struct vmig *device)
 			vmig_mark(device, block, false);
 			append(device, BLOCK, block * VMIG_BLOCK_BYTES, device->bulk + block * VMIG_BLOCK_BYTES, VMIG_BLOCK_BYTES);
 			device->save.cursor = block + 1;
+			/* the first pass takes all blocks in order, so what comes for the first time comes before the rest */
+			if (block == device->save.first_pass) {
+				device->save.first_pass++;
+				device->save.staged_initial = device->save.staged_bytes;
+			}
 		}
 		mutex_unlock(&device->registers_lock);
 		if (block >= device->blocks)
@@ -134,7 +138,7 @@ int vmig_stage(struct vmig *device, bool final)
 		return result;
 	save->staged = true;
 	save->handed_out = false;
-	save->staged_bytes = 0;
+	save->staged_bytes = save->staged_initial = 0;
 	if (vmig_stalled(device, save->sent_bytes))
 		return 0;
 	if (!save->layout_sent) {
@@ -143,6 +147,7 @@ int vmig_stage(struct vmig *device, bool final)
 		strscpy(layout.interface, device->interface->name, sizeof(layout.interface));
 		append(device, LAYOUT, 0, &layout, sizeof(layout));
 		save->layout_sent = true;
+		save->staged_initial = save->staged_bytes;
 	}
 	if (device->blocks)
 		append_blocks(device);
@@ -178,6 +183,31 @@ void vmig_pending(struct vmig *device, u64 *first, u64 *any_time, u64 *last)
 		*last = FINAL_BYTES;
 	if (save->staged && !save->handed_out)
 		*any_time += save->staged_bytes;
+}
+
+/*
+ * Both counts of the v2 interface: bytes that were never sent, and bytes that changed after they were. "read": how much of the
+ * staged chunk has been handed out.
+ */
+void vmig_precopy_left(struct vmig *device, u64 read, u64 *initial, u64 *again)
+{
+	struct vmig_save *save = &device->save;
+	u64 fresh = device->blocks - save->first_pass;
+
+	*initial = fresh * RECORD(VMIG_BLOCK_BYTES) + (save->layout_sent ? 0 : RECORD(sizeof(struct layout)));
+	mutex_lock(&device->registers_lock);
+	*again = (device->changed_blocks - fresh) * RECORD(VMIG_BLOCK_BYTES);
+	mutex_unlock(&device->registers_lock);
+	if (save->staged && !save->handed_out) {
+		*initial += save->staged_initial - min(read, save->staged_initial);
+		*again += save->staged_bytes - max(read, save->staged_initial);
+	}
+}
+
+/* How long a stream would be that begins now. */
+u64 vmig_whole_stream(struct vmig *device)
+{
+	return RECORD(sizeof(struct layout)) + device->blocks * RECORD(VMIG_BLOCK_BYTES) + FINAL_BYTES;
 }
 
 /* --- loading */

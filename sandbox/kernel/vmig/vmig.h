@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vmig: a device made of memory that can migrate, for tests. One mdev parent with two types: "2018" offers the migration
- * region proposed in November 2018 (type 1 << 30, subtype 1), "v1" the one of Linux 5.8 to 5.17 (type 3, subtype 1).
- * Both share the device itself (device.c), its stream (stream.c) and the plumbing (main.c).
+ * vmig: a device made of memory that can migrate, for tests. One mdev parent with three types: "2018" offers the migration
+ * region proposed in November 2018 (type 1 << 30, subtype 1), "v1" the one of Linux 5.8 to 5.17 (type 3, subtype 1), "v2" the
+ * states and data files of Linux 5.18 and later, with a log of the memory it writes to.
+ * All share the device itself (device.c), its stream (stream.c) and the plumbing (main.c, user.c).
  */
 #ifndef VMIG_H
 #define VMIG_H
@@ -11,13 +12,13 @@
 #include <linux/mdev.h>
 #include <linux/mutex.h>
 #include <linux/vfio.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #define VMIG_OFFSET_SHIFT	40
 #define VMIG_OFFSET_MASK	((1ULL << VMIG_OFFSET_SHIFT) - 1)
 #define VMIG_MIGRATION_REGION	VFIO_PCI_NUM_REGIONS
-#define VMIG_NUM_REGIONS	(VFIO_PCI_NUM_REGIONS + 1)
 #define VMIG_BAR_BYTES		4096
 #define VMIG_CONFIG_BYTES	256
 
@@ -56,6 +57,8 @@ struct vmig_save {
 	u64 staged_bytes;
 	u64 sent_bytes;		/* stream bytes staged so far */
 	u64 cursor;		/* block to look at next */
+	u64 first_pass;		/* blocks below this one have been staged at least once */
+	u64 staged_initial;	/* bytes of the chunk that were not sent before; they come first in it */
 	u32 records;
 	u32 checksum;
 };
@@ -77,14 +80,18 @@ struct vmig_load {
 };
 
 struct vmig;
+struct vmig_transfer;
 
 struct vmig_interface {
 	const char *name;
+	u32 number;		/* register 0x04 of BAR 0 */
 	u16 pci_device;
-	u32 region_type;
+	u32 region_type;	/* 0: there is no migration region, and nothing of it below */
 	u32 region_subtype;
 	const char *(*state_name)(u32 state);
+	void (*init)(struct vmig *device);	/* optional, before the device is known to anybody */
 	void (*reset)(struct vmig *device);
+	void (*close)(struct vmig *device);	/* optional */
 	ssize_t (*read_field)(struct vmig *device, u64 at, size_t count, u64 *value);
 	ssize_t (*write_field)(struct vmig *device, u64 at, size_t count, u64 value);
 	bool (*may_write_data)(struct vmig *device);
@@ -96,7 +103,7 @@ struct vmig {
 	char name[40];
 	struct dentry *debug;
 
-	/* The migration region's fields, the stream and the data area; taken before "registers_lock". */
+	/* The migration state, the region's fields, the stream and the data area; taken before "registers_lock". */
 	struct mutex migration_lock;
 	u32 state;
 	u64 latched;			/* a u64 whose low half was read and whose high half may follow */
@@ -116,12 +123,17 @@ struct vmig {
 	u8 *bitmap;
 	u64 bitmap_bytes;
 	bool mappable;
+	struct vmig_transfer *transfer;	/* v2: what the data file in use works on; NULL: none */
+	wait_queue_head_t waiting;	/* v2: readers for whom there is nothing yet */
+	struct vmig_range *logged;	/* v2: the memory whose log was asked for; NULL: no log runs */
+	u32 logged_count;
 
 	/* The device proper. */
 	struct mutex registers_lock;
 	bool open;
 	bool running;
-	bool tracking;			/* note changed blocks and written pages */
+	bool tracking;			/* note changed blocks */
+	bool logging;			/* note written pages */
 	u8 config[VMIG_CONFIG_BYTES];
 	struct vmig_registers registers;
 	u8 *bulk;
@@ -129,9 +141,24 @@ struct vmig {
 	u64 blocks;
 	unsigned long *changed;		/* blocks still to send; while loading: blocks still missing */
 	u64 changed_blocks;
-	struct xarray dirty;		/* page numbers of IOVAs written while tracking */
+	struct xarray dirty;		/* page numbers of IOVAs written while logging */
 	struct delayed_work tick;
 };
+
+static inline struct vmig *vmig_of(struct vfio_device *vdev)
+{
+	return container_of(vdev, struct vmig, vdev);
+}
+
+/* main.c */
+void vmig_reset(struct vmig *device, const char *event, int from);
+
+/* user.c */
+void vmig_make_config(struct vmig *device);
+ssize_t vmig_read(struct vfio_device *vdev, char __user *to, size_t count, loff_t *position);
+ssize_t vmig_write(struct vfio_device *vdev, const char __user *from, size_t count, loff_t *position);
+int vmig_mmap(struct vfio_device *vdev, struct vm_area_struct *vma);
+long vmig_ioctl(struct vfio_device *vdev, unsigned int command, unsigned long argument);
 
 /* device.c */
 int vmig_device_open(struct vmig *device);
@@ -139,6 +166,7 @@ void vmig_device_close(struct vmig *device);
 void vmig_device_reset(struct vmig *device);
 int vmig_resize(struct vmig *device, u64 bytes);
 void vmig_set_running(struct vmig *device, bool running);
+void vmig_set_logging(struct vmig *device, bool logging);
 void vmig_mark(struct vmig *device, u64 block, bool changed);
 void vmig_mark_all(struct vmig *device);
 ssize_t vmig_bar_read(struct vmig *device, u64 at, size_t count, u64 *value);
@@ -151,14 +179,39 @@ void vmig_save_begin(struct vmig *device);
 void vmig_save_end(struct vmig *device);
 int vmig_stage(struct vmig *device, bool final);
 void vmig_pending(struct vmig *device, u64 *first, u64 *any_time, u64 *last);
+void vmig_precopy_left(struct vmig *device, u64 read, u64 *initial, u64 *again);
+u64 vmig_whole_stream(struct vmig *device);
 int vmig_load_begin(struct vmig *device);
 int vmig_load_chunk(struct vmig *device, u64 offset, u64 bytes);
 int vmig_load_finish(struct vmig *device);
 void vmig_load_end(struct vmig *device);
 
-/* region_2018.c, region_v1.c */
+/* region_2018.c, region_v1.c, feature_v2.c */
 extern const struct vmig_interface vmig_interface_2018;
 extern const struct vmig_interface vmig_interface_v1;
+extern const struct vmig_interface vmig_interface_v2;
+
+/* feature_v2.c */
+enum vmig_v2 {
+	V2_ERROR = VFIO_DEVICE_STATE_ERROR,
+	V2_STOP = VFIO_DEVICE_STATE_STOP,
+	V2_RUNNING = VFIO_DEVICE_STATE_RUNNING,
+	V2_STOP_COPY = VFIO_DEVICE_STATE_STOP_COPY,
+	V2_RESUMING = VFIO_DEVICE_STATE_RESUMING,
+	V2_RUNNING_P2P = VFIO_DEVICE_STATE_RUNNING_P2P,
+	V2_PRE_COPY = 6,	/* these have had a name since Linux 6.2 */
+	V2_PRE_COPY_P2P = 7,
+	V2_STATES
+};
+
+/* data_file.c: all with the migration lock held */
+struct file *vmig_transfer_begin(struct vmig *device, bool loading);
+void vmig_transfer_end(struct vmig *device);
+u64 vmig_transfer_read(struct vmig *device);
+
+/* dma_log.c */
+extern const struct vfio_log_ops vmig_log_ops;
+void vmig_log_forget(struct vmig *device);
 
 /* faults.c */
 extern unsigned long vmig_state_bytes;
@@ -167,6 +220,8 @@ extern unsigned long vmig_bitmap_bytes;
 extern bool vmig_offer_mmap;
 extern unsigned int vmig_step_blocks;
 extern unsigned int vmig_tick_ms;
+extern bool vmig_v2_precopy;
+extern bool vmig_v2_p2p;
 extern bool vmig_lose_dirty;
 extern bool vmig_bitmap_all;
 extern bool vmig_state_unreadable;
@@ -175,6 +230,8 @@ extern unsigned int vmig_v1_reserved;
 int vmig_fault_transition(struct vmig *device, u32 state);
 int vmig_fault_stage(struct vmig *device, u64 bytes);
 int vmig_fault_load(struct vmig *device, u64 bytes);
+int vmig_fault_log_start(struct vmig *device);
+int vmig_fault_log_report(struct vmig *device);
 bool vmig_stalled(struct vmig *device, u64 bytes);
 bool vmig_corrupt(struct vmig *device, u64 from, u64 bytes, u64 *at);
 

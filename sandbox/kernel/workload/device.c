@@ -30,8 +30,9 @@ struct ioas_map { __u32 size, flags, ioas_id, reserved; __u64 user_va, length, i
 enum { MAP_FIXED_IOVA = 1, MAP_WRITEABLE = 2, MAP_READABLE = 4 };
 
 /* BAR 0 of a vmig device. */
-enum { REG_MAGIC = 0x00, REG_COMMAND = 0x0c, REG_STEP = 0x20, REG_CHAIN = 0x28, REG_SEED = 0x30, REG_IOVA = 0x38, REG_BYTES = 0x40 };
+enum { REG_MAGIC = 0x00, REG_INTERFACE = 0x04, REG_COMMAND = 0x0c, REG_STEP = 0x20, REG_CHAIN = 0x28, REG_SEED = 0x30, REG_IOVA = 0x38, REG_BYTES = 0x40 };
 #define VMIG_MAGIC	0x47494d56
+#define VMIG_VENDOR	0x5646
 
 /* PCI ids of the kernel's mtty. */
 #define MTTY_VENDOR	0x4348
@@ -196,6 +197,16 @@ static bool region_type(struct workload *workload, uint32_t index, uint32_t *typ
 	return false;
 }
 
+/* A vmig device without a migration region says in BAR 0 what it has instead. */
+static bool has_v2(struct workload *workload)
+{
+	uint32_t magic, number;
+
+	get(workload, 0, REG_MAGIC, &magic, sizeof(magic));
+	get(workload, 0, REG_INTERFACE, &number, sizeof(number));
+	return le32toh(magic) == VMIG_MAGIC && le32toh(number) == 2;
+}
+
 void recognise_device(struct workload *workload)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
@@ -228,6 +239,11 @@ void recognise_device(struct workload *workload)
 			workload->migration_offset = offset;
 			return;
 		}
+	}
+	if (ids[0] == htole16(VMIG_VENDOR) && has_v2(workload)) {
+		workload->kind = VMIG;
+		workload->interface = "v2";
+		return;
 	}
 	die("the device %04x:%04x is neither vmig nor mtty", le16toh(ids[0]), le16toh(ids[1]));
 }
@@ -313,7 +329,7 @@ void start_device(struct workload *workload)
 		set_registers(workload, 0);
 		return;
 	}
-	/* a user that knows the region of 2018 says when it starts to use the device; v1 runs from the start */
+	/* a user that knows the region of 2018 says when it starts to use the device; the others run from the start */
 	if (!strcmp(workload->interface, "2018") &&
 	    pwrite(workload->device_file, &running, 4, (off_t)workload->migration_offset) != 4)
 		die("writing RUNNING: %s", strerror(errno));
