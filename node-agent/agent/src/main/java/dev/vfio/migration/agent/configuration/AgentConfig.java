@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.configuration;
 
 import dev.vfio.migration.vfio.kernel.NodeChoice;
+import io.quarkus.runtime.configuration.MemorySize;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
@@ -89,6 +90,15 @@ public interface AgentConfig {
   /** Sessions under way at once. */
   @WithDefault("16")
   int maximumSessions();
+
+  /**
+   * Bytes that all DMA windows of one device may have, such as {@code 256G} (GiB); a migration of
+   * more is refused before anything is touched. While a source copies, it keeps a bit for each
+   * page: 32 KiB of heap for each GiB in pages of 4 KiB, so 8 MiB for this default, and that for
+   * every session under way.
+   */
+  @WithDefault("256G")
+  MemorySize maximumWindowMemory();
 
   /** Sessions that ended and are remembered. */
   @WithDefault("100")

@@ -123,7 +123,8 @@ public class AgentNode {
                 streams,
                 new SystemClock(),
                 SessionWorker::new,
-                Pace.USUAL),
+                Pace.USUAL,
+                config.maximumWindowMemory().asLongValue()),
             journals,
             new Fencing(new FencingFile(config.journalDirectory())),
             new Sessions.Limits(

@@ -158,6 +158,17 @@ final class DestinationWork
   }
 
   private DestinationEvent mapWindows() throws IOException {
+    String tooMuch = WindowCheck.excess(spec.sourceWindows(), world.mostWindowBytes());
+    if (tooMuch != null) {
+      return new DestinationEvent.Failed(
+          Failure.of(
+              Reason.MEMORY_UNREACHABLE,
+              "the windows that the source declares cannot be moved to "
+                  + spec.device()
+                  + ": "
+                  + tooMuch
+                  + ". Nothing was done to the device, and no memory was made."));
+    }
     List<WindowShape> shapes =
         spec.sourceWindows().stream()
             .map(window -> new WindowShape(window.name(), window.iova(), window.size()))

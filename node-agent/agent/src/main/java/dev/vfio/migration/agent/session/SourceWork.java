@@ -250,7 +250,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
     WorkloadDescription workload = hold.workload().describe();
     List<DmaWindow> declared = workload.windows().stream().sorted(WindowSpec.ORDER).toList();
     List<WindowSpec> specs = WindowSpec.listOf(declared);
-    String wrong = WindowCheck.problem(specs, description.pageSize());
+    String wrong = WindowCheck.problem(specs, description.pageSize(), world.mostWindowBytes());
     if (wrong != null) {
       return new SourceEvent.Failed(
           Failure.of(

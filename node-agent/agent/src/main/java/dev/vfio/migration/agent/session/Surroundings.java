@@ -14,6 +14,7 @@ import java.util.function.Function;
  * @param clock time
  * @param threads makes the thread of a session
  * @param pace how patient sessions are
+ * @param mostWindowBytes that all DMA windows of one device may have
  */
 public record Surroundings(
     DeviceDirectory devices,
@@ -22,7 +23,8 @@ public record Surroundings(
     StateStreams streams,
     SessionClock clock,
     Function<ThreadName, SessionThread> threads,
-    Pace pace) {
+    Pace pace,
+    long mostWindowBytes) {
 
   /**
    * For whom a thread is made.

@@ -1,14 +1,28 @@
 package dev.vfio.migration.agent.session;
 
+import java.math.BigInteger;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /** Whether windows can be moved, and whether those of both ends are the same. */
 final class WindowCheck {
 
+  /** How many are named in a message, the largest first. */
+  private static final int MOST_NAMED = 4;
+
   private WindowCheck() {}
 
-  /** What is wrong with the windows, by address; null where nothing is. */
-  static String problem(List<WindowSpec> windows, int pageSize) {
+  /**
+   * What is wrong with the windows, by address; null where nothing is.
+   *
+   * @param mostBytes that all windows of one device may have
+   */
+  static String problem(List<WindowSpec> windows, int pageSize, long mostBytes) {
+    String tooMuch = excess(windows, mostBytes);
+    if (tooMuch != null) {
+      return tooMuch;
+    }
     long end = 0;
     for (WindowSpec window : windows) {
       if (window.size() < pageSize
@@ -23,6 +37,34 @@ final class WindowCheck {
         return describe(window) + " overlaps the window before it";
       }
       end = window.iova() + window.size();
+    }
+    return null;
+  }
+
+  /**
+   * By what the windows are too much memory for one device; null where they are not. A file may be
+   * of any size without having any memory, and what is kept of each page here is real.
+   */
+  static String excess(List<WindowSpec> windows, long mostBytes) {
+    long left = mostBytes;
+    for (WindowSpec window : windows) {
+      if (window.size() < 0 || window.size() > left) {
+        return "they have "
+            + windows.stream()
+                .map(one -> BigInteger.valueOf(one.size()))
+                .reduce(BigInteger.ZERO, BigInteger::add)
+            + " bytes in all ("
+            + windows.stream()
+                .sorted(Comparator.comparingLong(WindowSpec::size).reversed())
+                .limit(MOST_NAMED)
+                .map(one -> one.name() + ": " + one.size())
+                .collect(Collectors.joining(", "))
+            + (windows.size() > MOST_NAMED ? ", ..." : "")
+            + "), and this node's agent moves at most "
+            + mostBytes
+            + " bytes with one device (agent.maximum-window-memory)";
+      }
+      left -= window.size();
     }
     return null;
   }

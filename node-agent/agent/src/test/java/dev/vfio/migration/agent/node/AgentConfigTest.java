@@ -35,6 +35,7 @@ class AgentConfigTest {
     assertThat(config.tlsDirectory()).isEqualTo(Path.of("/etc/vfio-migration/tls"));
     assertThat(config.operatorName()).isEqualTo("operator.migration.vfio.dev");
     assertThat(config.maximumSessions()).isEqualTo(16);
+    assertThat(config.maximumWindowMemory().asLongValue()).isEqualTo(256L << 30);
     assertThat(config.rememberedSessions()).isEqualTo(100);
     assertThat(config.rememberedFor()).isEqualTo(Duration.ofHours(24));
     assertThat(config.workloadTimeout()).isEqualTo(Duration.ofSeconds(30));

@@ -31,7 +31,8 @@ class RepeatedStartTest {
   void start() throws IOException {
     sessions =
         new Sessions(
-            new Surroundings(null, null, null, null, new Still(), name -> new Asleep(), Pace.USUAL),
+            new Surroundings(
+                null, null, null, null, new Still(), name -> new Asleep(), Pace.USUAL, 0),
             new NoJournals(),
             new Fencing(new Numbers()),
             new Sessions.Limits(4, 4, Duration.ofDays(1)),

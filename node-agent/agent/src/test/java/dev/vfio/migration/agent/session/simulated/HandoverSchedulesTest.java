@@ -83,6 +83,30 @@ class HandoverSchedulesTest {
   }
 
   @Test
+  void moreMemoryThanEitherEndAllowsIsNeverMoved() {
+    long declared = (long) ModelDevice.PAGES * ModelDevice.PAGE_BYTES;
+    World source = new World(1);
+    source.source().allowsWindowsOf(declared - 1);
+    source.liveCalmly();
+    assertThat(source.operator().decision()).isEqualTo(Operator.Decision.ROLLED_BACK);
+    assertThat(source.story()).contains("MEMORY_UNREACHABLE").doesNotContain("SETUP");
+
+    // A destination that refuses is asked again until the operator gives up.
+    World destination = new World(1);
+    destination.destination().allowsWindowsOf(declared - 1);
+    destination.operator().rollBackAt(500);
+    destination.liveCalmly();
+    assertThat(destination.operator().decision()).isEqualTo(Operator.Decision.ROLLED_BACK);
+    assertThat(destination.story()).doesNotContain("LISTENING", "SETUP");
+
+    World enough = new World(1);
+    enough.source().allowsWindowsOf(declared);
+    enough.destination().allowsWindowsOf(declared);
+    enough.liveCalmly();
+    assertThat(enough.operator().decision()).isEqualTo(Operator.Decision.COMMITTED);
+  }
+
+  @Test
   void schedulesEndInBothWays() {
     Map<Operator.Decision, Integer> ends = new EnumMap<>(Operator.Decision.class);
     for (long seed = 0; seed < 300; seed++) {

@@ -39,6 +39,7 @@ final class Node {
   private long fencingNumber;
   private Sessions sessions;
   private int life;
+  private long mostWindowBytes = 1L << 30;
   private int touches;
   private int crashAtTouch = NEVER;
 
@@ -129,6 +130,13 @@ final class Node {
     streams.agentGone();
   }
 
+  /** The agent is started anew, and moves no more than that with one device. */
+  void allowsWindowsOf(long mostBytes) {
+    crash();
+    mostWindowBytes = mostBytes;
+    start();
+  }
+
   /** Lets the agent end at exactly that touch of the world, counted from 0. */
   void crashAt(int touch) {
     crashAtTouch = touch;
@@ -178,7 +186,8 @@ final class Node {
         streams,
         world.loop(),
         threadName -> new LoopThread(lane("session"), lane("beside")),
-        pace);
+        pace,
+        mostWindowBytes);
   }
 
   private Loop.Lane lane(String what) {
