@@ -82,7 +82,8 @@ static void parse(struct workload *workload, int count, char **arguments)
 		{ "name", required_argument, NULL, 'n' }, { "device", required_argument, NULL, 'd' },
 		{ "directory", required_argument, NULL, 'D' }, { "window", required_argument, NULL, 'w' },
 		{ "interval", required_argument, NULL, 'i' }, { "steps", required_argument, NULL, 's' },
-		{ "cdev", no_argument, NULL, 'c' }, { "patience", required_argument, NULL, 'p' }, { 0 },
+		{ "cdev", no_argument, NULL, 'c' }, { "patience", required_argument, NULL, 'p' },
+		{ "also", required_argument, NULL, 'a' }, { 0 },
 	};
 	int option;
 
@@ -96,6 +97,7 @@ static void parse(struct workload *workload, int count, char **arguments)
 		case 's': workload->steps = strtoull(optarg, NULL, 10); break;
 		case 'c': workload->cdev = true; break;
 		case 'p': workload->patience_s = (unsigned int)atoi(optarg); break;
+		case 'a': workload->also = optarg; break;
 		default: exit(2);
 		}
 	}
@@ -103,9 +105,21 @@ static void parse(struct workload *workload, int count, char **arguments)
 		die("--device is missing");
 }
 
+/* Held and not used, to the end: a process with two devices. */
+static void hold_another(struct workload *workload)
+{
+	struct workload other = {
+		.device = workload->also, .device_file = -1, .group_file = -1, .container_file = -1, .iommu_file = -1,
+	};
+
+	open_device(&other);
+}
+
 static void own(struct workload *workload)
 {
 	open_device(workload);
+	if (workload->also)
+		hold_another(workload);
 	recognise_device(workload);
 	for (int i = 0; i < workload->window_count; i++) {
 		make_window(&workload->windows[i]);

@@ -25,6 +25,7 @@ struct workload {
 	/* what was asked for */
 	const char *name;
 	const char *device;
+	const char *also;	/* another device that is held; NULL: none */
 	const char *directory;
 	bool cdev;
 	unsigned int interval_ms;

@@ -36,6 +36,20 @@ final class DeviceFaults implements AutoCloseable {
         device.node(), "transition_delay_ms", Long.toString(duration.toMillis()), "0");
   }
 
+  /** From now on each state that is written to any of our devices of that node takes so long. */
+  static DeviceFaults transitionsTake(GuestNode node, Duration duration)
+      throws IOException, InterruptedException {
+    return new DeviceFaults(node, "transition_delay_ms", Long.toString(duration.toMillis()), "0");
+  }
+
+  /** From now on each chunk that is loaded into that device takes so long. */
+  static DeviceFaults loadsTake(LabDevice device, Duration duration)
+      throws IOException, InterruptedException {
+    set(device.node(), "fail_device", device.id());
+    return new DeviceFaults(
+        device.node(), "load_delay_ms", Long.toString(duration.toMillis()), "0");
+  }
+
   /**
    * From now on the 2018 devices of that node refuse to tell their state, as the text lets them.
    */

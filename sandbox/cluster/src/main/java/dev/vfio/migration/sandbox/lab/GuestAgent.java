@@ -159,6 +159,11 @@ final class GuestAgent {
         () -> !alive());
   }
 
+  /** Whether one of its threads stands in a call into that kernel module. */
+  boolean isInside(String module) throws IOException, InterruptedException {
+    return node.holds("cat /proc/%d/task/*/stack | grep -qF '[%s]'".formatted(pid, module));
+  }
+
   /** SIGSTOP: its sockets stay open, it answers nobody. */
   void suspend() throws IOException, InterruptedException {
     node.run("kill -STOP " + pid);

@@ -136,6 +136,25 @@ final class LabCluster implements AutoCloseable {
     return client;
   }
 
+  /**
+   * SIGSTOP: nothing is decided until {@link #proceedOperator()}.
+   *
+   * @throws IOException where the operator is another run's
+   */
+  void suspendOperator() throws IOException, InterruptedException {
+    ownControlPlane().operator().suspend();
+  }
+
+  /** SIGCONT; nothing where it is not suspended. */
+  void proceedOperator() throws IOException, InterruptedException {
+    ownControlPlane().operator().proceed();
+  }
+
+  private ControlPlane ownControlPlane() throws IOException {
+    return controlPlane.orElseThrow(
+        () -> new IOException("the operator belongs to an earlier run and is left alone"));
+  }
+
   /** Lets everything run on. */
   void leaveRunning() throws IOException {
     if (controlPlane.isPresent()) {

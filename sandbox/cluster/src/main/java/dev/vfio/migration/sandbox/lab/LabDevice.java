@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.lab;
 
 import java.io.IOException;
+import java.util.List;
 
 /**
  * A mediated device in a guest.
@@ -22,5 +23,23 @@ record LabDevice(GuestNode node, DeviceKind kind, String id) {
   /** Takes it away; nobody may hold it any more. */
   void remove() throws IOException, InterruptedException {
     node.run("echo 1 >/sys/bus/mdev/devices/%s/remove".formatted(id));
+  }
+
+  /** The node of its IOMMU group. */
+  String groupNode() throws IOException, InterruptedException {
+    return "/dev/vfio/"
+        + node.run("basename $(readlink /sys/bus/mdev/devices/%s/iommu_group)".formatted(id))
+            .get(0)
+            .strip();
+  }
+
+  /** Processes that hold the device's group; empty where it is free. */
+  List<String> holders() throws IOException, InterruptedException {
+    return node.run(
+        ("group=$(basename $(readlink /sys/bus/mdev/devices/%s/iommu_group));"
+                + " for p in /proc/[0-9]*; do"
+                + " if ls -l $p/fd 2>/dev/null | grep -q \"/dev/vfio/$group$\"; then"
+                + " echo ${p#/proc/} $(cat $p/comm); fi; done")
+            .formatted(id));
   }
 }

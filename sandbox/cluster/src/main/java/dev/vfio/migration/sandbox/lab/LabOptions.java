@@ -1,7 +1,9 @@
 package dev.vfio.migration.sandbox.lab;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -19,7 +21,7 @@ import java.util.Set;
  * @param keep leave API server, operator and agents running at the end
  * @param again go on with what an earlier run left running
  * @param cdev devices are opened by their own nodes, not by their groups
- * @param only only scenarios whose name contains this
+ * @param only only scenarios whose name contains one of these; empty for all
  */
 record LabOptions(
     Path work,
@@ -32,7 +34,11 @@ record LabOptions(
     boolean keep,
     boolean again,
     boolean cdev,
-    Optional<String> only) {
+    List<String> only) {
+
+  LabOptions {
+    only = List.copyOf(only);
+  }
 
   /**
    * How a guest is reached.
@@ -57,7 +63,7 @@ record LabOptions(
       KernelLab --work DIRECTORY --workload PROGRAM --guest-a-channel SOCKET --guest-b-channel SOCKET \
       --address-a ADDRESS --address-b ADDRESS
         [--share DIRECTORY] [--archives DIRECTORY] [--state-host-a 10.77.0.1]
-        [--state-host-b 10.77.0.2] [--core] [--keep] [--again] [--cdev] [--only TEXT]\
+        [--state-host-b 10.77.0.2] [--core] [--keep] [--again] [--cdev] [--only TEXT]...\
       """;
 
   private static final Set<String> FLAGS = Set.of("--core", "--keep", "--again", "--cdev");
@@ -77,6 +83,7 @@ record LabOptions(
 
   static LabOptions parse(String[] arguments) throws BadOption {
     Map<String, String> given = new HashMap<>();
+    List<String> only = new ArrayList<>();
     for (int i = 0; i < arguments.length; i++) {
       String option = arguments[i];
       if (FLAGS.contains(option)) {
@@ -85,6 +92,8 @@ record LabOptions(
         throw new BadOption("there is no option " + option);
       } else if (i + 1 == arguments.length) {
         throw new BadOption(option + " has no value");
+      } else if (option.equals("--only")) {
+        only.add(arguments[++i]);
       } else {
         given.put(option, arguments[++i]);
       }
@@ -101,7 +110,7 @@ record LabOptions(
         given.containsKey("--keep"),
         given.containsKey("--again"),
         given.containsKey("--cdev"),
-        Optional.ofNullable(given.get("--only")));
+        only);
   }
 
   private static GuestPlace place(Map<String, String> given, String letter, String stateHost)

@@ -23,6 +23,7 @@ final class LabWorkload {
   private final GuestNode node;
   private final String program;
   private final Path log;
+  private long pid;
 
   private LabWorkload(GuestNode node, String program) {
     this.node = node;
@@ -30,34 +31,62 @@ final class LabWorkload {
     this.log = node.log(program);
   }
 
+  /**
+   * Starts the program that owns the device.
+   *
+   * @param options further ones of the program
+   */
+  static LabWorkload owner(Path binary, LabDevice device, String program, String options)
+      throws IOException, InterruptedException {
+    return start(
+        Shell.quoted(binary),
+        device.node().cdev() ? "owner --cdev" : "owner",
+        device,
+        program,
+        options);
+  }
+
   /** Starts the program that owns the device. */
   static LabWorkload owner(Path binary, LabDevice device, String name)
       throws IOException, InterruptedException {
-    return start(binary, device.node().cdev() ? "owner --cdev" : "owner", device, name + "-owner");
+    return owner(binary, device, name + "-owner", "");
+  }
+
+  /**
+   * Starts the program that waits for the device.
+   *
+   * @param by what starts it, with a space behind it; empty for root
+   */
+  static LabWorkload waiting(Path binary, LabDevice device, String program, String by)
+      throws IOException, InterruptedException {
+    return start(by + Shell.quoted(binary), "waiting", device, program, "");
   }
 
   /** Starts the program that waits for the device. */
   static LabWorkload waiting(Path binary, LabDevice device, String name)
       throws IOException, InterruptedException {
-    return start(binary, "waiting", device, name + "-waiting");
+    return waiting(binary, device, name + "-waiting", "");
   }
 
-  private static LabWorkload start(Path binary, String role, LabDevice device, String program)
+  private static LabWorkload start(
+      String command, String role, LabDevice device, String program, String options)
       throws IOException, InterruptedException {
     GuestNode node = device.node();
     LabWorkload workload = new LabWorkload(node, program);
     // What an earlier run printed is no evidence.
     Files.deleteIfExists(workload.log);
-    node.launch(
-        program,
-        "exec %s %s --name %s --device %s --directory %s --window %s --interval 200"
-            .formatted(
-                Shell.quoted(binary),
-                role,
-                program,
-                device.id(),
-                Shell.quoted(node.handoverDirectory()),
-                WINDOW));
+    workload.pid =
+        node.launch(
+            program,
+            "exec %s %s --name %s --device %s --directory %s --window %s --interval 200 %s"
+                .formatted(
+                    command,
+                    role,
+                    program,
+                    device.id(),
+                    Shell.quoted(node.handoverDirectory()),
+                    WINDOW,
+                    options));
     return workload;
   }
 
@@ -175,6 +204,31 @@ final class LabWorkload {
   private List<String> lastLines() throws IOException {
     List<String> lines = lines();
     return lines.subList(Math.max(0, lines.size() - 6), lines.size());
+  }
+
+  /** How many lines it has printed that begin so. */
+  long timesPrinted(String beginning) throws IOException {
+    return lines().stream().filter(line -> line.startsWith(beginning)).count();
+  }
+
+  /** SIGSTOP: it keeps what it holds, and answers nobody. */
+  void suspend() throws IOException, InterruptedException {
+    node.run("kill -STOP " + pid);
+  }
+
+  /** SIGCONT. */
+  void proceed() throws IOException, InterruptedException {
+    node.run("kill -CONT " + pid);
+  }
+
+  /** SIGKILL, frozen or not; returns when it is gone. */
+  void kill() throws IOException, InterruptedException {
+    node.run("kill -9 " + pid);
+    Waiting.until(
+        "the killed %s on %s is gone".formatted(program, node.name()),
+        GuestNode.COMMAND_BOUND,
+        LOOK_AGAIN,
+        () -> !alive());
   }
 
   /** Ends it, frozen or not. */

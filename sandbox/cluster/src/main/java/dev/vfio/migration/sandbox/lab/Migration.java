@@ -92,6 +92,11 @@ final class Migration {
     return name;
   }
 
+  /** By which agents know it. */
+  String uid() {
+    return resource.get().getMetadata().getUid();
+  }
+
   void cancel() {
     patch("{\"spec\":{\"cancel\":true}}");
   }

@@ -76,6 +76,12 @@ final class Scenarios {
             "2018 source agent killed in STOPNCOPY, state not told",
             false,
             this::killedWithSilentDevice));
+    scenarios.addAll(new CrashScenarios(cluster, workload, kinds).all());
+    scenarios.addAll(new DeadWorkloadScenarios(cluster, workload, kinds).all());
+    if (!cluster.source().cdev()) {
+      // These are about groups, which several programs cannot have at once.
+      scenarios.addAll(new RefusedScenarios(cluster, workload, plainDevice).all());
+    }
     return List.copyOf(scenarios);
   }
 

@@ -86,6 +86,13 @@ final class Trial implements AutoCloseable {
 
   // --- what happens ---
 
+  /** Somebody starts the program again that owns the source's device. */
+  void ownerAnew() throws IOException, InterruptedException {
+    owner.end();
+    owner = LabWorkload.owner(workload, from, name);
+    awaitOwner();
+  }
+
   /** Applies the migration; it copies while the owner works. */
   Trial live() {
     return apply(true, false);
@@ -130,6 +137,14 @@ final class Trial implements AutoCloseable {
     return to;
   }
 
+  GuestJournal sourceJournal() {
+    return new GuestJournal(cluster.source(), migration.uid());
+  }
+
+  GuestJournal destinationJournal() {
+    return new GuestJournal(cluster.destination(), migration.uid());
+  }
+
   // --- how it must have ended ---
 
   /** Succeeded: the destination's program goes on where the source's stood, which is gone. */
@@ -144,6 +159,20 @@ final class Trial implements AutoCloseable {
     MigrationView view = migration.awaitPhase(phase);
     evidence.add("phase=" + phase + " " + reason(view));
     return runsAtSource();
+  }
+
+  /** The destination's program lost its agent, and waits for the device at the next one. */
+  Trial waitsAgain() throws IOException, InterruptedException {
+    Waiting.until(
+        "the destination's program connects again",
+        PROGRAM_BOUND,
+        LOOK_AGAIN,
+        () -> waiting.timesPrinted("CONNECTED") > waiting.timesPrinted("DISCONNECTED"));
+    if (waiting.timesPrinted("DISCONNECTED") == 0) {
+      throw new IOException("the destination's program never lost its agent");
+    }
+    evidence.add("the destination's program waits again");
+    return this;
   }
 
   /** Ended one way or the other, with exactly one program running: for what may go either way. */
