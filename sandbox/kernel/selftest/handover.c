@@ -290,7 +290,7 @@ static void hand_over(enum type type, bool lose, bool cdev)
 			char path[80], target[128] = "";
 
 			snprintf(path, sizeof(path), "%s/%d", link, i);
-			if (readlink(path, target, sizeof(target) - 1) > 0 && (strstr(target, "vfio") || strstr(target, "memfd")))
+			if (readlink(path, target, sizeof(target) - 1) > 0 && (strstr(target, "vfio") || strstr(target, "iommu") || strstr(target, "memfd")))
 				probe++;
 		}
 		check(!probe, "%s: nothing of the device is left open after giving back", names[type]);
