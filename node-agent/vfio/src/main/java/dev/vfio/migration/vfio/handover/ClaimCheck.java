@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.handover;
 
 import dev.vfio.migration.vfio.handover.Receipts.Receipt;
+import dev.vfio.migration.vfio.handover.Receipts.Stage;
 import java.io.IOException;
 import java.util.Optional;
 
@@ -31,7 +32,7 @@ final class ClaimCheck {
               + " and not for "
               + migration);
     }
-    if (receipt.isPresent() && receipt.get().taken()) {
+    if (receipt.isPresent() && receipt.get().stage() == Stage.TAKEN) {
       return Optional.of(
           "the device " + device + " was taken for " + migration + ": who took it waits no more");
     }

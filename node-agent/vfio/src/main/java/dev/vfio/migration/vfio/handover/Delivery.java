@@ -11,7 +11,9 @@ import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * The three requests to a workload that waits, each on record before it is made. Repeating one that
@@ -181,15 +183,18 @@ final class Delivery {
 
   /**
    * The device runs: the workload uses it from now on, and leaves the desk. Where the one that
-   * received it has died, another one that waits gets it; not so where it had taken it, for it may
-   * have gone on with the state.
+   * received it has died, another one that waits gets it; not so where it had taken it, or was told
+   * to, for it may have gone on with the state.
    */
   void take(String migration) throws IOException {
     Optional<Receipt> earlier = receipt(migration);
     boolean held = means.holder(place).isPresent();
     if (earlier.isPresent() && earlier.get().taken()) {
-      leave(held);
+      leave(held, earlier.get());
       return;
+    }
+    if (!held && earlier.isPresent() && earlier.get().stage() == Stage.TOLD) {
+      throw ended(earlier.get(), null);
     }
     try {
       desk.with(
@@ -215,14 +220,21 @@ final class Delivery {
         throw nobody;
       }
     }
-    leave(true);
+    Optional<Receipt> receipt = receipt(migration);
+    if (receipt.isPresent()) {
+      leave(true, receipt.get());
+    }
   }
 
   /**
    * @param held where nobody holds the device any more, its socket is another workload's already
    */
-  private void leave(boolean held) throws IOException {
-    if (held) {
+  private void leave(boolean held, Receipt receipt) throws IOException {
+    if (receipt.stage() == Stage.PRESUMED) {
+      // The socket stays: it may come back there yet and have to be told.
+      desk.accommodations().vacate(device);
+      desk.tellAgain(device, receipt.migration());
+    } else if (held) {
       desk.taken(device);
     } else {
       desk.accommodations().vacate(device);
@@ -258,8 +270,9 @@ final class Delivery {
             + device
             + " did not confirm that it took it for the migration "
             + migration
-            + ", and does not say that it waits: it counts as having taken it");
-    desk.receipts().write(receipt.get().at(Stage.TAKEN));
+            + ", and does not say that it waits: it counts as having taken it, and is told again"
+            + " should it come back");
+    desk.receipts().write(receipt.get().at(Stage.PRESUMED));
   }
 
   private WorkloadException notBack(Receipt receipt, IOException nobody) {
@@ -285,8 +298,9 @@ final class Delivery {
         Errno.ESRCH.number(),
         "process "
             + receipt.process()
-            + (receipt.taken()
-                ? " took the device "
+            + (!receipt.untold()
+                ? (receipt.taken() ? " took" : " was told to take")
+                    + " the device "
                     + device
                     + " for the migration "
                     + receipt.migration()
@@ -304,16 +318,23 @@ final class Delivery {
         nobody);
   }
 
-  private void tellToTake(WaitingWorkload workload, String migration) throws IOException {
+  /** What could not be sent it was not told: it may die, and another one gets the device. */
+  void tellToTake(WaitingWorkload workload, String migration) throws IOException {
     Optional<Receipt> known = receipt(migration);
     Receipt before =
         known.isPresent() ? known.get() : receiptOf(workload, migration, Stage.DELIVERED);
     desk.receipts().write(before.at(Stage.TOLD));
+    AtomicBoolean sent = new AtomicBoolean();
     try {
-      workload.ask(request("take", migration), answerPatience);
+      workload.ask(takeRequest(migration), List.of(), () -> sent.set(true), answerPatience);
     } catch (WaitingWorkload.Refusal refusal) {
       desk.receipts().write(before);
       throw refusal;
+    } catch (IOException silent) {
+      if (!sent.get()) {
+        desk.receipts().write(before);
+      }
+      throw silent;
     }
     desk.receipts().write(before.at(Stage.TAKEN));
     workload.holds(null);
@@ -378,6 +399,10 @@ final class Delivery {
         throw notBack(living.get(), nobody);
       }
     }
+  }
+
+  static ObjectNode takeRequest(String migration) {
+    return request("take", migration);
   }
 
   private static ObjectNode request(String operation, String migration) {

@@ -25,6 +25,8 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.IntPredicate;
@@ -60,6 +62,8 @@ public final class HandoverDesk implements AutoCloseable {
   private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
   private final Map<String, Place> places = new HashMap<>();
   private final Accommodations accommodations = new Accommodations();
+  private final Object telling = new Object();
+  private final ExecutorService beside = Executors.newCachedThreadPool(HandoverDesk::helping);
   private final Thread thread;
   private volatile boolean closed;
 
@@ -92,6 +96,12 @@ public final class HandoverDesk implements AutoCloseable {
     thread.start();
   }
 
+  private static Thread helping(Runnable task) {
+    Thread thread = new Thread(task, "handover-desk-beside");
+    thread.setDaemon(true);
+    return thread;
+  }
+
   /** The folder of a device. */
   public Path folder(String device) {
     return directory.resolve(requireId(device));
@@ -121,7 +131,15 @@ public final class HandoverDesk implements AutoCloseable {
             UnixListener listener =
                 UnixListener.listen(folder.resolve(SOCKET), folders.birthplace(device), EVERYBODY);
             places.put(
-                device, new Place(device, folder, listener, helloTimeout, allowedUsers, claims));
+                device,
+                new Place(
+                    device,
+                    folder,
+                    listener,
+                    helloTimeout,
+                    allowedUsers,
+                    claims,
+                    migration -> beside.execute(() -> cameBack(device, migration))));
           }
           return null;
         });
@@ -288,6 +306,52 @@ public final class HandoverDesk implements AutoCloseable {
     }
   }
 
+  private void cameBack(String device, String migration) {
+    try {
+      tellAgain(device, migration);
+    } catch (IOException | RuntimeException failure) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "the holder of the device "
+              + device
+              + " came back, and could not be told to take it for the migration "
+              + migration,
+          failure);
+    }
+  }
+
+  /**
+   * Tells a workload to take the device that counts as having taken it and is here all the same.
+   * Nothing where none is here, or where it answered before. One at a time.
+   */
+  void tellAgain(String device, String migration) throws IOException {
+    synchronized (telling) {
+      Optional<Receipt> presumed =
+          receipts
+              .of(device)
+              .filter(one -> one.stage() == Receipts.Stage.PRESUMED)
+              .filter(one -> one.migration().equals(migration));
+      if (presumed.isEmpty() || !isHeldFor(device, migration)) {
+        return;
+      }
+      try {
+        with(
+            device,
+            Duration.ZERO,
+            workload -> migration.equals(workload.holds()),
+            workload -> {
+              workload.ask(Delivery.takeRequest(migration), helloTimeout);
+              receipts.write(presumed.get().at(Receipts.Stage.TAKEN));
+              workload.holds(null);
+              return null;
+            });
+      } catch (NobodyWaits left) {
+        return;
+      }
+      taken(device);
+    }
+  }
+
   /** The device was taken: its socket, good for one workload, is gone. */
   void taken(String device) throws IOException {
     withdraw(device);
@@ -411,6 +475,7 @@ public final class HandoverDesk implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
+    beside.shutdown();
     boolean interrupted = Thread.interrupted();
     try {
       watch.wake();

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -36,6 +37,7 @@ final class Place implements AutoCloseable {
   private final Duration helloTimeout;
   private final IntPredicate allowedUsers;
   private final ClaimCheck claims;
+  private final Consumer<String> cameBack;
   private final List<Visitor> visitors = new ArrayList<>();
   private final List<Borrower> borrowers = new ArrayList<>();
   private WaitingWorkload workload;
@@ -50,19 +52,25 @@ final class Place implements AutoCloseable {
   private record Borrower(
       Predicate<WaitingWorkload> wanted, CompletableFuture<WaitingWorkload> borrowed) {}
 
+  /**
+   * @param cameBack is given the migration that a workload which was let in says it holds the
+   *     device for; must not wait
+   */
   Place(
       String device,
       Path folder,
       UnixListener listener,
       Duration helloTimeout,
       IntPredicate allowedUsers,
-      ClaimCheck claims) {
+      ClaimCheck claims,
+      Consumer<String> cameBack) {
     this.device = device;
     this.folder = folder;
     this.listener = listener;
     this.helloTimeout = helloTimeout;
     this.allowedUsers = allowedUsers;
     this.claims = claims;
+    this.cameBack = cameBack;
   }
 
   Optional<WaitingWorkload> waiting() {
@@ -195,6 +203,9 @@ final class Place implements AutoCloseable {
           System.Logger.Level.INFO,
           workload.described() + " waits at the desk of " + device + ", holds " + holds);
       lend();
+      if (!holdsNothing) {
+        cameBack.accept(holds.asText());
+      }
     }
   }
 

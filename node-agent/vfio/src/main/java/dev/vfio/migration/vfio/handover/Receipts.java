@@ -43,7 +43,7 @@ final class Receipts {
     }
 
     boolean taken() {
-      return stage == Stage.TAKEN;
+      return stage == Stage.TAKEN || stage == Stage.PRESUMED;
     }
 
     /** Whether it holds the device, if it does, without having been told to use it. */
@@ -60,7 +60,12 @@ final class Receipts {
     DELIVERED,
     /** It is told to take it; it need not have heard that. */
     TOLD,
-    /** It answered that it took it, or must have taken it. */
+    /**
+     * It was told, or was about to be, holds the device, and does not come back to say that it
+     * waits: it counts as having taken it. Should it come back, it is told again.
+     */
+    PRESUMED,
+    /** It answered that it took it. */
     TAKEN;
 
     static Optional<Stage> named(String name) {

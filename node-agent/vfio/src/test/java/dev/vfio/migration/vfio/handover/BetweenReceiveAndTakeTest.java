@@ -306,6 +306,80 @@ class BetweenReceiveAndTakeTest {
   }
 
   @Test
+  void whatWasToldToTakeAndDiedMayHaveUsedTheDeviceSoThatNobodyElseGetsIt() throws Exception {
+    received();
+    assertThatThrownBy(() -> scene.workload(LONG, SHORT).take(MIGRATION))
+        .isInstanceOf(WorkloadException.class);
+    assertThat(program.ask("hear")).isEqualTo("take");
+    program.kill();
+
+    try (DeskClient hopeful = DeskClient.waitAt(scene.socket(), null)) {
+      assertThatThrownBy(() -> scene.workload(SHORT, SHORT).take(MIGRATION))
+          .isInstanceOfSatisfying(
+              WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(3))
+          .hasMessageContaining("process " + program.pid() + " was told to take the device")
+          .hasMessageContaining("handed to nobody else");
+      assertThat(scene.desk().waiting(StandInNode.ID)).as("was asked nothing").isPresent();
+      assertThat(hopeful.descriptors()).isEmpty();
+    }
+  }
+
+  private Receipts.Stage stage() throws IOException {
+    return scene.desk().receipts().of(StandInNode.ID).orElseThrow().stage();
+  }
+
+  @Test
+  void whatCouldNotBeSentItWasNotTold() throws Exception {
+    received();
+    Delivery delivery = scene.delivery();
+
+    assertThatThrownBy(
+            () ->
+                scene
+                    .desk()
+                    .with(
+                        StandInNode.ID,
+                        LONG,
+                        anybody -> true,
+                        workload -> {
+                          program.ask("leave");
+                          delivery.tellToTake(workload, MIGRATION);
+                          return null;
+                        }))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("is gone, asked for \"take\"");
+
+    assertThat(stage()).isEqualTo(Receipts.Stage.DELIVERED);
+    assertThatThrownBy(() -> scene.workload(SHORT).take(MIGRATION))
+        .as("it holds the device and does not know")
+        .hasMessageContaining("did not connect again to " + scene.socket());
+  }
+
+  @Test
+  void whatOnlyCountsAsHavingTakenItIsToldWhenItComesBack() throws Exception {
+    received();
+    // As after a crash before the message was sent: it never hears of it.
+    Receipts receipts = scene.desk().receipts();
+    receipts.write(receipts.of(StandInNode.ID).orElseThrow().at(Receipts.Stage.TOLD));
+    scene.restartAgent();
+    assertThat(program.ask("hear")).isEqualTo("end");
+    scene.workload(SHORT).take(MIGRATION);
+    assertThat(stage()).isEqualTo(Receipts.Stage.PRESUMED);
+    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
+    scene.workload(SHORT).take(MIGRATION);
+    scene.restartAgent();
+
+    assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
+    assertThat(program.ask("hear")).isEqualTo("take");
+    assertThat(program.ask("ok")).isEqualTo("said");
+    assertThat(program.ask("hear")).as("one-shot").isEqualTo("end");
+
+    assertThat(stage()).isEqualTo(Receipts.Stage.TAKEN);
+    assertThat(scene.desk().offered()).isEmpty();
+    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
+  }
+
+  @Test
   void anotherOneThatWaitsDoesNotGetWhatTheFirstHolds() throws Exception {
     received();
     scene.restartAgent();

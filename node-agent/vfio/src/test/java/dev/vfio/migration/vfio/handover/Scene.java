@@ -128,16 +128,22 @@ final class Scene implements AutoCloseable {
   }
 
   KernelWorkload workload(Duration connectPatience, Duration answerPatience) {
-    return new KernelWorkload(
-        device,
-        new KernelWorkload.Means(
-            holders,
-            freezer,
-            desk,
-            id -> Optional.ofNullable(open),
-            PAGE,
-            connectPatience,
-            answerPatience));
+    return new KernelWorkload(node.device(), means(connectPatience, answerPatience));
+  }
+
+  Delivery delivery() {
+    return new Delivery(node.device(), means(LONG, LONG));
+  }
+
+  private KernelWorkload.Means means(Duration connectPatience, Duration answerPatience) {
+    return new KernelWorkload.Means(
+        holders,
+        freezer,
+        desk,
+        id -> Optional.ofNullable(open),
+        PAGE,
+        connectPatience,
+        answerPatience);
   }
 
   @Override
