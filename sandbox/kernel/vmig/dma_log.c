@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The log of the memory that the device writes to (VFIO_DEVICE_FEATURE_DMA_LOGGING_START, STOP and REPORT). Reading it needs
- * iova_bitmap, which from Linux 6.6 on belongs to iommufd: a kernel without that lets a log be started and refuses to hand it
+ * iova_bitmap, which from Linux 6.7 on belongs to iommufd: a kernel without that lets a log be started and refuses to hand it
  * out, before this driver is asked.
  */
 #include <linux/interval_tree.h>
