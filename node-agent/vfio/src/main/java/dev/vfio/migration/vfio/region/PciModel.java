@@ -7,6 +7,7 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceFailures;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Optional;
 
 /**
  * What a PCI device calls itself: {@code vendor:device:subsystem-vendor:subsystem-device}, four
@@ -25,24 +26,51 @@ public final class PciModel {
 
   private PciModel() {}
 
+  /**
+   * What a device's configuration space says that it is.
+   *
+   * @param vendor unsigned 16 bits, as are the others
+   */
+  public record Ids(int vendor, int device, int subsystemVendor, int subsystemDevice) {
+    private static Ids of(int identity, int subsystem) {
+      return new Ids(identity & 0xffff, identity >>> 16, subsystem & 0xffff, subsystem >>> 16);
+    }
+  }
+
   /** The model, or {@link #UNKNOWN} where the device has no configuration space to tell. */
   public static String of(String device, DeviceAccess access) throws DeviceException {
     try {
-      if (!access.deviceInfo().pci()
-          || access.deviceInfo().regions() <= RegionInfoLayout.PCI_CONFIG_REGION
-          || access.regionInfo(RegionInfoLayout.PCI_CONFIG_REGION).size() < HEADER_BYTES) {
-        return UNKNOWN;
-      }
-      int identity = read(access, IDENTITY);
-      int subsystem = read(access, SUBSYSTEM_IDENTITY);
-      return String.format(
-          "%04x:%04x:%04x:%04x",
-          identity & 0xffff, identity >>> 16, subsystem & 0xffff, subsystem >>> 16);
+      return ids(access)
+          .map(
+              ids ->
+                  String.format(
+                      "%04x:%04x:%04x:%04x",
+                      ids.vendor(), ids.device(), ids.subsystemVendor(), ids.subsystemDevice()))
+          .orElse(UNKNOWN);
+    } catch (AccessException failure) {
+      throw DeviceFailures.whileOpening(device, "its configuration space", failure);
+    }
+  }
+
+  /**
+   * The ids; empty where the device has no configuration space, or refuses to tell.
+   *
+   * @throws AccessException UNREACHABLE or VIOLATION
+   */
+  public static Optional<Ids> ids(DeviceAccess access) throws AccessException {
+    try {
+      boolean there =
+          access.deviceInfo().pci()
+              && access.deviceInfo().regions() > RegionInfoLayout.PCI_CONFIG_REGION
+              && access.regionInfo(RegionInfoLayout.PCI_CONFIG_REGION).size() >= HEADER_BYTES;
+      return there
+          ? Optional.of(Ids.of(read(access, IDENTITY), read(access, SUBSYSTEM_IDENTITY)))
+          : Optional.empty();
     } catch (AccessException failure) {
       if (failure.reason() == Reason.REFUSED) {
-        return UNKNOWN;
+        return Optional.empty();
       }
-      throw DeviceFailures.whileOpening(device, "its configuration space", failure);
+      throw failure;
     }
   }
 

@@ -27,6 +27,7 @@ import java.util.Set;
 public final class VfioModel implements InterceptedCalls.Model {
   static final String DEVICE = "model-of-a-device";
   public static final int REGION_INDEX = 9;
+  private static final int CONFIG_INDEX = 7;
   static final long REGION_PLACE = 1L << 20;
   public static final long REGION_SIZE = 1L << 20;
   private static final int ADDRESS_SPACE = 42;
@@ -53,6 +54,9 @@ public final class VfioModel implements InterceptedCalls.Model {
   int deviceFlags = 3;
   int regionInfoNeeds = 32;
   long regionSize = REGION_SIZE;
+
+  /** Whether it has a configuration space, of its registers. */
+  private boolean configured;
 
   /** A file that is the device, too: whoever has it open opened the device. */
   private Path alsoTheDevice;
@@ -103,6 +107,17 @@ public final class VfioModel implements InterceptedCalls.Model {
    */
   public void describes(ByteBuffer structure) {
     description = structure.putLong(24, REGION_PLACE);
+  }
+
+  /**
+   * Its configuration space has these ids.
+   *
+   * @param identity the device's in the upper, the vendor's in the lower half
+   */
+  public void configures(int identity, int subsystem) {
+    configured = true;
+    register(0x00, identity);
+    register(0x2c, subsystem);
   }
 
   /** A register that can be read and written, of 32 bits. */
@@ -228,6 +243,14 @@ public final class VfioModel implements InterceptedCalls.Model {
 
   private long regionInfo(Pointer argument) {
     int room = argument.getInt(0);
+    if (room >= 32 && argument.getInt(8) == CONFIG_INDEX && configured) {
+      argument.setInt(0, 32);
+      argument.setInt(4, 3);
+      argument.setInt(12, 0);
+      argument.setLong(16, 256);
+      argument.setLong(24, REGION_PLACE);
+      return 0;
+    }
     if (room < 32 || argument.getInt(8) != REGION_INDEX) {
       return -Errno.EINVAL.number();
     }

@@ -12,8 +12,11 @@ import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.handover.HandedOver;
+import dev.vfio.migration.vfio.holder.ConfigurationSpace;
+import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.StandInNode;
 import dev.vfio.migration.vfio.kernel.NodeChoice;
+import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -291,6 +294,20 @@ class KernelDirectoryTest {
           assertThat(unclear.problem()).hasMessageContaining("2 different descriptors may be it");
           assertThat(refusal(MigrationEnd.SOURCE).kind()).isEqualTo(Kind.BUSY);
           assertThat(node.model().calls).isEmpty();
+        });
+  }
+
+  @Test
+  void aDeviceSaysOneAndTheSameOfItselfToWhoLooksForItAndToWhoNamesIt() throws Exception {
+    node.model().configures(0x10411af4, 0x11001af4);
+    node.held();
+    Holder holder =
+        node.processes().holders().of(node.inventory().find(ID).orElseThrow()).orElseThrow();
+    node.run(
+        () -> {
+          Descriptor duplicate = node.processes().holders().adopt(holder);
+          assertThat(new ConfigurationSpace().read(duplicate)).contains(StandInNode.IDS);
+          assertThat(look().description().model()).isEqualTo("1af4:1041:1af4:1100");
         });
   }
 
