@@ -3,17 +3,26 @@ package dev.vfio.migration.vfio.region;
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
+import dev.vfio.migration.vfio.linux.Errno;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * The fields of the structure at its start, at their exact widths: one 4-byte access for {@code
  * device_state}, one 8-byte access for every other, never merged, always trapped. A short access is
  * an error.
+ *
+ * <p>No text says that a change of state is over when the write of it returns. EAGAIN is what a
+ * driver says that is still at it: the access is made again, for as long as {@link #PATIENCE}.
  */
 final class RegionRegisters {
   /** In both formats. */
   private static final int DEVICE_STATE = 0;
+
+  private static final Duration PATIENCE = Duration.ofSeconds(2);
+  private static final Duration BETWEEN_TRIES = Duration.ofMillis(5);
 
   private final DeviceAccess access;
   private final MigrationRegion region;
@@ -48,13 +57,40 @@ final class RegionRegisters {
   }
 
   private void read(int field, ByteBuffer value) throws AccessException {
-    int width = value.remaining();
-    requireWhole("read", field, width, access.readRegion(region.info().index(), field, value));
+    patiently("read", field, value, access::readRegion);
   }
 
   private void write(int field, ByteBuffer value) throws AccessException {
+    patiently("write", field, value, access::writeRegion);
+  }
+
+  /** A read or a write. */
+  @FunctionalInterface
+  private interface Access {
+    int make(int region, long offset, ByteBuffer value) throws AccessException;
+  }
+
+  private void patiently(String what, int field, ByteBuffer value, Access one)
+      throws AccessException {
     int width = value.remaining();
-    requireWhole("write", field, width, access.writeRegion(region.info().index(), field, value));
+    long start = System.nanoTime();
+    while (true) {
+      try {
+        requireWhole(what, field, width, one.make(region.info().index(), field, value.rewind()));
+        return;
+      } catch (AccessException failure) {
+        boolean busy =
+            failure.reason() == Reason.REFUSED && failure.errno() == Errno.EAGAIN.number();
+        if (!busy || System.nanoTime() - start >= PATIENCE.toNanos()) {
+          throw failure;
+        }
+        LockSupport.parkNanos(BETWEEN_TRIES.toNanos());
+        // An interrupt would turn the waiting into spinning: it is for the caller.
+        if (Thread.currentThread().isInterrupted()) {
+          throw failure;
+        }
+      }
+    }
   }
 
   private void requireWhole(String what, int field, int width, int done) throws AccessException {

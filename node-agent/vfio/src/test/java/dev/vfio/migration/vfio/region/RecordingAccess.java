@@ -28,6 +28,7 @@ final class RecordingAccess implements DeviceAccess {
   private final List<String> log = new ArrayList<>();
   private final Map<Integer, Deque<Long>> answers = new HashMap<>();
   private final Map<String, AccessException> failures = new HashMap<>();
+  private final Map<String, Integer> busy = new HashMap<>();
   private final Map<Integer, RegionInfo> regions = new HashMap<>();
   private final List<DirectArea> areas = new ArrayList<>();
   private DeviceInfo info = new DeviceInfo(true, false, REGION + 1);
@@ -65,6 +66,12 @@ final class RecordingAccess implements DeviceAccess {
   /** Fails every access of that kind: {@code "read 0/4"}. */
   RecordingAccess fail(String access, Reason reason, int errno) {
     failures.put(access, new AccessException(reason, errno, "scripted"));
+    return this;
+  }
+
+  /** Says EAGAIN to so many accesses of that kind. */
+  RecordingAccess busy(String access, int times) {
+    busy.put(access, times);
     return this;
   }
 
@@ -142,6 +149,9 @@ final class RecordingAccess implements DeviceAccess {
     log.add(access);
     if (failures.containsKey(access)) {
       throw failures.get(access);
+    }
+    if (busy.merge(access, -1, Integer::sum) >= 0) {
+      throw new AccessException(Reason.REFUSED, 11, "scripted");
     }
     return data.remaining();
   }

@@ -114,6 +114,28 @@ class Region2018Test {
   }
 
   @Test
+  void aDeviceThatIsStillAtItIsAskedAgain() throws DeviceException {
+    access.state(DeviceState.RUNNING.wireValue());
+    Region2018 device = open();
+    access.busy("write 0/4", 2).busy("read 36/8", 1).answer(36, 100).answer(44, 4);
+    device.transition(DeviceState.SETUP);
+    device.transition(DeviceState.PRECOPY);
+    assertThat(access.memory().getInt(0)).isEqualTo(DeviceState.PRECOPY.wireValue());
+    access.accesses();
+    assertThat(device.readState(ByteBuffer.allocateDirect(64))).isEqualTo(4);
+    assertThat(access.accesses())
+        .containsExactly("read 36/8", "read 36/8", "read 44/8", "read 100/4");
+  }
+
+  @Test
+  void aDeviceThatIsAtItForEverIsGivenUp() throws DeviceException {
+    access.state(DeviceState.RUNNING.wireValue());
+    Region2018 device = open();
+    access.fail("write 0/4", Reason.REFUSED, 11);
+    assertThat(failureOf(() -> device.transition(DeviceState.SETUP)).errno()).isEqualTo(11);
+  }
+
+  @Test
   void aRefusedChangeKeepsTheStateBeforeAndCarriesTheErrno() throws DeviceException {
     access.state(DeviceState.PRECOPY.wireValue());
     Region2018 device = open();
