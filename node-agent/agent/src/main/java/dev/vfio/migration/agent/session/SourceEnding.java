@@ -390,7 +390,9 @@ final class SourceEnding {
                 + s.spec().device()
                 + " was brought back to RUNNING and is let go of, which resets it: what its"
                 + " workload had in it is gone."
-                + (s.failure() == null || s.failure().errno() == Errno.ESRCH.number()
+                + (s.decision() == Decision.CANCELLED
+                        || s.failure() == null
+                        || s.failure().errno() == Errno.ESRCH.number()
                     ? ""
                     : " It was rolled back because: " + s.failure().message()));
     return journalRolledBack(s.but().failure(said).done());

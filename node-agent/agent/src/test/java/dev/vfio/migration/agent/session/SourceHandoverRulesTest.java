@@ -400,6 +400,11 @@ class SourceHandoverRulesTest {
       on(new SwitchOver(2));
       done();
       done();
+      // What was in the way before the cancellation is no reason for it.
+      state =
+          cancelled
+              ? state.but().failure(Failure.of(Reason.STREAM_BROKEN, "why not")).done()
+              : state;
       on(cancelled ? new Cancel(3) : new RollBack(3, "why not"));
       done();
       done();

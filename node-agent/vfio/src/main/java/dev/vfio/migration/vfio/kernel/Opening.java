@@ -116,7 +116,7 @@ record Opening(NodeDevice device, Path directory) {
         Errno.ENOENT.number(),
         "it should be reached by "
             + (hasGroup ? groupNode() : characterDevice())
-            + ", which is not there",
+            + ", which is not there: ENOENT (2)",
         UNTOUCHED
             + "See that it is bound to its VFIO driver, and that "
             + directory
@@ -128,7 +128,7 @@ record Opening(NodeDevice device, Path directory) {
     return failed(
         Kind.UNREACHABLE,
         Errno.ENOENT.number(),
-        "there is no " + directory + " here",
+        "there is no " + directory + " here: ENOENT (2)",
         UNTOUCHED
             + "Load the kernel module vfio and the device's VFIO driver; where the agent runs in a"
             + " container, mount the host's "

@@ -59,8 +59,9 @@ class OpeningFailuresTest {
         .hasMessage(
             "device 0000:65:00.1 cannot be opened: there is no "
                 + directory()
-                + " here. Nothing was done to the device. Load the kernel module vfio and the"
-                + " device's VFIO driver; where the agent runs in a container, mount the host's "
+                + " here: ENOENT (2). Nothing was done to the device. Load the kernel module vfio"
+                + " and the device's VFIO driver; where the agent runs in a container, mount the"
+                + " host's "
                 + directory()
                 + " into it.");
     for (NodeChoice choice : NodeChoice.values()) {
@@ -81,7 +82,8 @@ class OpeningFailuresTest {
   void aNodeThatIsNotThere() throws IOException {
     file("vfio");
     assertThat(failure(7, "vfio0"))
-        .hasMessageContaining("it should be reached by " + directory() + "/7, which is not there");
+        .hasMessageContaining("it should be reached by " + directory() + "/7, which is not there")
+        .hasMessageContaining("ENOENT (2). Nothing was done to the device");
     assertThat(failure(-1, "vfio0"))
         .hasMessageContaining("reached by " + directory() + "/devices/vfio0, which is not there");
   }

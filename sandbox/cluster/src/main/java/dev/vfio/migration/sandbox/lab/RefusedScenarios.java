@@ -212,7 +212,7 @@ final class RefusedScenarios {
                     from.end(),
                     awaited.end(),
                     List.of("Validated", "DestinationReady"),
-                    List.of(awaited.id(), group, "Nothing was done", "the host's")));
+                    List.of(awaited.id(), group, "ENOENT (2)", "Nothing was done", "the host's")));
       } finally {
         node.run("umount /dev/vfio");
       }
