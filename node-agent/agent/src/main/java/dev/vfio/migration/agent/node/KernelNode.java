@@ -194,19 +194,46 @@ final class KernelNode implements KernelSide {
                               session.key().toString().equals(entry.migration())
                                   && session.state() == SessionState.SOURCE_ROLLED_BACK))
           .forEach(entry -> LOG.infof("thawed %s, left frozen by an earlier agent", entry));
-      for (FreezerLedger.Entry entry : freezer.frozen()) {
-        if (sessions.stream()
-            .noneMatch(session -> session.key().toString().equals(entry.migration()))) {
-          LOG.errorf(
-              "cgroup %s is frozen for the migration %s, of which this agent's journal knows"
-                  + " nothing. It stays frozen, because the device %s may run elsewhere. If it does"
-                  + " not, write 0 to its cgroup.freeze; else end its processes.",
-              entry.cgroup(), entry.migration(), entry.device());
-        }
-      }
     } catch (IOException failure) {
       LOG.error("cgroups that an earlier agent froze could not all be thawed", failure);
     }
+    forgetUnknown(sessions);
+  }
+
+  private void forgetUnknown(Collection<SessionSnapshot> sessions) {
+    try {
+      freezer.forgetEnded(
+          entry -> isUnknown(entry, sessions),
+          entry ->
+              LOG.infof(
+                  "removed %s: it said that cgroup %s was frozen for the migration %s, of which"
+                      + " this agent's journal knows nothing; process %d has ended, and the"
+                      + " cgroup is not frozen",
+                  freezer.file(entry), entry.cgroup(), entry.migration(), entry.process()));
+    } catch (IOException failure) {
+      LOG.error("what is left of unknown migrations could not all be looked at", failure);
+    }
+    try {
+      for (FreezerLedger.Entry entry : freezer.frozen()) {
+        if (isUnknown(entry, sessions)) {
+          LOG.errorf(
+              "cgroup %s is frozen for the migration %s, of which this agent's journal knows"
+                  + " nothing. It stays frozen, because the device %s may run elsewhere. If it does"
+                  + " not, write 0 to its cgroup.freeze; else end its processes, and then write 0"
+                  + " there. The file %s says so; it goes when the agent starts after that, or can"
+                  + " be removed.",
+              entry.cgroup(), entry.migration(), entry.device(), freezer.file(entry));
+        }
+      }
+    } catch (IOException failure) {
+      LOG.error("what is frozen cannot be listed", failure);
+    }
+  }
+
+  private static boolean isUnknown(
+      FreezerLedger.Entry entry, Collection<SessionSnapshot> sessions) {
+    return sessions.stream()
+        .noneMatch(session -> session.key().toString().equals(entry.migration()));
   }
 
   @Override

@@ -198,6 +198,40 @@ class KernelNodeTest {
         .containsExactlyInAnyOrder("waiting/1", "committed/1", "unknown/1");
   }
 
+  @Test
+  void whatIsLeftOfAnUnknownMigrationIsForgottenOnceNobodyStandsStillForIt() throws Exception {
+    Path thawed = frozen("a", "unknown/1");
+    Files.writeString(thawed, "0");
+    Path removed = frozen("b", "unknown/2");
+    Files.delete(removed.resolveSibling("cgroup.events"));
+    Files.delete(removed);
+    Files.delete(removed.getParent());
+    Path known = frozen("c", "waiting/1");
+    Files.writeString(known, "0");
+    Path frozen = frozen("d", "unknown/3");
+    Path running = frozen("e", "unknown/4");
+    Files.writeString(running, "0");
+    Path alive = Files.createDirectories(files.proc().resolve("1"));
+    Files.writeString(
+        alive.resolve("stat"), "1 (app) S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 1 1 2 3\n");
+    Path ledger = folder.resolve("journal/frozen");
+    Files.writeString(
+        ledger.resolve("a.json"),
+        Files.readString(ledger.resolve("a.json")).replace("\"process\":1", "\"process\":2"));
+    Files.writeString(
+        ledger.resolve("b.json"),
+        Files.readString(ledger.resolve("b.json")).replace("\"process\":1", "\"process\":2"));
+    Files.writeString(ledger.resolve("damaged.json"), "{");
+    try (KernelNode node = node()) {
+      node.thawLeftOvers(List.of(session("waiting", SessionState.SOURCE_AWAITING_DECISION)));
+    }
+    assertThat(new FreezerLedger(ledger).entries())
+        .extracting(FreezerLedger.Entry::migration)
+        .containsExactlyInAnyOrder("waiting/1", "unknown/3", "unknown/4");
+    assertThat(frozen).content().isEqualTo("1");
+    assertThat(ledger.resolve("damaged.json")).as("for people to look at").exists();
+  }
+
   // ---------------------------------------------------------------- without the kernel's devices
 
   @Test

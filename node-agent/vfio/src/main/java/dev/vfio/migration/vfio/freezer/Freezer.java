@@ -8,10 +8,12 @@ import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -277,28 +279,78 @@ public final class Freezer {
    *
    * @param claimed by a migration that goes on
    * @return what was thawed
-   * @throws IOException where one could not be thawed, after all others were
+   * @throws IOException where one could not be thawed or not be read, after all others were thawed
    */
   public List<Entry> thawLeftOvers(Predicate<Entry> claimed) throws IOException {
     List<Entry> thawed = new ArrayList<>();
-    IOException trouble = null;
-    for (Entry entry : ledger.entries()) {
-      if (!claimed.test(entry)) {
-        try {
+    forEach(
+        claimed.negate(),
+        entry -> {
           thaw(entry);
           thawed.add(entry);
-        } catch (IOException failure) {
-          if (trouble == null) {
-            trouble = failure;
-          } else {
-            trouble.addSuppressed(failure);
+        });
+    return thawed;
+  }
+
+  /**
+   * Forgets what nobody knows of any more and what is not there either: the process that held the
+   * device is gone, and its cgroup too, or nobody asks for it to be frozen. Changes no cgroup.
+   *
+   * @param unknown whether nobody knows of its migration
+   * @param forgotten is told of each entry that was removed
+   * @throws IOException where one could not be looked at or not be read, after all others were
+   */
+  public void forgetEnded(Predicate<Entry> unknown, Consumer<Entry> forgotten) throws IOException {
+    forEach(
+        unknown,
+        entry -> {
+          Cgroup cgroup = cgroups.at(entry.cgroup());
+          boolean ended =
+              !processes.lives(entry.process(), entry.startTime()) && !freezeAsked(cgroup);
+          if (ended) {
+            ledger.remove(entry.device());
+            forgotten.accept(entry);
           }
+        });
+  }
+
+  private static boolean freezeAsked(Cgroup cgroup) throws IOException {
+    try {
+      return cgroup.freezable() && cgroup.freezeAsked();
+    } catch (IOException failure) {
+      // Also where it is removed while it is looked at.
+      if (cgroup.exists()) {
+        throw failure;
+      }
+      return false;
+    }
+  }
+
+  @FunctionalInterface
+  private interface Step {
+    void take(Entry entry) throws IOException;
+  }
+
+  private void forEach(Predicate<Entry> wanted, Step step) throws IOException {
+    List<IOException> troubles = new ArrayList<>();
+    for (Entry entry : ledger.entries(troubles::add)) {
+      if (wanted.test(entry)) {
+        try {
+          step.take(entry);
+        } catch (IOException failure) {
+          troubles.add(failure);
         }
       }
     }
-    if (trouble != null) {
-      throw trouble;
+    if (!troubles.isEmpty()) {
+      IOException first = troubles.get(0);
+      troubles.stream().skip(1).forEach(first::addSuppressed);
+      throw first;
     }
-    return thawed;
+  }
+
+  /** The file that an entry is in, for messages. */
+  public Path file(Entry entry) {
+    return ledger.file(entry);
   }
 }

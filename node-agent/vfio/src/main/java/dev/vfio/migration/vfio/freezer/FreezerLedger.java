@@ -5,7 +5,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.vfio.migration.vfio.linux.DurableFile;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -13,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * What this agent froze and has not thawed: written to the disk before the freezing, removed after
@@ -20,6 +23,7 @@ import java.util.Optional;
  * device. Safe for use by several threads, as long as they are about different devices.
  */
 public final class FreezerLedger {
+  private static final System.Logger LOG = System.getLogger(FreezerLedger.class.getName());
   private static final String SUFFIX = ".json";
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -46,13 +50,36 @@ public final class FreezerLedger {
     this.directory = Files.createDirectories(directory);
   }
 
-  /** Every entry. */
+  /**
+   * Every entry that can be read. A file that cannot is reported in the log and passed over: it is
+   * one device's, and the others' are to be thawed all the same.
+   */
   public List<Entry> entries() throws IOException {
+    return entries(
+        unreadable ->
+            LOG.log(
+                System.Logger.Level.ERROR,
+                "passed over, so that what it says is frozen stays as it is: "
+                    + unreadable.getMessage()));
+  }
+
+  /**
+   * Every entry that can be read.
+   *
+   * @param unreadable is told of each file that cannot, by its path
+   */
+  List<Entry> entries(Consumer<IOException> unreadable) throws IOException {
     List<Entry> entries = new ArrayList<>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + SUFFIX)) {
       for (Path file : files) {
-        read(file).ifPresent(entries::add);
+        try {
+          read(file).ifPresent(entries::add);
+        } catch (IOException problem) {
+          unreadable.accept(problem);
+        }
       }
+    } catch (DirectoryIteratorException failure) {
+      throw failure.getCause();
     }
     return entries;
   }
@@ -76,7 +103,7 @@ public final class FreezerLedger {
       }
     } catch (NoSuchFileException none) {
       return Optional.empty();
-    } catch (JsonProcessingException damaged) {
+    } catch (JsonProcessingException | CharacterCodingException damaged) {
       throw damaged(file, damaged);
     }
     throw damaged(file, null);
@@ -89,6 +116,11 @@ public final class FreezerLedger {
             + " is damaged. See whether a cgroup is frozen that should not be (cgroup.freeze), thaw"
             + " it, and remove the file.",
         cause);
+  }
+
+  /** The file that a device's entry is in, for messages. */
+  public Path file(Entry entry) {
+    return file(entry.device());
   }
 
   /** Adds an entry, or replaces that of the same device; durable when this returns. */

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -307,6 +308,31 @@ class FreezerTest {
 
     assertThat(new Cgroups(TestCgroup.root(), new Processes(proc)).of(child.pid()))
         .contains(new Cgroup(cgroup.path(), cgroup.directory()));
+  }
+
+  @Test
+  void aDamagedFileOfTheLedgerKeepsNoOtherDeviceFromBeingFrozenAndThawed() throws Exception {
+    Holder holder = holder(node.startHolder());
+    for (byte[] damage : List.of(new byte[0], new byte[] {'{'}, new byte[] {(byte) 0xff, 0})) {
+      Path damaged = Files.write(folder.resolve("ledger/other.json"), damage);
+
+      freezer().freeze(holder, MIGRATION);
+      assertThat(cgroup.frozen()).isTrue();
+      assertThat(freezer().frozen())
+          .extracting(FreezerLedger.Entry::device)
+          .containsExactly(StandInNode.ID);
+      assertThatThrownBy(() -> freezer().thawLeftOvers(entry -> false))
+          .as("told after all others were thawed")
+          .hasMessageContaining(damaged + " is damaged");
+
+      assertThat(cgroup.frozen()).isFalse();
+      assertThat(freezer().frozen()).isEmpty();
+      assertThatThrownBy(() -> freezer().frozenFor("other"))
+          .as("of that device it is told")
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining(damaged + " is damaged")
+          .hasMessageContaining("remove the file");
+    }
   }
 
   @Test
