@@ -81,7 +81,7 @@ final class KernelNode implements KernelSide {
     this.offers = new Offers(inventory, desk);
   }
 
-  /** For the desk's thread, which must not be called back from here. */
+  /** For the desk, beside its thread: a driver that hangs here keeps that one device waiting. */
   private boolean isHeldBy(String device, long process) throws DeviceException {
     Optional<NodeDevice> known = inventory.find(device);
     if (known.isEmpty()) {

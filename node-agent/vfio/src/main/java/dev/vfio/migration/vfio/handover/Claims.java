@@ -3,8 +3,8 @@ package dev.vfio.migration.vfio.handover;
 import java.io.IOException;
 
 /**
- * Looks whether a process holds a device: what it says of itself is not believed. Asked by the
- * desk's thread.
+ * Looks whether a process holds a device: what it says of itself is not believed. Asked beside the
+ * desk's thread, for one process at a time at each device; may wait for a driver.
  */
 @FunctionalInterface
 public interface Claims {

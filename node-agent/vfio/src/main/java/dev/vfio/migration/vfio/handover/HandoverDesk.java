@@ -29,6 +29,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -51,6 +52,7 @@ public final class HandoverDesk implements AutoCloseable {
   private static final Pattern DEVICE = Pattern.compile("[0-9A-Za-z][-:.0-9A-Za-z]{0,63}");
   private static final Set<PosixFilePermission> EVERYBODY =
       PosixFilePermissions.fromString("rw-rw-rw-");
+  private static final Duration ERRAND_PATIENCE = Duration.ofSeconds(30);
   private static final Duration END_PATIENCE = Duration.ofSeconds(5);
 
   private final Path directory;
@@ -58,6 +60,7 @@ public final class HandoverDesk implements AutoCloseable {
   private final ClaimCheck claims;
   private final Duration helloTimeout;
   private final IntPredicate allowedUsers;
+  private final Duration errandPatience;
   private final SocketWatch watch;
   private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
   private final Map<String, Place> places = new HashMap<>();
@@ -85,6 +88,19 @@ public final class HandoverDesk implements AutoCloseable {
       IntPredicate allowedUsers,
       Claims claims)
       throws IOException {
+    this(directory, receipts, helloTimeout, allowedUsers, claims, ERRAND_PATIENCE);
+  }
+
+  /** As the other, with how long the desk's thread is waited for. */
+  HandoverDesk(
+      Path directory,
+      Path receipts,
+      Duration helloTimeout,
+      IntPredicate allowedUsers,
+      Claims claims,
+      Duration errandPatience)
+      throws IOException {
+    this.errandPatience = errandPatience;
     this.directory = DeviceFolders.root(directory);
     this.receipts = new Receipts(receipts);
     this.claims = new ClaimCheck(this.receipts, claims);
@@ -139,7 +155,9 @@ public final class HandoverDesk implements AutoCloseable {
                     helloTimeout,
                     allowedUsers,
                     claims,
-                    migration -> beside.execute(() -> cameBack(device, migration))));
+                    migration -> beside.execute(() -> cameBack(device, migration)),
+                    beside,
+                    this::post));
           }
           return null;
         });
@@ -256,13 +274,16 @@ public final class HandoverDesk implements AutoCloseable {
       throw refusal;
     } finally {
       boolean stays = usable;
-      errand(
-          () -> {
-            at(device)
-                .ifPresentOrElse(
-                    place -> place.returned(workload, stays), () -> workload.connection().close());
-            return null;
-          });
+      // Not waited for, and done in any case: what is lent for ever nobody else can ask.
+      post(
+          () ->
+              at(device)
+                  .ifPresentOrElse(
+                      place -> place.returned(workload, stays),
+                      () -> workload.connection().close()));
+      if (closed) {
+        workload.connection().close();
+      }
     }
   }
 
@@ -270,14 +291,22 @@ public final class HandoverDesk implements AutoCloseable {
       String device, Duration patience, Predicate<WaitingWorkload> wanted) throws IOException {
     offer(device);
     CompletableFuture<WaitingWorkload> borrowed = new CompletableFuture<>();
-    errand(
-        () -> {
-          at(device)
-              .ifPresentOrElse(
-                  place -> place.lend(wanted, borrowed),
-                  () -> borrowed.completeExceptionally(new IOException("it was withdrawn")));
-          return null;
-        });
+    try {
+      errand(
+          () -> {
+            at(device)
+                .ifPresentOrElse(
+                    place -> place.lend(wanted, borrowed),
+                    () -> borrowed.completeExceptionally(new IOException("it was withdrawn")));
+            return null;
+          });
+    } catch (IOException unheard) {
+      if (!borrowed.cancel(false) && !borrowed.isCompletedExceptionally()) {
+        // Lent at the last moment.
+        return borrowed.join();
+      }
+      throw unheard;
+    }
     try {
       return borrowed.get(patience.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException nobody) {
@@ -365,28 +394,61 @@ public final class HandoverDesk implements AutoCloseable {
 
   // ------------------------------------------------------------------ the desk's own thread
 
+  /** Has it done, and does not wait; not at all once the desk has ended. For any thread. */
+  private void post(Runnable errand) {
+    errands.add(errand);
+    try {
+      if (!closed) {
+        watch.wake();
+      }
+    } catch (IOException | IllegalStateException ended) {
+      LOG.log(System.Logger.Level.DEBUG, "the desk at " + directory + " ends", ended);
+    }
+    if (closed) {
+      // The desk's thread does what is left when it ends; what comes later nobody does.
+      errands.remove(errand);
+    }
+  }
+
   private <T> T errand(Callable<T> errand) throws IOException {
     CompletableFuture<T> done = new CompletableFuture<>();
+    AtomicBoolean begun = new AtomicBoolean();
     errands.add(
         () -> {
-          try {
-            done.complete(errand.call());
-          } catch (Exception | Error failure) {
-            done.completeExceptionally(failure);
+          if (begun.compareAndSet(false, true)) {
+            try {
+              done.complete(errand.call());
+            } catch (Exception | Error failure) {
+              done.completeExceptionally(failure);
+            }
           }
         });
     if (closed) {
       throw new IOException("the desk at " + directory + " is closed");
     }
     watch.wake();
+    long start = System.nanoTime();
     boolean interrupted = false;
     try {
       while (true) {
         try {
-          return done.get();
+          long left = errandPatience.toNanos() - (System.nanoTime() - start);
+          return done.get(left, TimeUnit.NANOSECONDS);
         } catch (InterruptedException whileWaiting) {
           // The desk's thread is quick; what it does must not be left half known.
           interrupted = true;
+        } catch (TimeoutException late) {
+          throw new IOException(
+              "the desk at "
+                  + directory
+                  + " did not answer"
+                  + within(errandPatience)
+                  + (begun.compareAndSet(false, true)
+                      ? "; nothing was done"
+                      : "; whether what it was asked is done is not known")
+                  + ". Restart the agent if that lasts; a thread dump shows at what the thread"
+                  + " handover-desk hangs.",
+              late);
         } catch (ExecutionException failure) {
           if (failure.getCause() instanceof IOException problem) {
             throw problem;

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
@@ -38,15 +39,25 @@ final class Place implements AutoCloseable {
   private final IntPredicate allowedUsers;
   private final ClaimCheck claims;
   private final Consumer<String> cameBack;
+  private final Executor beside;
+  private final Consumer<Runnable> back;
   private final List<Visitor> visitors = new ArrayList<>();
+  private final List<Claimant> claimants = new ArrayList<>();
   private final List<Borrower> borrowers = new ArrayList<>();
   private WaitingWorkload workload;
+
+  /** The one whose claim is looked at now, be it that it is still here or not. */
+  private Claimant examined;
+
   private boolean lent;
   private long restsUntil;
   private boolean rests;
 
   /** A client that has not said yet who it is. */
   private record Visitor(LineConnection connection, SocketPeer peer, long deadline) {}
+
+  /** A client that says that it holds the device, until that was looked at. */
+  private record Claimant(Visitor visitor, String name, String migration) {}
 
   /** Who has a request for a workload, and for which. */
   private record Borrower(
@@ -55,6 +66,8 @@ final class Place implements AutoCloseable {
   /**
    * @param cameBack is given the migration that a workload which was let in says it holds the
    *     device for; must not wait
+   * @param beside does what may wait
+   * @param back has something done by the desk's thread, for those beside it
    */
   Place(
       String device,
@@ -63,7 +76,9 @@ final class Place implements AutoCloseable {
       Duration helloTimeout,
       IntPredicate allowedUsers,
       ClaimCheck claims,
-      Consumer<String> cameBack) {
+      Consumer<String> cameBack,
+      Executor beside,
+      Consumer<Runnable> back) {
     this.device = device;
     this.folder = folder;
     this.listener = listener;
@@ -71,6 +86,8 @@ final class Place implements AutoCloseable {
     this.allowedUsers = allowedUsers;
     this.claims = claims;
     this.cameBack = cameBack;
+    this.beside = beside;
+    this.back = back;
   }
 
   Optional<WaitingWorkload> waiting() {
@@ -83,6 +100,9 @@ final class Place implements AutoCloseable {
     for (Visitor visitor : visitors) {
       streams.add(visitor.connection().stream());
       until = Math.min(until, visitor.deadline() - now);
+    }
+    for (Claimant claimant : claimants) {
+      until = Math.min(until, claimant.visitor().deadline() - now);
     }
     if (workload != null && !lent) {
       streams.add(workload.connection().stream());
@@ -111,6 +131,15 @@ final class Place implements AutoCloseable {
         refuse(visitor, Errno.ETIMEDOUT, "nothing was said in time");
       }
     }
+    for (Claimant claimant : List.copyOf(claimants)) {
+      if (System.nanoTime() - claimant.visitor().deadline() > 0) {
+        claimants.remove(claimant);
+        refuse(
+            claimant.visitor(),
+            Errno.ETIMEDOUT,
+            "whether you hold the device " + device + " could not be found out in time");
+      }
+    }
     if (ready.listeners().contains(listener)) {
       accept();
     }
@@ -133,7 +162,7 @@ final class Place implements AutoCloseable {
               visitor,
               Errno.EPERM,
               "user " + visitor.peer().user() + " may not wait for the device " + device);
-        } else if (visitors.size() < MOST_VISITORS) {
+        } else if (visitors.size() + claimants.size() < MOST_VISITORS) {
           visitors.add(visitor);
           taken = true;
         }
@@ -159,11 +188,8 @@ final class Place implements AutoCloseable {
         admit(visitor, hello.get());
       }
     } catch (IOException gone) {
-      LOG.log(
-          System.Logger.Level.WARNING,
-          "process " + visitor.peer().process() + " at the desk of " + device + ": " + gone);
       visitors.remove(visitor);
-      visitor.connection().close();
+      dropped(visitor, gone);
     }
   }
 
@@ -180,47 +206,90 @@ final class Place implements AutoCloseable {
       refuse(visitor, Errno.EINVAL, "\"holds\" is null or the migration of \"receive\"");
     } else if (workload != null && (holdsNothing || lent || workload.holds() != null)) {
       refuse(visitor, Errno.EBUSY, "another workload waits for the device " + device);
-    } else if (!holdsNothing && objects(visitor, holds.asText())) {
-      // Told so. Whoever waits, waits on.
-      return;
+    } else if (holdsNothing) {
+      letIn(visitor, name, null);
     } else {
-      if (workload != null) {
-        // Whoever holds the device comes before one that would like to.
-        LOG.log(System.Logger.Level.WARNING, workload.described() + " makes room for its holder");
-        workload.connection().close();
-        // Before anything else can fail: nobody is to wait for a socket that is closed.
-        workload = null;
-      }
-      visitor.connection().send(LineConnection.JSON.createObjectNode().put("ok", true), List.of());
-      workload =
-          new WaitingWorkload(
-              device,
-              LineConnection.quoted(name),
-              visitor.peer(),
-              visitor.connection(),
-              holdsNothing ? null : holds.asText());
-      LOG.log(
-          System.Logger.Level.INFO,
-          workload.described() + " waits at the desk of " + device + ", holds " + holds);
-      lend();
-      if (!holdsNothing) {
-        cameBack.accept(holds.asText());
-      }
+      claimants.add(new Claimant(visitor, name, holds.asText()));
+      examineNext();
     }
   }
 
-  private boolean objects(Visitor visitor, String migration) {
+  private void letIn(Visitor visitor, String name, String holds) throws IOException {
+    if (workload != null) {
+      // Whoever holds the device comes before one that would like to.
+      LOG.log(System.Logger.Level.WARNING, workload.described() + " makes room for its holder");
+      workload.connection().close();
+      // Before anything else can fail: nobody is to wait for a socket that is closed.
+      workload = null;
+    }
+    visitor.connection().send(LineConnection.JSON.createObjectNode().put("ok", true), List.of());
+    workload =
+        new WaitingWorkload(
+            device, LineConnection.quoted(name), visitor.peer(), visitor.connection(), holds);
+    LOG.log(
+        System.Logger.Level.INFO,
+        workload.described() + " waits at the desk of " + device + ", holds " + holds);
+    lend();
+    if (holds != null) {
+      cameBack.accept(holds);
+    }
+  }
+
+  /** One after another: a look that hangs costs one thread, however often somebody asks for it. */
+  private void examineNext() {
+    if (examined == null && !claimants.isEmpty()) {
+      Claimant next = claimants.get(0);
+      examined = next;
+      beside.execute(
+          () -> {
+            Refused refused = objection(next);
+            back.accept(() -> wasExamined(next, refused));
+          });
+    }
+  }
+
+  /** Why a claimant is not let in. */
+  private record Refused(Errno errno, String why) {}
+
+  /** Not on the desk's thread: may ask a driver, and wait for it. Null where it is believed. */
+  private Refused objection(Claimant claimant) {
     try {
-      Optional<String> objection = claims.objection(device, migration, visitor.peer().process());
-      objection.ifPresent(why -> refuse(visitor, Errno.EINVAL, why));
-      return objection.isPresent();
-    } catch (IOException unknown) {
-      refuse(
-          visitor,
+      return claims
+          .objection(device, claimant.migration(), claimant.visitor().peer().process())
+          .map(why -> new Refused(Errno.EINVAL, why))
+          .orElse(null);
+    } catch (IOException | RuntimeException unknown) {
+      return new Refused(
           Errno.EBUSY,
           "whether you hold the device " + device + " is not known: " + unknown.getMessage());
-      return true;
     }
+  }
+
+  private void wasExamined(Claimant claimant, Refused refused) {
+    examined = null;
+    if (claimants.remove(claimant)) {
+      Visitor visitor = claimant.visitor();
+      try {
+        if (refused != null) {
+          // Whoever waits, waits on.
+          refuse(visitor, refused.errno(), refused.why());
+        } else if (workload != null && (lent || workload.holds() != null)) {
+          refuse(visitor, Errno.EBUSY, "another workload waits for the device " + device);
+        } else {
+          letIn(visitor, claimant.name(), claimant.migration());
+        }
+      } catch (IOException gone) {
+        dropped(visitor, gone);
+      }
+    }
+    examineNext();
+  }
+
+  private void dropped(Visitor visitor, IOException gone) {
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "process " + visitor.peer().process() + " at the desk of " + device + ": " + gone);
+    visitor.connection().close();
   }
 
   private boolean isAllowed(int user) {
@@ -299,6 +368,8 @@ final class Place implements AutoCloseable {
   void dropConnections() {
     visitors.forEach(visitor -> visitor.connection().close());
     visitors.clear();
+    claimants.forEach(claimant -> claimant.visitor().connection().close());
+    claimants.clear();
     if (workload != null && !lent) {
       workload.connection().close();
       workload = null;

@@ -225,6 +225,79 @@ class HandoverDeskTest {
   }
 
   @Test
+  void aLookThatHangsKeepsOnlyWhoAskedForItWaiting() throws Exception {
+    CountDownLatch answers = new CountDownLatch(1);
+    try (HandoverDesk careful = newDesk((device, process) -> passed(answers))) {
+      careful.offer(DEVICE);
+      careful.offer("0000:65:00.2");
+      try (DeskClient claimant = DeskClient.connect(careful.socket(DEVICE))) {
+        claimant.hello("uid-1/1");
+
+        DeskClient.waitAt(careful.socket("0000:65:00.2"), null).close();
+        assertThat(careful.waiting(DEVICE)).isEmpty();
+        answers.countDown();
+        assertThat(claimant.next().path("ok").asBoolean()).as("let in after all").isTrue();
+        assertThat(careful.waiting(DEVICE)).contains("shop-db");
+      }
+    }
+  }
+
+  @Test
+  void whoseClaimIsNotLookedAtInTimeIsToldSo() throws Exception {
+    CountDownLatch answers = new CountDownLatch(1);
+    try (HandoverDesk hasty =
+        new HandoverDesk(
+            folder.resolve("hasty"),
+            folder.resolve("receipts"),
+            Duration.ofMillis(300),
+            user -> false,
+            (device, process) -> passed(answers))) {
+      hasty.offer(DEVICE);
+      sentAway(hasty.socket(DEVICE), "uid-1/1", 110, "could not be found out in time");
+      sentAway(hasty.socket(DEVICE), "uid-1/1", 110, "could not be found out in time");
+      DeskClient.waitAt(hasty.socket(DEVICE), null).close();
+    } finally {
+      answers.countDown();
+    }
+  }
+
+  @Test
+  void aDeskThatHangsIsNotWaitedForWithoutEnd() throws Exception {
+    CountDownLatch hangs = new CountDownLatch(1);
+    CountDownLatch goesOn = new CountDownLatch(1);
+    IntPredicate slow =
+        user -> {
+          hangs.countDown();
+          try {
+            return goesOn.await(20, TimeUnit.SECONDS);
+          } catch (InterruptedException interrupted) {
+            throw new IllegalStateException(interrupted);
+          }
+        };
+    try (HandoverDesk stuck =
+        new HandoverDesk(
+            folder.resolve("stuck"),
+            folder.resolve("receipts"),
+            LONG,
+            slow,
+            (device, process) -> true,
+            Duration.ofMillis(300))) {
+      stuck.offer(DEVICE);
+      socket = stuck.socket(DEVICE);
+      Process visitor = perlAs(NOBODY, "IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; <STDIN>;");
+      try {
+        assertThat(hangs.await(20, TimeUnit.SECONDS)).isTrue();
+        assertThatThrownBy(() -> stuck.waiting(DEVICE))
+            .isInstanceOf(IOException.class)
+            .hasMessageContaining("did not answer within 300 ms; nothing was done");
+      } finally {
+        goesOn.countDown();
+        visitor.destroyForcibly();
+      }
+    }
+  }
+
+  @Test
   void aFaultAtADevicesPlaceEndsTheDeskForNobody() throws Exception {
     IntPredicate faulty =
         user -> {
