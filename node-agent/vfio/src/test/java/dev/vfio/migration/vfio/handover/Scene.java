@@ -128,11 +128,11 @@ final class Scene implements AutoCloseable {
   }
 
   KernelWorkload workload(Duration connectPatience, Duration answerPatience) {
-    return new KernelWorkload(node.device(), means(connectPatience, answerPatience));
+    return new KernelWorkload(device, means(connectPatience, answerPatience));
   }
 
   Delivery delivery() {
-    return new Delivery(node.device(), means(LONG, LONG));
+    return new Delivery(device, means(LONG, LONG));
   }
 
   private KernelWorkload.Means means(Duration connectPatience, Duration answerPatience) {
