@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # What the independent peers share: a QEMU in each guest, with one device of that guest's kernel, and the migration from a to b.
-# Sourced after settings.sh, never run. Everything is bounded by "limit", in the shell's SECONDS.
+# Sourced after settings.sh, never run.
+
+# Everything ends by then, in the shell's SECONDS.
+limit=$((SECONDS + 400))
 
 in_guest() { "$SETTINGS_HERE/guest-exec" --timeout 120 "$@"; }
 
