@@ -101,7 +101,8 @@ final class CharacterDeviceOpening {
 
   /** A group that is not viable is told by the same errno as one that is in use. */
   private DeviceException taken(ErrnoException failure) {
-    List<String> others = GroupMembers.outsideVfio(opening.device());
+    List<String> others =
+        failure.is(Errno.EBUSY) ? GroupMembers.outsideVfio(opening.device()) : List.of();
     if (!others.isEmpty()) {
       return opening.failed(
           Kind.BUSY,

@@ -16,8 +16,9 @@ final class GroupMembers {
   private GroupMembers() {}
 
   /**
-   * Those of a device's group that are bound to a driver which is none of VFIO's by its name, each
-   * as {@code "0000:65:00.1 (nvme)"}; empty where sysfs does not tell.
+   * The others of a device's group that are bound to a driver which is none of VFIO's by its name,
+   * each as {@code "0000:65:00.1 (nvme)"}; empty where sysfs does not tell. The device itself is
+   * none of them: drivers of mediated devices are named as they like.
    */
   static List<String> outsideVfio(NodeDevice device) {
     List<String> found = new ArrayList<>();
@@ -25,7 +26,8 @@ final class GroupMembers {
     try (DirectoryStream<Path> links = Files.newDirectoryStream(members)) {
       for (Path member : links) {
         Path driver = member.resolve("driver");
-        if (Files.exists(driver)) {
+        boolean itself = member.getFileName().equals(device.sysfs().getFileName());
+        if (!itself && Files.exists(driver)) {
           String name = driver.toRealPath().getFileName().toString();
           if (!name.contains("vfio")) {
             found.add(member.getFileName() + " (" + name + ")");

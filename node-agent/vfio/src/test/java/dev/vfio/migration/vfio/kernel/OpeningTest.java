@@ -167,6 +167,19 @@ class OpeningTest {
         .hasMessageContaining(UNTOUCHED);
   }
 
+  @Test
+  void aDeviceInUseIsNotTakenForOneWhoseGroupIsNotViable() throws Exception {
+    // As with mediated devices: alone in its group, and its driver's name tells nothing of VFIO.
+    Path members = Files.createDirectories(folder.resolve("sysfs/iommu_group/devices"));
+    Path driver = Files.createDirectories(folder.resolve("drivers/mtty"));
+    Files.createSymbolicLink(folder.resolve("sysfs/driver"), driver);
+    Files.createSymbolicLink(members.resolve("sysfs"), folder.resolve("sysfs"));
+    for (Errno errno : new Errno[] {Errno.EINVAL, Errno.EBUSY}) {
+      assertThat(refused(NodeChoice.CDEV, "ioctl 3b76", errno))
+          .hasMessageContaining("another process has bound it, or has opened its group");
+    }
+  }
+
   private void bindAnotherDeviceOfTheGroupElsewhere() throws IOException {
     Path other = Files.createDirectories(folder.resolve("devices/0000:65:00.0"));
     Path driver = Files.createDirectories(folder.resolve("drivers/nvme"));
