@@ -174,8 +174,8 @@ final class DestinationWork
             .map(window -> new WindowShape(window.name(), window.iova(), window.size()))
             .toList();
     WorkloadDescription workload = hold.workload().accommodate(shapes);
-    List<DmaWindow> declared = workload.windows().stream().sorted(WindowSpec.ORDER).toList();
-    windows = WindowSpec.listOf(declared);
+    List<DmaWindow> declared = NumberedWindows.of(workload.windows());
+    windows = NumberedWindows.specs(declared);
     try {
       memory = world.memory().map(declared, true);
     } catch (IOException problem) {

@@ -248,8 +248,8 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
   private SourceEvent mapWindows() throws IOException {
     DeviceDescription description = hold.device().description();
     WorkloadDescription workload = hold.workload().describe();
-    List<DmaWindow> declared = workload.windows().stream().sorted(WindowSpec.ORDER).toList();
-    List<WindowSpec> specs = WindowSpec.listOf(declared);
+    List<DmaWindow> declared = NumberedWindows.of(workload.windows());
+    List<WindowSpec> specs = NumberedWindows.specs(declared);
     String wrong = WindowCheck.problem(specs, description.pageSize(), world.mostWindowBytes());
     if (wrong != null) {
       return new SourceEvent.Failed(
