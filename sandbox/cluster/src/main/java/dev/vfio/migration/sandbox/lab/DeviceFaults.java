@@ -57,6 +57,20 @@ final class DeviceFaults implements AutoCloseable {
     return new DeviceFaults(node, "state_unreadable", "Y", "N");
   }
 
+  /** From now on that device starts a log of the memory it writes, and refuses to hand it out. */
+  static DeviceFaults logCannotBeRead(LabDevice device, int errno)
+      throws IOException, InterruptedException {
+    set(device.node(), "fail_device", device.id());
+    return new DeviceFaults(device.node(), "log_report_fails", Integer.toString(errno), "0");
+  }
+
+  /** From now on that device offers a log of the memory it writes, and refuses to start it. */
+  static DeviceFaults logDoesNotStart(LabDevice device, int errno)
+      throws IOException, InterruptedException {
+    set(device.node(), "fail_device", device.id());
+    return new DeviceFaults(device.node(), "log_refused", Integer.toString(errno), "0");
+  }
+
   /** What the module was told. */
   String told() {
     return "%s=%s on %s".formatted(parameter, value, node.name());

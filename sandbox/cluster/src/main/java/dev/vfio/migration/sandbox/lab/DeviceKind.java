@@ -9,10 +9,15 @@ enum DeviceKind {
   /** Our own module, with the region of Linux 5.8 to 5.17. */
   REGION_V1("v1", "vmig", "vmig-v1"),
   /** The kernel's own sample device, with the interface of Linux 5.18 and later. */
-  FEATURE_V2("v2", "mtty", "mtty-1");
+  FEATURE_V2("v2", "mtty", "mtty-1"),
+  /** Our own module, with that interface, a state of any size and a log of the memory it writes. */
+  FEATURE_V2_OURS("v2-vmig", "vmig", "vmig-v2");
 
   /** Linux 6.7. */
   private static final int MTTY_MIGRATES = 6007;
+
+  /** Linux 6.7: from here on the log of what a device wrote belongs to iommufd. */
+  static final int LOG_NEEDS_IOMMUFD = 6007;
 
   private final String label;
   private final String parent;
@@ -27,6 +32,11 @@ enum DeviceKind {
   /** For verdicts and names. */
   String label() {
     return label;
+  }
+
+  /** Whether its first scenarios are part of the short run: one device for each interface. */
+  boolean core() {
+    return this != FEATURE_V2_OURS;
   }
 
   /** Whether it is our own module, which keeps a trace and fails where it is told to. */
@@ -45,11 +55,15 @@ enum DeviceKind {
    * @param release of the kernel, as {@code uname -r} has it
    */
   Optional<String> missingIn(String release) {
-    String[] numbers = release.split("[.-]");
-    int version = Integer.parseInt(numbers[0]) * 1000 + Integer.parseInt(numbers[1]);
-    return this == FEATURE_V2 && version < MTTY_MIGRATES
+    return this == FEATURE_V2 && versionOf(release) < MTTY_MIGRATES
         ? Optional.of("mtty of Linux " + release + " has no migration; that of 6.7 has")
         : Optional.empty();
+  }
+
+  /** Major and minor number of a kernel as one number: 6012 for {@code 6.12.4-amd64}. */
+  static int versionOf(String release) {
+    String[] numbers = release.split("[.-]");
+    return Integer.parseInt(numbers[0]) * 1000 + Integer.parseInt(numbers[1]);
   }
 
   /** Folder of the mdev type in sysfs. */

@@ -15,22 +15,25 @@ import java.util.Set;
 record DeviceTrace(List<Event> events) {
   private static final String FILE = "/sys/kernel/debug/vmig/trace";
   private static final Set<String> EVENTS =
-      Set.of("state", "open", "close", "reset", "load-failed");
+      Set.of(
+          "state", "open", "close", "reset", "load-failed", "log-start", "log-stop", "log-report");
 
   /** States in which a device works for its workload. */
   private static final Set<String> WORKING =
-      Set.of("RUNNING", "SETUP", "PRECOPY", "001-RUNNING", "011-PRE-COPY");
+      Set.of("RUNNING", "SETUP", "PRECOPY", "001-RUNNING", "011-PRE-COPY", "PRE_COPY");
 
   /**
    * One line.
    *
    * @param realtimeNanos CLOCK_REALTIME of the guest
-   * @param kind state, open, close, reset or load-failed
+   * @param kind state, open, close, reset, load-failed, log-start, log-stop or log-report (only
+   *     those that failed)
    * @param from the state before
    * @param to the state after, or the one that was refused
    * @param result 0 or a negative errno
+   * @param sent bytes of its state that the device has handed out in this save so far
    */
-  record Event(long realtimeNanos, String kind, String from, String to, int result) {
+  record Event(long realtimeNanos, String kind, String from, String to, int result, long sent) {
     boolean entered() {
       return kind.equals("state") && result == 0;
     }
@@ -45,10 +48,13 @@ record DeviceTrace(List<Event> events) {
     return new DeviceTrace(List.copyOf(events));
   }
 
-  /** SEQUENCE MONOTONIC_NS REALTIME_NS UUID KIND EVENT FROM TO result=N ... */
+  /** SEQUENCE MONOTONIC_NS REALTIME_NS UUID KIND EVENT FROM TO result=N step=N sent=N ... */
   static Event parse(String line) throws IOException {
     String[] words = line.strip().split("\\s+");
-    if (words.length < 9 || !EVENTS.contains(words[5]) || !words[8].startsWith("result=")) {
+    if (words.length < 11
+        || !EVENTS.contains(words[5])
+        || !words[8].startsWith("result=")
+        || !words[10].startsWith("sent=")) {
       throw new IOException("not a line of the module's trace: " + line);
     }
     return new Event(
@@ -56,7 +62,21 @@ record DeviceTrace(List<Event> events) {
         words[5],
         words[6],
         words[7],
-        Integer.parseInt(words[8].substring("result=".length())));
+        Integer.parseInt(words[8].substring("result=".length())),
+        Long.parseLong(words[10].substring("sent=".length())));
+  }
+
+  /** Bytes of its state that the device handed out in the last save. */
+  long sent() {
+    return events.stream()
+        .mapToLong(Event::sent)
+        .filter(it -> it > 0)
+        .reduce(0, (one, last) -> last);
+  }
+
+  /** The results of everything of that kind, in order. */
+  List<Integer> results(String kind) {
+    return events.stream().filter(it -> it.kind().equals(kind)).map(Event::result).toList();
   }
 
   /** The states that were entered, in order. */

@@ -14,13 +14,15 @@ import java.util.Optional;
 /**
  * Migrates real VFIO devices between two booted guests and judges what happened: see {@link
  * LabOptions#USAGE}. The guests are there already. One verdict line for each scenario; the last
- * line is {@code LAB-PASSED} or {@code LAB-FAILED: reason}. Exit codes: 0 passed, 1 failed, 2 an
- * option is wrong.
+ * line is {@code LAB-PASSED}, {@code LAB-FAILED: reason}, or {@code LAB-SKIPPED: reason} where
+ * nothing could be shown. Exit codes: 0 passed, 1 failed, 2 an option is wrong, 77 skipped.
  */
 public final class KernelLab {
   private static final Duration CONNECT_BOUND = Duration.ofSeconds(60);
   private static final Path RUN_DIRECTORY = Path.of("/run/vfio-migration");
   private static final Path CGROUPS = Path.of("/sys/fs/cgroup");
+
+  private static final int SKIPPED = 77;
 
   /** QEMU's device for teaching, bound to vfio-pci. */
   private static final String PLAIN_DEVICE_IDS = "0x1234 0x11e8";
@@ -32,6 +34,8 @@ public final class KernelLab {
   private final LabOptions options;
   private final Repository repository;
   private final long start = System.nanoTime();
+  private final List<String> skipped = new ArrayList<>();
+  private boolean passedAny;
 
   private KernelLab(LabOptions options, Repository repository) {
     this.options = options;
@@ -72,6 +76,10 @@ public final class KernelLab {
         }
         if (!failed.isEmpty()) {
           return failed(failed.size() + " failed: " + String.join(", ", failed));
+        }
+        if (!passedAny) {
+          System.out.println("LAB-SKIPPED: " + String.join("; ", skipped));
+          return SKIPPED;
         }
       }
       System.out.println("LAB-PASSED");
@@ -160,6 +168,10 @@ public final class KernelLab {
       try {
         String evidence = scenario.body().run(scenario.slug());
         verdict(true, scenario, evidence + "; " + traces.awaitNone(), began);
+        passedAny = true;
+      } catch (SkippedException e) {
+        skipped.add(scenario.name() + ": " + e.getMessage());
+        System.out.printf("skipped %s: %s%n", scenario.name(), e.getMessage());
       } catch (IOException | RuntimeException e) {
         verdict(false, scenario, e.getMessage(), began);
         for (Throwable other : e.getSuppressed()) {

@@ -17,8 +17,20 @@ final class LabWorkload {
   private static final Pattern STEP = Pattern.compile("STEP (\\d+).*");
   private static final Pattern TAKEN = Pattern.compile("TAKEN first-step (\\d+).*");
 
-  /** Bytes of DMA memory that move with the device. */
-  private static final String WINDOW = "ring:0x100000000:262144";
+  /**
+   * DMA memory that moves with the device.
+   *
+   * @param bytes whole pages
+   * @param logged whether the device's log covers everybody who writes to it
+   */
+  record Window(long bytes, boolean logged) {
+    /** A small one, which is copied whole once more while nothing runs. */
+    static final Window USUAL = new Window(262_144, false);
+
+    private String option() {
+      return "ring:0x100000000:" + bytes + (logged ? ":logged" : "");
+    }
+  }
 
   private final GuestNode node;
   private final String program;
@@ -43,13 +55,20 @@ final class LabWorkload {
         device.node().cdev() ? "owner --cdev" : "owner",
         device,
         program,
+        Window.USUAL,
         options);
   }
 
   /** Starts the program that owns the device. */
-  static LabWorkload owner(Path binary, LabDevice device, String name)
+  static LabWorkload owner(Path binary, LabDevice device, String name, Window window)
       throws IOException, InterruptedException {
-    return owner(binary, device, name + "-owner", "");
+    return start(
+        Shell.quoted(binary),
+        device.node().cdev() ? "owner --cdev" : "owner",
+        device,
+        name + "-owner",
+        window,
+        "");
   }
 
   /**
@@ -59,7 +78,7 @@ final class LabWorkload {
    */
   static LabWorkload waiting(Path binary, LabDevice device, String program, String by)
       throws IOException, InterruptedException {
-    return start(by + Shell.quoted(binary), "waiting", device, program, "");
+    return start(by + Shell.quoted(binary), "waiting", device, program, Window.USUAL, "");
   }
 
   /** Starts the program that waits for the device. */
@@ -69,7 +88,12 @@ final class LabWorkload {
   }
 
   private static LabWorkload start(
-      String command, String role, LabDevice device, String program, String options)
+      String command,
+      String role,
+      LabDevice device,
+      String program,
+      Window window,
+      String options)
       throws IOException, InterruptedException {
     GuestNode node = device.node();
     LabWorkload workload = new LabWorkload(node, program);
@@ -85,7 +109,7 @@ final class LabWorkload {
                     program,
                     device.id(),
                     Shell.quoted(node.handoverDirectory()),
-                    WINDOW,
+                    window.option(),
                     options));
     return workload;
   }

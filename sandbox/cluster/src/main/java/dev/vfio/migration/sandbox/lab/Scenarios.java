@@ -76,18 +76,24 @@ final class Scenarios {
             "2018 source agent killed in STOPNCOPY, state not told",
             false,
             this::killedWithSilentDevice));
-    scenarios.addAll(new CrashScenarios(cluster, workload, kinds).all());
-    scenarios.addAll(new DeadWorkloadScenarios(cluster, workload, kinds).all());
+    // One device for each interface is enough there.
+    List<DeviceKind> one = kinds.stream().filter(DeviceKind::core).toList();
+    scenarios.addAll(new CrashScenarios(cluster, workload, one).all());
+    scenarios.addAll(new DeadWorkloadScenarios(cluster, workload, one).all());
     if (!cluster.source().cdev()) {
       // These are about groups, which several programs cannot have at once.
       scenarios.addAll(new RefusedScenarios(cluster, workload, plainDevice).all());
+    }
+    if (kinds.contains(DeviceKind.FEATURE_V2_OURS)) {
+      scenarios.addAll(new LogScenarios(cluster, workload).all());
     }
     return List.copyOf(scenarios);
   }
 
   private void forEachKind(List<Scenario> scenarios, String what, boolean core, KindBody body) {
     for (DeviceKind kind : kinds) {
-      scenarios.add(new Scenario(kind.label() + what, core, name -> body.run(kind, name)));
+      scenarios.add(
+          new Scenario(kind.label() + what, core && kind.core(), name -> body.run(kind, name)));
     }
   }
 

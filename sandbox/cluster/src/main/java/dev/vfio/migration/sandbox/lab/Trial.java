@@ -26,12 +26,14 @@ final class Trial implements AutoCloseable {
   private final LabDevice from;
   private final LabDevice to;
   private final Path workload;
+  private final LabWorkload.Window window;
   private LabWorkload owner;
   private final LabWorkload waiting;
   private final List<String> evidence = new ArrayList<>();
   private Migration migration;
 
-  private Trial(LabCluster cluster, Path workload, DeviceKind kind, String name)
+  private Trial(
+      LabCluster cluster, Path workload, DeviceKind kind, String name, LabWorkload.Window window)
       throws IOException, InterruptedException {
     this.cluster = cluster;
     this.name = name;
@@ -40,7 +42,8 @@ final class Trial implements AutoCloseable {
     this.to = LabDevice.create(cluster.destination(), kind, UUID.randomUUID().toString());
     devices.add(to);
     this.workload = workload;
-    this.owner = LabWorkload.owner(workload, from, name);
+    this.window = window;
+    this.owner = LabWorkload.owner(workload, from, name, window);
     this.waiting = LabWorkload.waiting(workload, to, name);
   }
 
@@ -51,7 +54,14 @@ final class Trial implements AutoCloseable {
    */
   static Trial prepare(LabCluster cluster, Path workload, DeviceKind kind, String name)
       throws IOException, InterruptedException {
-    Trial trial = new Trial(cluster, workload, kind, name);
+    return prepare(cluster, workload, kind, name, LabWorkload.Window.USUAL);
+  }
+
+  /** The same with that DMA memory. */
+  static Trial prepare(
+      LabCluster cluster, Path workload, DeviceKind kind, String name, LabWorkload.Window window)
+      throws IOException, InterruptedException {
+    Trial trial = new Trial(cluster, workload, kind, name, window);
     try {
       trial.awaitOwner();
       // The agent offers a free device when it lists it: by the operator's next inventory.
@@ -79,7 +89,7 @@ final class Trial implements AutoCloseable {
         }
         note("owner was refused with EBUSY %d times".formatted(refused));
         owner.end();
-        owner = LabWorkload.owner(workload, from, name);
+        owner = LabWorkload.owner(workload, from, name, window);
       }
     }
   }
@@ -89,7 +99,7 @@ final class Trial implements AutoCloseable {
   /** Somebody starts the program again that owns the source's device. */
   void ownerAnew() throws IOException, InterruptedException {
     owner.end();
-    owner = LabWorkload.owner(workload, from, name);
+    owner = LabWorkload.owner(workload, from, name, window);
     awaitOwner();
   }
 

@@ -54,6 +54,36 @@ class DeviceTraceTest {
   }
 
   @Test
+  void a_device_of_the_third_interface_stands_from_the_p2p_states_on() throws Exception {
+    DeviceTrace trace =
+        trace(
+            line(1, "open", "-", "RUNNING", 0),
+            line(2, "log-start", "RUNNING", "RUNNING", 0),
+            line(3, "state", "RUNNING", "PRE_COPY", 0),
+            line(4, "state", "PRE_COPY", "PRE_COPY_P2P", 0),
+            line(5, "state", "PRE_COPY_P2P", "STOP_COPY", 0),
+            line(6, "log-report", "STOP_COPY", "STOP_COPY", -95),
+            line(7, "state", "STOP_COPY", "STOP", 0));
+
+    assertThat(trace.lastStopped()).hasValue(4);
+    assertThat(trace.working()).isFalse();
+    assertThat(trace.results("log-start")).containsExactly(0);
+    assertThat(trace.results("log-report")).containsExactly(-95);
+  }
+
+  @Test
+  void the_bytes_that_were_sent_are_those_of_the_last_save() throws Exception {
+    DeviceTrace trace =
+        trace(
+            line(1, "state", "RUNNING", "PRE_COPY", 0),
+            line(2, "state", "PRE_COPY", "STOP_COPY", 0).replace("sent=0", "sent=900"),
+            line(3, "state", "STOP_COPY", "STOP", 0).replace("sent=0", "sent=1000"),
+            line(4, "close", "STOP", "-", 0));
+
+    assertThat(trace.sent()).isEqualTo(1000);
+  }
+
+  @Test
   void another_line_is_not_guessed_at() {
     assertThatThrownBy(() -> DeviceTrace.parse("1 2 3 " + ID + " 2018 state RUNNING"))
         .isInstanceOf(IOException.class)
