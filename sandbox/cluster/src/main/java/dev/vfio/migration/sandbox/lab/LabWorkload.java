@@ -88,12 +88,7 @@ final class LabWorkload {
   }
 
   private static LabWorkload start(
-      String command,
-      String role,
-      LabDevice device,
-      String program,
-      Window window,
-      String options)
+      String command, String role, LabDevice device, String program, Window window, String options)
       throws IOException, InterruptedException {
     GuestNode node = device.node();
     LabWorkload workload = new LabWorkload(node, program);
