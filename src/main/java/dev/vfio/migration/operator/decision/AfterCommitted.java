@@ -2,6 +2,7 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.GoDuration;
@@ -204,8 +205,17 @@ final class AfterCommitted {
             + destination.location()
             + " would not run: "
             + SideConditions.failureText(destination)
-            + " Activation goes on being tried. The source stays paused with its copy and must not"
-            + " be resumed unless the destination is certain not to run.");
+            + (lostItsState() ? "" : " Activation goes on being tried.")
+            + " The source stays paused with its copy and must not be resumed unless the"
+            + " destination is certain not to run.");
+  }
+
+  /** Its device was reset after it was loaded: trying again brings nothing back. */
+  private boolean lostItsState() {
+    return destination
+        .session()
+        .filter(session -> session.getFailure().getReason() == Reason.NOT_LOADED)
+        .isPresent();
   }
 
   private Decision withoutSession() {

@@ -14,6 +14,7 @@ public final class StateBook {
   private DeviceState state = DeviceState.NONE;
   private boolean disturbed;
   private boolean strayed;
+  private boolean askedToRun;
   private boolean holdsForeignState;
 
   /**
@@ -57,6 +58,7 @@ public final class StateBook {
     state = where;
     disturbed = false;
     strayed = false;
+    askedToRun = false;
     holdsForeignState = where == DeviceState.RESUME || where == DeviceState.RESUME_COMPLETED;
   }
 
@@ -65,6 +67,7 @@ public final class StateBook {
     state = target;
     disturbed = false;
     strayed = false;
+    askedToRun = false;
     if (target == DeviceState.RESUME) {
       holdsForeignState = true;
     } else if (target == DeviceState.RUNNING) {
@@ -92,7 +95,13 @@ public final class StateBook {
    * already: our own change to RUNNING failed, and nobody else has led it.
    */
   public boolean mayHaveBegunToRun() {
-    return state == DeviceState.RESUME_COMPLETED && disturbed && !strayed;
+    return state == DeviceState.RESUME_COMPLETED && askedToRun && !strayed;
+  }
+
+  /** The device was asked for a change to {@code target}, which did not end as it should. */
+  public void failedOnTheWayTo(DeviceState target) {
+    disturbed = true;
+    askedToRun |= target == DeviceState.RUNNING;
   }
 
   /** The device is in an error state of its interface. */

@@ -117,7 +117,11 @@ final class FeatureWalk {
               + ". It was not led any further; lead it out through FAILED.",
           broken);
     } catch (AccessException failure) {
-      book.disturbed();
+      if (at == null) {
+        book.disturbed();
+      } else {
+        book.failedOnTheWayTo(target);
+      }
       String before = book.subject();
       String now = at == null ? "It was not asked to change and is as before." : afterRefusal();
       throw DeviceFailures.duringAction(

@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.handover;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.handover.Receipts.Receipt;
 import dev.vfio.migration.vfio.handover.Receipts.Stage;
 import dev.vfio.migration.vfio.holder.Holder;
@@ -188,7 +189,7 @@ final class Delivery {
    */
   void take(String migration) throws IOException {
     Optional<Receipt> earlier = receipt(migration);
-    boolean held = means.holder(place).isPresent();
+    boolean held = isHeld();
     if (earlier.isPresent() && earlier.get().taken()) {
       leave(held, earlier.get());
       return;
@@ -223,6 +224,21 @@ final class Delivery {
     Optional<Receipt> receipt = receipt(migration);
     if (receipt.isPresent()) {
       leave(true, receipt.get());
+    }
+  }
+
+  /**
+   * Who was judged before the decision may be several by now, and has the device all the same: it
+   * is open here, and they have that very file.
+   */
+  private boolean isHeld() throws IOException {
+    try {
+      return means.holder(place).isPresent();
+    } catch (DeviceException shared) {
+      if (shared.kind() == DeviceException.Kind.BUSY && means.devices().open(device).isPresent()) {
+        return true;
+      }
+      throw shared;
     }
   }
 

@@ -529,7 +529,11 @@ public final class HandoverDesk implements AutoCloseable {
 
   private void runErrands() {
     for (Runnable errand = errands.poll(); errand != null; errand = errands.poll()) {
-      errand.run();
+      try {
+        errand.run();
+      } catch (RuntimeException fault) {
+        LOG.log(System.Logger.Level.ERROR, "a fault at the desk at " + directory, fault);
+      }
     }
   }
 

@@ -240,7 +240,11 @@ public final class RegionV1 implements MigratableDevice {
         book.reached(target);
         return;
       }
-      book.disturbed();
+      if (asked) {
+        book.failedOnTheWayTo(target);
+      } else {
+        book.disturbed();
+      }
       String before = subject();
       String now = asked ? afterRefusal() : "It was not asked to change and is as before.";
       throw DeviceFailures.duringAction(

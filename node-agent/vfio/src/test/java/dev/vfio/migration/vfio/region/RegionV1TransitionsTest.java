@@ -298,6 +298,18 @@ class RegionV1TransitionsTest {
     }
   }
 
+  /** A look that failed changed nothing, so what runs afterwards was reset all the same. */
+  @Test
+  void aLoadedDeviceThatCouldNotBeLookedAtAndWasResetLostWhatItTookIn() throws DeviceException {
+    RegionV1 device = open(model, MigrationEnd.DESTINATION, false);
+    lead(device, DeviceState.RESUME, DeviceState.RESUME_COMPLETED);
+    model.in(0b111);
+    failureOf(() -> device.transition(DeviceState.RUNNING));
+    model.in(1);
+    assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)).kind())
+        .isEqualTo(Kind.STATE_LOST);
+  }
+
   @Test
   void aLostDeviceIsUnreachableWhateverIsAsked() throws DeviceException {
     RegionV1 device = source(model);
