@@ -85,11 +85,6 @@ public final class StateBook {
     disturbed = true;
   }
 
-  /** Since the last change the device may be elsewhere than {@link #state()} says. */
-  public boolean isDisturbed() {
-    return disturbed;
-  }
-
   /**
    * Whether what the device had taken in may still be run where the device says that it runs
    * already: our own change to RUNNING failed, and nobody else has led it.

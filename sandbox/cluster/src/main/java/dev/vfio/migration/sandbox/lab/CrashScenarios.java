@@ -34,7 +34,7 @@ final class CrashScenarios {
   }
 
   List<Scenario> all() {
-    String each = String.join(", ", kinds.stream().map(DeviceKind::label).toList());
+    String each = DeviceKind.labels(kinds);
     return List.of(
         new Scenario(each + " destination agent killed in RECEIVING", false, this::receiving),
         new Scenario(each + " destination agent killed in LOADED", false, this::loaded),

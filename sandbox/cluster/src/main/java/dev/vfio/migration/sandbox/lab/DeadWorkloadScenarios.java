@@ -26,7 +26,7 @@ final class DeadWorkloadScenarios {
   }
 
   List<Scenario> all() {
-    String each = String.join(", ", kinds.stream().map(DeviceKind::label).toList());
+    String each = DeviceKind.labels(kinds);
     return List.of(
         new Scenario(each + " workload killed in PRECOPY", false, this::inPrecopy),
         new Scenario(each + " workload killed while frozen, moved on", false, this::movedOn),

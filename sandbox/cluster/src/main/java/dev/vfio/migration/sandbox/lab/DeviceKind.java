@@ -1,5 +1,6 @@
 package dev.vfio.migration.sandbox.lab;
 
+import java.util.List;
 import java.util.Optional;
 
 /** The migration interfaces that the lab shows, each with a real device of the guests' kernel. */
@@ -37,6 +38,11 @@ enum DeviceKind {
   /** Whether its first scenarios are part of the short run: one device for each interface. */
   boolean core() {
     return this != FEATURE_V2_OURS;
+  }
+
+  /** For the name of a scenario that shows several at once. */
+  static String labels(List<DeviceKind> kinds) {
+    return String.join(", ", kinds.stream().map(DeviceKind::label).toList());
   }
 
   /** Whether it is our own module, which keeps a trace and fails where it is told to. */

@@ -66,8 +66,7 @@ final class Scenarios {
     forEachKind(scenarios, " cancelled in PRECOPY", false, this::cancelledInPrecopy);
     scenarios.add(
         new Scenario(
-            String.join(", ", kinds.stream().map(DeviceKind::label).toList())
-                + " source agent killed in PRECOPY",
+            DeviceKind.labels(kinds) + " source agent killed in PRECOPY",
             false,
             this::killedInPrecopy));
     forEachKind(scenarios, " source agent killed in STOPNCOPY", false, this::killedInStopAndCopy);
