@@ -2,7 +2,9 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.GoDuration;
@@ -35,6 +37,9 @@ final class AfterCommitted {
 
   Decision decide() {
     draft.progress(source, destination).arrived();
+    if (contradictsCommitted(source)) {
+      return contradiction();
+    }
     if (draft.phase() == Phase.SUCCEEDED) {
       return cleanUp();
     }
@@ -74,6 +79,60 @@ final class AfterCommitted {
     };
   }
 
+  /**
+   * Whether the source reports what it cannot after Committed: that it runs, or is on its way to.
+   * One that is stranded because its journal cannot be read did nothing to its device.
+   */
+  private static boolean contradictsCommitted(Side source) {
+    return switch (source.state()) {
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_ROLLING_BACK,
+          SOURCE_ROLLED_BACK ->
+          true;
+      case SOURCE_STRANDED ->
+          source.session().map(Session::getFailure).map(Failure::getReason).orElse(null)
+              != Reason.JOURNAL_FAILED;
+      case SOURCE_AWAITING_DECISION,
+          SOURCE_COMPLETING,
+          SOURCE_COMPLETED,
+          DESTINATION_LISTENING,
+          DESTINATION_RECEIVING,
+          DESTINATION_LOADED,
+          DESTINATION_ACTIVATING,
+          DESTINATION_ACTIVE,
+          DESTINATION_STRANDED,
+          DESTINATION_DISCARDING,
+          DESTINATION_DISCARDED,
+          SESSION_STATE_UNSPECIFIED,
+          UNRECOGNIZED ->
+          false;
+    };
+  }
+
+  /** The destination is not activated, not even once more: the source may run. */
+  private Decision contradiction() {
+    sides.render(source);
+    sides.render(destination);
+    return actionRequired(
+        ConditionReason.CONTRADICTION,
+        "The handover is Committed but the agent on "
+            + source.location().nodeName()
+            + " reports "
+            + source.state().name()
+            + " for the source "
+            + source.location()
+            + ", which must not run any more, while the destination "
+            + destination.location()
+            + " is reported as "
+            + destination.state().name()
+            + ". Nothing is activated or released as long as this is so. Make sure by hand that"
+            + " exactly one of the two devices runs, keep the journals and logs of both agents, and"
+            + " report it.");
+  }
+
   private Decision succeed() {
     draft
         .downtime(
@@ -111,6 +170,10 @@ final class AfterCommitted {
           Status.TRUE,
           ConditionReason.COMPLETED,
           "The workload runs with " + where + ".");
+      if (!released && source.reachable() && source.session().isPresent()) {
+        // Its journal forgot the decision since: it waits for it once more.
+        commands.add(new Command.Commit());
+      }
       return finished();
     }
     String lag =

@@ -257,13 +257,12 @@ class DecisionTableTest {
             Handover.COMMITTED,
             Command.Activate.class),
         row(
-            "never goes back after the decision, even if the source fails",
+            "never activates beside a source that was on its way back, and never goes back either",
             committed(1),
             failing(source(SessionState.SOURCE_STRANDED), Reason.TRANSITION_FAILED),
             loaded,
-            Phase.COMMITTED,
-            Handover.COMMITTED,
-            Command.Activate.class),
+            Phase.ACTION_REQUIRED,
+            Handover.COMMITTED),
         row(
             "succeeds when the destination runs, and only then lets the source go",
             committed(1),

@@ -5,25 +5,86 @@ import dev.vfio.migration.agent.session.SessionRecord;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
-/** One session's journal in its file, which is made or reopened with the first append. */
+/**
+ * One session's journal in its file, which is made, reopened or rewritten with the first append.
+ */
 final class FileJournal implements SessionJournal {
+  /** Behind the name of a damaged file that was kept for a person to look at. */
+  static final String DAMAGED_SUFFIX = ".damaged";
+
+  /** Makes the file ready, and durable with that entry in it. */
+  @FunctionalInterface
+  private interface Begin {
+    JournalFile with(byte[] entry) throws IOException;
+  }
+
   private final Path path;
-  private final JournalFile.Contents earlier;
+  private final Begin begin;
   private JournalFile file;
   private boolean closed;
 
+  private FileJournal(Path path, Begin begin) {
+    this.path = path;
+    this.begin = begin;
+  }
+
   /** A new journal. */
-  FileJournal(Path path) {
-    this(path, null);
+  static FileJournal fresh(Path path) {
+    return new FileJournal(
+        path,
+        entry -> {
+          if (Files.exists(path)) {
+            throw new IOException(path + " is there already; look at it and move it away");
+          }
+          try {
+            return JournalFile.create(path, List.of(entry));
+          } catch (IOException problem) {
+            // The session never was: its file need not stay.
+            JournalFile.remove(path, problem);
+            throw problem;
+          }
+        });
+  }
+
+  /** One that is whole up to a tail that nobody acted on. */
+  static FileJournal goesOn(Path path, JournalImage.Contents contents) {
+    return new FileJournal(
+        path,
+        entry -> {
+          JournalFile reopened = JournalFile.reopen(path, contents);
+          try {
+            reopened.append(entry);
+          } catch (IOException problem) {
+            reopened.close();
+            throw problem;
+          }
+          return reopened;
+        });
   }
 
   /**
-   * @param earlier what the file holds already, null where it is to be made
+   * One that is damaged. It stays as it is until the session appends; then it is kept under another
+   * name, and a whole one with {@code records} takes its place.
+   *
+   * @param records as they are read now, with what says that some are lost
    */
-  FileJournal(Path path, JournalFile.Contents earlier) {
-    this.path = path;
-    this.earlier = earlier;
+  static FileJournal mended(Path path, List<SessionRecord> records) {
+    return new FileJournal(
+        path,
+        entry -> {
+          Path kept = path.resolveSibling(path.getFileName() + DAMAGED_SUFFIX);
+          Files.deleteIfExists(kept);
+          Files.createLink(kept, path);
+          List<byte[]> entries = new ArrayList<>();
+          for (SessionRecord record : records) {
+            entries.add(RecordCodec.encode(record));
+          }
+          entries.add(entry);
+          return JournalFile.create(path, entries);
+        });
   }
 
   @Override
@@ -32,28 +93,10 @@ final class FileJournal implements SessionJournal {
       throw new IOException(path + " is closed: its session has ended");
     }
     byte[] entry = RecordCodec.encode(record);
-    boolean first = file == null && earlier == null;
     if (file == null) {
-      file = earlier == null ? JournalFile.create(path) : JournalFile.reopen(path, earlier);
-    }
-    try {
+      file = begin.with(entry);
+    } else {
       file.append(entry);
-    } catch (IOException problem) {
-      if (first) {
-        discard(problem);
-      }
-      throw problem;
-    }
-  }
-
-  /** The session never was: its file need not stay. One that stays is torn, and removed later. */
-  private void discard(IOException problem) {
-    file.close();
-    file = null;
-    try {
-      Files.deleteIfExists(path);
-    } catch (IOException stays) {
-      problem.addSuppressed(stays);
     }
   }
 

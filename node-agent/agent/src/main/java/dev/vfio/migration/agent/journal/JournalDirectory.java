@@ -4,20 +4,24 @@ import dev.vfio.migration.agent.session.Role;
 import dev.vfio.migration.agent.session.SessionJournal;
 import dev.vfio.migration.agent.session.SessionJournals;
 import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionRecord;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jboss.logging.Logger;
 
 /**
  * The journals of this agent in one directory: {@code UID.ATTEMPT.source.journal} and {@code
@@ -29,6 +33,13 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
       Pattern.compile(
           "([A-Za-z0-9][-A-Za-z0-9]{0,63})\\.([1-9][0-9]{0,8})\\.(source|destination)\\.journal");
 
+  private static final Set<PosixFilePermission> FOR_US_ALONE =
+      PosixFilePermissions.fromString("rwx------");
+  private static final Logger LOG = Logger.getLogger(JournalDirectory.class);
+
+  /** A journal has a few entries; what is larger than this is none. */
+  private static final long MAX_FILE_BYTES = 64L << 20;
+
   private final Path directory;
   private final FileChannel lock;
 
@@ -39,7 +50,9 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
    */
   public JournalDirectory(Path directory) throws IOException {
     this.directory = directory;
-    Files.createDirectories(directory);
+    Files.createDirectories(directory, PosixFilePermissions.asFileAttribute(FOR_US_ALONE));
+    // Earlier versions made it for everybody to read.
+    Files.setPosixFilePermissions(directory, FOR_US_ALONE);
     this.lock =
         FileChannel.open(
             directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
@@ -64,7 +77,7 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
 
   @Override
   public SessionJournal create(SessionKey key, Role role) {
-    return new FileJournal(file(key, role));
+    return FileJournal.fresh(file(key, role));
   }
 
   private Path file(SessionKey key, Role role) {
@@ -75,56 +88,70 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
   @Override
   public List<Found> recover() throws IOException {
     List<Path> files = new ArrayList<>();
-    try (DirectoryStream<Path> listed = Files.newDirectoryStream(directory, "*.journal")) {
+    try (DirectoryStream<Path> listed = Files.newDirectoryStream(directory, "*.journal*")) {
       listed.forEach(files::add);
     }
     files.sort(null);
     List<Found> found = new ArrayList<>();
     for (Path file : files) {
-      Matcher name = NAME.matcher(file.getFileName().toString());
-      if (!name.matches()) {
-        throw new IOException(
-            file + " is no journal of this agent; move it away and start the agent again");
-      }
-      SessionKey key = new SessionKey(name.group(1), Integer.parseInt(name.group(2)));
-      Role role = Role.valueOf(name.group(3).toUpperCase(Locale.ROOT));
-      Found session = recover(file, key, role);
-      if (session != null) {
-        found.add(session);
+      String name = file.getFileName().toString();
+      Matcher journal = NAME.matcher(name);
+      if (journal.matches()) {
+        SessionKey key = new SessionKey(journal.group(1), Integer.parseInt(journal.group(2)));
+        found.add(recover(file, key, Role.valueOf(journal.group(3).toUpperCase(Locale.ROOT))));
+      } else if (name.endsWith(JournalFile.NEW_SUFFIX)) {
+        // The agent ended before this became a journal: nobody acted on what is in it.
+        Files.deleteIfExists(file);
+      } else if (!name.endsWith(FileJournal.DAMAGED_SUFFIX)) {
+        LOG.warnf(
+            "%s is no journal of this agent: its name is not"
+                + " UID.ATTEMPT.source.journal or UID.ATTEMPT.destination.journal. It is left as it"
+                + " is, and nothing is done for it; look at it and move it away.",
+            file);
       }
     }
     return found;
   }
 
-  /** Null where the session never began. */
-  private static Found recover(Path file, SessionKey key, Role role) throws IOException {
-    JournalFile.Contents contents = JournalFile.read(file);
-    List<SessionRecord> records = new ArrayList<>();
-    String damage = contents.damage();
-    for (byte[] entry : contents.entries()) {
-      try {
-        records.add(RecordCodec.decode(entry));
-      } catch (IOException unknown) {
-        damage = "entry " + (records.size() + 1) + ": " + unknown.getMessage();
-        break;
-      }
+  private static Found recover(Path file, SessionKey key, Role role) {
+    byte[] bytes;
+    try {
+      bytes = read(file);
+    } catch (IOException unreadable) {
+      return new Found(key, role, List.of(), file + " cannot be read: " + unreadable, null);
     }
-    if (damage != null) {
-      return new Found(key, role, records, file + ": " + damage, null);
+    JournalReader.Reading reading = JournalReader.read(key, role, bytes);
+    if (!reading.usable()) {
+      return new Found(key, role, reading.records(), file + ": " + reading.damage(), null);
     }
-    if (records.isEmpty()) {
-      // Torn before its first entry was durable: nothing was touched.
-      Files.delete(file);
-      return null;
+    if (reading.damage() != null) {
+      return new Found(
+          key,
+          role,
+          reading.records(),
+          file + ": " + reading.damage(),
+          FileJournal.mended(file, reading.records()));
     }
-    boolean ended = records.get(records.size() - 1).terminal();
-    return new Found(key, role, records, null, new FileJournal(file, ended ? null : contents));
+    return new Found(
+        key, role, reading.records(), null, FileJournal.goesOn(file, JournalImage.read(bytes)));
+  }
+
+  private static byte[] read(Path file) throws IOException {
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      throw new IOException("it is not a regular file");
+    }
+    if (Files.size(file) > MAX_FILE_BYTES) {
+      throw new IOException("it has " + Files.size(file) + " bytes, more than any journal has");
+    }
+    return Files.readAllBytes(file);
   }
 
   @Override
   public void remove(SessionKey key) throws IOException {
     for (Role role : Role.values()) {
-      Files.deleteIfExists(file(key, role));
+      Path file = file(key, role);
+      Files.deleteIfExists(file);
+      Files.deleteIfExists(file.resolveSibling(file.getFileName() + FileJournal.DAMAGED_SUFFIX));
     }
   }
 

@@ -18,11 +18,12 @@ import java.util.List;
  * that is not known is ignored, an entry that is not known is an error: it may be a point of no
  * return.
  */
-final class RecordCodec {
+public final class RecordCodec {
 
   /** The names of entries on disk; they never change. */
   @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "entry")
   @JsonSubTypes({
+    @JsonSubTypes.Type(value = SessionRecord.EntriesLost.class, name = "EntriesLost"),
     @JsonSubTypes.Type(value = SessionRecord.SourceStarted.class, name = "SourceStarted"),
     @JsonSubTypes.Type(value = SessionRecord.SwitchingOver.class, name = "SwitchingOver"),
     @JsonSubTypes.Type(value = SessionRecord.EndAllowed.class, name = "EndAllowed"),
@@ -68,11 +69,17 @@ final class RecordCodec {
     }
   }
 
-  static byte[] encode(SessionRecord record) throws IOException {
+  /** An entry's payload: one line of JSON in UTF-8. */
+  public static byte[] encode(SessionRecord record) throws IOException {
     return (WRITER.writeValueAsString(record) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
-  static SessionRecord decode(byte[] payload) throws IOException {
+  /**
+   * Reads what {@link #encode} wrote.
+   *
+   * @throws IOException where it is no entry that this version knows
+   */
+  public static SessionRecord decode(byte[] payload) throws IOException {
     try {
       return READER.readValue(payload);
     } catch (JsonProcessingException problem) {

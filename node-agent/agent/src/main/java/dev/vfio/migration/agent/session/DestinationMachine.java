@@ -121,6 +121,9 @@ public final class DestinationMachine {
   }
 
   private static DestinationState replayed(DestinationState s, SessionRecord record, Moment now) {
+    if (record instanceof SessionRecord.EntriesLost lost) {
+      return entriesLost(s, lost.damage());
+    }
     DestinationState.Change change = s.but();
     if (record instanceof SessionRecord.Loaded loaded) {
       if (loaded.pausedAtEpochNanos() != 0) {
@@ -146,6 +149,60 @@ public final class DestinationMachine {
       throw new IllegalArgumentException("not an entry of a destination's journal: " + record);
     }
     return change.done();
+  }
+
+  /**
+   * What cannot be read may have been Loaded: then only the decision leads out. Whether everything
+   * is here is known for certain only where Loaded itself can be read; otherwise nobody is told
+   * LOADED, and Activate, which proves that somebody was, looks at the device first. Behind
+   * Activating it may have been StateLost, after which a device is not activated, whatever it says.
+   */
+  private static DestinationState entriesLost(DestinationState s, String damage) {
+    return switch (s.state()) {
+      case DESTINATION_LISTENING ->
+          s.but()
+              .loaded()
+              .obstacle(
+                  damaged(
+                      s,
+                      damage,
+                      "An entry that cannot be read may have said that everything is loaded, so"
+                          + " nothing is discarded by itself: the decision is waited for. If the"
+                          + " handover is not decided, roll back: the source holds the state."))
+              .at(SessionState.DESTINATION_STRANDED, DestinationStep.STRANDED)
+              .done();
+      case DESTINATION_LOADED ->
+          s.but()
+              .obstacle(
+                  damaged(
+                      s,
+                      damage,
+                      "An entry that cannot be read may follow the decision. The device is looked"
+                          + " at; until it is found to hold the state it does not count as"
+                          + " loaded."))
+              .done();
+      case DESTINATION_ACTIVATING ->
+          s.but()
+              .failure(
+                  damaged(
+                      s,
+                      damage,
+                      "The handover is committed. An entry that cannot be read may have said that"
+                          + " the device runs here, or that it lost its state, so nothing is done"
+                          + " to it any more. See whether the workload runs here; if it does not,"
+                          + " the source still holds the state, stopped. Bring the device to its"
+                          + " workload by hand, move the journal file away and restart the agent."))
+              .at(SessionState.DESTINATION_STRANDED, DestinationStep.STRANDED)
+              .done();
+      default -> s;
+    };
+  }
+
+  private static Failure damaged(DestinationState s, String damage, String whatFollows) {
+    return Failure.of(
+            Reason.JOURNAL_FAILED,
+            "the journal of the destination " + s.spec().device() + " is damaged (" + damage + ")")
+        .with(whatFollows + " Look for the cause of the damage on this node's disk.");
   }
 
   private Outcome<DestinationState, DestinationAction> recover(

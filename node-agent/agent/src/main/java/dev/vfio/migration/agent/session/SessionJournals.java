@@ -11,10 +11,10 @@ public interface SessionJournals {
    *
    * @param key of the session
    * @param role which end it is
-   * @param records in order, as far as they could be read; at least one unless {@code damage} is
-   *     set
-   * @param damage null, or what is wrong with a journal that must not be trusted
-   * @param journal to go on with; null where it is damaged
+   * @param records in order, as far as they could be read; at least one where there is a {@code
+   *     journal}, and {@link SessionRecord.EntriesLost} where some could not
+   * @param damage null, or what is wrong with the journal
+   * @param journal to go on with; null where it says too little to go on with anything
    */
   record Found(
       SessionKey key,

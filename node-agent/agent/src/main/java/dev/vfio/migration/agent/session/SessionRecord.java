@@ -11,6 +11,14 @@ public sealed interface SessionRecord {
     return false;
   }
 
+  /**
+   * Either end: entries stood here that cannot be read any more. Whatever could have been recorded
+   * behind the entries before this may have been, and may have been acted on.
+   *
+   * @param damage what is wrong with the journal
+   */
+  record EntriesLost(String damage) implements SessionRecord {}
+
   /** Source: the device may be touched from here on. First entry. */
   record SourceStarted(SourceSpec spec) implements SessionRecord {}
 

@@ -179,7 +179,7 @@ public final class Sessions {
   }
 
   private LiveSession recovered(SessionJournals.Found found, Moment now) {
-    if (found.damage() != null) {
+    if (found.journal() == null) {
       return new DamagedSession(found);
     }
     try {

@@ -130,6 +130,9 @@ public final class SourceMachine {
   }
 
   private static SourceState replayed(SourceState s, SessionRecord record, Moment now) {
+    if (record instanceof SessionRecord.EntriesLost lost) {
+      return entriesLost(s, lost.damage(), now);
+    }
     SourceState.Change change = s.but();
     if (record instanceof SessionRecord.SwitchingOver switching) {
       change.pauseAsked(now.nanosAt(switching.epochNanos()));
@@ -156,6 +159,35 @@ public final class SourceMachine {
       throw new IllegalArgumentException("not an entry of a source's journal: " + record);
     }
     return change.done();
+  }
+
+  /**
+   * What cannot be read may have been EndAllowed, so the destination may be the owner: only the
+   * decision leads out. Behind an entry that follows the decision only the last one can be missing,
+   * and doing that work once more is harmless.
+   */
+  private static SourceState entriesLost(SourceState s, String damage, Moment now) {
+    if (s.decision() != Decision.UNKNOWN) {
+      return s;
+    }
+    return s.but()
+        .pauseAsked(s.pauseAsked() ? s.pausedAtNanos() : now.nanos())
+        .endAllowed()
+        .device(null)
+        .failure(
+            Failure.of(
+                Reason.JOURNAL_FAILED,
+                "the journal of the source "
+                    + s.spec().device()
+                    + " is damaged ("
+                    + damage
+                    + "). An entry that cannot be read may have allowed the destination to take"
+                    + " over, so the source does nothing by itself: it waits, with the workload"
+                    + " paused if it was, for the decision to commit or to roll back. Nothing was"
+                    + " done to the device since the agent's start. Look for the cause of the"
+                    + " damage on this node's disk."))
+        .at(SOURCE_AWAITING_DECISION, SourceStep.NEW)
+        .done();
   }
 
   private Outcome<SourceState, SourceAction> recover(SourceState s, SourceEvent event, Moment now) {

@@ -23,7 +23,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -118,6 +118,7 @@ class JournalDirectoryTest {
             new SessionRecord.Activating(),
             new SessionRecord.StateLost(FAILURE),
             new SessionRecord.Active(Progress.NONE),
+            new SessionRecord.EntriesLost("damage"),
             new SessionRecord.Discarding(FAILURE),
             new SessionRecord.Discarded(FAILURE, FAILURE));
     assertThat(records)
@@ -139,58 +140,6 @@ class JournalDirectoryTest {
     SessionRecord.Prepared prepared =
         (SessionRecord.Prepared) RecordCodec.decode(entry.getBytes(StandardCharsets.UTF_8));
     assertThat(prepared.spec().sourceDevice().driver()).isEqualTo(DriverProfile.NONE);
-  }
-
-  @Test
-  void aTornTailIsCutAtEveryByteAndTheJournalGoesOnBehindIt() throws IOException {
-    write(SOURCE_RECORDS.subList(0, 2));
-    byte[] whole = Files.readAllBytes(file());
-    int lastEntry =
-        whole.length - JournalFile.HEADER_BYTES - RecordCodec.encode(SOURCE_RECORDS.get(1)).length;
-    for (int length = lastEntry; length < whole.length; length++) {
-      Files.write(file(), Arrays.copyOf(whole, length));
-      try (JournalDirectory journals = new JournalDirectory(directory)) {
-        Found found = journals.recover().get(0);
-        assertThat(found.damage()).isNull();
-        assertThat(found.records()).isEqualTo(SOURCE_RECORDS.subList(0, 1));
-        found.journal().append(SOURCE_RECORDS.get(3));
-        found.journal().close();
-      }
-      assertThat(recover().get(0).records())
-          .isEqualTo(List.of(SOURCE_RECORDS.get(0), SOURCE_RECORDS.get(3)));
-    }
-  }
-
-  @Test
-  void aTornFirstEntryMeansThatTheSessionNeverBegan() throws IOException {
-    write(SOURCE_RECORDS.subList(0, 1));
-    byte[] whole = Files.readAllBytes(file());
-    Files.write(file(), Arrays.copyOf(whole, whole.length - 1));
-    assertThat(recover()).isEmpty();
-    assertThat(file()).doesNotExist();
-  }
-
-  @Test
-  void aFlippedBitInTheMiddleIsDamageAndNamesTheFile() throws IOException {
-    write(SOURCE_RECORDS);
-    byte[] bytes = Files.readAllBytes(file());
-    int second = JournalFile.HEADER_BYTES + RecordCodec.encode(SOURCE_RECORDS.get(0)).length;
-    bytes[second + JournalFile.HEADER_BYTES + 3] ^= 1;
-    Files.write(file(), bytes);
-    Found found = recover().get(0);
-    assertThat(found.damage()).contains(file().toString()).contains("byte " + second);
-    assertThat(found.records()).isEqualTo(SOURCE_RECORDS.subList(0, 1));
-    assertThat(found.journal()).isNull();
-    assertThat(Files.readAllBytes(file())).as("is left as it was").isEqualTo(bytes);
-  }
-
-  @Test
-  void anEntryOfALaterVersionIsDamageBecauseItMayBeAPointOfNoReturn() throws IOException {
-    write(SOURCE_RECORDS.subList(0, 1));
-    try (JournalFile journal = JournalFile.reopen(file(), JournalFile.read(file()))) {
-      journal.append("{\"entry\":\"HandedOver\"}\n".getBytes());
-    }
-    assertThat(recover().get(0).damage()).contains("HandedOver");
   }
 
   @Test
@@ -224,6 +173,42 @@ class JournalDirectoryTest {
       Files.createDirectory(file());
       assertThatThrownBy(() -> journals.create(KEY, Role.SOURCE).append(SOURCE_RECORDS.get(0)))
           .isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void nobodyElseReadsWhatIsJournalled() throws IOException {
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+    write(SOURCE_RECORDS.subList(0, 2));
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(directory)))
+        .isEqualTo("rwx------");
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file())))
+        .isEqualTo("rw-------");
+  }
+
+  @Test
+  void anOddlyNamedFileStopsNobody() throws IOException {
+    write(SOURCE_RECORDS);
+    Path odd = Files.writeString(directory.resolve("copy of 8d1f.journal"), "notes");
+    Path attempt = Files.writeString(directory.resolve("8d1f.0.source.journal"), "");
+    Path older = Files.writeString(directory.resolve("8d1f.2.source.journal.damaged"), "kept");
+    assertThat(recover()).extracting(Found::key).containsExactly(KEY);
+    assertThat(odd).exists();
+    assertThat(attempt).exists();
+    assertThat(older).exists();
+  }
+
+  @Test
+  void aJournalThatCannotBeReadConcernsItsOwnSessionOnly() throws IOException {
+    write(SOURCE_RECORDS);
+    Files.createDirectory(directory.resolve("other.1.destination.journal"));
+    Files.createSymbolicLink(directory.resolve("third.1.source.journal"), file());
+    List<Found> found = recover();
+    assertThat(found).hasSize(3);
+    assertThat(found.get(0).damage()).isNull();
+    for (Found unreadable : found.subList(1, 3)) {
+      assertThat(unreadable.journal()).isNull();
+      assertThat(unreadable.damage()).contains("cannot be read", "not a regular file");
     }
   }
 

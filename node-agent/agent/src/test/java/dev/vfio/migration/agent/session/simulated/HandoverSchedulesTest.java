@@ -2,8 +2,11 @@ package dev.vfio.migration.agent.session.simulated;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.agent.session.SessionRecord;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.ShrinkingMode;
@@ -49,6 +52,45 @@ class HandoverSchedulesTest {
         world.liveCalmly();
       }
     }
+  }
+
+  /**
+   * Either end's agent crashes at every single touch of the world, and when it comes back the last
+   * entry of its journal is flipped, torn or gone. A source that may have let the destination take
+   * over then waits for the decision.
+   */
+  @Test
+  void aDamagedTailAtAnyTouchHoldsTheInvariants() {
+    World undisturbed = new World(1);
+    undisturbed.liveCalmly();
+    int lost = 0;
+    for (UnaryOperator<byte[]> damage : Damage.ofTheLastEntry().values()) {
+      for (int touch = 0; touch < undisturbed.source().touches(); touch++) {
+        World world = new World(1);
+        world.source().crashAt(touch);
+        world.source().damageAtCrash(damage);
+        world.liveCalmly();
+        if (world.source().journals().damaged() && mayHaveEnded(world)) {
+          lost++;
+          assertThat(world.story()).contains("SOURCE_AWAITING_DECISION because of JOURNAL_FAILED");
+        }
+      }
+      for (int touch = 0; touch < undisturbed.destination().touches(); touch++) {
+        World world = new World(1);
+        world.destination().crashAt(touch);
+        world.destination().damageAtCrash(damage);
+        world.liveCalmly();
+      }
+    }
+    assertThat(lost).as("schedules in which it was lost").isGreaterThan(5);
+  }
+
+  /** The last thing that the source wrote before it lost it allowed the end mark. */
+  private static boolean mayHaveEnded(World world) {
+    List<SessionRecord> written = world.source().journals().of(world.operator().key());
+    int lost =
+        written.stream().map(Object::getClass).toList().indexOf(SessionRecord.EntriesLost.class);
+    return lost > 0 && written.get(lost - 1) instanceof SessionRecord.EndAllowed;
   }
 
   /** The operator gives up at any moment, and either agent crashes somewhere on the way back. */

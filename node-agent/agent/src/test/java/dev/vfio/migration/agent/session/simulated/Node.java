@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /** One node: a device and a workload that stay, a disk that stays, and an agent that may end. */
 final class Node {
@@ -42,6 +43,7 @@ final class Node {
   private long mostWindowBytes = 1L << 30;
   private int touches;
   private int crashAtTouch = NEVER;
+  private UnaryOperator<byte[]> damageAtCrash = UnaryOperator.identity();
 
   Node(
       String name,
@@ -126,6 +128,8 @@ final class Node {
     watched.clear();
     lanes.forEach(Loop.Lane::end);
     lanes.clear();
+    journals.damage(damageAtCrash);
+    damageAtCrash = UnaryOperator.identity();
     device.clientGone();
     streams.agentGone();
   }
@@ -140,6 +144,11 @@ final class Node {
   /** Lets the agent end at exactly that touch of the world, counted from 0. */
   void crashAt(int touch) {
     crashAtTouch = touch;
+  }
+
+  /** What the disk does to each journal when the agent ends next. */
+  void damageAtCrash(UnaryOperator<byte[]> damage) {
+    damageAtCrash = damage;
   }
 
   /** How often the agents of this node touched the world. */

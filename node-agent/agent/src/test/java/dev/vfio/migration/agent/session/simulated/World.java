@@ -14,6 +14,7 @@ import java.util.Deque;
 final class World {
   private static final int STEPS_WITH_FAULTS = 500;
   private static final int STEPS_TO_SETTLE = 40_000;
+  private static final int STEPS_UNTIL_A_PERSON_IS_NEEDED = 2_000;
   private static final int TOLD = 60;
 
   private final Chance chance;
@@ -68,8 +69,10 @@ final class World {
   void liveCalmly() {
     chance.endFaults();
     tell("no more faults");
-    for (int step = 0; step < STEPS_TO_SETTLE && !isSettled(); step++) {
+    int steps = 0;
+    while (steps < STEPS_TO_SETTLE && !isSettled() && !waitsForAPerson(steps)) {
       step();
+      steps++;
     }
     checkEnd();
   }
@@ -87,6 +90,10 @@ final class World {
     } catch (Crash crash) {
       tell("the agent of " + crash.node() + " crashes");
       crash.node().crash();
+      if (chance.fault(6)) {
+        tell("the disk of " + crash.node() + " is damaged");
+        crash.node().journals().damage(bytes -> Damage.byChance(bytes, chance));
+      }
     } catch (AssertionError | RuntimeException wrong) {
       throw new AssertionError(wrong.getMessage() + "\n" + story(), wrong);
     }
@@ -198,7 +205,26 @@ final class World {
     }
   }
 
+  /** A person was called because a journal cannot be read: H3 allows that. */
+  private boolean callsAPerson(Node node) {
+    SessionState state = state(node);
+    return node.journals().damaged()
+        && (state == SessionState.SOURCE_STRANDED || state == SessionState.DESTINATION_STRANDED);
+  }
+
+  /** Nothing else is going to happen any more. */
+  private boolean waitsForAPerson(int steps) {
+    return steps > STEPS_UNTIL_A_PERSON_IS_NEEDED
+        && source.isUp()
+        && destination.isUp()
+        && (callsAPerson(source) || callsAPerson(destination));
+  }
+
   private void checkEnd() {
+    if (callsAPerson(source) || callsAPerson(destination)) {
+      require(operator.decision() != Operator.Decision.UNDECIDED, "H3: nothing was decided");
+      return;
+    }
     boolean silentDevices = !source.device().tellsState() || !destination.device().tellsState();
     if (operator.decision() == Operator.Decision.COMMITTED) {
       boolean stranded =
