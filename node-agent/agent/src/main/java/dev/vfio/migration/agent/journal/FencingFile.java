@@ -1,16 +1,13 @@
 package dev.vfio.migration.agent.journal;
 
 import dev.vfio.migration.agent.session.FencingStore;
+import dev.vfio.migration.vfio.linux.DurableFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 
-/** The highest fencing number, as decimal text in a file that is replaced as a whole. */
+/** The highest fencing number, as decimal text in a record of its own. */
 public final class FencingFile implements FencingStore {
   private final Path file;
 
@@ -23,39 +20,28 @@ public final class FencingFile implements FencingStore {
 
   @Override
   public long read() throws IOException {
-    if (!Files.exists(file)) {
-      return 0;
-    }
-    String text = Files.readString(file, StandardCharsets.US_ASCII).trim();
     try {
-      return Long.parseUnsignedLong(text);
-    } catch (NumberFormatException problem) {
+      String text = new String(DurableFile.read(file), StandardCharsets.US_ASCII);
+      if (!text.endsWith("\n")) {
+        throw new NumberFormatException("its line has no end");
+      }
+      return Long.parseUnsignedLong(text.substring(0, text.length() - 1));
+    } catch (NoSuchFileException neverWritten) {
+      return 0;
+    } catch (DurableFile.DamagedException | NumberFormatException damaged) {
       throw new IOException(
           file
-              + " does not hold a number but \""
-              + text
-              + "\"; put the fencing number of the operator's current leader there",
-          problem);
+              + " does not hold the highest fencing number any more ("
+              + damaged.getMessage()
+              + "), so a command of a leader that was deposed could not be told from one of"
+              + " today's. Make sure that one operator leads, remove the file and start the agent"
+              + " again; the leader's next command writes it anew.",
+          damaged);
     }
   }
 
   @Override
   public void write(long number) throws IOException {
-    Path fresh = file.resolveSibling("fencing-number.new");
-    ByteBuffer text =
-        ByteBuffer.wrap((Long.toUnsignedString(number) + "\n").getBytes(StandardCharsets.US_ASCII));
-    try (FileChannel channel =
-        FileChannel.open(
-            fresh,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE)) {
-      while (text.hasRemaining()) {
-        channel.write(text);
-      }
-      channel.force(true);
-    }
-    Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    JournalFile.forceDirectory(file.getParent());
+    DurableFile.write(file, Long.toUnsignedString(number).getBytes(StandardCharsets.US_ASCII));
   }
 }

@@ -24,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -217,9 +218,28 @@ class JournalDirectoryTest {
     assertThat(new FencingFile(directory).read()).isZero();
     new FencingFile(directory).write(-1L);
     assertThat(new FencingFile(directory).read()).isEqualTo(-1L);
-    Files.writeString(directory.resolve("fencing-number"), "seven");
-    assertThatThrownBy(() -> new FencingFile(directory).read())
-        .isInstanceOf(IOException.class)
-        .hasMessageContaining("seven");
+  }
+
+  /** A lower number would let a leader that was deposed command this agent again. */
+  @Test
+  void noDamageLowersTheFencingNumber() throws IOException {
+    Path file = directory.resolve("fencing-number");
+    new FencingFile(directory).write(1234);
+    byte[] whole = Files.readAllBytes(file);
+    for (int at = 0; at < whole.length; at++) {
+      byte[] flipped = whole.clone();
+      flipped[at] ^= 1;
+      Files.write(file, flipped);
+      assertThatThrownBy(() -> new FencingFile(directory).read())
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining(file.toString())
+          .hasMessageContaining("remove the file");
+      Files.write(file, Arrays.copyOf(whole, at));
+      if (at == "1234\n".length()) {
+        assertThat(new FencingFile(directory).read()).as("an earlier version's").isEqualTo(1234);
+      } else {
+        assertThatThrownBy(() -> new FencingFile(directory).read()).isInstanceOf(IOException.class);
+      }
+    }
   }
 }

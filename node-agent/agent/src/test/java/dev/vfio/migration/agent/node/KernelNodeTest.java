@@ -14,6 +14,7 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
+import dev.vfio.migration.vfio.linux.DurableFile;
 import dev.vfio.migration.vfio.user.Patience;
 import dev.vfio.migration.vfio.user.VfioUserDirectory;
 import io.smallrye.config.PropertiesConfigSource;
@@ -24,6 +25,7 @@ import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -164,11 +166,18 @@ class KernelNodeTest {
     Files.writeString(directory.resolve("cgroup.freeze"), "1");
     Files.writeString(directory.resolve("cgroup.events"), "populated 1\nfrozen 0\n");
     Path ledger = Files.createDirectories(folder.resolve("journal/frozen"));
-    Files.writeString(
+    DurableFile.write(
         ledger.resolve(device + ".json"),
         "{\"device\":\"%s\",\"migration\":\"%s\",\"cgroup\":\"%s\",\"process\":1,\"startTime\":1}"
-            .formatted(device, migration, cgroup));
+            .formatted(device, migration, cgroup)
+            .getBytes(StandardCharsets.UTF_8));
     return directory.resolve("cgroup.freeze");
+  }
+
+  private static void ofAnotherProcess(Path entry) throws IOException {
+    String text = new String(DurableFile.read(entry), StandardCharsets.UTF_8);
+    DurableFile.write(
+        entry, text.replace("\"process\":1", "\"process\":2").getBytes(StandardCharsets.UTF_8));
   }
 
   private static SessionSnapshot session(String uid, SessionState state) {
@@ -215,12 +224,8 @@ class KernelNodeTest {
     Files.writeString(
         alive.resolve("stat"), "1 (app) S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 1 1 2 3\n");
     Path ledger = folder.resolve("journal/frozen");
-    Files.writeString(
-        ledger.resolve("a.json"),
-        Files.readString(ledger.resolve("a.json")).replace("\"process\":1", "\"process\":2"));
-    Files.writeString(
-        ledger.resolve("b.json"),
-        Files.readString(ledger.resolve("b.json")).replace("\"process\":1", "\"process\":2"));
+    ofAnotherProcess(ledger.resolve("a.json"));
+    ofAnotherProcess(ledger.resolve("b.json"));
     Files.writeString(ledger.resolve("damaged.json"), "{");
     try (KernelNode node = node()) {
       node.thawLeftOvers(List.of(session("waiting", SessionState.SOURCE_AWAITING_DECISION)));

@@ -1,11 +1,11 @@
 package dev.vfio.migration.vfio.freezer;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.vfio.migration.vfio.linux.DurableFile;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -91,7 +91,10 @@ public final class FreezerLedger {
 
   private static Optional<Entry> read(Path file) throws IOException {
     try {
-      JsonNode entry = JSON.readTree(Files.readString(file));
+      JsonNode entry =
+          JSON.reader()
+              .with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+              .readTree(DurableFile.read(file));
       if (entry.path("cgroup").isTextual() && entry.path("device").isTextual()) {
         return Optional.of(
             new Entry(
@@ -103,7 +106,7 @@ public final class FreezerLedger {
       }
     } catch (NoSuchFileException none) {
       return Optional.empty();
-    } catch (JsonProcessingException | CharacterCodingException damaged) {
+    } catch (JsonProcessingException | DurableFile.DamagedException damaged) {
       throw damaged(file, damaged);
     }
     throw damaged(file, null);

@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.handover;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.linux.DurableFile;
@@ -82,7 +83,11 @@ final class Receipts {
   Optional<Receipt> of(String device) throws IOException {
     Path file = file(device);
     try {
-      JsonNode receipt = LineConnection.JSON.readTree(Files.readString(file));
+      JsonNode receipt =
+          LineConnection.JSON
+              .reader()
+              .with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+              .readTree(DurableFile.read(file));
       Optional<Stage> stage = Stage.named(receipt.path("stage").asText());
       if (stage.isPresent()
           && receipt.path("migration").isTextual()
@@ -97,7 +102,7 @@ final class Receipts {
       }
     } catch (NoSuchFileException none) {
       return Optional.empty();
-    } catch (JsonProcessingException damaged) {
+    } catch (JsonProcessingException | DurableFile.DamagedException damaged) {
       throw damaged(file, damaged);
     }
     throw damaged(file, null);

@@ -17,6 +17,9 @@ import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -25,6 +28,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.awaitility.core.ConditionFactory;
 
 /**
@@ -211,6 +215,26 @@ final class Scenario implements AutoCloseable {
   Scenario awaitFault(boolean ofSource) {
     waiting("fault of the device")
         .until(() -> faulted(ofSource ? pair.source() : pair.destination()));
+    return this;
+  }
+
+  /** Waits until that node's agent has journalled that entry for this migration. */
+  Scenario awaitJournalled(String node, String entry) {
+    String begin = object().at("/metadata/uid").asText() + ".1.";
+    waiting("the agent of " + node + " journals " + entry)
+        .until(
+            () -> {
+              try (Stream<Path> files = Files.list(testCluster.cluster().node(node).journal())) {
+                for (Path file : files.toList()) {
+                  if (file.getFileName().toString().startsWith(begin)
+                      && Files.readString(file, StandardCharsets.ISO_8859_1)
+                          .contains("\"entry\":\"" + entry + "\"")) {
+                    return true;
+                  }
+                }
+                return false;
+              }
+            });
     return this;
   }
 

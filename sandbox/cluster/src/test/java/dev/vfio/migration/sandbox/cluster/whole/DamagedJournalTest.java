@@ -1,0 +1,121 @@
+package dev.vfio.migration.sandbox.cluster.whole;
+
+import static dev.vfio.migration.sandbox.cluster.SandboxCluster.DESTINATION_NODE;
+import static dev.vfio.migration.sandbox.cluster.SandboxCluster.SOURCE_NODE;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** An agent that is killed, and whose journal has lost its last entry when it comes back. */
+@ExtendWith(WholeSystem.class)
+@Timeout(180)
+class DamagedJournalTest {
+  private static final int HEAD_BYTES = 24;
+  private static final int ENTRY_HEADER_BYTES = 8;
+
+  /** How the last entry was lost. */
+  enum Loss {
+    FLIPPED {
+      @Override
+      byte[] of(byte[] journal) {
+        byte[] flipped = journal.clone();
+        flipped[journal.length - 4] ^= 1;
+        return flipped;
+      }
+    },
+    TORN {
+      @Override
+      byte[] of(byte[] journal) {
+        return Arrays.copyOf(journal, journal.length - 1);
+      }
+    },
+    GONE {
+      @Override
+      byte[] of(byte[] journal) {
+        int last = HEAD_BYTES;
+        int next = last;
+        while (next < journal.length) {
+          last = next;
+          next += ENTRY_HEADER_BYTES + ByteBuffer.wrap(journal).getInt(next);
+        }
+        return Arrays.copyOf(journal, last);
+      }
+    };
+
+    abstract byte[] of(byte[] journal);
+  }
+
+  private static void damage(Scenario scenario, TestCluster cluster, String node, Loss loss)
+      throws IOException {
+    String uid = scenario.object().at("/metadata/uid").asText();
+    String role = node.equals(SOURCE_NODE) ? "source" : "destination";
+    Path file = cluster.cluster().node(node).journal().resolve(uid + ".1." + role + ".journal");
+    Files.write(file, loss.of(Files.readAllBytes(file)));
+  }
+
+  static Stream<Arguments> everyLossAtBothSides() {
+    return Stream.of(Loss.values())
+        .flatMap(
+            loss ->
+                Stream.of(Arguments.of(loss, SOURCE_NODE), Arguments.of(loss, DESTINATION_NODE)));
+  }
+
+  /** The operator stands still, so that this happens between LOADED and the decision. */
+  @ParameterizedTest
+  @MethodSource("everyLossAtBothSides")
+  void beforeTheDecisionTheSourceRunsOnByTheDecisionAlone(
+      Loss loss, String node, TestCluster cluster) throws Exception {
+    try (Scenario scenario =
+        cluster
+            .scenario("damaged")
+            .destinationFault("stall=RESUME_COMPLETED:1000")
+            .begin()
+            .awaitFault(false)) {
+      cluster.cluster().operator().suspend();
+      try {
+        scenario.awaitDestinationState("RESUME_COMPLETED");
+        scenario.awaitJournalled(DESTINATION_NODE, "Loaded");
+        cluster.killAgent(node);
+        damage(scenario, cluster, node, loss);
+        cluster.restartAgent(node);
+        assertThat(scenario.states(scenario.pair().source())).endsWith("STOPNCOPY");
+        assertThat(scenario.states(scenario.pair().destination())).endsWith("RESUME_COMPLETED");
+      } finally {
+        cluster.cluster().operator().proceed();
+      }
+
+      scenario.endedSafely();
+    }
+  }
+
+  /** What let both devices run while the status said Succeeded. */
+  @ParameterizedTest
+  @EnumSource
+  void afterTheDecisionTheSourceNeverRunsAgain(Loss loss, TestCluster cluster) throws Exception {
+    try (Scenario scenario =
+        cluster
+            .scenario("committed")
+            .destinationFault("stall=RUNNING:3000")
+            .begin()
+            .awaitFault(false)) {
+      cluster.killAgent(SOURCE_NODE);
+      damage(scenario, cluster, SOURCE_NODE, loss);
+      cluster.restartAgent(SOURCE_NODE);
+
+      scenario.succeeded();
+      scenario.awaitSourceState("SAVE_COMPLETED");
+      assertThat(scenario.states(scenario.pair().source())).doesNotContain("FAILED", "CANCELLED");
+    }
+  }
+}
