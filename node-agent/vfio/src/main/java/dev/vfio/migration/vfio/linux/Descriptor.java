@@ -24,17 +24,27 @@ public final class Descriptor implements AutoCloseable {
    * @throws ErrnoException where the kernel refuses
    */
   static Descriptor open(Path path, boolean writable) throws ErrnoException {
+    return open(path, writable ? LibC.O_RDWR : LibC.O_RDONLY, path);
+  }
+
+  /**
+   * Opens an existing file.
+   *
+   * @param flags beside {@code O_CLOEXEC}
+   * @param shown the file's name in the message of a failure
+   * @throws ErrnoException where the kernel refuses
+   */
+  static Descriptor open(Path path, int flags, Path shown) throws ErrnoException {
     byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
     byte[] terminated = Arrays.copyOf(name, name.length + 1);
-    int access = writable ? LibC.O_RDWR : LibC.O_RDONLY;
     while (true) {
-      int fd = LibC.open(terminated, access | LibC.O_CLOEXEC);
+      int fd = LibC.open(terminated, flags | LibC.O_CLOEXEC);
       if (fd >= 0) {
         return new Descriptor(fd);
       }
       int errno = LibC.lastErrno();
       if (errno != Errno.EINTR.number()) {
-        throw new ErrnoException("open(" + path + ")", errno);
+        throw new ErrnoException("open(" + shown + ")", errno);
       }
     }
   }

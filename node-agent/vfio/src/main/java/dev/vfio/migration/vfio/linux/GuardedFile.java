@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.Arrays;
 
 /**
  * A small file that somebody less privileged wrote: read without following a link, without waiting
@@ -29,13 +28,8 @@ public record GuardedFile(String content, int owner, Instant written) {
    * @throws IOException where it is no regular file, or larger
    */
   public static GuardedFile read(Path path, int mostBytes) throws IOException {
-    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
-    int flags = LibC.O_RDONLY | LibC.O_CLOEXEC | O_NONBLOCK | noFollow();
-    int fd = LibC.open(Arrays.copyOf(name, name.length + 1), flags);
-    if (fd < 0) {
-      throw new ErrnoException("open(" + path + ")", LibC.lastErrno());
-    }
-    try (Descriptor file = new Descriptor(fd)) {
+    int flags = LibC.O_RDONLY | O_NONBLOCK | noFollow();
+    try (Descriptor file = Descriptor.open(path, flags, path)) {
       long size = file.regularFileSize();
       if (size > mostBytes) {
         throw new IOException(
