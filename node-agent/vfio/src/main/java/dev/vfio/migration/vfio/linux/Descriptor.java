@@ -2,8 +2,6 @@ package dev.vfio.migration.vfio.linux;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -74,17 +72,11 @@ public final class Descriptor implements AutoCloseable {
    * @throws IOException where it is no regular file
    */
   long regularFileSize() throws IOException {
-    Path link = Path.of("/proc/self/fd", Integer.toString(number()));
-    if (!Files.isRegularFile(link)) {
-      throw new IOException("it is not a regular file: " + nameOf(link));
+    FileStatus status = FileStatus.of(this);
+    if (!status.regularFile()) {
+      throw new IOException(OpenFile.name(this) + " is " + status.kind() + ", not a regular file");
     }
-    return Files.size(link);
-  }
-
-  private static String nameOf(Path link) throws IOException {
-    return Files.exists(link, LinkOption.NOFOLLOW_LINKS)
-        ? Files.readSymbolicLink(link).toString()
-        : link.toString();
+    return status.size();
   }
 
   /**

@@ -52,7 +52,7 @@ class ProcessCallsLayoutTest {
     numbers.put("EFD_CLOEXEC", SocketWatch.EFD_CLOEXEC);
     numbers.put("EFD_NONBLOCK", SocketWatch.EFD_NONBLOCK);
     numbers.put("MFD_CLOEXEC", MemoryFile.MFD_CLOEXEC);
-    numbers.put("O_NONBLOCK", GuardedFile.O_NONBLOCK);
+    numbers.put("O_NONBLOCK", LibC.O_NONBLOCK);
     numbers.put("AT_FDCWD", CharacterDevice.AT_FDCWD);
     numbers.put("AT_STATX_DONT_SYNC", CharacterDevice.AT_STATX_DONT_SYNC);
     numbers.put("STATX_TYPE", CharacterDevice.STATX_TYPE);
