@@ -12,21 +12,20 @@ import java.util.stream.Collectors;
 
 /**
  * The directories beneath which the files behind a workload's windows lie. The agent may read and
- * write any file of the node and the workload may not, so that a file is taken only where the
- * workload could use it itself: it is a regular file beneath one of the directories, on the same
- * file system, reached through no link; it has that one name; and it belongs to the user that the
- * workload runs as.
+ * write any file of the node and the workload may not, so that a file is taken only where it is
+ * certain to be the workload's: it is a regular file in a folder that has the name of the
+ * workload's device, beneath one of the directories, on the same file system, reached through no
+ * link; it has that one name; and it belongs to the user that the workload runs as.
  *
- * <p>Root is no exception. What is more, a file of root tells nothing of whose it is, because the
- * workloads of two tenants may both be root in containers of theirs. So where a workload runs as
- * root its windows lie in a directory that has the name of its device.
+ * <p>The owner alone does not say whose a file is, root least of all: the workloads of two tenants,
+ * in containers of theirs, may well run as one user. The folder does, because only the workload of
+ * that device has it in its container. For no user is there an exception.
  *
- * @param directories absolute; chosen by the administrator
+ * @param directories absolute; chosen by the administrator; one that has the device's name itself
+ *     is that folder
  * @param device name of the workload's device
  */
 public record WindowDirectories(List<Path> directories, String device) {
-  private static final int ROOT = 0;
-
   public WindowDirectories {
     directories = List.copyOf(directories);
   }
@@ -41,7 +40,7 @@ public record WindowDirectories(List<Path> directories, String device) {
     Descriptor handle = null;
     boolean usable = false;
     try {
-      handle = handle(file, user);
+      handle = handle(file);
       requireUsable(FileStatus.of(handle), window.size(), user);
       usable = true;
       return handle;
@@ -56,7 +55,7 @@ public record WindowDirectories(List<Path> directories, String device) {
     }
   }
 
-  private Descriptor handle(Path file, int user) throws UnusableException, ErrnoException {
+  private Descriptor handle(Path file) throws UnusableException, ErrnoException {
     Path directory =
         directories.stream()
             .filter(file::startsWith)
@@ -72,13 +71,13 @@ public record WindowDirectories(List<Path> directories, String device) {
                             + " (agent.memory-directories)"));
     Path beneath = below(file, directory.getNameCount());
     try (RootDirectory root = RootDirectory.open(directory)) {
-      if (user != ROOT || directory.endsWith(device)) {
+      if (directory.endsWith(device)) {
         return root.handle(beneath);
       }
       if (beneath.getNameCount() < 2 || !beneath.startsWith(device)) {
         throw new UnusableException(
-            "the workload runs as root, and which workload of root a file belongs to cannot be"
-                + " told from its owner; put it into "
+            "it is in no folder with the name of the workload's device, by which the files of"
+                + " several workloads are told apart; put it into "
                 + directory.resolve(device));
       }
       try (RootDirectory own = root.directory(Path.of(device))) {

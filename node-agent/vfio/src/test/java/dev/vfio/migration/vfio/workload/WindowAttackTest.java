@@ -165,12 +165,14 @@ class WindowAttackTest {
     }
   }
 
-  @Test
-  void rootOfAContainerHasNothingOfAnotherRootRead() throws IOException {
+  /** Two tenants whose containers run as the same user. */
+  @ParameterizedTest
+  @ValueSource(ints = {NOBODY, ROOT})
+  void itHasNothingOfAnotherWorkloadOfItsUserRead(int user) throws IOException {
     Path victim = Files.createDirectory(devices.resolve("gpu-1"));
-    Path ring = page(victim.resolve("ring"), 'v', ROOT);
+    Path ring = page(victim.resolve("ring"), 'v', user);
     for (Path path : List.of(ring, own.resolve("../gpu-1/ring"))) {
-      try (Tenant attacker = tenant(ROOT, path, null)) {
+      try (Tenant attacker = tenant(user, path, null)) {
         assertThat(attacker).isNotNull();
         refused(path.equals(ring) ? "put it into " + own : "EXDEV (18)");
       }
@@ -180,10 +182,9 @@ class WindowAttackTest {
   }
 
   @Test
-  void nobodysWorkloadHasNothingOfOthersRead() throws IOException {
-    Path victim = Files.createDirectory(devices.resolve("gpu-1"));
-    Path ring = page(victim.resolve("ring"), 'v', 1000);
-    try (Tenant attacker = tenant(NOBODY, ring, null)) {
+  void itHasNothingOfAnotherUserReadThatIsPutIntoItsFolder() throws IOException {
+    Path others = page(own.resolve("ring"), 'v', 1000);
+    try (Tenant attacker = tenant(NOBODY, others, null)) {
       assertThat(attacker).isNotNull();
       refused("it belongs to user 1000 and the workload runs as user 65534");
     }

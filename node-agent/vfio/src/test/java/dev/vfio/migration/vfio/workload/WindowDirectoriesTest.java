@@ -126,16 +126,11 @@ class WindowDirectoriesTest {
   }
 
   @Test
-  void aFileOfAnotherUserIsRefusedWhoeverThatIs() {
+  void aFileOfAnotherUserIsRefusedWhoeverThatIs() throws IOException {
     refused(ring, user + 1, "it belongs to user " + user + " and the workload runs as user ");
     refused(ring, -2, "runs as user 4294967294; let the workload's user own it");
     assumeTrue(user == ROOT, "files are given away by root only");
-    assertThat(ring.toFile().setWritable(true)).isTrue();
-    try {
-      Files.setAttribute(ring, "unix:uid", 1000);
-    } catch (IOException impossible) {
-      throw new AssertionError(impossible);
-    }
+    Files.setAttribute(ring, "unix:uid", 1000);
     refused(ring, ROOT, "it belongs to user 1000 and the workload runs as user 0");
   }
 
@@ -173,31 +168,36 @@ class WindowDirectoriesTest {
         .hasMessageContaining("open(" + folder.resolve("none") + ") failed: ENOENT (2)");
   }
 
-  /** Two workloads that run as root are told apart by nothing else. */
+  /** Two workloads of one user, root or not, are told apart by nothing else. */
   @Test
-  void windowsOfRootLieInTheFolderOfTheDevice() throws Exception {
-    assumeTrue(user == ROOT, "files of root are made by root only");
+  void windowsLieInTheFolderOfTheDevice() throws Exception {
     Path flat = Files.write(devices.resolve("flat"), new byte[4096]);
     Path victims = Files.createDirectory(devices.resolve("gpu-1")).resolve("ring");
     Files.write(victims, new byte[4096]);
 
-    refused(flat, ROOT, "put it into " + own);
-    refused(victims, ROOT, "put it into " + own);
-    refused(own, ROOT, "put it into " + own);
-    refused(own.resolve("../gpu-1/ring"), ROOT, "EXDEV (18)");
-    handle(ring, ROOT).close();
-    new WindowDirectories(List.of(devices, own), "gpu-0").handle(RING, ring, ROOT).close();
+    refused(flat, user, "put it into " + own);
+    refused(victims, user, "put it into " + own);
+    refused(own, user, "put it into " + own);
+    refused(devices, user, "put it into " + own);
+    refused(own.resolve("../gpu-1/ring"), user, "EXDEV (18)");
+    Path deep = Files.createDirectories(own.resolve("a/b")).resolve("ring");
+    Files.write(deep, new byte[4096]);
+    handle(deep, user).close();
+  }
+
+  @Test
+  void aDirectoryMayBeThatFolderItself() throws Exception {
+    new WindowDirectories(List.of(devices, own), "gpu-0").handle(RING, ring, user).close();
     assertThatThrownBy(
-            () -> new WindowDirectories(List.of(devices, own), "gpu-1").handle(RING, ring, ROOT))
+            () -> new WindowDirectories(List.of(devices, own), "gpu-1").handle(RING, ring, user))
         .hasMessageContaining("put it into " + own.resolve("gpu-1"));
   }
 
   @Test
-  void otherUsersAreToldApartByWhoOwnsTheFile() throws Exception {
+  void theFolderAloneIsNotEnough() throws Exception {
     assumeTrue(user == ROOT, "files are given away by root only");
-    Path flat = Files.write(devices.resolve("flat"), new byte[4096]);
-    Files.setAttribute(flat, "unix:uid", 1000);
-    handle(flat, 1000).close();
-    refused(flat, 1001, "it belongs to user 1000");
+    Files.setAttribute(ring, "unix:uid", 1000);
+    handle(ring, 1000).close();
+    refused(ring, 1001, "it belongs to user 1000 and the workload runs as user 1001");
   }
 }

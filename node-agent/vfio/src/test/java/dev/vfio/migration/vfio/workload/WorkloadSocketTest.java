@@ -138,7 +138,7 @@ class WorkloadSocketTest {
             Map.entry("[" + window("a", 0, 4096, "ring") + "]", "absolute path"),
             Map.entry(
                 "[" + window("a", 0, 4096, folder.resolve("gpu-0")) + "]",
-                "which workload of root a file belongs to"),
+                "in no folder with the name of the workload's device"),
             Map.entry("[" + window("a", 0, 4096, link) + "]", "a link is in the way"),
             Map.entry(
                 "[" + window("a", 0, 4096, "/does/not/exist") + "]",
