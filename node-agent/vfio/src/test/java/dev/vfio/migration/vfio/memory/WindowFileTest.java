@@ -19,9 +19,11 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Page runs of a window move between its file and direct buffers, and nothing beside it does. */
+@Timeout(60)
 class WindowFileTest {
   private static final int PAGE = 4096;
 
@@ -155,7 +157,7 @@ class WindowFileTest {
     owner.start();
     int copied = 0;
     try {
-      for (int tries = 0; tries < 2_000; tries++) {
+      for (int tries = 0; tries < 2_000 || copied == 0; tries++) {
         try (WindowFile file = WindowFile.open(declared, true)) {
           ByteBuffer run = ByteBuffer.allocateDirect(4 * PAGE);
           file.read(0, run);

@@ -77,7 +77,7 @@ class WindowAttackTest {
   private int copied() throws IOException {
     int copied = 0;
     try (WorkloadSocket agent = agent()) {
-      for (int tries = 0; tries < TRIES; tries++) {
+      for (int tries = 0; tries < TRIES || copied == 0; tries++) {
         try {
           DmaWindow window = agent.describe().windows().get(0);
           try (WindowFile file = WindowFile.open(window, true)) {
