@@ -186,6 +186,11 @@ class ChartTest {
 
     assertThat(hostPaths(pod))
         .contains(Map.entry("memory-0", "/dev/hugepages/a"), Map.entry("memory-1", "/dev/shm/b"));
+    assertThat(environment(pod).get("AGENT_MEMORY_DIRECTORIES").getValue())
+        .as("the agent opens windows beneath them and nowhere else")
+        .isEqualTo("/dev/hugepages/a,/dev/shm/b");
+    assertThat(environment(Chart.render("").agentPod()))
+        .doesNotContainKey("AGENT_MEMORY_DIRECTORIES");
     onlyContainer(pod)
         .getVolumeMounts()
         .forEach(

@@ -6,6 +6,7 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
@@ -38,6 +39,12 @@ public interface AgentConfig {
   /** Where the sockets of vfio-user devices and their workloads are. */
   @WithDefault("/run/vfio-user")
   Path vfioUserDirectory();
+
+  /**
+   * Further directories that the files behind DMA windows may lie beneath, absolute, separated by
+   * commas. Each is one file system: what is mounted beneath one is named for itself.
+   */
+  Optional<List<Path>> memoryDirectories();
 
   /**
    * Whether the kernel's VFIO devices are looked at; where it is not said, they are if {@code

@@ -25,7 +25,9 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Executors;
@@ -174,9 +176,33 @@ public class AgentNode {
 
   private Workloads workloads(Duration timeout, Duration connectPatience) {
     Workloads served =
-        new SocketWorkloads(config.vfioUserDirectory(), (int) Host.pageSize(), timeout);
+        new SocketWorkloads(
+            config.vfioUserDirectory(), (int) Host.pageSize(), timeout, windowDirectories(config));
     Workloads ofKernel = kernel.workloads(connectPatience);
     return device -> (NodeDevices.isServed(device) ? served : ofKernel).of(device);
+  }
+
+  /**
+   * Beneath which the files behind windows lie.
+   *
+   * @throws IllegalArgumentException where one is not what the administrator can have meant
+   */
+  static List<Path> windowDirectories(AgentConfig config) {
+    List<Path> directories = new ArrayList<>();
+    directories.add(config.vfioUserDirectory().toAbsolutePath());
+    for (Path directory : config.memoryDirectories().orElse(List.of())) {
+      if (!directory.isAbsolute()
+          || directory.getNameCount() == 0
+          || !directory.equals(directory.normalize())) {
+        throw new IllegalArgumentException(
+            "agent.memory-directories: "
+                + directory
+                + " must be the absolute path of a directory, and not /: workloads may have every"
+                + " file beneath it read and written that their user owns");
+      }
+      directories.add(directory);
+    }
+    return directories;
   }
 
   JournalDirectory journals() {

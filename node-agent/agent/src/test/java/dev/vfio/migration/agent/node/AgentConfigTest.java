@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AgentConfigTest {
 
@@ -32,6 +34,7 @@ class AgentConfigTest {
     assertThat(config.healthPort()).isEqualTo(9000);
     assertThat(config.journalDirectory()).isEqualTo(Path.of("/var/lib/vfio-migration"));
     assertThat(config.vfioUserDirectory()).isEqualTo(Path.of("/run/vfio-user"));
+    assertThat(config.memoryDirectories()).isEmpty();
     assertThat(config.tlsDirectory()).isEqualTo(Path.of("/etc/vfio-migration/tls"));
     assertThat(config.operatorName()).isEqualTo("operator.migration.vfio.dev");
     assertThat(config.maximumSessions()).isEqualTo(16);
@@ -46,5 +49,32 @@ class AgentConfigTest {
   @Test
   void theNodesNameIsRequired() {
     assertThatThrownBy(() -> with(Map.of())).hasMessageContaining("agent.node-name");
+  }
+
+  @Test
+  void windowsLieBeneathTheDirectoriesThatTheAdministratorNames() {
+    AgentConfig some =
+        with(
+            Map.of(
+                "agent.node-name",
+                "node-a",
+                "agent.memory-directories",
+                "/dev/hugepages/vfio,/dev/shm/vfio"));
+    assertThat(AgentNode.windowDirectories(some))
+        .containsExactly(
+            Path.of("/run/vfio-user"), Path.of("/dev/hugepages/vfio"), Path.of("/dev/shm/vfio"));
+    assertThat(AgentNode.windowDirectories(with(Map.of("agent.node-name", "node-a"))))
+        .containsExactly(Path.of("/run/vfio-user"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/", "shm", "/dev/shm/..", "/srv/../dev"})
+  void aDirectoryThatNobodyCanHaveMeantIsRefused(String directory) {
+    AgentConfig config =
+        with(Map.of("agent.node-name", "node-a", "agent.memory-directories", directory));
+    assertThatThrownBy(() -> AgentNode.windowDirectories(config))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(
+            "agent.memory-directories: " + directory + " must be the absolute path");
   }
 }

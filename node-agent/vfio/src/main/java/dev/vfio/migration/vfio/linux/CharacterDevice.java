@@ -1,12 +1,7 @@
 package dev.vfio.migration.vfio.linux;
 
-import com.sun.jna.Platform;
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Optional;
 
 /**
@@ -20,15 +15,12 @@ import java.util.Optional;
  * </pre>
  */
 public final class CharacterDevice {
-  static final int STATX_X86_64 = 332;
-  static final int STATX_GENERIC = 291;
   static final int AT_FDCWD = -100;
   static final int AT_STATX_DONT_SYNC = 0x4000;
   static final int STATX_TYPE = 1;
   static final int MODE = 0x1c;
   static final int MAJOR = 0x80;
   static final int MINOR = 0x84;
-  static final int BYTES = 0x100;
   static final int S_IFMT = 0xf000;
   static final int S_IFCHR = 0x2000;
 
@@ -43,23 +35,12 @@ public final class CharacterDevice {
    * @throws ErrnoException ENOSYS before Linux 4.11
    */
   public static Optional<String> number(Path path) throws ErrnoException {
-    byte[] text = path.toString().getBytes(StandardCharsets.UTF_8);
-    ByteBuffer name = ByteBuffer.allocateDirect(text.length + 1);
-    name.put(0, Arrays.copyOf(text, text.length + 1));
-    ByteBuffer found = ByteBuffer.allocateDirect(BYTES).order(ByteOrder.nativeOrder());
-    long answer =
-        LibC.syscall(
-            Platform.isIntel() ? STATX_X86_64 : STATX_GENERIC,
-            AT_FDCWD,
-            LibC.addressOf(name),
-            AT_STATX_DONT_SYNC,
-            STATX_TYPE,
-            LibC.addressOf(found));
-    int errno = LibC.lastErrno();
-    Reference.reachabilityFence(name);
-    if (answer < 0) {
-      if (errno == Errno.ENOSYS.number()) {
-        throw new ErrnoException("statx(" + path + ")", errno);
+    ByteBuffer found;
+    try {
+      found = Statx.of(AT_FDCWD, path.toString(), AT_STATX_DONT_SYNC, STATX_TYPE);
+    } catch (ErrnoException failure) {
+      if (failure.is(Errno.ENOSYS)) {
+        throw failure;
       }
       return Optional.empty();
     }

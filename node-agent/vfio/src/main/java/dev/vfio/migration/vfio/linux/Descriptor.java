@@ -2,8 +2,6 @@ package dev.vfio.migration.vfio.linux;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -24,17 +22,27 @@ public final class Descriptor implements AutoCloseable {
    * @throws ErrnoException where the kernel refuses
    */
   static Descriptor open(Path path, boolean writable) throws ErrnoException {
+    return open(path, writable ? LibC.O_RDWR : LibC.O_RDONLY, path);
+  }
+
+  /**
+   * Opens an existing file.
+   *
+   * @param flags beside {@code O_CLOEXEC}
+   * @param shown the file's name in the message of a failure
+   * @throws ErrnoException where the kernel refuses
+   */
+  static Descriptor open(Path path, int flags, Path shown) throws ErrnoException {
     byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
     byte[] terminated = Arrays.copyOf(name, name.length + 1);
-    int access = writable ? LibC.O_RDWR : LibC.O_RDONLY;
     while (true) {
-      int fd = LibC.open(terminated, access | LibC.O_CLOEXEC);
+      int fd = LibC.open(terminated, flags | LibC.O_CLOEXEC);
       if (fd >= 0) {
         return new Descriptor(fd);
       }
       int errno = LibC.lastErrno();
       if (errno != Errno.EINTR.number()) {
-        throw new ErrnoException("open(" + path + ")", errno);
+        throw new ErrnoException("open(" + shown + ")", errno);
       }
     }
   }
@@ -64,17 +72,11 @@ public final class Descriptor implements AutoCloseable {
    * @throws IOException where it is no regular file
    */
   long regularFileSize() throws IOException {
-    Path link = Path.of("/proc/self/fd", Integer.toString(number()));
-    if (!Files.isRegularFile(link)) {
-      throw new IOException("it is not a regular file: " + nameOf(link));
+    FileStatus status = FileStatus.of(this);
+    if (!status.regularFile()) {
+      throw new IOException(OpenFile.name(this) + " is " + status.kind() + ", not a regular file");
     }
-    return Files.size(link);
-  }
-
-  private static String nameOf(Path link) throws IOException {
-    return Files.exists(link, LinkOption.NOFOLLOW_LINKS)
-        ? Files.readSymbolicLink(link).toString()
-        : link.toString();
+    return status.size();
   }
 
   /**

@@ -13,6 +13,14 @@ public final class ErrnoException extends IOException {
     this.errno = errno;
   }
 
+  /**
+   * @param meaning of this errno at this call, for people
+   */
+  ErrnoException(String call, int errno, String meaning) {
+    super(call + " failed: " + Errno.describe(errno) + ": " + meaning);
+    this.errno = errno;
+  }
+
   /** The errno that the kernel gave, never 0. */
   public int errno() {
     return errno;

@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.Arrays;
 
 /**
  * A small file that somebody less privileged wrote: read without following a link, without waiting
@@ -19,35 +18,35 @@ import java.util.Arrays;
  * @param written when its content was changed last
  */
 public record GuardedFile(String content, int owner, Instant written) {
-  static final int O_NONBLOCK = 0x800;
-
   /**
    * Reads it.
    *
+   * @param path in a folder that nobody else can put another in the place of
    * @param mostBytes more than that is refused
    * @throws ErrnoException ENOENT where there is none, ELOOP where it is a link
-   * @throws IOException where it is no regular file, or larger
+   * @throws IOException where it is no regular file, has another name as well, or is larger
    */
   public static GuardedFile read(Path path, int mostBytes) throws IOException {
-    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
-    int flags = LibC.O_RDONLY | LibC.O_CLOEXEC | O_NONBLOCK | noFollow();
-    int fd = LibC.open(Arrays.copyOf(name, name.length + 1), flags);
-    if (fd < 0) {
-      throw new ErrnoException("open(" + path + ")", LibC.lastErrno());
-    }
-    try (Descriptor file = new Descriptor(fd)) {
-      long size = file.regularFileSize();
-      if (size > mostBytes) {
+    try (RootDirectory folder = RootDirectory.open(path.getParent());
+        Descriptor file = folder.open(path.getFileName(), false)) {
+      FileStatus status = FileStatus.of(file);
+      if (status.links() != 1) {
         throw new IOException(
-            path + " has " + size + " bytes, and at most " + mostBytes + " are read");
+            path
+                + " has "
+                + status.links()
+                + " names (hard links), so that it may be somebody else's; let it have this one");
+      }
+      if (status.size() > mostBytes) {
+        throw new IOException(
+            path + " has " + status.size() + " bytes, and at most " + mostBytes + " are read");
       }
       Instant written = Files.getLastModifiedTime(OpenFile.path(file)).toInstant();
-      ByteBuffer bytes = ByteBuffer.allocateDirect((int) size);
+      ByteBuffer bytes = ByteBuffer.allocateDirect((int) status.size());
       fill(path, file, bytes);
       byte[] content = new byte[bytes.position()];
       bytes.get(0, content);
-      return new GuardedFile(
-          new String(content, StandardCharsets.UTF_8), OpenFile.owner(file), written);
+      return new GuardedFile(new String(content, StandardCharsets.UTF_8), status.owner(), written);
     }
   }
 

@@ -28,6 +28,7 @@ final class LibC {
   static final int O_RDONLY = 0;
   static final int O_RDWR = 2;
   static final int O_ACCMODE = 3;
+  static final int O_NOCTTY = 0x100;
   static final int O_CLOEXEC = 0x80000;
   static final int O_NONBLOCK = 0x800;
   static final int O_PATH = 0x200000;

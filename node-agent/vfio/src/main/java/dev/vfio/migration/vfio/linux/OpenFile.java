@@ -36,11 +36,6 @@ public final class OpenFile {
     return descriptor.regularFileSize();
   }
 
-  /** The user id that owns the file behind it. */
-  public static int owner(Descriptor descriptor) throws IOException {
-    return (Integer) Files.getAttribute(path(descriptor), "unix:uid");
-  }
-
   /**
    * Whether a descriptor of ours is a duplicate of a process's.
    *

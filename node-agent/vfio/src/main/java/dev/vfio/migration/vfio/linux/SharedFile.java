@@ -3,7 +3,6 @@ package dev.vfio.migration.vfio.linux;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -29,15 +28,6 @@ public final class SharedFile implements AutoCloseable {
   private SharedFile(Descriptor file, long size) {
     this.file = file;
     this.size = size;
-  }
-
-  /**
-   * Opens an existing file.
-   *
-   * @throws IOException where it cannot be opened or is no regular file
-   */
-  public static SharedFile open(Path path, boolean writable) throws IOException {
-    return of(Descriptor.open(path, writable));
   }
 
   /**

@@ -1,5 +1,8 @@
 package dev.vfio.migration.vfio.memory;
 
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.OpenFile;
+import dev.vfio.migration.vfio.linux.RootDirectory;
 import dev.vfio.migration.vfio.linux.SharedFile;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import java.io.IOException;
@@ -25,7 +28,7 @@ public final class WindowFile implements AutoCloseable {
   }
 
   /**
-   * Opens the window's file.
+   * Opens the window's file by the descriptor that it was checked with.
    *
    * @throws IOException where the file cannot be opened, is no regular file, or is too short
    */
@@ -48,10 +51,7 @@ public final class WindowFile implements AutoCloseable {
   }
 
   private static SharedFile openLongEnough(DmaWindow window, boolean writable) throws IOException {
-    SharedFile file =
-        window.memory().isPresent()
-            ? SharedFile.of(window.memory().get().duplicate())
-            : SharedFile.open(window.file(), writable);
+    SharedFile file = SharedFile.of(opened(window, writable));
     boolean usable = false;
     try {
       if (writable && !file.readableAndWritable()) {
@@ -66,6 +66,19 @@ public final class WindowFile implements AutoCloseable {
       if (!usable) {
         file.close();
       }
+    }
+  }
+
+  private static Descriptor opened(DmaWindow window, boolean writable) throws IOException {
+    Descriptor memory =
+        window.memory().orElseThrow(() -> new IOException("there is no descriptor of it"));
+    // Of our own, whatever becomes of the owner's meanwhile.
+    Descriptor duplicate = memory.duplicate();
+    if (!OpenFile.onlyNames(duplicate)) {
+      return duplicate;
+    }
+    try (duplicate) {
+      return RootDirectory.reopen(duplicate, window.file(), writable);
     }
   }
 

@@ -10,6 +10,7 @@ import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.OpenFile;
 import dev.vfio.migration.vfio.linux.SharedFile;
 import dev.vfio.migration.vfio.region.RegionInfoLayout;
 import java.io.IOException;
@@ -244,8 +245,8 @@ public final class VfioUserAccess implements DeviceAccess {
    * {@inheritDoc}
    *
    * <p>An offer that cannot be used is no failure, because messages reach the whole region: no
-   * descriptor, one of something else than a regular file, one that cannot be written, a file that
-   * is too short.
+   * descriptor, one of something else than memory (a file of tmpfs, which a memfd is too, or of
+   * hugetlbfs), one that cannot be written, a file that is too short.
    */
   @Override
   public List<DirectArea> directAreas(RegionInfo info, List<RegionPart> parts)
@@ -268,20 +269,23 @@ public final class VfioUserAccess implements DeviceAccess {
 
   private List<DirectArea> areasIn(Descriptor passed, long base, List<RegionPart> parts)
       throws AccessException {
-    SharedFile file;
+    SharedFile file = null;
     try {
-      file = SharedFile.of(passed);
-    } catch (IOException notRegular) {
+      // What else a server may pass can block for ever, which no deadline of ours ends.
+      if (OpenFile.readableAndWritable(passed) && OpenFile.isMemory(passed)) {
+        file = SharedFile.of(passed);
+      }
+    } catch (IOException unusable) {
+      return List.of();
+    } finally {
+      if (file == null) {
+        passed.close();
+      }
+    }
+    if (file == null) {
       return List.of();
     }
     keep(file);
-    try {
-      if (!file.readableAndWritable()) {
-        return List.of();
-      }
-    } catch (IOException unknown) {
-      return List.of();
-    }
     List<DirectArea> areas = new ArrayList<>();
     for (RegionPart part : parts) {
       if (PassedFileArea.fits(part, base, file.size())) {

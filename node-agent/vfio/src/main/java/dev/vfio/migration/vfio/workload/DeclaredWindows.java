@@ -1,28 +1,24 @@
 package dev.vfio.migration.vfio.workload;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * Reads and checks the windows that a workload declares. The agent is privileged and the workload
- * is not, so that a window must be a file which the workload itself could hand out: an existing
- * regular file, no link, that belongs to the user the workload runs as.
+ * Reads and checks the windows that a workload declares. Which files may be behind them is for
+ * {@link WindowDirectories} to say.
  */
 public final class DeclaredWindows {
   static final int MOST_WINDOWS = 1024;
 
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9]([-._A-Za-z0-9]{0,62})?");
-  private static final int ROOT = 0;
 
   /** What the workload declared cannot be used; the message names the window and why. */
   public static final class UnusableException extends Exception {
@@ -44,25 +40,36 @@ public final class DeclaredWindows {
   private DeclaredWindows() {}
 
   /**
+   * Reads the windows and opens a descriptor of the file behind each.
+   *
    * @param declared the member {@code windows}; missing means none
    * @param pageSize bytes
    * @param user the user id of the workload's process
    */
-  static List<DmaWindow> read(JsonNode declared, int pageSize, int user) throws UnusableException {
+  static OpenWindows open(JsonNode declared, int pageSize, int user, WindowDirectories directories)
+      throws UnusableException {
     List<DmaWindow> windows = new ArrayList<>();
-    for (Declared one : read(declared, pageSize)) {
-      WindowShape shape = one.shape();
-      DmaWindow window =
-          new DmaWindow(
-              shape.name(),
-              shape.iova(),
-              shape.size(),
-              path(one.declaration(), shape.name()),
-              one.logged());
-      requireFile(window, user);
-      windows.add(window);
+    boolean complete = false;
+    try {
+      for (Declared one : read(declared, pageSize)) {
+        WindowShape shape = one.shape();
+        Path file = path(one.declaration(), shape.name());
+        windows.add(
+            new DmaWindow(
+                shape.name(),
+                shape.iova(),
+                shape.size(),
+                file,
+                one.logged(),
+                Optional.of(directories.handle(shape, file, user))));
+      }
+      complete = true;
+      return new OpenWindows(windows);
+    } finally {
+      if (!complete) {
+        new OpenWindows(windows).close();
+      }
     }
-    return List.copyOf(windows);
   }
 
   /**
@@ -146,25 +153,6 @@ public final class DeclaredWindows {
     throw new UnusableException("window " + name + ": its file must be an absolute path");
   }
 
-  private static void requireFile(DmaWindow window, int user) throws UnusableException {
-    try {
-      if (!Files.isRegularFile(window.file(), LinkOption.NOFOLLOW_LINKS)) {
-        throw unusable(window, "it does not exist, or is no regular file");
-      }
-      long size = Files.size(window.file());
-      if (size < window.size()) {
-        throw unusable(window, "it has " + size + " bytes and the window has " + window.size());
-      }
-      Object owner = Files.getAttribute(window.file(), "unix:uid", LinkOption.NOFOLLOW_LINKS);
-      if (user != ROOT && !Integer.valueOf(user).equals(owner)) {
-        throw unusable(
-            window, "it belongs to user " + owner + " and the workload runs as user " + user);
-      }
-    } catch (IOException failure) {
-      throw unusable(window, "it cannot be looked at: " + failure.getMessage());
-    }
-  }
-
   private static void requireApart(List<Declared> windows) throws UnusableException {
     List<WindowShape> rising = new ArrayList<>();
     windows.forEach(window -> rising.add(window.shape()));
@@ -182,10 +170,5 @@ public final class DeclaredWindows {
                 + upper.iova());
       }
     }
-  }
-
-  private static UnusableException unusable(DmaWindow window, String why) {
-    return new UnusableException(
-        "window " + window.name() + ": file " + window.file() + ": " + why);
   }
 }

@@ -10,17 +10,17 @@ import java.util.Optional;
  * @param name equal on both ends
  * @param iova where the device sees it, bytes; a multiple of the page size
  * @param size bytes, a multiple of the page size, at least one page
- * @param file the shared file that backs it, mapped from its offset 0; only its name for messages
- *     where there is a descriptor of it
+ * @param file the shared file that backs it, mapped from its offset 0; its name for messages, and
+ *     never opened by that
  * @param logged whether the device's dirty log covers every writer of this memory, the workload's
  *     own processor included; where it does not, what the log leaves out may have changed as well
- * @param memory a descriptor of the file, which stays its owner's; where there is one the file is
- *     read and written through duplicates of it, and never opened by a name
+ * @param memory a descriptor of the file, which stays its owner's and may only name the file
+ *     ({@code O_PATH}): what the file is read and written by; empty where it cannot be
  */
 public record DmaWindow(
     String name, long iova, long size, Path file, boolean logged, Optional<Descriptor> memory) {
 
-  /** A window whose file is opened by its name. */
+  /** A window without a descriptor of its file, whose memory is out of reach. */
   public DmaWindow(String name, long iova, long size, Path file, boolean logged) {
     this(name, iova, size, file, logged, Optional.empty());
   }

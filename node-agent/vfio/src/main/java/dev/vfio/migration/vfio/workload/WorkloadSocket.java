@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -33,7 +34,9 @@ public final class WorkloadSocket implements Workload {
   private final int pageSize;
   private final Duration timeout;
   private final ByteBuffer line = ByteBuffer.allocateDirect(MOST_LINE_BYTES);
+  private final WindowDirectories directories;
   private volatile UnixStream stream;
+  private OpenWindows declared = new OpenWindows(List.of());
   private volatile boolean closed;
 
   /**
@@ -42,20 +45,52 @@ public final class WorkloadSocket implements Workload {
    * @param socket of the workload
    * @param pageSize bytes of a page
    * @param timeout for each request; a workload may need long to stand still
+   * @param directories where the files of its windows are
    */
-  public WorkloadSocket(Path socket, int pageSize, Duration timeout) {
+  public WorkloadSocket(
+      Path socket, int pageSize, Duration timeout, WindowDirectories directories) {
     this.socket = socket;
     this.pageSize = pageSize;
     this.timeout = timeout;
+    this.directories = directories;
   }
 
   /**
-   * What the workload says of itself, checked.
+   * What the workload says of itself, checked. Each window has a descriptor of its file, good until
+   * this is asked again or closed.
    *
    * @throws WorkloadException where it cannot be reached, or declares what cannot be used
    */
   @Override
   public WorkloadDescription describe() throws IOException {
+    JsonNode answer = description();
+    try {
+      OpenWindows windows =
+          DeclaredWindows.open(
+              answer.path("windows"), pageSize, connected().peerUser(), directories);
+      keep(windows);
+      return new WorkloadDescription(
+          quoted(answer.path("workload").asText()),
+          stateOf(answer),
+          quoted(answer.path("device").asText()),
+          windows.windows());
+    } catch (DeclaredWindows.UnusableException unusable) {
+      throw failed(
+          0,
+          "declares memory that cannot be moved: "
+              + unusable.getMessage()
+              + ". Nothing was asked of it and no memory was touched; mend its declaration.",
+          unusable);
+    }
+  }
+
+  /** Its windows are not looked at: whether it could be moved once more does not matter. */
+  @Override
+  public WorkloadState state() throws IOException {
+    return stateOf(description());
+  }
+
+  private JsonNode description() throws IOException {
     JsonNode answer = ask("describe", null);
     if (answer.path("protocol").asInt() != PROTOCOL) {
       throw failed(
@@ -67,19 +102,15 @@ public final class WorkloadSocket implements Workload {
               + ". Nothing was asked of it.",
           null);
     }
-    try {
-      return new WorkloadDescription(
-          quoted(answer.path("workload").asText()),
-          stateOf(answer),
-          quoted(answer.path("device").asText()),
-          DeclaredWindows.read(answer.path("windows"), pageSize, connected().peerUser()));
-    } catch (DeclaredWindows.UnusableException unusable) {
-      throw failed(
-          0,
-          "declares memory that cannot be moved: "
-              + unusable.getMessage()
-              + ". Nothing was asked of it; mend its declaration.",
-          unusable);
+    return answer;
+  }
+
+  private synchronized void keep(OpenWindows windows) throws WorkloadException {
+    declared.close();
+    declared = windows;
+    if (closed) {
+      windows.close();
+      throw failed(Errno.EBADF.number(), "was let go of meanwhile", null);
     }
   }
 
@@ -260,5 +291,8 @@ public final class WorkloadSocket implements Workload {
   public void close() {
     closed = true;
     dropConnection();
+    synchronized (this) {
+      declared.close();
+    }
   }
 }

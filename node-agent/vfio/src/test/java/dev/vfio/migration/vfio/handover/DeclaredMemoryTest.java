@@ -144,4 +144,47 @@ class DeclaredMemoryTest {
           .hasMessageContaining("is another one now");
     }
   }
+
+  /** The folder is the workload's: whatever it puts there in the place of the declaration. */
+  @Test
+  void aDeclarationThatIsNoFileOfItsOwnIsRefusedAndNotWaitedFor() throws Exception {
+    Path secret = Files.writeString(folder.resolve("secret"), "nobody else's business");
+    List<List<String>> attacks =
+        List.of(
+            List.of("ln", "-s", secret.toString()),
+            List.of("ln", "-s", "/dev/zero"),
+            List.of("ln", "-s", "/proc/self/environ"),
+            List.of("ln", secret.toString()),
+            List.of("mkfifo"),
+            List.of("mkdir"));
+    List<String> reasons =
+        List.of(
+            "a link is in the way",
+            "a link is in the way",
+            "a link is in the way",
+            "has 2 names (hard links)",
+            "is a FIFO, not a regular file",
+            "is a directory, not a regular file");
+    for (int i = 0; i < attacks.size(); i++) {
+      List<String> command = new ArrayList<>(attacks.get(i));
+      command.add(file.toString());
+      assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
+      assertThatThrownBy(() -> DeclaredMemory.of(file, self, PROCESSES, PAGE))
+          .as(command.toString())
+          .isInstanceOf(WorkloadException.class)
+          .hasMessageContaining(reasons.get(i))
+          .hasMessageContaining("Nothing was done to the workload or the device")
+          .hasMessageNotContaining("business");
+      Files.delete(file);
+    }
+  }
+
+  @Test
+  void aFolderThatIsALinkIsNotEntered() throws IOException {
+    Path real = Files.createDirectory(folder.resolve("real"));
+    Files.writeString(real.resolve("memory.json"), "{\"protocol\":1}");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), real);
+    assertThatThrownBy(() -> DeclaredMemory.of(link.resolve("memory.json"), self, PROCESSES, PAGE))
+        .hasMessageContaining("ENOTDIR (20)");
+  }
 }

@@ -47,7 +47,7 @@ class ProcessCallsTest {
     expected.put("EFD_CLOEXEC", SocketWatch.EFD_CLOEXEC);
     expected.put("EFD_NONBLOCK", SocketWatch.EFD_NONBLOCK);
     expected.put("MFD_CLOEXEC", MemoryFile.MFD_CLOEXEC);
-    expected.put("O_NONBLOCK", GuardedFile.O_NONBLOCK);
+    expected.put("O_NONBLOCK", LibC.O_NONBLOCK);
     expected.put("O_NOFOLLOW", GuardedFile.noFollow());
     expected.put("offsetof(struct ucred, pid)", SocketPeer.CREDENTIALS_PROCESS);
     Map<String, String> expressions = new LinkedHashMap<>();

@@ -29,6 +29,10 @@ class SharedFileTest {
     return path;
   }
 
+  private static SharedFile opened(Path path, boolean writable) throws IOException {
+    return SharedFile.of(Descriptor.open(path, writable));
+  }
+
   private static ByteBuffer bytes(int... values) {
     ByteBuffer buffer = ByteBuffer.allocateDirect(values.length);
     for (int i = 0; i < values.length; i++) {
@@ -40,7 +44,7 @@ class SharedFileTest {
   @Test
   void itIsCoherentWithTheMappingsOfOthers() throws IOException {
     Path path = file(4L * PAGE);
-    try (SharedFile shared = SharedFile.open(path, true);
+    try (SharedFile shared = opened(path, true);
         FileChannel channel =
             FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       MappedByteBuffer mapping = channel.map(MapMode.READ_WRITE, 0, 4L * PAGE);
@@ -57,7 +61,7 @@ class SharedFileTest {
   @Test
   void aFileBeyondFourGibibytesIsOneRange() throws IOException {
     long size = (5L << 30) + PAGE;
-    try (SharedFile shared = SharedFile.open(file(size), true)) {
+    try (SharedFile shared = opened(file(size), true)) {
       for (long at : new long[] {(1L << 31) - 2, (1L << 32) - 2, size - 4}) {
         shared.write(at, ByteBuffer.allocateDirect(4).putInt(0, (int) at));
         ByteBuffer back = ByteBuffer.allocateDirect(4);
@@ -70,7 +74,7 @@ class SharedFileTest {
   @Test
   void nothingBehindItsEndIsTouched() throws IOException {
     Path path = file(2L * PAGE);
-    try (SharedFile shared = SharedFile.open(path, true)) {
+    try (SharedFile shared = opened(path, true)) {
       ByteBuffer buffer = ByteBuffer.allocateDirect(8);
       assertThatThrownBy(() -> shared.write(2L * PAGE - 7, buffer))
           .isInstanceOf(IndexOutOfBoundsException.class);
@@ -82,10 +86,10 @@ class SharedFileTest {
 
   @Test
   void whatIsNoRegularFileIsRefusedAndClosed() throws IOException {
-    assertThatThrownBy(() -> SharedFile.open(Path.of("/dev/zero"), true))
+    assertThatThrownBy(() -> opened(Path.of("/dev/zero"), true))
         .isInstanceOf(IOException.class)
-        .hasMessageContaining("not a regular file: /dev/zero");
-    assertThatThrownBy(() -> SharedFile.open(folder.resolve("missing"), true))
+        .hasMessageContaining("/dev/zero is a character device, not a regular file");
+    assertThatThrownBy(() -> opened(folder.resolve("missing"), true))
         .isInstanceOf(ErrnoException.class)
         .hasMessageContaining("ENOENT (2)");
     assertThat(OpenDescriptors.count(Path.of("/dev/zero"))).doesNotContainKey("/dev/zero");
@@ -94,7 +98,7 @@ class SharedFileTest {
   @Test
   void aFileThatIsCutShortIsAnError() throws IOException {
     Path path = file(64L * PAGE);
-    try (SharedFile shared = SharedFile.open(path, true)) {
+    try (SharedFile shared = opened(path, true)) {
       file(PAGE);
       ByteBuffer into = ByteBuffer.allocateDirect(16 * PAGE);
       assertThatThrownBy(() -> shared.read(32L * PAGE, into))
@@ -107,7 +111,7 @@ class SharedFileTest {
 
   @Test
   void aFileOpenedForReadingIsNotWritten() throws IOException {
-    try (SharedFile shared = SharedFile.open(file(PAGE), false)) {
+    try (SharedFile shared = opened(file(PAGE), false)) {
       assertThat(shared.readableAndWritable()).isFalse();
       assertThatThrownBy(() -> shared.write(0, bytes(1)))
           .isInstanceOf(ErrnoException.class)
@@ -118,7 +122,7 @@ class SharedFileTest {
   @Test
   void afterClosingNothingIsReachedAndNoDescriptorIsLeft() throws IOException {
     Path path = file(PAGE);
-    SharedFile shared = SharedFile.open(path, true);
+    SharedFile shared = opened(path, true);
     assertThat(OpenDescriptors.count(folder)).containsEntry(path.toString(), 1);
     shared.close();
     shared.close();

@@ -3,27 +3,46 @@ package dev.vfio.migration.vfio.memory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.linux.PassedDescriptors;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Page runs of a window move between its file and direct buffers, and nothing beside it does. */
+@Timeout(60)
 class WindowFileTest {
   private static final int PAGE = 4096;
 
   @TempDir Path folder;
+  private final List<Descriptor> handles = new ArrayList<>();
 
   private DmaWindow window(long fileSize, long size) throws IOException {
     Path path = folder.resolve("ring");
     try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
       file.setLength(fileSize);
     }
-    return new DmaWindow("ring", 1L << 32, size, path);
+    Descriptor handle = PassedDescriptors.naming(path);
+    handles.add(handle);
+    return new DmaWindow("ring", 1L << 32, size, path, false, Optional.of(handle));
+  }
+
+  @AfterEach
+  void close() {
+    handles.forEach(Descriptor::close);
   }
 
   @Test
@@ -43,7 +62,9 @@ class WindowFileTest {
       assertThat(back.flip()).isEqualTo(run.rewind());
       assertThat(source.size()).isEqualTo(size);
     }
-    assertThat(OpenDescriptors.count(folder)).doesNotContainKey(declared.file().toString());
+    assertThat(OpenDescriptors.count(folder))
+        .as("that of the window alone")
+        .containsEntry(declared.file().toString(), 1);
   }
 
   @Test
@@ -65,7 +86,9 @@ class WindowFileTest {
         .hasMessageContaining("window ring")
         .hasMessageContaining("the file has 4096 bytes")
         .hasMessageContaining("No memory was touched");
-    assertThat(OpenDescriptors.count(folder)).doesNotContainKey(declared.file().toString());
+    assertThat(OpenDescriptors.count(folder))
+        .as("that of the window alone")
+        .containsEntry(declared.file().toString(), 1);
   }
 
   @Test
@@ -86,5 +109,70 @@ class WindowFileTest {
           .isInstanceOf(IOException.class)
           .hasMessageContaining("writing window ring from offset 0 on failed");
     }
+  }
+
+  /**
+   * Between the check and the copy the name may come to lead elsewhere; the descriptor does not.
+   */
+  @Test
+  void whatTheNameLeadsToMeanwhileIsNotTouched() throws IOException {
+    DmaWindow declared = window(PAGE, PAGE);
+    Path other = Files.write(folder.resolve("other"), new byte[PAGE]);
+    Files.move(declared.file(), folder.resolve("moved"));
+    Files.createSymbolicLink(declared.file(), other);
+
+    try (WindowFile file = WindowFile.open(declared, true)) {
+      file.write(0, ByteBuffer.allocateDirect(PAGE).put(0, (byte) 7));
+    }
+
+    assertThat(Files.readAllBytes(other)).containsOnly(0);
+    assertThat(Files.readAllBytes(folder.resolve("moved"))).startsWith(7);
+  }
+
+  @Test
+  void aWindowWithoutADescriptorIsOutOfReach() {
+    DmaWindow declared = new DmaWindow("ring", 1L << 32, PAGE, folder.resolve("ring"));
+    assertThatThrownBy(() -> WindowFile.open(declared, false).close())
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("there is no descriptor of it. No memory was touched");
+  }
+
+  /** What was cut short grows again, and further than the window; nothing behind it is touched. */
+  @Test
+  void aFileThatGrowsAndShrinksHarmsNobody() throws Exception {
+    DmaWindow declared = window(4 * PAGE, 4 * PAGE);
+    AtomicBoolean done = new AtomicBoolean();
+    Thread owner =
+        new Thread(
+            () -> {
+              try (RandomAccessFile file = new RandomAccessFile(declared.file().toFile(), "rw")) {
+                while (!done.get()) {
+                  file.setLength(0);
+                  file.setLength(8 * PAGE);
+                }
+              } catch (IOException unexpected) {
+                throw new UncheckedIOException(unexpected);
+              }
+            });
+    owner.start();
+    int copied = 0;
+    try {
+      for (int tries = 0; tries < 2_000 || copied == 0; tries++) {
+        try (WindowFile file = WindowFile.open(declared, true)) {
+          ByteBuffer run = ByteBuffer.allocateDirect(4 * PAGE);
+          file.read(0, run);
+          file.write(0, run.flip());
+          copied++;
+        } catch (IOException cutShort) {
+          assertThat(cutShort)
+              .message()
+              .containsAnyOf("cut short to less than", "the file has 0 bytes");
+        }
+      }
+    } finally {
+      done.set(true);
+      owner.join();
+    }
+    assertThat(copied).isPositive();
   }
 }

@@ -2,20 +2,24 @@ package dev.vfio.migration.vfio.user;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.InMemory;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
 import dev.vfio.migration.vfio.linux.PassedDescriptors;
+import dev.vfio.migration.vfio.linux.TestFiles;
 import dev.vfio.migration.vfio.region.Region2018;
 import dev.vfio.migration.vfio.region.RegionInfoBytes;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -36,7 +40,10 @@ class DirectAreaTest {
   private static final int AREA = 4096;
   private static final int SIZE = 3 * 4096;
 
-  @TempDir Path folder;
+  @TempDir(factory = InMemory.class)
+  Path folder;
+
+  @TempDir Path disk;
   private Path file;
   private Descriptor passed;
   private ScriptedServer server;
@@ -171,6 +178,41 @@ class DirectAreaTest {
   void aDescriptorOfSomethingElseThanAFileIsNotUsed() throws IOException {
     try (Descriptor device = PassedDescriptors.open(Path.of("/dev/null"), true)) {
       server.passing(device, 1);
+      assertStateComesByMessages();
+    }
+  }
+
+  /** A file system that its owner serves may never answer, whatever limits a caller has set. */
+  @Test
+  void aFileThatIsNoMemoryIsNotUsed() throws Exception {
+    Path slow = Files.write(disk.resolve("region"), new byte[SIZE]);
+    assumeFalse(Files.getFileStore(slow).type().equals("tmpfs"), "temporary files are memory");
+    try (Descriptor file = PassedDescriptors.open(slow, true)) {
+      server.passing(file, 1);
+      assertStateComesByMessages();
+    }
+  }
+
+  @Test
+  void aDescriptorThatOnlyNamesAFileIsNotUsed() throws IOException {
+    try (Descriptor name = PassedDescriptors.naming(file)) {
+      server.passing(name, 1);
+      assertStateComesByMessages();
+    }
+  }
+
+  @Test
+  void aPipeIsNotUsedAndNotWaitedFor() throws IOException {
+    try (TestFiles.Pipe pipe = TestFiles.pipe()) {
+      server.passing(pipe.reading().descriptor(), 1);
+      assertStateComesByMessages();
+    }
+    // One that is open both ways, as a FIFO can be.
+    Path fifo = folder.resolve("fifo");
+    assertThat(new ProcessBuilder("mkfifo", fifo.toString()).start().onExit().join().exitValue())
+        .isZero();
+    try (Descriptor both = PassedDescriptors.open(fifo, true)) {
+      server.passing(both, 1);
       assertStateComesByMessages();
     }
   }

@@ -9,6 +9,7 @@ import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -33,9 +34,10 @@ class WorkloadSocketTest {
   void start() throws IOException {
     openBefore = OpenDescriptors.count(folder);
     socket = folder.resolve("gpu-0.workload.sock");
-    ring = file("ring", 16 << 20);
+    Files.createDirectory(folder.resolve("gpu-0"));
+    ring = file("gpu-0/ring", 16 << 20);
     workload = new ScriptedWorkload(socket, line -> "{\"ok\":true}\n");
-    client = new WorkloadSocket(socket, 4096, LONG);
+    client = client(socket, LONG);
   }
 
   @AfterEach
@@ -43,6 +45,11 @@ class WorkloadSocketTest {
     client.close();
     workload.close();
     assertThat(OpenDescriptors.count(folder)).as("open descriptors").isEqualTo(openBefore);
+  }
+
+  private WorkloadSocket client(Path where, Duration timeout) {
+    return new WorkloadSocket(
+        where, 4096, timeout, new WindowDirectories(List.of(folder), "gpu-0"));
   }
 
   private Path file(String name, long size) throws IOException {
@@ -74,13 +81,16 @@ class WorkloadSocketTest {
   @Test
   void theWorkloadDescribesItselfAndItsWindows() throws IOException {
     describing("[" + window("ring", 4294967296L, 16 << 20, ring) + "]");
-    assertThat(client.describe())
+    WorkloadDescription said = client.describe();
+    assertThat(said)
+        .usingRecursiveComparison()
+        .ignoringFields("windows.memory")
         .isEqualTo(
             new WorkloadDescription(
                 "counter",
                 WorkloadState.RUNNING,
                 "gpu-0",
-                java.util.List.of(new DmaWindow("ring", 4294967296L, 16 << 20, ring))));
+                List.of(new DmaWindow("ring", 4294967296L, 16 << 20, ring))));
     assertThat(client.windows()).hasSize(1);
     assertThat(workload.lines()).containsOnly("{\"op\":\"describe\"}");
   }
@@ -113,7 +123,7 @@ class WorkloadSocketTest {
 
   @Test
   void windowsThatCannotBeMovedAreRefusedWithTheReason() throws IOException {
-    Path link = Files.createSymbolicLink(folder.resolve("link"), ring);
+    Path link = Files.createSymbolicLink(folder.resolve("gpu-0/link"), ring);
     Map<String, String> reasons =
         Map.ofEntries(
             Map.entry("[" + window("a", 1, 4096, ring) + "]", "multiples of the page size 4096"),
@@ -126,9 +136,13 @@ class WorkloadSocketTest {
                 "[" + window("a", Long.MAX_VALUE - 4095, 4096, ring) + "]",
                 "beyond the address space"),
             Map.entry("[" + window("a", 0, 4096, "ring") + "]", "absolute path"),
-            Map.entry("[" + window("a", 0, 4096, folder) + "]", "no regular file"),
-            Map.entry("[" + window("a", 0, 4096, link) + "]", "no regular file"),
-            Map.entry("[" + window("a", 0, 4096, "/does/not/exist") + "]", "does not exist"),
+            Map.entry(
+                "[" + window("a", 0, 4096, folder.resolve("gpu-0")) + "]",
+                "in no folder with the name of the workload's device"),
+            Map.entry("[" + window("a", 0, 4096, link) + "]", "a link is in the way"),
+            Map.entry(
+                "[" + window("a", 0, 4096, "/does/not/exist") + "]",
+                "it lies in none of the directories for windows on this node, which are " + folder),
             Map.entry(
                 "[" + window("a", 0, (16 << 20) + 4096, ring) + "]",
                 "it has 16777216 bytes and the window has 16781312"),
@@ -150,8 +164,31 @@ class WorkloadSocketTest {
               .as(windows)
               .hasMessageContaining(socket.toString())
               .hasMessageContaining(reason)
-              .hasMessageContaining("Nothing was asked of it");
+              .hasMessageContaining("Nothing was asked of it and no memory was touched");
         });
+  }
+
+  @Test
+  void theStateIsToldWhateverBecameOfTheWindows() throws IOException {
+    describing("[" + window("ring", 0, 4096, ring) + "]");
+    assertThat(client.describe().windows()).hasSize(1);
+    Files.delete(ring);
+    assertThat(failureOf(client::describe)).hasMessageContaining("ENOENT (2)");
+    assertThat(client.state()).isEqualTo(WorkloadState.RUNNING);
+  }
+
+  /** One descriptor for each window, until the workload is asked again or let go of. */
+  @Test
+  void theFilesThatWereCheckedAreKeptAndLetGoOf() throws IOException {
+    describing("[" + window("ring", 0, 4096, ring) + "]");
+    for (int asked = 0; asked < 3; asked++) {
+      assertThat(client.describe().windows().get(0).memory()).isPresent();
+      assertThat(OpenDescriptors.count(folder)).containsEntry(ring.toString(), 1);
+    }
+    client.close();
+    assertThat(OpenDescriptors.count(folder)).doesNotContainKey(ring.toString());
+    assertThat(failureOf(client::describe)).isNotNull();
+    assertThat(OpenDescriptors.count(folder)).doesNotContainKey(ring.toString());
   }
 
   @Test
@@ -203,7 +240,7 @@ class WorkloadSocketTest {
   @Test
   void aWorkloadThatDoesNotAnswerIsNotWaitedForForEver() throws IOException {
     workload.answering(line -> "");
-    try (WorkloadSocket impatient = new WorkloadSocket(socket, 4096, Duration.ofMillis(100))) {
+    try (WorkloadSocket impatient = client(socket, Duration.ofMillis(100))) {
       WorkloadException failure = failureOf(() -> impatient.pause("uid/1"));
       assertThat(failure.errno()).as("ETIMEDOUT").isEqualTo(110);
       assertThat(failure).hasMessageContaining("did not answer \"pause\" within 100 ms");
@@ -232,8 +269,7 @@ class WorkloadSocketTest {
 
   @Test
   void aWorkloadThatIsNotThereIsAnError() {
-    try (WorkloadSocket lost =
-        new WorkloadSocket(folder.resolve("none.workload.sock"), 4096, LONG)) {
+    try (WorkloadSocket lost = client(folder.resolve("none.workload.sock"), LONG)) {
       WorkloadException failure = failureOf(lost::windows);
       assertThat(failure.errno()).as("ENOENT").isEqualTo(2);
       assertThat(failure).hasMessageContaining("none.workload.sock");

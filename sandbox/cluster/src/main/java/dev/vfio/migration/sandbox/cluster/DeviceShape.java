@@ -72,7 +72,8 @@ public record DeviceShape(
                 "--directory",
                 node.sockets().toString(),
                 "--memory-directory",
-                node.memory().toString(),
+                // In a folder of the device's own, where the agent looks for its window.
+                node.memory().resolve(name).toString(),
                 "--log",
                 log.toString(),
                 "--role",

@@ -105,6 +105,8 @@ public final class SandboxCluster implements AutoCloseable {
             node.journal().toString(),
             "AGENT_VFIO_USER_DIRECTORY",
             node.sockets().toString(),
+            "AGENT_MEMORY_DIRECTORIES",
+            node.memory().toString(),
             "AGENT_TLS_DIRECTORY",
             node.tls().toString());
     List<String> command =
