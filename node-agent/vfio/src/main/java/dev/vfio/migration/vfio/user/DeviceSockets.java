@@ -89,10 +89,12 @@ public final class DeviceSockets {
   /**
    * Whether there is something that calls itself a device, or is in the way of one: a folder with a
    * {@code device.sock} of whatever kind, or a link where the folder should be.
+   *
+   * @param name of the folder, relative
    */
-  boolean exists(String name) {
+  boolean exists(Path name) {
     try (RootDirectory root = RootDirectory.open(directory);
-        Descriptor found = root.handle(Path.of(name, DEVICE))) {
+        Descriptor found = root.handle(name.resolve(DEVICE))) {
       return found.isOpen();
     } catch (ErrnoException failure) {
       return !failure.is(Errno.ENOENT) && !failure.is(Errno.ENOTDIR);
@@ -110,7 +112,7 @@ public final class DeviceSockets {
    */
   UnixStream connect(String name, String socket, Duration timeout) throws IOException {
     Path path = path(name, socket);
-    try (RootDirectory root = RootDirectory.open(directory)) {
+    try (RootDirectory root = root(path)) {
       requireOwn(root, path);
       try (RootDirectory folder = root.directory(Path.of(name));
           Descriptor file = folder.handle(Path.of(socket))) {
@@ -120,6 +122,20 @@ public final class DeviceSockets {
       } catch (ErrnoException failure) {
         throw explained(failure, path);
       }
+    }
+  }
+
+  private RootDirectory root(Path socket) throws IOException {
+    try {
+      return RootDirectory.open(directory);
+    } catch (ErrnoException failure) {
+      throw failure.is(Errno.ENOTDIR)
+          ? new UntrustedException(
+              socket,
+              directory
+                  + " is a link, or no directory. Nothing was asked of anybody; configure the"
+                  + " directory's own path.")
+          : failure;
     }
   }
 

@@ -11,6 +11,7 @@ import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.RootDirectory;
 import dev.vfio.migration.vfio.region.Region2018;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -18,7 +19,6 @@ import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -109,7 +109,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   @Override
   public Optional<Entry> look(String id) {
     String name = id.startsWith(ID_PREFIX) ? id.substring(ID_PREFIX.length()) : "";
-    return NAME.matcher(name).matches() && (sockets.exists(name) || isFlat(name))
+    return NAME.matcher(name).matches() && (sockets.exists(Path.of(name)) || isFlat(name))
         ? Optional.of(entry(id, name))
         : Optional.empty();
   }
@@ -125,22 +125,24 @@ public final class VfioUserDirectory implements DeviceDirectory {
 
   private Iterable<String> names() {
     TreeSet<String> names = new TreeSet<>();
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
+    try (RootDirectory root = RootDirectory.open(directory);
+        DirectoryStream<Path> files = root.list("*")) {
       for (Path file : files) {
         String fileName = file.getFileName().toString();
-        if (sockets.exists(fileName)) {
+        if (sockets.exists(file.getFileName())) {
           names.add(fileName);
         } else if (fileName.endsWith(FLAT_SUFFIX)
             && OTHER_FLAT.stream().noneMatch(fileName::endsWith)) {
           names.add(fileName.substring(0, fileName.length() - FLAT_SUFFIX.length()));
         }
       }
-    } catch (NoSuchFileException missing) {
-      return names;
     } catch (DirectoryIteratorException unreadable) {
       throw new UncheckedIOException(
           "cannot read the directory of vfio-user sockets " + directory, unreadable.getCause());
     } catch (IOException unreadable) {
+      if (unreadable instanceof ErrnoException known && known.is(Errno.ENOENT)) {
+        return names;
+      }
       throw new UncheckedIOException(
           "cannot read the directory of vfio-user sockets " + directory, unreadable);
     }

@@ -13,6 +13,7 @@ import dev.vfio.migration.vfio.workload.ScriptedWorkload;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadSocket;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -309,6 +310,21 @@ class SocketIdentityTest {
     }
     assertThat(victimsDevice.connections()).isZero();
     assertThat(victimsWorkload.lines()).isEmpty();
+  }
+
+  /** An empty listing would say that there is nothing. */
+  @Test
+  void aDirectoryThatIsALinkIsNotTakenForAnEmptyOne() throws IOException {
+    Path link = Files.createSymbolicLink(attacker.resolve("link"), directory);
+    VfioUserDirectory through = new VfioUserDirectory(link, 4096, PATIENCE);
+    assertThatThrownBy(through::list)
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContaining(link.toString())
+        .hasRootCauseInstanceOf(ErrnoException.class);
+    assertThatThrownBy(() -> through.open("vfio-user:victim"))
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContaining(link + " is a link, or no directory");
+    assertThat(victimsDevice.connections()).isZero();
   }
 
   /** Only a server's own bind is limited to 107 bytes. */
