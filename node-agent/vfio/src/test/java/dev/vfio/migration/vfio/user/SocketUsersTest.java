@@ -4,17 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.vfio.migration.vfio.device.DeviceDirectory.Entry;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.linux.OtherUser;
+import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadSocket;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,6 +35,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class SocketUsersTest {
   private static final Duration LONG = Duration.ofSeconds(10);
+  private static final int RACES = 150;
   private static final int ROOT = 0;
   private static final int TENANT = 64001;
   private static final int OTHER = 64002;
@@ -184,6 +190,71 @@ class SocketUsersTest {
           .isInstanceOf(DeviceSockets.UntrustedException.class)
           .hasMessageContaining("belongs to user 64002");
       assertThat(second.asked()).isEmpty();
+    }
+  }
+
+  /** The attacker's sockets are its own, links and hard links in turn, as fast as it can be. */
+  @Test
+  void aRaceOfRenamesReachesNothingOfAnotherUser() throws Exception {
+    Path attacker = folder("attacker", TENANT);
+    Path victim = folder("victim", OTHER);
+    AtomicBoolean racing = new AtomicBoolean(true);
+    List<Entry> looks = new ArrayList<>();
+    int used = 0;
+    int refused = 0;
+    try (TenantProcess device = TenantProcess.device(OTHER, victim.resolve("device.sock"));
+        TenantProcess process =
+            TenantProcess.workload(OTHER, victim.resolve("workload.sock"), "attacker");
+        TenantProcess ownDevice =
+            TenantProcess.device(TENANT, attacker.resolve("own-device.sock"));
+        TenantProcess own =
+            TenantProcess.workload(TENANT, attacker.resolve("own-workload.sock"), "attacker")) {
+      Thread race = new Thread(() -> swap(attacker, victim, racing), "race");
+      race.start();
+      try {
+        for (int i = 0; i < RACES || (i < 100 * RACES && (used == 0 || refused == 0)); i++) {
+          devices.look("vfio-user:attacker").ifPresent(looks::add);
+          try (WorkloadSocket workload = workload("attacker")) {
+            workload.pause("uid/" + i);
+            used++;
+          } catch (DeviceSockets.UntrustedException | WorkloadException refusal) {
+            // There may be no socket yet.
+            refused++;
+          }
+        }
+      } finally {
+        racing.set(false);
+        race.join(LONG.toMillis());
+      }
+      assertThat(own.asked()).filteredOn(line -> line.contains("pause")).hasSize(used);
+      assertThat(ownDevice.asked()).filteredOn("command 1"::equals).hasSameSizeAs(described(looks));
+      assertThat(device.asked()).isEmpty();
+      assertThat(process.asked()).isEmpty();
+    }
+    assertThat(described(looks)).hasSizeBetween(1, looks.size() - 1);
+    assertThat(used).as("tries that met the attacker's own socket").isPositive();
+    assertThat(refused).as("tries that met something else").isPositive();
+  }
+
+  private static List<Entry> described(List<Entry> looks) {
+    return looks.stream().filter(entry -> entry.description() != null).toList();
+  }
+
+  private static void swap(Path attacker, Path victim, AtomicBoolean racing) {
+    Path next = attacker.resolve("next");
+    try {
+      while (racing.get()) {
+        for (String name : List.of("device.sock", "workload.sock")) {
+          Files.createSymbolicLink(next, victim.resolve(name));
+          Files.move(next, attacker.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+          Files.createLink(next, victim.resolve(name));
+          Files.move(next, attacker.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+          Files.createLink(next, attacker.resolve("own-" + name));
+          Files.move(next, attacker.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+        }
+      }
+    } catch (IOException failure) {
+      throw new AssertionError("the race ended early", failure);
     }
   }
 
