@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.session.Workloads;
+import dev.vfio.migration.vfio.user.DeviceSockets;
 import dev.vfio.migration.vfio.user.VfioUserDirectory;
 import dev.vfio.migration.vfio.workload.WindowDirectories;
 import dev.vfio.migration.vfio.workload.Workload;
@@ -9,13 +10,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.regex.Pattern;
 
-/** Workloads that speak the workload protocol over {@code NAME.workload.sock}. */
+/** Workloads that speak the workload protocol over {@code NAME/workload.sock}. */
 final class SocketWorkloads implements Workloads {
-  private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
-
-  private final Path directory;
+  private final DeviceSockets sockets;
   private final int pageSize;
   private final Duration timeout;
   private final List<Path> windowDirectories;
@@ -24,7 +22,7 @@ final class SocketWorkloads implements Workloads {
    * @param windowDirectories beneath which the files behind windows lie
    */
   SocketWorkloads(Path directory, int pageSize, Duration timeout, List<Path> windowDirectories) {
-    this.directory = directory;
+    this.sockets = new DeviceSockets(directory);
     this.pageSize = pageSize;
     this.timeout = timeout;
     this.windowDirectories = List.copyOf(windowDirectories);
@@ -32,17 +30,8 @@ final class SocketWorkloads implements Workloads {
 
   @Override
   public Workload of(String device) throws IOException {
-    String name =
-        device.startsWith(VfioUserDirectory.ID_PREFIX)
-            ? device.substring(VfioUserDirectory.ID_PREFIX.length())
-            : "";
-    if (!NAME.matcher(name).matches()) {
-      throw new IOException("no workload is known for the device " + device);
-    }
+    String name = VfioUserDirectory.nameOf(device);
     return new WorkloadSocket(
-        directory.resolve(name + ".workload.sock"),
-        pageSize,
-        timeout,
-        new WindowDirectories(windowDirectories, name));
+        sockets.workload(name), pageSize, timeout, new WindowDirectories(windowDirectories, name));
   }
 }

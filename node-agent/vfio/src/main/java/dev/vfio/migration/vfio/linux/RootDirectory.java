@@ -70,6 +70,11 @@ public final class RootDirectory implements AutoCloseable {
     return path;
   }
 
+  /** What this directory is: above all, who may put something in the place of what is in it. */
+  public FileStatus status() throws ErrnoException {
+    return FileStatus.of(directory);
+  }
+
   /**
    * A directory beneath this one, to name files beneath that.
    *

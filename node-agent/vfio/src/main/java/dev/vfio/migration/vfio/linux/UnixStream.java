@@ -80,9 +80,27 @@ public final class UnixStream implements AutoCloseable {
    * @throws ErrnoException as {@code connect} has it; ENAMETOOLONG for a path that is too long
    */
   public static UnixStream connect(Path path, Duration timeout) throws ErrnoException {
+    return connect(path, path, timeout);
+  }
+
+  /**
+   * Connects to the very socket that a descriptor names, wherever its name leads by now. Its path
+   * may be of any length.
+   *
+   * @param socket stays its owner's
+   * @param shown its path in the message of a failure
+   * @param timeout as {@link #connect(Path, Duration)} has it
+   * @throws ErrnoException as {@code connect} has it
+   */
+  public static UnixStream connect(Descriptor socket, Path shown, Duration timeout)
+      throws ErrnoException {
+    return connect(OpenFile.path(socket), shown, timeout);
+  }
+
+  private static UnixStream connect(Path path, Path shown, Duration timeout) throws ErrnoException {
     byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
     if (name.length >= SocketLayout.ADDRESS_PATH_BYTES) {
-      throw new ErrnoException("connect(" + path + ")", Errno.ENAMETOOLONG.number());
+      throw new ErrnoException("connect(" + shown + ")", Errno.ENAMETOOLONG.number());
     }
     int fd = LibC.socket(LibC.AF_UNIX, LibC.SOCK_STREAM | LibC.SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -91,7 +109,7 @@ public final class UnixStream implements AutoCloseable {
     UnixStream stream = new UnixStream(new Descriptor(fd));
     try {
       stream.timeout(timeout);
-      stream.connect(path, name);
+      stream.connect(shown, name);
       return stream;
     } catch (ErrnoException | RuntimeException failure) {
       stream.close();
@@ -99,7 +117,7 @@ public final class UnixStream implements AutoCloseable {
     }
   }
 
-  private void connect(Path path, byte[] name) throws ErrnoException {
+  private void connect(Path shown, byte[] name) throws ErrnoException {
     ByteBuffer address =
         ByteBuffer.allocateDirect(SocketLayout.ADDRESS_BYTES).order(ByteOrder.nativeOrder());
     address.putShort(SocketLayout.ADDRESS_FAMILY, (short) LibC.AF_UNIX);
@@ -111,7 +129,7 @@ public final class UnixStream implements AutoCloseable {
     int errno = LibC.lastErrno();
     Reference.reachabilityFence(address);
     if (answer < 0) {
-      throw new ErrnoException("connect(" + path + ")", errno);
+      throw new ErrnoException("connect(" + shown + ")", errno);
     }
     // An optimisation only: the kernel's own size serves as well.
     option(LibC.SO_SNDBUF, Integer.BYTES, SEND_BUFFER_BYTES);

@@ -37,7 +37,12 @@ final class Channel implements AutoCloseable {
   private int lastId;
   private volatile String brokenBy;
 
-  private Channel(Path path, UnixStream stream, Duration timeout) {
+  /**
+   * @param path of the server's socket, for messages
+   * @param stream connected to it
+   * @param timeout that the stream has
+   */
+  Channel(Path path, UnixStream stream, Duration timeout) {
     this.path = path;
     this.stream = stream;
     this.timeout = timeout;
@@ -45,13 +50,6 @@ final class Channel implements AutoCloseable {
 
   private static ByteBuffer scratch() {
     return ByteBuffer.allocateDirect(HEADER_BYTES + MAX_FIXED_BYTES).order(ByteOrder.nativeOrder());
-  }
-
-  /**
-   * @throws ErrnoException ENOENT where there is no socket, ECONNREFUSED where nobody listens
-   */
-  static Channel connect(Path path, Duration timeout) throws ErrnoException {
-    return new Channel(path, UnixStream.connect(path, timeout), timeout);
   }
 
   /** How long each later exchange may take. */

@@ -9,9 +9,9 @@ import dev.vfio.migration.vfio.access.RegionInfo;
 import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
-import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.OpenFile;
 import dev.vfio.migration.vfio.linux.SharedFile;
+import dev.vfio.migration.vfio.linux.UnixStream;
 import dev.vfio.migration.vfio.region.RegionInfoLayout;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -47,15 +47,16 @@ public final class VfioUserAccess implements DeviceAccess {
   }
 
   /**
-   * Connects and agrees on the version.
+   * Agrees on the version.
    *
+   * @param socket of the server, for messages
+   * @param stream connected to it, with the time to connect as its timeout; closed where this fails
    * @param afterClose runs once, when the access is closed; not where this fails
-   * @throws ErrnoException where nobody listens at that path
    * @throws AccessException REFUSED with EBUSY where the device has a client already
    */
-  static VfioUserAccess connect(Path socket, Patience patience, Runnable afterClose)
-      throws ErrnoException, AccessException {
-    Channel channel = Channel.connect(socket, patience.toConnect());
+  static VfioUserAccess over(UnixStream stream, Path socket, Patience patience, Runnable afterClose)
+      throws AccessException {
+    Channel channel = new Channel(socket, stream, patience.toConnect());
     VfioUserAccess access = new VfioUserAccess(channel, patience, afterClose);
     try {
       access.limits = access.negotiate();

@@ -11,13 +11,14 @@ import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.RootDirectory;
 import dev.vfio.migration.vfio.region.Region2018;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,9 +31,8 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Pattern;
 
 /**
- * The vfio-user devices of this node: one socket {@code NAME.sock} for each in one directory,
- * beside it {@code NAME.workload.sock} of the workload that uses the device. The id of a device is
- * {@code vfio-user:NAME}.
+ * The vfio-user devices of this node: a folder {@code NAME} for each in one directory, with the
+ * device's socket in it; see {@link DeviceSockets}. The id of a device is {@code vfio-user:NAME}.
  *
  * <p>Safe for use by several threads. A server takes one client at a time, so that looking at a
  * device and opening it wait for each other here, and a device that this directory opened is listed
@@ -42,8 +42,10 @@ public final class VfioUserDirectory implements DeviceDirectory {
   /** What the ids of these devices start with. */
   public static final String ID_PREFIX = "vfio-user:";
 
-  private static final String SOCKET_SUFFIX = ".sock";
-  private static final List<String> OTHER_SOCKETS = List.of(".workload.sock", ".console.sock");
+  /** Where devices were before each had a folder; nothing is connected to there. */
+  private static final String FLAT_SUFFIX = ".sock";
+
+  private static final List<String> OTHER_FLAT = List.of(".workload.sock", ".console.sock");
   private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
   private static final int LONGEST_SHOWN_NAME = 80;
 
@@ -56,6 +58,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private static final Duration BETWEEN_TRIES = Duration.ofMillis(5);
 
   private final Path directory;
+  private final DeviceSockets sockets;
   private final int pageSize;
   private final Patience patience;
   private final Map<String, Place> places = new ConcurrentHashMap<>();
@@ -78,11 +81,12 @@ public final class VfioUserDirectory implements DeviceDirectory {
   }
 
   /**
-   * @param directory where the sockets are; it need not exist yet
+   * @param directory where the devices' folders are; it need not exist yet
    * @param pageSize bytes of a PFN: the page size of this machine
    */
   public VfioUserDirectory(Path directory, int pageSize, Patience patience) {
     this.directory = directory;
+    this.sockets = new DeviceSockets(directory);
     this.pageSize = pageSize;
     this.patience = patience;
   }
@@ -105,7 +109,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   @Override
   public Optional<Entry> look(String id) {
     String name = id.startsWith(ID_PREFIX) ? id.substring(ID_PREFIX.length()) : "";
-    return NAME.matcher(name).matches() && Files.exists(directory.resolve(name + SOCKET_SUFFIX))
+    return NAME.matcher(name).matches() && (sockets.exists(Path.of(name)) || isFlat(name))
         ? Optional.of(entry(id, name))
         : Optional.empty();
   }
@@ -121,23 +125,32 @@ public final class VfioUserDirectory implements DeviceDirectory {
 
   private Iterable<String> names() {
     TreeSet<String> names = new TreeSet<>();
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + SOCKET_SUFFIX)) {
+    try (RootDirectory root = RootDirectory.open(directory);
+        DirectoryStream<Path> files = root.list("*")) {
       for (Path file : files) {
         String fileName = file.getFileName().toString();
-        if (OTHER_SOCKETS.stream().noneMatch(fileName::endsWith)) {
-          names.add(fileName.substring(0, fileName.length() - SOCKET_SUFFIX.length()));
+        if (sockets.exists(file.getFileName())) {
+          names.add(fileName);
+        } else if (fileName.endsWith(FLAT_SUFFIX)
+            && OTHER_FLAT.stream().noneMatch(fileName::endsWith)) {
+          names.add(fileName.substring(0, fileName.length() - FLAT_SUFFIX.length()));
         }
       }
-    } catch (NoSuchFileException missing) {
-      return names;
     } catch (DirectoryIteratorException unreadable) {
       throw new UncheckedIOException(
           "cannot read the directory of vfio-user sockets " + directory, unreadable.getCause());
     } catch (IOException unreadable) {
+      if (unreadable instanceof ErrnoException known && known.is(Errno.ENOENT)) {
+        return names;
+      }
       throw new UncheckedIOException(
           "cannot read the directory of vfio-user sockets " + directory, unreadable);
     }
     return names;
+  }
+
+  private boolean isFlat(String name) {
+    return Files.exists(directory.resolve(name + FLAT_SUFFIX), LinkOption.NOFOLLOW_LINKS);
   }
 
   private Entry look(String id, String name) throws DeviceException {
@@ -168,15 +181,11 @@ public final class VfioUserDirectory implements DeviceDirectory {
   }
 
   /**
-   * Where the workload that uses a device is reached. The socket need not exist.
+   * The name of a vfio-user device, which need not exist.
    *
-   * @throws DeviceException UNKNOWN_DEVICE where the id is not one of a vfio-user device
+   * @throws DeviceException UNKNOWN_DEVICE where no vfio-user device can have that id
    */
-  public Path workloadSocket(String id) throws DeviceException {
-    return directory.resolve(nameOf(id) + OTHER_SOCKETS.get(0));
-  }
-
-  private String nameOf(String id) throws DeviceException {
+  public static String nameOf(String id) throws DeviceException {
     if (!id.startsWith(ID_PREFIX)) {
       throw new DeviceException(
           Kind.UNKNOWN_DEVICE,
@@ -212,12 +221,14 @@ public final class VfioUserDirectory implements DeviceDirectory {
   }
 
   private VfioUserAccess connect(String id, String name, Place place) throws DeviceException {
-    Path socket = directory.resolve(name + SOCKET_SUFFIX);
+    Path socket = sockets.path(name, DeviceSockets.DEVICE);
     while (true) {
       try {
-        return VfioUserAccess.connect(socket, patience, place::ended);
-      } catch (ErrnoException failure) {
-        throw notConnected(id, failure);
+        return VfioUserAccess.over(
+            sockets.connect(name, DeviceSockets.DEVICE, patience.toConnect()),
+            socket,
+            patience,
+            place::ended);
       } catch (AccessException failure) {
         boolean refusedAsBusy =
             failure.reason() == Reason.REFUSED && failure.errno() == Errno.EBUSY.number();
@@ -232,26 +243,55 @@ public final class VfioUserDirectory implements DeviceDirectory {
               failure);
         }
         LockSupport.parkNanos(BETWEEN_TRIES.toNanos());
+      } catch (IOException failure) {
+        throw notConnected(id, name, failure);
       }
     }
   }
 
-  private DeviceException notConnected(String id, ErrnoException failure) {
-    if (failure.is(Errno.ENOENT)) {
+  private DeviceException notConnected(String id, String name, IOException failure) {
+    int errno = failure instanceof ErrnoException known ? known.errno() : 0;
+    if (failure instanceof DeviceSockets.UntrustedException) {
       return new DeviceException(
-          Kind.UNKNOWN_DEVICE,
-          failure.errno(),
-          "device " + id + " is not known on this node: there is no socket for it in " + directory,
-          failure);
+          Kind.UNREACHABLE, errno, "device " + id + ": " + failure.getMessage(), failure);
+    }
+    if (errno == Errno.ENOENT.number() || errno == Errno.ENOTDIR.number()) {
+      return absent(id, name, errno, failure);
     }
     return new DeviceException(
         Kind.UNREACHABLE,
-        failure.errno(),
+        errno,
         "device "
             + id
             + " cannot be reached: "
             + failure.getMessage()
             + ". Nothing was done to the device; see whether the process that serves it runs.",
+        failure);
+  }
+
+  private DeviceException absent(String id, String name, int errno, IOException failure) {
+    Path socket = sockets.path(name, DeviceSockets.DEVICE);
+    if (isFlat(name)) {
+      return new DeviceException(
+          Kind.UNREACHABLE,
+          errno,
+          "device "
+              + id
+              + ": its socket "
+              + directory.resolve(name + FLAT_SUFFIX)
+              + " lies in a directory that it shares with other devices, and is not used. Nothing"
+              + " was asked of its server; give the device a folder of its own (install -d -o USER"
+              + " -m 0711 "
+              + socket.getParent()
+              + ") and let its server listen at "
+              + socket
+              + ".",
+          failure);
+    }
+    return new DeviceException(
+        Kind.UNKNOWN_DEVICE,
+        errno,
+        "device " + id + " is not known on this node: there is no socket " + socket,
         failure);
   }
 

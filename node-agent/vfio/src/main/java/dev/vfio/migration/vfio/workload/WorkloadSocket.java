@@ -20,8 +20,10 @@ import java.util.Locale;
  * one answer to each request, a line of at most 64 KiB.
  *
  * <p>Connects with the first request. Where an earlier connection has ended meanwhile, a request is
- * made once more over a new one: every request may be repeated. {@link #close()} may come from any
- * thread and ends a request that waits; everything else is for one thread at a time.
+ * made once more over a new one: every request may be repeated. Whoever is at the other end of a
+ * new connection first says which device it uses, and is asked for nothing more where that is not
+ * the one that it is reached for. {@link #close()} may come from any thread and ends a request that
+ * waits; everything else is for one thread at a time.
  */
 public final class WorkloadSocket implements Workload {
   static final int MOST_LINE_BYTES = 64 << 10;
@@ -29,8 +31,9 @@ public final class WorkloadSocket implements Workload {
   private static final int PROTOCOL = 1;
   private static final int LONGEST_QUOTE = 500;
   private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String DESCRIBE = "describe";
 
-  private final Path socket;
+  private final Endpoint endpoint;
   private final int pageSize;
   private final Duration timeout;
   private final ByteBuffer line = ByteBuffer.allocateDirect(MOST_LINE_BYTES);
@@ -39,17 +42,38 @@ public final class WorkloadSocket implements Workload {
   private OpenWindows declared = new OpenWindows(List.of());
   private volatile boolean closed;
 
+  /** Whether the peer of the connection of now has named the right device. */
+  private boolean introduced;
+
+  /** Where the workload of one device is reached. */
+  public interface Endpoint {
+    /** Name of the device, as the workload is to give it. */
+    String device();
+
+    /** Of the socket, for messages. */
+    Path path();
+
+    /**
+     * Connects, once it is certain that the socket is the device's own.
+     *
+     * @param timeout for this call, and for each later one on the stream
+     * @throws ErrnoException as {@code connect} has it
+     * @throws IOException where the socket is somebody else's; the message says what to do
+     */
+    UnixStream connect(Duration timeout) throws IOException;
+  }
+
   /**
    * Does no I/O.
    *
-   * @param socket of the workload
+   * @param endpoint of the workload
    * @param pageSize bytes of a page
    * @param timeout for each request; a workload may need long to stand still
    * @param directories where the files of its windows are
    */
   public WorkloadSocket(
-      Path socket, int pageSize, Duration timeout, WindowDirectories directories) {
-    this.socket = socket;
+      Endpoint endpoint, int pageSize, Duration timeout, WindowDirectories directories) {
+    this.endpoint = endpoint;
     this.pageSize = pageSize;
     this.timeout = timeout;
     this.directories = directories;
@@ -72,7 +96,7 @@ public final class WorkloadSocket implements Workload {
       return new WorkloadDescription(
           quoted(answer.path("workload").asText()),
           stateOf(answer),
-          quoted(answer.path("device").asText()),
+          endpoint.device(),
           windows.windows());
     } catch (DeclaredWindows.UnusableException unusable) {
       throw failed(
@@ -91,17 +115,8 @@ public final class WorkloadSocket implements Workload {
   }
 
   private JsonNode description() throws IOException {
-    JsonNode answer = ask("describe", null);
-    if (answer.path("protocol").asInt() != PROTOCOL) {
-      throw failed(
-          0,
-          "speaks protocol "
-              + quoted(answer.path("protocol").toString())
-              + "; this agent speaks "
-              + PROTOCOL
-              + ". Nothing was asked of it.",
-          null);
-    }
+    JsonNode answer = ask(DESCRIBE, null);
+    requireOfDevice(answer);
     return answer;
   }
 
@@ -112,6 +127,37 @@ public final class WorkloadSocket implements Workload {
       windows.close();
       throw failed(Errno.EBADF.number(), "was let go of meanwhile", null);
     }
+  }
+
+  /** The workload speaks for the device that it is reached for, or for none at all. */
+  private void requireOfDevice(JsonNode answer) throws WorkloadException {
+    introduced = false;
+    if (answer.path("protocol").asInt() != PROTOCOL) {
+      throw failed(
+          0,
+          "speaks protocol "
+              + quoted(answer.path("protocol").toString())
+              + "; this agent speaks "
+              + PROTOCOL
+              + ". Nothing was asked of it.",
+          null);
+    }
+    JsonNode device = answer.path("device");
+    if (!device.isTextual() || !device.textValue().equals(endpoint.device())) {
+      dropConnection();
+      throw failed(
+          0,
+          "names "
+              + (device.isTextual() ? "\"" + quoted(device.textValue()) + "\"" : "no device")
+              + " as the device it uses, and is asked as the workload of \""
+              + endpoint.device()
+              + "\". It was asked for nothing more; see which process listens there, and let it"
+              + " describe itself with \"device\":\""
+              + endpoint.device()
+              + "\" if that is the one it uses.",
+          null);
+    }
+    introduced = true;
   }
 
   private WorkloadState stateOf(JsonNode answer) throws WorkloadException {
@@ -149,7 +195,11 @@ public final class WorkloadSocket implements Workload {
     if (migration != null) {
       request.put("migration", migration);
     }
-    JsonNode answer = parse(operation, answerTo(operation, request));
+    return accepted(operation, migration, parse(operation, answerTo(operation, request)));
+  }
+
+  private JsonNode accepted(String operation, String migration, JsonNode answer)
+      throws WorkloadException {
     if (answer.path("ok").asBoolean(false)) {
       return answer;
     }
@@ -168,14 +218,10 @@ public final class WorkloadSocket implements Workload {
   }
 
   private String answerTo(String operation, ObjectNode request) throws IOException {
-    byte[] text = (request + "\n").getBytes(StandardCharsets.UTF_8);
-    if (text.length > MOST_LINE_BYTES) {
-      throw new IllegalArgumentException("a request of " + text.length + " bytes");
-    }
-    ByteBuffer bytes = ByteBuffer.allocateDirect(text.length).put(text);
+    ByteBuffer bytes = lineOf(request);
     boolean usedBefore = stream != null;
     try {
-      return exchange(bytes);
+      return exchange(operation, bytes);
     } catch (ErrnoException failure) {
       dropConnection();
       if (!usedBefore || failure.is(Errno.EAGAIN) || closed) {
@@ -183,15 +229,32 @@ public final class WorkloadSocket implements Workload {
       }
     }
     try {
-      return exchange(bytes);
+      return exchange(operation, bytes);
     } catch (ErrnoException failure) {
       dropConnection();
       throw notAnswered(operation, failure);
     }
   }
 
-  private String exchange(ByteBuffer request) throws IOException {
+  private static ByteBuffer lineOf(ObjectNode request) {
+    byte[] text = (request + "\n").getBytes(StandardCharsets.UTF_8);
+    if (text.length > MOST_LINE_BYTES) {
+      throw new IllegalArgumentException("a request of " + text.length + " bytes");
+    }
+    return ByteBuffer.allocateDirect(text.length).put(text);
+  }
+
+  private String exchange(String operation, ByteBuffer request) throws IOException {
     UnixStream connection = connected();
+    if (!introduced && !operation.equals(DESCRIBE)) {
+      ObjectNode describe = JSON.createObjectNode().put("op", DESCRIBE);
+      String answer = exchange(connection, lineOf(describe));
+      requireOfDevice(accepted(DESCRIBE, null, parse(DESCRIBE, answer)));
+    }
+    return exchange(connection, request);
+  }
+
+  private String exchange(UnixStream connection, ByteBuffer request) throws IOException {
     connection.send(request.rewind(), ByteBuffer.allocateDirect(0));
     long deadline = System.nanoTime() + timeout.toNanos();
     line.clear();
@@ -238,10 +301,11 @@ public final class WorkloadSocket implements Workload {
     throw failed(0, "answered \"" + operation + "\" with no JSON object: " + quoted(text), null);
   }
 
-  private UnixStream connected() throws ErrnoException {
+  private UnixStream connected() throws IOException {
     UnixStream current = stream;
     if (current == null) {
-      current = UnixStream.connect(socket, timeout);
+      introduced = false;
+      current = endpoint.connect(timeout);
       stream = current;
       if (closed) {
         current.close();
@@ -277,7 +341,7 @@ public final class WorkloadSocket implements Workload {
   }
 
   private WorkloadException failed(int errno, String what, Throwable cause) {
-    return new WorkloadException(errno, "the workload at " + socket + " " + what, cause);
+    return new WorkloadException(errno, "the workload at " + endpoint.path() + " " + what, cause);
   }
 
   private static String quoted(String text) {

@@ -76,9 +76,7 @@ class DirectAreaTest {
 
   private Region2018 open() throws IOException {
     return Region2018.open(
-        "vfio-user:gpu-0",
-        VfioUserAccess.connect(folder.resolve("gpu-0.sock"), PATIENCE, () -> {}),
-        4096);
+        "vfio-user:gpu-0", ScriptedServer.access(folder.resolve("gpu-0.sock"), PATIENCE), 4096);
   }
 
   private void put(long at, int value) throws IOException {
@@ -272,8 +270,7 @@ class DirectAreaTest {
   @Test
   void afterClosingTheAreaIsOutOfReach() throws IOException {
     stage(AREA, 10);
-    VfioUserAccess access =
-        VfioUserAccess.connect(folder.resolve("gpu-0.sock"), PATIENCE, () -> {});
+    VfioUserAccess access = ScriptedServer.access(folder.resolve("gpu-0.sock"), PATIENCE);
     var areas =
         access.directAreas(
             access.regionInfo(9),

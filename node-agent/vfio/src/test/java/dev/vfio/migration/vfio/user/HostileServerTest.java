@@ -46,7 +46,7 @@ class HostileServerTest {
   }
 
   private VfioUserAccess connect(Patience patience) throws IOException {
-    return VfioUserAccess.connect(folder.resolve("gpu-0.sock"), patience, () -> {});
+    return ScriptedServer.access(folder.resolve("gpu-0.sock"), patience);
   }
 
   private static ByteBuffer register() {

@@ -3,7 +3,9 @@ package dev.vfio.migration.vfio.user;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.PassingSocket;
+import dev.vfio.migration.vfio.linux.UnixStream;
 import dev.vfio.migration.vfio.region.RegionInfoBytes;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -60,11 +62,21 @@ final class ScriptedServer implements AutoCloseable {
   private volatile int regions = 10;
 
   ScriptedServer(Path socket, int regionSize) throws ErrnoException {
+    this(PassingSocket.listen(socket), regionSize);
+  }
+
+  ScriptedServer(PassingSocket listener, int regionSize) {
+    this.listener = listener;
     memory = ByteBuffer.allocate(regionSize).order(ByteOrder.nativeOrder());
     regionInfo = RegionInfoBytes.migration(9, regionSize);
-    listener = PassingSocket.listen(socket);
     thread = new Thread(this::acceptAll, "scripted server");
     thread.start();
+  }
+
+  /** A client's access through that socket, with nothing to happen after its end. */
+  static VfioUserAccess access(Path socket, Patience patience) throws IOException {
+    UnixStream stream = UnixStream.connect(socket, patience.toConnect());
+    return VfioUserAccess.over(stream, socket, patience, () -> {});
   }
 
   ScriptedServer on(int command, Answer answer) {

@@ -43,7 +43,7 @@ class VfioUserAccessTest {
   }
 
   private VfioUserAccess connect() throws IOException {
-    return VfioUserAccess.connect(folder.resolve("gpu-0.sock"), PATIENCE, () -> {});
+    return ScriptedServer.access(folder.resolve("gpu-0.sock"), PATIENCE);
   }
 
   private static ByteBuffer register(long value) {
@@ -172,8 +172,7 @@ class VfioUserAccessTest {
   @Test
   void largeDataMovesBothWays() throws IOException {
     try (ScriptedServer large = new ScriptedServer(folder.resolve("large.sock"), 5 << 20);
-        VfioUserAccess access =
-            VfioUserAccess.connect(folder.resolve("large.sock"), PATIENCE, () -> {})) {
+        VfioUserAccess access = ScriptedServer.access(folder.resolve("large.sock"), PATIENCE)) {
       ByteBuffer data = ByteBuffer.allocateDirect(4 << 20);
       for (int i = 0; i < data.capacity(); i++) {
         data.put(i, (byte) (i * 31 + (i >> 12)));

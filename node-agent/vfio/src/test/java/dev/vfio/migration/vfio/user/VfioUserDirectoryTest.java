@@ -9,6 +9,7 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.linux.PassingSocket;
 import dev.vfio.migration.vfio.region.RegionInfoBytes;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,7 +38,7 @@ class VfioUserDirectoryTest {
   @BeforeEach
   void start() throws IOException {
     openBefore = OpenDescriptors.count(folder);
-    server = new ScriptedServer(folder.resolve("gpu-0.sock"), 4096);
+    server = new ScriptedServer(DeviceFolder.make(folder, "gpu-0").resolve("device.sock"), 4096);
     directory = new VfioUserDirectory(folder, 4096, PATIENCE);
   }
 
@@ -71,7 +72,7 @@ class VfioUserDirectoryTest {
 
   @Test
   void oneDeviceIsLookedAtAlone() throws IOException {
-    Files.createFile(folder.resolve("gpu-1.sock"));
+    Files.createFile(DeviceFolder.make(folder, "gpu-1").resolve("device.sock"));
     assertThat(directory.look("vfio-user:gpu-0"))
         .hasValueSatisfying(entry -> assertThat(entry.problem()).isNull());
     assertThat(directory.look("vfio-user:gpu-2")).isEmpty();
@@ -80,17 +81,22 @@ class VfioUserDirectoryTest {
 
   @Test
   void theSocketsOfWorkloadsAndConsolesAreNoDevices() throws IOException {
-    Files.createFile(folder.resolve("gpu-0.workload.sock"));
-    Files.createFile(folder.resolve("gpu-0.console.sock"));
+    Files.createFile(folder.resolve("gpu-0/workload.sock"));
+    Files.createFile(folder.resolve("gpu-0/console.sock"));
+    Files.createFile(DeviceFolder.make(folder, "gpu-1").resolve("workload.sock"));
+    Files.createFile(folder.resolve("gpu-2.workload.sock"));
     Files.createFile(folder.resolve("notes.txt"));
+    DeviceFolder.make(folder, "gpu-3");
+    assertThat(directory.look("vfio-user:gpu-3")).isEmpty();
     assertThat(directory.list()).extracting(Entry::id).containsExactly("vfio-user:gpu-0");
   }
 
   @Test
   void aDeviceThatCannotMigrateIsListedWithTheReason() throws IOException {
     server.regionInfo(RegionInfoBytes.plain(9, 4096));
-    Files.createFile(folder.resolve("dead-1.sock"));
-    Files.createFile(folder.resolve("Bad\u0007Name.sock"));
+    Path dead = DeviceFolder.make(folder, "dead-1").resolve("device.sock");
+    PassingSocket.listen(dead).close();
+    Files.createFile(DeviceFolder.make(folder, "Bad\u0007Name").resolve("device.sock"));
     List<Entry> entries = directory.list();
     assertThat(entries)
         .extracting(Entry::id)
@@ -182,9 +188,23 @@ class VfioUserDirectoryTest {
     assertThat(failureToOpen("vfio-user:gpu-1")).hasMessageContaining(folder.toString());
   }
 
+  /** Of a release that was never made; its sockets lie in one directory for all tenants. */
   @Test
-  void theWorkloadOfADeviceIsBesideIt() throws DeviceException {
-    assertThat(directory.workloadSocket("vfio-user:gpu-0"))
-        .isEqualTo(folder.resolve("gpu-0.workload.sock"));
+  void aSocketOutsideAFolderIsListedWithWhatToDoAndNotConnectedTo() throws IOException {
+    try (ScriptedServer flat = new ScriptedServer(folder.resolve("gpu-1.sock"), 4096)) {
+      Files.createFile(folder.resolve("gpu-1.workload.sock"));
+      assertThat(directory.list())
+          .extracting(Entry::id)
+          .containsExactly("vfio-user:gpu-0", "vfio-user:gpu-1");
+      DeviceException problem = directory.look("vfio-user:gpu-1").orElseThrow().problem();
+      assertThat(problem.kind()).isEqualTo(Kind.UNREACHABLE);
+      assertThat(problem)
+          .hasMessageContaining("device vfio-user:gpu-1")
+          .hasMessageContaining(folder.resolve("gpu-1.sock").toString())
+          .hasMessageContaining("install -d -o USER -m 0711 " + folder.resolve("gpu-1"))
+          .hasMessageContaining(folder.resolve("gpu-1/device.sock").toString());
+      assertThat(failureToOpen("vfio-user:gpu-1")).hasMessage(problem.getMessage());
+      assertThat(flat.connections()).isZero();
+    }
   }
 }

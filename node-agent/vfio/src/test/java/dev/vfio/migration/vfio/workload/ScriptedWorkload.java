@@ -14,31 +14,62 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
 
-/** A workload for one test: answers each line with what it was told to. */
-final class ScriptedWorkload implements AutoCloseable {
+/**
+ * A workload for one test: says who it is where it is asked, and answers each other line with what
+ * it was told to.
+ */
+public final class ScriptedWorkload implements AutoCloseable {
   private final ServerSocketChannel listener;
   private final Thread thread;
   private final List<String> lines = new CopyOnWriteArrayList<>();
   private volatile Function<String, String> answer;
+  private volatile String description;
   private volatile SocketChannel current;
   private volatile boolean closing;
 
   /**
+   * @param device that it uses
    * @param answer from the line that came to the bytes that go back; null hangs up
    */
-  ScriptedWorkload(Path socket, Function<String, String> answer) throws IOException {
+  public ScriptedWorkload(Path socket, String device, Function<String, String> answer)
+      throws IOException {
+    this(listener(socket), device, answer);
+  }
+
+  public ScriptedWorkload(
+      ServerSocketChannel listener, String device, Function<String, String> answer) {
+    this.listener = listener;
     this.answer = answer;
-    listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-    listener.bind(UnixDomainSocketAddress.of(socket));
+    describing(descriptionOf(device, "[]"));
     thread = new Thread(this::serveAll, "scripted workload");
     thread.start();
+  }
+
+  /** Listens at that path, as the user of the calling thread. */
+  public static ServerSocketChannel listener(Path socket) throws IOException {
+    ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    listener.bind(UnixDomainSocketAddress.of(socket));
+    return listener;
+  }
+
+  /** What a workload of that device says that has these windows, in JSON. */
+  public static String descriptionOf(String device, String windows) {
+    return "{\"ok\":true,\"protocol\":1,\"workload\":\"counter\",\"state\":\"running\",\"device\":\""
+        + device
+        + "\",\"windows\":"
+        + windows
+        + "}";
+  }
+
+  public void describing(String newDescription) {
+    description = newDescription;
   }
 
   void answering(Function<String, String> newAnswer) {
     answer = newAnswer;
   }
 
-  List<String> lines() {
+  public List<String> lines() {
     return lines;
   }
 
@@ -58,7 +89,7 @@ final class ScriptedWorkload implements AutoCloseable {
     String line = reader.readLine();
     while (line != null) {
       lines.add(line);
-      String text = answer.apply(line);
+      String text = line.contains("\"describe\"") ? description + "\n" : answer.apply(line);
       if (text == null) {
         return;
       }
@@ -71,7 +102,7 @@ final class ScriptedWorkload implements AutoCloseable {
   }
 
   /** Hangs up on the client of now; the next may come. */
-  void hangUp() throws IOException {
+  public void hangUp() throws IOException {
     current.close();
   }
 

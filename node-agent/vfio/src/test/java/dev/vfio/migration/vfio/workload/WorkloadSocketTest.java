@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.user.DeviceFolder;
+import dev.vfio.migration.vfio.user.DeviceSockets;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -33,11 +35,10 @@ class WorkloadSocketTest {
   @BeforeEach
   void start() throws IOException {
     openBefore = OpenDescriptors.count(folder);
-    socket = folder.resolve("gpu-0.workload.sock");
-    Files.createDirectory(folder.resolve("gpu-0"));
+    socket = DeviceFolder.make(folder, "gpu-0").resolve("workload.sock");
     ring = file("gpu-0/ring", 16 << 20);
-    workload = new ScriptedWorkload(socket, line -> "{\"ok\":true}\n");
-    client = client(socket, LONG);
+    workload = new ScriptedWorkload(socket, "gpu-0", line -> "{\"ok\":true}\n");
+    client = client("gpu-0", LONG);
   }
 
   @AfterEach
@@ -47,9 +48,12 @@ class WorkloadSocketTest {
     assertThat(OpenDescriptors.count(folder)).as("open descriptors").isEqualTo(openBefore);
   }
 
-  private WorkloadSocket client(Path where, Duration timeout) {
+  private WorkloadSocket client(String device, Duration timeout) {
     return new WorkloadSocket(
-        where, 4096, timeout, new WindowDirectories(List.of(folder), "gpu-0"));
+        new DeviceSockets(folder).workload(device),
+        4096,
+        timeout,
+        new WindowDirectories(List.of(folder), device));
   }
 
   private Path file(String name, long size) throws IOException {
@@ -66,12 +70,7 @@ class WorkloadSocketTest {
   }
 
   private void describing(String windows) {
-    workload.answering(
-        line ->
-            "{\"ok\":true,\"protocol\":1,\"workload\":\"counter\",\"state\":\"running\","
-                + "\"device\":\"gpu-0\",\"windows\":"
-                + windows
-                + "}\n");
+    workload.describing(ScriptedWorkload.descriptionOf("gpu-0", windows));
   }
 
   private static WorkloadException failureOf(ThrowingCallable action) {
@@ -115,6 +114,7 @@ class WorkloadSocketTest {
     client.release("uid/1");
     assertThat(workload.lines())
         .containsExactly(
+            "{\"op\":\"describe\"}",
             "{\"op\":\"pause\",\"migration\":\"uid/1\"}",
             "{\"op\":\"resume\",\"migration\":\"uid/1\"}",
             "{\"op\":\"take\",\"migration\":\"uid/1\"}",
@@ -231,16 +231,17 @@ class WorkloadSocketTest {
 
   @Test
   void anotherProtocolOrStateIsAnError() {
-    workload.answering(line -> "{\"ok\":true,\"protocol\":2}\n");
+    workload.describing("{\"ok\":true,\"protocol\":2}");
     assertThat(failureOf(client::describe)).hasMessageContaining("speaks protocol 2");
-    workload.answering(line -> "{\"ok\":true,\"protocol\":1,\"state\":\"dancing\"}\n");
+    assertThat(failureOf(() -> client.pause("uid/1"))).hasMessageContaining("speaks protocol 2");
+    workload.describing("{\"ok\":true,\"protocol\":1,\"device\":\"gpu-0\",\"state\":\"dancing\"}");
     assertThat(failureOf(client::describe)).hasMessageContaining("in the state \"dancing\"");
   }
 
   @Test
   void aWorkloadThatDoesNotAnswerIsNotWaitedForForEver() throws IOException {
     workload.answering(line -> "");
-    try (WorkloadSocket impatient = client(socket, Duration.ofMillis(100))) {
+    try (WorkloadSocket impatient = client("gpu-0", Duration.ofMillis(100))) {
       WorkloadException failure = failureOf(() -> impatient.pause("uid/1"));
       assertThat(failure.errno()).as("ETIMEDOUT").isEqualTo(110);
       assertThat(failure).hasMessageContaining("did not answer \"pause\" within 100 ms");
@@ -268,11 +269,59 @@ class WorkloadSocketTest {
   }
 
   @Test
+  void aWorkloadOfAnotherDeviceOrOfNoneIsAskedForNothing() {
+    Map<String, String> others =
+        Map.of(
+            "{\"ok\":true,\"protocol\":1,\"state\":\"running\"}",
+            "names no device",
+            "{\"ok\":true,\"protocol\":1,\"state\":\"running\",\"device\":7}",
+            "names no device",
+            "{\"ok\":true,\"protocol\":1,\"state\":\"running\",\"device\":\"gpu-0 \"}",
+            "names \"gpu-0 \"",
+            ScriptedWorkload.descriptionOf("GPU-0", "[]"),
+            "names \"GPU-0\"",
+            ScriptedWorkload.descriptionOf("x".repeat(600), "[]"),
+            "names \"" + "x".repeat(500) + "...\"");
+    List<ThrowingCallable> everything =
+        List.of(
+            client::describe,
+            client::state,
+            client::windows,
+            () -> client.pause("uid/1"),
+            () -> client.resume("uid/1"),
+            () -> client.take("uid/1"),
+            () -> client.release("uid/1"));
+    others.forEach(
+        (description, words) -> {
+          workload.describing(description);
+          everything.forEach(
+              operation ->
+                  assertThat(failureOf(operation))
+                      .hasMessageContaining(words)
+                      .hasMessageContaining("as the workload of \"gpu-0\"")
+                      .hasMessageContaining(socket.toString())
+                      .hasMessageContaining("asked for nothing more"));
+        });
+    assertThat(workload.lines()).containsOnly("{\"op\":\"describe\"}");
+  }
+
+  @Test
+  void whoeverIsThereAfterAHangUpIsAskedForItsDeviceFirst() throws IOException {
+    assertThat(client.describe().device()).isEqualTo("gpu-0");
+    workload.hangUp();
+    workload.describing(ScriptedWorkload.descriptionOf("gpu-1", "[]"));
+    assertThat(failureOf(() -> client.pause("uid/1"))).hasMessageContaining("names \"gpu-1\"");
+    workload.describing(ScriptedWorkload.descriptionOf("gpu-0", "[]"));
+    client.pause("uid/1");
+    assertThat(workload.lines().stream().filter(line -> line.contains("pause"))).hasSize(1);
+  }
+
+  @Test
   void aWorkloadThatIsNotThereIsAnError() {
-    try (WorkloadSocket lost = client(folder.resolve("none.workload.sock"), LONG)) {
+    try (WorkloadSocket lost = client("none", LONG)) {
       WorkloadException failure = failureOf(lost::windows);
       assertThat(failure.errno()).as("ENOENT").isEqualTo(2);
-      assertThat(failure).hasMessageContaining("none.workload.sock");
+      assertThat(failure).hasMessageContaining("none/workload.sock");
     }
   }
 }

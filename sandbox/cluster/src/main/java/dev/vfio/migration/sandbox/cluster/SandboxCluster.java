@@ -82,7 +82,7 @@ public final class SandboxCluster implements AutoCloseable {
             name,
             address,
             advertised,
-            Files.createDirectories(sockets.resolve(name)),
+            WorkFolder.ofDevices(sockets.resolve(name)),
             Files.createDirectories(work.resolve("memory").resolve(name)),
             Files.createDirectories(work.resolve("journal").resolve(name)),
             work.resolve("tls").resolve(name),
@@ -185,7 +185,7 @@ public final class SandboxCluster implements AutoCloseable {
     return new SimulatedDevice(
         controlPlane.start(name, command, Map.of()),
         new DeviceLog(log),
-        new DeviceConsole(node.sockets().resolve(shape.name() + ".console.sock")));
+        new DeviceConsole(node.folder(shape.name()).resolve("console.sock")));
   }
 
   /** Waits until the device serves its sockets. */

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.stream.Stream;
 
@@ -13,7 +14,7 @@ final class WorkFolder {
   /** sun_path of struct sockaddr_un holds 108 bytes, the last one a NUL (unix(7)). */
   private static final int SOCKET_PATH_BYTES = 107;
 
-  /** "/node-b/" and ".workload.sock" with a device name of ordinary length. */
+  /** "/node-b/" and "/workload.sock" with a device name of ordinary length. */
   private static final int ROOM_FOR_NAME = 8 + 32 + 14;
 
   private WorkFolder() {}
@@ -28,6 +29,12 @@ final class WorkFolder {
       }
     }
     return Files.createDirectories(folder);
+  }
+
+  /** The folder of a node's devices; an agent uses none that others may write to. */
+  static Path ofDevices(Path folder) throws IOException {
+    return Files.createDirectories(
+        folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
   }
 
   /**

@@ -17,9 +17,9 @@ import java.util.regex.Pattern;
 /**
  * Everything that shapes one simulated device. Immutable.
  *
- * @param name of the device, and of its sockets
+ * @param name of the device, and of the folder of its sockets
  * @param node that the log names
- * @param directory where the sockets go
+ * @param directory where the device's folder is, or is made
  * @param memoryDirectory where window files go
  * @param running whether a workload runs on the device from the start; else it waits for one
  * @param settings of the device itself

@@ -16,6 +16,8 @@ import dev.vfio.migration.sandbox.devices.workload.WorkloadState;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
@@ -54,7 +56,7 @@ public final class SimulatedDevice implements AutoCloseable {
 
   private static SimulatedDevice start(
       DeviceOptions options, Runnable stop, Deque<AutoCloseable> parts) throws IOException {
-    Files.createDirectories(options.directory());
+    Path folder = folder(options, parts);
     Files.createDirectories(options.memoryDirectory());
     EventLog log = EventLog.open(options.log(), options.node(), options.name());
     parts.push(log);
@@ -77,19 +79,16 @@ public final class SimulatedDevice implements AutoCloseable {
       device.powerOn();
     }
     workload.start(options.running() ? WorkloadState.RUNNING : WorkloadState.WAITING);
-    Path directory = options.directory();
-    String name = options.name();
     parts.push(
         LineServer.start(
-            directory.resolve(name + ".console.sock"),
+            folder.resolve("console.sock"),
             new Console(device, workload, faults, auditor, options::perStep, stop)));
     parts.push(
         LineServer.start(
-            directory.resolve(name + ".workload.sock"),
-            new WorkloadProtocol(name, device, workload)));
+            folder.resolve("workload.sock"),
+            new WorkloadProtocol(options.name(), device, workload)));
     parts.push(
-        VfioUserServer.start(
-            directory.resolve(name + ".sock"), region, options.model(), faults, log));
+        VfioUserServer.start(folder.resolve("device.sock"), region, options.model(), faults, log));
     log.event(
         "ready",
         line -> {
@@ -123,6 +122,23 @@ public final class SimulatedDevice implements AutoCloseable {
     if (failure.getSuppressed().length > 0) {
       throw failure;
     }
+  }
+
+  /**
+   * The device's own folder; an agent uses none that others than the device's user may write to.
+   */
+  private static Path folder(DeviceOptions options, Deque<AutoCloseable> parts) throws IOException {
+    Files.createDirectories(options.directory(), permissions("rwxr-xr-x"));
+    Path folder = options.directory().resolve(options.name());
+    if (Files.notExists(folder)) {
+      Files.createDirectory(folder, permissions("rwx--x--x"));
+      parts.push(() -> Files.delete(folder));
+    }
+    return folder;
+  }
+
+  private static FileAttribute<?> permissions(String text) {
+    return PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(text));
   }
 
   private static DmaWindow window(DeviceOptions options, Deque<AutoCloseable> parts)

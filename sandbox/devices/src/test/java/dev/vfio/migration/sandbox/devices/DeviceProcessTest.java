@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -29,12 +30,11 @@ class DeviceProcessTest {
   @AfterEach
   void endAll() throws IOException {
     processes.forEach(Process::destroyForcibly);
-    try (Stream<Path> files = Files.list(directory)) {
-      for (Path file : files.toList()) {
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(file);
       }
     }
-    Files.delete(directory);
   }
 
   @Test
@@ -43,12 +43,13 @@ class DeviceProcessTest {
     assertThat(firstLine(source)).isEqualTo("READY");
     assertThat(files())
         .containsExactlyInAnyOrder(
-            "gpu-0.sock",
-            "gpu-0.workload.sock",
-            "gpu-0.console.sock",
+            "gpu-0",
+            "gpu-0/device.sock",
+            "gpu-0/workload.sock",
+            "gpu-0/console.sock",
             "node-a.gpu-0.ring",
             "node-a.log");
-    try (VfioUserClient client = VfioUserClient.connect(directory.resolve("gpu-0.sock"))) {
+    try (VfioUserClient client = VfioUserClient.connect(directory.resolve("gpu-0/device.sock"))) {
       assertThat(client.state()).isEqualTo(1);
       assertThat(client.setState(2)).isZero();
       assertThat(client.setState(3)).isZero();
@@ -71,7 +72,7 @@ class DeviceProcessTest {
   void theConsoleEndsItToo() throws Exception {
     Process process = start("node-a", "waiting");
     assertThat(firstLine(process)).isEqualTo("READY");
-    try (LineClient console = new LineClient(directory.resolve("gpu-0.console.sock"))) {
+    try (LineClient console = new LineClient(directory.resolve("gpu-0/console.sock"))) {
       assertThat(console.ask("{'op':'stop'}")).containsEntry("ok", true);
     }
     assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
@@ -86,7 +87,7 @@ class DeviceProcessTest {
     assertThat(firstLine(second)).contains("another process serves").contains("stop it first");
     assertThat(second.waitFor(10, TimeUnit.SECONDS)).isTrue();
     assertThat(second.exitValue()).isEqualTo(1);
-    assertThat(files()).doesNotContain("node-b.gpu-0.ring").contains("gpu-0.sock");
+    assertThat(files()).doesNotContain("node-b.gpu-0.ring").contains("gpu-0/device.sock");
   }
 
   @Test
@@ -95,7 +96,7 @@ class DeviceProcessTest {
     assertThat(firstLine(first)).isEqualTo("READY");
     first.destroyForcibly();
     assertThat(first.waitFor(10, TimeUnit.SECONDS)).isTrue();
-    assertThat(files()).contains("gpu-0.sock");
+    assertThat(files()).contains("gpu-0/device.sock");
     assertThat(firstLine(start("node-a", "running"))).isEqualTo("READY");
   }
 
@@ -144,8 +145,11 @@ class DeviceProcessTest {
   }
 
   private List<String> files() throws IOException {
-    try (Stream<Path> files = Files.list(directory)) {
-      return files.map(file -> file.getFileName().toString()).toList();
+    try (Stream<Path> files = Files.walk(directory)) {
+      return files
+          .filter(file -> !file.equals(directory))
+          .map(file -> directory.relativize(file).toString())
+          .toList();
     }
   }
 }

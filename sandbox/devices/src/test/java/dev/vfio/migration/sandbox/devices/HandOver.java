@@ -38,10 +38,10 @@ final class HandOver implements AutoCloseable {
   private long bitmapReads;
 
   HandOver(Path sourceDirectory, Path destinationDirectory) throws IOException {
-    source = VfioUserClient.connect(sourceDirectory.resolve("gpu-0.sock"));
-    destination = VfioUserClient.connect(destinationDirectory.resolve("gpu-0.sock"));
-    sourceWorkload = new LineClient(sourceDirectory.resolve("gpu-0.workload.sock"));
-    destinationWorkload = new LineClient(destinationDirectory.resolve("gpu-0.workload.sock"));
+    source = VfioUserClient.connect(sourceDirectory.resolve("gpu-0/device.sock"));
+    destination = VfioUserClient.connect(destinationDirectory.resolve("gpu-0/device.sock"));
+    sourceWorkload = new LineClient(sourceDirectory.resolve("gpu-0/workload.sock"));
+    destinationWorkload = new LineClient(destinationDirectory.resolve("gpu-0/workload.sock"));
   }
 
   long bitmapReads() {

@@ -49,7 +49,7 @@ final class LiveDevice implements AutoCloseable {
   }
 
   Path socket() {
-    return directory.resolve("gpu-0.sock");
+    return directory.resolve("gpu-0/device.sock");
   }
 
   SimulatedDevice device() {
@@ -57,11 +57,11 @@ final class LiveDevice implements AutoCloseable {
   }
 
   LineClient console() throws IOException {
-    return new LineClient(directory.resolve("gpu-0.console.sock"));
+    return new LineClient(directory.resolve("gpu-0/console.sock"));
   }
 
   LineClient workload() throws IOException {
-    return new LineClient(directory.resolve("gpu-0.workload.sock"));
+    return new LineClient(directory.resolve("gpu-0/workload.sock"));
   }
 
   List<Map<String, Object>> events(String name) throws IOException {

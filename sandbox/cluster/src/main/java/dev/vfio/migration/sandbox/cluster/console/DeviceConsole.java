@@ -17,7 +17,7 @@ import java.nio.file.Path;
  * Talks to the console socket of a simulated device: one JSON object a line, one answer a line. A
  * connection per question. Safe for use by several threads.
  *
- * @param socket {@code NAME.console.sock}
+ * @param socket {@code NAME/console.sock}
  */
 public record DeviceConsole(Path socket) {
   private static final ObjectMapper JSON = new ObjectMapper();
