@@ -34,9 +34,11 @@ import org.junit.jupiter.api.Test;
 class AdmissionPolicyTest {
   private static final String TEMPLATE = "helm/vfio-migration/templates/admission-policy.yaml";
 
-  private static final CelType AUTHORIZER = OpaqueType.create("kubernetes.authorization.Authorizer");
+  private static final CelType AUTHORIZER =
+      OpaqueType.create("kubernetes.authorization.Authorizer");
   private static final CelType GROUP = OpaqueType.create("kubernetes.authorization.GroupCheck");
-  private static final CelType RESOURCE = OpaqueType.create("kubernetes.authorization.ResourceCheck");
+  private static final CelType RESOURCE =
+      OpaqueType.create("kubernetes.authorization.ResourceCheck");
   private static final CelType DECISION = OpaqueType.create("kubernetes.authorization.Decision");
 
   /** What is asked for, as far as it is known; a decision once there is a verb. */
