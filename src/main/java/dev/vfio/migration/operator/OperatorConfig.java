@@ -4,6 +4,8 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
 
 /** What can be configured; {@code src/README.md} has the table. */
 @ConfigMapping(prefix = "operator")
@@ -15,6 +17,12 @@ public interface OperatorConfig {
   /** Label selector of the agents' pods. */
   @WithDefault("app.kubernetes.io/component=node-agent")
   String agentSelector();
+
+  /**
+   * Namespaces in which a DeviceMigration may name any node and device; {@code *} stands for every
+   * one. {@link #namespace()} alone where none is named.
+   */
+  Optional<List<String>> adminNamespaces();
 
   /** Directory with tls.crt, tls.key (PKCS#8) and ca.crt. */
   @WithDefault("/etc/vfio-migration/tls")

@@ -2,6 +2,7 @@ package dev.vfio.migration.operator;
 
 import dev.vfio.migration.operator.agents.AgentPods;
 import dev.vfio.migration.operator.agents.TlsFiles;
+import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.health.MigrationMetrics;
 import dev.vfio.migration.operator.health.ReconcileHealth;
 import dev.vfio.migration.operator.inventory.ApiServerNodes;
@@ -17,6 +18,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.time.Clock;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -64,6 +66,15 @@ public class OperatorParts {
         .build();
   }
 
+  static AdminNamespaces adminNamespaces(OperatorConfig config) {
+    try {
+      return AdminNamespaces.of(
+          config.adminNamespaces().orElseGet(() -> List.of(config.namespace())));
+    } catch (IllegalArgumentException wrong) {
+      throw new IllegalArgumentException("operator.admin-namespaces: " + wrong.getMessage(), wrong);
+    }
+  }
+
   @Produces
   @Singleton
   Machinery machinery(MeterRegistry meters, ReconcileHealth health) {
@@ -76,6 +87,7 @@ public class OperatorParts {
             new TlsFiles(config.tlsDirectory(), clock),
             config.callTimeout(),
             config.statusInterval(),
+            adminNamespaces(config),
             new ApiServerStore(client),
             new ApiServerEvents(client, clock, identity),
             fencing,

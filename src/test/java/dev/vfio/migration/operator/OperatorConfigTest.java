@@ -1,7 +1,9 @@
 package dev.vfio.migration.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.vfio.migration.operator.decision.AdminNamespaces;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -23,6 +25,7 @@ class OperatorConfigTest {
     OperatorConfig config = config();
     assertThat(config.namespace()).isEqualTo("vfio-migration");
     assertThat(config.agentSelector()).isEqualTo("app.kubernetes.io/component=node-agent");
+    assertThat(config.adminNamespaces()).isEmpty();
     assertThat(config.tlsDirectory()).isEqualTo(Path.of("/etc/vfio-migration/tls"));
     assertThat(config.callTimeout()).isEqualTo(Duration.ofSeconds(10));
     assertThat(config.statusInterval()).isEqualTo(Duration.ofSeconds(1));
@@ -40,5 +43,32 @@ class OperatorConfigTest {
         config("operator.namespace", "elsewhere", "operator.lease.duration", "3s");
     assertThat(config.namespace()).isEqualTo("elsewhere");
     assertThat(config.lease().duration()).isEqualTo(Duration.ofSeconds(3));
+  }
+
+  @Test
+  void withoutAListTheOperatorsOwnNamespaceAloneIsAllowed() {
+    AdminNamespaces own = OperatorParts.adminNamespaces(config("operator.namespace", "elsewhere"));
+    assertThat(own.allow("elsewhere")).isTrue();
+    assertThat(own.allow("default")).isFalse();
+
+    AdminNamespaces listed =
+        OperatorParts.adminNamespaces(config("operator.admin-namespaces", "ops,team-a"));
+    assertThat(listed.allow("team-a")).isTrue();
+    assertThat(listed.allow("vfio-migration")).isFalse();
+  }
+
+  @Test
+  void anEmptyListMeansNoOtherNamespace() {
+    AdminNamespaces own = OperatorParts.adminNamespaces(config("operator.admin-namespaces", ""));
+    assertThat(own.allow("vfio-migration")).isTrue();
+    assertThat(own.allow("default")).isFalse();
+  }
+
+  @Test
+  void aListThatCannotBeMeantStopsTheOperator() {
+    assertThatThrownBy(
+            () -> OperatorParts.adminNamespaces(config("operator.admin-namespaces", "Team A")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("operator.admin-namespaces: 'Team A' is neither");
   }
 }

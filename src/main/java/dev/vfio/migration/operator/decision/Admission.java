@@ -29,6 +29,9 @@ final class Admission {
     if (withdrawn().isPresent()) {
       return cancelled();
     }
+    if (!seen.adminNamespaces().allow(seen.namespace())) {
+      return namespaceNotAllowed();
+    }
     if (seen.predecessor().isPresent()) {
       Predecessor first = seen.predecessor().get();
       draft.condition(
@@ -76,6 +79,10 @@ final class Admission {
   Decision validating() {
     if (withdrawn().isPresent()) {
       return cancelled();
+    }
+    // Again: whoever led before may have had another list.
+    if (!seen.adminNamespaces().allow(seen.namespace())) {
+      return namespaceNotAllowed();
     }
     List<Side> sides = List.of(seen.source(), seen.destination());
     for (Side side : sides) {
@@ -307,6 +314,19 @@ final class Admission {
         .condition(ConditionType.HANDED_OVER, Status.FALSE, ConditionReason.ROLLED_BACK, message)
         .refuse(reason, message, true);
     return new Decision(draft.build(seen.attempt()), List.of(), seen.settings().timeToLive(), true);
+  }
+
+  private Decision namespaceNotAllowed() {
+    return refused(
+        ConditionReason.NAMESPACE_NOT_ALLOWED,
+        "Namespace "
+            + seen.namespace()
+            + " may not migrate devices by node and name; allowed: "
+            + seen.adminNamespaces()
+            + ". Nothing was touched, and no agent was asked. An administrator creates it in a"
+            + " namespace that is allowed, or adds this one to the operator's admin-namespaces"
+            + " (the chart's admission.adminNamespaces): that lets whoever may create a"
+            + " DeviceMigration here move any workload's device.");
   }
 
   private Decision refused(ConditionReason reason, String message) {

@@ -17,6 +17,9 @@ public enum ConditionReason {
   VALID("Valid", "Both devices exist, are free and fit each other."),
   INVALID_SPEC("InvalidSpec", "The spec cannot be carried out: the message names the field."),
   SAME_DEVICE("SameDevice", "Source and destination name the same device."),
+  NAMESPACE_NOT_ALLOWED(
+      "NamespaceNotAllowed",
+      "Migrations that name nodes and devices are not carried out in this namespace."),
   UNKNOWN_NODE("UnknownNode", "No node agent runs on a node of that name."),
   UNKNOWN_DEVICE("UnknownDevice", "The node's agent has no such device."),
   NO_MIGRATION_REGION("NoMigrationRegion", "The device offers no migration interface."),

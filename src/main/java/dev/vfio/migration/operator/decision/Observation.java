@@ -9,6 +9,8 @@ import java.util.Optional;
  * Everything that a decision may depend on.
  *
  * @param now the operator's clock
+ * @param namespace metadata.namespace
+ * @param adminNamespaces where a migration may name a node and a device
  * @param uid metadata.uid
  * @param generation metadata.generation
  * @param deletionRequested the object is being deleted
@@ -19,6 +21,8 @@ import java.util.Optional;
  */
 public record Observation(
     Instant now,
+    String namespace,
+    AdminNamespaces adminNamespaces,
     String uid,
     long generation,
     boolean deletionRequested,

@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.reconciler;
 
 import dev.vfio.migration.operator.api.DeviceMigration;
+import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.decision.DeviceQueue;
 import dev.vfio.migration.operator.decision.Predecessor;
 import java.util.Collection;
@@ -16,8 +17,13 @@ import java.util.stream.Collectors;
  * two migrations that ask at the same time get answers one after the other.
  */
 final class Admissions {
+  private final AdminNamespaces adminNamespaces;
   private final Set<String> admitted = new HashSet<>();
   private final Set<String> ended = new HashSet<>();
+
+  Admissions(AdminNamespaces adminNamespaces) {
+    this.adminNamespaces = adminNamespaces;
+  }
 
   /** Whom {@code candidate} waits for; when it is nobody, it is let in. */
   synchronized Optional<Predecessor> ask(
@@ -27,7 +33,11 @@ final class Admissions {
     admitted.retainAll(known);
     ended.retainAll(known);
     List<DeviceMigration> present =
-        all.stream().filter(other -> !ended.contains(other.getMetadata().getUid())).toList();
+        all.stream()
+            .filter(other -> !ended.contains(other.getMetadata().getUid()))
+            // Nobody waits for one that is to be refused.
+            .filter(adminNamespaces::mayUseDevices)
+            .toList();
     Optional<Predecessor> predecessor = DeviceQueue.predecessor(candidate, present, admitted);
     if (predecessor.isEmpty()) {
       admitted.add(candidate.getMetadata().getUid());

@@ -6,6 +6,7 @@ import dev.vfio.migration.operator.agents.AgentListener;
 import dev.vfio.migration.operator.agents.AgentPods;
 import dev.vfio.migration.operator.agents.TlsFiles;
 import dev.vfio.migration.operator.api.DeviceMigration;
+import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.health.ReconcileHealth;
 import dev.vfio.migration.operator.inventory.NodeInventory;
 import dev.vfio.migration.operator.record.EventRecorder;
@@ -25,7 +26,8 @@ import java.util.function.Supplier;
 public class Machinery {
   private final AgentEvents agentEvents;
   private final AgentDirectory agents;
-  private final Admissions admissions = new Admissions();
+  private final AdminNamespaces adminNamespaces;
+  private final Admissions admissions;
   private final Observer observer;
   private final StatusRecord record;
   private final Commander commander;
@@ -47,6 +49,7 @@ public class Machinery {
       TlsFiles tls,
       Duration callTimeout,
       Duration statusInterval,
+      AdminNamespaces adminNamespaces,
       MigrationStore store,
       EventRecorder events,
       FencingNumber fencing,
@@ -64,7 +67,10 @@ public class Machinery {
     this.agents = new AgentDirectory(world.tls(), world.clock(), world.callTimeout(), listeners());
     this.pods = findsAgents ? world.pods().apply(agents) : null;
     this.inventory = findsAgents ? world.inventory().apply(agents) : null;
-    this.observer = new Observer(agents, admissions, () -> migrations.get(), world.clock());
+    this.adminNamespaces = world.adminNamespaces();
+    this.admissions = new Admissions(adminNamespaces);
+    this.observer =
+        new Observer(agents, adminNamespaces, admissions, () -> migrations.get(), world.clock());
     this.record =
         new StatusRecord(
             world.store(), world.events(), world.listener(), world.clock(), world.statusInterval());
@@ -128,7 +134,10 @@ public class Machinery {
   }
 
   MigrationLoop.Outcome advance(DeviceMigration migration) {
-    agentEvents.follow(migration);
+    // What is refused for its namespace has nothing to learn from agents, however many there are.
+    if (adminNamespaces.mayUseDevices(migration)) {
+      agentEvents.follow(migration);
+    }
     MigrationLoop.Outcome outcome = loop.advance(migration);
     if (outcome.finished()) {
       letGo(migration);
@@ -141,7 +150,7 @@ public class Machinery {
     observer.forget(uid);
     commander.forget(uid);
     record.forget(uid);
-    if (admissions.leave(uid)) {
+    if (admissions.leave(uid) && adminNamespaces.mayUseDevices(migration)) {
       agentEvents.deviceLetGo();
     }
   }

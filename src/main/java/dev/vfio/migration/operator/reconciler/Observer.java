@@ -13,6 +13,7 @@ import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Sample;
+import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.decision.Observation;
 import dev.vfio.migration.operator.decision.PendingTotal;
 import dev.vfio.migration.operator.decision.Predecessor;
@@ -30,6 +31,7 @@ import java.util.function.Supplier;
 /** Puts together what a decision may depend on. Thread-safe. */
 final class Observer {
   private final AgentDirectory agents;
+  private final AdminNamespaces adminNamespaces;
   private final Admissions admissions;
   private final Supplier<Collection<DeviceMigration>> all;
   private final Clock clock;
@@ -37,10 +39,12 @@ final class Observer {
 
   Observer(
       AgentDirectory agents,
+      AdminNamespaces adminNamespaces,
       Admissions admissions,
       Supplier<Collection<DeviceMigration>> all,
       Clock clock) {
     this.agents = agents;
+    this.adminNamespaces = adminNamespaces;
     this.admissions = admissions;
     this.all = all;
     this.clock = clock;
@@ -51,10 +55,13 @@ final class Observer {
     String uid = migration.getMetadata().getUid();
     int attempt = status.attempt() == null || status.attempt() < 1 ? 1 : status.attempt();
     Instant now = clock.instant();
-    Side source = side(Role.SOURCE, settings.source(), uid, attempt, answers);
-    Side destination = side(Role.DESTINATION, settings.destination(), uid, attempt, answers);
+    Side source = side(Role.SOURCE, settings.source(), migration, attempt, now, answers);
+    Side destination =
+        side(Role.DESTINATION, settings.destination(), migration, attempt, now, answers);
     return new Observation(
         now,
+        migration.getMetadata().getNamespace(),
+        adminNamespaces,
         uid,
         Optional.ofNullable(migration.getMetadata().getGeneration()).orElse(0L),
         migration.isMarkedForDeletion(),
@@ -66,13 +73,29 @@ final class Observer {
         history(uid, source, now, asksForInitialBytes(status)));
   }
 
-  private Side side(Role role, DeviceLocation location, String uid, int attempt, Answers answers) {
+  private Side side(
+      Role role,
+      DeviceLocation location,
+      DeviceMigration migration,
+      int attempt,
+      Instant now,
+      Answers answers) {
+    if (!adminNamespaces.mayUseDevices(migration)) {
+      // The directory keeps every name that it is asked for, and anybody may make up names.
+      return new Side(
+          role,
+          location,
+          new Side.Absent(now),
+          Optional.empty(),
+          Optional.empty(),
+          Optional.empty());
+    }
     AgentConnection agent = agents.agentOf(location.nodeName());
     return new Side(
         role,
         location,
         agent.state(),
-        agent.session(uid, attempt, role),
+        agent.session(migration.getMetadata().getUid(), attempt, role),
         answers.refusal(role),
         answers.inspection(role));
   }
@@ -81,6 +104,7 @@ final class Observer {
       DeviceMigration migration, Settings settings, DeviceMigrationStatus status) {
     boolean asks =
         (status.phase() == null || status.phase() == Phase.PENDING)
+            && adminNamespaces.allow(migration.getMetadata().getNamespace())
             && !settings.cancel()
             && !migration.isMarkedForDeletion();
     return asks ? admissions.ask(migration, all.get()) : Optional.empty();

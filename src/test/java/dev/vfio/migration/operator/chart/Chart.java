@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.stream.Stream;
 
 /**
  * The chart in this repository, and how it is rendered in tests: by Helm itself, with no cluster.
@@ -18,9 +20,12 @@ final class Chart {
   static final String NAMESPACE = "vfio-migration";
   static final String RELEASE = "vfio-migration";
 
-  /** Values without which the chart would look for certificates in a cluster. */
+  /** Values without which a job makes the certificates. */
   private static final String GIVEN_CERTIFICATES =
       "tls: {operatorSecret: operator-certificate, agentSecret: agent-certificate}\n";
+
+  private static final String GENERATED_CERTIFICATES =
+      "tls: {operatorSecret: '', agentSecret: ''}\n";
 
   private Chart() {}
 
@@ -50,15 +55,21 @@ final class Chart {
     return RenderedObjects.parse(template(GIVEN_CERTIFICATES, values));
   }
 
+  /** The same with certificates made by the job. */
+  static RenderedObjects renderWithJob(String values) {
+    return RenderedObjects.parse(template(GENERATED_CERTIFICATES, values));
+  }
+
   /**
-   * The YAML that Helm prints; later documents win over earlier ones.
+   * The YAML that Helm makes of the chart and keeps in its Secrets, hooks included; later documents
+   * win over earlier ones.
    *
    * @throws IllegalStateException with Helm's message if Helm refuses
    */
   static String template(String... valueDocuments) {
     try {
       TemplateCommand command =
-          new Helm(directory())
+          new Helm(WithHooks.COPY)
               .template()
               .withName(RELEASE)
               .withNamespace(NAMESPACE)
@@ -70,7 +81,7 @@ final class Chart {
           Files.writeString(file, valueDocuments[index]);
           command.withValuesFile(file);
         }
-        return command.call();
+        return command.call().replace(WithHooks.MARK, WithHooks.HOOK);
       } finally {
         for (int index = 0; index < valueDocuments.length; index++) {
           Files.deleteIfExists(folder.resolve(index + ".yaml"));
@@ -79,6 +90,41 @@ final class Chart {
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * A copy of the chart. Helm's library leaves hooks out of what it returns, so here their
+   * annotation has another name while Helm is at work.
+   */
+  private static final class WithHooks {
+    static final String HOOK = "helm.sh/hook";
+    static final String MARK = "test.example/hook";
+    static final Path COPY = copy();
+
+    private static Path copy() {
+      try (Stream<Path> files = Files.walk(directory())) {
+        Path root = Files.createTempDirectory("chart");
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(root)));
+        for (Path file : files.filter(Files::isRegularFile).toList()) {
+          Path target = root.resolve(directory().relativize(file).toString());
+          Files.createDirectories(target.getParent());
+          Files.writeString(target, Files.readString(file).replace(HOOK, MARK));
+        }
+        return root;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+
+    private static void delete(Path root) {
+      try (Stream<Path> files = Files.walk(root)) {
+        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(file);
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
     }
   }
 }

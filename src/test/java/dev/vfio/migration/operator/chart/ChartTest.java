@@ -311,6 +311,17 @@ class ChartTest {
           agent: {tolerations: [{operator: Sometimes}]}      | /agent/tolerations/0/operator
           tls: {generated: {validityDays: 1}}                | /tls/generated/validityDays
           tls: {generated: {nodeNamesWithDots: [plain]}}     | /tls/generated/nodeNamesWithDots/0
+          tls: {generated: {validityDays: 3651}}             | /tls/generated/validityDays
+          admission: {adminNamespaces: ops}                  | /admission/adminNamespaces
+          admission: {adminNamespaces: [Ops]}                | /admission/adminNamespaces/0
+          admission: {adminNamespaces: ['team-*']}           | /admission/adminNamespaces/0
+          admission: {adminNamespaces: ['']}                 | /admission/adminNamespaces/0
+          admission: {adminNamespace: [ops]}                 | 'adminNamespace'
+          admission: {policy: true}                          | /admission/policy
+          admission: {policy: {enabled: 'yes'}}              | /admission/policy/enabled
+          networkPolicy: {stateCidrs: [10.0.0.1]}            | /networkPolicy/stateCidrs/0
+          networkPolicy: {stateCidrs: [10.0.0.0/33]}         | /networkPolicy/stateCidrs/0
+          networkPolicy: {dnsPorts: []}                      | /networkPolicy/dnsPorts
           networkPolicies: {enabled: false}                  | 'networkPolicies'
           """)
   void aWrongValueIsRefusedByName(String values, String complaint) {

@@ -6,6 +6,7 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.PodSpec;
 import io.fabric8.kubernetes.api.model.apps.DaemonSet;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
+import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.Arrays;
 import java.util.List;
@@ -47,6 +48,10 @@ record RenderedObjects(List<HasMetadata> objects) {
 
   PodSpec agentPod() {
     return named(DaemonSet.class, "vfio-migration-agent").getSpec().getTemplate().getSpec();
+  }
+
+  PodSpec certificatesPod() {
+    return named(Job.class, "vfio-migration-certificates").getSpec().getTemplate().getSpec();
   }
 
   static Container onlyContainer(PodSpec pod) {

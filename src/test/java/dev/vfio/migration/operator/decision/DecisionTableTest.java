@@ -346,6 +346,8 @@ class DecisionTableTest {
       return Decisions.decide(
           new Observation(
               NOW,
+              "default",
+              Scene.ADMIN_NAMESPACES,
               "uid",
               1,
               false,

@@ -20,6 +20,7 @@ import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Sample;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 
@@ -30,7 +31,11 @@ final class Scene {
   static final DeviceLocation SOURCE = new DeviceLocation("node-a", "vfio-user:gpu-0");
   static final DeviceLocation DESTINATION = new DeviceLocation("node-b", "vfio-user:gpu-0");
 
+  static final AdminNamespaces ADMIN_NAMESPACES =
+      AdminNamespaces.of(List.of("default", "vfio-migration"));
+
   private Instant now = START;
+  private String namespace = "default";
   private long generation = 1;
   private boolean deletion;
   private Mode mode = Mode.LIVE;
@@ -49,6 +54,11 @@ final class Scene {
         Optional.empty(),
         Optional.empty(),
         Optional.empty());
+  }
+
+  Scene namespace(String next) {
+    namespace = next;
+    return this;
   }
 
   Scene mode(Mode next) {
@@ -196,6 +206,8 @@ final class Scene {
     try {
       return new Observation(
           now,
+          namespace,
+          ADMIN_NAMESPACES,
           "uid",
           generation,
           deletion,

@@ -51,9 +51,14 @@ public final class FakeApiServer implements MigrationStore {
   }
 
   public DeviceMigration create(String name, DeviceMigrationSpec spec) {
+    return create("default", name, spec);
+  }
+
+  /** Names are unique across namespaces here. */
+  public DeviceMigration create(String namespace, String name, DeviceMigrationSpec spec) {
     DeviceMigration migration = new DeviceMigration();
     synchronized (this) {
-      migration.getMetadata().setNamespace("default");
+      migration.getMetadata().setNamespace(namespace);
       migration.getMetadata().setName(name);
       migration.getMetadata().setUid("uid-" + name + "-" + ++created);
       migration.getMetadata().setGeneration(1L);

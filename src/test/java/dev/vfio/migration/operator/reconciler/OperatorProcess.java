@@ -3,6 +3,7 @@ package dev.vfio.migration.operator.reconciler;
 import dev.vfio.migration.operator.agents.AgentAddress;
 import dev.vfio.migration.operator.agents.TlsFiles;
 import dev.vfio.migration.operator.api.DeviceMigration;
+import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.fake.FakeApiServer;
 import dev.vfio.migration.operator.health.ReconcileHealth;
 import dev.vfio.migration.operator.record.EventReason;
@@ -47,6 +48,7 @@ final class OperatorProcess implements AutoCloseable {
                 new TlsFiles(certificates, clock),
                 Duration.ofSeconds(30),
                 Duration.ofMillis(100),
+                AdminNamespaces.of(List.of("default")),
                 api,
                 new EventRecorder() {
                   @Override

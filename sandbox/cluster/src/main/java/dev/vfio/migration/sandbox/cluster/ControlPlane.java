@@ -122,6 +122,8 @@ public final class ControlPlane implements AutoCloseable {
     Map<String, String> environment = new LinkedHashMap<>();
     environment.put("KUBECONFIG", kubeconfig().toString());
     environment.put("OPERATOR_NAMESPACE", ClusterObjects.NAMESPACE);
+    // Where examples, demo, lab and tests make their migrations.
+    environment.put("OPERATOR_ADMIN_NAMESPACES", "default");
     environment.put("OPERATOR_TLS_DIRECTORY", operatorTls().toString());
     environment.put("QUARKUS_HTTP_HOST", network.address(OPERATOR_HOST));
     environment.put("QUARKUS_HTTP_PORT", Integer.toString(OPERATOR_PORT));

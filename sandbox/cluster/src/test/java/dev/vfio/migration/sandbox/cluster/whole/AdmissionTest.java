@@ -26,6 +26,16 @@ class AdmissionTest {
   private static final Map<String, Object> SOON = Map.of("validating", "2s", "preparing", "5s");
 
   @Test
+  void a_namespace_that_the_administrator_did_not_list(TestCluster cluster) throws Exception {
+    try (Scenario tenants = cluster.scenario("tenants").namespace("tenant").begin();
+        Scenario allowed = tenants.again("allowed")) {
+      tenants.failed("NamespaceNotAllowed", "tenant", "allowed: default").untouched();
+
+      allowed.apply().succeeded();
+    }
+  }
+
+  @Test
   void an_unknown_node(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("no-node")) {
       scenario

@@ -13,6 +13,7 @@ import dev.vfio.migration.sandbox.cluster.evidence.DeviceEvent;
 import dev.vfio.migration.sandbox.demo.MigrationView;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceBuilder;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
@@ -43,6 +44,7 @@ final class Scenario implements AutoCloseable {
   private final TestCluster testCluster;
   private final String name;
   private final Map<String, Object> spec = new HashMap<>();
+  private String namespace = "default";
   private DeviceShape source;
   private DeviceShape destination;
   private DevicePair pair;
@@ -92,6 +94,17 @@ final class Scenario implements AutoCloseable {
     return this;
   }
 
+  /** Makes that namespace where it is not there yet, and the migration in it. */
+  Scenario namespace(String other) {
+    namespace = other;
+    testCluster
+        .cluster()
+        .client()
+        .resource(new NamespaceBuilder().withNewMetadata().withName(other).endMetadata().build())
+        .serverSideApply();
+    return this;
+  }
+
   Scenario spec(String field, Object value) {
     spec.put(field, value);
     return this;
@@ -136,7 +149,7 @@ final class Scenario implements AutoCloseable {
                     .withKind("DeviceMigration")
                     .withNewMetadata()
                     .withName(name)
-                    .withNamespace("default")
+                    .withNamespace(namespace)
                     .endMetadata()
                     .addToAdditionalProperties("spec", spec)
                     .build());
