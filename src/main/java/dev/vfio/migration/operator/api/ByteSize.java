@@ -1,12 +1,17 @@
 package dev.vfio.migration.operator.api;
 
+import dev.vfio.migration.operator.text.ForeignText;
 import io.fabric8.kubernetes.api.model.Quantity;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.util.regex.Pattern;
 
 /** Sizes and rates in bytes, as Kubernetes writes quantities. */
 public final class ByteSize {
   private static final String[] UNITS = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
+
+  private static final int LONGEST = 64;
+  private static final Pattern HUGE_EXPONENT = Pattern.compile("[eE][-+]?[0-9]{3}");
 
   private ByteSize() {}
 
@@ -16,7 +21,7 @@ public final class ByteSize {
    * @throws IllegalArgumentException when it is negative, no number, or needs more than 63 bits
    */
   public static long parse(Quantity quantity) {
-    BigDecimal bytes = Quantity.getAmountInBytes(quantity);
+    BigDecimal bytes = Quantity.getAmountInBytes(requireBounded(quantity));
     if (bytes.signum() < 0) {
       throw new IllegalArgumentException("'" + quantity + "' is negative");
     }
@@ -25,6 +30,25 @@ public final class ByteSize {
     } catch (ArithmeticException tooLarge) {
       throw new IllegalArgumentException("'" + quantity + "' is more than 8Ei", tooLarge);
     }
+  }
+
+  /**
+   * A quantity that can be computed with, or compared: an exponent of millions takes hours and all
+   * of the memory to be written out. Null stays null.
+   *
+   * @throws IllegalArgumentException when it is longer, or its exponent larger, than any size is
+   */
+  static Quantity requireBounded(Quantity quantity) {
+    if (quantity != null) {
+      String text = quantity.getAmount() + quantity.getFormat();
+      if (text.length() > LONGEST || HUGE_EXPONENT.matcher(text).find()) {
+        throw new IllegalArgumentException(
+            "'"
+                + ForeignText.line(text, 80)
+                + "' is no size: it is too long, or its exponent has more than two digits");
+      }
+    }
+    return quantity;
   }
 
   /** Three significant digits and a binary unit: {@code 0}, {@code 512}, {@code 12.5Mi}. */

@@ -20,6 +20,7 @@ import dev.vfio.migration.operator.decision.Settings;
 import dev.vfio.migration.operator.decision.Side;
 import dev.vfio.migration.operator.record.StatusRecord;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Map;
@@ -33,17 +34,20 @@ final class Observer {
   private final Admissions admissions;
   private final Supplier<Collection<DeviceMigration>> all;
   private final Clock clock;
+  private final Clock steady;
   private final Map<String, History> histories = new ConcurrentHashMap<>();
 
   Observer(
       AgentDirectory agents,
       Admissions admissions,
       Supplier<Collection<DeviceMigration>> all,
-      Clock clock) {
+      Clock clock,
+      Clock steady) {
     this.agents = agents;
     this.admissions = admissions;
     this.all = all;
     this.clock = clock;
+    this.steady = steady;
   }
 
   Observation observe(DeviceMigration migration, Settings settings, Answers answers) {
@@ -51,8 +55,8 @@ final class Observer {
     String uid = migration.getMetadata().getUid();
     int attempt = status.attempt() == null || status.attempt() < 1 ? 1 : status.attempt();
     Instant now = clock.instant();
-    Side source = side(Role.SOURCE, settings.source(), uid, attempt, answers);
-    Side destination = side(Role.DESTINATION, settings.destination(), uid, attempt, answers);
+    Side source = side(Role.SOURCE, settings.source(), uid, attempt, answers, now);
+    Side destination = side(Role.DESTINATION, settings.destination(), uid, attempt, answers, now);
     return new Observation(
         now,
         uid,
@@ -63,18 +67,33 @@ final class Observer {
         predecessor(migration, settings, status),
         source,
         destination,
-        history(uid, source, now, asksForInitialBytes(status)));
+        history(uid, source, steady.instant(), asksForInitialBytes(status)));
   }
 
-  private Side side(Role role, DeviceLocation location, String uid, int attempt, Answers answers) {
+  private Side side(
+      Role role, DeviceLocation location, String uid, int attempt, Answers answers, Instant now) {
     AgentConnection agent = agents.agentOf(location.nodeName());
     return new Side(
         role,
         location,
-        agent.state(),
+        asOf(now, agent.state()),
         agent.session(uid, attempt, role),
         answers.refusal(role),
         answers.inspection(role));
+  }
+
+  /** How long an agent has been away was measured by the steady clock; decisions know the other. */
+  private Side.Agent asOf(Instant now, Side.Agent agent) {
+    if (agent instanceof Side.Absent absent) {
+      return new Side.Absent(now.minus(sinceThen(absent.since())));
+    }
+    return agent instanceof Side.Unreachable unreachable
+        ? new Side.Unreachable(unreachable.cause(), now.minus(sinceThen(unreachable.since())))
+        : agent;
+  }
+
+  private Duration sinceThen(Instant then) {
+    return Duration.between(then, steady.instant());
   }
 
   private Optional<Predecessor> predecessor(
