@@ -21,7 +21,7 @@ public final class ByteSize {
    * @throws IllegalArgumentException when it is negative, no number, or needs more than 63 bits
    */
   public static long parse(Quantity quantity) {
-    BigDecimal bytes = Quantity.getAmountInBytes(requireBounded(quantity));
+    BigDecimal bytes = Quantity.getAmountInBytes(requireNumber(quantity));
     if (bytes.signum() < 0) {
       throw new IllegalArgumentException("'" + quantity + "' is negative");
     }
@@ -33,22 +33,29 @@ public final class ByteSize {
   }
 
   /**
-   * A quantity that can be computed with, or compared: an exponent of millions takes hours and all
-   * of the memory to be written out. Null stays null.
+   * A quantity that is a number which can be computed with, or compared: an exponent of millions
+   * takes hours and all of the memory to be written out. Null stays null.
    *
-   * @throws IllegalArgumentException when it is longer, or its exponent larger, than any size is
+   * @throws IllegalArgumentException when it is none, or longer or larger than any size is
    */
-  static Quantity requireBounded(Quantity quantity) {
-    if (quantity != null) {
-      String text = quantity.getAmount() + quantity.getFormat();
-      if (text.length() > LONGEST || HUGE_EXPONENT.matcher(text).find()) {
-        throw new IllegalArgumentException(
-            "'"
-                + ForeignText.line(text, 80)
-                + "' is no size: it is too long, or its exponent has more than two digits");
-      }
+  static Quantity requireNumber(Quantity quantity) {
+    if (quantity == null) {
+      return null;
     }
-    return quantity;
+    String text = quantity.getAmount() + quantity.getFormat();
+    if (text.length() > LONGEST || HUGE_EXPONENT.matcher(text).find()) {
+      throw new IllegalArgumentException(
+          "'"
+              + ForeignText.line(text, 80)
+              + "' is no size: it is too long, or its exponent has more than two digits");
+    }
+    try {
+      Quantity.getAmountInBytes(quantity);
+      return quantity;
+    } catch (ArithmeticException | IllegalArgumentException | NullPointerException malformed) {
+      throw new IllegalArgumentException(
+          "'" + ForeignText.line(text, 80) + "' is no size such as 500Mi", malformed);
+    }
   }
 
   /** Three significant digits and a binary unit: {@code 0}, {@code 512}, {@code 12.5Mi}. */

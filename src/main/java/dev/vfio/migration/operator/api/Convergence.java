@@ -58,7 +58,7 @@ public record Convergence(
 
   /** What cannot be computed with is not even kept: such a quantity cannot be compared either. */
   public Convergence {
-    ByteSize.requireBounded(thresholdBytes);
+    ByteSize.requireNumber(thresholdBytes);
   }
 
   static final String DURATION = "^([0-9]{1,9}(\\.[0-9]{1,9})?(ns|us|ms|s|m|h)){1,4}$";

@@ -22,6 +22,6 @@ public record Transfer(
 
   /** What cannot be computed with is not even kept: such a quantity cannot be compared either. */
   public Transfer {
-    ByteSize.requireBounded(bandwidthLimit);
+    ByteSize.requireNumber(bandwidthLimit);
   }
 }

@@ -159,7 +159,7 @@ class DeviceViewTest {
   @Test
   void anAgentWithMuchToSayDoesNotFillTheApiServer() {
     assertThat(view(with(kernelDevice(), Reason.DEVICE_BUSY, "x".repeat(100_000))).problem())
-        .hasSize(DeviceView.LONGEST_TEXT + 3);
+        .hasSize(DeviceView.LONGEST_TEXT);
   }
 
   @Test

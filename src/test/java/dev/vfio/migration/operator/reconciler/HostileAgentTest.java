@@ -4,6 +4,7 @@ import static dev.vfio.migration.operator.reconciler.Sandbox.NAME;
 import static dev.vfio.migration.operator.reconciler.Sandbox.condition;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
@@ -42,6 +43,15 @@ class HostileAgentTest {
     sandbox.close();
   }
 
+  private void destinationGivesUp(String why) {
+    sandbox.nodes.destination().changeDevice(device -> device.setState(DeviceState.NONE));
+    sandbox
+        .nodes
+        .destination()
+        .fail(
+            Role.DESTINATION, SessionState.DESTINATION_DISCARDED, Reason.DEVICE_WRITE_FAILED, why);
+  }
+
   private void assertRecorded(String message, String beginning) {
     assertThat(ForeignText.isPlain(message)).as(message).isTrue();
     assertThat(message.getBytes(StandardCharsets.UTF_8).length)
@@ -78,10 +88,7 @@ class HostileAgentTest {
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(Phase.PRE_COPY);
-    sandbox
-        .nodes
-        .destination()
-        .fail(Role.DESTINATION, SessionState.DESTINATION_FAILED, Reason.DEVICE_WRITE_FAILED, LONG);
+    destinationGivesUp(LONG);
     DeviceMigrationStatus status = sandbox.awaitPhase(Phase.FAILED);
     assertRecorded(status.rollback().message(), "x\\nPhase Succeeded");
     assertRecorded(condition(status, ConditionType.SUCCEEDED).message(), "x\\nPhase Succeeded");
@@ -131,14 +138,7 @@ class HostileAgentTest {
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(Phase.PRE_COPY);
-    sandbox
-        .nodes
-        .destination()
-        .fail(
-            Role.DESTINATION,
-            SessionState.DESTINATION_FAILED,
-            Reason.DEVICE_WRITE_FAILED,
-            "no more");
+    destinationGivesUp("no more");
     DeviceMigrationStatus status = sandbox.awaitPhase(Phase.FAILED);
     assertThat(status.handover()).isEqualTo(Handover.ROLLED_BACK);
     assertThat(status.rollback().reason()).isNotBlank();

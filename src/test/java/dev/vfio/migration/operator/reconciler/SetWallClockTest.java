@@ -3,14 +3,13 @@ package dev.vfio.migration.operator.reconciler;
 import static dev.vfio.migration.operator.reconciler.Sandbox.NAME;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Timeouts;
 import dev.vfio.migration.operator.decision.ConditionType;
 import dev.vfio.migration.operator.fake.Copies;
-import dev.vfio.migration.operator.fake.Refusals;
 import dev.vfio.migration.operator.fake.Specs;
+import io.grpc.Status;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -47,7 +46,7 @@ class SetWallClockTest {
               if (!command.equals("StartSource") || !first.compareAndSet(true, false)) {
                 return Optional.empty();
               }
-              return Optional.of(Refusals.of(Reason.JOURNAL_FAILED, "the disk is full"));
+              return Optional.of(Status.UNAVAILABLE.asRuntimeException());
             });
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitStatus(NAME, status -> !first.get());
