@@ -79,11 +79,13 @@ public class OperatorParts {
   @Singleton
   Machinery machinery(MeterRegistry meters, ReconcileHealth health) {
     Clock clock = Clock.systemUTC();
+    Clock steady = new SteadyClock();
     LeaseFencing fencing =
         new LeaseFencing(client, config.namespace(), config.lease().name(), identity);
     return new Machinery(
         new Machinery.World(
             clock,
+            steady,
             new TlsFiles(config.tlsDirectory(), clock),
             config.callTimeout(),
             config.statusInterval(),
@@ -100,6 +102,7 @@ public class OperatorParts {
                     agents,
                     fencing::held,
                     clock,
+                    steady,
                     config.inventoryPeriod(),
                     config.forgetNodeAfter())));
   }

@@ -46,7 +46,7 @@ public final class AgentConnection implements AutoCloseable {
 
   private final String node;
   private final TlsFiles tls;
-  private final Clock clock;
+  private final Clock steady;
   private final Duration callTimeout;
   private final ScheduledExecutorService timer;
   private final AgentListener listener;
@@ -64,17 +64,17 @@ public final class AgentConnection implements AutoCloseable {
   AgentConnection(
       String node,
       TlsFiles tls,
-      Clock clock,
+      Clock steady,
       Duration callTimeout,
       ScheduledExecutorService timer,
       AgentListener listener) {
     this.node = node;
     this.tls = tls;
-    this.clock = clock;
+    this.steady = steady;
     this.callTimeout = callTimeout;
     this.timer = timer;
     this.listener = listener;
-    this.state = new Side.Absent(clock.instant());
+    this.state = new Side.Absent(steady.instant());
   }
 
   /** The name that the agent's certificate must carry. */
@@ -82,7 +82,7 @@ public final class AgentConnection implements AutoCloseable {
     return node + ".node.migration.vfio.dev";
   }
 
-  /** Whether the agent can be reached now. */
+  /** Whether the agent can be reached now; since when not, by the steady clock. */
   public synchronized Side.Agent state() {
     return state;
   }
@@ -118,8 +118,8 @@ public final class AgentConnection implements AutoCloseable {
         backoff = SHORTEST_BACKOFF;
         state =
             address == null
-                ? new Side.Absent(clock.instant())
-                : new Side.Unreachable(CONNECTING, sinceOr(clock.instant()));
+                ? new Side.Absent(steady.instant())
+                : new Side.Unreachable(CONNECTING, sinceOr(steady.instant()));
         if (address != null) {
           LOG.infof("Agent of node %s is at %s", node, address);
           connect();
@@ -229,7 +229,7 @@ public final class AgentConnection implements AutoCloseable {
       }
       disconnect();
       Side.Agent before = state;
-      state = new Side.Unreachable(cause, sinceOr(clock.instant()));
+      state = new Side.Unreachable(cause, sinceOr(steady.instant()));
       told = !state.equals(before);
       if (told) {
         LOG.warnf("Agent of node %s at %s cannot be reached: %s", node, address, cause);

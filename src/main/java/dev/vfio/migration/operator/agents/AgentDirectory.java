@@ -14,7 +14,7 @@ import java.util.stream.Collectors;
 /** All agents by the name of their node. Thread-safe. */
 public final class AgentDirectory implements AutoCloseable {
   private final TlsFiles tls;
-  private final Clock clock;
+  private final Clock steady;
   private final Duration callTimeout;
   private final AgentListener listener;
   private final Map<String, AgentConnection> connections = new ConcurrentHashMap<>();
@@ -27,11 +27,12 @@ public final class AgentDirectory implements AutoCloseable {
           });
 
   /**
+   * @param steady measures for how long an agent is away; never set back or forth
    * @param callTimeout how long one call to an agent may take
    */
-  public AgentDirectory(TlsFiles tls, Clock clock, Duration callTimeout, AgentListener listener) {
+  public AgentDirectory(TlsFiles tls, Clock steady, Duration callTimeout, AgentListener listener) {
     this.tls = tls;
-    this.clock = clock;
+    this.steady = steady;
     this.callTimeout = callTimeout;
     this.listener = listener;
   }
@@ -39,7 +40,7 @@ public final class AgentDirectory implements AutoCloseable {
   /** The line to the agent of {@code node}; of a node without an agent, one that says so. */
   public AgentConnection agentOf(String node) {
     return connections.computeIfAbsent(
-        node, name -> new AgentConnection(name, tls, clock, callTimeout, timer, listener));
+        node, name -> new AgentConnection(name, tls, steady, callTimeout, timer, listener));
   }
 
   /** The nodes that have an agent now, whether or not it can be reached. */

@@ -1,12 +1,17 @@
 package dev.vfio.migration.operator.api;
 
+import dev.vfio.migration.operator.text.ForeignText;
 import io.fabric8.kubernetes.api.model.Quantity;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.util.regex.Pattern;
 
 /** Sizes and rates in bytes, as Kubernetes writes quantities. */
 public final class ByteSize {
   private static final String[] UNITS = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
+
+  private static final int LONGEST = 64;
+  private static final Pattern HUGE_EXPONENT = Pattern.compile("[eE][-+]?[0-9]{3}");
 
   private ByteSize() {}
 
@@ -16,7 +21,7 @@ public final class ByteSize {
    * @throws IllegalArgumentException when it is negative, no number, or needs more than 63 bits
    */
   public static long parse(Quantity quantity) {
-    BigDecimal bytes = Quantity.getAmountInBytes(quantity);
+    BigDecimal bytes = Quantity.getAmountInBytes(requireNumber(quantity));
     if (bytes.signum() < 0) {
       throw new IllegalArgumentException("'" + quantity + "' is negative");
     }
@@ -24,6 +29,32 @@ public final class ByteSize {
       return bytes.setScale(0, RoundingMode.CEILING).longValueExact();
     } catch (ArithmeticException tooLarge) {
       throw new IllegalArgumentException("'" + quantity + "' is more than 8Ei", tooLarge);
+    }
+  }
+
+  /**
+   * A quantity that is a number which can be computed with, or compared: an exponent of millions
+   * takes hours and all of the memory to be written out. Null stays null.
+   *
+   * @throws IllegalArgumentException when it is none, or longer or larger than any size is
+   */
+  static Quantity requireNumber(Quantity quantity) {
+    if (quantity == null) {
+      return null;
+    }
+    String text = quantity.getAmount() + quantity.getFormat();
+    if (text.length() > LONGEST || HUGE_EXPONENT.matcher(text).find()) {
+      throw new IllegalArgumentException(
+          "'"
+              + ForeignText.line(text, 80)
+              + "' is no size: it is too long, or its exponent has more than two digits");
+    }
+    try {
+      Quantity.getAmountInBytes(quantity);
+      return quantity;
+    } catch (ArithmeticException | IllegalArgumentException | NullPointerException malformed) {
+      throw new IllegalArgumentException(
+          "'" + ForeignText.line(text, 80) + "' is no size such as 500Mi", malformed);
     }
   }
 

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import dev.vfio.migration.operator.text.ForeignText;
 import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
@@ -33,6 +34,16 @@ public record Condition(
         String lastTransitionTime,
     @JsonPropertyDescription("The metadata.generation this was said about.") @Min(0)
         Long observedGeneration) {
+
+  /** Whatever a message holds, and however long it is, can be recorded. */
+  public Condition {
+    message = ForeignText.message(message);
+  }
+
+  /** The same with another message. */
+  Condition saying(String other) {
+    return new Condition(type, status, reason, other, lastTransitionTime, observedGeneration);
+  }
 
   /** The three values that Kubernetes knows. */
   public enum Status {

@@ -56,6 +56,11 @@ public record Convergence(
         @Default("Cancel")
         OnStall onStall) {
 
+  /** What cannot be computed with is not even kept: such a quantity cannot be compared either. */
+  public Convergence {
+    ByteSize.requireNumber(thresholdBytes);
+  }
+
   static final String DURATION = "^([0-9]{1,9}(\\.[0-9]{1,9})?(ns|us|ms|s|m|h)){1,4}$";
   static final int MAX_DURATION_LENGTH = 32;
   static final String POSITIVE = "duration(self) >= duration('1ms')";

@@ -3,6 +3,7 @@ package dev.vfio.migration.operator.api;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import dev.vfio.migration.operator.text.ForeignText;
 import io.fabric8.generator.annotation.Required;
 
 /**
@@ -22,4 +23,10 @@ public record Rollback(
             "True when the migration was cancelled (by its user, by its deletion, or because it did"
                 + " not converge).")
         @Required
-        boolean cancelled) {}
+        boolean cancelled) {
+
+  /** Whatever a message holds, and however long it is, can be recorded. */
+  public Rollback {
+    message = ForeignText.message(message);
+  }
+}

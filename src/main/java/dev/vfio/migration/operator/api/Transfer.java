@@ -18,4 +18,10 @@ public record Transfer(
                 + " no limit.")
         Quantity bandwidthLimit,
     @JsonPropertyDescription("Streams to copy over in parallel.") @Default("1") @Min(1) @Max(16)
-        Integer streams) {}
+        Integer streams) {
+
+  /** What cannot be computed with is not even kept: such a quantity cannot be compared either. */
+  public Transfer {
+    ByteSize.requireNumber(bandwidthLimit);
+  }
+}

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
+import dev.vfio.migration.operator.text.ForeignText;
 import java.util.List;
 
 /**
@@ -30,6 +31,8 @@ public record VfioNodeStatus(
         List<VfioDevice> devices) {
 
   public VfioNodeStatus {
+    agentVersion = ForeignText.message(agentVersion);
+    problem = ForeignText.message(problem);
     devices = devices == null ? List.of() : List.copyOf(devices);
   }
 

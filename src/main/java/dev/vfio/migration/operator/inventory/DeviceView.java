@@ -10,12 +10,15 @@ import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.VfioDevice;
 import dev.vfio.migration.operator.api.VfioDeviceHolder;
+import dev.vfio.migration.operator.text.ForeignText;
 import java.util.function.UnaryOperator;
 
 /** A device as users read it, from what its agent lists. Pure. */
 final class DeviceView {
-  /** An object must fit into the API server, whatever an agent has to say. */
+  /** Bytes of UTF-8: an object must fit into the API server, whatever an agent has to say. */
   static final int LONGEST_TEXT = 1024;
+
+  static final int MOST_FLAGS = 32;
 
   private DeviceView() {}
 
@@ -36,7 +39,7 @@ final class DeviceView {
         text(place.getCharacterDevice()),
         device.hasPlace() ? number(place.getNumaNode()) : null,
         migrationInterface(device.getInterface()),
-        driver.getFlagsList(),
+        driver.getFlagsList().stream().limit(MOST_FLAGS).map(DeviceView::text).toList(),
         text(device.getModel()),
         state(device.getState()),
         device.getBusy() || !device.getClaimedBy().isEmpty(),
@@ -132,6 +135,6 @@ final class DeviceView {
     if (value.isEmpty()) {
       return null;
     }
-    return value.length() <= LONGEST_TEXT ? value : value.substring(0, LONGEST_TEXT) + "...";
+    return ForeignText.line(value, LONGEST_TEXT);
   }
 }

@@ -13,6 +13,7 @@ import dev.vfio.migration.operator.api.VfioDeviceCounts;
 import dev.vfio.migration.operator.api.VfioNode;
 import dev.vfio.migration.operator.api.VfioNodeStatus;
 import dev.vfio.migration.operator.decision.Side;
+import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -52,6 +53,9 @@ public final class NodeInventory implements AutoCloseable {
   /** How often a replica that does not lead looks whether it does by now. */
   static final Duration UNTIL_LEADING = Duration.ofSeconds(2);
 
+  /** Of all devices together; an API server stores 1.5 MiB of an object, and this grows as JSON. */
+  static final int MOST_BYTES = 512 << 10;
+
   private static final Logger LOG = Logger.getLogger(NodeInventory.class);
   private static final int THREADS = 4;
 
@@ -59,6 +63,7 @@ public final class NodeInventory implements AutoCloseable {
   private final AgentDirectory agents;
   private final Leadership leadership;
   private final Clock clock;
+  private final Clock steady;
   private final Duration period;
   private final Duration forgetAfter;
   private final Set<String> waiting = ConcurrentHashMap.newKeySet();
@@ -74,6 +79,8 @@ public final class NodeInventory implements AutoCloseable {
   private volatile String trouble = "";
 
   /**
+   * @param clock the time of day, for what is recorded
+   * @param steady measures for how long an agent is away; the one that its directory has
    * @param period between two looks at every node
    * @param forgetAfter how long a node's agent must be gone before its object is deleted
    */
@@ -82,12 +89,14 @@ public final class NodeInventory implements AutoCloseable {
       AgentDirectory agents,
       Leadership leadership,
       Clock clock,
+      Clock steady,
       Duration period,
       Duration forgetAfter) {
     this.store = store;
     this.agents = agents;
     this.leadership = leadership;
     this.clock = clock;
+    this.steady = steady;
     this.period = period;
     this.forgetAfter = forgetAfter;
   }
@@ -188,7 +197,7 @@ public final class NodeInventory implements AutoCloseable {
   }
 
   private void agentIsGone(VfioNode object, Instant since) {
-    Duration gone = Duration.between(since, clock.instant());
+    Duration gone = Duration.between(since, steady.instant());
     if (gone.compareTo(forgetAfter) >= 0) {
       LOG.infof(
           "Node %s has had no agent for %s: its VfioNode is deleted",
@@ -213,7 +222,7 @@ public final class NodeInventory implements AutoCloseable {
   /** Empty while nothing is known that is worth telling. */
   private Optional<VfioNodeStatus> statusOf(AgentConnection agent, VfioNodeStatus before) {
     if (agent.state() instanceof Side.Unreachable unreachable) {
-      boolean young = Duration.between(unreachable.since(), clock.instant()).compareTo(GRACE) < 0;
+      boolean young = Duration.between(unreachable.since(), steady.instant()).compareTo(GRACE) < 0;
       return young
           ? Optional.empty()
           : Optional.of(outOfReach(before, "the agent cannot be reached: " + unreachable.cause()));
@@ -228,9 +237,18 @@ public final class NodeInventory implements AutoCloseable {
               .stream()
               .map(device -> view(device, agent))
               .toList();
+      List<VfioDevice> listed = thatFit(devices);
+      String problem =
+          listed.size() == devices.size()
+              ? null
+              : "only the first "
+                  + listed.size()
+                  + " of "
+                  + devices.size()
+                  + " devices are listed: one object does not hold them all";
       return Optional.of(
           new VfioNodeStatus(
-              agent.agentVersion(), true, null, null, VfioDeviceCounts.of(devices), devices));
+              agent.agentVersion(), true, problem, null, VfioDeviceCounts.of(devices), listed));
     } catch (RefusedException refused) {
       return agent.state() instanceof Side.Reachable
           ? Optional.of(
@@ -243,6 +261,18 @@ public final class NodeInventory implements AutoCloseable {
                   before.devices()))
           : Optional.empty();
     }
+  }
+
+  /** An object that is too large is not recorded at all. */
+  private static List<VfioDevice> thatFit(List<VfioDevice> devices) {
+    long bytes = 0;
+    for (int count = 0; count < devices.size(); count++) {
+      bytes += devices.get(count).toString().getBytes(StandardCharsets.UTF_8).length;
+      if (bytes > MOST_BYTES) {
+        return devices.subList(0, count);
+      }
+    }
+    return devices;
   }
 
   private static VfioDevice view(Device device, AgentConnection agent) {

@@ -52,7 +52,7 @@ final class Commander {
   private final AgentDirectory agents;
   private final FencingNumber fencing;
   private final MigrationStore store;
-  private final Clock clock;
+  private final Clock steady;
 
   /** As listed when it was validated: asking again would ask every device of the node. */
   private final Map<String, Device> sourceDevices = new ConcurrentHashMap<>();
@@ -85,11 +85,11 @@ final class Commander {
     }
   }
 
-  Commander(AgentDirectory agents, FencingNumber fencing, MigrationStore store, Clock clock) {
+  Commander(AgentDirectory agents, FencingNumber fencing, MigrationStore store, Clock steady) {
     this.agents = agents;
     this.fencing = fencing;
     this.store = store;
-    this.clock = clock;
+    this.steady = steady;
   }
 
   /** Gives {@code commands}, in order, and returns what came back. */
@@ -106,7 +106,7 @@ final class Commander {
       if (isDue(key, agent)) {
         give(migration, seen, command, agent, answers);
         if (!(command instanceof Command.Inspect) || answers.refusal(command.side()).isPresent()) {
-          given.put(key, new Moment(clock.instant(), agent.epoch()));
+          given.put(key, new Moment(steady.instant(), agent.epoch()));
         }
       }
     }
@@ -117,7 +117,7 @@ final class Commander {
     Moment last = given.get(key);
     return last == null
         || last.epoch() != agent.epoch()
-        || Duration.between(last.at(), clock.instant()).compareTo(PATIENCE) >= 0;
+        || Duration.between(last.at(), steady.instant()).compareTo(PATIENCE) >= 0;
   }
 
   private void give(

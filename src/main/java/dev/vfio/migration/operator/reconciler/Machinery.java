@@ -41,11 +41,14 @@ public class Machinery {
   /**
    * The world.
    *
+   * @param clock the time of day, for what is recorded
+   * @param steady measures time within this process; never set back or forth
    * @param pods makes what finds the agents and enters them in the directory
    * @param inventory makes what lists the agents' devices for users
    */
   public record World(
       Clock clock,
+      Clock steady,
       TlsFiles tls,
       Duration callTimeout,
       Duration statusInterval,
@@ -64,17 +67,27 @@ public class Machinery {
 
   Machinery(World world, boolean findsAgents) {
     this.agentEvents = new AgentEvents(this::start, this::stop);
-    this.agents = new AgentDirectory(world.tls(), world.clock(), world.callTimeout(), listeners());
+    this.agents = new AgentDirectory(world.tls(), world.steady(), world.callTimeout(), listeners());
     this.pods = findsAgents ? world.pods().apply(agents) : null;
     this.inventory = findsAgents ? world.inventory().apply(agents) : null;
     this.adminNamespaces = world.adminNamespaces();
     this.admissions = new Admissions(adminNamespaces);
     this.observer =
-        new Observer(agents, adminNamespaces, admissions, () -> migrations.get(), world.clock());
+        new Observer(
+            agents,
+            adminNamespaces,
+            admissions,
+            () -> migrations.get(),
+            world.clock(),
+            world.steady());
     this.record =
         new StatusRecord(
-            world.store(), world.events(), world.listener(), world.clock(), world.statusInterval());
-    this.commander = new Commander(agents, world.fencing(), world.store(), world.clock());
+            world.store(),
+            world.events(),
+            world.listener(),
+            world.steady(),
+            world.statusInterval());
+    this.commander = new Commander(agents, world.fencing(), world.store(), world.steady());
     this.loop = new MigrationLoop(observer, record, commander, world.store(), world.clock());
     this.health = world.health();
   }

@@ -21,6 +21,7 @@ import dev.vfio.migration.operator.decision.Settings;
 import dev.vfio.migration.operator.decision.Side;
 import dev.vfio.migration.operator.record.StatusRecord;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Map;
@@ -35,6 +36,7 @@ final class Observer {
   private final Admissions admissions;
   private final Supplier<Collection<DeviceMigration>> all;
   private final Clock clock;
+  private final Clock steady;
   private final Map<String, History> histories = new ConcurrentHashMap<>();
 
   Observer(
@@ -42,12 +44,14 @@ final class Observer {
       AdminNamespaces adminNamespaces,
       Admissions admissions,
       Supplier<Collection<DeviceMigration>> all,
-      Clock clock) {
+      Clock clock,
+      Clock steady) {
     this.agents = agents;
     this.adminNamespaces = adminNamespaces;
     this.admissions = admissions;
     this.all = all;
     this.clock = clock;
+    this.steady = steady;
   }
 
   Observation observe(DeviceMigration migration, Settings settings, Answers answers) {
@@ -55,9 +59,9 @@ final class Observer {
     String uid = migration.getMetadata().getUid();
     int attempt = status.attempt() == null || status.attempt() < 1 ? 1 : status.attempt();
     Instant now = clock.instant();
-    Side source = side(Role.SOURCE, settings.source(), migration, attempt, now, answers);
+    Side source = side(Role.SOURCE, settings.source(), migration, attempt, answers, now);
     Side destination =
-        side(Role.DESTINATION, settings.destination(), migration, attempt, now, answers);
+        side(Role.DESTINATION, settings.destination(), migration, attempt, answers, now);
     return new Observation(
         now,
         migration.getMetadata().getNamespace(),
@@ -70,7 +74,7 @@ final class Observer {
         predecessor(migration, settings, status),
         source,
         destination,
-        history(uid, source, now, asksForInitialBytes(status)));
+        history(uid, source, steady.instant(), asksForInitialBytes(status)));
   }
 
   private Side side(
@@ -78,8 +82,8 @@ final class Observer {
       DeviceLocation location,
       DeviceMigration migration,
       int attempt,
-      Instant now,
-      Answers answers) {
+      Answers answers,
+      Instant now) {
     if (!adminNamespaces.mayUseDevices(migration)) {
       // The directory keeps every name that it is asked for, and anybody may make up names.
       return new Side(
@@ -94,10 +98,24 @@ final class Observer {
     return new Side(
         role,
         location,
-        agent.state(),
+        asOf(now, agent.state()),
         agent.session(migration.getMetadata().getUid(), attempt, role),
         answers.refusal(role),
         answers.inspection(role));
+  }
+
+  /** How long an agent has been away was measured by the steady clock; decisions know the other. */
+  private Side.Agent asOf(Instant now, Side.Agent agent) {
+    if (agent instanceof Side.Absent absent) {
+      return new Side.Absent(now.minus(sinceThen(absent.since())));
+    }
+    return agent instanceof Side.Unreachable unreachable
+        ? new Side.Unreachable(unreachable.cause(), now.minus(sinceThen(unreachable.since())))
+        : agent;
+  }
+
+  private Duration sinceThen(Instant then) {
+    return Duration.between(then, steady.instant());
   }
 
   private Optional<Predecessor> predecessor(

@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.record;
 
 import dev.vfio.migration.operator.api.DeviceMigration;
+import dev.vfio.migration.operator.text.ForeignText;
 import io.fabric8.kubernetes.api.model.MicroTime;
 import io.fabric8.kubernetes.api.model.ObjectReferenceBuilder;
 import io.fabric8.kubernetes.api.model.events.v1.Event;
@@ -26,8 +27,11 @@ import org.jboss.logging.Logger;
 public final class ApiServerEvents implements EventRecorder {
   static final int LONGEST_BACKLOG = 1000;
 
-  /** events.k8s.io allows 1024 bytes of note. */
-  static final int LONGEST_NOTE = 1000;
+  /** Bytes of UTF-8 that events.k8s.io allows. */
+  static final int LONGEST_NOTE = 1024;
+
+  /** Characters that the name of an object may have. */
+  static final int LONGEST_NAME = 253;
 
   private static final Logger LOG = Logger.getLogger(ApiServerEvents.class);
   private static final DateTimeFormatter MICROS =
@@ -87,10 +91,7 @@ public final class ApiServerEvents implements EventRecorder {
     return new EventBuilder()
         .withNewMetadata()
         .withNamespace(about.getMetadata().getNamespace())
-        .withName(
-            about.getMetadata().getName()
-                + "."
-                + UUID.randomUUID().toString().replace("-", "").substring(0, 16))
+        .withName(nameFor(about.getMetadata().getName()))
         .endMetadata()
         .withEventTime(new MicroTime(MICROS.format(now)))
         .withReportingController(DeviceMigration.GROUP + "/operator")
@@ -98,7 +99,7 @@ public final class ApiServerEvents implements EventRecorder {
         .withAction("Migrate")
         .withReason(reason.text())
         .withType(reason.warning() ? "Warning" : "Normal")
-        .withNote(note.length() > LONGEST_NOTE ? note.substring(0, LONGEST_NOTE) + "..." : note)
+        .withNote(ForeignText.line(note, LONGEST_NOTE))
         .withRegarding(
             new ObjectReferenceBuilder()
                 .withApiVersion(about.getApiVersion())
@@ -109,6 +110,13 @@ public final class ApiServerEvents implements EventRecorder {
                 .withResourceVersion(about.getMetadata().getResourceVersion())
                 .build())
         .build();
+  }
+
+  /** Its own, beginning with the object's name as far as that fits. */
+  private static String nameFor(String object) {
+    String own = "." + UUID.randomUUID().toString().replace("-", "").substring(0, 16);
+    String beginning = object.substring(0, Math.min(object.length(), LONGEST_NAME - own.length()));
+    return beginning.replaceAll("[-.]+$", "") + own;
   }
 
   @Override

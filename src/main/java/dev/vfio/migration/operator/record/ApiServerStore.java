@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import java.net.HttpURLConnection;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The store in a Kubernetes API server. Status is applied server-side, so that only our own fields
@@ -18,6 +19,10 @@ import java.util.Optional;
 public final class ApiServerStore implements MigrationStore {
   /** Who owns the status, as managedFields name it. */
   public static final String FIELD_MANAGER = "vfio-migration-operator";
+
+  /** 422 is what an API server answers to a value that the CRD does not allow. */
+  private static final Set<Integer> CONTENT_REFUSED =
+      Set.of(HttpURLConnection.HTTP_BAD_REQUEST, HttpURLConnection.HTTP_ENTITY_TOO_LARGE, 422);
 
   private static final PatchContext APPLY =
       new PatchContext.Builder()
@@ -40,7 +45,7 @@ public final class ApiServerStore implements MigrationStore {
 
   @Override
   public DeviceMigration writeStatus(DeviceMigration seen, DeviceMigrationStatus status)
-      throws OutdatedException {
+      throws OutdatedException, ContentRefusedException {
     DeviceMigration applied = new DeviceMigration();
     applied.setMetadata(
         new ObjectMetaBuilder()
@@ -56,6 +61,10 @@ public final class ApiServerStore implements MigrationStore {
           || refused.getCode() == HttpURLConnection.HTTP_NOT_FOUND) {
         throw new OutdatedException(
             seen.qualifiedName() + " has changed since it was read", refused);
+      }
+      if (CONTENT_REFUSED.contains(refused.getCode())) {
+        throw new ContentRefusedException(
+            "HTTP " + refused.getCode() + ": " + refused.getMessage(), refused);
       }
       throw refused;
     }

@@ -16,12 +16,23 @@ public interface MigrationStore {
    *
    * @return the object as written
    * @throws OutdatedException when it has changed since, or is gone; nothing was written
+   * @throws ContentRefusedException when the API server does not take what {@code status} says;
+   *     nothing was written, and trying again does not help
    */
   DeviceMigration writeStatus(DeviceMigration seen, DeviceMigrationStatus status)
-      throws OutdatedException;
+      throws OutdatedException, ContentRefusedException;
 
   /** Deletes the object if it still is the one that was seen. */
   void delete(DeviceMigration seen);
+
+  /** The API server does not take the content: it breaks a rule of the CRD, or is too large. */
+  final class ContentRefusedException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    public ContentRefusedException(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
 
   /** The object has changed since it was read. */
   final class OutdatedException extends Exception {

@@ -6,7 +6,9 @@ import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.decision.ConditionType;
+import dev.vfio.migration.operator.record.MigrationStore.ContentRefusedException;
 import dev.vfio.migration.operator.record.MigrationStore.OutdatedException;
+import dev.vfio.migration.operator.text.ForeignText;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -33,9 +35,12 @@ public final class StatusRecord {
   private final MigrationStore store;
   private final EventRecorder events;
   private final StatusListener listener;
-  private final Clock clock;
+  private final Clock steady;
   private final Duration interval;
   private final Map<String, Instant> lastWritten = new ConcurrentHashMap<>();
+
+  /** Why the whole status was not taken the last time, by the migration's uid. */
+  private final Map<String, String> refusals = new ConcurrentHashMap<>();
 
   /** Told of every status that was written, after it was. Must not block. */
   public interface StatusListener {
@@ -52,18 +57,19 @@ public final class StatusRecord {
   public record Result(DeviceMigration migration, Optional<Duration> dueIn) {}
 
   /**
+   * @param steady measures the time between two writes; never set back or forth
    * @param interval the least time between two writes of mere progress
    */
   public StatusRecord(
       MigrationStore store,
       EventRecorder events,
       StatusListener listener,
-      Clock clock,
+      Clock steady,
       Duration interval) {
     this.store = store;
     this.events = events;
     this.listener = listener;
-    this.clock = clock;
+    this.steady = steady;
     this.interval = interval;
   }
 
@@ -93,10 +99,46 @@ public final class StatusRecord {
               + before.handover().text()
               + " and never changes again");
     }
-    DeviceMigration written = store.writeStatus(migration, next);
-    lastWritten.put(migration.getMetadata().getUid(), clock.instant());
+    DeviceMigration written = store(migration, next);
+    lastWritten.put(migration.getMetadata().getUid(), steady.instant());
     tell(written, before, next);
     return new Result(written, Optional.empty());
+  }
+
+  /** A phase or a decision is never held up by words that the API server does not take. */
+  private DeviceMigration store(DeviceMigration migration, DeviceMigrationStatus next)
+      throws OutdatedException {
+    String uid = migration.getMetadata().getUid();
+    try {
+      DeviceMigration written = store.writeStatus(migration, next);
+      refusals.remove(uid);
+      return written;
+    } catch (ContentRefusedException refused) {
+      String why = ForeignText.quote(String.valueOf(refused.getMessage()));
+      if (!why.equals(refusals.put(uid, why))) {
+        LOG.errorf(
+            "The API server does not take the whole status (%s). The migration goes on: phase and"
+                + " decision are recorded without progress and messages. Is the CRD that this"
+                + " operator came with installed (kubectl apply --server-side -f crds/)?",
+            why);
+      }
+      return storeEssential(
+          migration, next.essential("The full status could not be written: " + why));
+    }
+  }
+
+  private DeviceMigration storeEssential(DeviceMigration migration, DeviceMigrationStatus essential)
+      throws OutdatedException {
+    try {
+      return store.writeStatus(migration, essential);
+    } catch (ContentRefusedException refused) {
+      throw new IllegalStateException(
+          "the API server takes not even phase and decision of "
+              + migration.qualifiedName()
+              + ": "
+              + refused.getMessage(),
+          refused);
+    }
   }
 
   private void tell(
@@ -132,6 +174,7 @@ public final class StatusRecord {
   /** The object is gone or finished. */
   public void forget(String uid) {
     lastWritten.remove(uid);
+    refusals.remove(uid);
   }
 
   private Duration waitFor(DeviceMigration migration, Duration interval) {
@@ -139,7 +182,7 @@ public final class StatusRecord {
     if (last == null) {
       return Duration.ZERO;
     }
-    Duration wait = interval.minus(Duration.between(last, clock.instant()));
+    Duration wait = interval.minus(Duration.between(last, steady.instant()));
     return wait.isNegative() ? Duration.ZERO : wait;
   }
 

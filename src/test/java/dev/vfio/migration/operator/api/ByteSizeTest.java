@@ -2,11 +2,18 @@ package dev.vfio.migration.operator.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.vfio.migration.operator.decision.InvalidSpecException;
+import dev.vfio.migration.operator.decision.Settings;
 import io.fabric8.kubernetes.api.model.Quantity;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ByteSizeTest {
 
@@ -42,5 +49,43 @@ class ByteSizeTest {
   })
   void writesThreeDigitsAndABinaryUnit(long bytes, String text) {
     assertThat(ByteSize.format(bytes)).isEqualTo(text);
+  }
+
+  /** Written out, such a number fills the memory of this machine and takes hours. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "1e99999999",
+        "1e-99999999",
+        "1E999999999",
+        "-1e2147483647",
+        "0e99999999",
+        "1e100",
+        "1e99"
+      })
+  @Timeout(10)
+  void aHugeExponentIsRefusedAtOnce(String text) {
+    assertThatIllegalArgumentException().isThrownBy(() -> ByteSize.parse(new Quantity(text)));
+  }
+
+  @Test
+  @Timeout(10)
+  void aSpecWithAHugeExponentSaysSoAndCanBeCompared() {
+    String spec =
+        "{\"spec\":{\"source\":{\"nodeName\":\"a\",\"device\":\"vfio-user:x\"},"
+            + "\"destination\":{\"nodeName\":\"b\",\"device\":\"vfio-user:x\"},"
+            + "\"transfer\":{\"bandwidthLimit\":%s},\"convergence\":{\"thresholdBytes\":%s}}}";
+    for (String size : new String[] {"\"1e99999999\"", "\"1e-99999999\"", "1e999999999"}) {
+      DeviceMigration first =
+          Serialization.unmarshal(spec.formatted(size, "1"), DeviceMigration.class);
+      DeviceMigration second =
+          Serialization.unmarshal(spec.formatted("1", size), DeviceMigration.class);
+      assertThat(first.getSpec().hashCode()).isNotEqualTo(second.getSpec().hashCode());
+      for (DeviceMigration migration : List.of(first, second)) {
+        assertThatThrownBy(() -> Settings.of(migration.getSpec()))
+            .isInstanceOf(InvalidSpecException.class);
+        assertThat(Settings.remainsOf(migration.getSpec())).isPresent();
+      }
+    }
   }
 }

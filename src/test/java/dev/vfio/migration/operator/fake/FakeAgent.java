@@ -28,6 +28,7 @@ import dev.vfio.migration.contract.v1.WatchSessionsRequest;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -59,6 +60,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
       command -> Optional.empty();
   private final AtomicInteger listings = new AtomicInteger();
   private volatile Optional<RuntimeException> listing = Optional.empty();
+  private volatile int copies = 1;
   private volatile String stateHost = "";
   private volatile String toldDestination = "";
   private volatile boolean convergesAtOnce = true;
@@ -117,6 +119,11 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   /** How often the devices were listed. */
   public int listings() {
     return listings.get();
+  }
+
+  /** From now on its device is listed so many times. */
+  public void listed(int times) {
+    copies = times;
   }
 
   /** From now on the devices are not listed. */
@@ -312,7 +319,10 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
       return;
     }
     synchronized (nodes) {
-      observer.onNext(ListDevicesResponse.newBuilder().addDevices(device.build()).build());
+      observer.onNext(
+          ListDevicesResponse.newBuilder()
+              .addAllDevices(Collections.nCopies(copies, device.build()))
+              .build());
     }
     observer.onCompleted();
   }

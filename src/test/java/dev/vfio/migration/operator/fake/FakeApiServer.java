@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
 /**
@@ -22,12 +23,19 @@ import java.util.function.UnaryOperator;
  * keeps them. Thread-safe.
  */
 public final class FakeApiServer implements MigrationStore {
+  /** Of a condition, as the CRD has it. */
+  private static final int LONGEST_MESSAGE = 32768;
+
   private final KubernetesSerialization serialization = new KubernetesSerialization();
   private final Map<String, DeviceMigration> objects = new LinkedHashMap<>();
   private final List<Consumer<DeviceMigration>> watchers = new CopyOnWriteArrayList<>();
   private final List<DeviceMigrationStatus> history = new CopyOnWriteArrayList<>();
   private long version = 100;
   private int created;
+  private Predicate<DeviceMigrationStatus> refuses =
+      status ->
+          status.conditions().stream()
+              .anyMatch(condition -> condition.message().length() > LONGEST_MESSAGE);
   private Runnable beforeWrite = () -> {};
   private Runnable afterWrite = () -> {};
 
@@ -38,6 +46,11 @@ public final class FakeApiServer implements MigrationStore {
 
   public void forgetWatchers() {
     watchers.clear();
+  }
+
+  /** From now on a status is refused for its content where {@code next} says so. */
+  public void refuse(Predicate<DeviceMigrationStatus> next) {
+    refuses = next;
   }
 
   /** Runs before each write of a status, outside the lock. */
@@ -138,8 +151,11 @@ public final class FakeApiServer implements MigrationStore {
 
   @Override
   public DeviceMigration writeStatus(DeviceMigration seen, DeviceMigrationStatus status)
-      throws OutdatedException {
+      throws OutdatedException, ContentRefusedException {
     beforeWrite.run();
+    if (refuses.test(status)) {
+      throw new ContentRefusedException("HTTP 422: status is invalid", null);
+    }
     DeviceMigration written;
     synchronized (this) {
       DeviceMigration now = objects.get(seen.getMetadata().getName());

@@ -14,7 +14,9 @@ import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.VfioDevice;
 import dev.vfio.migration.operator.api.VfioDeviceCounts;
 import dev.vfio.migration.operator.api.VfioDeviceHolder;
+import dev.vfio.migration.operator.text.ForeignText;
 import io.fabric8.kubernetes.client.utils.Serialization;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -157,7 +159,7 @@ class DeviceViewTest {
   @Test
   void anAgentWithMuchToSayDoesNotFillTheApiServer() {
     assertThat(view(with(kernelDevice(), Reason.DEVICE_BUSY, "x".repeat(100_000))).problem())
-        .hasSize(DeviceView.LONGEST_TEXT + 3);
+        .hasSize(DeviceView.LONGEST_TEXT);
   }
 
   @Test
@@ -178,5 +180,35 @@ class DeviceViewTest {
             view(kernelDevice()),
             view(Device.newBuilder().setId("x").setBusy(true)));
     assertThat(VfioDeviceCounts.of(devices)).isEqualTo(new VfioDeviceCounts(3, 2, 2));
+  }
+
+  @Test
+  void whatAnAgentSaysIsOneLineOfABoundedLength() {
+    String forged = "x\nNAME READY\r\u2028\u001b[2K\u202e" + "機".repeat(100_000);
+    VfioDevice view =
+        view(
+            with(
+                kernelDevice()
+                    .setId(forged)
+                    .setModel(forged)
+                    .setClaimedBy(forged)
+                    .setPlace(
+                        DevicePlace.newBuilder()
+                            .setPciAddress(forged)
+                            .setPciIds(forged)
+                            .setCharacterDevice(forged))
+                    .setDriverProfile(
+                        DriverProfile.newBuilder()
+                            .setDriver(forged)
+                            .setMdevType(forged)
+                            .setStreamVersion(forged)
+                            .addAllFlags(Collections.nCopies(1000, forged)))
+                    .setHolder(DeviceHolder.newBuilder().setCommand(forged).setCgroup(forged)),
+                Reason.NO_MIGRATION_REGION,
+                forged));
+    assertThat(ForeignText.isPlain(view.toString())).isTrue();
+    assertThat(Serialization.asJson(view).getBytes(java.nio.charset.StandardCharsets.UTF_8).length)
+        .isLessThan(64 << 10);
+    assertThat(view.problem()).startsWith("x\\nNAME READY").contains("(cut, 100");
   }
 }

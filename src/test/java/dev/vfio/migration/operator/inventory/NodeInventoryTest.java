@@ -3,6 +3,7 @@ package dev.vfio.migration.operator.inventory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
@@ -18,6 +19,7 @@ import dev.vfio.migration.operator.fake.FakeNodeStore;
 import dev.vfio.migration.operator.fake.FakeNodes;
 import dev.vfio.migration.operator.fake.Refusals;
 import dev.vfio.migration.operator.fake.TestAuthority;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -99,7 +101,7 @@ class NodeInventoryTest {
                 inventory.agentChanged(node);
               }
             });
-    inventory = new NodeInventory(store, agents, leads::get, clock, PERIOD, FORGET_AFTER);
+    inventory = new NodeInventory(store, agents, leads::get, clock, clock, PERIOD, FORGET_AFTER);
   }
 
   @AfterEach
@@ -307,5 +309,24 @@ class NodeInventoryTest {
     assertThat(store.writes()).isZero();
     store.fail(Optional.empty());
     awaitReachable();
+  }
+
+  @Test
+  void aNodeWithMoreDevicesThanAnObjectHoldsTellsOfTheFirst() {
+    nodes
+        .source()
+        .changeDevice(
+            device ->
+                device.setNotMigratable(
+                    Failure.newBuilder()
+                        .setReason(Reason.NO_MIGRATION_REGION)
+                        .setMessage("x".repeat(2000))));
+    nodes.source().listed(1500);
+    inventory.start();
+    connect();
+    VfioNodeStatus status = awaitProblem("of 1500 devices are listed");
+    assertThat(status.counts().devices()).isEqualTo(1500);
+    assertThat(status.devices()).hasSizeBetween(300, 600);
+    assertThat(Serialization.asJson(status).length()).isLessThan(1 << 20);
   }
 }

@@ -5,6 +5,7 @@ import dev.vfio.migration.operator.agents.TlsFiles;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.fake.FakeApiServer;
+import dev.vfio.migration.operator.fake.SettableClock;
 import dev.vfio.migration.operator.health.ReconcileHealth;
 import dev.vfio.migration.operator.record.EventReason;
 import dev.vfio.migration.operator.record.EventRecorder;
@@ -31,6 +32,9 @@ final class OperatorProcess implements AutoCloseable {
     private static final long serialVersionUID = 1L;
   }
 
+  /** The time of day, which may be set. */
+  final SettableClock wall = new SettableClock();
+
   private final FakeApiServer api;
   private final Machinery machinery;
   private final ScheduledExecutorService worker = Executors.newSingleThreadScheduledExecutor();
@@ -40,12 +44,12 @@ final class OperatorProcess implements AutoCloseable {
   OperatorProcess(
       FakeApiServer api, Path certificates, Map<String, AgentAddress> agents, long fencing) {
     this.api = api;
-    Clock clock = Clock.systemUTC();
     this.machinery =
         new Machinery(
             new Machinery.World(
-                clock,
-                new TlsFiles(certificates, clock),
+                wall,
+                Clock.systemUTC(),
+                new TlsFiles(certificates, Clock.systemUTC()),
                 Duration.ofSeconds(30),
                 Duration.ofMillis(100),
                 AdminNamespaces.of(List.of("default")),

@@ -22,14 +22,19 @@ import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.contract.v1.StartSourceRequest;
 import dev.vfio.migration.contract.v1.WorkloadState;
+import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.vfio.workload.DeclaredWindows;
 import java.util.Comparator;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /** Between the contract's messages and our own values. What makes no sense is refused here. */
 final class ContractMapping {
   static final int TOKEN_BYTES = 32;
 
   private static final int LONGEST_TEXT = 512;
+  private static final Pattern NAME =
+      Pattern.compile("[a-z0-9]([-.a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?");
   private static final int HIGHEST_PORT = 65535;
 
   private ContractMapping() {}
@@ -94,7 +99,14 @@ final class ContractMapping {
   }
 
   /** In the order in which both ends number them. */
-  private static List<WindowSpec> windows(List<DmaWindow> windows) {
+  private static List<WindowSpec> windows(List<DmaWindow> windows) throws Refusal {
+    if (windows.size() > DeclaredWindows.MOST_WINDOWS
+        || !windows.stream().map(DmaWindow::getName).allMatch(DeclaredWindows::isName)) {
+      throw invalid(
+          "there are more than "
+              + DeclaredWindows.MOST_WINDOWS
+              + " windows, or the name of a window is none");
+    }
     return windows.stream()
         .map(window -> new WindowSpec(window.getName(), window.getIova(), window.getSize()))
         .sorted(Comparator.comparingLong(WindowSpec::iova).thenComparing(WindowSpec::name))
@@ -117,20 +129,18 @@ final class ContractMapping {
   }
 
   private static String text(String field, String value) throws Refusal {
-    if (value.isBlank() || value.length() > LONGEST_TEXT || !isPrintable(value)) {
+    if (value.isBlank() || value.length() > LONGEST_TEXT || !ForeignText.isPlain(value)) {
       throw invalid(field + " is empty, too long or not printable");
     }
     return value;
   }
 
-  private static boolean isPrintable(String value) {
-    return value.chars().noneMatch(Character::isISOControl);
-  }
-
-  /** For logs only: what cannot stand in a log line does not get there. */
+  /** For logs only: what is no name of a Kubernetes object does not get there. */
   static String name(CommandHeader header) {
     String name = header.getMigrationName();
-    return name.length() <= LONGEST_TEXT && isPrintable(name) ? name : header.getMigrationUid();
+    return name.length() <= LONGEST_TEXT && NAME.matcher(name).matches()
+        ? name
+        : ForeignText.line(header.getMigrationUid(), LONGEST_TEXT);
   }
 
   private static String unsigned(int value) {

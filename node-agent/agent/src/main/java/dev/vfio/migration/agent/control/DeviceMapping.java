@@ -10,6 +10,7 @@ import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigrationFlag;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.text.ForeignText;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Set;
@@ -27,9 +28,9 @@ final class DeviceMapping {
 
   static DeviceDescription description(Device device) throws Refusal {
     return new DeviceDescription(
-        device.getId(),
+        text("source_device.id", device.getId(), LONGEST_NAME),
         migrationInterface(device),
-        device.getModel(),
+        text("source_device.model", device.getModel(), LONGEST_NAME),
         device.getRegionSize(),
         device.getPrecopy(),
         device.getDirtyPageTracking(),
@@ -50,10 +51,10 @@ final class DeviceMapping {
   private static DriverProfile profile(Device device) throws Refusal {
     dev.vfio.migration.contract.v1.DriverProfile profile = device.getDriverProfile();
     return new DriverProfile(
-        text("driver", profile.getDriver(), LONGEST_NAME),
-        text("mdev_type", profile.getMdevType(), LONGEST_NAME),
+        text("driver_profile.driver", profile.getDriver(), LONGEST_NAME),
+        text("driver_profile.mdev_type", profile.getMdevType(), LONGEST_NAME),
         flags(device),
-        text("stream_version", profile.getStreamVersion(), LONGEST_VERSION));
+        text("driver_profile.stream_version", profile.getStreamVersion(), LONGEST_VERSION));
   }
 
   private static Set<MigrationFlag> flags(Device device) throws Refusal {
@@ -81,17 +82,14 @@ final class DeviceMapping {
   }
 
   private static String text(String field, String value, int longest) throws Refusal {
-    if (value.length() > longest || value.chars().anyMatch(Character::isISOControl)) {
-      throw invalid("driver_profile." + field + " is too long or not printable");
+    if (value.length() > longest || !ForeignText.isPlain(value)) {
+      throw invalid(field + " is too long or not printable");
     }
     return value;
   }
 
   private static String shown(String text) {
-    String printable = text.replaceAll("\\p{Cntrl}", "?");
-    return printable.length() <= LONGEST_NAME
-        ? printable
-        : printable.substring(0, LONGEST_NAME) + "...";
+    return ForeignText.quote(text);
   }
 
   private static Refusal invalid(String message) {

@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.control;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.vfio.text.ForeignText;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
@@ -65,10 +66,11 @@ public final class OperatorOnly implements ServerInterceptor {
               "only "
                   + operatorName
                   + " may command this agent, and the caller's certificate carries "
-                  + names);
+                  + ForeignText.quote(names.toString()));
     } catch (SSLPeerUnverifiedException | CertificateParsingException problem) {
       return Status.UNAUTHENTICATED.withDescription(
-          "the caller has shown no certificate that can be read: " + problem.getMessage());
+          "the caller has shown no certificate that can be read: "
+              + ForeignText.quote(String.valueOf(problem.getMessage())));
     }
   }
 

@@ -2,19 +2,21 @@ package dev.vfio.migration.agent.session;
 
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.text.ForeignText;
 import java.util.Objects;
 
 /**
  * Something was refused or went wrong.
  *
  * @param reason for programs
- * @param message for people: what, where, what was done to the device, what to do next
+ * @param message for people: what, where, what was done to the device, what to do next; one line of
+ *     at most {@link ForeignText#LONGEST_MESSAGE} bytes, whatever was put into it
  * @param errno 0 where no system call failed
  */
 public record Failure(Reason reason, String message, int errno) {
   public Failure {
     Objects.requireNonNull(reason);
-    Objects.requireNonNull(message);
+    message = ForeignText.message(message);
   }
 
   public static Failure of(Reason reason, String message) {

@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.stream;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.vfio.text.ForeignText;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
@@ -21,7 +22,8 @@ record ErrorReport(Kind kind, String message) {
   }
 
   ByteBuffer encode() {
-    ByteBuffer text = cut(message);
+    ByteBuffer text =
+        StandardCharsets.UTF_8.encode(ForeignText.line(message, MAXIMUM_MESSAGE_BYTES));
     return ByteBuffer.allocateDirect(MINIMUM_BYTES + text.remaining())
         .putShort((short) FaultCode.of(kind))
         .put(text)
@@ -31,18 +33,5 @@ record ErrorReport(Kind kind, String message) {
   static ErrorReport decode(ByteBuffer from) {
     Kind kind = FaultCode.kindOf(Short.toUnsignedInt(from.getShort()));
     return new ErrorReport(kind, StandardCharsets.UTF_8.decode(from).toString());
-  }
-
-  /** Never ends in the middle of a character. */
-  private static ByteBuffer cut(String message) {
-    ByteBuffer text = StandardCharsets.UTF_8.encode(message);
-    if (text.remaining() > MAXIMUM_MESSAGE_BYTES) {
-      int end = MAXIMUM_MESSAGE_BYTES;
-      while ((text.get(text.position() + end) & 0xC0) == 0x80) {
-        end--;
-      }
-      text.limit(text.position() + end);
-    }
-    return text;
   }
 }

@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.stream;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.vfio.text.ForeignText;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
@@ -43,7 +44,7 @@ final class NodeCertificate {
   /** Names and validity, for people. */
   static String describe(X509Certificate certificate) {
     return "names "
-        + dnsNames(certificate)
+        + ForeignText.quote(dnsNames(certificate).toString())
         + ", valid from "
         + certificate.getNotBefore().toInstant()
         + " to "

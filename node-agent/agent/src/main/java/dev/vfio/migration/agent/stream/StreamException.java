@@ -1,8 +1,12 @@
 package dev.vfio.migration.agent.stream;
 
+import dev.vfio.migration.vfio.text.ForeignText;
 import java.io.IOException;
 
-/** The state stream failed. The message says what, where, and what the other end said of it. */
+/**
+ * The state stream failed. The message says what, where, and what the other end said of it, in one
+ * line of a bounded length.
+ */
 public class StreamException extends IOException {
   private static final long serialVersionUID = 1L;
 
@@ -29,7 +33,7 @@ public class StreamException extends IOException {
   }
 
   public StreamException(Kind kind, String message, Throwable cause) {
-    super(message, cause);
+    super(ForeignText.message(message), cause);
     this.kind = kind;
   }
 

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** Certificates and directories of the node that the tests start. */
@@ -27,6 +28,15 @@ public final class NodeForTests implements QuarkusTestResourceLifecycleManager {
       authority.issue(directory.resolve("operator"), hour, OPERATOR_NAME);
       authority.issue(directory.resolve("other-agent"), hour, "node-b.node.migration.vfio.dev");
       authority.issue(directory.resolve("expired"), Duration.ofHours(-1), OPERATOR_NAME);
+      authority.issue(
+          directory.resolve("forger"),
+          hour,
+          "forger",
+          "evil\n2026-01-01 00:00:00,000 INFO  all is well\r\u001b[2K");
+      authority.issue(
+          directory.resolve("crowd"),
+          hour,
+          IntStream.range(0, 400).mapToObj(i -> i + ".example%\n").toArray(String[]::new));
       new TestCertificates("stranger").issue(directory.resolve("stranger"), hour, OPERATOR_NAME);
       authority.issue(directory.resolve("renewed"), hour, AGENT_NAME);
       return Map.ofEntries(

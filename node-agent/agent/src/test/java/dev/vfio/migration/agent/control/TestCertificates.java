@@ -56,7 +56,7 @@ final class TestCertificates {
     }
     X509CertificateHolder issued =
         sign(
-            new X500Name("CN=" + dnsNames[0]),
+            new X500Name("CN=" + dnsNames[0].strip()),
             subject,
             builder ->
                 builder.addExtension(

@@ -1,10 +1,12 @@
 package dev.vfio.migration.vfio.device;
 
+import dev.vfio.migration.vfio.text.ForeignText;
 import java.io.IOException;
 
 /**
  * A device did not do what was asked. The message is written for a person: device, what was tried,
- * errno, what was and was not done to the device, what to do next.
+ * errno, what was and was not done to the device, what to do next. It is one line of a bounded
+ * length, whatever a driver, a server or a file name put into it.
  */
 public class DeviceException extends IOException {
   private static final long serialVersionUID = 1L;
@@ -43,7 +45,7 @@ public class DeviceException extends IOException {
   }
 
   public DeviceException(Kind kind, int errno, String message, Throwable cause) {
-    super(message, cause);
+    super(ForeignText.message(message), cause);
     this.kind = kind;
     this.errno = errno;
   }

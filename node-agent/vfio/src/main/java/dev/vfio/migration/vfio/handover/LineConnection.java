@@ -9,6 +9,7 @@ import dev.vfio.migration.vfio.linux.DescriptorMessage;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.UnixStream;
+import dev.vfio.migration.vfio.text.ForeignText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -22,8 +23,6 @@ import java.util.Optional;
 final class LineConnection implements AutoCloseable {
   static final int MOST_LINE_BYTES = 64 << 10;
   static final ObjectMapper JSON = new ObjectMapper();
-
-  private static final int LONGEST_QUOTE = 500;
 
   private final UnixStream stream;
   private ByteBuffer line;
@@ -116,10 +115,7 @@ final class LineConnection implements AutoCloseable {
 
   /** Somebody else's text, fit for a message. */
   static String quoted(String text) {
-    String printable = text.replaceAll("\\p{Cntrl}", "?");
-    return printable.length() <= LONGEST_QUOTE
-        ? printable
-        : printable.substring(0, LONGEST_QUOTE) + "...";
+    return ForeignText.quote(text);
   }
 
   @Override

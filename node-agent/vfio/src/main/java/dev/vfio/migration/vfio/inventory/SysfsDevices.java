@@ -1,5 +1,6 @@
 package dev.vfio.migration.vfio.inventory;
 
+import dev.vfio.migration.vfio.text.ForeignText;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryIteratorException;
@@ -106,8 +107,7 @@ public final class SysfsDevices {
   }
 
   private static String shown(String id) {
-    String printable = id.replaceAll("\\p{Cntrl}", "?");
-    return printable.length() <= 80 ? printable : printable.substring(0, 80) + "...";
+    return ForeignText.line(id, 80);
   }
 
   private Optional<NodeDevice> pciDevice(String address) {

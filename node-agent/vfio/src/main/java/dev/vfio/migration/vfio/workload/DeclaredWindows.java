@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.workload;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vfio.migration.vfio.text.ForeignText;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,7 +17,7 @@ import java.util.regex.Pattern;
  * {@link WindowDirectories} to say.
  */
 public final class DeclaredWindows {
-  static final int MOST_WINDOWS = 1024;
+  public static final int MOST_WINDOWS = 1024;
 
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9]([-._A-Za-z0-9]{0,62})?");
 
@@ -25,7 +26,7 @@ public final class DeclaredWindows {
     private static final long serialVersionUID = 1L;
 
     public UnusableException(String message) {
-      super(message);
+      super(ForeignText.quote(message));
     }
   }
 
@@ -38,6 +39,11 @@ public final class DeclaredWindows {
   public record Declared(WindowShape shape, boolean logged, JsonNode declaration) {}
 
   private DeclaredWindows() {}
+
+  /** Whether a window may be called so. */
+  public static boolean isName(String name) {
+    return NAME.matcher(name).matches();
+  }
 
   /**
    * Reads the windows and opens a descriptor of the file behind each.
@@ -102,7 +108,7 @@ public final class DeclaredWindows {
 
   private static Declared parse(JsonNode one, int pageSize) throws UnusableException {
     String name = one.path("name").asText("");
-    if (!one.path("name").isTextual() || !NAME.matcher(name).matches()) {
+    if (!one.path("name").isTextual() || !isName(name)) {
       throw new UnusableException(
           "every window needs a name of at most 63 letters, digits, dots, dashes and underscores");
     }

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.UnixStream;
+import dev.vfio.migration.vfio.text.ForeignText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -29,7 +30,6 @@ public final class WorkloadSocket implements Workload {
   static final int MOST_LINE_BYTES = 64 << 10;
 
   private static final int PROTOCOL = 1;
-  private static final int LONGEST_QUOTE = 500;
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String DESCRIBE = "describe";
 
@@ -345,10 +345,7 @@ public final class WorkloadSocket implements Workload {
   }
 
   private static String quoted(String text) {
-    String printable = text.replaceAll("\\p{Cntrl}", "?");
-    return printable.length() <= LONGEST_QUOTE
-        ? printable
-        : printable.substring(0, LONGEST_QUOTE) + "...";
+    return ForeignText.quote(text);
   }
 
   @Override

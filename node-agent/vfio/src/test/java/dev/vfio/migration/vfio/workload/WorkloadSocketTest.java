@@ -205,7 +205,7 @@ class WorkloadSocketTest {
     WorkloadException failure = failureOf(() -> client.pause("uid/1"));
     assertThat(failure.errno()).isEqualTo(22);
     assertThat(failure)
-        .hasMessageContaining("refused \"pause\" for migration uid/1: not ?now, EINVAL (22)");
+        .hasMessageContaining("refused \"pause\" for migration uid/1: not \\u0007now, EINVAL (22)");
   }
 
   @Test

@@ -34,6 +34,9 @@ public final class Quantity implements Comparable<Quantity> {
           Map.entry("E", BigDecimal.ONE.movePointRight(18)));
   private static final int DECIMALS = 9;
 
+  /** Digits take time by their square; no quantity needs more characters. */
+  private static final int LONGEST = 256;
+
   private final BigDecimal value;
 
   private Quantity(BigDecimal value) {
@@ -42,7 +45,7 @@ public final class Quantity implements Comparable<Quantity> {
 
   /** Whether a text is a quantity. */
   public static boolean isValid(String text) {
-    return TEXT.matcher(text).matches();
+    return text.length() <= LONGEST && TEXT.matcher(text).matches();
   }
 
   /**
@@ -52,7 +55,7 @@ public final class Quantity implements Comparable<Quantity> {
    */
   public static Quantity parse(String text) {
     Matcher matcher = TEXT.matcher(text);
-    if (!matcher.matches()) {
+    if (text.length() > LONGEST || !matcher.matches()) {
       throw new IllegalArgumentException(
           "quantities must match the regular expression"
               + " '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");

@@ -113,6 +113,11 @@ final class Bodies {
       }
       return array;
     }
+    if (parser.currentToken() == JsonToken.VALUE_NUMBER_FLOAT
+        && !Double.isFinite(parser.getDoubleValue())) {
+      throw Failures.badRequest(
+          "cannot unmarshal number into field " + path + ": it does not fit into 64 bits");
+    }
     return parser.readValueAsTree();
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -60,5 +61,24 @@ class QuantityTest {
     assertThat(Quantity.parse("2Ki").isInteger()).isTrue();
     assertThat(Quantity.parse("1500m").isInteger()).isFalse();
     assertThat(Quantity.parse("10E").isInteger()).isFalse();
+  }
+
+  /** Whoever asks for such a number gets an answer, and at once. */
+  @Test
+  @Timeout(20)
+  void noTextTakesLongToBeReadOrRefused() {
+    for (String text :
+        new String[] {
+          "1e999999999", "1e-999999999", "9".repeat(2_000_000), "1e" + "9".repeat(99)
+        }) {
+      assertThat(Quantity.isValid(text)).isFalse();
+      assertThatThrownBy(() -> Quantity.parse(text)).isInstanceOf(IllegalArgumentException.class);
+    }
+    for (String text : new String[] {"1h".repeat(500_000), "9".repeat(2_000_000) + "h"}) {
+      assertThat(GoDuration.isValid(text)).isFalse();
+      assertThatThrownBy(() -> GoDuration.parse(text)).isInstanceOf(IllegalArgumentException.class);
+    }
+    assertThat(Quantity.parse("1e999").toString()).hasSize(1000);
+    assertThat(Quantity.parse("1e-999").toString()).isEqualTo("0.000000001");
   }
 }

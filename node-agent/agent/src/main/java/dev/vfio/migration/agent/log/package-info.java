@@ -1,0 +1,2 @@
+/** What becomes of a log record before it is written. */
+package dev.vfio.migration.agent.log;

@@ -1,0 +1,81 @@
+package dev.vfio.migration.operator.text;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ForeignTextTest {
+
+  @ParameterizedTest
+  @CsvSource({
+    "000A, \\n",
+    "000D, \\r",
+    "0009, \\t",
+    "0000, \\u0000",
+    "001B, \\u001b",
+    "007F, \\u007f",
+    "0085, \\u0085",
+    "009B, \\u009b",
+    "00AD, \\u00ad",
+    "200B, \\u200b",
+    "200F, \\u200f",
+    "2028, \\u2028",
+    "2029, \\u2029",
+    "202E, \\u202e",
+    "2066, \\u2066",
+    "FEFF, \\ufeff",
+    "D800, \\ud800",
+    "DFFF, \\udfff",
+    "FFFF, \\uffff",
+    "E0001, \\U000e0001"
+  })
+  void whatBreaksOrTurnsALineIsEscaped(String character, String escape) {
+    String text = "before" + Character.toString(Integer.parseInt(character, 16)) + "after";
+    assertThat(ForeignText.isPlain(text)).isFalse();
+    assertThat(ForeignText.line(text)).isEqualTo("before" + escape + "after");
+  }
+
+  @Test
+  void whatCanBeReadStaysAsItIs() {
+    for (String text :
+        new String[] {"", "a \\n b", "C:\\new", "Größe 5 µs", "機器名 🚀", "100% of 8Ei"}) {
+      assertThat(ForeignText.line(text)).isSameAs(text);
+      assertThat(ForeignText.isPlain(text)).isTrue();
+    }
+  }
+
+  @Test
+  void whatIsCutSaysItsLengthAndKeepsItsEnds() {
+    String cut = ForeignText.line("begin " + "x".repeat(120_000) + " end: reset it first.", 500);
+    assertThat(cut)
+        .startsWith("begin xxx")
+        .contains("(cut, 120027 characters)")
+        .endsWith("xxx end: reset it first.")
+        .hasSizeLessThanOrEqualTo(500);
+  }
+
+  @Test
+  void noCharacterIsCutInTwo() {
+    for (int length = 0; length < 8; length++) {
+      String cut = ForeignText.line("a".repeat(length) + "🚀é機".repeat(100), 100 + length);
+      assertThat(ForeignText.isPlain(cut)).isTrue();
+      assertThat(cut.getBytes(StandardCharsets.UTF_8)).hasSizeBetween(90 + length, 100 + length);
+    }
+  }
+
+  @Property
+  void anyTextBecomesOneLineOnceAndForAll(
+      @ForAll String text, @ForAll @IntRange(min = 80, max = 400) int mostBytes) {
+    String line = ForeignText.line(text, mostBytes);
+    assertThat(ForeignText.isPlain(line)).isTrue();
+    assertThat(line.getBytes(StandardCharsets.UTF_8).length).isLessThanOrEqualTo(mostBytes);
+    assertThat(ForeignText.line(line, mostBytes)).isSameAs(line);
+    assertThat(ForeignText.line(ForeignText.line(text))).isEqualTo(ForeignText.line(text));
+  }
+}
