@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.SocketPeer;
 import dev.vfio.migration.vfio.linux.UnixStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -27,12 +28,23 @@ public final class WorkloadSocket implements Workload {
 
   private static final int PROTOCOL = 1;
   private static final int LONGEST_QUOTE = 500;
+
+  /** For a question that is asked while a device waits for its workload. */
+  private static final Duration SHORT = Duration.ofSeconds(2);
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path socket;
   private final int pageSize;
   private final Duration timeout;
   private final ByteBuffer line = ByteBuffer.allocateDirect(MOST_LINE_BYTES);
+
+  /** For the request that is made now. */
+  private Duration patience;
+
+  /** Number of the process that first listened here; 0 where that is not known. */
+  private long firstProcess;
+
   private volatile UnixStream stream;
   private volatile boolean closed;
 
@@ -47,6 +59,7 @@ public final class WorkloadSocket implements Workload {
     this.socket = socket;
     this.pageSize = pageSize;
     this.timeout = timeout;
+    this.patience = timeout;
   }
 
   /**
@@ -80,6 +93,50 @@ public final class WorkloadSocket implements Workload {
               + unusable.getMessage()
               + ". Nothing was asked of it; mend its declaration.",
           unusable);
+    }
+  }
+
+  @Override
+  public WorkloadState state() throws IOException {
+    return stateOf(ask("describe", null));
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>What was loaded into the memory of one process another one does not find: a workload that
+   * was started anew, or is not there, cannot take the device.
+   */
+  @Override
+  public void requireWaiting(String migration) throws IOException {
+    patience = timeout.compareTo(SHORT) < 0 ? timeout : SHORT;
+    try {
+      Workload.super.requireWaiting(migration);
+      long process = SocketPeer.of(connected()).process();
+      if (process != firstProcess && process != 0 && firstProcess != 0) {
+        throw failed(
+            Errno.ESRCH.number(),
+            "is process "
+                + process
+                + " now and was process "
+                + firstProcess
+                + " when its memory was made ready: it was started anew and does not have what was"
+                + " loaded for the migration "
+                + migration
+                + ".",
+            null);
+      }
+    } catch (WorkloadException failure) {
+      if (failure.errno() == Errno.ECONNREFUSED.number()
+          || failure.errno() == Errno.ENOENT.number()) {
+        throw new WorkloadException(
+            Errno.ESRCH.number(),
+            failure.getMessage() + " Nobody listens there any more: it has ended.",
+            failure);
+      }
+      throw failure;
+    } finally {
+      patience = timeout;
     }
   }
 
@@ -161,8 +218,9 @@ public final class WorkloadSocket implements Workload {
 
   private String exchange(ByteBuffer request) throws IOException {
     UnixStream connection = connected();
+    connection.timeout(patience);
     connection.send(request.rewind(), ByteBuffer.allocateDirect(0));
-    long deadline = System.nanoTime() + timeout.toNanos();
+    long deadline = System.nanoTime() + patience.toNanos();
     line.clear();
     int searched = 0;
     while (true) {
@@ -210,13 +268,25 @@ public final class WorkloadSocket implements Workload {
   private UnixStream connected() throws ErrnoException {
     UnixStream current = stream;
     if (current == null) {
-      current = UnixStream.connect(socket, timeout);
+      current = UnixStream.connect(socket, patience);
+      if (firstProcess == 0) {
+        firstProcess = processOf(current);
+      }
       stream = current;
       if (closed) {
         current.close();
       }
     }
     return current;
+  }
+
+  private static long processOf(UnixStream connection) throws ErrnoException {
+    try {
+      return SocketPeer.of(connection).process();
+    } catch (ErrnoException failure) {
+      connection.close();
+      throw failure;
+    }
   }
 
   private void dropConnection() {
@@ -235,7 +305,7 @@ public final class WorkloadSocket implements Workload {
             ? "did not answer \""
                 + operation
                 + "\" within "
-                + timeout.toMillis()
+                + patience.toMillis()
                 + " ms. Whether it did what was asked is not known; ask again."
             : "cannot be reached for \""
                 + operation
