@@ -74,7 +74,8 @@ final class Observer {
         agent.state(),
         agent.session(uid, attempt, role),
         answers.refusal(role),
-        answers.inspection(role));
+        answers.inspection(role),
+        answers.verification(role));
   }
 
   private Optional<Predecessor> predecessor(
