@@ -60,6 +60,7 @@ public final class AgentConnection implements AutoCloseable {
   private long epoch;
   private boolean closed;
   private String agentVersion = "";
+  private boolean verifiesLoaded;
 
   AgentConnection(
       String node,
@@ -180,6 +181,7 @@ public final class AgentConnection implements AutoCloseable {
       }
       LOG.infof("Agent of node %s is connected (version %s)", node, description.getAgentVersion());
       agentVersion = description.getAgentVersion();
+      verifiesLoaded = description.getVerifiesLoaded();
       sessions.forgetAll();
       NodeAgentGrpc.newStub(channel)
           .watchSessions(
@@ -205,7 +207,7 @@ public final class AgentConnection implements AutoCloseable {
       if (attempt != epoch || closed || state instanceof Side.Reachable) {
         return;
       }
-      state = new Side.Reachable(address.host());
+      state = new Side.Reachable(address.host(), agentVersion, verifiesLoaded);
       backoff = SHORTEST_BACKOFF;
     }
     listener.agentChanged(node);

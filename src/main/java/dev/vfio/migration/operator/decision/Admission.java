@@ -102,6 +102,16 @@ final class Admission {
     if (waiting.isPresent()) {
       return waiting.get();
     }
+    if (seen.destination().agent() instanceof Side.Reachable agent && !agent.verifiesLoaded()) {
+      return refused(
+          ConditionReason.AGENT_TOO_OLD,
+          "The agent on "
+              + seen.destination().location().nodeName()
+              + " (destination, version "
+              + agent.version()
+              + ") cannot be asked whether what it loaded is still there, and without that nothing"
+              + " is committed. Nothing was touched. Bring it to the operator's version.");
+    }
     for (Side side : sides) {
       Optional<Side.Refusal> refusal = side.refusal();
       if (refusal.isPresent()) {

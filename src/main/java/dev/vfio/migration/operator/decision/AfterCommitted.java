@@ -73,7 +73,7 @@ final class AfterCommitted {
                   + destination.state().name()
                   + " for "
                   + destination.location().device()
-                  + ". The source still holds the state, paused, and was not told to let go of it."
+                  + ". The source was not told to let go of its copy of the state."
                   + " Do not resume it by hand before it is certain that the destination does not"
                   + " run.");
     };
@@ -310,9 +310,9 @@ final class AfterCommitted {
             + destination.location().device()
             + " as "
             + state.name()
-            + ". The source still holds the state, paused. Restore the agent's journal, or find out"
-            + " by hand whether the workload runs there; do not resume the source before it is"
-            + " certain that it does not.");
+            + ". The source was not told to let go of its copy of the state. Restore the agent's"
+            + " journal, or find out by hand whether the workload runs there; do not resume the"
+            + " source before it is certain that it does not.");
   }
 
   private Decision actionRequired(ConditionReason reason, String message) {

@@ -4,6 +4,7 @@ import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.DeviceMigration;
@@ -87,9 +88,9 @@ final class AfterRolledBack {
     }
     if (SideConditions.resetFailed(destination)) {
       outcome +=
-          " To be done: reset "
+          " To be done before "
               + destination.location()
-              + " before it is used again: "
+              + " is used again: "
               + SideConditions.failureText(destination);
     }
     if (SideConditions.workloadGone(source)) {
@@ -182,13 +183,24 @@ final class AfterRolledBack {
             side.location()
                 + " could not be brought back to RUNNING: "
                 + SideConditions.failureText(side)
-                + " Rolling back goes on being tried; the state is still in the device.");
+                + " Rolling back goes on being tried."
+                + whatTheSourceHolds());
       }
       case SOURCE_COMPLETING, SOURCE_COMPLETED, DESTINATION_ACTIVATING, DESTINATION_ACTIVE ->
           contradiction(side);
       case DESTINATION_STRANDED -> strandedDestination();
       case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> withoutSession(side);
     };
+  }
+
+  /** Only what its agent has seen: a device that does not answer may be gone with its state. */
+  private String whatTheSourceHolds() {
+    return source
+        .session()
+        .map(Session::getFailure)
+        .filter(failure -> failure.getReason() == Reason.TRANSITION_FAILED)
+        .map(failure -> " The device answers and was not reset.")
+        .orElse("");
   }
 
   private Progress settled(Side side) {

@@ -31,11 +31,11 @@ final class AgentReasons {
       case STREAM_VERSION -> ConditionReason.STREAM_VERSION;
       case JOURNAL_FAILED -> ConditionReason.JOURNAL_FAILED;
       case AGENT_RESTARTED -> ConditionReason.AGENT_RESTARTED;
+      case NOT_LOADED -> ConditionReason.STATE_LOST;
       case ROLLED_BACK, ALREADY_ROLLED_BACK -> ConditionReason.ROLLED_BACK;
       case CANCELLED_BY_USER -> ConditionReason.CANCELLED_BY_USER;
       case STALE_FENCING_NUMBER,
           NOT_READY,
-          NOT_LOADED,
           ALREADY_COMMITTED,
           INTERNAL_ERROR,
           REASON_UNSPECIFIED,

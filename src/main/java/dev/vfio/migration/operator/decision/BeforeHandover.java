@@ -290,10 +290,15 @@ final class BeforeHandover {
     // Both must say so, and both must be in reach: a source that waits for the decision cannot go
     // back by itself, and a
     // destination that cannot be activated would only prolong the pause.
-    if (loaded
-        && source.state() == SessionState.SOURCE_AWAITING_DECISION
-        && source.reachable()
-        && destination.reachable()) {
+    boolean complete =
+        loaded
+            && source.state() == SessionState.SOURCE_AWAITING_DECISION
+            && source.reachable()
+            && destination.reachable();
+    if (complete && !destination.verifiedLoaded()) {
+      // What was reported may be old by now: the device may have died, or who was to take it.
+      command(new Command.VerifyLoaded(), destination);
+    } else if (complete) {
       draft
           .arrived()
           .condition(

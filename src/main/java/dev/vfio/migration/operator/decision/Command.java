@@ -35,6 +35,14 @@ public sealed interface Command {
     }
   }
 
+  /** Look, now, whether what was loaded is still there and can be taken. */
+  record VerifyLoaded() implements Command {
+    @Override
+    public Role side() {
+      return Role.DESTINATION;
+    }
+  }
+
   /** Committed: bring the destination to RUNNING. */
   record Activate() implements Command {
     @Override

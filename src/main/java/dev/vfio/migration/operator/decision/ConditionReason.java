@@ -39,6 +39,9 @@ public enum ConditionReason {
       "InvalidRequest",
       "A node agent refused a command as invalid: operator and agent may be of different"
           + " versions."),
+  AGENT_TOO_OLD(
+      "AgentTooOld",
+      "The destination's agent is older than the operator and lacks what the operator needs."),
 
   // On the way.
   STARTING("Starting", "Being set up."),
@@ -95,6 +98,9 @@ public enum ConditionReason {
   SWITCHOVER_TIMED_OUT(
       "SwitchoverTimedOut", "SwitchingOver took longer than timeouts.switchingOver."),
   SESSION_LOST("SessionLost", "An agent no longer knows this migration: its journal was lost."),
+  STATE_LOST(
+      "StateLost",
+      "The destination's device lost what it had taken in before the handover was decided."),
   DEVICE_UNREACHABLE("DeviceUnreachable", "The device does not answer."),
   TRANSITION_FAILED("TransitionFailed", "The device refused a state."),
   DEVICE_READ_FAILED("DeviceReadFailed", "Device state could not be read."),

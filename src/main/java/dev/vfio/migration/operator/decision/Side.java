@@ -23,6 +23,8 @@ import java.util.Set;
  * @param refusal what the agent answered to the last command of this reconciliation, if it did not
  *     carry it out
  * @param inspection the device as the agent listed it in this reconciliation, if it was asked
+ * @param verification the session as the agent answered the last command of this reconciliation
+ *     with, where that was to look at what is loaded and it was found
  */
 public record Side(
     Role role,
@@ -30,7 +32,19 @@ public record Side(
     Agent agent,
     Optional<Session> session,
     Optional<Refusal> refusal,
-    Optional<Inspection> inspection) {
+    Optional<Inspection> inspection,
+    Optional<Session> verification) {
+
+  /** Of a side that was not asked to look at what is loaded. */
+  public Side(
+      Role role,
+      DeviceLocation location,
+      Agent agent,
+      Optional<Session> session,
+      Optional<Refusal> refusal,
+      Optional<Inspection> inspection) {
+    this(role, location, agent, session, refusal, inspection, Optional.empty());
+  }
 
   /** Whether the node's agent can be reached. */
   public sealed interface Agent {}
@@ -45,10 +59,19 @@ public record Side(
   public record Unreachable(String cause, Instant since) implements Agent {}
 
   /**
-   * The agent answers and its sessions are watched. {@code host} is where the other agent finds its
-   * state stream.
+   * The agent answers and its sessions are watched.
+   *
+   * @param host where the other agent finds its state stream
+   * @param version of the agent, for people
+   * @param verifiesLoaded whether it can be asked to look at what it loaded
    */
-  public record Reachable(String host) implements Agent {}
+  public record Reachable(String host, String version, boolean verifiesLoaded) implements Agent {
+
+    /** Of this operator's own version. */
+    public Reachable(String host) {
+      this(host, "", true);
+    }
+  }
 
   /**
    * A command that was not carried out.
@@ -96,6 +119,22 @@ public record Side(
    */
   SessionState state() {
     return session.map(Session::getState).orElse(SessionState.SESSION_STATE_UNSPECIFIED);
+  }
+
+  /**
+   * Whether the agent, asked in this reconciliation, looked at what is loaded and found it. Only
+   * then is LOADED not merely what was reported some time ago.
+   */
+  boolean verifiedLoaded() {
+    return verification
+        .filter(found -> found.getState() == SessionState.DESTINATION_LOADED)
+        .filter(
+            found ->
+                session
+                    .filter(known -> known.getInstanceId().equals(found.getInstanceId()))
+                    .filter(known -> known.getState() == SessionState.DESTINATION_LOADED)
+                    .isPresent())
+        .isPresent();
   }
 
   /** How long the agent has been out of reach; zero while it is reachable. */

@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.reconciler;
 
 import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.operator.decision.Side.Inspection;
 import dev.vfio.migration.operator.decision.Side.Refusal;
 import java.util.EnumMap;
@@ -14,6 +15,7 @@ import java.util.Optional;
 final class Answers {
   private final Map<Role, Refusal> refusals = new EnumMap<>(Role.class);
   private final Map<Role, Inspection> inspections = new EnumMap<>(Role.class);
+  private final Map<Role, Session> verifications = new EnumMap<>(Role.class);
   private boolean carriedOut;
 
   static Answers none() {
@@ -30,6 +32,16 @@ final class Answers {
 
   void inspected(Role side, Inspection inspection) {
     inspections.put(side, inspection);
+  }
+
+  /** The agent looked at what is loaded and found it. */
+  void verified(Role side, Session session) {
+    verifications.put(side, session);
+    carriedOut = true;
+  }
+
+  Optional<Session> verification(Role side) {
+    return Optional.ofNullable(verifications.get(side));
   }
 
   Optional<Refusal> refusal(Role side) {

@@ -17,6 +17,7 @@ import dev.vfio.migration.contract.v1.RollBackRequest;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.StartSourceRequest;
 import dev.vfio.migration.contract.v1.SwitchOverRequest;
+import dev.vfio.migration.contract.v1.VerifyLoadedRequest;
 import dev.vfio.migration.operator.agents.AgentConnection;
 import dev.vfio.migration.operator.agents.AgentDirectory;
 import dev.vfio.migration.operator.agents.RefusedException;
@@ -105,12 +106,17 @@ final class Commander {
       AgentConnection agent = agentOf(command.side(), seen.settings());
       if (isDue(key, agent)) {
         give(migration, seen, command, agent, answers);
-        if (!(command instanceof Command.Inspect) || answers.refusal(command.side()).isPresent()) {
+        if (!isQuestion(command) || answers.refusal(command.side()).isPresent()) {
           given.put(key, new Moment(steady.instant(), agent.epoch()));
         }
       }
     }
     return answers;
+  }
+
+  /** What is asked again whenever it must be known again. */
+  private static boolean isQuestion(Command command) {
+    return command instanceof Command.Inspect || command instanceof Command.VerifyLoaded;
   }
 
   private boolean isDue(Given key, AgentConnection agent) {
@@ -145,8 +151,13 @@ final class Commander {
               .build();
       LOG.infof("%s -> %s", command.getClass().getSimpleName(), at);
       long asked = agent.epoch();
-      agent.accept(send(command, header, seen, agent), asked);
-      answers.carriedOut();
+      Session session = send(command, header, seen, agent);
+      agent.accept(session, asked);
+      if (command instanceof Command.VerifyLoaded) {
+        answers.verified(command.side(), session);
+      } else {
+        answers.carriedOut();
+      }
     } catch (RefusedException refused) {
       LOG.warnf(
           "%s -> %s was not carried out: %s",
@@ -179,6 +190,10 @@ final class Commander {
     if (command instanceof Command.SwitchOver) {
       return agent.call(
           stub -> stub.switchOver(SwitchOverRequest.newBuilder().setHeader(header).build()));
+    }
+    if (command instanceof Command.VerifyLoaded) {
+      return agent.call(
+          stub -> stub.verifyLoaded(VerifyLoadedRequest.newBuilder().setHeader(header).build()));
     }
     if (command instanceof Command.Activate) {
       return agent.call(

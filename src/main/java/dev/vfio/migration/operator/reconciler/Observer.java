@@ -101,7 +101,8 @@ final class Observer {
         asOf(now, agent.state()),
         agent.session(migration.getMetadata().getUid(), attempt, role),
         answers.refusal(role),
-        answers.inspection(role));
+        answers.inspection(role),
+        answers.verification(role));
   }
 
   /** How long an agent has been away was measured by the steady clock; decisions know the other. */

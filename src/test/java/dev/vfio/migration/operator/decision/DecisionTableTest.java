@@ -97,6 +97,22 @@ class DecisionTableTest {
     return side(Role.DESTINATION, HERE, state, null);
   }
 
+  private static Side looked(Side side, SessionState found, String instance) {
+    return new Side(
+        side.role(),
+        side.location(),
+        side.agent(),
+        side.session(),
+        side.refusal(),
+        side.inspection(),
+        Optional.of(
+            Session.newBuilder()
+                .setRole(side.role())
+                .setState(found)
+                .setInstanceId(instance)
+                .build()));
+  }
+
   private static Side failing(Side side, Reason reason) {
     Session failed =
         side.session().orElseThrow().toBuilder()
@@ -108,7 +124,8 @@ class DecisionTableTest {
         side.agent(),
         Optional.of(failed),
         side.refusal(),
-        side.inspection());
+        side.inspection(),
+        side.verification());
   }
 
   private static Device device(DeviceState state) {
@@ -178,12 +195,69 @@ class DecisionTableTest {
             Handover.UNDECIDED,
             Command.SwitchOver.class),
         row(
-            "commits once everything is loaded and the source waits",
+            "asks for a look once everything is loaded and the source waits",
             at(Phase.SWITCHING_OVER),
             awaiting,
             loaded,
+            Phase.SWITCHING_OVER,
+            Handover.UNDECIDED,
+            Command.VerifyLoaded.class),
+        row(
+            "commits on a look that was asked for once the source waited",
+            at(Phase.SWITCHING_OVER),
+            awaiting,
+            looked(loaded, SessionState.DESTINATION_LOADED, "i"),
             Phase.COMMITTED,
             Handover.COMMITTED),
+        row(
+            "does not commit on a look of an agent that was restarted since",
+            at(Phase.SWITCHING_OVER),
+            awaiting,
+            looked(loaded, SessionState.DESTINATION_LOADED, "before"),
+            Phase.SWITCHING_OVER,
+            Handover.UNDECIDED,
+            Command.VerifyLoaded.class),
+        row(
+            "does not commit on a look that found something else",
+            at(Phase.SWITCHING_OVER),
+            awaiting,
+            looked(loaded, SessionState.DESTINATION_STRANDED, "i"),
+            Phase.SWITCHING_OVER,
+            Handover.UNDECIDED,
+            Command.VerifyLoaded.class),
+        row(
+            "does not commit what was reported lost after the look",
+            at(Phase.SWITCHING_OVER),
+            awaiting,
+            failing(
+                looked(
+                    destination(SessionState.DESTINATION_STRANDED),
+                    SessionState.DESTINATION_LOADED,
+                    "i"),
+                Reason.DEVICE_UNREACHABLE),
+            Phase.ROLLING_BACK,
+            Handover.ROLLED_BACK),
+        row(
+            "goes back where nobody is left to take what is loaded",
+            at(Phase.SWITCHING_OVER),
+            awaiting,
+            failing(destination(SessionState.DESTINATION_STRANDED), Reason.WORKLOAD_UNREACHABLE),
+            Phase.ROLLING_BACK,
+            Handover.ROLLED_BACK),
+        row(
+            "does not ask for a look before the source waits",
+            at(Phase.SWITCHING_OVER),
+            source(SessionState.SOURCE_STOPNCOPY),
+            looked(loaded, SessionState.DESTINATION_LOADED, "i"),
+            Phase.SWITCHING_OVER,
+            Handover.UNDECIDED),
+        row(
+            "gives up looking when the pause takes too long",
+            at(Phase.SWITCHING_OVER, NOW.minusSeconds(61), draft -> draft),
+            awaiting,
+            loaded,
+            Phase.ROLLING_BACK,
+            Handover.ROLLED_BACK),
         row(
             "does not commit while the source may still go back by itself",
             at(Phase.SWITCHING_OVER),

@@ -51,6 +51,21 @@ class DeviceAdmissionTest {
     return scene.message(ConditionType.VALIDATED);
   }
 
+  /** Nothing could be committed on its word; that is not to be found out in the pause. */
+  @Test
+  void aDestinationWhoseAgentCannotBeAskedToLookIsRefused() {
+    assertThat(
+            scene
+                .destinationAgent(new Side.Reachable("10.0.0.2", "0.0.9", false))
+                .decide()
+                .commands())
+        .isEmpty();
+    assertThat(scene.status().phase()).isEqualTo(Phase.FAILED);
+    assertThat(scene.reason(ConditionType.VALIDATED)).isEqualTo("AgentTooOld");
+    assertThat(scene.message(ConditionType.VALIDATED))
+        .contains("node-b", "version 0.0.9", "Nothing was touched");
+  }
+
   @Test
   void aPlainVfioPciDeviceIsRefusedInTheWordsOfItsAgent() {
     assertThat(

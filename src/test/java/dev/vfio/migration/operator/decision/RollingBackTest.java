@@ -50,6 +50,39 @@ class RollingBackTest {
         .isEqualTo(ConditionReason.CONTRADICTION.text());
   }
 
+  /** A server that died has nothing any more, and nobody knows of one that does not answer. */
+  @Test
+  void onlyOfADeviceThatAnswersItIsSaidThatItIsStillThere() {
+    assertThat(strandedSource(Reason.TRANSITION_FAILED)).contains("answers and was not reset");
+    for (Reason reason :
+        new Reason[] {
+          Reason.DEVICE_UNREACHABLE,
+          Reason.UNKNOWN_DEVICE,
+          Reason.DEVICE_PROTOCOL_VIOLATION,
+          Reason.WORKLOAD_UNREACHABLE,
+          Reason.JOURNAL_FAILED
+        }) {
+      assertThat(strandedSource(reason))
+          .as(reason.name())
+          .contains("the agent's words", "goes on being tried")
+          .doesNotContain("still in the device", "not reset");
+    }
+  }
+
+  private static String strandedSource(Reason reason) {
+    Scene scene = new Scene();
+    scene
+        .rolledBack(ConditionReason.STREAM_BROKEN)
+        .source(
+            Session.newBuilder()
+                .setState(SessionState.SOURCE_STRANDED)
+                .setFailure(Failure.newBuilder().setReason(reason).setMessage("the agent's words")))
+        .destination(SessionState.DESTINATION_DISCARDED)
+        .decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+    return scene.message(ConditionType.SUCCEEDED);
+  }
+
   @Test
   void whereTheWorkloadDiedAPersonIsToldToStartItAnew() {
     for (boolean died : new boolean[] {true, false}) {

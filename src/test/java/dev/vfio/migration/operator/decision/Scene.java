@@ -119,6 +119,17 @@ final class Scene {
     return this;
   }
 
+  Scene destinationAgent(Side.Agent agent) {
+    return replace(
+        new Side(
+            destination.role(),
+            destination.location(),
+            agent,
+            destination.session(),
+            destination.refusal(),
+            destination.inspection()));
+  }
+
   /** It released its device without resetting it. */
   Scene destination(SessionState state, String resetFailure) {
     destination =

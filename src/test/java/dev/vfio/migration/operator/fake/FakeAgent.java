@@ -24,6 +24,7 @@ import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.contract.v1.StartSourceRequest;
 import dev.vfio.migration.contract.v1.SwitchOverRequest;
+import dev.vfio.migration.contract.v1.VerifyLoadedRequest;
 import dev.vfio.migration.contract.v1.WatchSessionsRequest;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
@@ -66,6 +67,8 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   private volatile boolean convergesAtOnce = true;
   private volatile boolean loadsAtOnce = true;
   private volatile boolean activatesAtOnce = true;
+  private volatile boolean verifies = true;
+  private volatile Runnable beforeItLooks = () -> {};
 
   FakeAgent(String node, FakeNodes nodes, DeviceState state) {
     this.node = node;
@@ -305,6 +308,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
             .setNodeName(node)
             .setInstanceId(instance)
             .setAgentVersion("fake")
+            .setVerifiesLoaded(verifies)
             .build());
     observer.onCompleted();
   }
@@ -399,6 +403,36 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
               nodes.other(node).load();
             }
             change(session.setState(SessionState.SOURCE_AWAITING_DECISION));
+          }
+          return now(session);
+        });
+  }
+
+  /** From now on this agent is one of the time before it could be asked to look. */
+  public void knowsNoVerifying() {
+    verifies = false;
+  }
+
+  /** Before it is asked to look at what is loaded, that happens. */
+  public void beforeItLooks(Runnable fate) {
+    beforeItLooks = fate;
+  }
+
+  @Override
+  public void verifyLoaded(VerifyLoadedRequest request, StreamObserver<Session> observer) {
+    if (!verifies) {
+      super.verifyLoaded(request, observer);
+      return;
+    }
+    answer(
+        "VerifyLoaded",
+        request.getHeader(),
+        observer,
+        () -> {
+          beforeItLooks.run();
+          Session.Builder session = known(request.getHeader(), Role.DESTINATION);
+          if (session.getState() != SessionState.DESTINATION_LOADED) {
+            throw Refusals.of(Reason.NOT_LOADED, "the session is " + session.getState());
           }
           return now(session);
         });

@@ -68,7 +68,7 @@ class MigrationWalkTest {
     assertThat(status.attempt()).isEqualTo(1);
     sandbox.assertDestinationRuns();
     assertThat(sandbox.nodes.destination().commands())
-        .containsExactly("PrepareDestination", "Activate");
+        .containsExactly("PrepareDestination", "VerifyLoaded", "Activate");
     assertThat(sandbox.nodes.source().commands())
         .containsExactly("StartSource", "SwitchOver", "Commit");
     assertThat(operator.events())

@@ -60,13 +60,15 @@ class OperatorCrashTest {
   void aFreshOperatorGoesOnAfterACrashAtAnyCommand(@TempDir Path directory) {
     int crashes = 0;
     for (String command :
-        new String[] {"PrepareDestination", "StartSource", "SwitchOver", "Activate", "Commit"}) {
+        new String[] {
+          "PrepareDestination", "StartSource", "SwitchOver", "VerifyLoaded", "Activate", "Commit"
+        }) {
       try (Sandbox sandbox = new Sandbox(directory.resolve(command))) {
         crashOnceCarriedOut(sandbox, command);
         crashes += crashAndGoOn(sandbox) ? 1 : 0;
       }
     }
-    assertThat(crashes).as("commands after which it crashed").isEqualTo(5);
+    assertThat(crashes).as("commands after which it crashed").isEqualTo(6);
   }
 
   /** The agent has carried the command out; the operator ends before it can record anything. */

@@ -20,6 +20,7 @@ import dev.vfio.migration.contract.v1.RollBackRequest;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.StartSourceRequest;
 import dev.vfio.migration.contract.v1.SwitchOverRequest;
+import dev.vfio.migration.contract.v1.VerifyLoadedRequest;
 import dev.vfio.migration.contract.v1.WatchSessionsRequest;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
@@ -72,6 +73,7 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
             .setMaxStreams(node.maximumStreams())
             .setInstanceId(node.instanceId())
             .setFencingNumber(sessions.highestFencingNumber())
+            .setVerifiesLoaded(true)
             .build());
     answer.onCompleted();
   }
@@ -160,6 +162,18 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
         header,
         answer,
         () -> sessions.activate(header.getFencingNumber(), ContractMapping.key(header)),
+        this::message);
+  }
+
+  @Override
+  @Blocking
+  public void verifyLoaded(VerifyLoadedRequest request, StreamObserver<Session> answer) {
+    CommandHeader header = request.getHeader();
+    command(
+        "VerifyLoaded",
+        header,
+        answer,
+        () -> sessions.verifyLoaded(header.getFencingNumber(), ContractMapping.key(header)),
         this::message);
   }
 

@@ -31,6 +31,12 @@ public sealed interface DestinationAction {
    */
   record HandToWorkload() implements Work {}
 
+  /**
+   * Looks whether the device still holds what was loaded, and whether the workload is there that is
+   * to take it. Changes nothing.
+   */
+  record LookAtLoaded() implements Work {}
+
   /** A workload that was given the device lets go of it; nothing where none was. */
   record TakeBack() implements Work {}
 

@@ -19,9 +19,11 @@ import java.util.List;
  */
 final class DestinationEnding {
   private final Pace pace;
+  private final LoadedWatch watch;
 
-  DestinationEnding(Pace pace) {
+  DestinationEnding(Pace pace, LoadedWatch watch) {
     this.pace = pace;
+    this.watch = watch;
   }
 
   // ------------------------------------------------------------------ the decision's commands
@@ -35,11 +37,7 @@ final class DestinationEnding {
               ? then(List.of(new Reply(command.command(), null)), activateAgain(s))
               : DestinationMachine.accept(s, command);
       case DESTINATION_STRANDED ->
-          s.activating()
-              ? activateStranded(s, command)
-              : Outcome.of(
-                  s.but().command(command.command()).at(DestinationStep.REOPENING).done(),
-                  new OpenDevice());
+          s.activating() ? activateStranded(s, command) : activateDoubted(s, command);
       case DESTINATION_DISCARDING, DESTINATION_DISCARDED ->
           DestinationMachine.refuse(
               s,
@@ -82,6 +80,16 @@ final class DestinationEnding {
         : then(List.of(new Reply(command.command(), null)), activateAgain(s));
   }
 
+  /**
+   * The decision was taken before the doubt was heard. A device that is open holds what was loaded,
+   * or says that it does not when it is to run; another workload may come and take it.
+   */
+  private Outcome<DestinationState, DestinationAction> activateDoubted(
+      DestinationState s, Command command) {
+    DestinationState asked = s.but().command(command.command()).done();
+    return s.deviceOpen() ? journalActivating(asked) : watch.reopen(asked);
+  }
+
   private static boolean isResting(DestinationState s) {
     return s.step() == DestinationStep.ACTIVATE_OPEN_RESTING
         || s.step() == DestinationStep.ACTIVATE_TAKE_RESTING;
@@ -98,7 +106,7 @@ final class DestinationEnding {
 
   // ------------------------------------------------------------------ ways in
 
-  private Outcome<DestinationState, DestinationAction> journalActivating(DestinationState s) {
+  static Outcome<DestinationState, DestinationAction> journalActivating(DestinationState s) {
     return Outcome.of(
         s.but().at(DestinationStep.JOURNALLING_ACTIVATING).done(),
         new Journal(new SessionRecord.Activating()));
@@ -139,61 +147,6 @@ final class DestinationEnding {
     return Outcome.of(
         s.but().deviceClosed().at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING).done(),
         new OpenDevice());
-  }
-
-  // ------------------------------------------------------------------ back after a restart
-
-  Outcome<DestinationState, DestinationAction> reopen(DestinationState s) {
-    return Outcome.of(s.but().at(DestinationStep.REOPENING).done(), new OpenDevice());
-  }
-
-  Outcome<DestinationState, DestinationAction> reopened(
-      DestinationState s, DestinationEvent event) {
-    if (event instanceof Opened opened) {
-      if (isLoaded(opened)) {
-        DestinationState loaded =
-            s.but()
-                .opened(DeviceState.RESUME_COMPLETED)
-                .obstacle(null)
-                .tries(0)
-                .at(DESTINATION_LOADED, DestinationStep.LOADED)
-                .done();
-        return s.command() == 0 ? Outcome.of(loaded) : journalActivating(loaded);
-      }
-      return notVerified(
-          s.but().deviceClosed().done(),
-          Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened.state())));
-    }
-    return notVerified(s, ((DestinationEvent.Failed) event).failure());
-  }
-
-  private Outcome<DestinationState, DestinationAction> notVerified(
-      DestinationState s, Failure failure) {
-    Failure said =
-        failure.with(
-            "Everything was loaded here before the agent was restarted, and nothing was discarded"
-                + " since. If the handover is not decided, roll back: the source still holds the"
-                + " state. If it is committed, mend the device and activate again.");
-    List<DestinationAction> actions = new ArrayList<>();
-    if (s.command() != 0) {
-      actions.add(new Reply(s.command(), Failure.of(Reason.NOT_LOADED, said.message())));
-    }
-    int tries = s.tries() + 1;
-    DestinationState next =
-        s.but()
-            .command(0)
-            .obstacle(said)
-            .tries(tries)
-            .at(DESTINATION_STRANDED, DestinationStep.REOPEN_RESTING)
-            .done();
-    actions.add(new StartTimer(next.epoch(), pace.retry().multipliedBy(Math.min(tries, 40))));
-    return new Outcome<>(next, actions);
-  }
-
-  /** A device that does not tell its state has the one it was left in, where it was held. */
-  private static boolean isLoaded(Opened opened) {
-    return opened.state() == DeviceState.RESUME_COMPLETED
-        || (opened.state() == null && opened.kept());
   }
 
   // ------------------------------------------------------------------ steps
@@ -251,10 +204,9 @@ final class DestinationEnding {
   private Outcome<DestinationState, DestinationAction> activatingJournalled(
       DestinationState s, Failure failure) {
     if (failure != null) {
-      return Outcome.of(
-          s.but().command(0).at(DestinationStep.LOADED).done(), new Reply(s.command(), failure));
+      return then(List.of(new Reply(s.command(), failure)), watch.goOn(s));
     }
-    DestinationState.Change change = s.but().activating().command(0).tries(0);
+    DestinationState.Change change = s.but().activating().command(0).tries(0).obstacle(null);
     Outcome<DestinationState, DestinationAction> next =
         s.deviceOpen() ? run(change.done()) : openToActivate(change.done());
     return then(List.of(new Reply(s.command(), null)), next);
@@ -270,22 +222,12 @@ final class DestinationEnding {
     if (opened.state() == DeviceState.RUNNING) {
       return take(open);
     }
-    if (isLoaded(opened)) {
+    if (LoadedWatch.isLoaded(opened)) {
       return run(open);
     }
-    return letGo(open, Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened.state())));
-  }
-
-  private static String notAsLeft(DestinationState s, DeviceState found) {
-    String device = "the device " + s.spec().device();
-    return found == null
-        ? device
-            + " does not tell its state and was left in RESUME_COMPLETED: whether it still holds"
-            + " what it had taken in cannot be known"
-        : device
-            + " is in "
-            + found
-            + " and was left in RESUME_COMPLETED: it lost what it had taken in";
+    return letGo(
+        open,
+        Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, LoadedWatch.notAsLeft(s, opened.state())));
   }
 
   private Outcome<DestinationState, DestinationAction> run(DestinationState s) {
@@ -317,8 +259,8 @@ final class DestinationEnding {
       DestinationState s, Failure failure) {
     Failure said =
         failure.with(
-            "The handover is committed, so the source does not run again by itself; it is stopped"
-                + " and still holds the only copy of the state. Nothing is tried any more: a"
+            "The handover is committed, so the source does not run again by itself; its stopped"
+                + " device alone can still hold the state. Nothing is tried any more: a"
                 + " person decides. Do not delete the DeviceMigration and do not end the workload"
                 + " at the source before the state is saved or given up.");
     return Outcome.of(
@@ -362,12 +304,27 @@ final class DestinationEnding {
                     + s.spec().device()
                     + " is RUNNING here and its workload did not take it. Mend the workload, then"
                     + " activate again."
-                : "The handover is committed: the state exists in the device "
-                    + s.spec().device()
-                    + " here alone. Do not reset it. Mend the device or its driver, then activate"
-                    + " again.");
+                : whatIsLeft(s, failure));
     return Outcome.of(
         s.but().obstacle(said).at(DESTINATION_STRANDED, DestinationStep.STRANDED).done());
+  }
+
+  /** The source was not told to let go: its copy is the last where this one is lost. */
+  private static String whatIsLeft(DestinationState s, Failure failure) {
+    if (failure.reason() == Reason.TRANSITION_FAILED) {
+      return "The handover is committed, and the device "
+          + s.spec().device()
+          + " was not reset since the state was loaded into it here. Do not reset it. Mend the"
+          + " device or its driver, then activate again.";
+    }
+    return failure
+            .stateOutOfReach()
+            .orElse("Whether the device still holds the state is not known.")
+        + " The handover is committed, so the source does not run again by itself; its stopped"
+        + " device may be the only one that still holds the state. Do not end the source's workload"
+        + " before that is certain. Mend the device "
+        + s.spec().device()
+        + " here, then activate again.";
   }
 
   /** A device that is of no more use as it is open; what it holds, another opening may find. */
@@ -380,16 +337,8 @@ final class DestinationEnding {
   private Outcome<DestinationState, DestinationAction> discardJournalled(
       DestinationState s, Failure failure) {
     if (failure != null && s.loaded()) {
-      return Outcome.of(
-          s.but()
-              .failure(null)
-              .command(0)
-              .at(
-                  s.state() == DESTINATION_STRANDED
-                      ? DestinationStep.STRANDED
-                      : DestinationStep.LOADED)
-              .done(),
-          new Reply(s.command(), failure));
+      return then(
+          List.of(new Reply(s.command(), failure)), watch.goOn(s.but().failure(null).done()));
     }
     List<DestinationAction> first = new ArrayList<>();
     if (s.command() != 0) {
@@ -451,7 +400,12 @@ final class DestinationEnding {
                     + s.spec().device()
                     + " here could not be reset ("
                     + failure.message()
-                    + "); it does not run. Reset it before it is used again.");
+                    + "); it was not made to run. "
+                    + failure
+                        .stateOutOfReach()
+                        .map(known -> known + " Where it has not, reset the device")
+                        .orElse("Reset it")
+                    + " before it is used again.");
     return takeBack(s.but().failure(said).notReset(failure).obstacle(null).tries(0).done());
   }
 

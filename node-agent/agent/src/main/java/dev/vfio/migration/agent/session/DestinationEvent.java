@@ -18,6 +18,9 @@ public sealed interface DestinationEvent {
 
   record Activate(long command) implements Command {}
 
+  /** Looks at what is loaded and answers with what was found. */
+  record VerifyLoaded(long command) implements Command {}
+
   record RollBack(long command, String reason) implements Command {}
 
   record Cancel(long command) implements Command {}

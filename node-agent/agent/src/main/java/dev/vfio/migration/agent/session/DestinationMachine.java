@@ -7,6 +7,7 @@ import static dev.vfio.migration.agent.session.SessionState.DESTINATION_RECEIVIN
 import dev.vfio.migration.agent.session.DestinationAction.*;
 import dev.vfio.migration.agent.session.DestinationEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -32,18 +33,21 @@ import java.util.List;
  *    +--> [Discarded] DISCARDED
  * </pre>
  *
- * <p>In brackets: what is journalled before the session acts on it. A LOADED device that cannot be
- * verified after a restart of the agent makes the session STRANDED as well: RollBack leads out of
- * that, and Activate does once the device is found to hold the state. What follows the decision is
- * {@link DestinationEnding}'s.
+ * <p>In brackets: what is journalled before the session acts on it. What is LOADED is looked at
+ * from time to time, and whenever the operator asks ({@link LoadedWatch}): where the device lost it
+ * or cannot be reached, or nobody is left to take it, the session is STRANDED before the decision.
+ * RollBack leads out of that, and Activate does where the device still holds the state. What
+ * follows the decision is {@link DestinationEnding}'s.
  */
 public final class DestinationMachine {
   private final Pace pace;
+  private final LoadedWatch watch;
   private final DestinationEnding ending;
 
   public DestinationMachine(Pace pace) {
     this.pace = pace;
-    this.ending = new DestinationEnding(pace);
+    this.watch = new LoadedWatch(pace);
+    this.ending = new DestinationEnding(pace, watch);
   }
 
   /** The state after {@code event}, and what is to be done. */
@@ -78,9 +82,11 @@ public final class DestinationMachine {
       case COMPLETING -> resumeCompleted(s, event);
       case HANDING_OVER -> handedOver(s, event, now);
       case JOURNALLING_LOADED -> loaded(s, event);
-      case REOPENING -> ending.reopened(s, event);
-      case REOPEN_RESTING -> ending.reopen(s);
-      case LISTENING, LOADED -> unexpected(s, event);
+      case LOADED -> watch.look(s);
+      case LOOKING -> watch.looked(s, event, now);
+      case REOPENING -> watch.reopened(s, event);
+      case REOPEN_RESTING -> watch.reopen(s);
+      case LISTENING -> unexpected(s, event);
       case JOURNALLING_ACTIVATING,
           ACTIVATE_OPENING,
           ACTIVATE_OPEN_RESTING,
@@ -211,7 +217,7 @@ public final class DestinationMachine {
       return unexpected(s, event);
     }
     return switch (s.state()) {
-      case DESTINATION_LOADED -> ending.reopen(s);
+      case DESTINATION_LOADED -> watch.reopen(s);
       case DESTINATION_ACTIVATING -> ending.openToActivate(s);
       case DESTINATION_DISCARDING -> ending.openToDiscard(s);
       case DESTINATION_STRANDED -> Outcome.of(s);
@@ -247,6 +253,9 @@ public final class DestinationMachine {
     }
     if (command instanceof Activate) {
       return ending.activate(s, command);
+    }
+    if (command instanceof VerifyLoaded) {
+      return watch.verify(s, command);
     }
     if (command instanceof RollBack rollBack) {
       Failure failure =
@@ -427,14 +436,17 @@ public final class DestinationMachine {
   private Outcome<DestinationState, DestinationAction> loaded(
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
-        ? Outcome.of(
-            s.but()
-                .loaded()
-                .streamWaits(false)
-                .at(DESTINATION_LOADED, DestinationStep.LOADED)
-                .done(),
+        ? then(
+            watch.await(s.but().loaded().streamWaits(false).done(), DESTINATION_LOADED),
             new ConfirmLoaded())
         : failedOr(s, event);
+  }
+
+  private static Outcome<DestinationState, DestinationAction> then(
+      Outcome<DestinationState, DestinationAction> outcome, DestinationAction last) {
+    List<DestinationAction> actions = new ArrayList<>(outcome.actions());
+    actions.add(last);
+    return new Outcome<>(outcome.state(), actions);
   }
 
   static Outcome<DestinationState, DestinationAction> accept(DestinationState s, Command command) {

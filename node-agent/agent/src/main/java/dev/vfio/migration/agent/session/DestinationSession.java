@@ -75,6 +75,13 @@ public final class DestinationSession implements LiveSession {
         .thenApply(Prepared::session);
   }
 
+  /** Looks at what is loaded, and answers once it was found; refused where it was not. */
+  public CompletableFuture<SessionSnapshot> verifyLoaded() {
+    return replies
+        .ask(number -> loop.post(new DestinationEvent.VerifyLoaded(number)))
+        .thenApply(Prepared::session);
+  }
+
   @Override
   public CompletableFuture<SessionSnapshot> rollBack(boolean cancelled, String reason) {
     return replies

@@ -17,6 +17,8 @@ import dev.vfio.migration.vfio.device.DeviceState;
  * @param activating whether Activating is journalled: the device never gives the state up again
  * @param streamWaits whether the stream waits to be told whether everything is loaded
  * @param pausedAtNanos monotonic time of the pause at the source; 0 where not known
+ * @param doubtedSinceNanos monotonic time of the first of the looks at what is loaded that found
+ *     nothing out; 0 where the last one found everything as it should be
  * @param failure why the migration does not go on, null where nothing went wrong
  * @param notReset why the device could not be reset, null where nothing of that kind happened
  * @param obstacle what is in the way of ending it, null where nothing is; watchers see it first
@@ -38,6 +40,7 @@ public record DestinationState(
     boolean activating,
     boolean streamWaits,
     long pausedAtNanos,
+    long doubtedSinceNanos,
     Failure failure,
     Failure notReset,
     Failure obstacle,
@@ -59,6 +62,7 @@ public record DestinationState(
         false,
         false,
         false,
+        0,
         0,
         null,
         null,
@@ -105,6 +109,7 @@ public record DestinationState(
     private boolean activating;
     private boolean streamWaits;
     private long pausedAtNanos;
+    private long doubtedSinceNanos;
     private Failure failure;
     private Failure notReset;
     private Failure obstacle;
@@ -126,6 +131,7 @@ public record DestinationState(
       activating = from.activating;
       streamWaits = from.streamWaits;
       pausedAtNanos = from.pausedAtNanos;
+      doubtedSinceNanos = from.doubtedSinceNanos;
       failure = from.failure;
       notReset = from.notReset;
       obstacle = from.obstacle;
@@ -192,6 +198,11 @@ public record DestinationState(
       return this;
     }
 
+    Change doubtedSince(long nanos) {
+      doubtedSinceNanos = nanos;
+      return this;
+    }
+
     Change failure(Failure value) {
       failure = value;
       return this;
@@ -241,6 +252,7 @@ public record DestinationState(
           activating,
           streamWaits,
           pausedAtNanos,
+          doubtedSinceNanos,
           failure,
           notReset,
           obstacle,

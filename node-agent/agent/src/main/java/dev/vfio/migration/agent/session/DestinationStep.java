@@ -13,8 +13,10 @@ enum DestinationStep {
   COMPLETING,
   HANDING_OVER,
   JOURNALLING_LOADED,
-  /** Nothing is out; waits for the decision. */
+  /** Nothing is out; waits for the decision, and for the time of the next look. */
   LOADED,
+  /** What is loaded, and the workload that is to take it, are being looked at. */
+  LOOKING,
   /** The agent came back; the device is being looked at. */
   REOPENING,
   REOPEN_RESTING,

@@ -145,6 +145,8 @@ final class DestinationWork
       awaitStreams();
     } else if (work instanceof HandToWorkload) {
       hold.workload().receive(migration);
+    } else if (work instanceof LookAtLoaded) {
+      hold.requireLoaded(migration);
     } else if (work instanceof TakeBack) {
       hold.workload().giveBack(migration);
     } else if (work instanceof TakeWorkload) {
@@ -274,7 +276,9 @@ final class DestinationWork
           Reason.JOURNAL_FAILED,
           "the journal of " + migration + " cannot be written: " + problem.getMessage());
     }
-    hold.dropWorkload();
+    if (!(work instanceof LookAtLoaded)) {
+      hold.dropWorkload();
+    }
     int errno = problem instanceof WorkloadException known ? known.errno() : 0;
     return new Failure(
         Reason.WORKLOAD_UNREACHABLE,

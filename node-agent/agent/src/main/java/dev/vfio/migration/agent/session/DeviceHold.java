@@ -89,6 +89,12 @@ final class DeviceHold {
     requireRunning("take");
   }
 
+  /** The device holds what was loaded, and its workload is there to take it. Changes nothing. */
+  void requireLoaded(String migration) throws IOException {
+    device().requireLoaded();
+    workload().requireWaiting(migration);
+  }
+
   private void requireRunning(String asked) throws IOException {
     WorkloadState state = workload().state();
     if (state != WorkloadState.RUNNING) {

@@ -2,8 +2,10 @@ package dev.vfio.migration.agent.session;
 
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.text.ForeignText;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Something was refused or went wrong.
@@ -29,6 +31,21 @@ public record Failure(Reason reason, String message, int errno) {
 
   public static Failure of(StreamException problem) {
     return of(reason(problem.kind()), problem.getMessage());
+  }
+
+  /**
+   * What is known of the state of a device that cannot be reached; empty for every other failure. A
+   * sentence.
+   */
+  Optional<String> stateOutOfReach() {
+    if (reason != Reason.DEVICE_UNREACHABLE && reason != Reason.UNKNOWN_DEVICE) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        errno == Errno.ECONNREFUSED.number()
+            ? "Nobody serves the device any more: what it held has ended with its server."
+            : "Whether the device still holds its state is not known: if what serves it has ended,"
+                + " the state has ended with it.");
   }
 
   /** The same failure with one more sentence for people. */

@@ -27,6 +27,16 @@ public record Pace(
     int retries,
     Duration tick) {
 
+  /** Time between two looks at what is loaded, while the decision is awaited. */
+  Duration look() {
+    return retry.multipliedBy(2);
+  }
+
+  /** How long what is loaded may not be found out before that is reported. */
+  Duration doubt() {
+    return look().multipliedBy(retries);
+  }
+
   public static final Pace USUAL =
       new Pace(
           64L << 20,

@@ -20,7 +20,8 @@ public enum SessionState {
   DESTINATION_ACTIVE(Role.DESTINATION, true, "device and workload run here"),
   DESTINATION_DISCARDING(Role.DESTINATION, false, "throws the restored state away"),
   DESTINATION_DISCARDED(Role.DESTINATION, true, "the restored state is gone"),
-  DESTINATION_STRANDED(Role.DESTINATION, false, "the device would not run; a person is needed");
+  DESTINATION_STRANDED(
+      Role.DESTINATION, false, "what was loaded is not run here; the failure says why");
 
   private final Role role;
   private final boolean terminal;

@@ -126,6 +126,12 @@ public final class Sessions {
     return guarded(fencingNumber, () -> asDestination(require(key), DestinationSession::activate));
   }
 
+  /** Answers with the session once the look that this asks for has found what is loaded. */
+  public CompletableFuture<SessionSnapshot> verifyLoaded(long fencingNumber, SessionKey key) {
+    return guarded(
+        fencingNumber, () -> asDestination(require(key), DestinationSession::verifyLoaded));
+  }
+
   public CompletableFuture<SessionSnapshot> rollBack(
       long fencingNumber, SessionKey key, String reason) {
     return guarded(fencingNumber, () -> require(key).rollBack(false, reason));

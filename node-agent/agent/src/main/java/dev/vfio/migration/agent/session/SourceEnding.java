@@ -357,13 +357,28 @@ final class SourceEnding {
                 + s.spec().device()
                 + " could not be brought back to RUNNING: "
                 + what
-                + ". It was not reset, because that would lose the only state there is"
-                + (s.pauseAsked() ? "; its workload is paused" : "")
-                + ". Mend the device or its driver, then roll back again; or give the state up,"
-                + " reset the device and restart the workload.");
+                + whatIsLeft(s, failure));
     return Outcome.of(
         s.but().obstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED).done(),
         new LetGo());
+  }
+
+  private static String whatIsLeft(SourceState s, Failure failure) {
+    String workload = s.pauseAsked() ? "; its workload is paused" : "";
+    return failure
+        .stateOutOfReach()
+        .map(
+            known ->
+                workload
+                    + ". "
+                    + known
+                    + " Start what serves it, and the workload, anew where that has ended;"
+                    + " otherwise make the device answer, and roll back again.")
+        .orElse(
+            ". It was not reset, because that would lose the only state there is"
+                + workload
+                + ". Mend the device or its driver, then roll back again; or give the state up,"
+                + " reset the device and restart the workload.");
   }
 
   private static Outcome<SourceState, SourceAction> strandedWorkload(

@@ -19,6 +19,7 @@ import dev.vfio.migration.contract.v1.RollBackRequest;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.contract.v1.StartSourceRequest;
+import dev.vfio.migration.contract.v1.VerifyLoadedRequest;
 import dev.vfio.migration.contract.v1.WatchSessionsRequest;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
@@ -129,6 +130,7 @@ class NodeAgentServiceTest {
     assertThat(node.getInstanceId()).isNotBlank();
     assertThat(node.getStreamVersionsList()).containsExactly(1);
     assertThat(node.getMaxStreams()).isPositive();
+    assertThat(node.getVerifiesLoaded()).isTrue();
     assertThat(operator().listDevices(ListDevicesRequest.getDefaultInstance()).getDevicesList())
         .isEmpty();
   }
@@ -219,6 +221,14 @@ class NodeAgentServiceTest {
         () ->
             agent.rollBack(
                 RollBackRequest.newBuilder().setHeader(header("nowhere", Long.MAX_VALUE)).build()),
+        Status.Code.NOT_FOUND,
+        "UNKNOWN_SESSION");
+    assertRefused(
+        () ->
+            agent.verifyLoaded(
+                VerifyLoadedRequest.newBuilder()
+                    .setHeader(header("nowhere", Long.MAX_VALUE))
+                    .build()),
         Status.Code.NOT_FOUND,
         "UNKNOWN_SESSION");
   }

@@ -102,7 +102,7 @@ class DestinationHandoverRulesTest {
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     assertThat(state.snapshot().failure().message())
         .contains("so it was")
-        .contains("holds the only copy")
+        .contains("its stopped device alone can still hold the state")
         .doesNotContain("Do not reset it");
 
     on(new Activate(3));

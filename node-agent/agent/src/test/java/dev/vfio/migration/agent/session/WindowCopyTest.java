@@ -138,6 +138,11 @@ class WindowCopyTest {
   /** Marks the first page of each window each time. */
   private static final class OnePageDirty implements MigratableDevice {
     @Override
+    public void requireLoaded() {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
     public long dirtyPages(long iova, long pages, DirtyPages into) throws DeviceException {
       into.run(iova, 1);
       return 1;

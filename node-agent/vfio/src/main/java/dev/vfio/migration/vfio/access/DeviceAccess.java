@@ -29,6 +29,14 @@ public interface DeviceAccess extends AutoCloseable {
   int readRegion(int index, long offset, ByteBuffer into) throws AccessException;
 
   /**
+   * As {@link #readRegion}, for a register that is at hand at any time: whoever serves the device
+   * is waited for as long as for any question, and not as long as for work.
+   */
+  default int askRegion(int index, long offset, ByteBuffer into) throws AccessException {
+    return readRegion(index, offset, into);
+  }
+
+  /**
    * Writes the rest of {@code from} (direct) and advances it by what was written.
    *
    * @param offset in the region, bytes

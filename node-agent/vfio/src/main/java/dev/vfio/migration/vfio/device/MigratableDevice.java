@@ -47,6 +47,17 @@ public interface MigratableDevice extends AutoCloseable {
   void transition(DeviceState target) throws DeviceException;
 
   /**
+   * Looks whether a device that was led to RESUME_COMPLETED still holds what it had taken in.
+   * Changes nothing, also about what this object knows. A device that does not tell its state is
+   * only looked at for whether it answers at all.
+   *
+   * @throws DeviceException STATE_LOST where the device says that it is elsewhere, UNREACHABLE
+   *     where it, or who serves it, is gone or does not answer; READ_FAILED where it refused to
+   *     tell, and may tell the next time
+   */
+  void requireLoaded() throws DeviceException;
+
+  /**
    * Asks what is still to be migrated.
    *
    * @param thresholdBytes the reader's threshold: bytes of state it is ready to move in the stop

@@ -266,6 +266,26 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   @Override
+  public void requireLoaded() throws DeviceException {
+    try {
+      FeatureState now = walk.position();
+      // Those from which it is run.
+      if (now != FeatureState.STOP && now != FeatureState.RUNNING_P2P) {
+        throw DeviceFailures.stateLost(subject(), now.name());
+      }
+    } catch (FeatureWalk.UnknownStateException unknown) {
+      throw DeviceFailures.stateLost(subject(), unknown.getMessage());
+    } catch (AccessException failure) {
+      throw DeviceFailures.duringAction(
+          subject(),
+          "asking for its state",
+          Kind.READ_FAILED,
+          failure,
+          "The state of the device was not touched.");
+    }
+  }
+
+  @Override
   public PendingBytes pending(long thresholdBytes) throws DeviceException {
     if (thresholdBytes < 0) {
       throw new IllegalArgumentException("a threshold of " + thresholdBytes + " bytes");

@@ -308,6 +308,43 @@ final class Delivery {
         nobody);
   }
 
+  /**
+   * Looks whether the workload is there that received the device and waits to be told to take it.
+   * Asks nothing of it: that its process lives and that it is connected is enough.
+   *
+   * @throws WorkloadException ESRCH where it has ended, ETIMEDOUT where it is not connected now
+   */
+  void requireReceiver(String migration) throws IOException {
+    Optional<Receipt> receipt = receipt(migration);
+    boolean connected = desk.isHeldFor(device, migration);
+    if (receipt.isPresent()
+        && receipt.get().process() != 0
+        && !processes.lives(receipt.get().process(), receipt.get().startTime())) {
+      throw new WorkloadException(
+          Errno.ESRCH.number(),
+          "process "
+              + receipt.get().process()
+              + ", which received the device "
+              + device
+              + " for the migration "
+              + migration
+              + ", has ended before it was told to take it",
+          null);
+    }
+    if (!connected) {
+      throw new WorkloadException(
+          Errno.ETIMEDOUT.number(),
+          "the workload that received the device "
+              + device
+              + " for the migration "
+              + migration
+              + " is not connected to "
+              + desk.socket(device)
+              + ", so it cannot be told to take it; see whether it runs",
+          null);
+    }
+  }
+
   /** What became of a device whose receiver is gone. */
   WorkloadException ended(Receipt receipt, IOException nobody) {
     return new WorkloadException(

@@ -291,6 +291,11 @@ public final class KernelWorkload implements Workload {
   }
 
   @Override
+  public void requireWaiting(String migration) throws IOException {
+    delivery.requireReceiver(migration);
+  }
+
+  @Override
   public void take(String migration) throws IOException {
     takesPart = true;
     delivery.take(migration);

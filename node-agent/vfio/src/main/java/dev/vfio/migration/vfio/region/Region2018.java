@@ -249,6 +249,29 @@ public final class Region2018 implements MigratableDevice {
     }
   }
 
+  @Override
+  public void requireLoaded() throws DeviceException {
+    try {
+      int told = registers.askDeviceState();
+      if (tellsThatItIsLoaded && told != DeviceState.RESUME_COMPLETED.wireValue()) {
+        throw DeviceFailures.stateLost(subject(), nameOf(told));
+      }
+    } catch (AccessException failure) {
+      // One that never told its state has at least answered.
+      if (tellsThatItIsLoaded || failure.reason() != Reason.REFUSED) {
+        throw failed("asking for its state", Kind.READ_FAILED, failure, STATE_UNTOUCHED);
+      }
+    }
+  }
+
+  private static String nameOf(int wireValue) {
+    try {
+      return DeviceState.ofWireValue(wireValue).name();
+    } catch (IllegalArgumentException undefined) {
+      return "the state " + wireValue + ", which the interface does not know";
+    }
+  }
+
   /** Null where the driver does not tell. */
   private DeviceState told() throws DeviceException {
     try {

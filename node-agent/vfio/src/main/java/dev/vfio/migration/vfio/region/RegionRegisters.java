@@ -41,6 +41,12 @@ final class RegionRegisters {
     return narrow.getInt(0);
   }
 
+  /** As {@link #readDeviceState()}, of a device that is at rest: it has the answer at hand. */
+  int askDeviceState() throws AccessException {
+    patiently("read", DEVICE_STATE, narrow.clear(), access::askRegion);
+    return narrow.getInt(0);
+  }
+
   void writeDeviceState(int value) throws AccessException {
     narrow.putInt(0, value);
     write(DEVICE_STATE, narrow.clear());

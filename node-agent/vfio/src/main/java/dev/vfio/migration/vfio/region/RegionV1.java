@@ -264,6 +264,26 @@ public final class RegionV1 implements MigratableDevice {
     }
   }
 
+  @Override
+  public void requireLoaded() throws DeviceException {
+    try {
+      RegionV1State now = RegionV1State.of(registers.askDeviceState());
+      // One that does not know the change from 100 to 000 waits in 100.
+      if (now != RegionV1State.STOPPED && now != RegionV1State.RESUMING) {
+        throw DeviceFailures.stateLost(subject(), now.words());
+      }
+    } catch (RegionV1State.UndefinedException undefined) {
+      throw DeviceFailures.stateLost(subject(), undefined.getMessage());
+    } catch (AccessException failure) {
+      throw DeviceFailures.duringAction(
+          subject(),
+          "asking for its state",
+          Kind.READ_FAILED,
+          failure,
+          "The state of the device was not touched.");
+    }
+  }
+
   /** The text: where a change fails, the state is read again. */
   private String afterRefusal() {
     try {

@@ -54,6 +54,7 @@ final class Channel implements AutoCloseable {
 
   /** How long each later exchange may take. */
   void timeout(Duration newTimeout) throws AccessException {
+    requireUsable();
     if (newTimeout.equals(timeout)) {
       return;
     }
@@ -99,10 +100,7 @@ final class Channel implements AutoCloseable {
       ByteBuffer into,
       List<Descriptor> descriptors)
       throws AccessException {
-    if (brokenBy != null) {
-      throw new AccessException(
-          Reason.UNREACHABLE, 0, "the connection to " + path + " was given up: " + brokenBy);
-    }
+    requireUsable();
     try {
       send(command, data);
       long deadline = System.nanoTime() + timeout.toNanos();
@@ -132,6 +130,13 @@ final class Channel implements AutoCloseable {
       }
       throw broken(
           Reason.VIOLATION, 0, "reply to " + command + ": " + failure.getMessage(), failure);
+    }
+  }
+
+  private void requireUsable() throws AccessException {
+    if (brokenBy != null) {
+      throw new AccessException(
+          Reason.UNREACHABLE, 0, "the connection to " + path + " was given up: " + brokenBy);
     }
   }
 

@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -172,17 +173,22 @@ public final class VfioUserAccess implements DeviceAccess {
 
   @Override
   public int readRegion(int index, long offset, ByteBuffer into) throws AccessException {
-    return transfer(Command.REGION_READ, index, offset, into);
+    return transfer(Command.REGION_READ, index, offset, into, patience.toAnswer());
+  }
+
+  @Override
+  public int askRegion(int index, long offset, ByteBuffer into) throws AccessException {
+    return transfer(Command.REGION_READ, index, offset, into, patience.toConnect());
   }
 
   @Override
   public int writeRegion(int index, long offset, ByteBuffer from) throws AccessException {
-    return transfer(Command.REGION_WRITE, index, offset, from);
+    return transfer(Command.REGION_WRITE, index, offset, from, patience.toAnswer());
   }
 
-  private int transfer(Command command, int index, long offset, ByteBuffer data)
+  private int transfer(Command command, int index, long offset, ByteBuffer data, Duration timeout)
       throws AccessException {
-    channel.timeout(patience.toAnswer());
+    channel.timeout(timeout);
     boolean reading = command == Command.REGION_READ;
     int start = data.position();
     int end = data.limit();

@@ -44,6 +44,27 @@ public interface Workload extends AutoCloseable {
    */
   default void receive(String migration) throws IOException {}
 
+  /**
+   * Destination, between {@link #receive} and {@link #take}: looks whether the workload is there
+   * that is to take the device. Changes nothing, and waits for it for no more than a few seconds.
+   *
+   * @throws WorkloadException ESRCH where it is gone and cannot take what was loaded any more; any
+   *     other errno where it does not answer as it should, which may pass
+   */
+  default void requireWaiting(String migration) throws IOException {
+    WorkloadState state = state();
+    if (state != WorkloadState.WAITING) {
+      throw new WorkloadException(
+          0,
+          "the workload that waits to take its device for the migration "
+              + migration
+              + " says that it is "
+              + state
+              + " and not WAITING",
+          null);
+    }
+  }
+
   /** Destination, rolled back: the workload lets go of what {@link #receive} gave it. */
   default void giveBack(String migration) throws IOException {}
 

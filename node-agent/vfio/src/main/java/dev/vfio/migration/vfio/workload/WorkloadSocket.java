@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.SocketPeer;
 import dev.vfio.migration.vfio.linux.UnixStream;
 import dev.vfio.migration.vfio.text.ForeignText;
 import java.io.IOException;
@@ -30,6 +31,10 @@ public final class WorkloadSocket implements Workload {
   static final int MOST_LINE_BYTES = 64 << 10;
 
   private static final int PROTOCOL = 1;
+
+  /** For a question that is asked while a device waits for its workload. */
+  private static final Duration SHORT = Duration.ofSeconds(2);
+
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String DESCRIBE = "describe";
 
@@ -38,6 +43,13 @@ public final class WorkloadSocket implements Workload {
   private final Duration timeout;
   private final ByteBuffer line = ByteBuffer.allocateDirect(MOST_LINE_BYTES);
   private final WindowDirectories directories;
+
+  /** For the request that is made now. */
+  private Duration patience;
+
+  /** Number of the process that first listened here; 0 where that is not known. */
+  private long firstProcess;
+
   private volatile UnixStream stream;
   private OpenWindows declared = new OpenWindows(List.of());
   private volatile boolean closed;
@@ -77,6 +89,7 @@ public final class WorkloadSocket implements Workload {
     this.pageSize = pageSize;
     this.timeout = timeout;
     this.directories = directories;
+    this.patience = timeout;
   }
 
   /**
@@ -158,6 +171,45 @@ public final class WorkloadSocket implements Workload {
           null);
     }
     introduced = true;
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>What was loaded into the memory of one process another one does not find: a workload that
+   * was started anew, or is not there, cannot take the device.
+   */
+  @Override
+  public void requireWaiting(String migration) throws IOException {
+    patience = timeout.compareTo(SHORT) < 0 ? timeout : SHORT;
+    try {
+      Workload.super.requireWaiting(migration);
+      long process = SocketPeer.of(connected()).process();
+      if (process != firstProcess && process != 0 && firstProcess != 0) {
+        throw failed(
+            Errno.ESRCH.number(),
+            "is process "
+                + process
+                + " now and was process "
+                + firstProcess
+                + " when its memory was made ready: it was started anew and does not have what was"
+                + " loaded for the migration "
+                + migration
+                + ".",
+            null);
+      }
+    } catch (WorkloadException failure) {
+      if (failure.errno() == Errno.ECONNREFUSED.number()
+          || failure.errno() == Errno.ENOENT.number()) {
+        throw new WorkloadException(
+            Errno.ESRCH.number(),
+            failure.getMessage() + " Nobody listens there any more: it has ended.",
+            failure);
+      }
+      throw failure;
+    } finally {
+      patience = timeout;
+    }
   }
 
   private WorkloadState stateOf(JsonNode answer) throws WorkloadException {
@@ -255,8 +307,9 @@ public final class WorkloadSocket implements Workload {
   }
 
   private String exchange(UnixStream connection, ByteBuffer request) throws IOException {
+    connection.timeout(patience);
     connection.send(request.rewind(), ByteBuffer.allocateDirect(0));
-    long deadline = System.nanoTime() + timeout.toNanos();
+    long deadline = System.nanoTime() + patience.toNanos();
     line.clear();
     int searched = 0;
     while (true) {
@@ -305,13 +358,25 @@ public final class WorkloadSocket implements Workload {
     UnixStream current = stream;
     if (current == null) {
       introduced = false;
-      current = endpoint.connect(timeout);
+      current = endpoint.connect(patience);
+      if (firstProcess == 0) {
+        firstProcess = processOf(current);
+      }
       stream = current;
       if (closed) {
         current.close();
       }
     }
     return current;
+  }
+
+  private static long processOf(UnixStream connection) throws ErrnoException {
+    try {
+      return SocketPeer.of(connection).process();
+    } catch (ErrnoException failure) {
+      connection.close();
+      throw failure;
+    }
   }
 
   private void dropConnection() {
@@ -330,7 +395,7 @@ public final class WorkloadSocket implements Workload {
             ? "did not answer \""
                 + operation
                 + "\" within "
-                + timeout.toMillis()
+                + patience.toMillis()
                 + " ms. Whether it did what was asked is not known; ask again."
             : "cannot be reached for \""
                 + operation

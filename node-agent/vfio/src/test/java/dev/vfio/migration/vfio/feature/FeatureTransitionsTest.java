@@ -9,6 +9,7 @@ import static dev.vfio.migration.vfio.feature.DeviceUnderTest.streamOf;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.write;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceState;
@@ -185,6 +186,38 @@ class FeatureTransitionsTest {
       assertThat(failure.kind()).as("asked %d times", asked).isEqualTo(Kind.STATE_LOST);
       assertThat(failure).hasMessageContaining("it was reset");
     }
+  }
+
+  @Test
+  void aLookAtALoadedDeviceTellsWhatBecameOfIt() throws DeviceException {
+    DriverModel driver = DriverModel.ofAll();
+    FeatureV2 device = destination(driver);
+    lead(device, DeviceState.RESUME);
+    write(device, streamOf(STATE));
+    lead(device, DeviceState.RESUME_COMPLETED);
+    driver.trace();
+    device.requireLoaded();
+    assertThat(driver.trace()).as("nothing is changed").isEmpty();
+    driver.answeringState(99);
+    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.STATE_LOST);
+    driver.answeringState(null);
+    driver.lost(Reason.REFUSED, 16);
+    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.READ_FAILED);
+    driver.lost(Reason.UNREACHABLE, 19);
+    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.UNREACHABLE);
+  }
+
+  @Test
+  void aLookAtALoadedDeviceThatRunsByItselfFindsThatItLostWhatItTookIn() throws DeviceException {
+    DriverModel driver = DriverModel.ofAll();
+    FeatureV2 device = destination(driver);
+    lead(device, DeviceState.RESUME);
+    write(device, streamOf(STATE));
+    lead(device, DeviceState.RESUME_COMPLETED);
+    driver.resetByTheWorkload();
+    DeviceException failure = failureOf(device::requireLoaded);
+    assertThat(failure.kind()).isEqualTo(Kind.STATE_LOST);
+    assertThat(failure).hasMessageContaining("it was reset");
   }
 
   @Test

@@ -235,6 +235,45 @@ class BetweenReceiveAndTakeTest {
   }
 
   @Test
+  void aHolderThatWaitsIsFoundAndOneThatDiedIsNot() throws Exception {
+    received();
+    KernelWorkload workload = scene.workload(LONG);
+    workload.requireWaiting(MIGRATION);
+    workload.requireWaiting(MIGRATION);
+    program.kill();
+    assertThatThrownBy(() -> workload.requireWaiting(MIGRATION))
+        .isInstanceOfSatisfying(
+            WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(3))
+        .hasMessageContaining("process " + program.pid())
+        .hasMessageContaining("has ended before it was told to take it");
+  }
+
+  /** It may come back, so that is no death; it cannot be told to take the device meanwhile. */
+  @Test
+  void aHolderThatLivesAndIsNotConnectedIsMissedUntilItIsBack() throws Exception {
+    received();
+    scene.restartAgent();
+    KernelWorkload workload = scene.workload(LONG);
+    assertThatThrownBy(() -> workload.requireWaiting(MIGRATION))
+        .isInstanceOfSatisfying(
+            WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(110))
+        .hasMessageContaining("is not connected to " + scene.socket());
+    assertThat(program.ask("hear")).isEqualTo("end");
+    assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
+    workload.requireWaiting(MIGRATION);
+    program.kill();
+    assertThatThrownBy(() -> workload.requireWaiting(MIGRATION))
+        .hasMessageContaining("has ended before it was told to take it");
+  }
+
+  @Test
+  void oneThatReceivedTheDeviceForAnotherMigrationDoesNotWaitForThisOne() throws Exception {
+    received();
+    assertThatThrownBy(() -> scene.workload(LONG).requireWaiting("uid-2/1"))
+        .isInstanceOf(WorkloadException.class);
+  }
+
+  @Test
   void whenItDiesAnotherOneThatWaitsGetsTheDeviceAndTakesIt() throws Exception {
     received();
     program.kill();

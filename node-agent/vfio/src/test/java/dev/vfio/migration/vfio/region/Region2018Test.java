@@ -192,6 +192,49 @@ class Region2018Test {
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
 
+  @Test
+  void aLookAtALoadedDeviceFindsItAndChangesNothing() throws DeviceException {
+    Region2018 device = loaded();
+    access.accesses();
+    device.requireLoaded();
+    assertThat(access.accesses()).containsExactly("read 0/4");
+    device.transition(DeviceState.RUNNING);
+  }
+
+  @Test
+  void aLookAtALoadedDeviceThatWasResetFindsThatItLostWhatItTookIn() throws DeviceException {
+    Region2018 device = loaded();
+    access.state(DeviceState.NONE.wireValue());
+    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.STATE_LOST);
+    access.state(77);
+    assertThat(failureOf(device::requireLoaded)).hasMessageContaining("the state 77");
+  }
+
+  @Test
+  void aLookAtALoadedDeviceTellsARefusalFromAnEnd() throws DeviceException {
+    Region2018 device = loaded();
+    access.fail("read 0/4", Reason.REFUSED, 16);
+    DeviceException refused = failureOf(device::requireLoaded);
+    assertThat(refused.kind()).isEqualTo(Kind.READ_FAILED);
+    assertThat(refused.errno()).isEqualTo(16);
+    access.fail("read 0/4", Reason.UNREACHABLE, 32);
+    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.UNREACHABLE);
+    access.heal();
+    device.requireLoaded();
+  }
+
+  @Test
+  void aDeviceThatNeverTellsItsStateIsOnlyLookedAtForWhetherItAnswers() throws DeviceException {
+    access.state(DeviceState.RUNNING.wireValue());
+    Region2018 device = open();
+    access.fail("read 0/4", Reason.REFUSED, 22);
+    device.transition(DeviceState.RESUME);
+    device.transition(DeviceState.RESUME_COMPLETED);
+    device.requireLoaded();
+    access.fail("read 0/4", Reason.UNREACHABLE, 32);
+    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.UNREACHABLE);
+  }
+
   private Region2018 loaded() throws DeviceException {
     access.state(DeviceState.RUNNING.wireValue());
     Region2018 device = open();

@@ -298,6 +298,32 @@ class RegionV1TransitionsTest {
     }
   }
 
+  @Test
+  void aLookAtALoadedDeviceTellsWhatBecameOfIt() throws DeviceException {
+    RegionV1 device = open(model, MigrationEnd.DESTINATION, false);
+    lead(device, DeviceState.RESUME, DeviceState.RESUME_COMPLETED);
+    model.accesses();
+    device.requireLoaded();
+    assertThat(model.accesses()).containsExactly("read 0/4");
+    for (int elsewhere : new int[] {0b001, 0b010, 0b110, 0b111}) {
+      model.in(elsewhere);
+      assertThat(failureOf(device::requireLoaded).kind())
+          .as("in %s", elsewhere)
+          .isEqualTo(Kind.STATE_LOST);
+    }
+    model.in(0);
+    device.requireLoaded();
+    model.lost();
+    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.UNREACHABLE);
+  }
+
+  @Test
+  void aDriverThatWaitsInResumingIsFoundLoaded() throws DeviceException {
+    RegionV1 device = open(model.asDrawn(), MigrationEnd.DESTINATION, false);
+    lead(device, DeviceState.RESUME, DeviceState.RESUME_COMPLETED);
+    device.requireLoaded();
+  }
+
   /** A look that failed changed nothing, so what runs afterwards was reset all the same. */
   @Test
   void aLoadedDeviceThatCouldNotBeLookedAtAndWasResetLostWhatItTookIn() throws DeviceException {

@@ -64,6 +64,19 @@ class HostileServerTest {
     assertThat(later).hasMessageContaining("given up").hasMessageContaining(failure.getMessage());
   }
 
+  /** Only for what a device has at hand: a change of state may take long. */
+  @Test
+  void aQuestionIsNotWaitedForAsLongAsWork() throws IOException {
+    server.on(ScriptedServer.REGION_READ, (request, client) -> {});
+    Patience quick = new Patience(Duration.ofMillis(100), Duration.ofSeconds(10));
+    try (VfioUserAccess access = connect(quick)) {
+      AccessException failure = failureOf(() -> access.askRegion(9, 0, register()));
+      assertThat(failure.reason()).isEqualTo(Reason.UNREACHABLE);
+      assertThat(failure).hasMessageContaining("within 100 ms");
+      assertGivenUp(access, failure);
+    }
+  }
+
   private void assertViolation(ScriptedServer.Answer answer, String words) throws IOException {
     server.on(ScriptedServer.REGION_READ, answer);
     try (VfioUserAccess access = connect(LONG)) {

@@ -268,6 +268,61 @@ class WorkloadSocketTest {
     client.pause("uid/1");
   }
 
+  private void saying(String state) {
+    workload.answering(line -> "{\"ok\":true,\"state\":\"" + state + "\"}\n");
+  }
+
+  @Test
+  void oneThatWaitsIsFoundAlsoOverAnotherConnection() throws IOException {
+    saying("waiting");
+    client.requireWaiting("uid/1");
+    workload.hangUp();
+    client.requireWaiting("uid/1");
+    assertThat(workload.lines()).contains("{\"op\":\"describe\"}");
+  }
+
+  @Test
+  void oneThatDoesNotWaitCannotTake() {
+    saying("released");
+    assertThat(failureOf(() -> client.requireWaiting("uid/1")))
+        .hasMessageContaining("is RELEASED and not WAITING");
+  }
+
+  @Test
+  void oneThatEndedIsToldFromOneThatDoesNotAnswer() throws IOException {
+    workload.answering(line -> "");
+    try (WorkloadSocket impatient = new WorkloadSocket(socket, 4096, Duration.ofMillis(100))) {
+      assertThat(failureOf(() -> impatient.requireWaiting("uid/1")).errno())
+          .as("ETIMEDOUT")
+          .isEqualTo(110);
+      workload.close();
+      WorkloadException ended = failureOf(() -> impatient.requireWaiting("uid/1"));
+      assertThat(ended.errno()).as("ESRCH").isEqualTo(3);
+      assertThat(ended).hasMessageContaining("it has ended");
+    }
+  }
+
+  /** What was loaded into the memory of the one before it does not have. */
+  @Test
+  void oneThatWasStartedAnewCannotTake() throws Exception {
+    Path other = folder.resolve("gpu-1.workload.sock");
+    try (WorkloadSocket patient = new WorkloadSocket(other, 4096, LONG)) {
+      long first;
+      try (ListeningProgram program = new ListeningProgram(other)) {
+        first = program.pid();
+        patient.requireWaiting("uid/1");
+        patient.requireWaiting("uid/1");
+      }
+      Files.delete(other);
+      try (ListeningProgram program = new ListeningProgram(other)) {
+        WorkloadException failure = failureOf(() -> patient.requireWaiting("uid/1"));
+        assertThat(failure.errno()).as("ESRCH").isEqualTo(3);
+        assertThat(failure)
+            .hasMessageContaining("is process " + program.pid() + " now and was process " + first);
+      }
+    }
+  }
+
   @Test
   void aWorkloadOfAnotherDeviceOrOfNoneIsAskedForNothing() {
     Map<String, String> others =

@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.session.simulated;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.agent.session.SessionRecord;
+import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -15,7 +16,8 @@ import org.junit.jupiter.api.Test;
 /**
  * The handover's invariants, over schedules that chance picks: agents crash at any touch of the
  * world and at any journal entry, devices refuse, workloads do not answer, disks are full, the
- * stream is cut at any place, commands are lost, late and repeated.
+ * stream is cut at any place, commands are lost, late and repeated; what is loaded dies, or who was
+ * to take it, before the decision and after it.
  *
  * <ul>
  *   <li>H1: at no time do both devices run.
@@ -105,6 +107,58 @@ class HandoverSchedulesTest {
         world.source().crashAt(touch + look % 7);
         world.destination().crashAt(touch + (look + 3) % 7);
         world.liveCalmly();
+      }
+    }
+  }
+
+  /** Whatever dies before the decision: the operator's knowledge that it was loaded is old then. */
+  @Test
+  void whatDiesOnceItIsLoadedIsRolledBackAndTheSourceRunsOn() {
+    for (long seed = 0; seed < 40; seed++) {
+      for (boolean device : new boolean[] {true, false}) {
+        World world = new World(seed);
+        Node destination = world.destination();
+        world.onceLoaded(device ? destination.device()::die : destination.workload()::die);
+        world.liveCalmly();
+        assertThat(world.operator().decision())
+            .as("seed %s, %s: %s", seed, device ? "device" : "workload", world.story())
+            .isEqualTo(Operator.Decision.ROLLED_BACK);
+        assertThat(world.story()).contains("dies", "DESTINATION_STRANDED");
+      }
+    }
+  }
+
+  /** Nothing leads back then: the source keeps its copy, paused, and a person is asked. */
+  @Test
+  void whatDiesOnceItIsCommittedIsToldAndTheSourceKeepsItsCopy() {
+    for (long seed = 0; seed < 40; seed++) {
+      for (boolean device : new boolean[] {true, false}) {
+        World world = new World(seed);
+        Node destination = world.destination();
+        world.onceCommitted(device ? destination.device()::die : destination.workload()::die);
+        world.liveCalmly();
+        assertThat(world.operator().decision()).isEqualTo(Operator.Decision.COMMITTED);
+        assertThat(world.source().device().state()).isEqualTo(DeviceState.STOPNCOPY);
+        assertThat(world.story()).contains("dies");
+      }
+    }
+  }
+
+  /** The agent is killed at any touch of the world beside, and looks again once it is back. */
+  @Test
+  void whatDiesWhileItsAgentCrashesIsNeverCommitted() {
+    World undisturbed = new World(3);
+    undisturbed.liveCalmly();
+    for (int touch = 0; touch < undisturbed.destination().touches() + 20; touch++) {
+      for (boolean device : new boolean[] {true, false}) {
+        World world = new World(3);
+        Node destination = world.destination();
+        world.onceLoaded(device ? destination.device()::die : destination.workload()::die);
+        destination.crashAt(touch);
+        world.liveCalmly();
+        assertThat(world.operator().decision())
+            .as("touch %s", touch)
+            .isEqualTo(Operator.Decision.ROLLED_BACK);
       }
     }
   }

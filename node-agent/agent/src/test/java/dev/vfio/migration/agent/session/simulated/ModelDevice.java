@@ -28,6 +28,7 @@ final class ModelDevice {
   private static final int CELLS = 6;
   private static final int CHUNK_BYTES = Integer.BYTES + Long.BYTES;
   private static final int EINVAL = 22;
+  private static final int ECONNREFUSED = 111;
 
   private final Node node;
   private final Chance chance;
@@ -42,6 +43,7 @@ final class ModelDevice {
   private DeviceState state;
   private Open client;
   private boolean heldByWorkload;
+  private boolean gone;
   private long changes;
 
   ModelDevice(
@@ -91,11 +93,23 @@ final class ModelDevice {
     if (chance.fault(25)) {
       throw new DeviceException(Kind.UNREACHABLE, 0, "device " + node + " does not answer");
     }
+    if (gone) {
+      throw new DeviceException(Kind.UNREACHABLE, ECONNREFUSED, "nobody serves " + node);
+    }
     if (client != null) {
       throw new AssertionError("the device of " + node + " is opened twice");
     }
     client = new Open();
     return client;
+  }
+
+  /** Whoever serves it ends, and what it held with it. Perhaps another one serves it then. */
+  void die() {
+    client = null;
+    state = DeviceState.NONE;
+    gone = chance.oneIn(2);
+    Arrays.fill(cells, -1);
+    node.world().destinationDied("device");
   }
 
   /** The agent that had it open is no more. */
@@ -208,6 +222,17 @@ final class ModelDevice {
       incoming.clear();
       known = true;
       node.mayCrash();
+    }
+
+    @Override
+    public void requireLoaded() throws DeviceException {
+      check();
+      if (chance.fault(50)) {
+        throw new DeviceException(Kind.READ_FAILED, EINVAL, node + ": its state cannot be read");
+      }
+      if (tellsState && state != DeviceState.RESUME_COMPLETED) {
+        throw new DeviceException(Kind.STATE_LOST, 0, node + ": the device is in " + state);
+      }
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.session.simulated;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
+import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,8 +15,11 @@ final class ModelWorkload {
     RUNNING,
     PAUSED,
     WAITING,
-    RELEASED
+    RELEASED,
+    DEAD
   }
+
+  private static final int ESRCH = 3;
 
   private final Node node;
   private final Chance chance;
@@ -41,6 +45,13 @@ final class ModelWorkload {
     return new Reached();
   }
 
+  /** Its process ends. */
+  void die() {
+    state = State.DEAD;
+    node.world().destinationDied("workload");
+    node.device().heldByWorkload(false);
+  }
+
   private void become(State target) {
     state = target;
     node.world().workloadMoved(node, target);
@@ -50,6 +61,9 @@ final class ModelWorkload {
   private final class Reached implements Workload {
     private void check() throws IOException {
       node.mayCrash();
+      if (state == State.DEAD) {
+        throw new WorkloadException(ESRCH, "the workload of " + node + " has ended", null);
+      }
       if (chance.fault(30)) {
         throw new IOException("the workload of " + node + " does not answer");
       }
@@ -107,6 +121,10 @@ final class ModelWorkload {
 
     @Override
     public void giveBack(String migration) throws IOException {
+      if (state == State.DEAD) {
+        // Nobody is left to ask.
+        return;
+      }
       check();
       if (state == State.WAITING) {
         node.device().heldByWorkload(false);

@@ -119,8 +119,9 @@ final class Operator {
         || (userCancels && chance.fault(20))) {
       decision = Decision.ROLLED_BACK;
       cancelled = userCancels;
-    } else if (isOneOf(destination, SessionState.DESTINATION_LOADED)) {
-      decision = Decision.COMMITTED;
+    } else if (isOneOf(destination, SessionState.DESTINATION_LOADED)
+        && isOneOf(source, SessionState.SOURCE_AWAITING_DECISION)) {
+      verify();
     } else if (isOneOf(source, SessionState.SOURCE_READY, SessionState.SOURCE_PRECOPY)) {
       if (chance.oneIn(4)) {
         command(world.source(), sessions -> sessions.switchOver(number, key));
@@ -130,6 +131,21 @@ final class Operator {
     } else if (source == null && prepared == null) {
       prepare();
     }
+  }
+
+  /** What it knows of the destination may be old, so it commits on nothing but a fresh look. */
+  private void verify() {
+    long number = fencingNumber;
+    long asked = world.loop().nanoTime();
+    ask(
+        world.destination(),
+        sessions -> sessions.verifyLoaded(number, key),
+        answer -> {
+          if (decision == Decision.UNDECIDED && answer.state() == SessionState.DESTINATION_LOADED) {
+            decision = Decision.COMMITTED;
+            world.committed(asked);
+          }
+        });
   }
 
   private void prepare() {
@@ -182,7 +198,9 @@ final class Operator {
     if (!isOneOf(destination, SessionState.DESTINATION_ACTIVE)) {
       command(world.destination(), sessions -> sessions.activate(number, key));
     }
-    if (!isOneOf(source, SessionState.SOURCE_COMPLETED)) {
+    // The source's copy is the last one until the destination runs.
+    if (isOneOf(destination, SessionState.DESTINATION_ACTIVE)
+        && !isOneOf(source, SessionState.SOURCE_COMPLETED)) {
       command(world.source(), sessions -> sessions.commit(number, key));
     }
   }

@@ -23,6 +23,11 @@ final class World {
   private final Node destination;
   private final Operator operator;
   private final Deque<String> story = new ArrayDeque<>();
+  private Runnable onceLoaded = () -> {};
+  private Runnable onceCommitted = () -> {};
+
+  /** When the destination's device or its workload died; 0 where they live. */
+  private long diedAt;
 
   World(long seed) {
     this.chance = new Chance(seed);
@@ -77,8 +82,29 @@ final class World {
     checkEnd();
   }
 
+  /** Planned: happens when the destination says that it is loaded. */
+  void onceLoaded(Runnable fate) {
+    onceLoaded = fate;
+  }
+
+  /** Planned: happens when the decision is taken. */
+  void onceCommitted(Runnable fate) {
+    onceCommitted = fate;
+  }
+
+  private void mayDie() {
+    if (diedAt == 0 && state(destination) == SessionState.DESTINATION_LOADED && chance.fault(60)) {
+      if (chance.oneIn(2)) {
+        destination.device().die();
+      } else {
+        destination.workload().die();
+      }
+    }
+  }
+
   private void step() {
     try {
+      mayDie();
       if (source.workload().state() == ModelWorkload.State.RUNNING
           && source.device().state().running()
           && chance.oneIn(3)) {
@@ -116,10 +142,21 @@ final class World {
         && switch (operator.decision()) {
           case UNDECIDED -> false;
           case COMMITTED ->
-              state(destination) == SessionState.DESTINATION_ACTIVE
-                  && state(source) == SessionState.SOURCE_COMPLETED;
+              isLost()
+                  || state(destination) == SessionState.DESTINATION_ACTIVE
+                      && state(source) == SessionState.SOURCE_COMPLETED;
           case ROLLED_BACK -> isOver(source) && isOver(destination);
         };
+  }
+
+  /** It died after the decision, which is said, and tried on; the source keeps its copy. */
+  private boolean isLost() {
+    SessionSnapshot session = destination.watched(operator.key());
+    return diedAt != 0
+        && session != null
+        && session.failure() != null
+        && (session.state() == SessionState.DESTINATION_STRANDED
+            || session.state() == SessionState.DESTINATION_ACTIVATING);
   }
 
   private boolean isOver(Node node) {
@@ -135,6 +172,24 @@ final class World {
   }
 
   // ------------------------------------------------------------------ invariants
+
+  void destinationDied(String what) {
+    tell("the " + what + " of the destination dies");
+    diedAt = loop.nanoTime();
+  }
+
+  /**
+   * @param asked when the look was asked for that the decision was taken on
+   */
+  void committed(long asked) {
+    tell("committed");
+    require(
+        diedAt == 0 || diedAt >= asked,
+        "H2: committed on what had died before anybody was asked to look");
+    Runnable fate = onceCommitted;
+    onceCommitted = () -> {};
+    fate.run();
+  }
 
   void deviceMoved(Node node, DeviceState before, DeviceState now) {
     tell(node + ": device " + before + " -> " + now);
@@ -159,7 +214,9 @@ final class World {
     }
     if (node == destination && before == DeviceState.RESUME_COMPLETED) {
       require(
-          now == DeviceState.RUNNING || operator.decision() != Operator.Decision.COMMITTED,
+          now == DeviceState.RUNNING
+              || operator.decision() != Operator.Decision.COMMITTED
+              || destination.workload().state() == ModelWorkload.State.DEAD,
           "H2: committed state was discarded");
     }
   }
@@ -202,6 +259,9 @@ final class World {
                   record ->
                       record instanceof dev.vfio.migration.agent.session.SessionRecord.Loaded),
           "LOADED was said before it was journalled");
+      Runnable fate = onceLoaded;
+      onceLoaded = () -> {};
+      fate.run();
     }
   }
 
@@ -226,7 +286,15 @@ final class World {
       return;
     }
     boolean silentDevices = !source.device().tellsState() || !destination.device().tellsState();
-    if (operator.decision() == Operator.Decision.COMMITTED) {
+    if (operator.decision() == Operator.Decision.COMMITTED && isLost()) {
+      require(
+          source.device().state() == DeviceState.STOPNCOPY
+              && source.workload().state() == ModelWorkload.State.PAUSED,
+          "H2: what was committed is lost, and the source has let go of its copy");
+      require(
+          destination.workload().state() != ModelWorkload.State.RUNNING,
+          "H3: a workload runs on a device that lost its state");
+    } else if (operator.decision() == Operator.Decision.COMMITTED) {
       boolean stranded =
           state(destination) == SessionState.DESTINATION_STRANDED
               || state(destination) == SessionState.DESTINATION_ACTIVATING
@@ -257,7 +325,8 @@ final class World {
           "H3: rolled back, and the source does not run");
       require(
           destination.device().state() != DeviceState.RUNNING
-              && destination.workload().state() == ModelWorkload.State.WAITING,
+              && (destination.workload().state() == ModelWorkload.State.WAITING
+                  || destination.workload().state() == ModelWorkload.State.DEAD),
           "H1: rolled back, and the destination runs");
       require(isSettled(), "H3: rolled back, and the sessions have not ended");
     }

@@ -1,0 +1,48 @@
+package dev.vfio.migration.vfio.workload;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+
+/** A workload that is a process of its own and waits; it ends with SIGKILL. */
+final class ListeningProgram implements AutoCloseable {
+  private final Process process;
+
+  /** Returns once it listens. */
+  ListeningProgram(Path socket) throws IOException {
+    process =
+        new ProcessBuilder(
+                ProcessHandle.current().info().command().orElse("java"),
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty("java.class.path"),
+                ListeningProgram.class.getName(),
+                socket.toString())
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    if (process.getInputStream().read() != 'l') {
+      throw new IOException("it does not listen");
+    }
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    process.destroyForcibly();
+    process.waitFor(20, TimeUnit.SECONDS);
+  }
+
+  public static void main(String[] arguments) throws IOException {
+    try (ScriptedWorkload workload =
+        new ScriptedWorkload(
+            Path.of(arguments[0]), line -> "{\"ok\":true,\"state\":\"waiting\"}\n")) {
+      System.out.write('l');
+      System.out.flush();
+      // Until the test ends it, or has ended itself.
+      System.in.read();
+    }
+  }
+}
