@@ -23,8 +23,8 @@ public final class OperatorPorts implements VertxServiceProvider {
   private static final int MOST = 64;
   private static final int LEAST = 8;
 
-  /** Of how many descriptors of the process one may be a connection in one stage. */
-  private static final int SHARE = 32;
+  /** Of how many descriptors of the process one counts in {@link ConnectionLimits#most}. */
+  private static final int SHARE = 64;
 
   @Override
   public void init(VertxBuilder builder) {

@@ -5,7 +5,8 @@ import java.time.Duration;
 /**
  * What the unknown connections of one port may hold.
  *
- * @param most in each {@linkplain NewConnections.Stage stage}, at least 1
+ * @param most in each {@linkplain NewConnections.Stage stage}, and four times as many silent ones,
+ *     at least 1
  * @param mostPerAddress of these from one IPv4 address or one IPv6 /64, at least 1
  * @param answerTime within which a connection must have brought about an answer, from its beginning
  *     and from the first byte of each later request on; also where bytes trickle in all the time
@@ -24,7 +25,7 @@ public record ConnectionLimits(int most, int mostPerAddress, Duration answerTime
    * many again for those that are being closed.
    */
   public int descriptors() {
-    return NewConnections.Stage.values().length * most * 2;
+    return NewConnections.Stage.shares() * most * 2;
   }
 
   @Override

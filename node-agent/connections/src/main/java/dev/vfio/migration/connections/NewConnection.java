@@ -1,11 +1,12 @@
 package dev.vfio.migration.connections;
 
 import dev.vfio.migration.connections.NewConnections.Stage;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
-import io.netty.util.AttributeKey;
+import io.netty.handler.codec.ByteToMessageDecoder;
 import java.net.SocketAddress;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -15,8 +16,12 @@ import java.util.concurrent.TimeUnit;
  * sees each byte that comes and goes.
  */
 public final class NewConnection extends ChannelDuplexHandler {
-  private static final AttributeKey<NewConnection> KEY =
-      AttributeKey.valueOf(NewConnection.class, "this");
+  /** A TLS record begins with its type, two bytes of version and two of length. */
+  private static final int HANDSHAKE = 22;
+
+  private static final int LENGTH_OFFSET = 3;
+  private static final int RECORD_HEAD_BYTES = 5;
+  private static final int LONGEST_RECORD_BYTES = 1 << 14;
 
   private final NewConnections all;
   private final Channel channel;
@@ -29,6 +34,7 @@ public final class NewConnection extends ChannelDuplexHandler {
   // Of the event loop.
   private ScheduledFuture<?> deadline;
   private volatile boolean closedHere;
+  private ByteBuf held;
   private boolean spoke;
   private boolean asks;
 
@@ -37,12 +43,6 @@ public final class NewConnection extends ChannelDuplexHandler {
     this.channel = channel;
     this.remote = channel.remoteAddress();
     this.address = AddressBlock.of(remote);
-    channel.attr(KEY).set(this);
-  }
-
-  /** That of an accepted channel of a listener with {@link NewConnections}. */
-  public static NewConnection of(Channel channel) {
-    return channel.attr(KEY).get();
   }
 
   public Channel channel() {
@@ -196,16 +196,48 @@ public final class NewConnection extends ChannelDuplexHandler {
   }
 
   @Override
-  public void channelRead(ChannelHandlerContext context, Object bytes) throws Exception {
+  public void channelRead(ChannelHandlerContext context, Object bytes) {
+    if (all.authenticates() && !spoke) {
+      held =
+          held == null
+              ? (ByteBuf) bytes
+              : ByteToMessageDecoder.MERGE_CUMULATOR.cumulate(
+                  context.alloc(), held, (ByteBuf) bytes);
+      if (!isWholeRecord(held)) {
+        return;
+      }
+      spoke = true;
+      ByteBuf first = held;
+      held = null;
+      all.firstRecord(this);
+      context.fireChannelRead(first);
+      return;
+    }
     if (!asks && !all.authenticates()) {
       asks = true;
       startDeadline(context);
     }
-    if (!spoke) {
-      spoke = true;
-      all.firstBytes(this);
-    }
     context.fireChannelRead(bytes);
+  }
+
+  /** Also where it is none: TLS then says so. */
+  private static boolean isWholeRecord(ByteBuf bytes) {
+    if (bytes.getUnsignedByte(bytes.readerIndex()) != HANDSHAKE) {
+      return true;
+    }
+    if (bytes.readableBytes() < RECORD_HEAD_BYTES) {
+      return false;
+    }
+    int length = bytes.getUnsignedShort(bytes.readerIndex() + LENGTH_OFFSET);
+    return length > LONGEST_RECORD_BYTES || bytes.readableBytes() >= RECORD_HEAD_BYTES + length;
+  }
+
+  @Override
+  public void handlerRemoved(ChannelHandlerContext context) {
+    if (held != null) {
+      held.release();
+      held = null;
+    }
   }
 
   @Override

@@ -4,6 +4,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler.Sharable;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -23,18 +24,33 @@ public final class NewConnections extends ChannelInboundHandlerAdapter {
 
   /** How far an unknown connection is. */
   public enum Stage {
-    /** Accepted; it has brought about no answer. */
-    SILENT,
+    /** Accepted; it has brought about no answer. These cost little, and a flood is made of them. */
+    SILENT(4),
     /** Something was answered: a TLS handshake is under way, or a request was served. */
-    ANSWERED,
+    ANSWERED(1),
     /** It has shown a certificate of our authority, and no more. */
-    CERTIFIED
+    CERTIFIED(1);
+
+    private final int share;
+
+    Stage(int share) {
+      this.share = share;
+    }
+
+    /** How many times the limits' numbers there may be of it. */
+    int share() {
+      return share;
+    }
+
+    static int shares() {
+      return Arrays.stream(values()).mapToInt(Stage::share).sum();
+    }
   }
 
   private final ConnectionLimits limits;
   private final RefusalLog log;
   private final boolean authenticates;
-  private final Consumer<NewConnection> firstBytes;
+  private final Consumer<NewConnection> firstRecord;
   private final AtomicInteger open = new AtomicInteger();
   private final Map<Stage, UnknownConnections<NewConnection>> unknown = new EnumMap<>(Stage.class);
 
@@ -42,25 +58,30 @@ public final class NewConnections extends ChannelInboundHandlerAdapter {
       ConnectionLimits limits,
       RefusalLog log,
       boolean authenticates,
-      Consumer<NewConnection> firstBytes) {
+      Consumer<NewConnection> firstRecord) {
     this.limits = limits;
     this.log = log;
     this.authenticates = authenticates;
-    this.firstBytes = firstBytes;
+    this.firstRecord = firstRecord;
     for (Stage stage : Stage.values()) {
-      unknown.put(stage, new UnknownConnections<>(limits.most(), limits.mostPerAddress()));
+      unknown.put(
+          stage,
+          new UnknownConnections<>(
+              stage.share() * limits.most(), stage.share() * limits.mostPerAddress()));
     }
   }
 
   /**
-   * Of a port where a caller says who it is; all its connection does until {@link
+   * Of a port where a caller says by TLS who it is; all its connection does until {@link
    * NewConnection#known} has to be done within the limits' time.
    *
-   * @param firstBytes told of each connection whose first bytes have come, in its event loop
+   * @param firstRecord told of each connection whose first TLS record has come as a whole, in its
+   *     event loop, before the record is handed on: what costs anything is to be made then, not
+   *     when the connection is accepted
    */
   public static NewConnections authenticated(
-      ConnectionLimits limits, RefusalLog log, Consumer<NewConnection> firstBytes) {
-    return new NewConnections(limits, log, true, firstBytes);
+      ConnectionLimits limits, RefusalLog log, Consumer<NewConnection> firstRecord) {
+    return new NewConnections(limits, log, true, firstRecord);
   }
 
   /** Of a port where nobody is ever known; each request has the limits' time. */
@@ -102,8 +123,8 @@ public final class NewConnections extends ChannelInboundHandlerAdapter {
     return log;
   }
 
-  void firstBytes(NewConnection connection) {
-    firstBytes.accept(connection);
+  void firstRecord(NewConnection connection) {
+    firstRecord.accept(connection);
   }
 
   /** The connection that must go for it, or null. */

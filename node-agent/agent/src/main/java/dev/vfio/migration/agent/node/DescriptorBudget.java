@@ -79,7 +79,8 @@ public record DescriptorBudget(
         + limit
         + " may be open, "
         + kept
-        + " are kept for sessions and looks at devices; unknown connections in each stage: state "
+        + " are kept for sessions and looks at devices; unknown connections in each stage of a"
+        + " greeting: state "
         + state
         + ", control "
         + control

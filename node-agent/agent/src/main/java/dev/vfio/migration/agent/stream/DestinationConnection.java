@@ -29,7 +29,6 @@ final class DestinationConnection implements ConnectionReader.Owner {
   private final Receptions receptions;
   private final RefusalLog refusals;
   private final NewConnection unknown;
-  private final ReadSize readSize = Transport.readSize();
   private final DirectMemory pool;
   private final ConnectionReader reader = new ConnectionReader(this);
   private final FrameWriter writer = new FrameWriter(new AtomicLong());
@@ -45,24 +44,24 @@ final class DestinationConnection implements ConnectionReader.Owner {
   private boolean over;
 
   /**
+   * @param unknown what was accepted, and has just said something
    * @param refusals hears why it was refused, where it was before it was known
    */
   DestinationConnection(
-      Channel channel,
+      NewConnection unknown,
       SslContext tls,
       StreamSettings settings,
       TlsIdentity identity,
       DirectMemory pool,
       Receptions receptions,
       RefusalLog refusals) {
-    this.channel = channel;
+    this.unknown = unknown;
+    this.channel = unknown.channel();
     this.settings = settings;
     this.identity = identity;
     this.pool = pool;
     this.receptions = receptions;
     this.refusals = refusals;
-    this.unknown = NewConnection.of(channel);
-    channel.config().setRecvByteBufAllocator(readSize);
     this.keepAlive = new KeepAlive(channel.eventLoop());
     this.description = "a state stream from " + channel.remoteAddress();
     SslHandler encryption = tls.newHandler(channel.alloc());
@@ -106,7 +105,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
     reception = receptions.admit(hello, peer, this);
     helloDeadline.cancel(false);
     unknown.known();
-    readSize.known();
+    channel.config().<ReadSize>getRecvByteBufAllocator().known();
     description =
         "stream " + hello.stream() + " of " + reception.describe() + ", " + channel.remoteAddress();
     Placement placement = new Placement(hello.streams(), hello.chunkBytes());

@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.stream;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
 import dev.vfio.migration.connections.ConnectionLimits;
+import dev.vfio.migration.connections.NewConnection;
 import dev.vfio.migration.connections.NewConnections;
 import dev.vfio.migration.connections.RefusalLog;
 import io.netty.bootstrap.Bootstrap;
@@ -109,7 +110,7 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
     this.transport = transport;
     this.budget = budget;
     this.receptions = new Receptions(settings, budget);
-    this.newConnections = NewConnections.authenticated(unknown, refusals, connection -> {});
+    this.newConnections = NewConnections.authenticated(unknown, refusals, this::begin);
     try {
       identity.server();
       this.listener = bind(listen);
@@ -157,7 +158,7 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
                 new ChannelInitializer<Channel>() {
                   @Override
                   protected void initChannel(Channel channel) {
-                    accept(channel);
+                    channel.config().setRecvByteBufAllocator(Transport.readSize());
                   }
                 });
     transport.acceptedOptions().forEach((option, value) -> childOption(bootstrap, option, value));
@@ -181,10 +182,12 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
     bootstrap.option(option, (T) value);
   }
 
-  private void accept(Channel channel) {
+  /** Its first TLS record is there. Only now: whoever connects and says nothing is worth no TLS. */
+  private void begin(NewConnection connection) {
+    Channel channel = connection.channel();
     try {
       new DestinationConnection(
-          channel, identity.server(), settings, identity, pool, receptions, refusals);
+          connection, identity.server(), settings, identity, pool, receptions, refusals);
     } catch (StreamException noCertificate) {
       refusals.refused(
           "no certificate",
@@ -237,7 +240,7 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
               sender,
               transport::later,
               System::nanoTime,
-              settings.connectTimeout()));
+              settings.retryTime()));
     }
     try {
       long deadline =

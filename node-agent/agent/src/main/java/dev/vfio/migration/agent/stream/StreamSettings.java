@@ -201,6 +201,11 @@ public record StreamSettings(
     return handshakeTimeout.plus(helloTimeout).plus(closeTimeout);
   }
 
+  /** How long after its first try a source opens a connection again that was dropped. */
+  Duration retryTime() {
+    return connectTimeout.plus(handshakeTimeout);
+  }
+
   /** Each step of a connection has its own patience; this bounds all of them together. */
   long connectionMillis() {
     return connectTimeout.plus(handshakeTimeout).plus(helloTimeout).plus(closeTimeout).toMillis();

@@ -59,7 +59,7 @@ class DroppedConnectionTest {
     StreamSettings quick =
         TwoNodes.quick()
             .withConnectionTimeouts(
-                Duration.ofSeconds(1), Duration.ofSeconds(10), Duration.ofSeconds(10));
+                Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(10));
     try (TwoNodes nodes = new TwoNodes(work, quick);
         Relay relay = new Relay(nodes.destination.port());
         Awaited awaited = nodes.await(1, sink)) {
@@ -127,17 +127,17 @@ class DroppedConnectionTest {
     try (Log log = new Log();
         TwoNodes nodes = bounded(10, 4);
         Awaited awaited = nodes.await(1, sink);
-        Flood one = new Flood(nodes.destination.port(), List.of("127.0.0.2")).hold(50)) {
+        Flood one = new Flood(nodes.destination.port(), List.of("127.0.0.2")).hold(100)) {
       NewConnections unknown = nodes.destination.newConnections();
-      await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) == 4);
+      await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) == 16);
       try (Flood many =
           new Flood(
                   nodes.destination.port(),
                   List.of("127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"))
               .hold(100)) {
-        await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) == 10);
-        assertThat(unknown.open()).isLessThanOrEqualTo(60);
-        assertThat(one.made() + many.made()).isEqualTo(150);
+        await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) == 40);
+        assertThat(unknown.open()).isLessThanOrEqualTo(120);
+        assertThat(one.made() + many.made()).isEqualTo(200);
         log.awaitMatch(
             "dropped the connection from /127\\.0\\.0\\.[2-6]:.*, which had not said who it is, to"
                 + " let another one in: 10 \\(4 of one address\\) may be open at a time.*");
@@ -145,7 +145,7 @@ class DroppedConnectionTest {
           loads(sender);
         }
       }
-      await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) <= 4);
+      await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) <= 16);
     }
   }
 
@@ -167,7 +167,7 @@ class DroppedConnectionTest {
         Flood silent = new Flood(nodes.destination.port(), List.of("127.0.0.1")).hold(20)) {
       NewConnections unknown = nodes.destination.newConnections();
       await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.CERTIFIED) == 1);
-      await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) == 4);
+      await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) == 16);
       assertThat(silent.made()).isEqualTo(20);
       raw.greet(RawPeer.hello(nodes.await(1, sink), 0, 1));
       assertThat(raw.readGreeting()).isInstanceOf(Greeting.Welcome.class);

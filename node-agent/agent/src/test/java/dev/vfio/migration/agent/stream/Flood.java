@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.stream;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayDeque;
@@ -37,7 +38,12 @@ final class Flood implements AutoCloseable {
   private void connect(byte... bytes) throws IOException {
     SocketChannel channel = SocketChannel.open();
     open.add(channel);
-    channel.bind(new InetSocketAddress(addresses.get((int) (made++ % addresses.size())), 0));
+    // Else this machine would soon have no ports left.
+    channel.setOption(StandardSocketOptions.SO_LINGER, 0);
+    String address = addresses.get((int) (made++ % addresses.size()));
+    if (!address.equals("127.0.0.1")) {
+      channel.bind(new InetSocketAddress(address, 0));
+    }
     channel.connect(new InetSocketAddress("127.0.0.1", port));
     if (bytes.length > 0) {
       channel.write(ByteBuffer.wrap(bytes));

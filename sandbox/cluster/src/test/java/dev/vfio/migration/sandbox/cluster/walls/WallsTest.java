@@ -114,7 +114,13 @@ class WallsTest {
                 resideInAnyPackage(KUBERNETES)
                     .or(
                         resideInAnyPackage(
-                            "io.quarkus..", "jakarta..", VFIO, AGENT, OPERATOR, CONTRACT, SANDBOX))));
+                            "io.quarkus..",
+                            "jakarta..",
+                            VFIO,
+                            AGENT,
+                            OPERATOR,
+                            CONTRACT,
+                            SANDBOX))));
   }
 
   @Test
