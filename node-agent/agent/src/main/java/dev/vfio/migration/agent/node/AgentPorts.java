@@ -29,10 +29,8 @@ public final class AgentPorts implements VertxServiceProvider {
 
   @Override
   public void init(VertxBuilder builder) {
-    AgentConfig config =
-        ConfigProvider.getConfig().unwrap(SmallRyeConfig.class).getConfigMapping(AgentConfig.class);
-    DescriptorBudget budget = budget(config);
-    LimitedTransport.install(builder, options -> limits(options, budget, config.operatorName()));
+    // Asked once a server listens: whoever has this class and no agent may use Vert.x as well.
+    LimitedTransport.install(builder, AgentPorts::limits);
   }
 
   static DescriptorBudget budget(AgentConfig config) {
@@ -40,13 +38,15 @@ public final class AgentPorts implements VertxServiceProvider {
         Descriptors.limit(), config.maximumSessions(), StreamSettings.defaults());
   }
 
-  private static NewConnections limits(
-      NetServerOptions options, DescriptorBudget budget, String operatorName) {
+  private static NewConnections limits(NetServerOptions options) {
+    AgentConfig config =
+        ConfigProvider.getConfig().unwrap(SmallRyeConfig.class).getConfigMapping(AgentConfig.class);
+    DescriptorBudget budget = budget(config);
     return options.isSsl()
         ? NewConnections.authenticated(
             budget.control(),
             new RefusalLog("control", LOG),
-            connection -> awaitCertificate(connection, operatorName))
+            connection -> awaitCertificate(connection, config.operatorName()))
         : NewConnections.anonymous(budget.health(), new RefusalLog("health", LOG));
   }
 
