@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.control;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.connections.RefusalLog;
 import dev.vfio.migration.vfio.text.ForeignText;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
@@ -30,6 +31,7 @@ public final class OperatorOnly implements ServerInterceptor {
   private static final Logger LOG = Logger.getLogger(OperatorOnly.class);
   private static final Integer DNS_NAME = 2;
 
+  private final RefusalLog refusals = new RefusalLog("control", LOG);
   private final String operatorName;
 
   OperatorOnly(AgentConfig config) {
@@ -43,11 +45,15 @@ public final class OperatorOnly implements ServerInterceptor {
     if (refused == null) {
       return next.startCall(call, headers);
     }
-    LOG.warnf(
-        "refused %s from %s: %s",
-        call.getMethodDescriptor().getFullMethodName(),
-        call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR),
-        refused.getDescription());
+    refusals.refused(
+        "not the operator",
+        () ->
+            "refused "
+                + call.getMethodDescriptor().getFullMethodName()
+                + " from "
+                + call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR)
+                + ": "
+                + refused.getDescription());
     call.close(refused, new Metadata());
     return new ServerCall.Listener<>() {};
   }
@@ -60,7 +66,7 @@ public final class OperatorOnly implements ServerInterceptor {
     try {
       Certificate[] chain = session.getPeerCertificates();
       List<String> names = dnsNames((X509Certificate) chain[0]);
-      return names.stream().anyMatch(operatorName::equalsIgnoreCase)
+      return isNamed(names, operatorName)
           ? null
           : Status.PERMISSION_DENIED.withDescription(
               "only "
@@ -72,6 +78,20 @@ public final class OperatorOnly implements ServerInterceptor {
           "the caller has shown no certificate that can be read: "
               + ForeignText.quote(String.valueOf(problem.getMessage())));
     }
+  }
+
+  /** Whether the certificate, which TLS has verified, carries that name. */
+  public static boolean isOperator(X509Certificate certificate, String operatorName) {
+    try {
+      return isNamed(dnsNames(certificate), operatorName);
+    } catch (CertificateParsingException unreadable) {
+      // The call itself is refused with the reason.
+      return false;
+    }
+  }
+
+  private static boolean isNamed(List<String> names, String operatorName) {
+    return names.stream().anyMatch(operatorName::equalsIgnoreCase);
   }
 
   private static List<String> dnsNames(X509Certificate certificate)

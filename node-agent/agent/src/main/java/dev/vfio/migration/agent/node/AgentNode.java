@@ -88,12 +88,14 @@ public class AgentNode {
     this.config = config;
     this.journals = new JournalDirectory(config.journalDirectory());
     StreamSettings settings = StreamSettings.defaults().withMaximumChunkBytes(LARGEST_CHUNK_BYTES);
+    DescriptorBudget descriptors = AgentPorts.budget(config);
     try {
       this.streams =
           new NettyStateStreams(
               new InetSocketAddress(config.listenAddress(), config.statePort()),
               config.tlsDirectory(),
-              settings);
+              settings,
+              descriptors.state());
     } catch (IOException unusable) {
       journals.close();
       throw unusable;
@@ -137,6 +139,7 @@ public class AgentNode {
     kernel.thawLeftOvers(sessions.snapshots());
     reports.scheduleWithFixedDelay(
         kernel::followDevices, 0, DEVICES_PERIOD.toMillis(), TimeUnit.MILLISECONDS);
+    sayLimits(descriptors);
     LOG.infof(
         "node %s, agent %s, instance %s: %d sessions found in %s",
         config.nodeName(),
@@ -144,6 +147,19 @@ public class AgentNode {
         identity.instanceId(),
         sessions.snapshots().size(),
         config.journalDirectory());
+  }
+
+  private void sayLimits(DescriptorBudget descriptors) {
+    LOG.infof(
+        "%s; direct memory for the streams of all sessions: %d MiB",
+        descriptors, streams.memoryLimit() >> 20);
+    if (!descriptors.suffices()) {
+      LOG.warnf(
+          "this process may open %d file descriptors; with all sessions under way and all unknown"
+              + " connections there more may be needed. Raise its limit (RLIMIT_NOFILE), or lower"
+              + " agent.maximum-sessions.",
+          descriptors.limit());
+    }
   }
 
   @Produces

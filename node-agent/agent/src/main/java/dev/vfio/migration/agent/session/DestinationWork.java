@@ -4,6 +4,7 @@ import dev.vfio.migration.agent.session.DestinationAction.*;
 import dev.vfio.migration.agent.session.DestinationEvent.*;
 import dev.vfio.migration.agent.stream.StateStreams;
 import dev.vfio.migration.agent.stream.StreamException;
+import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigratableDevice;
@@ -32,6 +33,7 @@ final class DestinationWork
   private List<WindowSpec> windows = List.of();
   private WindowMemory.Mapped memory;
   private Inlet inlet;
+  private StateStreams.Room room = () -> {};
   private StateStreams.Awaited awaited;
   private SessionThread.Timer timer = () -> {};
   private volatile SessionSnapshot snapshot;
@@ -171,6 +173,8 @@ final class DestinationWork
                   + tooMuch
                   + ". Nothing was done to the device, and no memory was made."));
     }
+    room.close();
+    room = world.streams().reserve(expected());
     List<WindowShape> shapes =
         spec.sourceWindows().stream()
             .map(window -> new WindowShape(window.name(), window.iova(), window.size()))
@@ -193,12 +197,15 @@ final class DestinationWork
     return new Mapped(windows, workload.state());
   }
 
-  private void awaitStreams() throws DeviceException {
+  private void awaitStreams() throws IOException {
     inlet = new Inlet(migration, hold.device(), windows, memory, thread, world.clock(), loop::post);
-    awaited =
-        world
-            .streams()
-            .await(new StateStreams.Expected(migration, spec.sourceNode(), spec.streams()), inlet);
+    awaited = world.streams().await(expected(), inlet);
+  }
+
+  /** The source's device hands out chunks as ours does; what its HELLO says counts in the end. */
+  private StateStreams.Expected expected() throws DeviceException {
+    int chunkBytes = StreamSettings.chunkBytes(hold.device().maxChunkBytes(), spec.streams());
+    return new StateStreams.Expected(migration, spec.sourceNode(), spec.streams(), chunkBytes);
   }
 
   private void beside(DestinationAction action) {
@@ -264,6 +271,7 @@ final class DestinationWork
       memory.close();
       memory = null;
     }
+    room.close();
     hold.letGo();
     if (snapshot.state().terminal()) {
       journal.close();

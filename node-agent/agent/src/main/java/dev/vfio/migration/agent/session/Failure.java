@@ -76,6 +76,7 @@ public record Failure(Reason reason, String message, int errno) {
       case CORRUPT -> Reason.STREAM_CORRUPT;
       case UNAUTHENTICATED -> Reason.STREAM_UNAUTHENTICATED;
       case VERSION -> Reason.STREAM_VERSION;
+      case NO_CAPACITY -> Reason.NO_CAPACITY;
     };
   }
 }

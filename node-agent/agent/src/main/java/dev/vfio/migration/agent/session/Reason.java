@@ -7,7 +7,7 @@ public enum Reason {
   NO_MIGRATION_REGION("the device cannot migrate"),
   DEVICE_BUSY("somebody else holds the device"),
   INCOMPATIBLE_DEVICE("the devices or their windows differ"),
-  NO_CAPACITY("too many sessions are under way here"),
+  NO_CAPACITY("too many sessions are under way here, or too little memory is free for one more"),
   UNKNOWN_SESSION("there is no such session here"),
   STALE_FENCING_NUMBER("the caller is no longer the leader"),
   NOT_LOADED("the state is not loaded"),

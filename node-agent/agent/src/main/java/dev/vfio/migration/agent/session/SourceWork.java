@@ -6,6 +6,7 @@ import dev.vfio.migration.agent.stream.ChunkBuffer;
 import dev.vfio.migration.agent.stream.StateSender;
 import dev.vfio.migration.agent.stream.StateStreams;
 import dev.vfio.migration.agent.stream.StreamException;
+import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MemoryRange;
@@ -20,9 +21,6 @@ import java.util.List;
 
 /** Does what a source's machine wants done. Runs on the session's thread. */
 final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, SourceAction> {
-  /** Window content travels in chunks of at least this size, whatever the device's own is. */
-  private static final long SMALLEST_CHUNK_BYTES = 1L << 20;
-
   private final SourceSpec spec;
   private final String migration;
   private final byte[] token;
@@ -335,7 +333,6 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
   }
 
   private void connect(long epoch) {
-    long chunkBytes = Math.max(SMALLEST_CHUNK_BYTES, deviceChunkBytes());
     StateStreams.Destination destination =
         new StateStreams.Destination(
             migration,
@@ -345,7 +342,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
             token,
             spec.streams(),
             spec.bandwidthLimit(),
-            (int) Math.min(Integer.MAX_VALUE, chunkBytes));
+            StreamSettings.chunkBytes(deviceChunkBytes(), spec.streams()));
     thread.waitBeside(
         () -> {
           try {

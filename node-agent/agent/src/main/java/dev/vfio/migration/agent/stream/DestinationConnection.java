@@ -5,6 +5,9 @@ import dev.vfio.migration.agent.stream.Greeting.Hello;
 import dev.vfio.migration.agent.stream.Greeting.Refusal;
 import dev.vfio.migration.agent.stream.Greeting.Welcome;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.connections.NewConnection;
+import dev.vfio.migration.connections.NewConnections.Stage;
+import dev.vfio.migration.connections.RefusalLog;
 import io.netty.channel.Channel;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
@@ -13,7 +16,6 @@ import java.nio.ByteBuffer;
 import java.security.cert.X509Certificate;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import org.jboss.logging.Logger;
 
 /**
  * One connection, at the destination: waits for HELLO, finds whom it is for, then checks frames and
@@ -21,13 +23,12 @@ import org.jboss.logging.Logger;
  * otherwise.
  */
 final class DestinationConnection implements ConnectionReader.Owner {
-  private static final Logger LOG = Logger.getLogger(DestinationConnection.class);
-
   private final Channel channel;
   private final StreamSettings settings;
   private final TlsIdentity identity;
   private final Receptions receptions;
-  private final Runnable onIntroduced;
+  private final RefusalLog refusals;
+  private final NewConnection unknown;
   private final DirectMemory pool;
   private final ConnectionReader reader = new ConnectionReader(this);
   private final FrameWriter writer = new FrameWriter(new AtomicLong());
@@ -37,28 +38,30 @@ final class DestinationConnection implements ConnectionReader.Owner {
   private X509Certificate peer;
   private Reception reception;
   private IncomingFrames frames;
+  private ReceiveRing ring;
   private volatile Delivery delivery;
   private String description;
-  private boolean introduced;
   private boolean over;
 
   /**
-   * @param onIntroduced called once: the connection has said who it is, or has gone
+   * @param unknown what was accepted, and has just said something
+   * @param refusals hears why it was refused, where it was before it was known
    */
   DestinationConnection(
-      Channel channel,
+      NewConnection unknown,
       SslContext tls,
       StreamSettings settings,
       TlsIdentity identity,
       DirectMemory pool,
       Receptions receptions,
-      Runnable onIntroduced) {
-    this.channel = channel;
+      RefusalLog refusals) {
+    this.unknown = unknown;
+    this.channel = unknown.channel();
     this.settings = settings;
     this.identity = identity;
     this.pool = pool;
     this.receptions = receptions;
-    this.onIntroduced = onIntroduced;
+    this.refusals = refusals;
     this.keepAlive = new KeepAlive(channel.eventLoop());
     this.description = "a state stream from " + channel.remoteAddress();
     SslHandler encryption = tls.newHandler(channel.alloc());
@@ -84,6 +87,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
   @Override
   public void secured(X509Certificate certificate) {
     peer = certificate;
+    unknown.reached(Stage.CERTIFIED);
   }
 
   @Override
@@ -95,8 +99,13 @@ final class DestinationConnection implements ConnectionReader.Owner {
     if (!(greeting instanceof Hello hello)) {
       throw new StreamException(Kind.CORRUPT, "it began with WELCOME");
     }
+    if (!unknown.keep()) {
+      throw new StreamException(Kind.BROKEN, "it is being closed to make room for others");
+    }
     reception = receptions.admit(hello, peer, this);
-    leaveUnknown();
+    helloDeadline.cancel(false);
+    unknown.known();
+    channel.config().<ReadSize>getRecvByteBufAllocator().known();
     description =
         "stream " + hello.stream() + " of " + reception.describe() + ", " + channel.remoteAddress();
     Placement placement = new Placement(hello.streams(), hello.chunkBytes());
@@ -116,10 +125,13 @@ final class DestinationConnection implements ConnectionReader.Owner {
                         + ": nothing was heard for "
                         + settings.idleMillis()
                         + " ms; the source's agent or the network between is dead")));
-    ReceiveRing ring =
-        new ReceiveRing(pool, settings.receiveBuffersFor(hello.chunkBytes()) * hello.chunkBytes());
     delivery = new Delivery(reception, hello.stream(), hello.migration(), ring, reader::resume);
     delivery.start();
+  }
+
+  /** Makes the memory for what it receives; called while it is admitted. */
+  void takeRing(MemoryBudget.Room room, int buffers, int chunkBytes) {
+    ring = new ReceiveRing(pool, buffers * chunkBytes, room);
   }
 
   @Override
@@ -165,19 +177,21 @@ final class DestinationConnection implements ConnectionReader.Owner {
 
   @Override
   public void closed() {
-    leaveUnknown();
     helloDeadline.cancel(false);
     keepAlive.stop();
     if (reception != null) {
       if (delivery != null) {
         delivery.readerLeft();
+      } else if (ring != null) {
+        ring.leave();
+        ring.leave();
       }
       reception.connectionClosed(
           this,
           new StreamException(
               Kind.BROKEN, description + ": the source closed the connection before its end mark"));
-    } else if (!over) {
-      LOG.warnf("%s: closed before HELLO", description);
+    } else if (!over && !unknown.closedHere()) {
+      refusals.refused("closed", () -> description + ": closed before HELLO");
     }
   }
 
@@ -187,9 +201,14 @@ final class DestinationConnection implements ConnectionReader.Owner {
       return;
     }
     over = true;
-    leaveUnknown();
+    helloDeadline.cancel(false);
     reader.stop();
-    LOG.warnf("refused %s: %s", description, why.getMessage());
+    if (!unknown.closedHere()) {
+      // Strangers must not use up the lines of our own agents.
+      String whose = peer == null ? "" : ", certified";
+      refusals.refused(
+          why.kind() + whose, () -> "refused " + description + ": " + why.getMessage());
+    }
     if (peer != null) {
       writer.greet(new Refusal(ErrorReport.of(why)), channel::close);
     }
@@ -257,14 +276,6 @@ final class DestinationConnection implements ConnectionReader.Owner {
     Delivery begun = delivery;
     if (begun != null) {
       begun.stop();
-    }
-  }
-
-  private void leaveUnknown() {
-    helloDeadline.cancel(false);
-    if (!introduced) {
-      introduced = true;
-      onIntroduced.run();
     }
   }
 }

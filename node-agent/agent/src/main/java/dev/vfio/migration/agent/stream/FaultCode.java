@@ -13,6 +13,7 @@ final class FaultCode {
       case CORRUPT -> 3;
       case UNAUTHENTICATED -> 4;
       case VERSION -> 5;
+      case NO_CAPACITY -> 6;
     };
   }
 

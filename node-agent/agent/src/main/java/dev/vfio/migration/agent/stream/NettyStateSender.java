@@ -25,7 +25,7 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   private final Placement placement;
   private final SendRing ring;
   private final AtomicLong sentBytes;
-  private final List<SourceConnection> connections = new ArrayList<>();
+  private final List<StreamOpening> streams = new ArrayList<>();
   private final AtomicReference<StreamException> failure = new AtomicReference<>();
   private final CompletableFuture<byte[]> loaded = new CompletableFuture<>();
   private byte[] expectedDigest;
@@ -38,12 +38,12 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   }
 
   /** Before it is handed to anyone; stream 0 first. */
-  void add(SourceConnection connection) {
-    connections.add(connection);
+  void add(StreamOpening stream) {
+    streams.add(stream);
   }
 
-  List<SourceConnection> connections() {
-    return connections;
+  List<StreamOpening> streams() {
+    return streams;
   }
 
   @Override
@@ -101,8 +101,8 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   public void end() throws StreamException {
     requireOpen();
     List<byte[]> digests = new ArrayList<>();
-    for (SourceConnection connection : connections) {
-      digests.add(connection.writer().sendEnd());
+    for (StreamOpening stream : streams) {
+      digests.add(stream.writer().sendEnd());
     }
     expectedDigest = LoadedDigest.of(digests);
   }
@@ -168,22 +168,32 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   }
 
   @Override
+  public void welcomed(SourceConnection connection) {
+    // Whoever opens the streams waits for each of them.
+  }
+
+  @Override
+  public void dropped(StreamException why) {
+    failed(why);
+  }
+
+  @Override
   public void failed(StreamException why) {
     if (failure.compareAndSet(null, why)) {
       ring.end(why);
       loaded.completeExceptionally(why);
-      connections.forEach(SourceConnection::close);
+      streams.forEach(StreamOpening::close);
     }
   }
 
   @Override
   public void loaded(byte[] digest) {
     loaded.complete(digest);
-    connections.forEach(SourceConnection::rest);
+    streams.forEach(StreamOpening::rest);
   }
 
   private FrameWriter writer(int stream) {
-    return connections.get(stream).writer();
+    return streams.get(stream).writer();
   }
 
   private Chunk own(ChunkBuffer chunk) {

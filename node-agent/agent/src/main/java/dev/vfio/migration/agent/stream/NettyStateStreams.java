@@ -1,6 +1,10 @@
 package dev.vfio.migration.agent.stream;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.connections.ConnectionLimits;
+import dev.vfio.migration.connections.NewConnection;
+import dev.vfio.migration.connections.NewConnections;
+import dev.vfio.migration.connections.RefusalLog;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -14,7 +18,6 @@ import java.nio.file.Path;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jboss.logging.Logger;
@@ -26,19 +29,18 @@ import org.jboss.logging.Logger;
 public final class NettyStateStreams implements StateStreams, AutoCloseable {
   private static final Logger LOG = Logger.getLogger(NettyStateStreams.class);
 
-  /** Connections that have not said who they are. More are closed at once. */
-  private static final int MAXIMUM_UNKNOWN = 64;
-
-  /** Direct memory that may lie idle between migrations, bytes. */
-  private static final long KEPT_BYTES = 64L * 1024 * 1024;
+  private static final int USUAL_UNKNOWN = 256;
+  private static final int USUAL_UNKNOWN_PER_ADDRESS = 128;
 
   private final StreamSettings settings;
   private final LongSupplier monotonicNanos;
   private final TlsIdentity identity;
   private final Transport transport;
-  private final DirectMemory pool = new DirectMemory(KEPT_BYTES);
+  private final DirectMemory pool = new DirectMemory(MemoryBudget.idleBytesOfThisProcess());
+  private final MemoryBudget budget;
   private final Receptions receptions;
-  private final AtomicInteger unknown = new AtomicInteger();
+  private final RefusalLog refusals = new RefusalLog("state", LOG);
+  private final NewConnections newConnections;
   private final Channel listener;
 
   /**
@@ -51,8 +53,29 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
    */
   public NettyStateStreams(InetSocketAddress listen, Path tlsDirectory, StreamSettings settings)
       throws IOException {
+    this(listen, tlsDirectory, settings, usualLimits(settings));
+  }
+
+  /**
+   * As above.
+   *
+   * @param unknown what connections may hold that have not said who they are; {@link #usualLimits}
+   *     where there are descriptors enough
+   */
+  public NettyStateStreams(
+      InetSocketAddress listen,
+      Path tlsDirectory,
+      StreamSettings settings,
+      ConnectionLimits unknown)
+      throws IOException {
     this(
-        listen, settings, System::nanoTime, new TlsIdentity(tlsDirectory), new Transport(settings));
+        listen,
+        settings,
+        System::nanoTime,
+        new TlsIdentity(tlsDirectory),
+        new Transport(settings),
+        unknown,
+        MemoryBudget.ofThisProcess());
   }
 
   NettyStateStreams(
@@ -62,11 +85,32 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
       TlsIdentity identity,
       Transport transport)
       throws IOException {
+    this(
+        listen,
+        settings,
+        monotonicNanos,
+        identity,
+        transport,
+        usualLimits(settings),
+        MemoryBudget.ofThisProcess());
+  }
+
+  NettyStateStreams(
+      InetSocketAddress listen,
+      StreamSettings settings,
+      LongSupplier monotonicNanos,
+      TlsIdentity identity,
+      Transport transport,
+      ConnectionLimits unknown,
+      MemoryBudget budget)
+      throws IOException {
     this.settings = settings;
     this.monotonicNanos = monotonicNanos;
     this.identity = identity;
     this.transport = transport;
-    this.receptions = new Receptions(settings);
+    this.budget = budget;
+    this.receptions = new Receptions(settings, budget);
+    this.newConnections = NewConnections.authenticated(unknown, refusals, this::begin);
     try {
       identity.server();
       this.listener = bind(listen);
@@ -79,17 +123,42 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
         listener.localAddress(), identity.provider(), transport.isNative() ? "epoll" : "NIO");
   }
 
+  /**
+   * 256 unknown connections in each stage, 128 of one address. Each has a little longer than TLS
+   * and HELLO may take, so that whoever is late is told so first.
+   */
+  public static ConnectionLimits usualLimits(StreamSettings settings) {
+    return limits(settings, USUAL_UNKNOWN, USUAL_UNKNOWN_PER_ADDRESS);
+  }
+
+  /** The same times for other numbers. */
+  public static ConnectionLimits limits(StreamSettings settings, int most, int mostPerAddress) {
+    return new ConnectionLimits(most, mostPerAddress, settings.introductionTime());
+  }
+
+  /** Bytes of direct memory that all sessions of this agent together may use for the stream. */
+  public long memoryLimit() {
+    return budget.limit();
+  }
+
+  /** Connections that have not said who they are; for tests. */
+  NewConnections newConnections() {
+    return newConnections;
+  }
+
   private Channel bind(InetSocketAddress address) throws IOException {
     ServerBootstrap bootstrap =
         new ServerBootstrap()
-            .group(transport.loops())
+            // Apart: who floods this port must not take turns with connections that move state.
+            .group(transport.acceptor(), transport.loops())
             .channel(transport.serverChannel())
             .option(ChannelOption.SO_REUSEADDR, true)
+            .handler(newConnections)
             .childHandler(
                 new ChannelInitializer<Channel>() {
                   @Override
                   protected void initChannel(Channel channel) {
-                    accept(channel);
+                    channel.config().setRecvByteBufAllocator(Transport.readSize());
                   }
                 });
     transport.acceptedOptions().forEach((option, value) -> childOption(bootstrap, option, value));
@@ -113,35 +182,31 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
     bootstrap.option(option, (T) value);
   }
 
-  private void accept(Channel channel) {
-    if (unknown.incrementAndGet() > MAXIMUM_UNKNOWN) {
-      unknown.decrementAndGet();
-      LOG.warnf(
-          "refused a state stream from %s: %d connections have not said who they are",
-          channel.remoteAddress(), MAXIMUM_UNKNOWN);
-      channel.close();
-      return;
-    }
+  /** Its first TLS record is there. Only now: whoever connects and says nothing is worth no TLS. */
+  private void begin(NewConnection connection) {
+    Channel channel = connection.channel();
     try {
       new DestinationConnection(
-          channel,
-          identity.server(),
-          settings,
-          identity,
-          pool,
-          receptions,
-          unknown::decrementAndGet);
+          connection, identity.server(), settings, identity, pool, receptions, refusals);
     } catch (StreamException noCertificate) {
-      unknown.decrementAndGet();
-      LOG.warnf(
-          "refused a state stream from %s: %s",
-          channel.remoteAddress(), noCertificate.getMessage());
+      refusals.refused(
+          "no certificate",
+          () ->
+              "refused a state stream from "
+                  + channel.remoteAddress()
+                  + ": "
+                  + noCertificate.getMessage());
       channel.close();
     }
   }
 
   @Override
-  public Awaited await(Expected expected, StateSink sink) {
+  public Room reserve(Expected expected) throws StreamException {
+    return receptions.reserve(expected);
+  }
+
+  @Override
+  public Awaited await(Expected expected, StateSink sink) throws StreamException {
     return receptions.await(expected, sink);
   }
 
@@ -155,15 +220,34 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
     AtomicLong sentBytes = new AtomicLong();
     BandwidthLimit limit = new BandwidthLimit(destination.bandwidthLimit(), monotonicNanos);
     int buffers = settings.sendBuffersFor(destination.chunkBytes());
-    SendRing ring = new SendRing(pool, destination.chunkBytes(), buffers, limit);
+    MemoryBudget.Room room = budget.room("sending migration " + destination.migration());
+    room.resize(
+        (long) buffers * destination.chunkBytes()
+            + destination.streams() * MemoryBudget.BYTES_PER_STREAM);
+    SendRing ring = new SendRing(pool, destination.chunkBytes(), buffers, limit, room);
     NettyStateSender sender = new NettyStateSender(destination, ring, sentBytes);
     for (int stream = 0; stream < destination.streams(); stream++) {
-      sender.add(new SourceConnection(destination, stream, settings, identity, sentBytes, sender));
+      int index = stream;
+      sender.add(
+          new StreamOpening(
+              listener -> {
+                SourceConnection connection =
+                    new SourceConnection(
+                        destination, index, settings, identity, sentBytes, listener);
+                open(connection, destination, tls);
+                return connection;
+              },
+              sender,
+              transport::later,
+              System::nanoTime,
+              settings.retryTime()));
     }
     try {
-      sender.connections().forEach(connection -> open(connection, destination, tls));
-      for (SourceConnection connection : sender.connections()) {
-        connection.welcomed().get(settings.connectionMillis(), TimeUnit.MILLISECONDS);
+      long deadline =
+          System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(settings.connectionMillis());
+      sender.streams().forEach(StreamOpening::begin);
+      for (StreamOpening stream : sender.streams()) {
+        stream.welcomed().get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
       }
       return sender;
     } catch (TimeoutException stuck) {

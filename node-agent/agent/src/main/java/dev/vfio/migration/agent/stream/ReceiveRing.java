@@ -14,14 +14,20 @@ final class ReceiveRing {
 
   private final DirectMemory pool;
   private final ByteBuffer memory;
+  private final MemoryBudget.Room room;
   private final Deque<Integer> starts = new ArrayDeque<>();
   private int head;
   private int users = 2;
   private boolean waited;
 
-  ReceiveRing(DirectMemory pool, int bytes) {
+  /**
+   * @param room where these bytes are reserved; held until nobody uses them any more
+   */
+  ReceiveRing(DirectMemory pool, int bytes, MemoryBudget.Room room) {
     this.pool = pool;
     this.memory = pool.take(bytes);
+    this.room = room;
+    room.hold();
   }
 
   /**
@@ -69,6 +75,7 @@ final class ReceiveRing {
   synchronized void leave() {
     if (--users == 0) {
       pool.give(memory);
+      room.release();
     }
   }
 

@@ -50,6 +50,8 @@ final class Reception implements Awaited {
   private final byte[] token;
   private final StateSink sink;
   private final StreamSettings settings;
+  private final Reservation reservation;
+  private final MemoryBudget.Room room;
   private final Consumer<Reception> forget;
   private final DestinationConnection[] connections;
   private final byte[][] digests;
@@ -58,10 +60,18 @@ final class Reception implements Awaited {
   private int chunkBytes;
   private int ended;
   private int inSinkCount;
+  private boolean forgotten;
   private boolean starting;
   private boolean started;
 
+  /** Makes what is reserved fit the chunks that HELLO announces. */
+  @FunctionalInterface
+  interface Reservation {
+    void resize(int chunkBytes) throws StreamException;
+  }
+
   /**
+   * @param room where the rings of its connections are reserved
    * @param forget called once this takes no connections any more
    */
   Reception(
@@ -69,11 +79,15 @@ final class Reception implements Awaited {
       byte[] token,
       StateSink sink,
       StreamSettings settings,
+      Reservation reservation,
+      MemoryBudget.Room room,
       Consumer<Reception> forget) {
     this.expected = expected;
     this.token = token;
     this.sink = sink;
     this.settings = settings;
+    this.reservation = reservation;
+    this.room = room;
     this.forget = forget;
     this.connections = new DestinationConnection[expected.streams()];
     this.digests = new byte[expected.streams()][];
@@ -139,6 +153,14 @@ final class Reception implements Awaited {
     if (connections[hello.stream()] != null) {
       throw refused("its token was used for stream " + hello.stream() + " before");
     }
+    if (chunkBytes == 0) {
+      reservation.resize(hello.chunkBytes());
+    }
+    // Before anybody can end this, and with it give the memory back.
+    connection.takeRing(
+        room,
+        settings.receiveBuffersFor(hello.chunkBytes(), expected.streams()),
+        hello.chunkBytes());
     connections[hello.stream()] = connection;
     chunkBytes = hello.chunkBytes();
     phase = Phase.RECEIVING;
@@ -279,7 +301,7 @@ final class Reception implements Awaited {
       notifyAll();
     }
     LOG.warnf("%s: the state stream broke: %s", describe(), why.getMessage());
-    forget.accept(this);
+    forget();
     joined().forEach(connection -> connection.giveUp(why));
     Thread teller = new Thread(() -> tellBroken(why), "state-broken-" + expected.migration());
     teller.setDaemon(true);
@@ -314,6 +336,17 @@ final class Reception implements Awaited {
     }
   }
 
+  /** Once, however often this ends. */
+  private void forget() {
+    synchronized (this) {
+      if (forgotten) {
+        return;
+      }
+      forgotten = true;
+    }
+    forget.accept(this);
+  }
+
   private synchronized List<DestinationConnection> joined() {
     return Arrays.stream(connections).filter(Objects::nonNull).toList();
   }
@@ -333,7 +366,7 @@ final class Reception implements Awaited {
       phase = Phase.CLOSED;
       notifyAll();
     }
-    forget.accept(this);
+    forget();
     if (loaded) {
       joined().forEach(DestinationConnection::hangUp);
     } else {

@@ -8,18 +8,43 @@ import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** The migrations that this agent awaits as a destination, and their tokens. Thread-safe. */
 final class Receptions {
   private final StreamSettings settings;
   private final SecureRandom secrets = new SecureRandom();
+  private final MemoryBudget budget;
   private final Map<String, Reception> awaited = new ConcurrentHashMap<>();
+  private final Map<String, MemoryBudget.Room> rooms = new ConcurrentHashMap<>();
 
-  Receptions(StreamSettings settings) {
+  Receptions(StreamSettings settings, MemoryBudget budget) {
     this.settings = settings;
+    this.budget = budget;
   }
 
-  Reception await(Expected expected, StateSink sink) {
+  /** Reserves memory that {@link #await} will use; closing it frees what no ring holds then. */
+  StateStreams.Room reserve(Expected expected) throws StreamException {
+    requireSane(expected);
+    MemoryBudget.Room room = budget.room("receiving migration " + expected.migration());
+    room.resize(need(expected.streams(), expected.chunkBytes()));
+    rooms.put(expected.migration(), room);
+    AtomicBoolean closed = new AtomicBoolean();
+    return () -> {
+      if (closed.compareAndSet(false, true)) {
+        rooms.remove(expected.migration(), room);
+        room.release();
+      }
+    };
+  }
+
+  /** Bytes of a session's rings and of what TLS holds beside them. */
+  private long need(int streams, int chunkBytes) {
+    long ring = (long) settings.receiveBuffersFor(chunkBytes, streams) * chunkBytes;
+    return streams * (ring + MemoryBudget.BYTES_PER_STREAM);
+  }
+
+  private void requireSane(Expected expected) {
     if (expected.streams() < 1 || expected.streams() > settings.maximumStreams()) {
       throw new IllegalArgumentException(
           expected.streams()
@@ -27,12 +52,34 @@ final class Receptions {
               + settings.maximumStreams()
               + " are allowed");
     }
+  }
+
+  Reception await(Expected expected, StateSink sink) throws StreamException {
+    requireSane(expected);
     byte[] token = new byte[Greeting.TOKEN_BYTES];
     secrets.nextBytes(token);
+    MemoryBudget.Room room = rooms.get(expected.migration());
+    if (room == null) {
+      room = budget.room("receiving migration " + expected.migration());
+      room.resize(need(expected.streams(), expected.chunkBytes()));
+    } else {
+      room.hold();
+    }
+    MemoryBudget.Room held = room;
     Reception reception =
         new Reception(
-            expected, token, sink, settings, ended -> awaited.remove(ended.migration(), ended));
+            expected,
+            token,
+            sink,
+            settings,
+            chunkBytes -> held.resize(need(expected.streams(), chunkBytes)),
+            held,
+            ended -> {
+              awaited.remove(ended.migration(), ended);
+              held.release();
+            });
     if (awaited.putIfAbsent(expected.migration(), reception) != null) {
+      held.release();
       throw new IllegalStateException(
           "the state of migration " + expected.migration() + " is awaited already");
     }

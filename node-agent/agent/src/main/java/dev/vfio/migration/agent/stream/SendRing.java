@@ -16,17 +16,29 @@ final class SendRing {
   private final DirectMemory pool;
   private final int chunkBytes;
   private final BandwidthLimit limit;
+  private final MemoryBudget.Room room;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private final Deque<ByteBuffer> free = new ArrayDeque<>();
   private int unmade;
+  private int away;
+  private boolean left;
   private StreamException end;
 
-  SendRing(DirectMemory pool, int chunkBytes, int buffers, BandwidthLimit limit) {
+  /**
+   * @param room where the memory is reserved; released once all of it came back after the end
+   */
+  SendRing(
+      DirectMemory pool,
+      int chunkBytes,
+      int buffers,
+      BandwidthLimit limit,
+      MemoryBudget.Room room) {
     this.pool = pool;
     this.chunkBytes = chunkBytes;
     this.unmade = buffers;
     this.limit = limit;
+    this.room = room;
   }
 
   Chunk acquire() throws StreamException, InterruptedException {
@@ -40,10 +52,13 @@ final class SendRing {
         if (delay > 0) {
           changed.await(delay, TimeUnit.NANOSECONDS);
         } else if (!free.isEmpty()) {
+          away++;
           return new Chunk(this, free.removeFirst().clear());
         } else if (unmade > 0) {
+          ByteBuffer made = pool.take(chunkBytes);
           unmade--;
-          return new Chunk(this, pool.take(chunkBytes));
+          away++;
+          return new Chunk(this, made);
         } else {
           changed.await();
         }
@@ -75,11 +90,13 @@ final class SendRing {
   private void back(ByteBuffer memory) {
     lock.lock();
     try {
+      away--;
       if (end == null) {
         free.addFirst(memory);
         changed.signal();
       } else {
         pool.give(memory);
+        leave();
       }
     } finally {
       lock.unlock();
@@ -96,9 +113,17 @@ final class SendRing {
       end = why;
       free.forEach(pool::give);
       free.clear();
+      leave();
       changed.signalAll();
     } finally {
       lock.unlock();
+    }
+  }
+
+  private void leave() {
+    if (away == 0 && !left) {
+      left = true;
+      room.release();
     }
   }
 

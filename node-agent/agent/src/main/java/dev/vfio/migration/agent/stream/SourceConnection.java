@@ -13,7 +13,6 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.nio.ByteBuffer;
 import java.security.cert.X509Certificate;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -26,6 +25,15 @@ final class SourceConnection implements ConnectionReader.Owner {
 
   /** Whom a connection reports to, from its event loop. */
   interface Listener {
+    /** The destination has let it in. */
+    void welcomed(SourceConnection connection);
+
+    /**
+     * It ended before the destination answered anything: the destination may have dropped it to let
+     * others in. Told instead of {@link #failed}.
+     */
+    void dropped(StreamException why);
+
     void failed(StreamException why);
 
     void loaded(byte[] digest);
@@ -38,7 +46,6 @@ final class SourceConnection implements ConnectionReader.Owner {
   private final StreamSettings settings;
   private final TlsIdentity identity;
   private final Listener listener;
-  private final CompletableFuture<Void> welcomed = new CompletableFuture<>();
   private final ConnectionReader reader = new ConnectionReader(this);
   private final FrameWriter writer;
   private final ByteBuffer reply = ByteBuffer.allocateDirect(REPLY_BYTES);
@@ -47,6 +54,8 @@ final class SourceConnection implements ConnectionReader.Owner {
   private volatile boolean unwanted;
   private KeepAlive keepAlive;
   private ScheduledFuture<?> helloDeadline;
+  private boolean answered;
+  private boolean welcomed;
   private boolean failed;
 
   SourceConnection(
@@ -76,11 +85,6 @@ final class SourceConnection implements ConnectionReader.Owner {
     }
   }
 
-  /** Completes once the destination has taken this connection; fails with a StreamException. */
-  CompletableFuture<Void> welcomed() {
-    return welcomed;
-  }
-
   FrameWriter writer() {
     return writer;
   }
@@ -96,7 +100,9 @@ final class SourceConnection implements ConnectionReader.Owner {
                 + "; is the agent of "
                 + destination.node()
                 + " up, and may this node reach that port?",
-            why));
+            why),
+        // Connected and reset at once: nobody refused it.
+        String.valueOf(why.getMessage()).contains("reset"));
   }
 
   @Override
@@ -139,6 +145,7 @@ final class SourceConnection implements ConnectionReader.Owner {
 
   @Override
   public void greeting(Greeting greeting) throws StreamException {
+    answered = true;
     if (greeting instanceof Refusal refusal) {
       ErrorReport report = refusal.report();
       throw new StreamException(report.kind(), "the destination refused: " + report.message());
@@ -174,7 +181,8 @@ final class SourceConnection implements ConnectionReader.Owner {
                         + ": nothing was heard for "
                         + settings.idleMillis()
                         + " ms; the destination's agent or the network between is dead")));
-    welcomed.complete(null);
+    welcomed = true;
+    listener.welcomed(this);
   }
 
   @Override
@@ -204,7 +212,9 @@ final class SourceConnection implements ConnectionReader.Owner {
 
   @Override
   public void failed(Throwable why) {
-    fail(ConnectionFailure.of(why, describe() + ": ", identity.describe(), welcomed.isDone()));
+    StreamException named =
+        ConnectionFailure.of(why, describe() + ": ", identity.describe(), welcomed);
+    fail(named, named.kind() == Kind.BROKEN);
   }
 
   @Override
@@ -213,12 +223,20 @@ final class SourceConnection implements ConnectionReader.Owner {
         new StreamException(
             Kind.BROKEN,
             describe()
-                + (welcomed.isDone()
+                + (welcomed
                     ? ": the destination's end closed the connection"
-                    : ": the destination closed the connection before it answered HELLO")));
+                    : ": the destination closed the connection before it answered HELLO")),
+        true);
   }
 
   private void fail(StreamException why) {
+    fail(why, false);
+  }
+
+  /**
+   * @param lost whether it was the connection that ended, and nobody's verdict
+   */
+  private void fail(StreamException why, boolean lost) {
     if (failed) {
       return;
     }
@@ -230,8 +248,11 @@ final class SourceConnection implements ConnectionReader.Owner {
       helloDeadline.cancel(false);
     }
     reader.stop();
-    welcomed.completeExceptionally(why);
-    listener.failed(why);
+    if (lost && !answered) {
+      listener.dropped(why);
+    } else {
+      listener.failed(why);
+    }
     close();
   }
 

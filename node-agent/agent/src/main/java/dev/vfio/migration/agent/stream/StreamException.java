@@ -23,7 +23,9 @@ public class StreamException extends IOException {
     /** Certificate or token are not good. */
     UNAUTHENTICATED,
     /** The other end speaks a version that we do not. */
-    VERSION
+    VERSION,
+    /** One end has not the memory for it now. */
+    NO_CAPACITY
   }
 
   private final Kind kind;

@@ -45,6 +45,15 @@ public record StreamSettings(
 
   private static final int FEWEST_BUFFERS = 2;
 
+  /** Of all connections of a receiving session together, likewise. */
+  private static final int SESSION_BUDGET_BYTES = 128 * MIB;
+
+  /** Window content travels in chunks of at least this size, whatever the device's own is. */
+  static final int SMALLEST_CHUNK_BYTES = MIB;
+
+  /** Chunks of all streams together, where one of each is on its way. */
+  private static final int CHUNKS_BUDGET_BYTES = 32 * MIB;
+
   /** An end that is to be pinged more often than this is refused. */
   static final int SHORTEST_IDLE_MILLIS = 100;
 
@@ -164,8 +173,37 @@ public record StreamSettings(
     return within(receiveBuffers, chunkBytes);
   }
 
+  /** The same for each connection of that many: also within 128 MiB for all of them. */
+  int receiveBuffersFor(int chunkBytes, int streams) {
+    int each = Math.max(FEWEST_BUFFERS, SESSION_BUDGET_BYTES / streams / chunkBytes);
+    return Math.min(receiveBuffersFor(chunkBytes), each);
+  }
+
+  /**
+   * The chunks that a source announces: as large as its device hands them out, but smaller where
+   * there are many streams, for the other end holds some for each of them. A larger chunk of device
+   * state travels in parts.
+   *
+   * @param deviceBytes the device's own, at least 1
+   * @return 1 MiB to 32 MiB
+   */
+  public static int chunkBytes(long deviceBytes, int streams) {
+    long most = Math.max(SMALLEST_CHUNK_BYTES, CHUNKS_BUDGET_BYTES / streams);
+    return (int) Math.min(most, Math.max(SMALLEST_CHUNK_BYTES, deviceBytes));
+  }
+
   private static int within(int buffers, int chunkBytes) {
     return Math.min(buffers, Math.max(FEWEST_BUFFERS, BUFFER_BUDGET_BYTES / chunkBytes));
+  }
+
+  /** What an accepted connection may take to say who it is, and to hear that it took too long. */
+  Duration introductionTime() {
+    return handshakeTimeout.plus(helloTimeout).plus(closeTimeout);
+  }
+
+  /** How long after its first try a source opens a connection again that was dropped. */
+  Duration retryTime() {
+    return connectTimeout.plus(handshakeTimeout);
   }
 
   /** Each step of a connection has its own patience; this bounds all of them together. */

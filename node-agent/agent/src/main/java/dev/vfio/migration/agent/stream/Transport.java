@@ -18,6 +18,7 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.RejectedExecutionException;
@@ -45,6 +46,7 @@ final class Transport implements AutoCloseable {
   private final StreamSettings settings;
   private final boolean nativeTransport;
   private final EventLoopGroup loops;
+  private final EventLoopGroup acceptor;
   private final ByteBufAllocator memory;
 
   Transport(StreamSettings settings) {
@@ -63,6 +65,11 @@ final class Transport implements AutoCloseable {
         nativeTransport
             ? new EpollEventLoopGroup(threads, factory)
             : new NioEventLoopGroup(threads, factory);
+    DefaultThreadFactory accepting = new DefaultThreadFactory("state-accept", true);
+    acceptor =
+        nativeTransport
+            ? new EpollEventLoopGroup(1, accepting)
+            : new NioEventLoopGroup(1, accepting);
     // Own arenas: the process may have tuned the shared allocator for small web messages.
     memory =
         new PooledByteBufAllocator(
@@ -80,6 +87,25 @@ final class Transport implements AutoCloseable {
 
   EventLoopGroup loops() {
     return loops;
+  }
+
+  /** The one that listens. */
+  EventLoopGroup acceptor() {
+    return acceptor;
+  }
+
+  /**
+   * Runs a task in an event loop after a time.
+   *
+   * @throws RejectedExecutionException where the loops have stopped
+   */
+  void later(Runnable task, Duration delay) {
+    loops.schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Of an accepted connection; {@link ReadSize#known} to be called once it is known. */
+  static ReadSize readSize() {
+    return new ReadSize(READ_BYTES);
   }
 
   ByteBufAllocator memory() {
@@ -136,6 +162,7 @@ final class Transport implements AutoCloseable {
   @Override
   public void close() {
     long patience = settings.closeTimeout().toMillis();
+    acceptor.shutdownGracefully(0, patience, TimeUnit.MILLISECONDS);
     loops
         .shutdownGracefully(0, patience, TimeUnit.MILLISECONDS)
         .awaitUninterruptibly(patience, TimeUnit.MILLISECONDS);

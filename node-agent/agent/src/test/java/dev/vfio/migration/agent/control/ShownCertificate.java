@@ -29,6 +29,14 @@ final class ShownCertificate {
 
   static BigInteger of(int port, Path caller, Path trusted)
       throws IOException, GeneralSecurityException {
+    try (SSLSocket socket = connect(port, caller, trusted)) {
+      return ((X509Certificate) socket.getSession().getPeerCertificates()[0]).getSerialNumber();
+    }
+  }
+
+  /** A connection whose handshake is done. */
+  static SSLSocket connect(int port, Path caller, Path trusted)
+      throws IOException, GeneralSecurityException {
     char[] password = new char[0];
     KeyStore own = KeyStore.getInstance("PKCS12");
     own.load(null, password);
@@ -46,10 +54,9 @@ final class ShownCertificate {
     trust.init(authorities);
     SSLContext tls = SSLContext.getInstance("TLSv1.3");
     tls.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
-    try (SSLSocket socket = (SSLSocket) tls.getSocketFactory().createSocket("127.0.0.1", port)) {
-      socket.startHandshake();
-      return ((X509Certificate) socket.getSession().getPeerCertificates()[0]).getSerialNumber();
-    }
+    SSLSocket socket = (SSLSocket) tls.getSocketFactory().createSocket("127.0.0.1", port);
+    socket.startHandshake();
+    return socket;
   }
 
   private static X509Certificate read(Path file) throws IOException, GeneralSecurityException {

@@ -28,6 +28,11 @@ final class Log extends Handler implements AutoCloseable {
         .until(() -> messages.stream().anyMatch(line -> compiled.matcher(line).matches()));
   }
 
+  /** Lines so far. */
+  int lines() {
+    return messages.size();
+  }
+
   @Override
   public void publish(LogRecord record) {
     messages.add(

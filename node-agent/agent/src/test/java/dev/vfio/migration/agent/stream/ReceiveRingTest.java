@@ -29,7 +29,7 @@ class ReceiveRingTest {
   @Property
   void whatIsReservedIsNobodyElses(
       @ForAll @Size(max = 200) List<@IntRange(min = -1, max = 64) Integer> steps) {
-    ReceiveRing ring = new ReceiveRing(pool, BYTES);
+    ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
     Deque<Held> held = new ArrayDeque<>();
     byte mark = 0;
     for (int step : steps) {
@@ -53,7 +53,7 @@ class ReceiveRingTest {
 
   @Example
   void whoeverFoundNoRoomIsToldOnce() {
-    ReceiveRing ring = new ReceiveRing(pool, BYTES);
+    ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
     assertThat(ring.reserve(200)).isNotNull();
     assertThat(ring.reserve(50)).isNotNull();
     assertThat(ring.reserve(50)).isNull();
@@ -63,7 +63,7 @@ class ReceiveRingTest {
 
   @Example
   void tinyFramesAreBoundedInNumber() {
-    ReceiveRing ring = new ReceiveRing(pool, BYTES);
+    ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
     for (int frame = 0; frame < ReceiveRing.MAXIMUM_FRAMES; frame++) {
       assertThat(ring.reserve(0)).isNotNull();
     }
@@ -73,7 +73,7 @@ class ReceiveRingTest {
 
   @Example
   void theMemoryGoesBackWhenBothUsersHaveLeft() {
-    ReceiveRing ring = new ReceiveRing(pool, BYTES);
+    ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
     ring.leave();
     assertThat(pool.idleBytes()).isZero();
     ring.leave();

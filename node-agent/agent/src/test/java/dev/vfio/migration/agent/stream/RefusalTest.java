@@ -2,7 +2,6 @@ package dev.vfio.migration.agent.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.agent.stream.Greeting.Hello;
 import dev.vfio.migration.agent.stream.StateStreams.Awaited;
@@ -17,7 +16,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -197,31 +195,6 @@ class RefusalTest {
         RawPeer raw = RawPeer.connect(nodes.sourceTls, nodes.destination.port())) {
       assertThat(raw.readRefusal().message()).isEqualTo("no HELLO came within 4000 ms");
       stillWorks(nodes, awaited);
-    }
-  }
-
-  @Test
-  void moreStrangersThanAgentsHaveNodes() throws Exception {
-    List<Socket> strangers = new ArrayList<>();
-    try (Log log = new Log();
-        TwoNodes nodes = new TwoNodes(work);
-        Awaited awaited = nodes.await(1, sink)) {
-      for (int index = 0; index < 65; index++) {
-        strangers.add(new Socket("127.0.0.1", nodes.destination.port()));
-      }
-      log.awaitMatch("refused a state stream from .*: 64 connections have not said who they are");
-      for (Socket stranger : strangers) {
-        stranger.close();
-      }
-      log.awaitMatch("refused .*: the other end closed the connection before TLS was agreed");
-      await()
-          .atMost(TwoNodes.PATIENCE)
-          .ignoreExceptionsInstanceOf(StreamException.class)
-          .untilAsserted(() -> stillWorks(nodes, awaited));
-    } finally {
-      for (Socket stranger : strangers) {
-        stranger.close();
-      }
     }
   }
 

@@ -9,6 +9,7 @@ import java.net.SocketException;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -21,6 +22,8 @@ final class Relay implements AutoCloseable {
   private final AtomicLong readsToDestination = new AtomicLong();
   private final AtomicLong readsToSource = new AtomicLong();
   private final AtomicBoolean flipNext = new AtomicBoolean();
+  private final AtomicInteger drops = new AtomicInteger();
+  private final AtomicInteger accepted = new AtomicInteger();
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition speaks = lock.newCondition();
   private boolean silent;
@@ -43,6 +46,16 @@ final class Relay implements AutoCloseable {
   /** Times that bytes came from the destination. */
   long readsToSource() {
     return readsToSource.get();
+  }
+
+  /** Connections of sources so far. */
+  int accepted() {
+    return accepted.get();
+  }
+
+  /** Resets the next so many connections, as a destination does that needs their room. */
+  void dropNext(int count) {
+    drops.set(count);
   }
 
   /** From now on nothing passes, and no end is told. */
@@ -71,6 +84,12 @@ final class Relay implements AutoCloseable {
   private void acceptAll() throws IOException {
     while (true) {
       Socket source = listener.accept();
+      accepted.incrementAndGet();
+      if (drops.getAndDecrement() > 0) {
+        source.setSoLinger(true, 0);
+        source.close();
+        continue;
+      }
       Socket destination = new Socket(InetAddress.getLoopbackAddress(), target);
       sockets.add(source);
       sockets.add(destination);

@@ -18,7 +18,8 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(120)
 class SendRingTest {
   private final DirectMemory pool = new DirectMemory(1 << 20);
-  private final SendRing ring = new SendRing(pool, 4096, 3, new BandwidthLimit(0, () -> 0));
+  private final MemoryBudget.Room room = new MemoryBudget(1 << 20).room("the test");
+  private final SendRing ring = new SendRing(pool, 4096, 3, new BandwidthLimit(0, () -> 0), room);
 
   @Test
   void noMoreBuffersThanWereAgreed() throws Exception {
@@ -80,7 +81,7 @@ class SendRingTest {
 
   @Test
   void liftingTheLimitWakesWhoeverWaitsForIt() throws Exception {
-    SendRing limited = new SendRing(pool, 4096, 3, new BandwidthLimit(1, () -> 0));
+    SendRing limited = new SendRing(pool, 4096, 3, new BandwidthLimit(1, () -> 0), room);
     limited.acquire().release();
     limited.spend(1L << 40);
     CompletableFuture<Chunk> waiting = new CompletableFuture<>();

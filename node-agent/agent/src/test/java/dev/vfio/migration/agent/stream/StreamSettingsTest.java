@@ -41,6 +41,19 @@ class StreamSettingsTest {
   }
 
   @Test
+  void manyStreamsGetSmallerChunksAndFewerBuffersEach() {
+    StreamSettings settings = StreamSettings.defaults();
+    assertThat(settings.receiveBuffersFor(MIB, 16)).isEqualTo(4);
+    assertThat(settings.receiveBuffersFor(4 * MIB, 16)).isEqualTo(2);
+    assertThat(settings.receiveBuffersFor(16 * MIB, 16)).isEqualTo(2);
+    assertThat(StreamSettings.chunkBytes(1, 1)).isEqualTo(MIB);
+    assertThat(StreamSettings.chunkBytes(16 * MIB, 1)).isEqualTo(16 * MIB);
+    assertThat(StreamSettings.chunkBytes(16 * MIB, 4)).isEqualTo(8 * MIB);
+    assertThat(StreamSettings.chunkBytes(16 * MIB, 16)).isEqualTo(2 * MIB);
+    assertThat(StreamSettings.chunkBytes(Long.MAX_VALUE, 64)).isEqualTo(MIB);
+  }
+
+  @Test
   void absurdSettingsAreNamed() {
     StreamSettings settings = StreamSettings.defaults();
     assertThatThrownBy(() -> settings.withMaximumChunkBytes(4095))

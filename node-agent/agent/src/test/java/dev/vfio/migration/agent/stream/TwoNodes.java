@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.stream;
 import dev.vfio.migration.agent.stream.StateStreams.Awaited;
 import dev.vfio.migration.agent.stream.StateStreams.Destination;
 import dev.vfio.migration.agent.stream.StateStreams.Expected;
+import dev.vfio.migration.connections.ConnectionLimits;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
@@ -46,6 +47,39 @@ final class TwoNodes implements AutoCloseable {
     destination = new NettyStateStreams(anyPort(), destinationTls, atDestination);
   }
 
+  /** Whose destination has these limits. */
+  TwoNodes(Path work, ConnectionLimits unknown, MemoryBudget atSource, MemoryBudget atDestination)
+      throws IOException {
+    this(work, quick(), unknown, atSource, atDestination);
+  }
+
+  private TwoNodes(
+      Path work,
+      StreamSettings settings,
+      ConnectionLimits unknown,
+      MemoryBudget atSource,
+      MemoryBudget atDestination)
+      throws IOException {
+    authority = new TestAuthority("migration test authority");
+    sourceTls = authority.issue(work.resolve("a"), SOURCE + NodeCertificate.NODE_DOMAIN);
+    destinationTls = authority.issue(work.resolve("b"), DESTINATION + NodeCertificate.NODE_DOMAIN);
+    source = node(settings, sourceTls, NettyStateStreams.usualLimits(settings), atSource);
+    destination = node(settings, destinationTls, unknown, atDestination);
+  }
+
+  private static NettyStateStreams node(
+      StreamSettings settings, Path tls, ConnectionLimits unknown, MemoryBudget budget)
+      throws IOException {
+    return new NettyStateStreams(
+        anyPort(),
+        settings,
+        System::nanoTime,
+        new TlsIdentity(tls),
+        new Transport(settings),
+        unknown,
+        budget);
+  }
+
   TwoNodes(
       TestAuthority authority,
       Path sourceTls,
@@ -75,7 +109,7 @@ final class TwoNodes implements AutoCloseable {
     return new InetSocketAddress("127.0.0.1", 0);
   }
 
-  Awaited await(int streams, StateSink sink) {
+  Awaited await(int streams, StateSink sink) throws StreamException {
     return destination.await(new Expected(MIGRATION, SOURCE, streams), sink);
   }
 

@@ -27,6 +27,7 @@ class WallsTest {
   private static final String OPERATOR = ROOT + ".operator..";
   private static final String VFIO = ROOT + ".vfio..";
   private static final String AGENT = ROOT + ".agent..";
+  private static final String CONNECTIONS = ROOT + ".connections..";
   private static final String CONTRACT = ROOT + ".contract..";
   private static final String SANDBOX = ROOT + ".sandbox..";
   private static final String DEVICES = ROOT + ".sandbox.devices..";
@@ -96,6 +97,26 @@ class WallsTest {
                             "io.grpc..",
                             "io.netty..",
                             "com.google.protobuf..",
+                            AGENT,
+                            OPERATOR,
+                            CONTRACT,
+                            SANDBOX))));
+  }
+
+  @Test
+  void what_bounds_connections_knows_nobody() {
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(CONNECTIONS)
+            .should()
+            .dependOnClassesThat(
+                resideInAnyPackage(KUBERNETES)
+                    .or(
+                        resideInAnyPackage(
+                            "io.quarkus..",
+                            "jakarta..",
+                            VFIO,
                             AGENT,
                             OPERATOR,
                             CONTRACT,
