@@ -46,7 +46,8 @@ public final class VfioUserAccess implements DeviceAccess {
   }
 
   /**
-   * Connects and agrees on the version.
+   * Connects and agrees on the version. Until {@link #opened()} everything has to be done within
+   * {@link Patience#toConnect()}, together.
    *
    * @param afterClose runs once, when the access is closed; not where this fails
    * @throws ErrnoException where nobody listens at that path
@@ -110,6 +111,11 @@ public final class VfioUserAccess implements DeviceAccess {
         (flags & MessageLayout.INFO_FLAG_RESET) != 0,
         (flags & MessageLayout.INFO_FLAG_PCI) != 0,
         Integer.toUnsignedLong(reply.getInt(MessageLayout.INFO_NUM_REGIONS)));
+  }
+
+  /** The device is open: every access has the whole of {@link Patience#toAnswer()} from now on. */
+  void opened() throws AccessException {
+    channel.opened();
   }
 
   @Override

@@ -143,8 +143,9 @@ public final class WorkloadSocket implements Workload {
     }
     ByteBuffer bytes = ByteBuffer.allocateDirect(text.length).put(text);
     boolean usedBefore = stream != null;
+    long deadline = System.nanoTime() + timeout.toNanos();
     try {
-      return exchange(bytes);
+      return exchange(bytes, deadline);
     } catch (ErrnoException failure) {
       dropConnection();
       if (!usedBefore || failure.is(Errno.EAGAIN) || closed) {
@@ -152,23 +153,21 @@ public final class WorkloadSocket implements Workload {
       }
     }
     try {
-      return exchange(bytes);
+      return exchange(bytes, deadline);
     } catch (ErrnoException failure) {
       dropConnection();
       throw notAnswered(operation, failure);
     }
   }
 
-  private String exchange(ByteBuffer request) throws IOException {
+  private String exchange(ByteBuffer request, long deadline) throws IOException {
     UnixStream connection = connected();
+    awaitAtMostUntil(deadline, connection);
     connection.send(request.rewind(), ByteBuffer.allocateDirect(0));
-    long deadline = System.nanoTime() + timeout.toNanos();
     line.clear();
     int searched = 0;
     while (true) {
-      if (System.nanoTime() - deadline > 0) {
-        throw new ErrnoException("receiving the answer", Errno.EAGAIN.number());
-      }
+      awaitAtMostUntil(deadline, connection);
       if (connection.receive(line, ByteBuffer.allocateDirect(0), false, null) == 0) {
         throw new ErrnoException("receiving the answer", Errno.ECONNRESET.number());
       }
@@ -182,6 +181,16 @@ public final class WorkloadSocket implements Workload {
         throw failed(0, "sent a line longer than " + MOST_LINE_BYTES + " bytes", null);
       }
     }
+  }
+
+  /** Has the next call on the socket wait no longer than until then. */
+  private static void awaitAtMostUntil(long deadline, UnixStream connection)
+      throws ErrnoException {
+    long left = deadline - System.nanoTime();
+    if (left <= 0) {
+      throw new ErrnoException("waiting for the workload", Errno.EAGAIN.number());
+    }
+    connection.timeout(Duration.ofNanos(left));
   }
 
   private String lineOf(int end) throws WorkloadException {
