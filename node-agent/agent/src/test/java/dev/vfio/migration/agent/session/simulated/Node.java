@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.Map;
 
 /** One node: a device and a workload that stay, a disk that stays, and an agent that may end. */
@@ -158,8 +159,13 @@ final class Node {
     DeviceDirectory directory =
         new DeviceDirectory() {
           @Override
-          public List<Entry> list() {
+          public List<String> ids() {
             return List.of();
+          }
+
+          @Override
+          public Optional<Entry> look(String id, boolean named) {
+            return Optional.empty();
           }
 
           @Override
