@@ -119,6 +119,22 @@ public interface AgentConfig {
   @WithDefault("30s")
   Duration workloadTimeout();
 
+  /**
+   * How long a look at one device may take: to reach it, to ask what it is, and to ask its workload.
+   * A device that takes longer is listed as one that does not answer. One and a half times this and
+   * a second must be less than {@code operator.call-timeout}. Opening a device that a process serves
+   * may take as long.
+   */
+  @WithDefault("5s")
+  Duration deviceLookTimeout();
+
+  /**
+   * How long a command may wait for a thread. An agent where one waits longer is not alive and is
+   * to be restarted.
+   */
+  @WithDefault("5s")
+  Duration commandTimeout();
+
   /** How long sessions may take to undo what may be undone when the agent is told to end. */
   @WithDefault("20s")
   Duration stopPatience();

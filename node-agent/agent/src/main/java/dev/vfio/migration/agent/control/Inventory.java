@@ -3,186 +3,495 @@ package dev.vfio.migration.agent.control;
 import dev.vfio.migration.agent.session.Failure;
 import dev.vfio.migration.agent.session.LiveSession;
 import dev.vfio.migration.agent.session.Reason;
+import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.agent.session.Sessions;
 import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.contract.v1.Device;
-import dev.vfio.migration.contract.v1.DmaWindow;
-import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
-import dev.vfio.migration.vfio.device.DeviceHolder;
-import dev.vfio.migration.vfio.device.DriverProfile;
-import dev.vfio.migration.vfio.workload.Workload;
-import dev.vfio.migration.vfio.workload.WorkloadDescription;
-import dev.vfio.migration.vfio.workload.WorkloadState;
-import java.io.IOException;
+import dev.vfio.migration.vfio.linux.Errno;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
+import org.jboss.logging.Logger;
 
-/** The devices of this node as the contract lists them. Changes nothing about any of them. */
-public final class Inventory {
-  private final DeviceDirectory devices;
-  private final Workloads workloads;
-  private final Workloads expected;
-  private final Function<String, LiveSession> sessionOf;
-  private final AtomicReference<CompletableFuture<List<Device>>> listing = new AtomicReference<>();
+/**
+ * The devices of this node as the contract lists them. Changes nothing about any of them.
+ *
+ * <p>A device that hangs keeps nobody waiting but those who asked for it by its name, and these no
+ * longer than one and a half times the time of a look, and a second. At most one thread looks at a
+ * device, whoever asks for it, and what hangs is not looked at again before that thread is back.
+ *
+ * <p>Safe for use by several threads. No method waits: answers are given on other threads.
+ */
+public final class Inventory implements AutoCloseable {
+  private static final Logger LOG = Logger.getLogger(Inventory.class);
+
+  private static final int USUAL_LOOKS = 16;
+  private static final int NAMED_LOOKS = 8;
+  private static final int HANGING_LOOKS = 64;
+
+  /** Devices that were asked for by name and wait for a thread. */
+  private static final int LONGEST_NAMED_QUEUE = 64;
+
+  /** Devices and workloads end their own waits by then; what does not is a thread that hangs. */
+  private static final Duration GRACE = Duration.ofSeconds(1);
+
+  /** Reaches workloads that have only so much time. */
+  @FunctionalInterface
+  public interface WorkloadsWithin {
+    /**
+     * @param limit for the workload to say what it is
+     * @param awaited whether one that is about to come for its device is given that time, too
+     */
+    Workloads within(Duration limit, boolean awaited);
+  }
+
+  private final DeviceViews views;
+  private final Duration time;
+
+  /** How long who asks for a device by its name waits for a thread. */
+  private final Duration longestQueue;
+
+  /** How long a listing of all waits for devices of which an earlier look is known. */
+  private final Duration freshWithin;
+
+  private final LookThreads threads;
+  // All guarded by this.
+  private final Map<String, Watched> watched = new HashMap<>();
+  private LookThreads.Look<List<String>> namesLook;
+  private CompletableFuture<List<Device>> listing;
+
+  /** What is known of one device, and who waits for more. Guarded by the inventory. */
+  private static final class Watched {
+    final String id;
+    Optional<Device> last;
+
+    /** Since when it has not answered in time; null where it has. */
+    Instant silentSince;
+
+    LookThreads.Look<Optional<Device>> look;
+    boolean lookIsNamed;
+
+    /** Whether that look is over its time. */
+    boolean hangs;
+
+    CompletableFuture<Void> anyLook;
+    CompletableFuture<Optional<Device>> namedLook;
+
+    Watched(String id) {
+      this.id = id;
+    }
+
+    boolean idle() {
+      return look == null && anyLook == null && namedLook == null;
+    }
+  }
 
   /**
-   * @param workloads that are not waited for
-   * @param expected for who asks for one device by its name: a workload that is about to come for
-   *     it is given a moment
+   * @param workloads of this node's devices
+   * @param time of a look at one device, its workload included
    */
   public Inventory(
-      DeviceDirectory devices, Workloads workloads, Workloads expected, Sessions sessions) {
-    this(devices, workloads, expected, sessions::holderOf);
+      DeviceDirectory devices,
+      WorkloadsWithin workloads,
+      Sessions sessions,
+      Duration time) {
+    this(devices, workloads, sessions::holderOf, time);
   }
 
   /**
    * @param sessionOf the session that has claimed a device; null where there is none
    */
-  Inventory(DeviceDirectory devices, Workloads workloads, Function<String, LiveSession> sessionOf) {
-    this(devices, workloads, workloads, sessionOf);
-  }
-
-  private Inventory(
+  Inventory(
       DeviceDirectory devices,
-      Workloads workloads,
-      Workloads expected,
-      Function<String, LiveSession> sessionOf) {
-    this.devices = devices;
-    this.workloads = workloads;
-    this.expected = expected;
-    this.sessionOf = sessionOf;
+      WorkloadsWithin workloads,
+      Function<String, LiveSession> sessionOf,
+      Duration time) {
+    this.views = new DeviceViews(devices, workloads, sessionOf, time);
+    this.time = time;
+    this.longestQueue = time.dividedBy(2);
+    this.freshWithin = time.dividedBy(5);
+    this.threads =
+        new LookThreads(
+            new LookThreads.Limits(time.plus(GRACE), USUAL_LOOKS, NAMED_LOOKS, HANGING_LOOKS));
   }
 
   /**
-   * @param id of the only device that is looked at; empty for all
+   * @param id of the only device that is looked at, by a look that no listing of all has made;
+   *     empty for all devices, each as it is found now or, where that takes long, was found last
+   * @return fails with a {@link Refusal} where too many devices hang that a look could begin
    */
-  List<Device> list(String id) {
-    if (!id.isEmpty()) {
-      return devices.look(id).map(entry -> describe(entry, true)).stream().toList();
-    }
-    return listAll();
+  CompletableFuture<List<Device>> list(String id) {
+    return id.isEmpty() ? listAll() : listNamed(id);
   }
+
+  // ------------------------------------------------------------------ one device
+
+  private CompletableFuture<List<Device>> listNamed(String id) {
+    CompletableFuture<Optional<Device>> answer;
+    synchronized (this) {
+      Watched device = watched.computeIfAbsent(id, Watched::new);
+      if (device.hangs) {
+        return CompletableFuture.completedFuture(List.of(views.unseen(id, silence(device))));
+      }
+      if (device.namedLook == null) {
+        if (threads.waiting(LookThreads.Rank.NAMED) >= LONGEST_NAMED_QUEUE) {
+          forgetIfUnknown(device);
+          return CompletableFuture.failedFuture(noThread(id));
+        }
+        CompletableFuture<Optional<Device>> asked = new CompletableFuture<>();
+        device.namedLook = asked;
+        advance(device);
+        Future<?> limit =
+            threads.after(longestQueue, () -> giveUpUnbegun(device, asked));
+        asked.whenComplete((found, failure) -> limit.cancel(false));
+      }
+      answer = device.namedLook;
+    }
+    return answer.thenApply(found -> found.stream().toList());
+  }
+
+  /** Who asked for a device waits no longer where its look has not begun. */
+  private void giveUpUnbegun(Watched device, CompletableFuture<Optional<Device>> asked) {
+    boolean otherLook;
+    synchronized (this) {
+      boolean named = device.look != null && device.lookIsNamed;
+      if (device.namedLook != asked || (named && !withdraw(device))) {
+        return;
+      }
+      device.namedLook = null;
+      otherLook = device.look != null;
+      advance(device);
+      forgetIfUnknown(device);
+    }
+    if (otherLook) {
+      asked.complete(Optional.of(views.unseen(device.id, beingLookedAt(device.id))));
+    } else {
+      asked.completeExceptionally(noThread(device.id));
+    }
+  }
+
+  /** Whether the device's look had not begun, and never will. Under the lock. */
+  private boolean withdraw(Watched device) {
+    LookThreads.Look<Optional<Device>> look = device.look;
+    // Before: nobody takes the end of a look that is none for its answer.
+    device.look = null;
+    if (look.withdraw()) {
+      return true;
+    }
+    device.look = look;
+    return false;
+  }
+
+  // ------------------------------------------------------------------ all devices
 
   /** Who asks while all are being looked at gets what that look finds: looks do not pile up. */
-  private List<Device> listAll() {
+  private CompletableFuture<List<Device>> listAll() {
     CompletableFuture<List<Device>> own = new CompletableFuture<>();
-    CompletableFuture<List<Device>> underWay = listing.compareAndExchange(null, own);
-    if (underWay != null) {
-      return underWay.join();
+    CompletableFuture<List<String>> names;
+    synchronized (this) {
+      if (listing != null) {
+        return listing.copy();
+      }
+      if (namesLook == null || !namesLook.hangs()) {
+        namesLook = threads.look(LookThreads.Rank.NAMES, views::ids);
+        threads.enqueue(namesLook);
+      }
+      names = namesLook.answer();
+      listing = own;
     }
+    names.whenComplete(
+        (ids, failure) -> {
+          if (failure == null) {
+            orFail(own, () -> lookAtAll(ids, own));
+          } else {
+            finish(own, () -> own.completeExceptionally(unreadable(failure)));
+          }
+        });
+    return own.copy();
+  }
+
+  private void lookAtAll(List<String> ids, CompletableFuture<List<Device>> own) {
+    List<Watched> all = new ArrayList<>();
+    List<CompletableFuture<Void>> looks = new ArrayList<>();
+    synchronized (this) {
+      Set<String> present = new HashSet<>(ids);
+      watched.values().removeIf(device -> device.idle() && !present.contains(device.id));
+      for (String id : ids) {
+        Watched device = watched.computeIfAbsent(id, Watched::new);
+        all.add(device);
+        if (!device.hangs) {
+          if (device.anyLook == null) {
+            device.anyLook = new CompletableFuture<>();
+          }
+          looks.add(device.anyLook);
+          advance(device);
+        }
+      }
+    }
+    Runnable finish = () -> finish(own, () -> own.complete(lastOf(all)));
+    CompletableFuture.allOf(looks.toArray(CompletableFuture[]::new))
+        .whenComplete((unused, failure) -> finish.run());
+    Future<?> fresh =
+        threads.after(
+            freshWithin,
+            () -> {
+              if (allKnown(all)) {
+                finish.run();
+              }
+            });
+    Future<?> longest = threads.after(time.plus(GRACE).plus(GRACE), finish);
+    own.whenComplete(
+        (unused, failure) -> {
+          fresh.cancel(false);
+          longest.cancel(false);
+        });
+  }
+
+  private synchronized boolean allKnown(List<Watched> all) {
+    return all.stream().allMatch(device -> device.last != null || device.hangs);
+  }
+
+  private List<Device> lastOf(List<Watched> all) {
+    List<Device> devices = new ArrayList<>();
+    for (Watched device : all) {
+      Optional<Device> last;
+      Failure unseen;
+      synchronized (this) {
+        last = device.hangs ? null : device.last;
+        unseen = device.hangs ? silence(device) : notLookedAt(device);
+      }
+      if (last == null) {
+        devices.add(views.unseen(device.id, unseen));
+      } else {
+        last.ifPresent(devices::add);
+      }
+    }
+    return devices;
+  }
+
+  private void finish(CompletableFuture<List<Device>> own, Runnable completion) {
+    forget(own);
+    if (!own.isDone()) {
+      orFail(own, completion);
+    }
+  }
+
+  private synchronized void forget(CompletableFuture<List<Device>> own) {
+    if (listing == own) {
+      listing = null;
+    }
+  }
+
+  /** A fault of ours is told to those who wait, and the next listing begins anew. */
+  private void orFail(CompletableFuture<List<Device>> own, Runnable step) {
     try {
-      // One workload that does not answer keeps the others from nothing.
-      own.complete(devices.list().parallelStream().map(entry -> describe(entry, false)).toList());
-    } catch (RuntimeException | Error failure) {
-      own.completeExceptionally(failure);
-    } finally {
-      listing.set(null);
+      step.run();
+    } catch (RuntimeException | Error fault) {
+      forget(own);
+      own.completeExceptionally(fault);
     }
-    return own.join();
   }
 
-  /**
-   * @param always ask the workload even where a session may be talking to it, and give it a moment
-   */
-  private Device describe(DeviceDirectory.Entry entry, boolean always) {
-    LiveSession session = sessionOf.apply(entry.id());
-    Device.Builder device = Device.newBuilder().setId(entry.id());
-    addPlace(device, entry);
-    device.setBusy(entry.busy() || entry.holder() != null || session != null);
-    DeviceDescription description = entry.description();
-    if (session == null) {
-      device.setState(ContractMapping.deviceState(entry.state()));
+  // ------------------------------------------------------------------ looks
+
+  /** Begins the look that somebody waits for, unless one is under way. Under the lock. */
+  private void advance(Watched device) {
+    boolean named = device.namedLook != null;
+    if (device.look != null && (device.lookIsNamed || !named || !withdraw(device))) {
+      return;
+    }
+    if (!named && device.anyLook == null) {
+      return;
+    }
+    LookThreads.Rank rank =
+        named
+            ? LookThreads.Rank.NAMED
+            : device.silentSince == null ? LookThreads.Rank.USUAL : LookThreads.Rank.SLOW;
+    LookThreads.Look<Optional<Device>> look =
+        threads.look(rank, () -> views.look(device.id, named));
+    device.look = look;
+    device.lookIsNamed = named;
+    look.answer().whenComplete((found, failure) -> answered(device, look, found, failure));
+    look.end().thenRun(() -> ended(device, look));
+    threads.enqueue(look);
+  }
+
+  private void answered(
+      Watched device,
+      LookThreads.Look<Optional<Device>> look,
+      Optional<Device> found,
+      Throwable failure) {
+    CompletableFuture<Void> anyLook;
+    CompletableFuture<Optional<Device>> namedLook = null;
+    Optional<Device> answer;
+    synchronized (this) {
+      if (device.look != look) {
+        // Withdrawn.
+        return;
+      }
+      device.hangs = failure instanceof TimeoutException;
+      answer = noted(device, found, failure);
+      anyLook = device.anyLook;
+      device.anyLook = null;
+      if (device.lookIsNamed || device.hangs) {
+        namedLook = device.namedLook;
+        device.namedLook = null;
+      }
+    }
+    if (anyLook != null) {
+      anyLook.complete(null);
+    }
+    if (namedLook != null) {
+      namedLook.complete(answer);
+    }
+  }
+
+  /** Remembers what a look came to, and answers it as it is told. Under the lock. */
+  private Optional<Device> noted(Watched device, Optional<Device> found, Throwable failure) {
+    boolean silent = device.hangs || (failure == null && found.filter(Inventory::silent).isPresent());
+    if (!silent) {
+      device.silentSince = null;
+    } else if (device.silentSince == null) {
+      device.silentSince = Instant.now().minus(time).truncatedTo(ChronoUnit.SECONDS);
+    }
+    if (device.hangs) {
+      device.last = Optional.of(views.unseen(device.id, silence(device)));
+    } else if (failure != null) {
+      LOG.errorf(failure, "a fault in the agent while it looked at the device %s", device.id);
+      device.last =
+          Optional.of(
+              views.unseen(
+                  device.id,
+                  Failure.of(
+                      Reason.INTERNAL_ERROR,
+                      "a fault in the agent while it looked at the device "
+                          + device.id
+                          + ": "
+                          + failure)));
     } else {
-      device.setClaimedBy(session.key().toString());
-      device.setState(ContractMapping.deviceState(session.snapshot().deviceState()));
-      description = description == null ? session.device() : description;
+      device.last = silent ? found.map(answer -> since(answer, device.silentSince)) : found;
     }
-    if (description == null) {
-      return device.setNotMigratable(ContractMapping.failure(Failure.of(entry.problem()))).build();
-    }
-    addDescription(device, description);
-    Failure objection = objection(entry);
-    if (objection != null) {
-      return device.setNotMigratable(ContractMapping.failure(objection)).build();
-    }
-    if (session == null || always) {
-      addWorkload(device, always ? expected : workloads);
-    }
-    return device.build();
+    return device.last;
   }
 
-  /** What can be told of a device even where it does not say what it is itself. */
-  private static void addPlace(Device.Builder device, DeviceDirectory.Entry entry) {
-    if (entry.place() != null) {
-      device
-          .setPlace(DeviceMapping.place(entry.place()))
-          .setDriverProfile(DeviceMapping.profile(DeviceMapping.profile(entry.place())));
-    }
-    if (entry.holder() != null) {
-      device.setHolder(DeviceMapping.holder(entry.holder()));
-    }
-  }
-
-  private static void addDescription(Device.Builder device, DeviceDescription description) {
-    device
-        .setInterface(ContractMapping.migrationInterface(description.migrationInterface()))
-        .setModel(description.model())
-        .setRegionSize(description.regionSize())
-        .setPrecopy(description.precopy())
-        .setDirtyPageTracking(description.dirtyPageTracking())
-        .setPageSize(description.pageSize());
-    if (!description.driver().equals(DriverProfile.NONE)) {
-      device.setDriverProfile(DeviceMapping.profile(description.driver()));
-    }
-  }
-
-  /** Why the device must not be moved though it could be; null where nothing stands against it. */
-  private static Failure objection(DeviceDirectory.Entry entry) {
-    DeviceHolder holder = entry.holder();
-    if (holder == null || !holder.virtualMachineMonitor()) {
-      return null;
-    }
-    return Failure.of(
-        Reason.DEVICE_BUSY,
-        "it is held by "
-            + holder.command()
-            + " (process "
-            + holder.pid()
-            + ", cgroup "
-            + holder.cgroup()
-            + "), which runs a virtual machine and keeps state of the device itself: moved behind"
-            + " its back, the guest would break. Migrate the virtual machine with its own means"
-            + " (QEMU, libvirt, KubeVirt), which move the device with it.");
-  }
-
-  private static void addWorkload(Device.Builder device, Workloads workloads) {
-    try (Workload workload = workloads.of(device.getId())) {
-      WorkloadDescription said = workload.describe();
-      device.setWorkloadState(ContractMapping.workloadState(said.state()));
-      if (said.state() == WorkloadState.RUNNING || said.state() == WorkloadState.PAUSED) {
-        device.setBusy(true);
+  private void ended(Watched device, LookThreads.Look<Optional<Device>> look) {
+    synchronized (this) {
+      if (device.look == look) {
+        device.look = null;
+        device.hangs = false;
+        advance(device);
+        forgetIfUnknown(device);
       }
-      for (var window : said.windows()) {
-        device.addDmaWindows(
-            DmaWindow.newBuilder()
-                .setName(window.name())
-                .setIova(window.iova())
-                .setSize(window.size()));
-      }
-    } catch (IOException problem) {
-      // A device without its workload would move without the memory that belongs to it.
-      String before =
-          device.hasPlace() && !device.getBusy()
-              ? "no workload uses it: "
-              : "the workload of "
-                  + device.getId()
-                  + " does not say which memory belongs to the device: ";
-      device.setNotMigratable(
-          ContractMapping.failure(
-              Failure.of(Reason.WORKLOAD_UNREACHABLE, before + problem.getMessage())));
     }
+  }
+
+  /** Names that somebody made up are not kept. Under the lock. */
+  private void forgetIfUnknown(Watched device) {
+    boolean unknown =
+        device.last == null
+            || device
+                .last
+                .filter(
+                    known ->
+                        known.getNotMigratable().getReason()
+                            != dev.vfio.migration.contract.v1.Reason.UNKNOWN_DEVICE)
+                .isEmpty();
+    if (unknown && device.silentSince == null && device.idle()) {
+      watched.remove(device.id, device);
+    }
+  }
+
+  // ------------------------------------------------------------------ words
+
+  private static boolean silent(Device device) {
+    return device.getNotMigratable().getErrno() == Errno.ETIMEDOUT.number();
+  }
+
+  private static Device since(Device device, Instant since) {
+    Device.Builder told = device.toBuilder();
+    told.getNotMigratableBuilder()
+        .setMessage(device.getNotMigratable().getMessage() + sinceWhen(since));
+    return told.build();
+  }
+
+  private static String sinceWhen(Instant since) {
+    return " It has not answered in time since " + since + ".";
+  }
+
+  private Failure silence(Watched device) {
+    return silence(
+        "device "
+            + device.id
+            + " did not answer within "
+            + time.toMillis()
+            + " ms, and the look at it still hangs; it is looked at again once that has ended."
+            + sinceWhen(device.silentSince)
+            + " Nothing was done to the device; see the process that serves it, or the node's"
+            + " kernel log (dmesg).");
+  }
+
+  private static Failure silence(String message) {
+    return new Failure(Reason.DEVICE_UNREACHABLE, message, Errno.ETIMEDOUT.number());
+  }
+
+  private Failure beingLookedAt(String id) {
+    return silence(
+        "device "
+            + id
+            + " has not answered a look that is under way for more than "
+            + longestQueue.toMillis()
+            + " ms. Nothing was done to the device; ask again.");
+  }
+
+  private Failure notLookedAt(Watched device) {
+    return silence(
+        "device "
+            + device.id
+            + " has not been looked at yet: "
+            + othersHang()
+            + " Nothing was done to the device; ask again.");
+  }
+
+  private Refusal noThread(String id) {
+    return new Refusal(
+        Reason.NO_CAPACITY,
+        "the device " + id + " was not looked at: " + othersHang() + " Nothing was done; try again.");
+  }
+
+  private String othersHang() {
+    return "this agent is busy with looks at other devices, "
+        + threads.hanging()
+        + " of which do not answer (kubectl get vfionode NODE -o yaml says which).";
+  }
+
+  private Throwable unreadable(Throwable failure) {
+    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+    return cause instanceof TimeoutException
+        ? new Refusal(
+            silence(
+                "the names of this node's devices could not be read within "
+                    + time.toMillis()
+                    + " ms. Nothing was done to any device; see whether /sys and the directory of"
+                    + " vfio-user sockets can be listed on the node."))
+        : cause;
+  }
+
+  /** No device is looked at any more. */
+  @Override
+  public void close() {
+    threads.close();
   }
 }

@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.control;
 
 import com.google.protobuf.ByteString;
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.agent.control.CommandLanes.Lane;
 import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.agent.session.SessionSnapshot;
 import dev.vfio.migration.agent.session.Sessions;
@@ -22,18 +23,24 @@ import dev.vfio.migration.contract.v1.StartSourceRequest;
 import dev.vfio.migration.contract.v1.SwitchOverRequest;
 import dev.vfio.migration.contract.v1.VerifyLoadedRequest;
 import dev.vfio.migration.contract.v1.WatchSessionsRequest;
+import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.quarkus.grpc.GrpcService;
-import io.smallrye.common.annotation.Blocking;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Function;
 import org.jboss.logging.Logger;
 import org.jboss.logging.MDC;
 
-/** The control service. It translates and asks; every decision is a session's. */
+/**
+ * The control service. It translates and asks; every decision is a session's.
+ *
+ * <p>No method blocks the event loop that it is called on, and none needs a thread of a pool that
+ * others fill: commands have threads of their own, looks at devices have theirs.
+ */
 @GrpcService
 public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   private static final Logger LOG = Logger.getLogger(NodeAgentService.class);
@@ -42,6 +49,7 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   private final Inventory inventory;
   private final SessionFeed feed;
   private final NodeIdentity node;
+  private final CommandLanes lanes;
   private final String stateHost;
 
   NodeAgentService(
@@ -49,11 +57,13 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
       Inventory inventory,
       SessionFeed feed,
       NodeIdentity node,
+      CommandLanes lanes,
       AgentConfig config) {
     this.sessions = sessions;
     this.inventory = inventory;
     this.feed = feed;
     this.node = node;
+    this.lanes = lanes;
     this.stateHost = config.stateHost().orElse("");
   }
 
@@ -79,23 +89,23 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   @Override
-  @Blocking
   public void listDevices(ListDevicesRequest request, StreamObserver<ListDevicesResponse> answer) {
+    mayBeGivenUp(answer);
     answer(
         answer,
         () ->
-            CompletableFuture.completedFuture(
-                ListDevicesResponse.newBuilder()
-                    .addAllDevices(inventory.list(request.getDevice()))
-                    .build()),
+            inventory
+                .list(request.getDevice())
+                .thenApply(
+                    devices -> ListDevicesResponse.newBuilder().addAllDevices(devices).build()),
         Function.identity());
   }
 
   @Override
-  @Blocking
   public void prepareDestination(
       PrepareDestinationRequest request, StreamObserver<PrepareDestinationResponse> answer) {
     command(
+        Lane.BEGINNING,
         "PrepareDestination",
         request.getHeader(),
         answer,
@@ -114,9 +124,9 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   @Override
-  @Blocking
   public void startSource(StartSourceRequest request, StreamObserver<Session> answer) {
     command(
+        Lane.BEGINNING,
         "StartSource",
         request.getHeader(),
         answer,
@@ -130,10 +140,10 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   @Override
-  @Blocking
   public void switchOver(SwitchOverRequest request, StreamObserver<Session> answer) {
     CommandHeader header = request.getHeader();
     command(
+        Lane.DECIDING,
         "SwitchOver",
         header,
         answer,
@@ -142,10 +152,10 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   @Override
-  @Blocking
   public void commit(CommitRequest request, StreamObserver<Session> answer) {
     CommandHeader header = request.getHeader();
     command(
+        Lane.DECIDING,
         "Commit",
         header,
         answer,
@@ -154,10 +164,10 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   @Override
-  @Blocking
   public void activate(ActivateRequest request, StreamObserver<Session> answer) {
     CommandHeader header = request.getHeader();
     command(
+        Lane.DECIDING,
         "Activate",
         header,
         answer,
@@ -166,10 +176,10 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   @Override
-  @Blocking
   public void verifyLoaded(VerifyLoadedRequest request, StreamObserver<Session> answer) {
     CommandHeader header = request.getHeader();
     command(
+        Lane.DECIDING,
         "VerifyLoaded",
         header,
         answer,
@@ -178,10 +188,10 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   @Override
-  @Blocking
   public void rollBack(RollBackRequest request, StreamObserver<Session> answer) {
     CommandHeader header = request.getHeader();
     command(
+        Lane.DECIDING,
         "RollBack",
         header,
         answer,
@@ -192,10 +202,10 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   @Override
-  @Blocking
   public void cancel(CancelRequest request, StreamObserver<Session> answer) {
     CommandHeader header = request.getHeader();
     command(
+        Lane.DECIDING,
         "Cancel",
         header,
         answer,
@@ -217,6 +227,28 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   private <T, A> void command(
+      Lane lane,
+      String command,
+      CommandHeader header,
+      StreamObserver<A> answer,
+      Asked<T> asked,
+      Function<T, A> message) {
+    mayBeGivenUp(answer);
+    try {
+      lanes.execute(lane, () -> carryOut(command, header, answer, asked, message));
+    } catch (RejectedExecutionException full) {
+      // Not for good: whoever repeats it may be served.
+      answer.onError(
+          Status.UNAVAILABLE
+              .withDescription(
+                  command
+                      + " was not carried out: as many commands wait on this agent as may, or it"
+                      + " ends. Nothing was done; repeat it.")
+              .asRuntimeException());
+    }
+  }
+
+  private <T, A> void carryOut(
       String command,
       CommandHeader header,
       StreamObserver<A> answer,
@@ -233,6 +265,11 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
       MDC.remove("migration");
       MDC.remove("attempt");
     }
+  }
+
+  /** Whoever does not wait for an answer any more is not answered; that is no fault. */
+  private static void mayBeGivenUp(StreamObserver<?> answer) {
+    ((ServerCallStreamObserver<?>) answer).setOnCancelHandler(() -> {});
   }
 
   private static <T, A> void answer(

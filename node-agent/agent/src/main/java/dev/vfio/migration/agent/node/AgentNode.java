@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.agent.control.CommandLanes;
 import dev.vfio.migration.agent.control.Inventory;
 import dev.vfio.migration.agent.control.NodeIdentity;
 import dev.vfio.migration.agent.control.SessionFeed;
@@ -55,11 +56,6 @@ public class AgentNode {
   /** Of the state stream; see docs/state-stream.md. */
   private static final int STREAM_VERSION = 1;
 
-  /** To say what it is a workload needs no time; to stand still it may. */
-  private static final Duration LONGEST_DESCRIPTION = Duration.ofSeconds(2);
-
-  private static final Duration NO_WORKLOAD_IS_WAITED_FOR = Duration.ZERO;
-
   private static final Duration DEVICES_PERIOD = Duration.ofSeconds(2);
 
   private static final Duration PROGRESS_INTERVAL = Duration.ofMillis(200);
@@ -72,6 +68,8 @@ public class AgentNode {
   private final DeviceDirectory devices;
   private final KernelSide kernel;
   private final Sessions sessions;
+  private final Inventory inventory;
+  private final CommandLanes lanes;
   private final ScheduledExecutorService reports =
       Executors.newSingleThreadScheduledExecutor(
           task -> {
@@ -109,7 +107,10 @@ public class AgentNode {
             UUID.randomUUID().toString());
     int pageSize = (int) Host.pageSize();
     DeviceDirectory served =
-        new VfioUserDirectory(config.vfioUserDirectory(), pageSize, Patience.DEFAULT);
+        new VfioUserDirectory(
+            config.vfioUserDirectory(),
+            pageSize,
+            new Patience(config.deviceLookTimeout(), Patience.DEFAULT.toAnswer()));
     this.kernel = KernelSide.of(config, KernelFiles.OF_THIS_MACHINE, pageSize);
     this.devices = new NodeDevices(served, kernel);
     Workloads workloads = workloads(config.workloadTimeout(), config.handoverTimeout());
@@ -134,6 +135,14 @@ public class AgentNode {
             new Sessions.Limits(
                 config.maximumSessions(), config.rememberedSessions(), config.rememberedFor()),
             new Watchers(List.of(new SessionLog(), new SessionMetrics(metrics), feed)));
+    // Every command needs the lock that this takes.
+    this.lanes = new CommandLanes(config.commandTimeout(), sessions::snapshots);
+    this.inventory =
+        new Inventory(
+            devices,
+            (limit, awaited) -> workloads(limit, awaited ? limit : Duration.ZERO),
+            sessions,
+            config.deviceLookTimeout());
     kernel.offerToThoseWhoCameBack();
     sessions.recover();
     kernel.thawLeftOvers(sessions.snapshots());
@@ -182,12 +191,14 @@ public class AgentNode {
 
   @Produces
   @Singleton
+  CommandLanes lanes() {
+    return lanes;
+  }
+
+  @Produces
+  @Singleton
   Inventory inventory() {
-    return new Inventory(
-        devices,
-        workloads(LONGEST_DESCRIPTION, NO_WORKLOAD_IS_WAITED_FOR),
-        workloads(LONGEST_DESCRIPTION, LONGEST_DESCRIPTION),
-        sessions);
+    return inventory;
   }
 
   private Workloads workloads(Duration timeout, Duration connectPatience) {
@@ -241,6 +252,8 @@ public class AgentNode {
           "sessions have not settled within %s; the next start goes on from the journal",
           config.stopPatience());
     }
+    inventory.close();
+    lanes.close();
     streams.close();
     kernel.close();
     reports.shutdownNow();

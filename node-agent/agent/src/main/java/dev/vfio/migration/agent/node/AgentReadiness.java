@@ -1,6 +1,11 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.agent.control.CommandLanes;
+import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
+import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
+import io.smallrye.health.api.AsyncHealthCheck;
+import io.smallrye.mutiny.Uni;
 import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.io.InputStream;
@@ -9,7 +14,15 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
-import org.eclipse.microprofile.health.HealthCheck;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.eclipse.microprofile.health.Readiness;
@@ -20,25 +33,95 @@ import org.eclipse.microprofile.health.Readiness;
  */
 @Readiness
 @Singleton
-public final class AgentReadiness implements HealthCheck {
+public final class AgentReadiness implements AsyncHealthCheck {
+  /** Shorter than a kubelet waits. */
+  private static final Duration LONGEST_PROBE = Duration.ofSeconds(3);
+
   private final AgentConfig config;
   private final AgentNode node;
+  private final GrpcHealthStorage services;
 
-  AgentReadiness(AgentConfig config, AgentNode node) {
+  /** Of probes alone: a file system that hangs keeps this thread, and no other. */
+  private final ExecutorService thread =
+      Executors.newSingleThreadExecutor(
+          task -> {
+            Thread made = new Thread(task, "readiness-probe");
+            made.setDaemon(true);
+            return made;
+          });
+
+  // Guarded by this.
+  private CompletableFuture<HealthCheckResponse> underWay;
+
+  AgentReadiness(AgentConfig config, AgentNode node, GrpcHealthStorage services) {
     this.config = config;
     this.node = node;
+    this.services = services;
   }
 
+  /** Who asks while a probe is under way gets what that one finds. */
   @Override
-  public HealthCheckResponse call() {
+  public Uni<HealthCheckResponse> call() {
+    return Uni.createFrom()
+        .completionStage(
+            () ->
+                probed()
+                    .thenCombine(
+                        node.lanes().probe(CommandLanes.Lane.BEGINNING), AgentReadiness::with));
+  }
+
+  /** A migration is not taken on either where nobody takes the command. */
+  private static HealthCheckResponse with(HealthCheckResponse found, String problem) {
+    if (problem.isEmpty()) {
+      return found;
+    }
+    Map<String, Object> data = new LinkedHashMap<>(found.getData().orElse(Map.of()));
+    data.put("commands", problem);
+    return new HealthCheckResponse(
+        found.getName(), HealthCheckResponse.Status.DOWN, Optional.of(data));
+  }
+
+  private synchronized CompletableFuture<HealthCheckResponse> probed() {
+    if (underWay == null || underWay.isDone()) {
+      underWay = CompletableFuture.supplyAsync(this::probe, thread);
+    }
+    return underWay
+        .copy()
+        .completeOnTimeout(
+            HealthCheckResponse.named("agent")
+                .down()
+                .withData(
+                    "probe",
+                    "the journal directory "
+                        + config.journalDirectory()
+                        + " or the certificate in "
+                        + config.tlsDirectory()
+                        + " could not be looked at within "
+                        + LONGEST_PROBE.toSeconds()
+                        + " s: their file system hangs")
+                .build(),
+            LONGEST_PROBE.toNanos(),
+            TimeUnit.NANOSECONDS);
+  }
+
+  private HealthCheckResponse probe() {
     String journal = journalProblem();
     String certificate = certificateProblem();
     int port = node.streams().port();
     String handover = handoverProblem();
+    String control = controlProblem();
     HealthCheckResponseBuilder answer =
         HealthCheckResponse.named("agent")
-            .status(journal == null && certificate == null && handover == null && port > 0)
+            .status(
+                journal == null
+                    && certificate == null
+                    && handover == null
+                    && control == null
+                    && port > 0)
             .withData("statePort", port);
+    if (control != null) {
+      answer.withData("control", control);
+    }
     if (journal != null) {
       answer.withData("journal", journal);
     }
@@ -49,6 +132,15 @@ public final class AgentReadiness implements HealthCheck {
       answer.withData("handover", handover);
     }
     return answer.build();
+  }
+
+  private String controlProblem() {
+    List<String> down =
+        services.getStatuses().entrySet().stream()
+            .filter(service -> service.getValue() != ServingStatus.SERVING)
+            .map(service -> service.getKey() + " is " + service.getValue())
+            .toList();
+    return down.isEmpty() ? null : "not every gRPC service is served: " + down;
   }
 
   private String handoverProblem() {

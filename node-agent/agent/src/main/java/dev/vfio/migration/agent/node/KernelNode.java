@@ -77,6 +77,7 @@ final class KernelNode implements KernelSide {
             files.devices(),
             config.deviceAccess(),
             pageSize,
+            config.deviceLookTimeout(),
             System::nanoTime);
     this.offers = new Offers(inventory, desk);
   }
@@ -134,15 +135,13 @@ final class KernelNode implements KernelSide {
   }
 
   @Override
-  public List<Entry> list() {
-    List<Entry> entries = directory.list();
-    entries.forEach(offers::lookedAt);
-    return entries;
+  public List<String> ids() {
+    return directory.ids();
   }
 
   @Override
-  public Optional<Entry> look(String id) {
-    Optional<Entry> entry = directory.look(id);
+  public Optional<Entry> look(String id, boolean named) {
+    Optional<Entry> entry = directory.look(id, named);
     entry.ifPresent(offers::lookedAt);
     return entry;
   }

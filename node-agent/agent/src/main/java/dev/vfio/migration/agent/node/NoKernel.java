@@ -10,14 +10,20 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 
 /** A kernel that has no VFIO, or whose devices are none of this agent's business. */
 final class NoKernel implements KernelSide {
   private static final int LONGEST_SHOWN_NAME = 80;
 
   @Override
-  public List<Entry> list() {
+  public List<String> ids() {
     return List.of();
+  }
+
+  @Override
+  public Optional<Entry> look(String id, boolean named) {
+    return Optional.empty();
   }
 
   @Override

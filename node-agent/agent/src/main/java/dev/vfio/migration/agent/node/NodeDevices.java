@@ -30,15 +30,15 @@ final class NodeDevices implements DeviceDirectory {
   }
 
   @Override
-  public List<Entry> list() {
-    List<Entry> all = new ArrayList<>(kernel.list());
-    all.addAll(served.list());
+  public List<String> ids() {
+    List<String> all = new ArrayList<>(kernel.ids());
+    all.addAll(served.ids());
     return all;
   }
 
   @Override
-  public Optional<Entry> look(String id) {
-    return of(id).look(id);
+  public Optional<Entry> look(String id, boolean named) {
+    return of(id).look(id, named);
   }
 
   @Override

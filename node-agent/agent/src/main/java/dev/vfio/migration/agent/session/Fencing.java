@@ -8,7 +8,7 @@ import java.io.IOException;
  */
 public final class Fencing {
   private final FencingStore store;
-  private long highest;
+  private volatile long highest;
 
   /**
    * @throws IOException where the number of earlier runs cannot be read; the agent must not serve
@@ -19,19 +19,31 @@ public final class Fencing {
     this.highest = store.read();
   }
 
-  public synchronized long highest() {
+  /** Does not wait for a number that is being made durable. */
+  public long highest() {
     return highest;
   }
 
   /**
-   * Lets a command with that number pass.
+   * Makes a number durable that is higher than all seen before, before the first command that
+   * carries it. Commands of the leader there was until now do not wait for that.
    *
-   * @throws Refusal STALE_FENCING_NUMBER where a higher one was seen; JOURNAL_FAILED where this one
-   *     cannot be made durable
+   * @throws Refusal as {@link #check} has it; JOURNAL_FAILED where it cannot be made durable
    */
-  synchronized void check(long number) throws Refusal {
-    int order = Long.compareUnsigned(number, highest);
-    if (order < 0) {
+  void admit(long number) throws Refusal {
+    check(number);
+    if (number != highest) {
+      raise(number);
+    }
+  }
+
+  /**
+   * Lets a command pass whose number was {@link #admit admitted}. Does no I/O.
+   *
+   * @throws Refusal STALE_FENCING_NUMBER where a higher one was seen, also since it was admitted
+   */
+  void check(long number) throws Refusal {
+    if (Long.compareUnsigned(number, highest) < 0) {
       throw new Refusal(
           Reason.STALE_FENCING_NUMBER,
           "the command carries fencing number "
@@ -40,7 +52,11 @@ public final class Fencing {
               + Long.toUnsignedString(highest)
               + ": another operator leads now. Nothing was done.");
     }
-    if (order > 0) {
+  }
+
+  private synchronized void raise(long number) throws Refusal {
+    check(number);
+    if (number != highest) {
       try {
         store.write(number);
       } catch (IOException problem) {

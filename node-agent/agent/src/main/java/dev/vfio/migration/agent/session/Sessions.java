@@ -13,7 +13,9 @@ import java.util.function.Function;
 
 /**
  * All sessions of this agent: who may begin, who holds which device, and who is remembered. Safe
- * for use by several threads; no method waits for a session.
+ * for use by several threads; no method waits for a session. Nothing is read or written under the
+ * lock, but for {@link #recover()}: a disk that is slow for one command or one session keeps no
+ * other command waiting.
  */
 public final class Sessions {
 
@@ -54,6 +56,7 @@ public final class Sessions {
   /** Answers with the session once it is journalled; a repeated command with the one there is. */
   public CompletableFuture<DestinationSession.Prepared> prepareDestination(
       long fencingNumber, DestinationSpec spec) {
+    removeOld();
     return guarded(
         fencingNumber,
         () -> {
@@ -92,6 +95,7 @@ public final class Sessions {
    */
   public CompletableFuture<SessionSnapshot> startSource(
       long fencingNumber, SessionKey key, Asked asked, byte[] token) {
+    removeOld();
     return guarded(
         fencingNumber,
         () -> {
@@ -245,9 +249,10 @@ public final class Sessions {
 
   private <T> CompletableFuture<T> guarded(long fencingNumber, Guarded<T> work) {
     try {
+      fencing.admit(fencingNumber);
       synchronized (this) {
+        // Again: under this lock no command of a deposed leader follows one of the new leader.
         fencing.check(fencingNumber);
-        removeOld();
         return work.run();
       }
     } catch (Refusal refusal) {
@@ -339,34 +344,49 @@ public final class Sessions {
     sessions.remove(key);
   }
 
-  private synchronized void noted(SessionSnapshot now) {
+  private void noted(SessionSnapshot now) {
+    synchronized (this) {
+      if (now.state().terminal()) {
+        ended.put(now.key(), world.clock().nanoTime());
+      }
+      notifyAll();
+    }
     if (now.state().terminal()) {
-      ended.put(now.key(), world.clock().nanoTime());
       removeOld();
     }
-    notifyAll();
   }
 
+  /** For threads that no command in a pause waits for. */
   private void removeOld() {
+    takeOld()
+        .forEach(
+            (key, endedAt) -> {
+              try {
+                journals.remove(key);
+                forget(key);
+                watcher.removed(key);
+              } catch (IOException problem) {
+                // It stays and is tried again with the next one.
+                synchronized (this) {
+                  ended.put(key, endedAt);
+                }
+                watcher.fault(key, "removing its journal", new UncheckedIOException(problem));
+              }
+            });
+  }
+
+  /** Whoever takes a session that ended long ago removes it, and nobody else does. */
+  private synchronized Map<SessionKey, Long> takeOld() {
     long oldest = world.clock().nanoTime() - limits.rememberedFor().toNanos();
-    List<SessionKey> old = new ArrayList<>();
+    Map<SessionKey, Long> old = new LinkedHashMap<>();
     int over = ended.size() - limits.remembered();
     for (Map.Entry<SessionKey, Long> entry : ended.entrySet()) {
       if (over-- > 0 || entry.getValue() - oldest < 0) {
-        old.add(entry.getKey());
+        old.put(entry.getKey(), entry.getValue());
       }
     }
-    for (SessionKey key : old) {
-      try {
-        journals.remove(key);
-        sessions.remove(key);
-        ended.remove(key);
-        watcher.removed(key);
-      } catch (IOException problem) {
-        // It stays and is tried again with the next one.
-        watcher.fault(key, "removing its journal", new UncheckedIOException(problem));
-      }
-    }
+    ended.keySet().removeAll(old.keySet());
+    return old;
   }
 
   /** Notes which sessions ended, and passes everything on. */

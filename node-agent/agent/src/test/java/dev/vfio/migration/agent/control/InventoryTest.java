@@ -2,7 +2,6 @@ package dev.vfio.migration.agent.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.agent.session.LiveSession;
 import dev.vfio.migration.agent.session.Progress;
@@ -31,21 +30,22 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What a node's devices look like to the operator. */
 class InventoryTest {
   private static final String ID = "0000:65:00.1";
+  private static final Duration LONGEST_LOOK = Duration.ofSeconds(40);
   private static final NodeDevice PLACE =
       new NodeDevice(
           ID,
@@ -75,8 +75,13 @@ class InventoryTest {
   private static DeviceDirectory directoryOf(DeviceDirectory.Entry entry) {
     return new DeviceDirectory() {
       @Override
-      public List<Entry> list() {
-        return List.of(entry);
+      public List<String> ids() {
+        return List.of(entry.id());
+      }
+
+      @Override
+      public Optional<Entry> look(String id, boolean named) {
+        return Optional.of(entry).filter(known -> known.id().equals(id));
       }
 
       @Override
@@ -86,14 +91,33 @@ class InventoryTest {
     };
   }
 
-  private static Device list(
+  private final List<Inventory> inventories = new ArrayList<>();
+
+  @AfterEach
+  void close() {
+    inventories.forEach(Inventory::close);
+  }
+
+  private Inventory inventory(
+      DeviceDirectory devices, Workloads workloads, Function<String, LiveSession> sessions) {
+    Inventory inventory =
+        new Inventory(devices, (limit, awaited) -> workloads, sessions, LONGEST_LOOK);
+    inventories.add(inventory);
+    return inventory;
+  }
+
+  private static List<Device> listed(Inventory inventory, String id) {
+    return inventory.list(id).orTimeout(40, TimeUnit.SECONDS).join();
+  }
+
+  private Device list(
       DeviceDirectory.Entry entry, Workloads workloads, Function<String, LiveSession> sessions) {
-    List<Device> listed = new Inventory(directoryOf(entry), workloads, sessions).list("");
+    List<Device> listed = listed(inventory(directoryOf(entry), workloads, sessions), "");
     assertThat(listed).hasSize(1);
     return listed.get(0);
   }
 
-  private static Device list(DeviceDirectory.Entry entry, Workloads workloads) {
+  private Device list(DeviceDirectory.Entry entry, Workloads workloads) {
     return list(entry, workloads, id -> null);
   }
 
@@ -261,7 +285,12 @@ class InventoryTest {
     DeviceDirectory slow =
         new DeviceDirectory() {
           @Override
-          public List<Entry> list() {
+          public List<String> ids() {
+            return List.of(ID);
+          }
+
+          @Override
+          public Optional<Entry> look(String id, boolean named) {
             looks.incrementAndGet();
             looking.countDown();
             try {
@@ -269,7 +298,8 @@ class InventoryTest {
             } catch (InterruptedException interrupted) {
               throw new AssertionError(interrupted);
             }
-            return List.of(new Entry(ID, DESCRIPTION, DeviceState.RUNNING, null, PLACE, POD, true));
+            return Optional.of(
+                new Entry(ID, DESCRIPTION, DeviceState.RUNNING, null, PLACE, POD, true));
           }
 
           @Override
@@ -277,32 +307,18 @@ class InventoryTest {
             throw new AssertionError("whoever lists devices opened " + id);
           }
         };
-    Inventory inventory = new Inventory(slow, RUNNING, id -> null);
-    ExecutorService callers = Executors.newFixedThreadPool(2);
+    Inventory inventory = inventory(slow, RUNNING, id -> null);
     try {
-      Future<List<Device>> first = callers.submit(() -> inventory.list(""));
+      CompletableFuture<List<Device>> first = inventory.list("");
       assertThat(looking.await(40, TimeUnit.SECONDS)).isTrue();
-      CountDownLatch asking = new CountDownLatch(1);
-      Thread[] asker = new Thread[1];
-      Future<List<Device>> second =
-          callers.submit(
-              () -> {
-                asker[0] = Thread.currentThread();
-                asking.countDown();
-                return inventory.list("");
-              });
-      assertThat(asking.await(40, TimeUnit.SECONDS)).isTrue();
-      await()
-          .atMost(Duration.ofSeconds(40))
-          .until(() -> asker[0].getState() == Thread.State.WAITING);
+      CompletableFuture<List<Device>> second = inventory.list("");
       goOn.countDown();
       assertThat(second.get(40, TimeUnit.SECONDS)).isEqualTo(first.get(40, TimeUnit.SECONDS));
       assertThat(looks).hasValue(1);
-      assertThat(inventory.list("")).hasSize(1);
+      assertThat(listed(inventory, "")).hasSize(1);
       assertThat(looks).as("the next look is a new one").hasValue(2);
     } finally {
       goOn.countDown();
-      callers.shutdownNow();
     }
   }
 
@@ -312,7 +328,7 @@ class InventoryTest {
     DeviceDirectory failing =
         new DeviceDirectory() {
           @Override
-          public List<Entry> list() {
+          public List<String> ids() {
             if (looks.incrementAndGet() == 1) {
               throw new UncheckedIOException(new IOException("cannot read /sys"));
             }
@@ -320,13 +336,18 @@ class InventoryTest {
           }
 
           @Override
+          public Optional<Entry> look(String id, boolean named) {
+            return Optional.empty();
+          }
+
+          @Override
           public MigratableDevice open(String id) {
             throw new AssertionError("whoever lists devices opened " + id);
           }
         };
-    Inventory inventory = new Inventory(failing, RUNNING, id -> null);
-    assertThatThrownBy(() -> inventory.list("")).hasStackTraceContaining("cannot read /sys");
-    assertThat(inventory.list("")).isEmpty();
+    Inventory inventory = inventory(failing, RUNNING, id -> null);
+    assertThatThrownBy(() -> listed(inventory, "")).hasStackTraceContaining("cannot read /sys");
+    assertThat(listed(inventory, "")).isEmpty();
   }
 
   @Test
@@ -338,9 +359,9 @@ class InventoryTest {
         id -> {
           throw new AssertionError("the workload was asked while its migration goes on");
         };
-    Inventory inventory = new Inventory(directoryOf(entry), untouched, id -> session);
-    assertThat(inventory.list("")).hasSize(1);
-    assertThat(new Inventory(directoryOf(entry), RUNNING, id -> session).list(ID))
+    Inventory inventory = inventory(directoryOf(entry), untouched, id -> session);
+    assertThat(listed(inventory, "")).hasSize(1);
+    assertThat(listed(inventory(directoryOf(entry), RUNNING, id -> session), ID))
         .extracting(Device::getWorkloadState)
         .containsExactly(WorkloadState.WORKLOAD_RUNNING);
   }

@@ -32,18 +32,27 @@ public interface DeviceDirectory {
     }
   }
 
-  /**
-   * Looks at every device without changing its state. A device that cannot migrate is listed with
-   * the reason.
-   */
-  List<Entry> list();
+  /** The names of all devices that are here. Looks at none of them, so that none can hang it. */
+  List<String> ids();
 
   /**
-   * Looks at one device as {@link #list()} does. Where there is none of that name it is empty, or
-   * says with UNKNOWN_DEVICE why there is none and what to do.
+   * Looks at one device without changing its state. A device that cannot migrate is listed with the
+   * reason. Takes as long as the device does.
+   *
+   * @param named whether somebody asked for this very device, and not for all there are
+   * @return empty where there is none of that name; where it was named it may also say with
+   *     UNKNOWN_DEVICE why there is none and what to do
    */
+  Optional<Entry> look(String id, boolean named);
+
+  /** Looks at one device that somebody asked for. */
   default Optional<Entry> look(String id) {
-    return list().stream().filter(entry -> entry.id().equals(id)).findFirst();
+    return look(id, true);
+  }
+
+  /** Looks at every device, one after the other: for who has the time. */
+  default List<Entry> list() {
+    return ids().stream().flatMap(id -> look(id, false).stream()).toList();
   }
 
   /**

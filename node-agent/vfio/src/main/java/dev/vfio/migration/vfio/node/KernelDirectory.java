@@ -16,6 +16,7 @@ import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.kernel.KernelAccess;
 import dev.vfio.migration.vfio.kernel.NodeChoice;
+import dev.vfio.migration.vfio.linux.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
@@ -50,6 +52,7 @@ public final class KernelDirectory implements DeviceDirectory {
   private final Path deviceDirectory;
   private final NodeChoice choice;
   private final int pageSize;
+  private final Duration longestTurn;
   private final LongSupplier clock;
   private final Map<String, Slot> slots = new ConcurrentHashMap<>();
 
@@ -60,6 +63,7 @@ public final class KernelDirectory implements DeviceDirectory {
    * @param deviceDirectory {@code /dev/vfio}
    * @param choice what free devices are opened by
    * @param pageSize bytes of a page
+   * @param longestTurn how long a device that another thread looks at or opens is waited for
    * @param clock nanoseconds that pass, {@link System#nanoTime()}
    */
   public KernelDirectory(
@@ -69,6 +73,7 @@ public final class KernelDirectory implements DeviceDirectory {
       Path deviceDirectory,
       NodeChoice choice,
       int pageSize,
+      Duration longestTurn,
       LongSupplier clock) {
     this.inventory = inventory;
     this.holders = holders;
@@ -76,6 +81,7 @@ public final class KernelDirectory implements DeviceDirectory {
     this.deviceDirectory = deviceDirectory;
     this.choice = choice;
     this.pageSize = pageSize;
+    this.longestTurn = longestTurn;
     this.clock = clock;
   }
 
@@ -86,7 +92,7 @@ public final class KernelDirectory implements DeviceDirectory {
     boolean is(Holder holder, String migration) throws DeviceException;
   }
 
-  /** What is known of one device. Opening and looking take turns. */
+  /** What is known of one device. Opening and looking take turns, see {@link #takeTurn}. */
   private static final class Slot {
     final ReentrantLock lock = new ReentrantLock();
     Identity lookedAt;
@@ -136,17 +142,22 @@ public final class KernelDirectory implements DeviceDirectory {
   private record Opened(KernelAccess access, MigratableDevice device, Continuity continuity) {}
 
   @Override
-  public List<Entry> list() {
-    return inventory.list().stream().map(device -> look(device, false)).toList();
+  public List<String> ids() {
+    return inventory.list().stream().map(NodeDevice::id).toList();
   }
 
-  /** Never empty: of a device that VFIO does not have here it is told why, and what to do. */
+  /**
+   * {@inheritDoc}
+   *
+   * <p>Never empty where the device was named: of one that VFIO does not have here it is told why,
+   * and what to do.
+   */
   @Override
-  public Optional<Entry> look(String id) {
-    return inventory
-        .find(id)
-        .map(device -> look(device, true))
-        .or(() -> Optional.of(new Entry(id, null, null, absent(id))));
+  public Optional<Entry> look(String id, boolean named) {
+    Optional<Entry> found = inventory.find(id).map(device -> look(device, named));
+    return found.isPresent() || !named
+        ? found
+        : Optional.of(new Entry(id, null, null, absent(id)));
   }
 
   private DeviceException absent(String id) {
@@ -158,7 +169,11 @@ public final class KernelDirectory implements DeviceDirectory {
    */
   private Entry look(NodeDevice device, boolean wanted) {
     Slot slot = slot(device.id());
-    slot.lock.lock();
+    try {
+      takeTurn(device.id(), slot);
+    } catch (DeviceException hangs) {
+      return new Entry(device.id(), null, null, hangs, device, null, false);
+    }
     try {
       Opened here = slot.opened;
       if (here != null && here.access().isOpen()) {
@@ -240,7 +255,7 @@ public final class KernelDirectory implements DeviceDirectory {
       throws DeviceException {
     NodeDevice device = inventory.find(id).orElseThrow(() -> absent(id));
     Slot slot = slot(id);
-    slot.lock.lock();
+    takeTurn(id, slot);
     try {
       if (slot.opened != null && slot.opened.access().isOpen()) {
         throw new DeviceException(
@@ -326,6 +341,27 @@ public final class KernelDirectory implements DeviceDirectory {
                 here.access().companions(),
                 here.access().addressSpace(),
                 here.device().description().migrationInterface()));
+  }
+
+  /** A driver that does not answer one thread keeps no other waiting for ever. */
+  private void takeTurn(String id, Slot slot) throws DeviceException {
+    boolean taken = false;
+    try {
+      taken = slot.lock.tryLock(longestTurn.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    if (!taken) {
+      throw new DeviceException(
+          Kind.UNREACHABLE,
+          Errno.ETIMEDOUT.number(),
+          "device "
+              + id
+              + " could not be asked: its driver has not answered another thread of this agent for"
+              + " more than "
+              + longestTurn.toMillis()
+              + " ms. Nothing was done to the device now; see the node's kernel log (dmesg).");
+    }
   }
 
   private Slot slot(String id) {

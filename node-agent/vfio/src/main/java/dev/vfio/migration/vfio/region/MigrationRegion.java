@@ -19,8 +19,11 @@ import java.util.Optional;
  * @param mappableParts parts that may be mapped
  */
 record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> mappableParts) {
-  /** Far above any real device; keeps a device that says 2^32-1 from costing hours. */
-  static final int MAX_REGIONS = 1024;
+  /**
+   * Above any real device, which has nine regions of PCI and a few of its own; keeps one that says
+   * 2^32-1, or is slow to describe each, from costing hours.
+   */
+  static final int MAX_REGIONS = 64;
 
   /** Bytes for data and bitmaps, at least 1. */
   long dataArea() {

@@ -33,34 +33,50 @@ final class Channel implements AutoCloseable {
   private final UnixStream stream;
   private final ByteBuffer request = scratch();
   private final ByteBuffer reply = scratch();
+  private final Duration toOpen;
+  private final long openBy;
   private Duration timeout;
+  private boolean opening = true;
   private int lastId;
   private volatile String brokenBy;
 
   /**
    * @param path of the server's socket, for messages
    * @param stream connected to it
-   * @param timeout that the stream has
+   * @param toOpen how long connecting and all exchanges until {@link #opened()} may take together:
+   *     a server that answers each of many questions just in time is as slow as one that hangs
+   * @param openBy when that time ends, as {@link System#nanoTime()} counts
    */
-  Channel(Path path, UnixStream stream, Duration timeout) {
+  Channel(Path path, UnixStream stream, Duration toOpen, long openBy) {
     this.path = path;
     this.stream = stream;
-    this.timeout = timeout;
+    this.toOpen = toOpen;
+    this.openBy = openBy;
+    this.timeout = toOpen;
   }
 
   private static ByteBuffer scratch() {
     return ByteBuffer.allocateDirect(HEADER_BYTES + MAX_FIXED_BYTES).order(ByteOrder.nativeOrder());
   }
 
+  /** The device is open: from now on each exchange has the whole of its own time. */
+  void opened() throws AccessException {
+    opening = false;
+    waitAtMost(timeout);
+  }
+
   /** How long each later exchange may take. */
   void timeout(Duration newTimeout) throws AccessException {
     requireUsable();
-    if (newTimeout.equals(timeout)) {
-      return;
-    }
-    try {
-      stream.timeout(newTimeout);
+    if (!newTimeout.equals(timeout)) {
+      waitAtMost(newTimeout);
       timeout = newTimeout;
+    }
+  }
+
+  private void waitAtMost(Duration limit) throws AccessException {
+    try {
+      stream.timeout(limit);
     } catch (IOException failure) {
       throw broken(Reason.UNREACHABLE, errnoOf(failure), failure.getMessage(), failure);
     }
@@ -102,8 +118,14 @@ final class Channel implements AutoCloseable {
       throws AccessException {
     requireUsable();
     try {
+      if (opening) {
+        awaitAtMostUntil(openBy);
+      }
       send(command, data);
       long deadline = System.nanoTime() + timeout.toNanos();
+      if (opening && openBy - deadline < 0) {
+        deadline = openBy;
+      }
       receive(command, fixedBytes, into, descriptors, deadline);
     } catch (ErrnoException failure) {
       if (failure.is(Errno.EAGAIN)) {
@@ -114,9 +136,9 @@ final class Channel implements AutoCloseable {
                 + path
                 + " did not answer "
                 + command
-                + " within "
-                + timeout.toMillis()
-                + " ms",
+                + (opening && System.nanoTime() - openBy >= 0
+                    ? " within " + toOpen.toMillis() + " ms, counted from the connection on"
+                    : " within " + timeout.toMillis() + " ms"),
             failure);
       }
       throw broken(
@@ -179,7 +201,9 @@ final class Channel implements AutoCloseable {
       List<Descriptor> descriptors,
       long deadline)
       throws IOException {
-    if (System.nanoTime() - deadline > 0) {
+    if (opening) {
+      awaitAtMostUntil(deadline);
+    } else if (System.nanoTime() - deadline > 0) {
       throw new ErrnoException("receiving the reply", Errno.EAGAIN.number());
     }
     long received = stream.receive(reply, into, everything, descriptors);
@@ -191,6 +215,15 @@ final class Channel implements AutoCloseable {
           null);
     }
     return received;
+  }
+
+  /** Has the next call on the socket wait no longer than until then. */
+  private void awaitAtMostUntil(long deadline) throws ErrnoException {
+    long left = deadline - System.nanoTime();
+    if (left <= 0) {
+      throw new ErrnoException("waiting for the server", Errno.EAGAIN.number());
+    }
+    stream.timeout(Duration.ofNanos(left));
   }
 
   /** The size of the whole reply, once its header is known to answer this very request. */

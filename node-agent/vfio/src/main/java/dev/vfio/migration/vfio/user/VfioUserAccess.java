@@ -48,16 +48,19 @@ public final class VfioUserAccess implements DeviceAccess {
   }
 
   /**
-   * Agrees on the version.
+   * Agrees on the version. Until {@link #opened()} everything has to be done by one moment, together.
    *
    * @param socket of the server, for messages
-   * @param stream connected to it, with the time to connect as its timeout; closed where this fails
+   * @param stream connected to it; closed where this fails
+   * @param openBy the moment, as {@link System#nanoTime()} counts: {@link Patience#toConnect()}
+   *     from before the stream was connected
    * @param afterClose runs once, when the access is closed; not where this fails
    * @throws AccessException REFUSED with EBUSY where the device has a client already
    */
-  static VfioUserAccess over(UnixStream stream, Path socket, Patience patience, Runnable afterClose)
+  static VfioUserAccess over(
+      UnixStream stream, Path socket, Patience patience, long openBy, Runnable afterClose)
       throws AccessException {
-    Channel channel = new Channel(socket, stream, patience.toConnect());
+    Channel channel = new Channel(socket, stream, patience.toConnect(), openBy);
     VfioUserAccess access = new VfioUserAccess(channel, patience, afterClose);
     try {
       access.limits = access.negotiate();
@@ -113,6 +116,11 @@ public final class VfioUserAccess implements DeviceAccess {
         (flags & MessageLayout.INFO_FLAG_RESET) != 0,
         (flags & MessageLayout.INFO_FLAG_PCI) != 0,
         Integer.toUnsignedLong(reply.getInt(MessageLayout.INFO_NUM_REGIONS)));
+  }
+
+  /** The device is open: every access has the whole of {@link Patience#toAnswer()} from now on. */
+  void opened() throws AccessException {
+    channel.opened();
   }
 
   @Override

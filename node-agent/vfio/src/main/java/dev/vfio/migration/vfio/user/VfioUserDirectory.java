@@ -27,7 +27,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.regex.Pattern;
 
 /**
@@ -35,8 +37,9 @@ import java.util.regex.Pattern;
  * device's socket in it; see {@link DeviceSockets}. The id of a device is {@code vfio-user:NAME}.
  *
  * <p>Safe for use by several threads. A server takes one client at a time, so that looking at a
- * device and opening it wait for each other here, and a device that this directory opened is listed
- * from memory.
+ * device and opening it take turns here: who opens a device ends a look at it that is under way,
+ * and nobody waits for his turn longer than {@link Patience#toConnect()}. A device that this
+ * directory opened is listed from memory.
  */
 public final class VfioUserDirectory implements DeviceDirectory {
   /** What the ids of these devices start with. */
@@ -63,11 +66,33 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private final Patience patience;
   private final Map<String, Place> places = new ConcurrentHashMap<>();
 
-  /** What is known of one name. Guarded by itself. */
+  /** What is known of one name. Guarded by itself, but for {@link #turn}. */
   private static final class Place {
+    /** Held by whoever talks to the server before the device is open. */
+    final ReentrantLock turn = new ReentrantLock();
+
     private DeviceDescription opened;
+    private VfioUserAccess lookedThrough;
+    private boolean lookWasEnded;
     private long lastEnd;
     private boolean everEnded;
+
+    synchronized DeviceDescription opened() {
+      return opened;
+    }
+
+    synchronized void opened(DeviceDescription description) {
+      opened = description;
+    }
+
+    synchronized void lookThrough(VfioUserAccess access) {
+      lookedThrough = access;
+      lookWasEnded &= access == null;
+    }
+
+    synchronized boolean lookWasEnded() {
+      return lookWasEnded;
+    }
 
     synchronized void ended() {
       opened = null;
@@ -75,8 +100,20 @@ public final class VfioUserDirectory implements DeviceDirectory {
       everEnded = true;
     }
 
-    private boolean endedLately() {
+    synchronized boolean endedLately() {
       return everEnded && System.nanoTime() - lastEnd < NOTICES_OUR_END_WITHIN.toNanos();
+    }
+
+    /** A look that is under way fails at once and gives its turn up. */
+    void endLook() {
+      VfioUserAccess access;
+      synchronized (this) {
+        access = lookedThrough;
+        lookWasEnded = access != null;
+      }
+      if (access != null) {
+        access.close();
+      }
     }
   }
 
@@ -98,18 +135,20 @@ public final class VfioUserDirectory implements DeviceDirectory {
    *     empty
    */
   @Override
-  public List<Entry> list() {
-    List<Entry> entries = new ArrayList<>();
-    for (String name : names()) {
-      entries.add(entry(ID_PREFIX + name, name));
-    }
-    return entries;
+  public List<String> ids() {
+    List<String> ids = new ArrayList<>();
+    names().forEach(name -> ids.add(ID_PREFIX + name));
+    return ids;
   }
 
   @Override
-  public Optional<Entry> look(String id) {
+  public Optional<Entry> look(String id, boolean named) {
     String name = id.startsWith(ID_PREFIX) ? id.substring(ID_PREFIX.length()) : "";
-    return NAME.matcher(name).matches() && (sockets.exists(Path.of(name)) || isFlat(name))
+    if (!NAME.matcher(name).matches()) {
+      // Who names it himself is told that there is no such device; a listing has what is there.
+      return named || name.isEmpty() ? Optional.empty() : Optional.of(entry(id, name));
+    }
+    return sockets.exists(Path.of(name)) || isFlat(name)
         ? Optional.of(entry(id, name))
         : Optional.empty();
   }
@@ -155,14 +194,33 @@ public final class VfioUserDirectory implements DeviceDirectory {
 
   private Entry look(String id, String name) throws DeviceException {
     Place place = places.computeIfAbsent(name, unused -> new Place());
-    synchronized (place) {
-      if (place.opened != null) {
-        return new Entry(id, place.opened, null, null);
+    try {
+      return look(id, name, place);
+    } catch (DeviceException failure) {
+      if (!place.lookWasEnded()) {
+        throw failure;
+      }
+      // Ended by who opens the device: what became of that is what there is to see.
+      return look(id, name, place);
+    }
+  }
+
+  private Entry look(String id, String name, Place place) throws DeviceException {
+    takeTurn(id, place);
+    try {
+      DeviceDescription opened = place.opened();
+      if (opened != null) {
+        return new Entry(id, opened, null, null);
       }
       try (VfioUserAccess access = connect(id, name, place)) {
+        place.lookThrough(access);
         DeviceLook look = Region2018.look(id, access, DriverProfile.NONE, pageSize);
         return new Entry(id, look.description(), look.state(), null);
+      } finally {
+        place.lookThrough(null);
       }
+    } finally {
+      place.turn.unlock();
     }
   }
 
@@ -170,13 +228,50 @@ public final class VfioUserDirectory implements DeviceDirectory {
   public MigratableDevice open(String id) throws DeviceException {
     String name = nameOf(id);
     Place place = places.computeIfAbsent(name, unused -> new Place());
-    synchronized (place) {
-      if (place.opened != null) {
+    // A command does not wait behind a listing.
+    place.endLook();
+    takeTurn(id, place);
+    try {
+      if (place.opened() != null) {
         throw busy(id, "this agent holds it open for another migration", 0, null);
       }
-      Region2018 device = Region2018.open(id, connect(id, name, place), pageSize);
-      place.opened = device.description();
+      VfioUserAccess access = connect(id, name, place);
+      Region2018 device = Region2018.open(id, access, pageSize);
+      hasOpened(id, access);
+      place.opened(device.description());
       return device;
+    } finally {
+      place.turn.unlock();
+    }
+  }
+
+  private static void hasOpened(String id, VfioUserAccess access) throws DeviceException {
+    try {
+      access.opened();
+    } catch (AccessException failure) {
+      access.close();
+      throw notAgreed(id, failure);
+    }
+  }
+
+  private void takeTurn(String id, Place place) throws DeviceException {
+    boolean taken = false;
+    try {
+      taken = place.turn.tryLock(patience.toConnect().toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    if (!taken) {
+      throw new DeviceException(
+          Kind.UNREACHABLE,
+          Errno.ETIMEDOUT.number(),
+          "device "
+              + id
+              + " could not be asked: somebody else in this agent has been waiting for its server"
+              + " for more than "
+              + patience.toConnect().toMillis()
+              + " ms. Nothing was done to the device; see whether the process that serves it"
+              + " answers.");
     }
   }
 
@@ -223,11 +318,13 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private VfioUserAccess connect(String id, String name, Place place) throws DeviceException {
     Path socket = sockets.path(name, DeviceSockets.DEVICE);
     while (true) {
+      long openBy = System.nanoTime() + patience.toConnect().toNanos();
       try {
         return VfioUserAccess.over(
             sockets.connect(name, DeviceSockets.DEVICE, patience.toConnect()),
             socket,
             patience,
+            openBy,
             place::ended);
       } catch (AccessException failure) {
         boolean refusedAsBusy =

@@ -272,8 +272,9 @@ public final class WorkloadSocket implements Workload {
   private String answerTo(String operation, ObjectNode request) throws IOException {
     ByteBuffer bytes = lineOf(request);
     boolean usedBefore = stream != null;
+    long deadline = System.nanoTime() + patience.toNanos();
     try {
-      return exchange(operation, bytes);
+      return exchange(operation, bytes, deadline);
     } catch (ErrnoException failure) {
       dropConnection();
       if (!usedBefore || failure.is(Errno.EAGAIN) || closed) {
@@ -281,7 +282,7 @@ public final class WorkloadSocket implements Workload {
       }
     }
     try {
-      return exchange(operation, bytes);
+      return exchange(operation, bytes, deadline);
     } catch (ErrnoException failure) {
       dropConnection();
       throw notAnswered(operation, failure);
@@ -296,26 +297,25 @@ public final class WorkloadSocket implements Workload {
     return ByteBuffer.allocateDirect(text.length).put(text);
   }
 
-  private String exchange(String operation, ByteBuffer request) throws IOException {
+  private String exchange(String operation, ByteBuffer request, long deadline)
+      throws IOException {
     UnixStream connection = connected();
     if (!introduced && !operation.equals(DESCRIBE)) {
       ObjectNode describe = JSON.createObjectNode().put("op", DESCRIBE);
-      String answer = exchange(connection, lineOf(describe));
+      String answer = exchange(connection, lineOf(describe), deadline);
       requireOfDevice(accepted(DESCRIBE, null, parse(DESCRIBE, answer)));
     }
-    return exchange(connection, request);
+    return exchange(connection, request, deadline);
   }
 
-  private String exchange(UnixStream connection, ByteBuffer request) throws IOException {
-    connection.timeout(patience);
+  private String exchange(UnixStream connection, ByteBuffer request, long deadline)
+      throws IOException {
+    awaitAtMostUntil(deadline, connection);
     connection.send(request.rewind(), ByteBuffer.allocateDirect(0));
-    long deadline = System.nanoTime() + patience.toNanos();
     line.clear();
     int searched = 0;
     while (true) {
-      if (System.nanoTime() - deadline > 0) {
-        throw new ErrnoException("receiving the answer", Errno.EAGAIN.number());
-      }
+      awaitAtMostUntil(deadline, connection);
       if (connection.receive(line, ByteBuffer.allocateDirect(0), false, null) == 0) {
         throw new ErrnoException("receiving the answer", Errno.ECONNRESET.number());
       }
@@ -329,6 +329,16 @@ public final class WorkloadSocket implements Workload {
         throw failed(0, "sent a line longer than " + MOST_LINE_BYTES + " bytes", null);
       }
     }
+  }
+
+  /** Has the next call on the socket wait no longer than until then. */
+  private static void awaitAtMostUntil(long deadline, UnixStream connection)
+      throws ErrnoException {
+    long left = deadline - System.nanoTime();
+    if (left <= 0) {
+      throw new ErrnoException("waiting for the workload", Errno.EAGAIN.number());
+    }
+    connection.timeout(Duration.ofNanos(left));
   }
 
   private String lineOf(int end) throws WorkloadException {

@@ -24,6 +24,9 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -400,6 +403,39 @@ class KernelDirectoryTest {
           directory.open(ID, MigrationEnd.DESTINATION, MIGRATION).close();
           assertThat(directory.continuity(ID)).isEqualTo(Continuity.KEPT);
         });
+  }
+
+  /** A driver or a file system that never answers one thread; no call can be interrupted there. */
+  @Test
+  void aThreadThatHangsAtADeviceKeepsNoOtherWaitingForEver() throws Exception {
+    node.held();
+    CountDownLatch hangs = new CountDownLatch(1);
+    CountDownLatch answers = new CountDownLatch(1);
+    directory =
+        node.directory(
+            NodeChoice.AUTO,
+            (holder, migration) -> {
+              hangs.countDown();
+              try {
+                return !answers.await(60, TimeUnit.SECONDS);
+              } catch (InterruptedException interrupted) {
+                throw new AssertionError(interrupted);
+              }
+            });
+    CompletableFuture<DeviceException> hanging =
+        CompletableFuture.supplyAsync(() -> refusal(MigrationEnd.DESTINATION));
+    assertThat(hangs.await(60, TimeUnit.SECONDS)).isTrue();
+    for (DeviceException told :
+        List.of(look().problem(), refusal(MigrationEnd.SOURCE))) {
+      assertThat(told.kind()).isEqualTo(Kind.UNREACHABLE);
+      assertThat(told.errno()).isEqualTo(Errno.ETIMEDOUT.number());
+      assertThat(told)
+          .hasMessageContaining(ID)
+          .hasMessageContaining("has not answered another thread of this agent for more than")
+          .hasMessageContaining("dmesg");
+    }
+    answers.countDown();
+    assertThat(hanging.get(60, TimeUnit.SECONDS).kind()).isEqualTo(Kind.BUSY);
   }
 
   @Test

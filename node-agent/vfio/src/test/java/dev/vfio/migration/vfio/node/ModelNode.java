@@ -30,6 +30,7 @@ import java.util.concurrent.atomic.AtomicLong;
 final class ModelNode implements AutoCloseable {
   static final String ID = StandInNode.ID;
   static final int PAGE = 4096;
+  static final Duration LONGEST_TURN = Duration.ofMillis(200);
   private static final String CHARACTER_DEVICE = "vfio0";
   private static final int RUNNING_2018 = 1;
   private static final int RUNNING_V1 = 1;
@@ -121,13 +122,18 @@ final class ModelNode implements AutoCloseable {
   }
 
   KernelDirectory directory(NodeChoice choice) {
+    return directory(choice, (holder, migration) -> received.contains(migration));
+  }
+
+  KernelDirectory directory(NodeChoice choice, KernelDirectory.Receipt receipt) {
     return new KernelDirectory(
         inventory(),
         processes.holders(),
-        (holder, migration) -> received.contains(migration),
+        receipt,
         devices(),
         choice,
         PAGE,
+        LONGEST_TURN,
         clock::get);
   }
 

@@ -76,7 +76,8 @@ final class ScriptedServer implements AutoCloseable {
   /** A client's access through that socket, with nothing to happen after its end. */
   static VfioUserAccess access(Path socket, Patience patience) throws IOException {
     UnixStream stream = UnixStream.connect(socket, patience.toConnect());
-    return VfioUserAccess.over(stream, socket, patience, () -> {});
+    long openBy = System.nanoTime() + patience.toConnect().toNanos();
+    return VfioUserAccess.over(stream, socket, patience, openBy, () -> {});
   }
 
   ScriptedServer on(int command, Answer answer) {

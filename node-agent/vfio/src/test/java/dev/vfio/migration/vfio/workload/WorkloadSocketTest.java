@@ -8,11 +8,19 @@ import dev.vfio.migration.vfio.user.DeviceFolder;
 import dev.vfio.migration.vfio.user.DeviceSockets;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -377,6 +385,38 @@ class WorkloadSocketTest {
       WorkloadException failure = failureOf(lost::windows);
       assertThat(failure.errno()).as("ENOENT").isEqualTo(2);
       assertThat(failure).hasMessageContaining("none/workload.sock");
+    }
+  }
+
+  /** Bytes that come one by one, each in time, make no answer that is in time. */
+  @Test
+  void aRequestHasOneLimitHoweverTheAnswerComes() throws Exception {
+    CountDownLatch over = new CountDownLatch(1);
+    AtomicInteger sent = new AtomicInteger();
+    Path trickling = folder.resolve("trickling.workload.sock");
+    try (ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+      listener.bind(UnixDomainSocketAddress.of(trickling));
+      Thread server =
+          new Thread(
+              () -> {
+                try (SocketChannel peer = listener.accept()) {
+                  while (!over.await(250, TimeUnit.MILLISECONDS)) {
+                    peer.write(ByteBuffer.wrap(new byte[] {' '}));
+                    sent.incrementAndGet();
+                  }
+                } catch (IOException | InterruptedException ended) {
+                  over.countDown();
+                }
+              });
+      server.start();
+      try (WorkloadSocket asking = new WorkloadSocket(trickling, 4096, Duration.ofMillis(400))) {
+        WorkloadException failure = failureOf(asking::describe);
+        assertThat(failure).hasMessageContaining("did not answer \"describe\" within 400 ms");
+        assertThat(sent).as("at 250 ms; the next would be at 500").hasValueLessThanOrEqualTo(1);
+      } finally {
+        over.countDown();
+        server.join(10_000);
+      }
     }
   }
 }

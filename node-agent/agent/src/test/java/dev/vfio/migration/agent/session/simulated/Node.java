@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 
@@ -167,8 +168,13 @@ final class Node {
     DeviceDirectory directory =
         new DeviceDirectory() {
           @Override
-          public List<Entry> list() {
+          public List<String> ids() {
             return List.of();
+          }
+
+          @Override
+          public Optional<Entry> look(String id, boolean named) {
+            return Optional.empty();
           }
 
           @Override

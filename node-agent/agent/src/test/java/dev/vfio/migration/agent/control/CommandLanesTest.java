@@ -1,0 +1,85 @@
+package dev.vfio.migration.agent.control;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.agent.control.CommandLanes.Lane;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Who waits for whom among commands, and when it is told that none is carried out any more. */
+@Timeout(120)
+class CommandLanesTest {
+  private static final Duration LONGEST_WAIT = Duration.ofMillis(300);
+
+  private final CountDownLatch stuck = new CountDownLatch(1);
+  private final CommandLanes lanes = new CommandLanes(LONGEST_WAIT, () -> {});
+
+  @AfterEach
+  void close() {
+    stuck.countDown();
+    lanes.close();
+  }
+
+  private void hang() {
+    try {
+      assertThat(stuck.await(100, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException interrupted) {
+      throw new AssertionError(interrupted);
+    }
+  }
+
+  /** As many as the lane takes. */
+  private void fill(Lane lane) {
+    while (true) {
+      try {
+        lanes.execute(lane, this::hang);
+      } catch (RejectedExecutionException full) {
+        return;
+      }
+    }
+  }
+
+  private String probe(Lane lane) throws Exception {
+    return lanes.probe(lane).get(60, TimeUnit.SECONDS);
+  }
+
+  @Test
+  void beginningsThatHangKeepNoDecisionWaiting() throws Exception {
+    fill(Lane.BEGINNING);
+    CompletableFuture<Void> decided = new CompletableFuture<>();
+    lanes.execute(Lane.DECIDING, () -> decided.complete(null));
+    decided.get(60, TimeUnit.SECONDS);
+    assertThat(probe(Lane.DECIDING)).isEmpty();
+    assertThat(probe(Lane.BEGINNING)).contains("1024 commands wait for a thread");
+  }
+
+  @Test
+  void aLaneWhoseThreadsAllHangIsToldOfAndTakenBackOnceTheyDoNot() throws Exception {
+    for (int threads = 0; threads < 4; threads++) {
+      lanes.execute(Lane.DECIDING, this::hang);
+    }
+    for (int asked = 0; asked < 3; asked++) {
+      assertThat(probe(Lane.DECIDING)).contains("was not carried out within 300 ms");
+    }
+    stuck.countDown();
+    CompletableFuture<Void> behind = new CompletableFuture<>();
+    lanes.execute(Lane.DECIDING, () -> behind.complete(null));
+    behind.get(60, TimeUnit.SECONDS);
+    assertThat(probe(Lane.DECIDING)).isEmpty();
+  }
+
+  @Test
+  void aLockThatEveryCommandNeedsIsLookedAtAsWell() throws Exception {
+    try (CommandLanes locked = new CommandLanes(LONGEST_WAIT, this::hang)) {
+      assertThat(locked.probe(Lane.DECIDING).get(60, TimeUnit.SECONDS))
+          .contains("was not carried out within 300 ms");
+      stuck.countDown();
+    }
+  }
+}
