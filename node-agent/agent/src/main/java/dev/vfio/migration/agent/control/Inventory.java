@@ -104,10 +104,7 @@ public final class Inventory implements AutoCloseable {
    * @param time of a look at one device, its workload included
    */
   public Inventory(
-      DeviceDirectory devices,
-      WorkloadsWithin workloads,
-      Sessions sessions,
-      Duration time) {
+      DeviceDirectory devices, WorkloadsWithin workloads, Sessions sessions, Duration time) {
     this(devices, workloads, sessions::holderOf, time);
   }
 
@@ -154,8 +151,7 @@ public final class Inventory implements AutoCloseable {
         CompletableFuture<Optional<Device>> asked = new CompletableFuture<>();
         device.namedLook = asked;
         advance(device);
-        Future<?> limit =
-            threads.after(longestQueue, () -> giveUpUnbegun(device, asked));
+        Future<?> limit = threads.after(longestQueue, () -> giveUpUnbegun(device, asked));
         asked.whenComplete((found, failure) -> limit.cancel(false));
       }
       answer = device.namedLook;
@@ -361,7 +357,8 @@ public final class Inventory implements AutoCloseable {
 
   /** Remembers what a look came to, and answers it as it is told. Under the lock. */
   private Optional<Device> noted(Watched device, Optional<Device> found, Throwable failure) {
-    boolean silent = device.hangs || (failure == null && found.filter(Inventory::silent).isPresent());
+    boolean silent =
+        device.hangs || (failure == null && found.filter(Inventory::silent).isPresent());
     if (!silent) {
       device.silentSince = null;
     } else if (device.silentSince == null) {
@@ -468,7 +465,11 @@ public final class Inventory implements AutoCloseable {
   private Refusal noThread(String id) {
     return new Refusal(
         Reason.NO_CAPACITY,
-        "the device " + id + " was not looked at: " + othersHang() + " Nothing was done; try again.");
+        "the device "
+            + id
+            + " was not looked at: "
+            + othersHang()
+            + " Nothing was done; try again.");
   }
 
   private String othersHang() {

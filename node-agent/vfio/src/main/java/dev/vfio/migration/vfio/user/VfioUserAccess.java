@@ -48,7 +48,8 @@ public final class VfioUserAccess implements DeviceAccess {
   }
 
   /**
-   * Agrees on the version. Until {@link #opened()} everything has to be done by one moment, together.
+   * Agrees on the version. Until {@link #opened()} everything has to be done by one moment,
+   * together.
    *
    * @param socket of the server, for messages
    * @param stream connected to it; closed where this fails

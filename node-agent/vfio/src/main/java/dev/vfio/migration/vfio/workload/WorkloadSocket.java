@@ -297,8 +297,7 @@ public final class WorkloadSocket implements Workload {
     return ByteBuffer.allocateDirect(text.length).put(text);
   }
 
-  private String exchange(String operation, ByteBuffer request, long deadline)
-      throws IOException {
+  private String exchange(String operation, ByteBuffer request, long deadline) throws IOException {
     UnixStream connection = connected();
     if (!introduced && !operation.equals(DESCRIBE)) {
       ObjectNode describe = JSON.createObjectNode().put("op", DESCRIBE);
@@ -332,8 +331,7 @@ public final class WorkloadSocket implements Workload {
   }
 
   /** Has the next call on the socket wait no longer than until then. */
-  private static void awaitAtMostUntil(long deadline, UnixStream connection)
-      throws ErrnoException {
+  private static void awaitAtMostUntil(long deadline, UnixStream connection) throws ErrnoException {
     long left = deadline - System.nanoTime();
     if (left <= 0) {
       throw new ErrnoException("waiting for the workload", Errno.EAGAIN.number());
