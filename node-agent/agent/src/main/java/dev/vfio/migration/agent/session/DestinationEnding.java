@@ -10,6 +10,7 @@ import static dev.vfio.migration.agent.session.SessionState.DESTINATION_STRANDED
 import dev.vfio.migration.agent.session.DestinationAction.*;
 import dev.vfio.migration.agent.session.DestinationEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.ResetAdvice;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -162,7 +163,7 @@ final class DestinationEnding {
       }
       return notVerified(
           s.but().deviceClosed().done(),
-          Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened.state())));
+          Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened)));
     }
     return notVerified(s, ((DestinationEvent.Failed) event).failure());
   }
@@ -190,9 +191,12 @@ final class DestinationEnding {
     return new Outcome<>(next, actions);
   }
 
-  /** A device that does not tell its state has the one it was left in, where it was held. */
+  /**
+   * A device that does not tell its state has the one it was left in, where it was held. Where
+   * nobody held it, what it holds may be anybody's, whatever it says.
+   */
   private static boolean isLoaded(Opened opened) {
-    return opened.state() == DeviceState.RESUME_COMPLETED
+    return (opened.state() == DeviceState.RESUME_COMPLETED && !opened.fresh())
         || (opened.state() == null && opened.kept());
   }
 
@@ -225,7 +229,7 @@ final class DestinationEnding {
       case DISCARD_OPENING ->
           failure != null
               ? restBeforeDiscarding(s, failure)
-              : failOrLeave(opened(s, (Opened) event));
+              : failOrLeave(opened(s, (Opened) event), ((Opened) event).fresh());
       case DISCARD_FAILING ->
           // Refused or not: the reset is what counts.
           Outcome.of(
@@ -234,9 +238,7 @@ final class DestinationEnding {
                   .done(),
               new Reset());
       case DISCARD_RESETTING ->
-          failure != null
-              ? restBeforeDiscarding(s, failure)
-              : takeBack(opened(s, (Opened) event).but().obstacle(null).tries(0).done());
+          failure != null ? restBeforeDiscarding(s, failure) : reset(opened(s, (Opened) event));
       case DISCARD_RESTING -> openToDiscard(s);
       case TAKING_BACK -> failure != null ? restBeforeTakingBack(s, failure) : journalDiscarded(s);
       case TAKE_BACK_RESTING -> takeBack(s);
@@ -267,17 +269,23 @@ final class DestinationEnding {
   private Outcome<DestinationState, DestinationAction> runOrTake(
       DestinationState s, Opened opened) {
     DestinationState open = opened(s, opened);
-    if (opened.state() == DeviceState.RUNNING) {
+    if (opened.state() == DeviceState.RUNNING && !opened.fresh()) {
       return take(open);
     }
     if (isLoaded(opened)) {
       return run(open);
     }
-    return letGo(open, Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened.state())));
+    return letGo(open, Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened)));
   }
 
-  private static String notAsLeft(DestinationState s, DeviceState found) {
+  private static String notAsLeft(DestinationState s, Opened opened) {
     String device = "the device " + s.spec().device();
+    DeviceState found = opened.state();
+    if (found == DeviceState.RESUME_COMPLETED) {
+      return device
+          + " is in RESUME_COMPLETED, as it was left, and nobody held it open meanwhile: whether it"
+          + " still holds what it had taken in cannot be known";
+    }
     return found == null
         ? device
             + " does not tell its state and was left in RESUME_COMPLETED: whether it still holds"
@@ -352,7 +360,7 @@ final class DestinationEnding {
     return Outcome.of(next, new StartTimer(next.epoch(), pace.retry()));
   }
 
-  /** The device stays open: where nobody else holds it, its last close would reset it. */
+  /** The device stays open: where nobody else holds it, its last close may reset it. */
   private static Outcome<DestinationState, DestinationAction> stranded(
       DestinationState s, Failure failure) {
     Failure said =
@@ -401,8 +409,11 @@ final class DestinationEnding {
   }
 
   /** A device that shows no trace of us holds nothing of ours, and may be somebody else's. */
-  private Outcome<DestinationState, DestinationAction> failOrLeave(DestinationState s) {
-    if (s.deviceState() == DeviceState.NONE && s.touched()) {
+  private Outcome<DestinationState, DestinationAction> failOrLeave(
+      DestinationState s, boolean fresh) {
+    boolean looksEmpty =
+        s.deviceState() == DeviceState.NONE || (fresh && s.deviceState() == DeviceState.RUNNING);
+    if (looksEmpty && s.touched()) {
       // It should hold nothing. There are drivers that keep state over the last close.
       return Outcome.of(s.but().at(DestinationStep.DISCARD_RESETTING).done(), new Reset());
     }
@@ -411,6 +422,21 @@ final class DestinationEnding {
             ? !s.touched()
             : s.deviceState() == DeviceState.NONE || s.deviceState() == DeviceState.RUNNING;
     return leave ? takeBack(s.but().obstacle(null).tries(0).done()) : fail(s);
+  }
+
+  /** A reset is believed after a look. */
+  private Outcome<DestinationState, DestinationAction> reset(DestinationState s) {
+    return s.deviceState() != null && s.deviceState().leftOver()
+        ? restBeforeDiscarding(
+            s,
+            Failure.of(
+                Reason.TRANSITION_FAILED,
+                "the device "
+                    + s.spec().device()
+                    + " was reset and says that it is in "
+                    + s.deviceState()
+                    + ", so the reset did not help"))
+        : takeBack(s.but().obstacle(null).tries(0).done());
   }
 
   /** Before it is over for good: a workload that kept the device would keep it for ever. */
@@ -451,7 +477,9 @@ final class DestinationEnding {
                     + s.spec().device()
                     + " here could not be reset ("
                     + failure.message()
-                    + "); it does not run. Reset it before it is used again.");
+                    + "); it does not run. Reset it before it is used again: "
+                    + ResetAdvice.of(s.spec().device())
+                    + ".");
     return takeBack(s.but().failure(said).notReset(failure).obstacle(null).tries(0).done());
   }
 

@@ -360,11 +360,7 @@ public final class Region2018 implements MigratableDevice {
     try {
       parts.access().reset();
     } catch (AccessException failure) {
-      throw failed(
-          "the reset",
-          Kind.TRANSITION_FAILED,
-          failure,
-          "The device is as before; whoever serves it has to be restarted to bring it back.");
+      throw failed("the reset", Kind.TRANSITION_FAILED, failure, "The device is as before.");
     }
     readBackState();
   }
