@@ -338,7 +338,11 @@ public final class FeatureV2 implements MigratableDevice {
       access.reset();
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(
-          subject(), "the reset", Kind.TRANSITION_FAILED, failure, "The device is as before.");
+          subject(),
+          "the reset",
+          Kind.TRANSITION_FAILED,
+          failure,
+          "The device is as before; a person has to reset it.");
     }
     log.lost();
     try {

@@ -360,7 +360,11 @@ public final class Region2018 implements MigratableDevice {
     try {
       parts.access().reset();
     } catch (AccessException failure) {
-      throw failed("the reset", Kind.TRANSITION_FAILED, failure, "The device is as before.");
+      throw failed(
+          "the reset",
+          Kind.TRANSITION_FAILED,
+          failure,
+          "The device is as before; a person has to reset it.");
     }
     readBackState();
   }

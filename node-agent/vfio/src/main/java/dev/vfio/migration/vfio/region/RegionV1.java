@@ -429,7 +429,11 @@ public final class RegionV1 implements MigratableDevice {
       parts.access().reset();
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(
-          subject(), "the reset", Kind.TRANSITION_FAILED, failure, "The device is as before.");
+          subject(),
+          "the reset",
+          Kind.TRANSITION_FAILED,
+          failure,
+          "The device is as before; a person has to reset it.");
     }
     try {
       book.found(meaningOf(RegionV1State.read(registers), false));

@@ -2,6 +2,7 @@ package dev.vfio.migration.sandbox.cluster.whole;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.demo.MigrationView;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -57,6 +58,30 @@ class LeftBehindTest {
             .contains("SAVE_COMPLETED", "Reset it first", "restart its server", "Nothing was");
         there.runsOnAt(there.pair().destination());
       }
+    }
+  }
+
+  /** The agent ends in the middle of the clean-up and comes back. */
+  @Test
+  void aSourceAgentThatIsKilledWhileItCleansUpResetsTheDeviceAllTheSame(TestCluster cluster)
+      throws Exception {
+    try (Scenario there =
+        cluster.scenario("killed").sourceFault("stall=SAVE_COMPLETED:1500").begin()) {
+      there.awaitFault(true);
+      cluster.killAgent(SandboxCluster.SOURCE_NODE);
+      cluster.restartAgent(SandboxCluster.SOURCE_NODE);
+      there.succeeded().awaitCondition("Succeeded", "True", "Completed");
+      assertThat(there.states(there.pair().source())).endsWith("NONE");
+    }
+  }
+
+  @Test
+  void aResetThatFailsIsTriedAgainUntilItHelps(TestCluster cluster) throws Exception {
+    try (Scenario there = cluster.scenario("again").sourceFault("fail-reset:5*2").begin()) {
+      there.succeeded().awaitCondition("Succeeded", "True", "Completed");
+      assertThat(there.view().condition("SourceReady").orElseThrow().reason())
+          .isEqualTo("Released");
+      assertThat(there.states(there.pair().source())).endsWith("NONE");
     }
   }
 
