@@ -188,6 +188,19 @@ final class Admission {
               + sentence(device.getNotMigratable().getMessage())
               + " Nothing was touched.");
     }
+    if (device.getClaimedBy().isEmpty() && DeviceStates.leftOver(device.getState())) {
+      // Said by an agent that does not look for this itself.
+      return objection(
+          ConditionReason.DEVICE_NOT_RESET,
+          "Device "
+              + device.getId()
+              + " on "
+              + where
+              + " is in "
+              + device.getState()
+              + " though no migration has it. Nothing was touched. Where it is certain that nobody"
+              + " needs what is in it, reset it first; its node's VfioNode says more.");
+    }
     if (!device.getClaimedBy().isEmpty()) {
       return objection(
           ConditionReason.DEVICE_BUSY,

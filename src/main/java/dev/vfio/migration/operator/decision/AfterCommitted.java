@@ -149,32 +149,34 @@ final class AfterCommitted {
    */
   private Decision cleanUp() {
     String where = destination.location().toString();
-    boolean released = source.state() == SessionState.SOURCE_COMPLETED;
-    boolean forgotten = source.lost(seen.claim());
-    if (released || forgotten || releasedBefore()) {
-      if (!released) {
+    if (source.state() == SessionState.SOURCE_COMPLETED) {
+      sides.released(source);
+      return completed(where);
+    }
+    if (releasedBefore()) {
+      // What was said then holds, whatever its agent still remembers of it.
+      if (draft.reasonOf(ConditionType.SOURCE_READY) != ConditionReason.RESET_FAILED) {
         sides.say(
-            source,
-            Status.FALSE,
-            ConditionReason.RELEASED,
-            releasedBefore()
-                ? source.location() + " is released."
-                : "The agent on "
-                    + source.location().nodeName()
-                    + " no longer knows this migration; check that "
-                    + source.location().device()
-                    + " is free there.");
+            source, Status.FALSE, ConditionReason.RELEASED, source.location() + " is released.");
       }
-      draft.condition(
-          ConditionType.SUCCEEDED,
-          Status.TRUE,
-          ConditionReason.COMPLETED,
-          "The workload runs with " + where + ".");
-      if (!released && source.reachable() && source.session().isPresent()) {
+      if (source.reachable() && source.session().isPresent()) {
         // Its journal forgot the decision since: it waits for it once more.
         commands.add(new Command.Commit());
       }
       return finished();
+    }
+    if (source.lost(seen.claim())) {
+      sides.say(
+          source,
+          Status.FALSE,
+          ConditionReason.RELEASED,
+          "The agent on "
+              + source.location().nodeName()
+              + " no longer knows this migration; check that "
+              + source.location().device()
+              + " is free there, and reset it before it is used again: whether that was done is not"
+              + " known.");
+      return completed(where);
     }
     String lag =
         source.reachable()
@@ -198,6 +200,23 @@ final class AfterCommitted {
       commands.add(unknown ? new Command.Inspect(source.role()) : new Command.Commit());
     }
     return decision(Decisions.SOON, false);
+  }
+
+  private Decision completed(String where) {
+    draft.condition(
+        ConditionType.SUCCEEDED,
+        Status.TRUE,
+        ConditionReason.COMPLETED,
+        "The workload runs with "
+            + where
+            + "."
+            + (SideConditions.resetFailed(source)
+                ? " To be done: reset "
+                    + source.location()
+                    + " before it is used again: "
+                    + SideConditions.failureText(source)
+                : ""));
+    return finished();
   }
 
   private boolean releasedBefore() {

@@ -12,6 +12,7 @@ final class AgentReasons {
       case UNKNOWN_DEVICE -> ConditionReason.UNKNOWN_DEVICE;
       case NO_MIGRATION_REGION -> ConditionReason.NO_MIGRATION_REGION;
       case DEVICE_BUSY -> ConditionReason.DEVICE_BUSY;
+      case DEVICE_NOT_RESET -> ConditionReason.DEVICE_NOT_RESET;
       case INCOMPATIBLE_DEVICE -> ConditionReason.INCOMPATIBLE_DEVICE;
       case NO_CAPACITY -> ConditionReason.NO_CAPACITY;
       case UNKNOWN_SESSION -> ConditionReason.SESSION_LOST;

@@ -27,6 +27,10 @@ public enum ConditionReason {
       "DeviceBusy",
       "The device is in use: by another migration, at the destination by a workload, or by a"
           + " virtual machine."),
+  DEVICE_NOT_RESET(
+      "DeviceNotReset",
+      "An earlier migration left the device in a state in which it may still hold what a workload"
+          + " had in it: the message says how to reset it."),
   INCOMPATIBLE_DEVICE(
       "IncompatibleDevice",
       "The two devices, the drivers behind them, or the memory windows of their workloads,"
@@ -78,8 +82,8 @@ public enum ConditionReason {
   DISCARDED("Discarded", "The destination has dropped the state and released its device."),
   RESET_FAILED(
       "ResetFailed",
-      "The destination has released its device but could not reset it: a person must, before it is"
-          + " used again."),
+      "The device was released but could not be reset, or the reset did not help: a person must"
+          + " reset it, before it is used again."),
   COMPLETED("Completed", "Done."),
   STRANDED(
       "Stranded",

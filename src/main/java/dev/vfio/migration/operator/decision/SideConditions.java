@@ -72,8 +72,7 @@ final class SideConditions {
               device + " has sent everything and waits, paused, for the decision.");
       case SOURCE_COMPLETING ->
           say(side, Status.FALSE, ConditionReason.CLEANING_UP, device + " is being released.");
-      case SOURCE_COMPLETED ->
-          say(side, Status.FALSE, ConditionReason.RELEASED, device + " is released.");
+      case SOURCE_COMPLETED -> released(side);
       case SOURCE_ROLLING_BACK ->
           say(
               side,
@@ -128,13 +127,25 @@ final class SideConditions {
               side,
               Status.FALSE,
               resetFailed(side) ? ConditionReason.RESET_FAILED : ConditionReason.DISCARDED,
-              device + released(side));
+              device + discarded(side));
       case SOURCE_STRANDED, DESTINATION_STRANDED ->
           say(side, Status.FALSE, ConditionReason.STRANDED, device + ": " + failureText(side));
       case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> {
         // Nothing is known that was not known before.
       }
     }
+  }
+
+  /** The source has let go of its device, which may still hold what the workload had in it. */
+  void released(Side side) {
+    say(
+        side,
+        Status.FALSE,
+        resetFailed(side) ? ConditionReason.RESET_FAILED : ConditionReason.RELEASED,
+        side.location()
+            + (resetFailed(side)
+                ? " is released and was not reset. Its agent says: " + failureText(side)
+                : " is released."));
   }
 
   /** A person must reset the device before it is used again. */
@@ -153,7 +164,7 @@ final class SideConditions {
   }
 
   /** An agent that could not reset the device says so in the failure. */
-  private static String released(Side side) {
+  private static String discarded(Side side) {
     return side.session().filter(Session::hasFailure).isPresent()
         ? " is released. Its agent says: " + failureText(side)
         : " is reset and released.";

@@ -10,6 +10,7 @@ import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.VfioDevice;
 import dev.vfio.migration.operator.api.VfioDeviceHolder;
+import dev.vfio.migration.operator.decision.DeviceStates;
 import dev.vfio.migration.operator.text.ForeignText;
 import java.util.function.UnaryOperator;
 
@@ -63,11 +64,7 @@ final class DeviceView {
 
   /** A device that nobody migrates is idle or runs; any other state takes no new migration. */
   private static boolean leftOver(Device device) {
-    String state = state(device.getState());
-    return state != null
-        && device.getClaimedBy().isEmpty()
-        && device.getState() != DeviceState.NONE
-        && device.getState() != DeviceState.RUNNING;
+    return device.getClaimedBy().isEmpty() && DeviceStates.leftOver(device.getState());
   }
 
   /**

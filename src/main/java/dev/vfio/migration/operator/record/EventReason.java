@@ -26,6 +26,10 @@ public enum EventReason {
   FAILED("Failed", true, "The migration did not happen; the workload runs at the source."),
   CANCELLED("Cancelled", false, "The migration was cancelled; the workload runs at the source."),
   SOURCE_RELEASED("SourceReleased", false, "The source has released its device."),
+  RESET_FAILED(
+      "ResetFailed",
+      true,
+      "A device was released without the reset that it needs before it is used again."),
   ACTION_REQUIRED("ActionRequired", true, "A person must do something; the message says what."),
   UNREADABLE(
       "Unreadable",

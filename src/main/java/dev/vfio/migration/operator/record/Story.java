@@ -59,6 +59,8 @@ final class Story {
     became(ConditionType.CONVERGED, ConditionReason.STALLED, EventReason.STALLED);
     became(ConditionType.CONVERGED, ConditionReason.TOO_LONG, EventReason.STALLED);
     became(ConditionType.HANDED_OVER, ConditionReason.LONG_PAUSE, EventReason.LONG_PAUSE);
+    became(ConditionType.SOURCE_READY, ConditionReason.RESET_FAILED, EventReason.RESET_FAILED);
+    became(ConditionType.DESTINATION_READY, ConditionReason.RESET_FAILED, EventReason.RESET_FAILED);
   }
 
   private void became(ConditionType type, ConditionReason reason, EventReason event) {

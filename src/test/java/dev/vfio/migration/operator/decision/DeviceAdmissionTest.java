@@ -3,6 +3,7 @@ package dev.vfio.migration.operator.decision;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.DriverProfile;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.MigrationInterface;
@@ -10,6 +11,7 @@ import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.Phase;
+import java.util.List;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 
@@ -104,6 +106,44 @@ class DeviceAdmissionTest {
         .contains(
             "on node node-b (destination) cannot migrate: no workload uses it: nobody waits.");
     assertThat(scene.reason(ConditionType.VALIDATED)).isEqualTo("WorkloadUnreachable");
+  }
+
+  @Test
+  void whatAnEarlierMigrationLeftAtEitherEndIsToBeResetFirst() {
+    UnaryOperator<Device.Builder> left =
+        notMigratable(
+            Reason.DEVICE_NOT_RESET,
+            "the device is in SAVE_COMPLETED. Reset it first: echo 1 >"
+                + " /sys/bus/pci/devices/0000:65:00.1/reset");
+    assertThat(refusal(left, device(MTTY)))
+        .contains("node-a (source)", "Reset it first: echo 1 >", "Nothing was touched.");
+    assertThat(scene.reason(ConditionType.VALIDATED)).isEqualTo("DeviceNotReset");
+  }
+
+  @Test
+  void aDestinationThatAnEarlierMigrationLeftIsToBeResetFirst() {
+    assertThat(refusal(device(MTTY), notMigratable(Reason.DEVICE_NOT_RESET, "Reset it first")))
+        .contains("node-b (destination)", "Reset it first. Nothing was touched.");
+    assertThat(scene.reason(ConditionType.SUCCEEDED)).isEqualTo("DeviceNotReset");
+  }
+
+  /** An agent from before there was that reason lists the state alone. */
+  @Test
+  void aDeviceThatIsLeftInTheMiddleIsRefusedWhateverItsAgentMakesOfIt() {
+    for (DeviceState state : DeviceState.values()) {
+      boolean fine =
+          switch (state) {
+            case DEVICE_STATE_UNSPECIFIED, NONE, RUNNING, UNRECOGNIZED -> true;
+            default -> false;
+          };
+      for (Role role : fine ? List.<Role>of() : List.of(Role.SOURCE, Role.DESTINATION)) {
+        Scene other = new Scene().phase(Phase.VALIDATING);
+        other.listed(Role.SOURCE, device(MTTY)).listed(Role.DESTINATION, device(MTTY));
+        other.listed(role, device -> device(MTTY).apply(device).setState(state)).decide();
+        assertThat(other.reason(ConditionType.VALIDATED)).isEqualTo("DeviceNotReset");
+        assertThat(other.message(ConditionType.VALIDATED)).contains("is in " + state);
+      }
+    }
   }
 
   @Test

@@ -150,6 +150,19 @@ class DeviceViewTest {
   }
 
   @Test
+  void aDeviceThatIsToBeResetFirstIsNotMigratableAndItsAgentSaysHow() {
+    VfioDevice view =
+        view(
+            with(
+                kernelDevice().setState(DeviceState.SAVE_COMPLETED),
+                Reason.DEVICE_NOT_RESET,
+                "Reset it first: echo 1 > /sys/bus/pci/devices/0000:65:00.1/reset"));
+    assertThat(view.migratable()).isFalse();
+    assertThat(view.state()).isEqualTo("SAVE_COMPLETED");
+    assertThat(view.problem()).contains("Reset it first: echo 1 >");
+  }
+
+  @Test
   void aClaimedDeviceIsBusyAndNamesItsMigration() {
     VfioDevice view = view(kernelDevice().setClaimedBy("uid/1"));
     assertThat(view.claimedBy()).isEqualTo("the migration uid/1");

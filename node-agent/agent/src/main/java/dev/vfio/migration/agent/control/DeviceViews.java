@@ -9,6 +9,7 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceHolder;
 import dev.vfio.migration.vfio.device.DriverProfile;
+import dev.vfio.migration.vfio.device.ResetAdvice;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
@@ -100,7 +101,33 @@ final class DeviceViews {
     if (session == null || named) {
       addWorkload(device, named, end);
     }
+    if (session == null && entry.state() != null && entry.state().leftOver()) {
+      device.setNotMigratable(ContractMapping.failure(leftOver(entry, device.getBusy())));
+    }
     return device.build();
+  }
+
+  /**
+   * Nobody moves the device, and it is not in a state that a reset leads to.
+   *
+   * @param inUse whether somebody holds or uses it: what is in it may be the only copy, and is not
+   *     to be reset on the strength of what we do not know
+   */
+  private static Failure leftOver(DeviceDirectory.Entry entry, boolean inUse) {
+    String found = "the device " + entry.id() + " is in " + entry.state();
+    return inUse
+        ? Failure.of(
+            Reason.DEVICE_BUSY,
+            found
+                + " though no migration of this agent has it, and it is in use. What is in it may"
+                + " be the only copy of its workload's state: do not reset it. See who else"
+                + " migrates it, or whether this agent lost its journal")
+        : Failure.of(
+            Reason.DEVICE_NOT_RESET,
+            found
+                + ", left there by an earlier migration, and may still hold what a workload had in"
+                + " it. Reset it first, once it is certain that nobody needs that any more: "
+                + ResetAdvice.of(entry.id()));
   }
 
   /** What can be told of a device even where it does not say what it is itself. */

@@ -46,6 +46,7 @@ final class Refusals {
       case INTERNAL_ERROR -> Status.INTERNAL;
       case NO_MIGRATION_REGION,
           DEVICE_BUSY,
+          DEVICE_NOT_RESET,
           INCOMPATIBLE_DEVICE,
           NOT_LOADED,
           ALREADY_COMMITTED,

@@ -4,6 +4,7 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigrationFlag;
+import dev.vfio.migration.vfio.device.ResetAdvice;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,15 +50,18 @@ public final class Compatibility {
               + String.join("; ", differences)
               + ". Neither was touched; choose a destination with the same device.");
     }
-    if (state != null && state != DeviceState.NONE && state != DeviceState.RUNNING) {
+    if (state != null && state.leftOver()) {
       return Failure.of(
-          Reason.DEVICE_BUSY,
+          Reason.DEVICE_NOT_RESET,
           "the device "
               + spec.device()
               + " here is in "
               + state
               + ", left from another migration; it takes a new one in NONE or RUNNING only. It was"
-              + " not touched; reset it first.");
+              + " not touched: what is in it may be the only copy. If it is of no more use, reset"
+              + " it first: "
+              + ResetAdvice.of(spec.device())
+              + ".");
     }
     return null;
   }

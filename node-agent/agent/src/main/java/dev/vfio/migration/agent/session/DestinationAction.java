@@ -22,6 +22,12 @@ public sealed interface DestinationAction {
   /** Resets the device; done with Opened, which says in what state it is now. */
   record Reset() implements Work {}
 
+  /**
+   * Resets a device that is free, before it takes anything in: whoever had it before may have left
+   * something in it. Nothing where somebody else holds it. Done with Opened, as {@link Reset}.
+   */
+  record ResetFree() implements Work {}
+
   /** Takes the streams of the source, and what they bring, from now on. */
   record AwaitStreams() implements Work {}
 

@@ -10,6 +10,7 @@ import static dev.vfio.migration.agent.session.SessionState.DESTINATION_STRANDED
 import dev.vfio.migration.agent.session.DestinationAction.*;
 import dev.vfio.migration.agent.session.DestinationEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.ResetAdvice;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -178,7 +179,7 @@ final class DestinationEnding {
       case DISCARD_OPENING ->
           failure != null
               ? restBeforeDiscarding(s, failure)
-              : failOrLeave(opened(s, (Opened) event));
+              : failOrLeave(opened(s, (Opened) event), ((Opened) event).fresh());
       case DISCARD_FAILING ->
           // Refused or not: the reset is what counts.
           Outcome.of(
@@ -187,9 +188,7 @@ final class DestinationEnding {
                   .done(),
               new Reset());
       case DISCARD_RESETTING ->
-          failure != null
-              ? restBeforeDiscarding(s, failure)
-              : takeBack(opened(s, (Opened) event).but().obstacle(null).tries(0).done());
+          failure != null ? restBeforeDiscarding(s, failure) : reset(opened(s, (Opened) event));
       case DISCARD_RESTING -> openToDiscard(s);
       case TAKING_BACK -> failure != null ? restBeforeTakingBack(s, failure) : journalDiscarded(s);
       case TAKE_BACK_RESTING -> takeBack(s);
@@ -219,15 +218,14 @@ final class DestinationEnding {
   private Outcome<DestinationState, DestinationAction> runOrTake(
       DestinationState s, Opened opened) {
     DestinationState open = opened(s, opened);
-    if (opened.state() == DeviceState.RUNNING) {
+    if (opened.state() == DeviceState.RUNNING && !opened.fresh()) {
       return take(open);
     }
     if (LoadedWatch.isLoaded(opened)) {
       return run(open);
     }
     return letGo(
-        open,
-        Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, LoadedWatch.notAsLeft(s, opened.state())));
+        open, Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, LoadedWatch.notAsLeft(s, opened)));
   }
 
   private Outcome<DestinationState, DestinationAction> run(DestinationState s) {
@@ -294,7 +292,7 @@ final class DestinationEnding {
     return Outcome.of(next, new StartTimer(next.epoch(), pace.retry()));
   }
 
-  /** The device stays open: where nobody else holds it, its last close would reset it. */
+  /** The device stays open: where nobody else holds it, its last close may reset it. */
   private static Outcome<DestinationState, DestinationAction> stranded(
       DestinationState s, Failure failure) {
     Failure said =
@@ -350,8 +348,11 @@ final class DestinationEnding {
   }
 
   /** A device that shows no trace of us holds nothing of ours, and may be somebody else's. */
-  private Outcome<DestinationState, DestinationAction> failOrLeave(DestinationState s) {
-    if (s.deviceState() == DeviceState.NONE && s.touched()) {
+  private Outcome<DestinationState, DestinationAction> failOrLeave(
+      DestinationState s, boolean fresh) {
+    boolean looksEmpty =
+        s.deviceState() == DeviceState.NONE || (fresh && s.deviceState() == DeviceState.RUNNING);
+    if (looksEmpty && s.touched()) {
       // It should hold nothing. There are drivers that keep state over the last close.
       return Outcome.of(s.but().at(DestinationStep.DISCARD_RESETTING).done(), new Reset());
     }
@@ -360,6 +361,21 @@ final class DestinationEnding {
             ? !s.touched()
             : s.deviceState() == DeviceState.NONE || s.deviceState() == DeviceState.RUNNING;
     return leave ? takeBack(s.but().obstacle(null).tries(0).done()) : fail(s);
+  }
+
+  /** A reset is believed after a look. */
+  private Outcome<DestinationState, DestinationAction> reset(DestinationState s) {
+    return s.deviceState() != null && s.deviceState().leftOver()
+        ? restBeforeDiscarding(
+            s,
+            Failure.of(
+                Reason.TRANSITION_FAILED,
+                "the device "
+                    + s.spec().device()
+                    + " was reset and says that it is in "
+                    + s.deviceState()
+                    + ", so the reset did not help"))
+        : takeBack(s.but().obstacle(null).tries(0).done());
   }
 
   /** Before it is over for good: a workload that kept the device would keep it for ever. */
@@ -405,7 +421,9 @@ final class DestinationEnding {
                         .stateOutOfReach()
                         .map(known -> known + " Where it has not, reset the device")
                         .orElse("Reset it")
-                    + " before it is used again.");
+                    + " before it is used again: "
+                    + ResetAdvice.of(s.spec().device())
+                    + ".");
     return takeBack(s.but().failure(said).notReset(failure).obstacle(null).tries(0).done());
   }
 

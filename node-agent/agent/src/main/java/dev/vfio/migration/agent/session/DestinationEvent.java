@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.workload.WorkloadState;
@@ -42,13 +43,26 @@ public sealed interface DestinationEvent {
    * The device is open.
    *
    * @param state null where the device does not tell
-   * @param kept whether somebody else has held it all the time, so that its last close did not
-   *     reset it
+   * @param continuity what is known of its time before
    */
-  record Opened(DeviceDescription description, DeviceState state, boolean kept)
+  record Opened(DeviceDescription description, DeviceState state, Continuity continuity)
       implements Completion {
     Opened(DeviceDescription description, DeviceState state) {
-      this(description, state, false);
+      this(description, state, Continuity.UNKNOWN);
+    }
+
+    Opened(DeviceDescription description, DeviceState state, boolean kept) {
+      this(description, state, kept ? Continuity.KEPT : Continuity.UNKNOWN);
+    }
+
+    /** Whether somebody else has held it all the time. */
+    boolean kept() {
+      return continuity == Continuity.KEPT;
+    }
+
+    /** Whether nobody held it, so that whose state is in it is not known. */
+    boolean fresh() {
+      return continuity == Continuity.FRESH;
     }
   }
 

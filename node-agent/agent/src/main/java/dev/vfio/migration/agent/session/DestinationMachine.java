@@ -7,6 +7,7 @@ import static dev.vfio.migration.agent.session.SessionState.DESTINATION_RECEIVIN
 import dev.vfio.migration.agent.session.DestinationAction.*;
 import dev.vfio.migration.agent.session.DestinationEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.linux.Errno;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -18,7 +19,7 @@ import java.util.List;
  *  Prepare
  *    | opens and compares device and windows; refuses before anything is touched
  *    | [Prepared]
- *  LISTENING ---- RESUME, awaits the streams
+ *  LISTENING ---- reset where it can be, RESUME, awaits the streams
  *    | first connection
  *  RECEIVING ---- device state and windows arrive
  *    | complete: RESUME_COMPLETED, given to the waiting workload
@@ -76,6 +77,7 @@ public final class DestinationMachine {
       case OPENING -> opened(s, event);
       case MAPPING -> mapped(s, event);
       case JOURNALLING_PREPARED -> prepared(s, event);
+      case RESETTING -> reset(s, event);
       case RESUMING -> resuming(s, event);
       case STARTING_TO_LISTEN -> listening(s, event);
       case RECEIVING -> ticked(s, (Ticked) event, now);
@@ -296,10 +298,56 @@ public final class DestinationMachine {
   private Outcome<DestinationState, DestinationAction> prepared(
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
-        ? Outcome.of(
-            s.but().touched(true).at(DestinationStep.RESUMING).done(),
-            new Transition(DeviceState.RESUME))
+        ? Outcome.of(s.but().touched(true).at(DestinationStep.RESETTING).done(), new ResetFree())
         : refusedOr(s, event);
+  }
+
+  /**
+   * What was refused before said that nothing is left in the device, and that nobody uses it. A
+   * driver's word alone is not taken for it where it can be reset.
+   */
+  private Outcome<DestinationState, DestinationAction> reset(
+      DestinationState s, DestinationEvent event) {
+    if (event instanceof Opened opened) {
+      DeviceState now = opened.state();
+      return now == null || !now.leftOver()
+          ? resume(s.but().device(now).done())
+          : ending.discard(
+              s,
+              Failure.of(
+                  Reason.DEVICE_NOT_RESET,
+                  "the device "
+                      + s.spec().device()
+                      + " was reset and says that it is in "
+                      + now
+                      + ", so the reset did not help and it takes nothing in"),
+              s.command());
+    }
+    Failure failure = event instanceof DestinationEvent.Failed failed ? failed.failure() : null;
+    if (failure == null) {
+      return unexpected(s, event);
+    }
+    boolean hasNone = failure.errno() == Errno.EOPNOTSUPP.number();
+    if (hasNone && s.deviceState() != null) {
+      return resume(s);
+    }
+    Failure refusal =
+        hasNone
+            ? new Failure(
+                Reason.DEVICE_NOT_RESET,
+                "the device "
+                    + s.spec().device()
+                    + " has no reset and does not tell its state, so what an earlier workload left"
+                    + " in it cannot be known. Nothing was done to it; choose another device",
+                failure.errno())
+            : failure;
+    // A device that refused may be in use after all: it is looked at before it is done anything to.
+    return ending.discard(s.but().touched(false).done(), refusal, s.command());
+  }
+
+  private static Outcome<DestinationState, DestinationAction> resume(DestinationState s) {
+    return Outcome.of(
+        s.but().at(DestinationStep.RESUMING).done(), new Transition(DeviceState.RESUME));
   }
 
   private static Outcome<DestinationState, DestinationAction> refusedOr(

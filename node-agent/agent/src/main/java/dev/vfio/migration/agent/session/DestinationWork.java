@@ -139,6 +139,12 @@ final class DestinationWork
       hold.device().reset();
       return opened(hold.device());
     }
+    if (work instanceof ResetFree) {
+      if (!hold.kept()) {
+        hold.device().reset();
+      }
+      return opened(hold.device());
+    }
     if (work instanceof Journal entry) {
       journal.append(entry.record());
     } else if (work instanceof Transition transition) {
@@ -158,7 +164,7 @@ final class DestinationWork
   }
 
   private DestinationEvent opened(MigratableDevice device) throws DeviceException {
-    return new Opened(device.description(), hold.state(), hold.kept());
+    return new Opened(device.description(), hold.state(), hold.continuity());
   }
 
   private DestinationEvent mapWindows() throws IOException {

@@ -53,20 +53,35 @@ final class DeviceHold {
     return device;
   }
 
-  /**
-   * The state of the open device, null where it does not tell. A destination's that nobody held
-   * until now has nothing of ours, whatever its interface calls that.
-   */
+  /** The state of the open device, null where it does not tell. */
   DeviceState state() throws DeviceException {
-    if (end == MigrationEnd.DESTINATION && continuity == Continuity.FRESH) {
-      return DeviceState.NONE;
-    }
     return device().stateKnown() ? device().state() : null;
+  }
+
+  /** What is known of the open device's time before it was opened. */
+  Continuity continuity() {
+    return continuity;
   }
 
   /** Whether somebody else has held the open device all the time. */
   boolean kept() {
     return continuity == Continuity.KEPT;
+  }
+
+  /** Whether somebody beside this agent uses the open device now. */
+  boolean heldByOthers() throws DeviceException {
+    return continuity == Continuity.UNKNOWN ? usedByWorkload() : devices.heldByOthers(id);
+  }
+
+  /** One that does not answer has ended, or was ended: whoever serves the device knows better. */
+  private boolean usedByWorkload() {
+    try {
+      WorkloadState state = workload().state();
+      return state == WorkloadState.RUNNING || state == WorkloadState.PAUSED;
+    } catch (IOException gone) {
+      dropWorkload();
+      return false;
+    }
   }
 
   /** The workload; reached anew after {@link #dropWorkload()}. */
@@ -93,6 +108,17 @@ final class DeviceHold {
   void requireLoaded(String migration) throws IOException {
     device().requireLoaded();
     workload().requireWaiting(migration);
+  }
+
+  /** One that waits for a device holds none: it let go before, and its device was reset since. */
+  void releaseWorkload(String migration) throws IOException {
+    try {
+      workload().release(migration);
+    } catch (WorkloadException refused) {
+      if (workload().state() != WorkloadState.WAITING) {
+        throw refused;
+      }
+    }
   }
 
   private void requireRunning(String asked) throws IOException {

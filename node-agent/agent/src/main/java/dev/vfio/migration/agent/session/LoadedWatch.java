@@ -138,7 +138,7 @@ final class LoadedWatch {
     if (!isLoaded(opened)) {
       return notVerified(
           s.but().deviceClosed().done(),
-          Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened.state())));
+          Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened)));
     }
     DestinationState loaded =
         s.but()
@@ -180,14 +180,23 @@ final class LoadedWatch {
         + " here, then activate again.";
   }
 
-  /** A device that does not tell its state has the one it was left in, where it was held. */
+  /**
+   * A device that does not tell its state has the one it was left in, where it was held. Where
+   * nobody held it, what it holds may be anybody's, whatever it says.
+   */
   static boolean isLoaded(Opened opened) {
-    return opened.state() == DeviceState.RESUME_COMPLETED
+    return (opened.state() == DeviceState.RESUME_COMPLETED && !opened.fresh())
         || (opened.state() == null && opened.kept());
   }
 
-  static String notAsLeft(DestinationState s, DeviceState found) {
+  static String notAsLeft(DestinationState s, Opened opened) {
     String device = "the device " + s.spec().device();
+    DeviceState found = opened.state();
+    if (found == DeviceState.RESUME_COMPLETED) {
+      return device
+          + " is in RESUME_COMPLETED, as it was left, and nobody held it open meanwhile: whether it"
+          + " still holds what it had taken in cannot be known";
+    }
     return found == null
         ? device
             + " does not tell its state and was left in RESUME_COMPLETED: whether it still holds"

@@ -6,6 +6,7 @@ public enum Reason {
   UNKNOWN_DEVICE("there is no such device on this node"),
   NO_MIGRATION_REGION("the device cannot migrate"),
   DEVICE_BUSY("somebody else holds the device"),
+  DEVICE_NOT_RESET("the device holds what an earlier migration left in it"),
   INCOMPATIBLE_DEVICE("the devices or their windows differ"),
   NO_CAPACITY("too many sessions are under way here, or too little memory is free for one more"),
   UNKNOWN_SESSION("there is no such session here"),

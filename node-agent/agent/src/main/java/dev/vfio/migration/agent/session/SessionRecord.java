@@ -38,8 +38,17 @@ public sealed interface SessionRecord {
   /** Source: the decision is Committed; the device never runs here again. */
   record Committed() implements SessionRecord {}
 
-  /** Source: SAVE_COMPLETED, workload released. */
-  record Completed() implements SessionRecord {
+  /**
+   * Source: SAVE_COMPLETED, workload released, device reset and let go of.
+   *
+   * @param notReset why the device may still hold what its workload had in it; null where it does
+   *     not, and in entries of before it was reset
+   */
+  record Completed(Failure notReset) implements SessionRecord {
+    public Completed() {
+      this(null);
+    }
+
     @Override
     public boolean terminal() {
       return true;

@@ -42,6 +42,12 @@ public sealed interface SourceAction {
 
   record ReleaseWorkload() implements Work {}
 
+  /**
+   * Resets the device that its workload has let go of, unless somebody else holds it; done with
+   * {@link SourceEvent.WasReset} or {@link SourceEvent.InUse}.
+   */
+  record ResetReleased() implements Work {}
+
   /** Sends the mark that the workload stands still since that moment, and lifts the limit. */
   record SendPaused(long pausedAtNanos) implements Work {}
 

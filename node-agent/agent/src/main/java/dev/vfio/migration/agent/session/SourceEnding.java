@@ -10,6 +10,7 @@ import dev.vfio.migration.agent.session.SourceAction.*;
 import dev.vfio.migration.agent.session.SourceEvent.*;
 import dev.vfio.migration.agent.session.SourceState.Decision;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.ResetAdvice;
 import dev.vfio.migration.vfio.linux.Errno;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,14 +19,17 @@ import java.util.List;
  * How a source ends: completion after Committed, and the way back to running. Part of {@link
  * SourceMachine}, and as pure.
  *
- * <p>On the way back the device runs before the workload is resumed, and the device is never reset:
- * a reset would lose the only state there is.
+ * <p>On the way back the device runs before the workload is resumed, and the device is not reset: a
+ * reset would lose the only state there is. Where its workload has died nobody can go on with that
+ * state, and the device is reset for whoever comes next.
  */
 final class SourceEnding {
   private final Pace pace;
+  private final SourceRelease release;
 
   SourceEnding(Pace pace) {
     this.pace = pace;
+    this.release = new SourceRelease(pace);
   }
 
   // ------------------------------------------------------------------ the decision's commands
@@ -137,15 +141,14 @@ final class SourceEnding {
           failure != null ? restBeforeCompleting(s, failure) : complete(reopened(s, event));
       case COMPLETE_SAVING ->
           failure != null
-              ? restBeforeCompleting(s.but().deviceClosed().done(), failure)
+              ? notSaved(s, failure)
               : release(s.but().device(DeviceState.SAVE_COMPLETED).done());
       case COMPLETE_RELEASING ->
           failure != null
               ? restBeforeCompleting(s, failure)
-              : Outcome.of(
-                  s.but().obstacle(null).at(SourceStep.JOURNALLING_COMPLETED).done(),
-                  new LetGo(),
-                  new Journal(new SessionRecord.Completed()));
+              : release.reset(s.but().obstacle(null).tries(0).done());
+      case COMPLETE_RESETTING, COMPLETE_RESET_RESTING, COMPLETE_RESET_REOPENING, COMPLETE_LOOKING ->
+          release.step(s, event);
       case COMPLETE_RESTING -> complete(s);
       case JOURNALLING_COMPLETED ->
           // Without this entry a restart finds Committed and completes once more: harmless.
@@ -193,6 +196,7 @@ final class SourceEnding {
       case ROLL_BACK_RESUMING ->
           failure != null ? restBeforeResuming(s, failure) : rolledBack(s, now);
       case ROLL_BACK_RESUME_RESTING -> resume(s, now);
+      case ROLL_BACK_RESETTING -> workloadGone(s, event);
       case JOURNALLING_ROLLED_BACK ->
           // Without this entry a restart rolls back once more: a device that runs is left alone.
           Outcome.of(s.but().at(SOURCE_ROLLED_BACK, SourceStep.ENDED).done(), new LetGo());
@@ -222,6 +226,18 @@ final class SourceEnding {
   private static SourceState reopened(SourceState s, SourceEvent event) {
     Opened opened = (Opened) event;
     return s.but().opened(opened.state(), opened.precopy()).done();
+  }
+
+  /**
+   * A device that does not tell its state may have cleaned up, or been reset, before the agent was
+   * restarted: then it has nothing to save, and refuses.
+   */
+  private Outcome<SourceState, SourceAction> notSaved(SourceState s, Failure failure) {
+    boolean mayHaveBeenSaved =
+        s.recovered() && s.deviceState() == null && failure.reason() == Reason.TRANSITION_FAILED;
+    return mayHaveBeenSaved
+        ? release(s)
+        : restBeforeCompleting(s.but().deviceClosed().done(), failure);
   }
 
   private Outcome<SourceState, SourceAction> release(SourceState s) {
@@ -320,7 +336,9 @@ final class SourceEnding {
 
   private Outcome<SourceState, SourceAction> restBeforeResuming(SourceState s, Failure failure) {
     if (failure.errno() == Errno.ESRCH.number()) {
-      return workloadGone(s, failure);
+      // Nobody is left to go on with the device, so what is in it is of no more use to anybody.
+      return Outcome.of(
+          s.but().obstacle(failure).at(SourceStep.ROLL_BACK_RESETTING).done(), new ResetReleased());
     }
     if (s.tries() >= pace.retries()) {
       return strandedWorkload(s, failure);
@@ -398,18 +416,31 @@ final class SourceEnding {
    * Nobody is left to go on with the device. To keep it for a person would only keep it from the
    * workload that is started anew.
    */
-  private static Outcome<SourceState, SourceAction> workloadGone(SourceState s, Failure failure) {
+  private static Outcome<SourceState, SourceAction> workloadGone(
+      SourceState s, SourceEvent afterReset) {
+    Failure left = SourceRelease.obstacle(s, afterReset);
+    String device = s.spec().device();
     Failure said =
-        failure.with(
-            "The device "
-                + s.spec().device()
-                + " was brought back to RUNNING and is let go of, which resets it: what its"
-                + " workload had in it is gone."
-                + (s.decision() == Decision.CANCELLED
-                        || s.failure() == null
-                        || s.failure().errno() == Errno.ESRCH.number()
-                    ? ""
-                    : " It was rolled back because: " + s.failure().message()));
+        s.obstacle()
+            .with(
+                "The device "
+                    + device
+                    + " was brought back to RUNNING and is let go of. "
+                    + (left != null
+                        ? "It could not be reset ("
+                            + left.message()
+                            + "), and what its workload had in it may still be in it. Reset it"
+                            + " before anything else uses it: "
+                            + ResetAdvice.of(device)
+                            + "."
+                        : afterReset instanceof InUse
+                            ? "Somebody else has opened it by now, so it was not reset."
+                            : "It was reset: what its workload had in it is gone.")
+                    + (s.decision() == Decision.CANCELLED
+                            || s.failure() == null
+                            || s.failure().errno() == Errno.ESRCH.number()
+                        ? ""
+                        : " It was rolled back because: " + s.failure().message()));
     return journalRolledBack(s.but().failure(said).done());
   }
 

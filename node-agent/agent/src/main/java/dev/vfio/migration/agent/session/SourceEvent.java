@@ -42,14 +42,28 @@ public sealed interface SourceEvent {
    * The device is open.
    *
    * @param state null where the device does not tell
-   * @param kept whether somebody else has held it all the time, so that its last close did not
-   *     reset it
+   * @param kept whether somebody else has held it all the time, so that it was not closed for good
+   *     meanwhile, at which some drivers reset a device
    */
   record Opened(DeviceState state, boolean precopy, boolean kept) implements Completion {
     Opened(DeviceState state, boolean precopy) {
       this(state, precopy, false);
     }
   }
+
+  /**
+   * The device was reset.
+   *
+   * @param state that it says it is in now; null where it does not tell
+   */
+  record WasReset(DeviceState state) implements Completion {}
+
+  /**
+   * The device was not reset, because somebody else holds it.
+   *
+   * @param state that it was in when it was last looked at; null where it does not tell
+   */
+  record InUse(DeviceState state) implements Completion {}
 
   /**
    * The windows are mapped.

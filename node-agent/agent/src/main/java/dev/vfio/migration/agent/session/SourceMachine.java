@@ -31,7 +31,7 @@ import java.util.List;
  *  STOPNCOPY --- pause workload, mark, STOPNCOPY, last dirty pages, state until dry and 0 pending
  *    | [EndAllowed]  end mark
  *  AWAITING_DECISION ------------------------------- Commit --------> [Committed] COMPLETING
- *    |                                                                 SAVE_COMPLETED, release
+ *    |                                                                 SAVE_COMPLETED, release, reset
  *    | RollBack, Cancel                                               [Completed] COMPLETED
  *    v
  *  ROLLING_BACK <--- from every state above by RollBack, Cancel, Stop or any failure; but once
@@ -96,6 +96,10 @@ public final class SourceMachine {
           COMPLETE_REOPENING,
           COMPLETE_SAVING,
           COMPLETE_RELEASING,
+          COMPLETE_RESETTING,
+          COMPLETE_RESET_RESTING,
+          COMPLETE_RESET_REOPENING,
+          COMPLETE_LOOKING,
           COMPLETE_RESTING,
           JOURNALLING_COMPLETED,
           JOURNALLING_ROLL_BACK,
@@ -106,6 +110,7 @@ public final class SourceMachine {
           ROLL_BACK_RUNNING,
           ROLL_BACK_RESUMING,
           ROLL_BACK_RESUME_RESTING,
+          ROLL_BACK_RESETTING,
           JOURNALLING_ROLLED_BACK,
           STRANDED,
           ENDED,
@@ -142,8 +147,9 @@ public final class SourceMachine {
       change.at(SOURCE_AWAITING_DECISION, SourceStep.NEW);
     } else if (record instanceof SessionRecord.Committed) {
       change.decision(Decision.COMMITTED).at(SessionState.SOURCE_COMPLETING, SourceStep.NEW);
-    } else if (record instanceof SessionRecord.Completed) {
+    } else if (record instanceof SessionRecord.Completed completed) {
       change.device(DeviceState.SAVE_COMPLETED);
+      change.failure(completed.notReset()).notReset(completed.notReset());
       change.at(SessionState.SOURCE_COMPLETED, SourceStep.ENDED);
     } else if (record instanceof SessionRecord.RollingBack back) {
       change.decision(back.cancelled() ? Decision.CANCELLED : Decision.ROLLED_BACK);

@@ -21,6 +21,8 @@ import dev.vfio.migration.vfio.device.PendingBytes;
  * @param pausedAtNanos when the pause was asked for, by the monotonic clock; meaningful where
  *     {@code pauseAsked} and not {@code recovered}
  * @param failure why the migration does not go on, null where nothing went wrong
+ * @param notReset why the device was released after Committed without the reset that it needs, null
+ *     where it was reset or that is not due yet
  * @param obstacle what is in the way of ending it, null where nothing is; watchers see it first
  * @param round of copying
  * @param tries of what is being retried
@@ -43,6 +45,7 @@ public record SourceState(
     Decision decision,
     long pausedAtNanos,
     Failure failure,
+    Failure notReset,
     Failure obstacle,
     Round round,
     int tries,
@@ -203,6 +206,7 @@ public record SourceState(
         0,
         null,
         null,
+        null,
         Round.NONE,
         0,
         new RateWindow(0, 0, 0),
@@ -220,7 +224,7 @@ public record SourceState(
         progress,
         obstacle != null ? obstacle : failure,
         recovered,
-        false);
+        notReset != null);
   }
 
   Change but() {
@@ -243,6 +247,7 @@ public record SourceState(
     private Decision decision;
     private long pausedAtNanos;
     private Failure failure;
+    private Failure notReset;
     private Failure obstacle;
     private Round round;
     private int tries;
@@ -265,6 +270,7 @@ public record SourceState(
       decision = from.decision;
       pausedAtNanos = from.pausedAtNanos;
       failure = from.failure;
+      notReset = from.notReset;
       obstacle = from.obstacle;
       round = from.round;
       tries = from.tries;
@@ -332,6 +338,11 @@ public record SourceState(
       return this;
     }
 
+    Change notReset(Failure value) {
+      notReset = value;
+      return this;
+    }
+
     Change obstacle(Failure value) {
       obstacle = value;
       return this;
@@ -378,6 +389,7 @@ public record SourceState(
           decision,
           pausedAtNanos,
           failure,
+          notReset,
           obstacle,
           round,
           tries,

@@ -165,13 +165,23 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
     } else if (work instanceof ResumeWorkload) {
       hold.resumeWorkload(migration);
     } else if (work instanceof ReleaseWorkload) {
-      hold.workload().release(migration);
+      hold.releaseWorkload(migration);
+    } else if (work instanceof ResetReleased) {
+      return resetReleased();
     } else if (work instanceof SendPaused paused) {
       sendPaused(paused.pausedAtNanos());
     } else if (work instanceof SendEnd) {
       sendEnd();
     }
     return new Done();
+  }
+
+  private SourceEvent resetReleased() throws IOException {
+    if (hold.heldByOthers()) {
+      return new InUse(hold.state());
+    }
+    hold.device().reset();
+    return new WasReset(hold.state());
   }
 
   private SourceEvent copyState(long maxBytes) throws IOException, InterruptedException {

@@ -243,6 +243,80 @@ class InventoryTest {
         .isEqualTo("no workload uses it: nobody waits at /run/x; start the waiting workload");
   }
 
+  private static final List<DeviceState> LEFT_OVER =
+      List.of(
+          DeviceState.SETUP,
+          DeviceState.PRECOPY,
+          DeviceState.STOPNCOPY,
+          DeviceState.SAVE_COMPLETED,
+          DeviceState.RESUME,
+          DeviceState.RESUME_COMPLETED,
+          DeviceState.FAILED,
+          DeviceState.CANCELLED);
+
+  @Test
+  void whatAMigrationLeftInAFreeDeviceIsToBeResetFirst() {
+    for (DeviceState left : LEFT_OVER) {
+      for (Workloads free :
+          List.of(
+              Describing.none("nobody waits"),
+              Describing.in(dev.vfio.migration.vfio.workload.WorkloadState.WAITING),
+              Describing.in(dev.vfio.migration.vfio.workload.WorkloadState.RELEASED))) {
+        Device pci =
+            list(new DeviceDirectory.Entry(ID, DESCRIPTION, left, null, PLACE, null, false), free);
+        assertThat(pci.getNotMigratable().getReason()).isEqualTo(Reason.DEVICE_NOT_RESET);
+        assertThat(pci.getNotMigratable().getMessage())
+            .contains("is in " + left, "Reset it first")
+            .contains("echo 1 > /sys/bus/pci/devices/0000:65:00.1/reset");
+        Device served =
+            list(new DeviceDirectory.Entry("vfio-user:gpu-0", DESCRIPTION, left, null), free);
+        assertThat(served.getNotMigratable().getReason()).isEqualTo(Reason.DEVICE_NOT_RESET);
+        assertThat(served.getNotMigratable().getMessage()).contains("restart its server");
+      }
+    }
+  }
+
+  /** What is in it may be all that is left of a paused workload. */
+  @Test
+  void nobodyIsToldToResetADeviceThatIsInUse() {
+    for (DeviceState state : LEFT_OVER) {
+      for (var workload :
+          List.of(
+              dev.vfio.migration.vfio.workload.WorkloadState.RUNNING,
+              dev.vfio.migration.vfio.workload.WorkloadState.PAUSED)) {
+        for (DeviceDirectory.Entry entry :
+            List.of(
+                new DeviceDirectory.Entry(ID, DESCRIPTION, state, null, PLACE, POD, true),
+                new DeviceDirectory.Entry("vfio-user:gpu-0", DESCRIPTION, state, null))) {
+          Device device = list(entry, Describing.in(workload));
+          assertThat(device.getNotMigratable().getReason()).isEqualTo(Reason.DEVICE_BUSY);
+          assertThat(device.getNotMigratable().getMessage()).contains("do not reset it");
+        }
+      }
+    }
+  }
+
+  @Test
+  void aDeviceThatRunsOrNeverRanOrIsMigratedHoldsNothingThatWasLeft() {
+    for (DeviceState state : new DeviceState[] {DeviceState.NONE, DeviceState.RUNNING, null}) {
+      assertThat(
+              list(
+                      new DeviceDirectory.Entry(ID, DESCRIPTION, state, null, PLACE, POD, true),
+                      RUNNING)
+                  .hasNotMigratable())
+          .isFalse();
+    }
+    LiveSession session = new Claim(new SessionKey("move", 1), DESCRIPTION);
+    assertThat(
+            list(
+                    new DeviceDirectory.Entry(
+                        ID, DESCRIPTION, DeviceState.STOPNCOPY, null, PLACE, POD, true),
+                    RUNNING,
+                    id -> session)
+                .hasNotMigratable())
+        .isFalse();
+  }
+
   @Test
   void a_claimed_device_is_what_its_session_says_and_busy() {
     SessionKey key = new SessionKey("move", 1);

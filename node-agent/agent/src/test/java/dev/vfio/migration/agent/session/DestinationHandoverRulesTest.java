@@ -70,6 +70,8 @@ class DestinationHandoverRulesTest {
     on(new Opened(DEVICE, DeviceState.NONE));
     on(new Mapped(List.of(RING), WorkloadState.WAITING));
     done();
+    assertThat(last()).isEqualTo(new ResetFree());
+    on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(last()).isEqualTo(new Transition(DeviceState.RESUME));
     done();
     assertThat(last()).isEqualTo(new AwaitStreams());
@@ -156,7 +158,9 @@ class DestinationHandoverRulesTest {
   void aDeviceThatSomebodyLeftInAMigrationIsRefused() {
     on(new Prepare(1));
     on(new Opened(DEVICE, DeviceState.RESUME_COMPLETED));
-    assertThat(refusal().reason()).isEqualTo(Reason.DEVICE_BUSY);
+    assertThat(refusal().reason()).isEqualTo(Reason.DEVICE_NOT_RESET);
+    assertThat(refusal().message())
+        .contains("RESUME_COMPLETED", "It was not touched", "reset it first: restart its server");
   }
 
   @Test

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.agent.session.DestinationAction.*;
 import dev.vfio.migration.agent.session.DestinationEvent.*;
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationInterface;
+import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.ArrayList;
 import java.util.List;
@@ -70,6 +72,8 @@ class DestinationMachineTest {
   void aDeviceThatRefusedToResumeIsLeftAsItIs() {
     untilMapped(DeviceState.RUNNING, WorkloadState.WAITING);
     on(new Done());
+    assertThat(actions).containsExactly(new ResetFree());
+    on(new Opened(DEVICE, DeviceState.RUNNING));
     assertThat(actions).containsExactly(new Transition(DeviceState.RESUME));
     on(failed(Reason.TRANSITION_FAILED));
     on(new Done());
@@ -88,6 +92,7 @@ class DestinationMachineTest {
   void aDeviceThatRefusedToResumeAndMovedAllTheSameIsReset() {
     untilMapped(DeviceState.NONE, WorkloadState.WAITING);
     on(new Done());
+    on(new Opened(DEVICE, DeviceState.NONE));
     on(failed(Reason.TRANSITION_FAILED));
     on(new Done());
     on(new Opened(DEVICE, DeviceState.FAILED));
@@ -99,6 +104,7 @@ class DestinationMachineTest {
   void aDeviceThatCouldNotBeResetIsToldToWhoeverAsks() {
     untilMapped(DeviceState.NONE, WorkloadState.WAITING);
     on(new Done());
+    on(new Opened(DEVICE, DeviceState.NONE));
     on(failed(Reason.DEVICE_UNREACHABLE));
     on(new Done());
     for (int turn = 0; turn < 3 * Pace.USUAL.retries() + 3; turn++) {
@@ -153,5 +159,124 @@ class DestinationMachineTest {
     on(new Opened(DEVICE, null));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     assertThat(all).noneMatch(action -> action instanceof Transition);
+  }
+
+  private void untilResetIsAsked(DeviceState device) {
+    state = DestinationState.initial(SPEC);
+    all.clear();
+    untilMapped(device, WorkloadState.WAITING);
+    assertThat(all)
+        .as("not touched before it is journalled")
+        .noneMatch(ResetFree.class::isInstance);
+    on(new Done());
+    assertThat(actions).containsExactly(new ResetFree());
+  }
+
+  private static DestinationEvent noReset() {
+    return new DestinationEvent.Failed(
+        new Failure(Reason.TRANSITION_FAILED, "no reset", Errno.EOPNOTSUPP.number()));
+  }
+
+  @Test
+  void aFreeDeviceIsResetBeforeItTakesAnythingIn() {
+    for (DeviceState reset : new DeviceState[] {DeviceState.NONE, DeviceState.RUNNING, null}) {
+      untilResetIsAsked(DeviceState.RUNNING);
+      on(new Opened(DEVICE, reset));
+      assertThat(actions).containsExactly(new Transition(DeviceState.RESUME));
+    }
+  }
+
+  @Test
+  void aDeviceWithoutAResetIsTakenOnlyIfItSaysThatNothingIsLeftInIt() {
+    untilResetIsAsked(DeviceState.RUNNING);
+    on(noReset());
+    assertThat(actions).containsExactly(new Transition(DeviceState.RESUME));
+
+    untilResetIsAsked(null);
+    on(noReset());
+    assertThat(state.failure().reason()).isEqualTo(Reason.DEVICE_NOT_RESET);
+    assertThat(state.failure().message()).contains("Nothing was done to it");
+    on(new Done());
+    on(new Opened(DEVICE, null));
+    on(new Done());
+    on(new Done());
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
+    assertThat(all).noneMatch(Transition.class::isInstance).noneMatch(Reset.class::isInstance);
+  }
+
+  @Test
+  void aResetThatDoesNotHelpIsNotBelievedBeforeStateIsTakenIn() {
+    untilResetIsAsked(DeviceState.NONE);
+    on(new Opened(DEVICE, DeviceState.SAVE_COMPLETED));
+    assertThat(state.failure().reason()).isEqualTo(Reason.DEVICE_NOT_RESET);
+    assertThat(all).doesNotContain(new Transition(DeviceState.RESUME));
+  }
+
+  @Test
+  void aDeviceThatRefusesTheResetIsLookedAtBeforeItIsDoneAnythingTo() {
+    untilResetIsAsked(DeviceState.RUNNING);
+    on(failed(Reason.TRANSITION_FAILED));
+    on(new Done());
+    assertThat(actions).last().isEqualTo(new OpenDevice());
+    on(new Opened(DEVICE, DeviceState.RUNNING));
+    assertThat(actions).containsExactly(new TakeBack());
+    assertThat(all).noneMatch(Transition.class::isInstance);
+  }
+
+  @Test
+  void aDiscardIsOverOnlyWhenTheResetIsSeenToHaveHelped() {
+    untilResetIsAsked(DeviceState.NONE);
+    on(new Opened(DEVICE, DeviceState.NONE));
+    on(failed(Reason.DEVICE_UNREACHABLE));
+    on(new Done());
+    for (int turn = 0; turn < 10 * Pace.USUAL.retries(); turn++) {
+      DestinationAction last = actions.get(actions.size() - 1);
+      if (last instanceof TakeBack) {
+        break;
+      }
+      on(
+          last instanceof StartTimer
+              ? new TimerFired(state.epoch())
+              : last instanceof Transition ? new Done() : new Opened(DEVICE, DeviceState.RESUME));
+    }
+    assertThat(actions).containsExactly(new TakeBack());
+    assertThat(state.snapshot().resetFailed()).isTrue();
+    assertThat(state.snapshot().failure().message())
+        .contains("the reset did not help", "restart its server");
+  }
+
+  /**
+   * Nobody held it: what is in it may be anybody's, also where it is in the state it was left in.
+   */
+  @Test
+  void aDeviceThatNobodyHeldIsNotTakenForLoadedWhateverItSays() {
+    for (DeviceState says :
+        List.of(DeviceState.RESUME_COMPLETED, DeviceState.RUNNING, DeviceState.NONE)) {
+      loadedBefore();
+      on(new Opened(DEVICE, says, Continuity.FRESH));
+      assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+
+      loadedBefore(new SessionRecord.Activating());
+      on(new Opened(DEVICE, says, Continuity.FRESH));
+      assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+      assertThat(all)
+          .noneMatch(TakeWorkload.class::isInstance)
+          .noneMatch(Transition.class::isInstance);
+    }
+  }
+
+  @Test
+  void whatNobodyHeldIsResetWhateverItSaysWhenItIsDiscarded() {
+    for (DeviceState says : List.of(DeviceState.NONE, DeviceState.RUNNING)) {
+      state =
+          DestinationMachine.recovered(
+              List.of(
+                  new SessionRecord.Prepared(SPEC),
+                  new SessionRecord.Discarding(Failure.of(Reason.STREAM_BROKEN, "cut"))),
+              new Moment(1, 1));
+      on(new Recover());
+      on(new Opened(DEVICE, says, Continuity.FRESH));
+      assertThat(actions).as("%s", says).containsExactly(new Reset());
+    }
   }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
+import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.Test;
 class DeviceHoldTest {
   private final List<String> asked = new ArrayList<>();
   private WorkloadState state = WorkloadState.RUNNING;
+  private boolean refusesRelease;
   private final DeviceHold hold =
       new DeviceHold("vfio-user:gpu-0", MigrationEnd.SOURCE, "move/1", null, device -> new Asked());
 
@@ -35,6 +37,35 @@ class DeviceHoldTest {
   void aWorkloadThatAnswersAndWaitsOnHasNotTaken() {
     state = WorkloadState.WAITING;
     assertThatThrownBy(() -> hold.letWorkloadTake("move/1")).hasMessageContaining("it is WAITING");
+  }
+
+  /** It let go before a crash of this agent, and its device was reset since. */
+  @Test
+  void aWorkloadThatWaitsForADeviceNeedNotLetGoOfOne() throws Exception {
+    refusesRelease = true;
+    state = WorkloadState.WAITING;
+    hold.releaseWorkload("move/1");
+    state = WorkloadState.RUNNING;
+    assertThatThrownBy(() -> hold.releaseWorkload("move/1")).hasMessageContaining("not now");
+  }
+
+  @Test
+  void aServedDeviceIsHeldByAWorkloadThatRunsOrIsPausedAndByNoOther() throws Exception {
+    for (WorkloadState each : WorkloadState.values()) {
+      state = each;
+      assertThat(hold.heldByOthers())
+          .isEqualTo(each == WorkloadState.RUNNING || each == WorkloadState.PAUSED);
+    }
+    DeviceHold ended =
+        new DeviceHold(
+            "vfio-user:gpu-0",
+            MigrationEnd.SOURCE,
+            "move/1",
+            null,
+            device -> {
+              throw new WorkloadException(2, "no such socket", null);
+            });
+    assertThat(ended.heldByOthers()).as("one that has ended holds nothing").isFalse();
   }
 
   private final class Asked implements Workload {
@@ -60,7 +91,10 @@ class DeviceHoldTest {
     }
 
     @Override
-    public void release(String migration) {
+    public void release(String migration) throws WorkloadException {
+      if (refusesRelease) {
+        throw new WorkloadException(22, "not now", null);
+      }
       asked.add("release");
     }
 

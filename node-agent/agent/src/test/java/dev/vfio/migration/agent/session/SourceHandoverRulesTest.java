@@ -324,6 +324,8 @@ class SourceHandoverRulesTest {
     done();
     assertThat(last()).isEqualTo(new ReleaseWorkload());
     done();
+    assertThat(actions).containsExactly(new ResetReleased());
+    on(new WasReset(DeviceState.NONE));
     done();
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_COMPLETED);
     assertThat(state.snapshot().failure()).isNull();
@@ -411,13 +413,15 @@ class SourceHandoverRulesTest {
       done();
       assertThat(last()).isEqualTo(new ResumeWorkload());
       on(new SourceEvent.Failed(new Failure(Reason.WORKLOAD_UNREACHABLE, "it died", 3)));
+      assertThat(actions).containsExactly(new ResetReleased());
+      on(new WasReset(DeviceState.NONE));
       assertThat(actions.get(0)).isEqualTo(new LetGo());
       assertThat(((Journal) last()).record()).isInstanceOf(SessionRecord.RolledBack.class);
       done();
       assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
       assertThat(state.snapshot().failure().errno()).isEqualTo(3);
       assertThat(state.snapshot().failure().message())
-          .contains("it died", "vfio-user:gpu-0 was brought back to RUNNING", "resets it");
+          .contains("it died", "vfio-user:gpu-0 was brought back to RUNNING", "It was reset");
       assertThat(state.snapshot().failure().message().contains("why not")).isEqualTo(!cancelled);
     }
   }

@@ -6,6 +6,9 @@ public enum Continuity {
   UNKNOWN,
   /** Somebody has held it open all the time: nothing but a reset on purpose can have reset it. */
   KEPT,
-  /** Nobody held it: its last close has reset it, or should have. */
+  /**
+   * Nobody held it: its driver may have reset it at the last close, or not. What it holds is
+   * nobody's that is known here, whatever state it says that it is in.
+   */
   FRESH
 }

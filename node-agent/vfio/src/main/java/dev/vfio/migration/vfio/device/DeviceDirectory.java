@@ -11,7 +11,8 @@ public interface DeviceDirectory {
    * One device of this node; exactly one of {@code description} and {@code problem} is set.
    *
    * @param state null where it is not known: not every device tells it, and one that is open here
-   *     is not asked
+   *     is not asked. Of a free device of the kernel it is told only where an earlier use left it
+   *     there: {@link DeviceState#leftOver()}
    * @param place where the device is in this node; null for a device that sysfs does not know
    * @param holder who holds the device; null where it is free or nobody can tell
    * @param busy whether somebody has the device open, known or not
@@ -73,6 +74,15 @@ public interface DeviceDirectory {
   default MigratableDevice open(String id, MigrationEnd end, String migration)
       throws DeviceException {
     return open(id);
+  }
+
+  /**
+   * Whether somebody beside this process has the device open that is open here.
+   *
+   * @throws DeviceException where that cannot be found out
+   */
+  default boolean heldByOthers(String id) throws DeviceException {
+    return false;
   }
 
   /** What is known of the time before a device was opened that is open here. */

@@ -5,5 +5,13 @@ package dev.vfio.migration.vfio.device;
  *
  * @param state null where it does not tell, or where what it tells is settled only by the {@link
  *     MigrationEnd} it is opened for
+ * @param stopped whether it stands still in a way that only the end settles. A device that nobody
+ *     holds was left so: after a reset it would run
  */
-public record DeviceLook(DeviceDescription description, DeviceState state) {}
+public record DeviceLook(DeviceDescription description, DeviceState state, boolean stopped) {
+
+  /** A device whose state needs no settling. */
+  public DeviceLook(DeviceDescription description, DeviceState state) {
+    this(description, state, false);
+  }
+}

@@ -44,6 +44,14 @@ public enum DeviceState {
   }
 
   /**
+   * Whether a device that nobody moves and nobody uses was left in this state: a reset would have
+   * led to NONE or RUNNING, so it may still hold what a workload had in it.
+   */
+  public boolean leftOver() {
+    return this != NONE && this != RUNNING;
+  }
+
+  /**
    * The state with that wire value.
    *
    * @throws IllegalArgumentException where there is none

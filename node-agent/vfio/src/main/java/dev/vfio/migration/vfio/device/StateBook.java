@@ -36,21 +36,20 @@ public final class StateBook {
   }
 
   /**
-   * What "stopped" means: STOPNCOPY at the source, whose state is intact; RESUME_COMPLETED at a
-   * destination that somebody holds already; NONE at one that was opened fresh.
-   *
-   * @param adopted whether somebody else opened the device before and holds it still
+   * What "stopped" means: STOPNCOPY at the source, whose state is intact; RESUME_COMPLETED at the
+   * destination, also where nobody held the device: it would run had it been reset, so it holds
+   * somebody's state.
    */
-  public DeviceState stopped(boolean adopted) {
+  public DeviceState stopped() {
     return switch (end) {
       case SOURCE -> DeviceState.STOPNCOPY;
-      case DESTINATION -> adopted ? DeviceState.RESUME_COMPLETED : DeviceState.NONE;
+      case DESTINATION -> DeviceState.RESUME_COMPLETED;
     };
   }
 
   /** What an interface calls halfway between running and stopped. */
-  public DeviceState halfStopped(boolean adopted) {
-    return end == MigrationEnd.SOURCE ? DeviceState.SETUP : stopped(adopted);
+  public DeviceState halfStopped() {
+    return end == MigrationEnd.SOURCE ? DeviceState.SETUP : stopped();
   }
 
   /** The device was opened or reset, and said where it is. */

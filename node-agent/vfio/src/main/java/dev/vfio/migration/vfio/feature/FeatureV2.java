@@ -81,7 +81,9 @@ public final class FeatureV2 implements MigratableDevice {
     FeatureV2 device = new FeatureV2(access, description, MigrationEnd.SOURCE, true);
     FeatureState found = device.whileOpening();
     boolean settledByTheEnd = found == FeatureState.STOP || found == FeatureState.RUNNING_P2P;
-    return new DeviceLook(description, settledByTheEnd ? null : device.meaningOf(found, true));
+    return settledByTheEnd
+        ? new DeviceLook(description, null, true)
+        : new DeviceLook(description, device.meaningOf(found));
   }
 
   /**
@@ -92,7 +94,7 @@ public final class FeatureV2 implements MigratableDevice {
    * @param driver what stands behind the device; the description has its flags added
    * @param pageSize bytes of a host page
    * @param end what STOP means: STOPNCOPY at the source, whose state is intact; RESUME_COMPLETED at
-   *     an adopted destination; NONE at one that was opened fresh
+   *     the destination
    * @param adopted whether somebody else opened the device before and holds it still
    * @throws DeviceException NOT_MIGRATABLE, PROTOCOL_VIOLATION or UNREACHABLE
    */
@@ -108,7 +110,7 @@ public final class FeatureV2 implements MigratableDevice {
     try {
       DeviceDescription description = FeatureDescription.of(id, access, driver, pageSize);
       FeatureV2 device = new FeatureV2(access, description, end, adopted);
-      device.book.found(device.meaningOf(device.whileOpening(), adopted));
+      device.book.found(device.meaningOf(device.whileOpening()));
       opened = true;
       return device;
     } finally {
@@ -136,16 +138,16 @@ public final class FeatureV2 implements MigratableDevice {
         unknown);
   }
 
-  private DeviceState meaningOf(FeatureState found, boolean adopted) {
+  private DeviceState meaningOf(FeatureState found) {
     return switch (found) {
       case ERROR -> DeviceState.FAILED;
       case RUNNING -> DeviceState.RUNNING;
       case PRE_COPY, PRE_COPY_P2P -> DeviceState.PRECOPY;
       case STOP_COPY -> DeviceState.STOPNCOPY;
       case RESUMING -> DeviceState.RESUME;
-      case STOP -> book.stopped(adopted);
+      case STOP -> book.stopped();
       // Left there by a change that failed, or was cut off.
-      case RUNNING_P2P -> book.halfStopped(adopted);
+      case RUNNING_P2P -> book.halfStopped();
     };
   }
 
@@ -360,11 +362,11 @@ public final class FeatureV2 implements MigratableDevice {
           "the reset",
           Kind.TRANSITION_FAILED,
           failure,
-          "The device is as before; it is reset when the last who holds it closes it.");
+          "The device is as before; a person has to reset it.");
     }
     log.lost();
     try {
-      book.found(meaningOf(walk.position(), false));
+      book.found(meaningOf(walk.position()));
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(
           subject(),

@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.OptionalInt;
 
 /**
- * An open device and what must stay open beside it. Closed with the device first: the last close of
- * a device resets it, which it does while its memory is still mapped.
+ * An open device and what must stay open beside it. Closed with the device first: a driver may
+ * reset it at the last close, which it then does while its memory is still mapped.
  *
  * @param companions by name, in the order in which they are handed over
  * @param addressSpace id of the iommufd's address space that the device is attached to

@@ -16,7 +16,8 @@ import java.nio.file.Path;
  */
 record Opening(NodeDevice device, Path directory) {
   static final String UNTOUCHED = "Nothing was done to the device. ";
-  static final String CLOSED_AGAIN = "The device was opened and closed again, which resets it. ";
+  static final String CLOSED_AGAIN =
+      "The device was opened and closed again, at which its driver may reset it. ";
 
   /** The device's group node; it need not exist. */
   Path groupNode() {

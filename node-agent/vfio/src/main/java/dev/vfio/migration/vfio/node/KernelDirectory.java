@@ -7,6 +7,7 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceHolder;
 import dev.vfio.migration.vfio.device.DeviceLook;
+import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.handover.HandedOver;
@@ -34,11 +35,12 @@ import java.util.function.LongSupplier;
  * The VFIO devices of this node's kernel.
  *
  * <p>A device that a process holds is reached through a duplicate of that process's descriptor,
- * which changes nothing about it. A free one has to be opened, and the kernel resets it when it is
- * closed again: harmless for a device that nobody uses, but a process that opens it at that moment
- * is sent away. So what was found of a device once is remembered for as long as the device exists
- * and has that driver; only its state is not. And a device that has just been made is left to whom
- * it was made for, unless somebody asks for it by name.
+ * which changes nothing about it. A free one has to be opened, and its driver may reset it when it
+ * is closed again: harmless for a device that nobody uses, but a process that opens it at that
+ * moment is sent away. So what was found of a device once is remembered for as long as the device
+ * exists and has that driver. Whether something was left in it is looked at again once somebody has
+ * used it. A device that has just been made is left to whom it was made for, unless somebody asks
+ * for it by name; so is one that was in use a moment ago, because its user may come back.
  *
  * <p>Safe for use by several threads.
  */
@@ -102,6 +104,16 @@ public final class KernelDirectory implements DeviceDirectory {
     private Identity seen;
     private long seenAtNanos;
 
+    /**
+     * What it was left in, by the last look or as this agent let go of it; null where in nothing.
+     */
+    private DeviceState left;
+
+    private long lookedAtNanos;
+    private boolean usedSince;
+    private long usedAtNanos;
+    private Opened lastUse;
+
     /** Whether it was first seen so lately that somebody may be about to open it. */
     boolean isNew(Identity identity, long now) {
       if (!identity.equals(seen)) {
@@ -115,6 +127,41 @@ public final class KernelDirectory implements DeviceDirectory {
       lookedAt = identity;
       description = found;
       problem = refusal;
+    }
+
+    /** Somebody has it open, so what is known of what was left in it holds no more. */
+    void used(long now) {
+      left = null;
+      usedSince = true;
+      usedAtNanos = now;
+    }
+
+    /** Nobody has it open. This agent may have been the last that had. */
+    void free(long now) {
+      if (opened != null && opened != lastUse) {
+        lastUse = opened;
+        used(now);
+        MigratableDevice device = opened.device();
+        left = device.stateKnown() && device.state().leftOver() ? device.state() : null;
+      }
+    }
+
+    void lookedAtFree(DeviceLook look, long now) {
+      // After a reset it would run: one that was saved, or loaded and given up, stands still.
+      DeviceState found = look.stopped() ? DeviceState.SAVE_COMPLETED : look.state();
+      left = found != null && found.leftOver() ? found : null;
+      lookedAtNanos = now;
+      usedSince = false;
+    }
+
+    /** Whether what may be left in it is to be looked at again. */
+    boolean staleWhenFree(boolean wanted, long now) {
+      if (wanted && left != null) {
+        return true;
+      }
+      return usedSince
+          ? now - usedAtNanos >= LEFT_ALONE.toNanos()
+          : left != null && now - lookedAtNanos >= LEFT_ALONE.toNanos();
     }
   }
 
@@ -174,13 +221,19 @@ public final class KernelDirectory implements DeviceDirectory {
     }
     try {
       Opened here = slot.opened;
+      long now = clock.getAsLong();
       if (here != null && here.access().isOpen()) {
         Holder sharing = holders.of(device, here.access().descriptor()).orElse(null);
         return new Entry(
             device.id(), here.device().description(), null, null, device, shown(sharing), true);
       }
       Holder holder = holders.of(device).orElse(null);
-      return holder == null ? lookAtFree(slot, device, wanted) : lookAtHeld(slot, device, holder);
+      if (holder != null) {
+        slot.used(now);
+        return lookAtHeld(slot, device, holder);
+      }
+      slot.free(now);
+      return lookAtFree(slot, device, wanted, now);
     } catch (DeviceException problem) {
       boolean busy = problem.kind() == Kind.BUSY;
       return new Entry(device.id(), null, null, problem, device, null, busy);
@@ -203,10 +256,12 @@ public final class KernelDirectory implements DeviceDirectory {
     }
   }
 
-  private Entry lookAtFree(Slot slot, NodeDevice device, boolean wanted) throws DeviceException {
+  private Entry lookAtFree(Slot slot, NodeDevice device, boolean wanted, long now)
+      throws DeviceException {
     Identity identity = Identity.of(device);
-    if (!identity.equals(slot.lookedAt)) {
-      if (!wanted && slot.isNew(identity, clock.getAsLong())) {
+    boolean known = identity.equals(slot.lookedAt);
+    if (!known || (slot.description != null && slot.staleWhenFree(wanted, now))) {
+      if (!known && !wanted && slot.isNew(identity, now)) {
         throw new DeviceException(
             Kind.UNREACHABLE,
             0,
@@ -220,6 +275,7 @@ public final class KernelDirectory implements DeviceDirectory {
       try (KernelAccess access = KernelAccess.open(device, deviceDirectory, choice)) {
         DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
         slot.remember(identity, look.description(), null);
+        slot.lookedAtFree(look, now);
       } catch (DeviceException problem) {
         if (problem.kind() != Kind.NOT_MIGRATABLE) {
           throw problem;
@@ -229,7 +285,7 @@ public final class KernelDirectory implements DeviceDirectory {
     }
     return slot.description == null
         ? new Entry(device.id(), null, null, slot.problem, device, null, false)
-        : new Entry(device.id(), slot.description, null, null, device, null, false);
+        : new Entry(device.id(), slot.description, slot.left, null, device, null, false);
   }
 
   private static DeviceHolder shown(Holder holder) {
@@ -319,6 +375,23 @@ public final class KernelDirectory implements DeviceDirectory {
               + " is its monitor and keeps a part of the device's state itself, so moving the"
               + " device behind its back would corrupt the guest. Nothing was done to the device;"
               + " migrate the virtual machine with its own means.");
+    }
+  }
+
+  @Override
+  public boolean heldByOthers(String id) throws DeviceException {
+    Opened here = slot(id).opened;
+    if (here == null || !here.access().isOpen()) {
+      throw new DeviceException(Kind.UNREACHABLE, 0, "device " + id + " is not open in this agent");
+    }
+    NodeDevice device = inventory.find(id).orElseThrow(() -> absent(id));
+    try {
+      return holders.of(device, here.access().descriptor()).isPresent();
+    } catch (DeviceException unclear) {
+      if (unclear.kind() == Kind.BUSY) {
+        return true;
+      }
+      throw unclear;
     }
   }
 

@@ -387,7 +387,7 @@ public final class Region2018 implements MigratableDevice {
           "the reset",
           Kind.TRANSITION_FAILED,
           failure,
-          "The device is as before; whoever serves it has to be restarted to bring it back.");
+          "The device is as before; a person has to reset it.");
     }
     readBackState();
   }

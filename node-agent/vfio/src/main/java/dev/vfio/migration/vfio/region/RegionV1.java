@@ -79,8 +79,9 @@ public final class RegionV1 implements MigratableDevice {
     RegionParts parts = RegionParts.find(id, access, RegionFormat.V1, driver, pageSize);
     RegionV1 device = new RegionV1(parts, MigrationEnd.SOURCE);
     RegionV1State found = device.readBack();
-    return new DeviceLook(
-        parts.description(), found == RegionV1State.STOPPED ? null : device.meaningOf(found, true));
+    return found == RegionV1State.STOPPED
+        ? new DeviceLook(parts.description(), null, true)
+        : new DeviceLook(parts.description(), device.meaningOf(found, true));
   }
 
   /**
@@ -91,7 +92,7 @@ public final class RegionV1 implements MigratableDevice {
    * @param driver what stands behind the device
    * @param pageSize bytes of a host page
    * @param end what "stopped" means: STOPNCOPY at the source, whose state is intact;
-   *     RESUME_COMPLETED at an adopted destination; NONE at one that was opened fresh
+   *     RESUME_COMPLETED at the destination
    * @param adopted whether somebody else opened the device before and holds it still
    * @throws DeviceException NOT_MIGRATABLE, PROTOCOL_VIOLATION or UNREACHABLE
    */
@@ -141,13 +142,13 @@ public final class RegionV1 implements MigratableDevice {
       case STOP_AND_COPY -> DeviceState.STOPNCOPY;
       case RESUMING -> resumingMeans(adopted);
       case ERROR -> DeviceState.FAILED;
-      case STOPPED -> book.stopped(adopted);
+      case STOPPED -> book.stopped();
     };
   }
 
   /** Nobody else is given a destination's device before everything was loaded into it. */
   private DeviceState resumingMeans(boolean adopted) {
-    return adopted && book.stopped(true) == DeviceState.RESUME_COMPLETED
+    return adopted && book.stopped() == DeviceState.RESUME_COMPLETED
         ? DeviceState.RESUME_COMPLETED
         : DeviceState.RESUME;
   }
@@ -452,7 +453,7 @@ public final class RegionV1 implements MigratableDevice {
           "the reset",
           Kind.TRANSITION_FAILED,
           failure,
-          "The device is as before; whoever holds it has to close it to bring it back.");
+          "The device is as before; a person has to reset it.");
     }
     try {
       book.found(meaningOf(RegionV1State.read(registers), false));

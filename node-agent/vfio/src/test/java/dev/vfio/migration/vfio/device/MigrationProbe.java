@@ -142,6 +142,9 @@ public final class MigrationProbe {
           source.reset();
         }
       }
+      if (destination.state().leftOver()) {
+        destination.reset();
+      }
       kind.work(sourceAccess);
       long before = kind.fingerprint(sourceAccess);
       rollBack(source, sourceAccess);

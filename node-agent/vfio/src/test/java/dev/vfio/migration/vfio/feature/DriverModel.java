@@ -104,6 +104,7 @@ final class DriverModel implements FeatureAccess {
   private List<long[]> logRanges = List.of();
   private long nextAddress = 0x7000_0000_0000L;
   private int resets;
+  private boolean keepsStateAtReset;
   private boolean closed;
   private AccessException everything;
 
@@ -226,6 +227,12 @@ final class DriverModel implements FeatureAccess {
 
   List<long[]> logRanges() {
     return logRanges;
+  }
+
+  /** It answers a reset as done and does nothing. */
+  DriverModel keepingStateAtReset() {
+    keepsStateAtReset = true;
+    return this;
   }
 
   int resets() {
@@ -506,7 +513,9 @@ final class DriverModel implements FeatureAccess {
     }
     trace.add("reset");
     resets++;
-    becomeReset();
+    if (!keepsStateAtReset) {
+      becomeReset();
+    }
   }
 
   private void becomeReset() {

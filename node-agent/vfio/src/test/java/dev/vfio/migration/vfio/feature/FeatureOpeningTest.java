@@ -68,10 +68,29 @@ class FeatureOpeningTest {
       DeviceState halfway = in.equals("STOP") ? DeviceState.STOPNCOPY : DeviceState.SETUP;
       assertThat(opened(in, MigrationEnd.SOURCE, true)).isEqualTo(halfway);
       assertThat(opened(in, MigrationEnd.SOURCE, false)).isEqualTo(halfway);
-      assertThat(opened(in, MigrationEnd.DESTINATION, true))
-          .isEqualTo(DeviceState.RESUME_COMPLETED);
-      assertThat(opened(in, MigrationEnd.DESTINATION, false)).isEqualTo(DeviceState.NONE);
+      for (boolean adopted : new boolean[] {true, false}) {
+        assertThat(opened(in, MigrationEnd.DESTINATION, adopted))
+            .as("also where nobody held it: a reset would have made it run")
+            .isEqualTo(DeviceState.RESUME_COMPLETED);
+      }
       assertThat(FeatureV2.look(ID, DriverModel.ofAll().in(in), DRIVER, PAGE).state()).isNull();
+      assertThat(FeatureV2.look(ID, DriverModel.ofAll().in(in), DRIVER, PAGE).stopped()).isTrue();
+    }
+    assertThat(FeatureV2.look(ID, DriverModel.ofAll(), DRIVER, PAGE).stopped()).isFalse();
+  }
+
+  @Test
+  void aResetThatKeepsTheStateIsSeenAtEitherEnd() throws DeviceException {
+    for (MigrationEnd end : MigrationEnd.values()) {
+      DriverModel keeping = DriverModel.ofAll().holding(STATE).in("STOP").keepingStateAtReset();
+      FeatureV2 device = FeatureV2.open(ID, keeping, DRIVER, PAGE, end, false);
+      device.reset();
+      assertThat(device.state().leftOver()).isTrue();
+      FeatureV2 other =
+          FeatureV2.open(
+              ID, DriverModel.ofAll().holding(STATE).in("STOP"), DRIVER, PAGE, end, false);
+      other.reset();
+      assertThat(other.state()).isEqualTo(DeviceState.RUNNING);
     }
   }
 

@@ -239,7 +239,7 @@ class FeatureTransitionsTest {
     FeatureV2 device = source(model.refusing(-1, 95));
     DeviceException failure = failureOf(device::reset);
     assertThat(failure.errno()).isEqualTo(95);
-    assertThat(failure).hasMessageContaining("last who holds it");
+    assertThat(failure).hasMessageContaining("a person has to reset it");
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
 

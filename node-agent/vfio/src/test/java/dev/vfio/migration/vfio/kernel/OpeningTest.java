@@ -242,7 +242,7 @@ class OpeningTest {
         .hasMessageContaining("Bind it to its VFIO driver.");
     assertThat(refused(NodeChoice.CDEV, "ioctl 3b77", Errno.ENODEV))
         .hasMessageContaining("is not there any more")
-        .hasMessageContaining("opened and closed again, which resets it");
+        .hasMessageContaining("opened and closed again, at which its driver may reset it");
     assertThat(refused(NodeChoice.CDEV, "ioctl 3b81", Errno.ENOTTY))
         .hasMessageContaining("IOMMU_IOAS_ALLOC failed")
         .hasMessageContaining("Use a newer kernel");

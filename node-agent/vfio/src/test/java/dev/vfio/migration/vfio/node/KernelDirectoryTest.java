@@ -80,7 +80,7 @@ class KernelDirectoryTest {
           assertThat(first.description().migrationInterface())
               .isEqualTo(MigrationInterface.FEATURE_V2);
           assertThat(first.busy()).isFalse();
-          assertThat(first.state()).as("closing it resets it").isNull();
+          assertThat(first.state()).as("nothing is left in it").isNull();
           assertThat(node.openings()).isEqualTo(1);
           assertThat(node.left()).isEmpty();
 
@@ -89,6 +89,107 @@ class KernelDirectoryTest {
               .extracting(Entry::description)
               .containsOnlyOnce(first.description());
           assertThat(node.openings()).as("what was found is remembered").isZero();
+        });
+  }
+
+  @Test
+  void whatWasLeftInAFreeDeviceIsToldUntilItIsReset() throws Exception {
+    node.isLeftStopped();
+    node.run(
+        () -> {
+          assertThat(look().state()).isEqualTo(DeviceState.SAVE_COMPLETED);
+          node.openings();
+          assertThat(directory.list().get(0).state()).isEqualTo(DeviceState.SAVE_COMPLETED);
+          assertThat(node.openings()).as("a listing remembers it").isZero();
+
+          node.speaksV2();
+          assertThat(directory.list().get(0).state()).isEqualTo(DeviceState.SAVE_COMPLETED);
+          assertThat(look().state()).as("who asks for it by name hears how it is now").isNull();
+          assertThat(directory.list().get(0).state()).isNull();
+          node.openings();
+          look();
+          assertThat(node.openings()).as("there is no more to be looked at").isZero();
+        });
+  }
+
+  @Test
+  void aListingLooksAgainAtWhatWasLeftInADevice() throws Exception {
+    node.isLeftStopped();
+    node.run(
+        () -> {
+          look();
+          node.speaksV2();
+          node.passes(LEFT_ALONE);
+          assertThat(directory.list().get(0).state()).isNull();
+        });
+  }
+
+  /** Its user may be about to come back, and would be sent away by a look. */
+  @Test
+  void aDeviceThatWasInUseIsLookedAtOnceItHasBeenLeftAlone() throws Exception {
+    StandInNode.Child child = node.held();
+    node.run(
+        () -> {
+          look();
+          child.kill();
+          node.isLeftStopped();
+          node.openings();
+          assertThat(look().state()).as("not looked at").isNull();
+          node.passes(LEFT_ALONE.minusNanos(1));
+          assertThat(directory.list().get(0).state()).isNull();
+          assertThat(node.openings()).isZero();
+          node.passes(Duration.ofNanos(1));
+          assertThat(directory.list().get(0).state()).isEqualTo(DeviceState.SAVE_COMPLETED);
+          assertThat(node.openings()).isEqualTo(1);
+        });
+  }
+
+  @Test
+  void whatThisAgentLeftInADeviceIsToldAtOnce() throws Exception {
+    node.isLeftStopped();
+    node.run(
+        () -> {
+          directory.open(ID, MigrationEnd.SOURCE, MIGRATION).close();
+          assertThat(directory.list().get(0).description())
+              .as("it is not looked at by a listing yet")
+              .isNull();
+          assertThat(look().state()).isEqualTo(DeviceState.SAVE_COMPLETED);
+          directory.open(ID, MigrationEnd.SOURCE, MIGRATION).close();
+          node.openings();
+          assertThat(directory.list().get(0).state()).isEqualTo(DeviceState.STOPNCOPY);
+          assertThat(node.openings()).isZero();
+          node.speaksV2();
+          assertThat(look().state()).isNull();
+        });
+  }
+
+  /** Whatever its last close did: what it says is what is known. */
+  @Test
+  void aFreeDeviceThatIsOpenedIsInTheStateThatItSays() throws Exception {
+    node.isLeftStopped();
+    node.run(
+        () -> {
+          try (MigratableDevice device = directory.open(ID, MigrationEnd.DESTINATION, MIGRATION)) {
+            assertThat(directory.continuity(ID)).isEqualTo(Continuity.FRESH);
+            assertThat(device.state().leftOver()).isTrue();
+            assertThat(directory.heldByOthers(ID)).isFalse();
+          }
+        });
+  }
+
+  @Test
+  void whoElseHoldsADeviceThatIsOpenHereIsFoundOut() throws Exception {
+    StandInNode.Child child = node.held();
+    node.run(
+        () -> {
+          try (MigratableDevice device = directory.open(ID, MigrationEnd.SOURCE, MIGRATION)) {
+            assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+            assertThat(directory.heldByOthers(ID)).isTrue();
+            child.kill();
+            assertThat(directory.heldByOthers(ID)).isFalse();
+          }
+          assertThat(catchThrowableOfType(DeviceException.class, () -> directory.heldByOthers(ID)))
+              .hasMessageContaining("is not open in this agent");
         });
   }
 

@@ -39,6 +39,7 @@ final class ModelNode implements AutoCloseable {
   private static final long ALL_FLAGS = 7;
   private static final long NO_DATA_FILE = -1L << 32;
   private static final int RUNNING_V2 = 2;
+  private static final int STOP_V2 = 1;
 
   private final Path folder;
   private final StandInNode processes;
@@ -151,6 +152,11 @@ final class ModelNode implements AutoCloseable {
 
   void speaksV2() {
     model.features(Map.of(MIGRATION, ALL_FLAGS, DEVICE_STATE, RUNNING_V2 | NO_DATA_FILE));
+  }
+
+  /** A device that speaks v2 is in STOP, though nobody has it open. */
+  void isLeftStopped() {
+    model.features(Map.of(MIGRATION, ALL_FLAGS, DEVICE_STATE, STOP_V2 | NO_DATA_FILE));
   }
 
   void speaks2018() {

@@ -52,6 +52,7 @@ final class RegionV1Model implements DeviceAccess {
   private Long resumeOffset;
   private boolean lost;
   private int resets;
+  private boolean keepsStateAtReset;
   private boolean closed;
 
   RegionV1Model(int regionSize, int dataOffset) {
@@ -143,6 +144,12 @@ final class RegionV1Model implements DeviceAccess {
   /** The data part, reached without a trap. */
   RegionV1Model mapped(long offset, int size) {
     direct.add(new MappedPart(offset, size));
+    return this;
+  }
+
+  /** Its driver answers a reset as done and does nothing. */
+  RegionV1Model keepingStateAtReset() {
+    keepsStateAtReset = true;
     return this;
   }
 
@@ -336,6 +343,9 @@ final class RegionV1Model implements DeviceAccess {
     requireReachable();
     begin("reset");
     resets++;
+    if (keepsStateAtReset) {
+      return;
+    }
     register = (register & ~7) | RUNNING;
     content = new byte[0];
     handedOut = 0;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceLook;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigrationEnd;
@@ -82,11 +83,29 @@ class RegionV1TransitionsTest {
         }
       }
       RegionV1Model stopped = new RegionV1Model(4096, 64).in(0);
-      assertThat(open(stopped, end, true).state())
-          .isEqualTo(
-              end == MigrationEnd.SOURCE ? DeviceState.STOPNCOPY : DeviceState.RESUME_COMPLETED);
-      assertThat(open(stopped, end, false).state())
-          .isEqualTo(end == MigrationEnd.SOURCE ? DeviceState.STOPNCOPY : DeviceState.NONE);
+      for (boolean adopted : List.of(false, true)) {
+        assertThat(open(stopped, end, adopted).state())
+            .as("also where nobody held it: a reset would have made it run")
+            .isEqualTo(
+                end == MigrationEnd.SOURCE ? DeviceState.STOPNCOPY : DeviceState.RESUME_COMPLETED);
+      }
+      assertThat(look(stopped).stopped()).isTrue();
+    }
+  }
+
+  private static DeviceLook look(RegionV1Model model) throws DeviceException {
+    return RegionV1.look(ID, model, DRIVER, 4096);
+  }
+
+  @Test
+  void aResetThatKeepsTheStateIsSeenAtEitherEnd() throws DeviceException {
+    for (MigrationEnd end : MigrationEnd.values()) {
+      RegionV1 device = open(new RegionV1Model(4096, 64).in(0).keepingStateAtReset(), end, false);
+      device.reset();
+      assertThat(device.state().leftOver()).isTrue();
+      RegionV1 other = open(new RegionV1Model(4096, 64).in(0), end, false);
+      other.reset();
+      assertThat(other.state()).isEqualTo(DeviceState.RUNNING);
     }
   }
 

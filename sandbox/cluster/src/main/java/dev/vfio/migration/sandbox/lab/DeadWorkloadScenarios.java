@@ -84,7 +84,7 @@ final class DeadWorkloadScenarios {
                 Told.by(
                     view,
                     List.of("SourceReady"),
-                    List.of(device, "has no workload any more", "died", "resets it"))));
+                    List.of(device, "has no workload any more", "died", "It was reset"))));
     if (trial.waiting().printed("TAKEN")) {
       throw new IOException("it was rolled back, and the destination's program was given a device");
     }

@@ -283,6 +283,19 @@ class VfioUserServerTest {
   }
 
   @Test
+  void aDeviceMayHaveNoReset() throws IOException {
+    try (LineClient console = device.console()) {
+      console.ask("{'op':'fault','spec':'no-reset'}");
+      try (VfioUserClient client = VfioUserClient.connect(device.socket())) {
+        assertThat(client.call(4, buffer(16).putInt(0, 16)).payload().getInt(4))
+            .as("PCI alone")
+            .isEqualTo(2);
+        assertThat(client.reset().errno()).isEqualTo(25);
+      }
+    }
+  }
+
+  @Test
   void faultsThatTheSocketShows() throws IOException {
     try (LineClient console = device.console()) {
       assertThat(console.ask("{'op':'fault','spec':'no-migration-region'}"))

@@ -16,8 +16,8 @@ import java.util.BitSet;
  * A device with a few cells of state and a few pages of memory. While it runs for its workload,
  * cells and pages change and are marked dirty.
  *
- * <p>A device of the kernel is reset by the last of its holders that lets go; every other outlives
- * its agent.
+ * <p>A device of the kernel is reset by the last of its holders that lets go, where its driver does
+ * that; every other outlives its agent.
  */
 final class ModelDevice {
   static final String ID = "vfio-user:gpu-0";
@@ -27,14 +27,17 @@ final class ModelDevice {
 
   private static final int CELLS = 6;
   private static final int CHUNK_BYTES = Integer.BYTES + Long.BYTES;
+  private static final int EIO = 5;
   private static final int EINVAL = 22;
+  private static final int EOPNOTSUPP = 95;
   private static final int ECONNREFUSED = 111;
 
   private final Node node;
   private final Chance chance;
   private final boolean tellsState;
   private final boolean logsDirtyPages;
-  private final boolean ofKernel;
+  private final boolean resetsAtLastClose;
+  private final Resetting resetting;
   private final long[] cells = new long[CELLS];
   private final BitSet dirtyCells = new BitSet();
   private final BitSet loadedCells = new BitSet();
@@ -52,18 +55,32 @@ final class ModelDevice {
       DeviceState state,
       boolean tellsState,
       boolean logsDirtyPages,
-      boolean ofKernel) {
+      boolean resetsAtLastClose,
+      Resetting resetting) {
     this.node = node;
     this.chance = chance;
     this.state = state;
     this.tellsState = tellsState;
     this.logsDirtyPages = logsDirtyPages;
-    this.ofKernel = ofKernel;
+    this.resetsAtLastClose = resetsAtLastClose;
+    this.resetting = resetting;
     this.heldByWorkload = state == DeviceState.RUNNING;
+  }
+
+  /** What its driver does when it is told to reset it. */
+  enum Resetting {
+    WORKS,
+    IS_NOT_OFFERED,
+    KEEPS_THE_STATE
   }
 
   DeviceState state() {
     return state;
+  }
+
+  /** Whether it can be made sure that nothing of an earlier workload is left in it. */
+  boolean canTakeStateIn() {
+    return tellsState || resetting != Resetting.IS_NOT_OFFERED;
   }
 
   boolean tellsState() {
@@ -125,7 +142,7 @@ final class ModelDevice {
   }
 
   private void resetIfFree() {
-    if (ofKernel && client == null && !heldByWorkload && state != DeviceState.NONE) {
+    if (resetsAtLastClose && client == null && !heldByWorkload && state != DeviceState.NONE) {
       become(DeviceState.NONE);
     }
   }
@@ -326,7 +343,15 @@ final class ModelDevice {
     @Override
     public void reset() throws DeviceException {
       check();
-      become(DeviceState.NONE);
+      if (resetting == Resetting.IS_NOT_OFFERED || chance.fault(20)) {
+        throw new DeviceException(
+            Kind.TRANSITION_FAILED,
+            resetting == Resetting.IS_NOT_OFFERED ? EOPNOTSUPP : EIO,
+            node + ": the reset failed");
+      }
+      if (resetting == Resetting.WORKS) {
+        become(DeviceState.NONE);
+      }
       known = tellsState;
       node.mayCrash();
     }

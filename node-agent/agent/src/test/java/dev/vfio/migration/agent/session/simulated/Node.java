@@ -57,7 +57,17 @@ final class Node {
     this.chance = chance;
     this.device =
         new ModelDevice(
-            this, chance, deviceState, !chance.oneIn(6), !chance.oneIn(4), chance.oneIn(2));
+            this,
+            chance,
+            deviceState,
+            !chance.oneIn(6),
+            !chance.oneIn(4),
+            chance.oneIn(2),
+            chance.oneIn(4)
+                ? ModelDevice.Resetting.IS_NOT_OFFERED
+                : chance.oneIn(4)
+                    ? ModelDevice.Resetting.KEEPS_THE_STATE
+                    : ModelDevice.Resetting.WORKS);
     this.workload = new ModelWorkload(this, chance, workloadState);
     this.journals = new ModelJournals(this, chance);
     this.streams = new ModelStreams(this, chance);

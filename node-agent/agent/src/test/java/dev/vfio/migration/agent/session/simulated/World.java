@@ -312,6 +312,14 @@ final class World {
                   || source.device().state() == DeviceState.NONE)
               && source.workload().state() == ModelWorkload.State.RELEASED,
           "H3: committed, and the source has not let go");
+      SessionSnapshot left = source.watched(operator.key());
+      require(
+          left == null
+              || left.state() != SessionState.SOURCE_COMPLETED
+              || left.resetFailed()
+              || !source.device().tellsState()
+              || source.device().state() == DeviceState.NONE,
+          "committed, and the workload's state is left at the source without a word");
       require(isSettled(), "H3: committed, and the sessions have not ended");
     } else {
       require(operator.decision() == Operator.Decision.ROLLED_BACK, "H3: nothing was decided");

@@ -167,6 +167,15 @@ final class Scenario implements AutoCloseable {
     return other;
   }
 
+  /** A migration of the same devices the other way. It does not own the devices. */
+  Scenario back(String otherName) {
+    Scenario other = again(otherName);
+    other.spec.put("source", spec.get("destination"));
+    other.spec.put("destination", spec.get("source"));
+    other.pair = new DevicePair(source, pair.destination(), pair.source());
+    return other;
+  }
+
   Scenario switchOver() {
     return patch("{\"spec\":{\"switchover\":\"Automatic\"}}");
   }

@@ -110,6 +110,10 @@ public final class DeviceModel {
         events.refused(state, DeviceState.NONE.name(), DeviceState.NONE.wire(), refusal);
         throw refusal;
       }
+      faults.refuse(FaultKind.FAIL_RESET, state, Long.MAX_VALUE);
+      if (faults.fire(FaultKind.RESET_KEEPS_STATE, state).isPresent()) {
+        return;
+      }
       abandonState();
       contents.makeFresh();
       moved(DeviceState.NONE, "reset");

@@ -17,7 +17,10 @@ public enum FaultKind {
   CORRUPT_DATA("corrupt-data", Argument.STATE, "one bit of each chunk is flipped"),
   LOSE_CHUNK("lose-chunk", Argument.STATE, "a chunk is thought to be sent and is not"),
   FORGET_DIRTY("forget-dirty", Argument.NONE, "the dirty log forgets pages of the DMA window"),
-  DOUBLE_STEP("double-step", Argument.NONE, "the workload does a step twice");
+  DOUBLE_STEP("double-step", Argument.NONE, "the workload does a step twice"),
+  NO_RESET("no-reset", Argument.NONE, "the device offers no reset"),
+  FAIL_RESET("fail-reset", Argument.ERRNO, "a reset fails"),
+  RESET_KEEPS_STATE("reset-keeps-state", Argument.NONE, "a reset succeeds and changes nothing");
 
   /** What follows the name of a fault. */
   enum Argument {

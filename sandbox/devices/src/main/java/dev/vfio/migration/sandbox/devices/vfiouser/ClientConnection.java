@@ -95,6 +95,9 @@ final class ClientConnection {
         case Message.REGION_WRITE -> regionWrite();
         case Message.DEVICE_RESET -> {
           receivePayload();
+          if (!regions.offersReset()) {
+            throw new RefusedException(Errno.ENOTTY, "this device has no reset");
+          }
           regions.migration().reset();
           startReply();
           sendReply();
@@ -119,7 +122,8 @@ final class ClientConnection {
   private void deviceInfo(ByteBuffer request) throws IOException, RefusedException {
     requireArgumentSize(request, INFO_SIZE);
     startReply();
-    out.putInt(INFO_SIZE).putInt(INFO_FLAG_RESET | INFO_FLAG_PCI);
+    int reset = regions.offersReset() ? INFO_FLAG_RESET : 0;
+    out.putInt(INFO_SIZE).putInt(reset | INFO_FLAG_PCI);
     out.putInt(regions.count()).putInt(IRQ_TYPES);
     sendReply();
   }

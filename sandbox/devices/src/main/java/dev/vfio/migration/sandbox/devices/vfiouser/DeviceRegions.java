@@ -51,6 +51,10 @@ final class DeviceRegions {
     return offersMigration() ? MIGRATION + 1 : VENDOR + 1;
   }
 
+  boolean offersReset() {
+    return faults.fire(FaultKind.NO_RESET, migration.deviceState()).isEmpty();
+  }
+
   MigrationRegion migration() {
     return migration;
   }

@@ -1,5 +1,6 @@
 package dev.vfio.migration.sandbox.devices.fault;
 
+import static dev.vfio.migration.sandbox.devices.lifecycle.DeviceState.NONE;
 import static dev.vfio.migration.sandbox.devices.lifecycle.DeviceState.PRECOPY;
 import static dev.vfio.migration.sandbox.devices.lifecycle.DeviceState.RESUME;
 import static dev.vfio.migration.sandbox.devices.lifecycle.DeviceState.RUNNING;
@@ -60,6 +61,23 @@ class FaultsOnDemandTest {
     assertThat(fixture.log.events("fault")).hasSize(2);
     assertThat(fixture.log.events("refused")).hasSize(2);
     fixture.to(STOPNCOPY);
+  }
+
+  @Test
+  void aResetMayKeepTheState() throws RefusedException {
+    fixture.to(SETUP, STOPNCOPY);
+    fixture.fault("reset-keeps-state*1");
+    fixture.device.reset();
+    assertThat(fixture.device.state()).isEqualTo(STOPNCOPY);
+    fixture.device.reset();
+    assertThat(fixture.device.state()).isEqualTo(NONE);
+  }
+
+  @Test
+  void aResetMayFail() {
+    fixture.fault("fail-reset:5");
+    refused(5, fixture.device::reset);
+    assertThat(fixture.device.state()).isEqualTo(RUNNING);
   }
 
   @Test
