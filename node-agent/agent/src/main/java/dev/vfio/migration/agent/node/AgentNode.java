@@ -68,13 +68,10 @@ public class AgentNode {
   private final Sessions sessions;
   private final Inventory inventory;
   private final CommandLanes lanes;
-  private final ScheduledExecutorService reports =
-      Executors.newSingleThreadScheduledExecutor(
-          task -> {
-            Thread thread = new Thread(task, "session-reports");
-            thread.setDaemon(true);
-            return thread;
-          });
+  private final ScheduledExecutorService reports = oneThread("session-reports");
+
+  /** Apart from the reports: it reads what drivers have in sysfs. */
+  private final ScheduledExecutorService following = oneThread("device-follower");
 
   AgentNode(
       AgentConfig config,
@@ -142,7 +139,7 @@ public class AgentNode {
     kernel.offerToThoseWhoCameBack();
     sessions.recover();
     kernel.thawLeftOvers(sessions.snapshots());
-    reports.scheduleWithFixedDelay(
+    following.scheduleWithFixedDelay(
         kernel::followDevices, 0, DEVICES_PERIOD.toMillis(), TimeUnit.MILLISECONDS);
     LOG.infof(
         "node %s, agent %s, instance %s: %d sessions found in %s",
@@ -151,6 +148,15 @@ public class AgentNode {
         identity.instanceId(),
         sessions.snapshots().size(),
         config.journalDirectory());
+  }
+
+  private static ScheduledExecutorService oneThread(String name) {
+    return Executors.newSingleThreadScheduledExecutor(
+        task -> {
+          Thread thread = new Thread(task, name);
+          thread.setDaemon(true);
+          return thread;
+        });
   }
 
   @Produces
@@ -214,6 +220,7 @@ public class AgentNode {
     lanes.close();
     streams.close();
     kernel.close();
+    following.shutdownNow();
     reports.shutdownNow();
     journals.close();
   }
