@@ -16,9 +16,11 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import org.jboss.logging.Logger;
 
@@ -278,24 +280,61 @@ public final class AgentConnection implements AutoCloseable {
   /** As {@link #call}, for what may take longer, or must not take so long. */
   public <T> T callWithin(Duration limit, Function<NodeAgentGrpc.NodeAgentBlockingStub, T> call)
       throws RefusedException {
-    ManagedChannel line;
-    synchronized (this) {
-      if (!(state instanceof Side.Reachable)) {
-        throw outOfReach();
-      }
-      line = channel;
-    }
     try {
       return call.apply(
-          NodeAgentGrpc.newBlockingStub(line)
+          NodeAgentGrpc.newBlockingStub(reachable())
               .withDeadlineAfter(limit.toMillis(), TimeUnit.MILLISECONDS));
     } catch (StatusRuntimeException failure) {
-      if (state() instanceof Side.Unreachable unreachable) {
-        // The line broke under the call: what broke it says more than what the call noticed.
-        throw RefusedException.outOfReach(node, unreachable.cause());
-      }
-      throw RefusedException.of(node, failure);
+      throw refused(failure);
     }
+  }
+
+  /**
+   * Asks without waiting: an agent that is slow to answer keeps no thread here.
+   *
+   * @param call whose only answer is taken
+   * @return fails with a {@link RefusedException} as {@link #callWithin} has it, on a thread that
+   *     must not be kept
+   * @throws RefusedException when the agent is out of reach
+   */
+  public <T> CompletableFuture<T> askWithin(
+      Duration limit, BiConsumer<NodeAgentGrpc.NodeAgentStub, StreamObserver<T>> call)
+      throws RefusedException {
+    CompletableFuture<T> answer = new CompletableFuture<>();
+    call.accept(
+        NodeAgentGrpc.newStub(reachable())
+            .withDeadlineAfter(limit.toMillis(), TimeUnit.MILLISECONDS),
+        new StreamObserver<>() {
+          @Override
+          public void onNext(T value) {
+            answer.complete(value);
+          }
+
+          @Override
+          public void onError(Throwable failure) {
+            answer.completeExceptionally(refused(failure));
+          }
+
+          @Override
+          public void onCompleted() {
+            // The answer has been taken.
+          }
+        });
+    return answer;
+  }
+
+  private synchronized ManagedChannel reachable() throws RefusedException {
+    if (!(state instanceof Side.Reachable)) {
+      throw outOfReach();
+    }
+    return channel;
+  }
+
+  private RefusedException refused(Throwable failure) {
+    return state() instanceof Side.Unreachable unreachable
+        // The line broke under the call: what broke it says more than what the call noticed.
+        ? RefusedException.outOfReach(node, unreachable.cause())
+        : RefusedException.of(node, failure);
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.vfio.migration.operator.inventory;
 
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.ListDevicesRequest;
+import dev.vfio.migration.contract.v1.ListDevicesResponse;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.operator.agents.AgentConnection;
@@ -24,6 +25,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -40,8 +42,9 @@ import org.jboss.logging.Logger;
  * <p>An agent that is out of reach keeps its object, marked so, with the devices it last listed;
  * one whose pod has been gone for {@code forgetAfter} loses it.
  *
- * <p>Thread-safe. Everything happens on this object's own threads; what fails is tried again at the
- * next period.
+ * <p>Thread-safe. Everything happens on this object's own threads, and none of them waits for an
+ * agent: one that is slow to list its devices, or does not answer, keeps only its own node's object
+ * as it is. What fails is tried again at the next period.
  */
 public final class NodeInventory implements AutoCloseable {
   /** An agent that is only just being connected to is no news. */
@@ -67,7 +70,9 @@ public final class NodeInventory implements AutoCloseable {
   private final Duration period;
   private final Duration forgetAfter;
   private final Set<String> waiting = ConcurrentHashMap.newKeySet();
-  private final Map<String, Object> locks = new ConcurrentHashMap<>();
+  /** Nodes that are being looked at, and whether somebody wants another look. Guarded by itself. */
+  private final Map<String, Boolean> underWay = new HashMap<>();
+
   private final ScheduledExecutorService threads =
       Executors.newScheduledThreadPool(
           THREADS,
@@ -171,29 +176,128 @@ public final class NodeInventory implements AutoCloseable {
     }
   }
 
+  /** One look at a node at a time; who comes meanwhile has it looked at again after that. */
   private void update(String node, Optional<VfioNode> known) {
-    synchronized (locks.computeIfAbsent(node, unused -> new Object())) {
-      AgentConnection agent = agents.agentOf(node);
-      if (agent.state() instanceof Side.Absent absent) {
-        known.ifPresent(object -> agentIsGone(object, absent.since()));
+    synchronized (underWay) {
+      if (underWay.computeIfPresent(node, (unused, again) -> true) != null) {
         return;
       }
-      if (agent.state() instanceof Side.Reachable && agent.holdsPausedWorkload()) {
-        // A pause has no time for what can be done after it.
-        return;
-      }
-      VfioNodeStatus before = known.map(NodeInventory::statusOf).orElse(VfioNodeStatus.EMPTY);
-      Optional<VfioNodeStatus> now = statusOf(agent, before);
-      if (now.isEmpty() || (known.isPresent() && now.get().saysTheSameAs(before))) {
-        return;
-      }
-      VfioNode object = known.orElseGet(() -> store.create(node));
-      if (known.isEmpty() && object.getStatus() != null) {
-        // Made since it was looked for: what was found rests on too little. The next look knows it.
-        return;
-      }
-      write(object, now.get());
+      underWay.put(node, false);
     }
+    boolean asked = false;
+    try {
+      asked = updateOrAsk(node, known);
+    } finally {
+      if (!asked) {
+        looked(node);
+      }
+    }
+  }
+
+  private void looked(String node) {
+    boolean again;
+    synchronized (underWay) {
+      again = underWay.remove(node);
+    }
+    if (again) {
+      look(node, Duration.ZERO);
+    }
+  }
+
+  /**
+   * @return whether the agent was asked, whose answer comes later
+   */
+  private boolean updateOrAsk(String node, Optional<VfioNode> known) {
+    AgentConnection agent = agents.agentOf(node);
+    if (agent.state() instanceof Side.Absent absent) {
+      known.ifPresent(object -> agentIsGone(object, absent.since()));
+      return false;
+    }
+    if (agent.state() instanceof Side.Unreachable unreachable) {
+      boolean young = Duration.between(unreachable.since(), steady.instant()).compareTo(GRACE) < 0;
+      if (!young) {
+        String why = "the agent cannot be reached: " + unreachable.cause();
+        write(node, known, outOfReach(before(known), why));
+      }
+      return false;
+    }
+    if (agent.holdsPausedWorkload()) {
+      // A pause has no time for what can be done after it.
+      return false;
+    }
+    CompletableFuture<ListDevicesResponse> listing;
+    try {
+      listing =
+          agent.askWithin(
+              LONGEST_LISTING,
+              (stub, answer) -> stub.listDevices(ListDevicesRequest.getDefaultInstance(), answer));
+    } catch (RefusedException refused) {
+      // It went out of reach at this moment.
+      return false;
+    }
+    listing.whenComplete(
+        (listed, failure) ->
+            schedule(
+                () -> {
+                  guarded("node " + node, () -> answered(node, known, agent, listed, failure));
+                  looked(node);
+                },
+                Duration.ZERO));
+    return true;
+  }
+
+  private void answered(
+      String node,
+      Optional<VfioNode> known,
+      AgentConnection agent,
+      ListDevicesResponse listed,
+      Throwable failure) {
+    VfioNodeStatus before = before(known);
+    if (failure == null) {
+      List<VfioDevice> devices =
+          listed.getDevicesList().stream().map(device -> view(device, agent)).toList();
+      List<VfioDevice> fitting = thatFit(devices);
+      String problem =
+          fitting.size() == devices.size()
+              ? null
+              : "only the first "
+                  + fitting.size()
+                  + " of "
+                  + devices.size()
+                  + " devices are listed: one object does not hold them all";
+      write(
+          node,
+          known,
+          new VfioNodeStatus(
+              agent.agentVersion(), true, problem, null, VfioDeviceCounts.of(devices), fitting));
+    } else if (agent.state() instanceof Side.Reachable) {
+      write(
+          node,
+          known,
+          new VfioNodeStatus(
+              agent.agentVersion(),
+              true,
+              "the devices could not be listed: " + failure.getMessage(),
+              null,
+              before.counts(),
+              before.devices()));
+    }
+  }
+
+  private static VfioNodeStatus before(Optional<VfioNode> known) {
+    return known.map(NodeInventory::statusOf).orElse(VfioNodeStatus.EMPTY);
+  }
+
+  private void write(String node, Optional<VfioNode> known, VfioNodeStatus now) {
+    if (known.isPresent() && now.saysTheSameAs(before(known))) {
+      return;
+    }
+    VfioNode object = known.orElseGet(() -> store.create(node));
+    if (known.isEmpty() && object.getStatus() != null) {
+      // Made since it was looked for: what was found rests on too little. The next look knows it.
+      return;
+    }
+    write(object, now);
   }
 
   private void agentIsGone(VfioNode object, Instant since) {
@@ -216,50 +320,6 @@ public final class NodeInventory implements AutoCloseable {
     String time = clock.instant().truncatedTo(ChronoUnit.SECONDS).toString();
     if (!store.writeStatus(object, status.changedAt(time))) {
       LOG.debugf("VfioNode %s has changed since it was read", object.getMetadata().getName());
-    }
-  }
-
-  /** Empty while nothing is known that is worth telling. */
-  private Optional<VfioNodeStatus> statusOf(AgentConnection agent, VfioNodeStatus before) {
-    if (agent.state() instanceof Side.Unreachable unreachable) {
-      boolean young = Duration.between(unreachable.since(), steady.instant()).compareTo(GRACE) < 0;
-      return young
-          ? Optional.empty()
-          : Optional.of(outOfReach(before, "the agent cannot be reached: " + unreachable.cause()));
-    }
-    try {
-      List<VfioDevice> devices =
-          agent
-              .callWithin(
-                  LONGEST_LISTING,
-                  stub -> stub.listDevices(ListDevicesRequest.getDefaultInstance()))
-              .getDevicesList()
-              .stream()
-              .map(device -> view(device, agent))
-              .toList();
-      List<VfioDevice> listed = thatFit(devices);
-      String problem =
-          listed.size() == devices.size()
-              ? null
-              : "only the first "
-                  + listed.size()
-                  + " of "
-                  + devices.size()
-                  + " devices are listed: one object does not hold them all";
-      return Optional.of(
-          new VfioNodeStatus(
-              agent.agentVersion(), true, problem, null, VfioDeviceCounts.of(devices), listed));
-    } catch (RefusedException refused) {
-      return agent.state() instanceof Side.Reachable
-          ? Optional.of(
-              new VfioNodeStatus(
-                  agent.agentVersion(),
-                  true,
-                  "the devices could not be listed: " + refused.getMessage(),
-                  null,
-                  before.counts(),
-                  before.devices()))
-          : Optional.empty();
     }
   }
 

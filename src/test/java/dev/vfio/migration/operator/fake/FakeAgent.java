@@ -62,6 +62,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   private final AtomicInteger listings = new AtomicInteger();
   private volatile Optional<RuntimeException> listing = Optional.empty();
   private volatile int copies = 1;
+  private volatile boolean listsNothing;
   private volatile String stateHost = "";
   private volatile String toldDestination = "";
   private volatile boolean convergesAtOnce = true;
@@ -132,6 +133,11 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   /** From now on the devices are not listed. */
   public void refuseToList(RuntimeException why) {
     listing = Optional.of(why);
+  }
+
+  /** From now on whoever asks for the devices gets no answer. */
+  void neverLists() {
+    listsNothing = true;
   }
 
   /** Its state stream is at a place of its own. */
@@ -317,6 +323,9 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   public void listDevices(
       ListDevicesRequest request, StreamObserver<ListDevicesResponse> observer) {
     listings.incrementAndGet();
+    if (listsNothing) {
+      return;
+    }
     Optional<RuntimeException> refused = listing;
     if (refused.isPresent()) {
       observer.onError(refused.get());

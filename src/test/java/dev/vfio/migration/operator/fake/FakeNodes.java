@@ -22,6 +22,13 @@ public final class FakeNodes {
     agents.put(DESTINATION, new FakeAgent(DESTINATION, this, DeviceState.NONE));
   }
 
+  /** An agent of a node of its own, which never lists its devices. */
+  public static FakeAgent silent(String node) {
+    FakeAgent agent = new FakeAgent(node, new FakeNodes(), DeviceState.NONE);
+    agent.neverLists();
+    return agent;
+  }
+
   public FakeAgent agent(String node) {
     return agents.get(node);
   }

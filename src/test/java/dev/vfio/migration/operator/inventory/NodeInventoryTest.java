@@ -26,6 +26,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
@@ -47,6 +49,7 @@ class NodeInventoryTest {
   private final FakeNodeStore store = new FakeNodeStore();
   private final AtomicBoolean leads = new AtomicBoolean(true);
   private final SettableClock clock = new SettableClock();
+  private final TestAuthority authority = new TestAuthority();
   private AgentServer server;
   private AgentDirectory agents;
   private NodeInventory inventory;
@@ -78,7 +81,6 @@ class NodeInventoryTest {
 
   @BeforeEach
   void start() {
-    TestAuthority authority = new TestAuthority();
     Path own = authority.issue(directory.resolve("operator"), TestAuthority.OPERATOR);
     server =
         new AgentServer(
@@ -282,6 +284,39 @@ class NodeInventoryTest {
     await()
         .atMost(PATIENCE)
         .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
+  }
+
+  /** More of them than there are threads, and each is asked again and again. */
+  @Test
+  void agentsThatNeverListTheirDevicesHideNoOtherNode() {
+    List<FakeAgent> silent = new ArrayList<>();
+    List<AgentServer> servers = new ArrayList<>();
+    try {
+      inventory.start();
+      for (int index = 0; index < 6; index++) {
+        String name = "silent-" + index;
+        FakeAgent agent = FakeNodes.silent(name);
+        Path certificates =
+            authority.issue(directory.resolve(name), name + ".node.migration.vfio.dev");
+        AgentServer started = new AgentServer(agent, certificates).start();
+        silent.add(agent);
+        servers.add(started);
+        agents.locate(name, Optional.of(started.address()));
+      }
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(
+              () -> assertThat(silent).extracting(FakeAgent::listings).doesNotContain(0));
+      connect();
+      awaitReachable();
+      nodes.source().changeDevice(device -> device.setModel("another"));
+      await()
+          .atMost(PATIENCE)
+          .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
+      assertThat(silent).extracting(FakeAgent::listings).as("one question at a time").containsOnly(1);
+    } finally {
+      servers.forEach(AgentServer::close);
+    }
   }
 
   /** Two looks at a new node: the slower one must not write over what the other one found. */

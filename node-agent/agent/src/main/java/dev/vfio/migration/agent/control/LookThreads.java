@@ -126,13 +126,17 @@ final class LookThreads implements AutoCloseable {
         // Also an Error: whoever waits is told of it.
         failure = thrown;
       }
-      ended(this);
-      if (failure == null) {
-        answer.complete(found);
-      } else {
-        answer.completeExceptionally(failure);
+      try {
+        ended(this);
+      } finally {
+        // Also where the next look could not begin, because there is no memory for a thread.
+        if (failure == null) {
+          answer.complete(found);
+        } else {
+          answer.completeExceptionally(failure);
+        }
+        end.complete(null);
       }
-      end.complete(null);
     }
   }
 
@@ -224,14 +228,16 @@ final class LookThreads implements AutoCloseable {
         return;
       }
       look.timedOut = true;
-      if (hanging < limits.hanging()) {
+    }
+    look.answer.completeExceptionally(new TimeoutException());
+    synchronized (lock) {
+      if (look.timer != null && hanging < limits.hanging()) {
         hanging++;
         look.notCounted = true;
         counts.merge(counted(look.rank), -1, Integer::sum);
         beginThoseThatMay();
       }
     }
-    look.answer.completeExceptionally(new TimeoutException());
   }
 
   private void ended(Look<?> look) {

@@ -70,13 +70,10 @@ public class AgentNode {
   private final Sessions sessions;
   private final Inventory inventory;
   private final CommandLanes lanes;
-  private final ScheduledExecutorService reports =
-      Executors.newSingleThreadScheduledExecutor(
-          task -> {
-            Thread thread = new Thread(task, "session-reports");
-            thread.setDaemon(true);
-            return thread;
-          });
+  private final ScheduledExecutorService reports = oneThread("session-reports");
+
+  /** Apart from the reports: it reads what drivers have in sysfs. */
+  private final ScheduledExecutorService following = oneThread("device-follower");
 
   AgentNode(
       AgentConfig config,
@@ -146,7 +143,7 @@ public class AgentNode {
     kernel.offerToThoseWhoCameBack();
     sessions.recover();
     kernel.thawLeftOvers(sessions.snapshots());
-    reports.scheduleWithFixedDelay(
+    following.scheduleWithFixedDelay(
         kernel::followDevices, 0, DEVICES_PERIOD.toMillis(), TimeUnit.MILLISECONDS);
     sayLimits(descriptors);
     LOG.infof(
@@ -169,6 +166,15 @@ public class AgentNode {
               + " agent.maximum-sessions.",
           descriptors.limit());
     }
+  }
+
+  private static ScheduledExecutorService oneThread(String name) {
+    return Executors.newSingleThreadScheduledExecutor(
+        task -> {
+          Thread thread = new Thread(task, name);
+          thread.setDaemon(true);
+          return thread;
+        });
   }
 
   @Produces
@@ -256,6 +262,7 @@ public class AgentNode {
     lanes.close();
     streams.close();
     kernel.close();
+    following.shutdownNow();
     reports.shutdownNow();
     journals.close();
   }

@@ -42,6 +42,8 @@ class AgentConfigTest {
     assertThat(config.rememberedSessions()).isEqualTo(100);
     assertThat(config.rememberedFor()).isEqualTo(Duration.ofHours(24));
     assertThat(config.workloadTimeout()).isEqualTo(Duration.ofSeconds(30));
+    assertThat(config.deviceLookTimeout()).isEqualTo(Duration.ofSeconds(5));
+    assertThat(config.commandTimeout()).isEqualTo(Duration.ofSeconds(5));
     assertThat(config.stopPatience()).isEqualTo(Duration.ofSeconds(20));
     assertThat(config.certificateReloadPeriod()).isEqualTo(Duration.ofSeconds(30));
   }
