@@ -67,7 +67,9 @@ public record WindowDirectories(List<Path> directories, String device) {
                             + directories.stream()
                                 .map(Path::toString)
                                 .collect(Collectors.joining(", "))
-                            + "; put it there, or let the administrator add its directory"
+                            + "; put it into the folder "
+                            + device
+                            + " of one of them, or let the administrator add a directory"
                             + " (agent.memory-directories)"));
     Path beneath = below(file, directory.getNameCount());
     try (RootDirectory root = RootDirectory.open(directory)) {

@@ -149,6 +149,28 @@ class WindowAttackTest {
     secretIsAsItWas();
   }
 
+  /** The race above, won for certain. */
+  @ParameterizedTest
+  @ValueSource(ints = {NOBODY, ROOT})
+  void whatTakesThePlaceOfItsFileAfterTheLookIsNotTouched(int user) throws IOException {
+    Path ring = page(own.resolve("ring"), 'o', user);
+    try (Tenant attacker = tenant(user, ring, null);
+        WorkloadSocket agent = agent()) {
+      assertThat(attacker).isNotNull();
+      DmaWindow window = agent.describe().windows().get(0);
+      Files.move(ring, own.resolve("moved"));
+      owned(Files.createSymbolicLink(ring, secret), user);
+
+      try (WindowFile file = WindowFile.open(window, true)) {
+        ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
+        file.read(0, page);
+        assertThat((char) page.get(0)).as("what was read").isEqualTo('o');
+        file.write(0, ByteBuffer.allocateDirect(PAGE));
+      }
+    }
+    secretIsAsItWas();
+  }
+
   @Test
   void rootOfAContainerHasNoFileOfTheNodeRead() throws IOException {
     for (String path :

@@ -140,8 +140,8 @@ class WindowDirectoriesTest {
     String none =
         "it lies in none of the directories for windows on this node, which are "
             + devices
-            + "; put it there, or let the administrator add its directory"
-            + " (agent.memory-directories)";
+            + "; put it into the folder gpu-0 of one of them, or let the administrator add a"
+            + " directory (agent.memory-directories)";
     refused(outside, user, none);
     refused(Path.of("/proc/self/mem"), user, none);
     refused(Path.of("/dev/fd/0"), user, none);
