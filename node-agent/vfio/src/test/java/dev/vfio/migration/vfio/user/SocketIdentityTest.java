@@ -10,6 +10,7 @@ import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
 import dev.vfio.migration.vfio.linux.PassingSocket;
 import dev.vfio.migration.vfio.workload.ScriptedWorkload;
+import dev.vfio.migration.vfio.workload.WindowDirectories;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadSocket;
 import java.io.IOException;
@@ -70,8 +71,16 @@ class SocketIdentityTest {
     return new ScriptedWorkload(socket, device, line -> "{\"ok\":true}\n");
   }
 
+  private static WorkloadSocket agentsView(Path devices, String name) {
+    return new WorkloadSocket(
+        new DeviceSockets(devices).workload(name),
+        4096,
+        LONG,
+        new WindowDirectories(List.of(devices), name));
+  }
+
   private WorkloadSocket attackersWorkload() {
-    return new WorkloadSocket(new DeviceSockets(directory).workload("attacker"), 4096, LONG);
+    return agentsView(directory, "attacker");
   }
 
   private void refusesEverything(Class<? extends Exception> how, String... words) {
@@ -302,8 +311,7 @@ class SocketIdentityTest {
         .hasMessageContaining("others than root and the agent may write to " + directory)
         .hasMessageContaining("mode 0777")
         .hasMessageContaining("mode 0755");
-    try (WorkloadSocket workload =
-        new WorkloadSocket(new DeviceSockets(directory).workload("victim"), 4096, LONG)) {
+    try (WorkloadSocket workload = agentsView(directory, "victim")) {
       assertThatThrownBy(workload::describe)
           .isInstanceOf(DeviceSockets.UntrustedException.class)
           .hasMessageContaining("others than root and the agent may write to " + directory);
@@ -341,8 +349,7 @@ class SocketIdentityTest {
       new VfioUserDirectory(deep, 4096, PATIENCE).open("vfio-user:" + "n".repeat(63)).close();
       assertThat(server.connections()).isPositive();
     }
-    try (WorkloadSocket absent =
-        new WorkloadSocket(new DeviceSockets(deep).workload("n".repeat(63)), 4096, LONG)) {
+    try (WorkloadSocket absent = agentsView(deep, "n".repeat(63))) {
       assertThatThrownBy(absent::describe)
           .isInstanceOf(WorkloadException.class)
           .hasCauseInstanceOf(ErrnoException.class)

@@ -8,6 +8,7 @@ import dev.vfio.migration.vfio.device.DeviceDirectory.Entry;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.linux.OtherUser;
+import dev.vfio.migration.vfio.workload.WindowDirectories;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadSocket;
 import java.io.IOException;
@@ -67,7 +68,11 @@ class SocketUsersTest {
   }
 
   private WorkloadSocket workload(String name) {
-    return new WorkloadSocket(new DeviceSockets(directory).workload(name), 4096, LONG);
+    return new WorkloadSocket(
+        new DeviceSockets(directory).workload(name),
+        4096,
+        LONG,
+        new WindowDirectories(List.of(directory), name));
   }
 
   private void refuses(String name, String... words) {

@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.vfio.user.DeviceFolder;
+import dev.vfio.migration.vfio.user.DeviceSockets;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -37,9 +40,14 @@ class HostileTextTest {
 
   @BeforeEach
   void start() throws IOException {
-    Path socket = folder.resolve("gpu-0.workload.sock");
-    workload = new ScriptedWorkload(socket, line -> "{\"ok\":true}\n");
-    client = new WorkloadSocket(socket, 4096, Duration.ofSeconds(10));
+    Path socket = DeviceFolder.make(folder, "gpu-0").resolve("workload.sock");
+    workload = new ScriptedWorkload(socket, "gpu-0", line -> "{\"ok\":true}\n");
+    client =
+        new WorkloadSocket(
+            new DeviceSockets(folder).workload("gpu-0"),
+            4096,
+            Duration.ofSeconds(10),
+            new WindowDirectories(List.of(folder), "gpu-0"));
   }
 
   @AfterEach
@@ -58,7 +66,7 @@ class HostileTextTest {
   }
 
   private void describing(ObjectNode description) {
-    workload.answering(line -> description + "\n");
+    workload.describing(description.toString());
   }
 
   private void describingAWindow(String name, String file) {
@@ -133,7 +141,7 @@ class HostileTextTest {
 
   @Test
   void whatIsNoJsonForgesNoLine() {
-    workload.answering(line -> FORGED.replace("\n", "") + "\n");
+    workload.describing(FORGED.replace("\n", ""));
     messageOf(client::describe);
   }
 

@@ -36,9 +36,12 @@ final class ListeningProgram implements AutoCloseable {
   }
 
   public static void main(String[] arguments) throws IOException {
+    Path socket = Path.of(arguments[0]);
+    String device = socket.getParent().getFileName().toString();
     try (ScriptedWorkload workload =
-        new ScriptedWorkload(
-            Path.of(arguments[0]), line -> "{\"ok\":true,\"state\":\"waiting\"}\n")) {
+        new ScriptedWorkload(socket, device, line -> "{\"ok\":true}\n")) {
+      workload.describing(
+          ScriptedWorkload.descriptionOf(device, "[]").replace("running", "waiting"));
       System.out.write('l');
       System.out.flush();
       // Until the test ends it, or has ended itself.

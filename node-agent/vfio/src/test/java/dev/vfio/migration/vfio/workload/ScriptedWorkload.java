@@ -61,6 +61,7 @@ public final class ScriptedWorkload implements AutoCloseable {
         + "}";
   }
 
+  /** With nothing to say of itself it does not answer. */
   public void describing(String newDescription) {
     description = newDescription;
   }
@@ -89,7 +90,8 @@ public final class ScriptedWorkload implements AutoCloseable {
     String line = reader.readLine();
     while (line != null) {
       lines.add(line);
-      String text = line.contains("\"describe\"") ? description + "\n" : answer.apply(line);
+      String told = description.isEmpty() ? "" : description + "\n";
+      String text = line.contains("\"describe\"") ? told : answer.apply(line);
       if (text == null) {
         return;
       }

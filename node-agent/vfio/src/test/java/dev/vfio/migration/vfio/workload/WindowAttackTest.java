@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vfio.migration.vfio.memory.WindowFile;
+import dev.vfio.migration.vfio.user.DeviceSockets;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -62,7 +63,7 @@ class WindowAttackTest {
 
   private WorkloadSocket agent() {
     return new WorkloadSocket(
-        own.resolve("workload.sock"),
+        new DeviceSockets(devices).workload("gpu-0"),
         PAGE,
         Duration.ofSeconds(20),
         new WindowDirectories(List.of(devices), "gpu-0"));
