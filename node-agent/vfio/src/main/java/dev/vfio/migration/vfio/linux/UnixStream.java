@@ -138,7 +138,7 @@ public final class UnixStream implements AutoCloseable {
   /**
    * How long a later call waits for the peer, at least 1 ms.
    *
-   * @throws ErrnoException where the kernel refuses
+   * @throws ErrnoException where the kernel refuses; EBADF where it was closed
    */
   public void timeout(Duration timeout) throws ErrnoException {
     ByteBuffer time =
@@ -146,19 +146,20 @@ public final class UnixStream implements AutoCloseable {
     time.putLong(SocketLayout.TIME_SECONDS, timeout.getSeconds());
     // Zero and zero would mean for ever.
     time.putLong(SocketLayout.TIME_MICROSECONDS, Math.max(1000, timeout.getNano() / 1000));
-    for (int name : new int[] {LibC.SO_RCVTIMEO, LibC.SO_SNDTIMEO}) {
-      int answer =
-          LibC.setsockopt(
-              socket.number(),
-              LibC.SOL_SOCKET,
-              name,
-              LibC.addressOf(time),
-              SocketLayout.TIME_BYTES);
-      int errno = LibC.lastErrno();
-      Reference.reachabilityFence(time);
-      if (answer < 0) {
-        throw new ErrnoException("setsockopt of the timeout", errno);
+    inUse.lock();
+    try {
+      for (int name : new int[] {LibC.SO_RCVTIMEO, LibC.SO_SNDTIMEO}) {
+        int answer =
+            LibC.setsockopt(
+                number(), LibC.SOL_SOCKET, name, LibC.addressOf(time), SocketLayout.TIME_BYTES);
+        int errno = LibC.lastErrno();
+        Reference.reachabilityFence(time);
+        if (answer < 0) {
+          throw new ErrnoException("setsockopt of the timeout", errno);
+        }
       }
+    } finally {
+      inUse.unlock();
     }
   }
 
