@@ -65,6 +65,7 @@ public final class NodeInventory implements AutoCloseable {
   private final Duration period;
   private final Duration forgetAfter;
   private final Set<String> waiting = ConcurrentHashMap.newKeySet();
+
   /** Nodes that are being looked at, and whether somebody wants another look. Guarded by itself. */
   private final Map<String, Boolean> underWay = new HashMap<>();
 

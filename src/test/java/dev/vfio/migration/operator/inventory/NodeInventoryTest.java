@@ -311,7 +311,10 @@ class NodeInventoryTest {
       await()
           .atMost(PATIENCE)
           .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
-      assertThat(silent).extracting(FakeAgent::listings).as("one question at a time").containsOnly(1);
+      assertThat(silent)
+          .extracting(FakeAgent::listings)
+          .as("one question at a time")
+          .containsOnly(1);
     } finally {
       servers.forEach(AgentServer::close);
     }

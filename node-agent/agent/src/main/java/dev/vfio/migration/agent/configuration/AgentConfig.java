@@ -113,10 +113,10 @@ public interface AgentConfig {
   Duration workloadTimeout();
 
   /**
-   * How long a look at one device may take: to reach it, to ask what it is, and to ask its workload.
-   * A device that takes longer is listed as one that does not answer. One and a half times this and
-   * a second must be less than {@code operator.call-timeout}. Opening a device that a process serves
-   * may take as long.
+   * How long a look at one device may take: to reach it, to ask what it is, and to ask its
+   * workload. A device that takes longer is listed as one that does not answer. One and a half
+   * times this and a second must be less than {@code operator.call-timeout}. Opening a device that
+   * a process serves may take as long.
    */
   @WithDefault("5s")
   Duration deviceLookTimeout();

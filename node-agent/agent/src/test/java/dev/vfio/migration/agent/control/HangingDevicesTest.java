@@ -38,7 +38,8 @@ class HangingDevicesTest {
   private static final Duration BOUND = Duration.ofSeconds(60);
 
   private final Node node = new Node();
-  private final Inventory inventory = new Inventory(node, (limit, awaited) -> id -> null, id -> null, TIME);
+  private final Inventory inventory =
+      new Inventory(node, (limit, awaited) -> id -> null, id -> null, TIME);
 
   /** A node whose devices hang as long as they are told to. */
   private static final class Node implements DeviceDirectory {

@@ -105,8 +105,7 @@ class SlowNodeTest {
             .sslContext(
                 GrpcSslContexts.forClient()
                     .trustManager(certificates.resolve("agent/ca.crt").toFile())
-                    .keyManager(
-                        own.resolve("tls.crt").toFile(), own.resolve("tls.key").toFile())
+                    .keyManager(own.resolve("tls.crt").toFile(), own.resolve("tls.key").toFile())
                     .build())
             .build();
     channels.add(channel);
@@ -176,8 +175,7 @@ class SlowNodeTest {
     return HttpClient.newHttpClient()
         .send(
             HttpRequest.newBuilder(
-                    URI.create(
-                        "http://127.0.0.1:" + management.getPort() + "/q/health/" + what))
+                    URI.create("http://127.0.0.1:" + management.getPort() + "/q/health/" + what))
                 .timeout(COMMAND)
                 .build(),
             HttpResponse.BodyHandlers.ofString());

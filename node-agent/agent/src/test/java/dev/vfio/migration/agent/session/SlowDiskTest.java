@@ -124,8 +124,7 @@ class SlowDiskTest {
             () -> catchThrowable(() -> sessions.rollBack(LEADER, NONE, "why").get()));
     assertThat(answer.get(60, TimeUnit.SECONDS)).hasMessageContaining("knows no session none/1");
     assertThat(
-            CompletableFuture.supplyAsync(sessions::highestFencingNumber)
-                .get(60, TimeUnit.SECONDS))
+            CompletableFuture.supplyAsync(sessions::highestFencingNumber).get(60, TimeUnit.SECONDS))
         .isEqualTo(LEADER);
   }
 

@@ -155,9 +155,7 @@ public final class KernelDirectory implements DeviceDirectory {
   @Override
   public Optional<Entry> look(String id, boolean named) {
     Optional<Entry> found = inventory.find(id).map(device -> look(device, named));
-    return found.isPresent() || !named
-        ? found
-        : Optional.of(new Entry(id, null, null, absent(id)));
+    return found.isPresent() || !named ? found : Optional.of(new Entry(id, null, null, absent(id)));
   }
 
   private DeviceException absent(String id) {

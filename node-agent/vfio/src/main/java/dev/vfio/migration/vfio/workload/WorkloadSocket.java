@@ -184,8 +184,7 @@ public final class WorkloadSocket implements Workload {
   }
 
   /** Has the next call on the socket wait no longer than until then. */
-  private static void awaitAtMostUntil(long deadline, UnixStream connection)
-      throws ErrnoException {
+  private static void awaitAtMostUntil(long deadline, UnixStream connection) throws ErrnoException {
     long left = deadline - System.nanoTime();
     if (left <= 0) {
       throw new ErrnoException("waiting for the workload", Errno.EAGAIN.number());

@@ -425,8 +425,7 @@ class KernelDirectoryTest {
     CompletableFuture<DeviceException> hanging =
         CompletableFuture.supplyAsync(() -> refusal(MigrationEnd.DESTINATION));
     assertThat(hangs.await(60, TimeUnit.SECONDS)).isTrue();
-    for (DeviceException told :
-        List.of(look().problem(), refusal(MigrationEnd.SOURCE))) {
+    for (DeviceException told : List.of(look().problem(), refusal(MigrationEnd.SOURCE))) {
       assertThat(told.kind()).isEqualTo(Kind.UNREACHABLE);
       assertThat(told.errno()).isEqualTo(Errno.ETIMEDOUT.number());
       assertThat(told)

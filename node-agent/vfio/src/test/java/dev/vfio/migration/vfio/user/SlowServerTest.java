@@ -24,7 +24,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A look at a device, and the opening of one, have one limit each, however much there is to ask. */
+/**
+ * A look at a device, and the opening of one, have one limit each, however much there is to ask.
+ */
 @Timeout(20)
 class SlowServerTest {
   private static final Duration LIMIT = Duration.ofMillis(600);
@@ -53,8 +55,7 @@ class SlowServerTest {
   }
 
   private VfioUserDirectory directory(Duration toConnect) {
-    return new VfioUserDirectory(
-        folder, 4096, new Patience(toConnect, Duration.ofSeconds(60)));
+    return new VfioUserDirectory(folder, 4096, new Patience(toConnect, Duration.ofSeconds(60)));
   }
 
   private void answersLate() {
