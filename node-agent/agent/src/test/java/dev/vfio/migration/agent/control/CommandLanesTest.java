@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -18,6 +19,7 @@ class CommandLanesTest {
   private static final Duration LONGEST_WAIT = Duration.ofMillis(300);
 
   private final CountDownLatch stuck = new CountDownLatch(1);
+  private final Semaphore hanging = new Semaphore(0);
   private final CommandLanes lanes = new CommandLanes(LONGEST_WAIT, () -> {});
 
   @AfterEach
@@ -27,6 +29,7 @@ class CommandLanesTest {
   }
 
   private void hang() {
+    hanging.release();
     try {
       assertThat(stuck.await(100, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException interrupted) {
@@ -34,8 +37,12 @@ class CommandLanesTest {
     }
   }
 
-  /** As many as the lane takes. */
-  private void fill(Lane lane) {
+  /** As many as the lane takes, once each of its threads has one. */
+  private void fill(Lane lane, int threads) throws InterruptedException {
+    for (int thread = 0; thread < threads; thread++) {
+      lanes.execute(lane, this::hang);
+    }
+    assertThat(hanging.tryAcquire(threads, 60, TimeUnit.SECONDS)).isTrue();
     while (true) {
       try {
         lanes.execute(lane, this::hang);
@@ -51,7 +58,7 @@ class CommandLanesTest {
 
   @Test
   void beginningsThatHangKeepNoDecisionWaiting() throws Exception {
-    fill(Lane.BEGINNING);
+    fill(Lane.BEGINNING, 2);
     CompletableFuture<Void> decided = new CompletableFuture<>();
     lanes.execute(Lane.DECIDING, () -> decided.complete(null));
     decided.get(60, TimeUnit.SECONDS);
