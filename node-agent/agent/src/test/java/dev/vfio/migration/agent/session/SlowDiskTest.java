@@ -39,6 +39,19 @@ class SlowDiskTest {
     }
   }
 
+  /** Of a session that ended. */
+  private static final class NothingFollows implements SessionJournal {
+    @Override
+    public void append(SessionRecord record) {
+      throw new AssertionError("nothing follows the end: " + record);
+    }
+
+    @Override
+    public void close() {
+      // Nothing is open.
+    }
+  }
+
   /** One session that ended is in the journals, and to remove it takes long. */
   private final class Journals implements SessionJournals {
     @Override
@@ -57,7 +70,7 @@ class SlowDiskTest {
               Role.SOURCE,
               List.of(new SessionRecord.SourceStarted(spec), new SessionRecord.Completed()),
               null,
-              null));
+              new NothingFollows()));
     }
 
     @Override
