@@ -243,6 +243,21 @@ class DirectAreaTest {
     assertThat(failure).hasMessageContaining("more than 8 file descriptors");
   }
 
+  /** Each byte is a message of its own to the kernel, and each may carry as many as one may. */
+  @Test
+  void aReplyInPiecesBringsNoMoreDescriptorsThanOneMessage() throws IOException {
+    server.on(
+        ScriptedServer.GET_REGION_INFO,
+        (request, client) -> {
+          for (byte one : server.reply(request)) {
+            client.write(new byte[] {one}, passed, 8);
+          }
+        });
+    DeviceException failure = catchThrowableOfType(DeviceException.class, this::open);
+    assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
+    assertThat(failure).hasMessageContaining("more than 8 file descriptors");
+  }
+
   @Test
   void aFileThatIsCutShortLaterIsAnErrorThatNamesIt() throws IOException {
     stage(AREA, SIZE - AREA);
