@@ -370,6 +370,22 @@ class HandingOverTest {
     }
   }
 
+  /** Left by whoever had the folder before; found out before the source stands still. */
+  @Test
+  void anEarlierDeclarationThatCannotBeRemovedIsSaidBeforeAnythingIsLoaded() throws Exception {
+    Files.createDirectories(scene.memoryFile().resolve("not-empty"));
+    scene.openDevice();
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      assertThatThrownBy(() -> scene.workload(LONG).accommodate(List.of()))
+          .isInstanceOf(WorkloadException.class)
+          .hasMessageContaining(scene.memoryFile() + " is a directory")
+          .hasMessageContaining("Remove it");
+      Files.delete(scene.memoryFile().resolve("not-empty"));
+      scene.workload(LONG).accommodate(List.of());
+      assertThat(scene.memoryFile()).doesNotExist();
+    }
+  }
+
   @Test
   void anEarlierDeclarationOfMemoryIsRemovedBeforeTheDeviceIsHandedOver() throws Exception {
     Files.writeString(scene.memoryFile(), "{\"protocol\":1,\"windows\":[]}");
