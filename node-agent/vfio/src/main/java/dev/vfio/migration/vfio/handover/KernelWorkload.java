@@ -216,6 +216,11 @@ public final class KernelWorkload implements Workload {
       return describe();
     }
     takesPart = true;
+    Optional<HandedOver> open = means.devices().open(device.id());
+    if (open.isPresent()) {
+      Manifest.requireFits(device.id(), open.get(), shapes.size());
+      delivery.removeEarlierDeclaration();
+    }
     if (means.holder(device).isEmpty()) {
       // Another migration: what became of the device before does not matter any more.
       means.desk().receipts().remove(device.id());
