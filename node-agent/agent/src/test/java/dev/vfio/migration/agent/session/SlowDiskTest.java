@@ -39,19 +39,6 @@ class SlowDiskTest {
     }
   }
 
-  /** Of a session that ended. */
-  private static final class NothingFollows implements SessionJournal {
-    @Override
-    public void append(SessionRecord record) {
-      throw new AssertionError("nothing follows the end: " + record);
-    }
-
-    @Override
-    public void close() {
-      // Nothing is open.
-    }
-  }
-
   /** One session that ended is in the journals, and to remove it takes long. */
   private final class Journals implements SessionJournals {
     @Override
@@ -70,12 +57,30 @@ class SlowDiskTest {
               Role.SOURCE,
               List.of(new SessionRecord.SourceStarted(spec), new SessionRecord.Completed()),
               null,
-              new NothingFollows()));
+              new Whole()));
+    }
+
+    @Override
+    public void setAside(Found found, String why) {
+      throw new AssertionError("no journal is damaged here");
     }
 
     @Override
     public void remove(SessionKey key) {
       hang();
+    }
+  }
+
+  /** Of a session that ended. */
+  private static final class Whole implements SessionJournal {
+    @Override
+    public void append(SessionRecord record) {
+      throw new AssertionError("nothing follows an end");
+    }
+
+    @Override
+    public void close() {
+      // Nothing is open.
     }
   }
 

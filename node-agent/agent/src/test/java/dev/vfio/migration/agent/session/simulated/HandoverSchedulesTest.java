@@ -169,7 +169,6 @@ class HandoverSchedulesTest {
     }
   }
 
-  /** The property is worth something only where schedules end in all ways there are. */
   /** Its memory would be loaded where another window was. */
   @Test
   void aSourceWhoseWindowsChangedSinceTheyWereInspectedIsNeverMoved() {
@@ -211,6 +210,7 @@ class HandoverSchedulesTest {
     assertThat(enough.operator().decision()).isEqualTo(Operator.Decision.COMMITTED);
   }
 
+  /** The property is worth something only where schedules end in all ways there are. */
   @Test
   void schedulesEndInBothWays() {
     Map<Operator.Decision, Integer> ends = new EnumMap<>(Operator.Decision.class);
