@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.agent.control.CommandLanes.Lane;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -34,8 +36,18 @@ class CommandLanesTest {
     }
   }
 
-  /** As many as the lane takes. */
-  private void fill(Lane lane) {
+  /** As many as the lane takes; its threads first, or they would take some of those that wait. */
+  private void fill(Lane lane, int threads) throws InterruptedException {
+    CountDownLatch begun = new CountDownLatch(threads);
+    for (int thread = 0; thread < threads; thread++) {
+      lanes.execute(
+          lane,
+          () -> {
+            begun.countDown();
+            hang();
+          });
+    }
+    assertThat(begun.await(60, TimeUnit.SECONDS)).isTrue();
     while (true) {
       try {
         lanes.execute(lane, this::hang);
@@ -51,7 +63,7 @@ class CommandLanesTest {
 
   @Test
   void beginningsThatHangKeepNoDecisionWaiting() throws Exception {
-    fill(Lane.BEGINNING);
+    fill(Lane.BEGINNING, 2);
     CompletableFuture<Void> decided = new CompletableFuture<>();
     lanes.execute(Lane.DECIDING, () -> decided.complete(null));
     decided.get(60, TimeUnit.SECONDS);
@@ -72,6 +84,26 @@ class CommandLanesTest {
     lanes.execute(Lane.DECIDING, () -> behind.complete(null));
     behind.get(60, TimeUnit.SECONDS);
     assertThat(probe(Lane.DECIDING)).isEmpty();
+  }
+
+  /** A machine that is short of memory or threads could not make another one in its place. */
+  @Test
+  void aCommandThatFailsCostsTheLaneNoThread() throws Exception {
+    Set<String> names = ConcurrentHashMap.newKeySet();
+    for (int command = 0; command < 16; command++) {
+      CompletableFuture<Void> begun = new CompletableFuture<>();
+      lanes.execute(
+          Lane.DECIDING,
+          () -> {
+            names.add(Thread.currentThread().getName());
+            begun.complete(null);
+            throw new OutOfMemoryError("unable to create native thread");
+          });
+      begun.get(60, TimeUnit.SECONDS);
+    }
+    assertThat(names)
+        .isSubsetOf(
+            "command-decides-1", "command-decides-2", "command-decides-3", "command-decides-4");
   }
 
   @Test
