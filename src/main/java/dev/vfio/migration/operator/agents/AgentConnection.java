@@ -9,6 +9,7 @@ import dev.vfio.migration.contract.v1.WatchSessionsRequest;
 import dev.vfio.migration.operator.agents.TlsFiles.CredentialsException;
 import dev.vfio.migration.operator.decision.Side;
 import io.grpc.ManagedChannel;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
@@ -44,6 +45,8 @@ public final class AgentConnection implements AutoCloseable {
 
   private static final Logger LOG = Logger.getLogger(AgentConnection.class);
   private static final String CONNECTING = "connecting";
+  private static final Status ANSWERED_NOTHING =
+      Status.INTERNAL.withDescription("it answered nothing");
   private static final int LARGEST_MESSAGE = 4 << 20;
 
   private final String node;
@@ -317,7 +320,10 @@ public final class AgentConnection implements AutoCloseable {
 
           @Override
           public void onCompleted() {
-            // The answer has been taken.
+            // Unless the answer has been taken.
+            if (!answer.isDone()) {
+              answer.completeExceptionally(refused(ANSWERED_NOTHING.asRuntimeException()));
+            }
           }
         });
     return answer;

@@ -6,17 +6,22 @@ import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.contract.v1.CommandHeader;
 import dev.vfio.migration.contract.v1.CommitRequest;
+import dev.vfio.migration.contract.v1.ListDevicesRequest;
+import dev.vfio.migration.contract.v1.ListDevicesResponse;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.operator.decision.Side;
 import dev.vfio.migration.operator.fake.AgentServer;
 import dev.vfio.migration.operator.fake.FakeNodes;
 import dev.vfio.migration.operator.fake.TestAuthority;
+import io.grpc.stub.StreamObserver;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -147,6 +152,45 @@ class AgentConnectionTest {
     server.start();
     awaitReachable();
     assertThat(agents.agentOf("node-a").epoch()).isGreaterThan(before);
+  }
+
+  /** Else whoever asked would wait for ever: no deadline ends a call that has ended. */
+  @Test
+  void aQuestionThatIsAnsweredWithNothingFails() throws RefusedException {
+    connect();
+    awaitReachable();
+    CompletableFuture<ListDevicesResponse> asked =
+        agents
+            .agentOf("node-a")
+            .askWithin(
+                Duration.ofSeconds(30),
+                (stub, answer) ->
+                    stub.listDevices(
+                        ListDevicesRequest.getDefaultInstance(), withoutItsValue(answer)));
+    assertThat(asked)
+        .failsWithin(Duration.ofSeconds(40))
+        .withThrowableOfType(ExecutionException.class)
+        .withCauseInstanceOf(RefusedException.class)
+        .withMessageContaining("answered nothing");
+  }
+
+  private static <T> StreamObserver<T> withoutItsValue(StreamObserver<T> answer) {
+    return new StreamObserver<>() {
+      @Override
+      public void onNext(T value) {
+        // Lost.
+      }
+
+      @Override
+      public void onError(Throwable failure) {
+        answer.onError(failure);
+      }
+
+      @Override
+      public void onCompleted() {
+        answer.onCompleted();
+      }
+    };
   }
 
   @Test

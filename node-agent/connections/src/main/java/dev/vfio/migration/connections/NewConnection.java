@@ -86,6 +86,24 @@ public final class NewConnection extends ChannelDuplexHandler {
     return true;
   }
 
+  /**
+   * What it said is refused, so that it is as unknown as before it was {@linkplain #keep kept}: it
+   * counts, and may be dropped, while it is told why. In the event loop.
+   */
+  public void refused() {
+    NewConnection dropped;
+    synchronized (this) {
+      if (!kept || released || stage == null) {
+        return;
+      }
+      kept = false;
+      dropped = all.enter(stage, this, address);
+    }
+    if (dropped != null) {
+      dropped.drop();
+    }
+  }
+
   /** It has said who it is: from now on nothing here bounds it. In the event loop. */
   public void known() {
     if (!keep()) {

@@ -9,6 +9,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jboss.logging.Logger;
 
 /**
  * The threads that take commands to their sessions. Nothing else runs there: neither looks at
@@ -18,6 +19,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * <p>Safe for use by several threads.
  */
 public final class CommandLanes implements AutoCloseable {
+  private static final Logger LOG = Logger.getLogger(CommandLanes.class);
   private static final int MOST_WAITING = 1024;
 
   /** Which commands go together. */
@@ -71,12 +73,21 @@ public final class CommandLanes implements AutoCloseable {
   }
 
   /**
-   * Runs it on a thread of that lane.
+   * Runs it on a thread of that lane, which outlives whatever it throws.
    *
    * @throws RejectedExecutionException where as many wait as may
    */
   void execute(Lane lane, Runnable command) {
-    executors.get(lane.ordinal()).execute(command);
+    executors.get(lane.ordinal()).execute(() -> run(command));
+  }
+
+  private static void run(Runnable command) {
+    try {
+      command.run();
+    } catch (Throwable fault) {
+      // Also an Error: a node that is short of threads could not make another one for the lane.
+      LOG.error("a fault in the agent while it carried out a command", fault);
+    }
   }
 
   /**

@@ -277,7 +277,8 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
     CompletableFuture<T> promised;
     try {
       promised = asked.ask();
-    } catch (Refusal | RuntimeException refusal) {
+    } catch (Refusal | RuntimeException | Error refusal) {
+      // Also an Error, as where no thread can be made: whoever asked must not wait for nothing.
       promised = CompletableFuture.failedFuture(refusal);
     }
     promised.whenComplete(

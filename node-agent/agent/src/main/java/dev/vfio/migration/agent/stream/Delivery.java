@@ -1,6 +1,5 @@
 package dev.vfio.migration.agent.stream;
 
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -89,10 +88,9 @@ final class Delivery implements Runnable {
     } catch (Reception.Over stopped) {
       // Whoever ended the migration has told everyone who must know.
       return;
-    } catch (IOException | RuntimeException failure) {
+    } catch (Throwable failure) {
+      // Also an Error: nothing else tells the source, which would wait for this thread.
       reception.sinkFailed(failure);
-    } catch (InterruptedException interrupted) {
-      reception.sinkFailed(interrupted);
     } finally {
       ring.leave();
     }

@@ -201,6 +201,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
       return;
     }
     over = true;
+    unknown.refused();
     helloDeadline.cancel(false);
     reader.stop();
     if (!unknown.closedHere()) {

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.agent.control.CommandLanes.Lane;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
@@ -79,6 +81,26 @@ class CommandLanesTest {
     lanes.execute(Lane.DECIDING, () -> behind.complete(null));
     behind.get(60, TimeUnit.SECONDS);
     assertThat(probe(Lane.DECIDING)).isEmpty();
+  }
+
+  /** A machine that is short of memory or threads could not make another one in its place. */
+  @Test
+  void aCommandThatFailsCostsTheLaneNoThread() throws Exception {
+    Set<String> names = ConcurrentHashMap.newKeySet();
+    for (int command = 0; command < 16; command++) {
+      CompletableFuture<Void> begun = new CompletableFuture<>();
+      lanes.execute(
+          Lane.DECIDING,
+          () -> {
+            names.add(Thread.currentThread().getName());
+            begun.complete(null);
+            throw new OutOfMemoryError("unable to create native thread");
+          });
+      begun.get(60, TimeUnit.SECONDS);
+    }
+    assertThat(names)
+        .isSubsetOf(
+            "command-decides-1", "command-decides-2", "command-decides-3", "command-decides-4");
   }
 
   @Test

@@ -172,6 +172,33 @@ class BrokenStreamTest {
     assertThat(failing.breaks).hasValue(1);
   }
 
+  /** Such as that there is no memory left for it: the source must not wait for what never comes. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void anErrorInTheSinkIsToldToTheSourceAndToTheSink(int streams) throws Exception {
+    RecordingSink failing =
+        new RecordingSink() {
+          @Override
+          public void deviceState(ByteBuffer chunk) {
+            throw new OutOfMemoryError("Cannot reserve direct buffer memory");
+          }
+        };
+    try (TwoNodes nodes = new TwoNodes(work);
+        Awaited awaited = nodes.await(streams, failing);
+        StateSender sender = nodes.connect(awaited, streams)) {
+      TwoNodes.sendState(sender, new byte[100]);
+      await()
+          .atMost(TwoNodes.PATIENCE)
+          .untilAsserted(
+              () ->
+                  assertThatThrownBy(sender::end)
+                      .isInstanceOf(StreamException.class)
+                      .hasMessageContaining("Cannot reserve direct buffer memory"));
+      assertThat(failing.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS))
+          .hasMessageContaining("Cannot reserve direct buffer memory");
+    }
+  }
+
   @Test
   void aSinkThatCannotCompleteIsToldToTheSource() throws Exception {
     RecordingSink failing =

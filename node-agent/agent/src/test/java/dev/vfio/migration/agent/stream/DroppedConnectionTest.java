@@ -160,6 +160,20 @@ class DroppedConnectionTest {
     assertThat(sink.completions).hasValue(1);
   }
 
+  /** Whoever reads no refusal could else hold as many connections as there may be. */
+  @Test
+  void whoIsRefusedCountsAsUnknownWhileItIsToldWhy() throws Exception {
+    try (TwoNodes nodes = new TwoNodes(work, TwoNodes.patient());
+        Awaited awaited = nodes.await(1, sink);
+        RawPeer raw = RawPeer.connect(nodes.sourceTls, nodes.destination.port())) {
+      raw.greet(RawPeer.hello(awaited, 5, 1));
+      assertThat(raw.readRefusal().message()).contains("stream 5 is not one of");
+      NewConnections unknown = nodes.destination.newConnections();
+      assertThat(unknown.open()).isEqualTo(1);
+      assertThat(unknown.unknown(Stage.CERTIFIED)).isEqualTo(1);
+    }
+  }
+
   @Test
   void whoOnlyShowsACertificateIsUnknownStill() throws Exception {
     try (TwoNodes nodes = bounded(4, 4);
