@@ -40,7 +40,9 @@ final class AfterCommitted {
     if (contradictsCommitted(source)) {
       return contradiction();
     }
-    if (draft.phase() == Phase.SUCCEEDED) {
+    if (draft.wasIn(Phase.SUCCEEDED)) {
+      // Also behind a contradiction that was taken back: its agent may have forgotten it by then.
+      draft.enter(Phase.SUCCEEDED);
       return cleanUp();
     }
     sides.render(source);

@@ -147,6 +147,12 @@ final class StatusDraft {
     return this;
   }
 
+  /** Whether it is in {@code entered} or was before. */
+  boolean wasIn(Phase entered) {
+    return phase == entered
+        || transitions.stream().anyMatch(transition -> transition.phase() == entered);
+  }
+
   /** How long {@code entered} has lasted, counted from the last time it was entered. */
   Duration timeIn(Phase entered) {
     return transitions.stream()

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Handover;
@@ -61,6 +62,25 @@ class CommittedContradictionTest {
     assertThat(scene.status().phase()).isEqualTo(Phase.SUCCEEDED);
     scene.source(SessionState.SOURCE_ROLLED_BACK).decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+  }
+
+  /** Otherwise one report that was old would call a person for ever. */
+  @Test
+  void whatSucceededHasSucceededOnceTheContradictionIsTakenBack() {
+    Scene scene =
+        committed()
+            .source(SessionState.SOURCE_COMPLETED)
+            .destination(SessionState.DESTINATION_ACTIVE);
+    scene.decide();
+    scene.source(SessionState.SOURCE_STOPNCOPY).decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+    scene
+        .source(SessionState.SOURCE_COMPLETED)
+        .withoutDestination()
+        .listed(Role.DESTINATION, device -> device)
+        .decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.SUCCEEDED);
+    assertThat(scene.reason(ConditionType.SUCCEEDED)).isEqualTo(ConditionReason.COMPLETED.text());
   }
 
   @Test

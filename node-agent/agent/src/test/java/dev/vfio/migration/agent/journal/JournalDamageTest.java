@@ -187,6 +187,19 @@ class JournalDamageTest {
   }
 
   @Test
+  void aJournalThatIsSetAsideIsKeptAndNotFoundAgain() throws IOException {
+    byte[] image = write(WAITING);
+    image[image.length - 5] ^= 1;
+    Files.write(file(), image);
+    try (JournalDirectory journals = new JournalDirectory(directory)) {
+      journals.setAside(journals.recover().get(0), "Another session has the device.");
+      assertThat(journals.recover()).isEmpty();
+    }
+    assertThat(Files.readAllBytes(directory.resolve(file().getFileName() + ".damaged")))
+        .isEqualTo(image);
+  }
+
+  @Test
   void aJournalOfAnEarlierVersionMayHaveLostItsTail() throws IOException {
     ByteArrayOutputStream old = new ByteArrayOutputStream();
     for (SessionRecord record : WAITING.subList(0, 2)) {
