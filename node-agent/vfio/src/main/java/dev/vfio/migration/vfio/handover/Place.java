@@ -41,6 +41,7 @@ final class Place implements AutoCloseable {
   private final Consumer<String> cameBack;
   private final Executor beside;
   private final Consumer<Runnable> back;
+  private final ConnectionLines lines;
   private final List<Visitor> visitors = new ArrayList<>();
   private final List<Claimant> claimants = new ArrayList<>();
   private final List<Borrower> borrowers = new ArrayList<>();
@@ -88,6 +89,7 @@ final class Place implements AutoCloseable {
     this.cameBack = cameBack;
     this.beside = beside;
     this.back = back;
+    this.lines = new ConnectionLines(device, LOG::log, System::nanoTime);
   }
 
   Optional<WaitingWorkload> waiting() {
@@ -119,7 +121,7 @@ final class Place implements AutoCloseable {
   void serve(SocketWatch.Ready ready) {
     // First: one that comes back may be here again before its old connection was found ended.
     if (workload != null && !lent && ready.streams().contains(workload.connection().stream())) {
-      LOG.log(System.Logger.Level.INFO, workload.described() + " left the desk of " + device);
+      lines.write(System.Logger.Level.INFO, workload.described() + " left the desk of " + device);
       workload.connection().close();
       workload = null;
     }
@@ -172,7 +174,7 @@ final class Place implements AutoCloseable {
         }
       }
     } catch (ErrnoException failure) {
-      LOG.log(
+      lines.write(
           System.Logger.Level.WARNING,
           "nobody is let in at the desk of " + device + " for a second: " + failure.getMessage());
       rests = true;
@@ -217,7 +219,7 @@ final class Place implements AutoCloseable {
   private void letIn(Visitor visitor, String name, String holds) throws IOException {
     if (workload != null) {
       // Whoever holds the device comes before one that would like to.
-      LOG.log(System.Logger.Level.WARNING, workload.described() + " makes room for its holder");
+      lines.write(System.Logger.Level.WARNING, workload.described() + " makes room for its holder");
       workload.connection().close();
       // Before anything else can fail: nobody is to wait for a socket that is closed.
       workload = null;
@@ -226,7 +228,7 @@ final class Place implements AutoCloseable {
     workload =
         new WaitingWorkload(
             device, LineConnection.quoted(name), visitor.peer(), visitor.connection(), holds);
-    LOG.log(
+    lines.write(
         System.Logger.Level.INFO,
         workload.described() + " waits at the desk of " + device + ", holds " + holds);
     lend();
@@ -286,7 +288,7 @@ final class Place implements AutoCloseable {
   }
 
   private void dropped(Visitor visitor, IOException gone) {
-    LOG.log(
+    lines.write(
         System.Logger.Level.WARNING,
         "process " + visitor.peer().process() + " at the desk of " + device + ": " + gone);
     visitor.connection().close();
@@ -298,13 +300,13 @@ final class Place implements AutoCloseable {
           || allowedUsers.test(user)
           || Files.getAttribute(folder, "unix:uid").equals(user);
     } catch (IOException nobodysFolder) {
-      LOG.log(System.Logger.Level.WARNING, "whose folder " + folder + " is: " + nobodysFolder);
+      lines.write(System.Logger.Level.WARNING, "whose folder " + folder + " is: " + nobodysFolder);
       return false;
     }
   }
 
   private void refuse(Visitor visitor, Errno errno, String why) {
-    LOG.log(
+    lines.write(
         System.Logger.Level.WARNING,
         "process "
             + visitor.peer().process()

@@ -20,7 +20,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntPredicate;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -142,6 +146,34 @@ class HandoverDeskTest {
     } finally {
       silent.destroyForcibly();
     }
+  }
+
+  @Test
+  void whoConnectsAllTheTimeDoesNotFillTheLog() throws Exception {
+    Logger logger = Logger.getLogger(Place.class.getName());
+    AtomicInteger lines = new AtomicInteger();
+    Handler counting =
+        new Handler() {
+          @Override
+          public void publish(LogRecord line) {
+            lines.incrementAndGet();
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    logger.addHandler(counting);
+    try {
+      for (int i = 0; i < 200; i++) {
+        sentAway(socket, "no such migration", 22, "is null or the migration");
+      }
+    } finally {
+      logger.removeHandler(counting);
+    }
+    assertThat(lines.get()).isBetween(1, ConnectionLines.LINES + 1);
   }
 
   @Test
