@@ -4,6 +4,7 @@ import dev.vfio.migration.operator.text.ForeignText;
 import io.fabric8.kubernetes.api.model.Quantity;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.util.Objects;
 import java.util.regex.Pattern;
 
 /** Sizes and rates in bytes, as Kubernetes writes quantities. */
@@ -11,7 +12,10 @@ public final class ByteSize {
   private static final String[] UNITS = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
 
   private static final int LONGEST = 64;
-  private static final Pattern HUGE_EXPONENT = Pattern.compile("[eE][-+]?[0-9]{3}");
+
+  /** ASCII alone: Java also reads the digits of other scripts as numbers, in an exponent too. */
+  private static final Pattern NUMBER =
+      Pattern.compile("[-+]?[0-9]*\\.?[0-9]*(?:[eE][-+]?[0-9]{1,2}|[A-Za-z]{0,2})");
 
   private ByteSize() {}
 
@@ -42,12 +46,12 @@ public final class ByteSize {
     if (quantity == null) {
       return null;
     }
-    String text = quantity.getAmount() + quantity.getFormat();
-    if (text.length() > LONGEST || HUGE_EXPONENT.matcher(text).find()) {
+    String text = quantity.getAmount() + Objects.toString(quantity.getFormat(), "");
+    if (text.length() > LONGEST || !NUMBER.matcher(text).matches()) {
       throw new IllegalArgumentException(
           "'"
               + ForeignText.line(text, 80)
-              + "' is no size: it is too long, or its exponent has more than two digits");
+              + "' is no size such as 500Mi; an exponent has at most two digits");
     }
     try {
       Quantity.getAmountInBytes(quantity);

@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.api;
 
+import dev.vfio.migration.operator.text.ForeignText;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.time.Duration;
@@ -11,6 +12,10 @@ import java.util.regex.Pattern;
 public final class GoDuration {
   private static final Pattern PART =
       Pattern.compile("([0-9]{1,9}(?:\\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|h)");
+
+  /** Each part once, and more. */
+  private static final int LONGEST = 128;
+
   private static final Map<String, BigDecimal> NANOS =
       Map.of(
           "ns", BigDecimal.ONE,
@@ -30,6 +35,10 @@ public final class GoDuration {
    *     nanoseconds (292 years)
    */
   public static Duration parse(String text) {
+    if (text.length() > LONGEST) {
+      throw new IllegalArgumentException(
+          "'" + ForeignText.line(text, 80) + "' is too long for a duration such as 300ms or 1m30s");
+    }
     Matcher parts = PART.matcher(text);
     BigDecimal nanos = BigDecimal.ZERO;
     int end = 0;

@@ -102,8 +102,8 @@ public final class MigrationMetrics implements StatusListener {
     return Instant.parse(transition.time());
   }
 
-  /** The object is gone. */
-  public void forget(String uid) {
+  @Override
+  public void gone(String uid) {
     phases.remove(uid);
   }
 }

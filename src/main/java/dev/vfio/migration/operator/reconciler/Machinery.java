@@ -155,6 +155,9 @@ public class Machinery {
     if (outcome.finished()) {
       letGo(migration);
     }
+    if (outcome.migration().isEmpty()) {
+      record.gone(migration.getMetadata().getUid());
+    }
     return outcome;
   }
 
@@ -171,6 +174,7 @@ public class Machinery {
   /** The object goes. */
   void forget(DeviceMigration migration) {
     letGo(migration);
+    record.gone(migration.getMetadata().getUid());
     agentEvents.forget(migration.getMetadata().getUid());
     health.forget(migration.qualifiedName());
   }

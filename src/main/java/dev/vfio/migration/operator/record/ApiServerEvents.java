@@ -12,6 +12,8 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.EnumSet;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
@@ -22,10 +24,19 @@ import org.jboss.logging.Logger;
 /**
  * Events of {@code events.k8s.io/v1}, as {@code kubectl describe} shows them. One thread writes
  * them in the order they were told, so that none is written inside a downtime window's path; a
- * backlog of more than {@link #LONGEST_BACKLOG} is dropped with a log line.
+ * backlog of more than {@link #LONGEST_BACKLOG} is dropped with a log line. What a migration can
+ * cause that touches nothing, and so anybody without end, gets half of it.
  */
 public final class ApiServerEvents implements EventRecorder {
   static final int LONGEST_BACKLOG = 1000;
+
+  private static final Set<EventReason> OF_UNTOUCHED =
+      EnumSet.of(
+          EventReason.WAITING,
+          EventReason.VALIDATED,
+          EventReason.REFUSED,
+          EventReason.CANCELLED,
+          EventReason.UNREADABLE);
 
   /** Bytes of UTF-8 that events.k8s.io allows. */
   static final int LONGEST_NOTE = 1024;
@@ -64,14 +75,22 @@ public final class ApiServerEvents implements EventRecorder {
 
   @Override
   public void tell(DeviceMigration about, EventReason reason, String note) {
+    if (OF_UNTOUCHED.contains(reason) && writer.getQueue().size() >= LONGEST_BACKLOG / 2) {
+      dropped(about, reason);
+      return;
+    }
     Event event = event(about, reason, note, clock.instant());
     try {
       writer.execute(() -> write(event));
     } catch (RejectedExecutionException full) {
-      LOG.warnf(
-          "Event %s of %s is dropped: too many wait to be written",
-          reason.text(), about.qualifiedName());
+      dropped(about, reason);
     }
+  }
+
+  private static void dropped(DeviceMigration about, EventReason reason) {
+    LOG.warnf(
+        "Event %s of %s is dropped: too many wait to be written",
+        reason.text(), about.qualifiedName());
   }
 
   private void write(Event event) {

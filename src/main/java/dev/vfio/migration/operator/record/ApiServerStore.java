@@ -20,9 +20,17 @@ public final class ApiServerStore implements MigrationStore {
   /** Who owns the status, as managedFields name it. */
   public static final String FIELD_MANAGER = "vfio-migration-operator";
 
-  /** 422 is what an API server answers to a value that the CRD does not allow. */
+  /**
+   * 422 is what an API server answers to a value that the CRD does not allow, 403 what it answers
+   * where an admission policy or webhook denies. A right that is lacking is 403 too; the smaller
+   * status is then refused as well.
+   */
   private static final Set<Integer> CONTENT_REFUSED =
-      Set.of(HttpURLConnection.HTTP_BAD_REQUEST, HttpURLConnection.HTTP_ENTITY_TOO_LARGE, 422);
+      Set.of(
+          HttpURLConnection.HTTP_BAD_REQUEST,
+          HttpURLConnection.HTTP_FORBIDDEN,
+          HttpURLConnection.HTTP_ENTITY_TOO_LARGE,
+          422);
 
   private static final PatchContext APPLY =
       new PatchContext.Builder()

@@ -46,6 +46,9 @@ public final class StatusRecord {
   public interface StatusListener {
     void written(
         DeviceMigration migration, DeviceMigrationStatus before, DeviceMigrationStatus after);
+
+    /** The object is gone. May be told more than once. */
+    default void gone(String uid) {}
   }
 
   /**
@@ -175,6 +178,12 @@ public final class StatusRecord {
   public void forget(String uid) {
     lastWritten.remove(uid);
     refusals.remove(uid);
+  }
+
+  /** The object is gone. */
+  public void gone(String uid) {
+    forget(uid);
+    listener.gone(uid);
   }
 
   private Duration waitFor(DeviceMigration migration, Duration interval) {

@@ -1,5 +1,7 @@
 package dev.vfio.migration.operator.text;
 
+import java.util.HexFormat;
+
 /**
  * Text that may hold what somebody else wrote (an agent, a certificate, another's object), as one
  * line that can be read: what breaks a line, hides, or turns the direction of writing is written as
@@ -18,6 +20,8 @@ public final class ForeignText {
 
   /** Bytes of UTF-8 of what is quoted within a message. */
   public static final int LONGEST_QUOTE = 500;
+
+  private static final HexFormat HEX = HexFormat.of();
 
   private ForeignText() {}
 
@@ -46,7 +50,7 @@ public final class ForeignText {
    * @param mostBytes 80 or more
    */
   public static String line(String text, int mostBytes) {
-    String line = line(text);
+    String line = line(ends(text, mostBytes));
     // Three bytes a char at most: most texts need not be measured.
     if (line.length() <= mostBytes / 3 || bytesOf(line) <= mostBytes) {
       return line;
@@ -70,6 +74,17 @@ public final class ForeignText {
       end = line.offsetByCodePoints(end, -1);
     }
     return line.substring(0, start) + mark + line.substring(end);
+  }
+
+  /**
+   * What can be left of {@code text}: no character takes less than a byte, so the middle of a much
+   * longer one is dropped before anything is escaped, which costs far more than copying.
+   */
+  private static String ends(String text, int mostBytes) {
+    if (text.length() <= 4 * mostBytes) {
+      return text;
+    }
+    return text.substring(0, 2 * mostBytes) + text.substring(text.length() - 2 * mostBytes);
   }
 
   /** {@code text} as a message of at most {@link #LONGEST_MESSAGE} bytes; null stays null. */
@@ -106,7 +121,10 @@ public final class ForeignText {
       case '\n' -> "\\n";
       case '\r' -> "\\r";
       case '\t' -> "\\t";
-      default -> String.format(character < 0x10000 ? "\\u%04x" : "\\U%08x", character);
+      default ->
+          character < 0x10000
+              ? "\\u" + HEX.toHexDigits((char) character)
+              : "\\U" + HEX.toHexDigits(character);
     };
   }
 

@@ -61,10 +61,19 @@ class ByteSizeTest {
         "-1e2147483647",
         "0e99999999",
         "1e100",
-        "1e99"
+        "1e99",
+        "1e\u0669\u0669\u0669\u0669\u0669\u0669\u0669\u0669",
+        "1e9\uff19\uff19\uff19\uff19\uff19\uff19",
+        "1E-\u0669\u0669\u0669\u0669\u0669\u0669\u0669\u0669"
       })
-  @Timeout(10)
+  @Timeout(value = 10, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void aHugeExponentIsRefusedAtOnce(String text) {
+    assertThatIllegalArgumentException().isThrownBy(() -> ByteSize.parse(new Quantity(text)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0x10", " 1Gi", "1Gi ", "NaN", "Infinity", "\u0661Gi", "", "Gi", "1e1e1"})
+  void refusesWhatIsNoSize(String text) {
     assertThatIllegalArgumentException().isThrownBy(() -> ByteSize.parse(new Quantity(text)));
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.time.Duration;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -29,6 +30,14 @@ class GoDurationTest {
       strings = {"", "300", "ms", "-1s", "1 s", "1s ", "s1", "1d", "999999999h", "1.s", "١s"})
   void refusesWhatIsNoDuration(String text) {
     assertThatIllegalArgumentException().isThrownBy(() -> GoDuration.parse(text));
+  }
+
+  /** Read in every reconciliation, and told in a condition. */
+  @Test
+  void oneThatIsTooLongIsRefusedInAFewWords() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> GoDuration.parse("1s".repeat(500_000)))
+        .satisfies(refused -> assertThat(refused.getMessage()).hasSizeLessThan(200));
   }
 
   @ParameterizedTest

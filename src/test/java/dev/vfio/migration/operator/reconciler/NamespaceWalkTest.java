@@ -71,12 +71,14 @@ class NamespaceWalkTest {
   }
 
   @Test
-  void aRefusedOneIsDeletedAtOnce() {
+  void aRefusedOneIsDeletedAtOnceAndCountedNoMore() {
     sandbox.api.create(TENANT, NAME, Specs.live());
-    sandbox.startOperator();
+    OperatorProcess operator = sandbox.startOperator();
     sandbox.awaitPhase(Phase.FAILED);
+    await().atMost(Sandbox.PATIENCE).until(() -> operator.counted() == 1);
     sandbox.api.requestDeletion(NAME);
     await().atMost(Sandbox.PATIENCE).until(() -> sandbox.api.read(TENANT, NAME).isEmpty());
+    assertThat(operator.counted()).isZero();
   }
 
   @Test

@@ -6,9 +6,12 @@ import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.fake.FakeApiServer;
 import dev.vfio.migration.operator.fake.SettableClock;
+import dev.vfio.migration.operator.health.MigrationMetrics;
 import dev.vfio.migration.operator.health.ReconcileHealth;
 import dev.vfio.migration.operator.record.EventReason;
 import dev.vfio.migration.operator.record.EventRecorder;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -35,6 +38,7 @@ final class OperatorProcess implements AutoCloseable {
   /** The time of day, which may be set. */
   final SettableClock wall = new SettableClock();
 
+  private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   private final FakeApiServer api;
   private final Machinery machinery;
   private final ScheduledExecutorService worker = Executors.newSingleThreadScheduledExecutor();
@@ -66,7 +70,7 @@ final class OperatorProcess implements AutoCloseable {
                   }
                 },
                 () -> fencing,
-                (migration, before, after) -> {},
+                new MigrationMetrics(meters),
                 new ReconcileHealth(),
                 directory -> {
                   throw new IllegalStateException("agents are located by the test");
@@ -92,6 +96,11 @@ final class OperatorProcess implements AutoCloseable {
 
   List<String> events() {
     return events;
+  }
+
+  /** How many migrations the metric counts, in whatever phase. */
+  double counted() {
+    return meters.find("vfio.migrations").gauges().stream().mapToDouble(Gauge::value).sum();
   }
 
   boolean alive() {

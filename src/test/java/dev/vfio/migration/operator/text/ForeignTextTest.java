@@ -7,6 +7,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -58,6 +59,17 @@ class ForeignTextTest {
         .contains("(cut, 120027 characters)")
         .endsWith("xxx end: reset it first.")
         .hasSizeLessThanOrEqualTo(500);
+  }
+
+  /** Whoever sends much of it must not keep whoever tells of it busy. */
+  @Test
+  @Timeout(value = 10, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void ofALongTextOnlyWhatIsKeptIsEscaped() {
+    String cut = ForeignText.line("\u0001".repeat(16 << 20) + "\ud83d\ude80", 100);
+    assertThat(cut)
+        .startsWith("\\u0001\\u0001")
+        .contains("(cut, 16777218 characters)")
+        .endsWith("\\u0001\ud83d\ude80");
   }
 
   @Test

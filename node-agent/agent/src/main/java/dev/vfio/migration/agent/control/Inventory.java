@@ -8,7 +8,6 @@ import dev.vfio.migration.agent.session.Sessions;
 import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
-import dev.vfio.migration.vfio.linux.Errno;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -20,7 +19,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
@@ -59,6 +57,7 @@ public final class Inventory implements AutoCloseable {
   }
 
   private final DeviceViews views;
+  private final LookFailures words;
   private final Duration time;
 
   /** How long who asks for a device by its name waits for a thread. */
@@ -120,6 +119,7 @@ public final class Inventory implements AutoCloseable {
     this.time = time;
     this.longestQueue = time.dividedBy(2);
     this.freshWithin = time.dividedBy(5);
+    this.words = new LookFailures(time, longestQueue);
     this.threads =
         new LookThreads(
             new LookThreads.Limits(time.plus(GRACE), USUAL_LOOKS, NAMED_LOOKS, HANGING_LOOKS));
@@ -141,12 +141,13 @@ public final class Inventory implements AutoCloseable {
     synchronized (this) {
       Watched device = watched.computeIfAbsent(id, Watched::new);
       if (device.hangs) {
-        return CompletableFuture.completedFuture(List.of(views.unseen(id, silence(device))));
+        return CompletableFuture.completedFuture(
+            List.of(views.unseen(id, words.hangs(device.id, device.silentSince))));
       }
       if (device.namedLook == null) {
         if (threads.waiting(LookThreads.Rank.NAMED) >= LONGEST_NAMED_QUEUE) {
           forgetIfUnknown(device);
-          return CompletableFuture.failedFuture(noThread(id));
+          return CompletableFuture.failedFuture(words.noThread(id, threads.hanging()));
         }
         CompletableFuture<Optional<Device>> asked = new CompletableFuture<>();
         device.namedLook = asked;
@@ -173,9 +174,9 @@ public final class Inventory implements AutoCloseable {
       forgetIfUnknown(device);
     }
     if (otherLook) {
-      asked.complete(Optional.of(views.unseen(device.id, beingLookedAt(device.id))));
+      asked.complete(Optional.of(views.unseen(device.id, words.beingLookedAt(device.id))));
     } else {
-      asked.completeExceptionally(noThread(device.id));
+      asked.completeExceptionally(words.noThread(device.id, threads.hanging()));
     }
   }
 
@@ -213,7 +214,7 @@ public final class Inventory implements AutoCloseable {
           if (failure == null) {
             orFail(own, () -> lookAtAll(ids, own));
           } else {
-            finish(own, () -> own.completeExceptionally(unreadable(failure)));
+            finish(own, () -> own.completeExceptionally(words.unreadable(failure)));
           }
         });
     return own.copy();
@@ -267,7 +268,10 @@ public final class Inventory implements AutoCloseable {
       Failure unseen;
       synchronized (this) {
         last = device.hangs ? null : device.last;
-        unseen = device.hangs ? silence(device) : notLookedAt(device);
+        unseen =
+            device.hangs
+                ? words.hangs(device.id, device.silentSince)
+                : words.notLookedAt(device.id, threads.hanging());
       }
       if (last == null) {
         devices.add(views.unseen(device.id, unseen));
@@ -358,14 +362,15 @@ public final class Inventory implements AutoCloseable {
   /** Remembers what a look came to, and answers it as it is told. Under the lock. */
   private Optional<Device> noted(Watched device, Optional<Device> found, Throwable failure) {
     boolean silent =
-        device.hangs || (failure == null && found.filter(Inventory::silent).isPresent());
+        device.hangs || (failure == null && found.filter(LookFailures::isSilent).isPresent());
     if (!silent) {
       device.silentSince = null;
     } else if (device.silentSince == null) {
       device.silentSince = Instant.now().minus(time).truncatedTo(ChronoUnit.SECONDS);
     }
     if (device.hangs) {
-      device.last = Optional.of(views.unseen(device.id, silence(device)));
+      device.last =
+          Optional.of(views.unseen(device.id, words.hangs(device.id, device.silentSince)));
     } else if (failure != null) {
       LOG.errorf(failure, "a fault in the agent while it looked at the device %s", device.id);
       device.last =
@@ -379,7 +384,8 @@ public final class Inventory implements AutoCloseable {
                           + ": "
                           + failure)));
     } else {
-      device.last = silent ? found.map(answer -> since(answer, device.silentSince)) : found;
+      device.last =
+          silent ? found.map(answer -> LookFailures.since(answer, device.silentSince)) : found;
     }
     return device.last;
   }
@@ -409,85 +415,6 @@ public final class Inventory implements AutoCloseable {
     if (unknown && device.silentSince == null && device.idle()) {
       watched.remove(device.id, device);
     }
-  }
-
-  // ------------------------------------------------------------------ words
-
-  private static boolean silent(Device device) {
-    return device.getNotMigratable().getErrno() == Errno.ETIMEDOUT.number();
-  }
-
-  private static Device since(Device device, Instant since) {
-    Device.Builder told = device.toBuilder();
-    told.getNotMigratableBuilder()
-        .setMessage(device.getNotMigratable().getMessage() + sinceWhen(since));
-    return told.build();
-  }
-
-  private static String sinceWhen(Instant since) {
-    return " It has not answered in time since " + since + ".";
-  }
-
-  private Failure silence(Watched device) {
-    return silence(
-        "device "
-            + device.id
-            + " did not answer within "
-            + time.toMillis()
-            + " ms, and the look at it still hangs; it is looked at again once that has ended."
-            + sinceWhen(device.silentSince)
-            + " Nothing was done to the device; see the process that serves it, or the node's"
-            + " kernel log (dmesg).");
-  }
-
-  private static Failure silence(String message) {
-    return new Failure(Reason.DEVICE_UNREACHABLE, message, Errno.ETIMEDOUT.number());
-  }
-
-  private Failure beingLookedAt(String id) {
-    return silence(
-        "device "
-            + id
-            + " has not answered a look that is under way for more than "
-            + longestQueue.toMillis()
-            + " ms. Nothing was done to the device; ask again.");
-  }
-
-  private Failure notLookedAt(Watched device) {
-    return silence(
-        "device "
-            + device.id
-            + " has not been looked at yet: "
-            + othersHang()
-            + " Nothing was done to the device; ask again.");
-  }
-
-  private Refusal noThread(String id) {
-    return new Refusal(
-        Reason.NO_CAPACITY,
-        "the device "
-            + id
-            + " was not looked at: "
-            + othersHang()
-            + " Nothing was done; try again.");
-  }
-
-  private String othersHang() {
-    return "this agent is busy with looks at other devices, "
-        + threads.hanging()
-        + " of which do not answer (kubectl get vfionode NODE -o yaml says which).";
-  }
-
-  private Throwable unreadable(Throwable failure) {
-    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
-    return cause instanceof TimeoutException
-        ? new Refusal(
-            silence(
-                "the names of this node's devices could not be read within "
-                    + time.toMillis()
-                    + " ms. Nothing was done to any device; see whether /sys and the directory of"
-                    + " vfio-user sockets can be listed on the node."))
-        : cause;
   }
 
   /** No device is looked at any more. */

@@ -42,6 +42,7 @@ public final class FencingFile implements FencingStore {
 
   @Override
   public void write(long number) throws IOException {
-    DurableFile.write(file, Long.toUnsignedString(number).getBytes(StandardCharsets.US_ASCII));
+    String line = Long.toUnsignedString(number) + "\n";
+    DurableFile.write(file, line.getBytes(StandardCharsets.US_ASCII));
   }
 }

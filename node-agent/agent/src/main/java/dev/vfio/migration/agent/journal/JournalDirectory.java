@@ -12,6 +12,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -144,6 +145,17 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
       throw new IOException("it has " + Files.size(file) + " bytes, more than any journal has");
     }
     return Files.readAllBytes(file);
+  }
+
+  @Override
+  public void setAside(Found found, String why) throws IOException {
+    Path file = file(found.key(), found.role());
+    Path kept = file.resolveSibling(file.getFileName() + FileJournal.DAMAGED_SUFFIX);
+    Files.move(file, kept, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    JournalFile.forceDirectory(directory);
+    LOG.warnf(
+        "%s is set aside as %s, and nothing is done for it: %s. %s",
+        file, kept.getFileName(), found.damage(), why);
   }
 
   @Override

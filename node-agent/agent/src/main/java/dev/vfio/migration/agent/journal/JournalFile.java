@@ -85,9 +85,10 @@ final class JournalFile implements AutoCloseable {
 
   /** Appends an entry and returns once it is durable. */
   void append(byte[] payload) throws IOException {
-    if (unusable) {
+    if (unusable && !mended()) {
       throw new IOException(file + " could not be mended after an earlier failure to write");
     }
+    unusable = false;
     byte[] entry = JournalImage.entry(payload);
     try {
       write(channel, end, entry);

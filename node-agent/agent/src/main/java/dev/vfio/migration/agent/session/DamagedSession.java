@@ -13,15 +13,13 @@ final class DamagedSession implements LiveSession {
 
   DamagedSession(SessionJournals.Found found) {
     this.found = found;
-    String device = "";
+    String device = Claims.device(found);
     String name = "";
     if (!found.records().isEmpty()) {
       SessionRecord first = found.records().get(0);
       if (first instanceof SessionRecord.SourceStarted started) {
-        device = started.spec().device();
         name = started.spec().migrationName();
       } else if (first instanceof SessionRecord.Prepared prepared) {
-        device = prepared.spec().device();
         name = prepared.spec().migrationName();
       }
     }

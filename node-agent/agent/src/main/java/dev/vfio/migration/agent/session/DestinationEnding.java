@@ -164,17 +164,13 @@ final class DestinationEnding {
       case JOURNALLING_LOST ->
           // Without this entry a restart looks at the device once more.
           Outcome.of(s.but().at(DESTINATION_STRANDED, DestinationStep.STRANDED).done());
-      case ACTIVATE_TAKING ->
-          failure != null
-              ? restBeforeTaking(s, failure)
-              : Outcome.of(
-                  s.but().obstacle(null).at(DestinationStep.JOURNALLING_ACTIVE).done(),
-                  new LetGo(),
-                  new Journal(new SessionRecord.Active(s.progress())));
+      case ACTIVATE_TAKING -> failure != null ? restBeforeTaking(s, failure) : journalActive(s);
       case ACTIVATE_TAKE_RESTING -> take(s);
       case JOURNALLING_ACTIVE ->
-          // Without this entry a restart finds Activating and lets the workload take once more.
-          Outcome.of(s.but().at(DESTINATION_ACTIVE, DestinationStep.ENDED).done(), new LetGo());
+          failure != null
+              ? restBeforeEnding(s, failure)
+              : Outcome.of(
+                  s.but().at(DESTINATION_ACTIVE, DestinationStep.ENDED).done(), new LetGo());
       case JOURNALLING_DISCARD -> discardJournalled(s, failure);
       case DISCARD_OPENING ->
           failure != null
@@ -193,8 +189,11 @@ final class DestinationEnding {
       case TAKING_BACK -> failure != null ? restBeforeTakingBack(s, failure) : journalDiscarded(s);
       case TAKE_BACK_RESTING -> takeBack(s);
       case JOURNALLING_DISCARDED ->
-          // Without this entry a restart discards once more: harmless.
-          Outcome.of(s.but().at(DESTINATION_DISCARDED, DestinationStep.ENDED).done(), new LetGo());
+          failure != null
+              ? restBeforeEnding(s, failure)
+              : Outcome.of(
+                  s.but().at(DESTINATION_DISCARDED, DestinationStep.ENDED).done(), new LetGo());
+      case END_RESTING -> s.activating() ? journalActive(s) : journalDiscarded(s);
       case STRANDED, ENDED, REFUSED -> Outcome.of(s);
       default -> DestinationMachine.unexpected(s, event);
     };
@@ -427,9 +426,28 @@ final class DestinationEnding {
     return takeBack(s.but().failure(said).notReset(failure).obstacle(null).tries(0).done());
   }
 
+  private static Outcome<DestinationState, DestinationAction> journalActive(DestinationState s) {
+    return Outcome.of(
+        s.but().obstacle(null).at(DestinationStep.JOURNALLING_ACTIVE).done(),
+        new LetGo(),
+        new Journal(new SessionRecord.Active(s.progress())));
+  }
+
+  /** As at the source: the device is free only once the disk says so. */
+  private Outcome<DestinationState, DestinationAction> restBeforeEnding(
+      DestinationState s, Failure failure) {
+    String done =
+        s.activating()
+            ? "The workload runs here with the device."
+            : "What the device had taken in is discarded.";
+    DestinationState next =
+        s.but().obstacle(failure.endNotWritten(done)).at(DestinationStep.END_RESTING).done();
+    return Outcome.of(next, new StartTimer(next.epoch(), pace.look()));
+  }
+
   private static Outcome<DestinationState, DestinationAction> journalDiscarded(DestinationState s) {
     return Outcome.of(
-        s.but().at(DestinationStep.JOURNALLING_DISCARDED).done(),
+        s.but().obstacle(null).at(DestinationStep.JOURNALLING_DISCARDED).done(),
         new LetGo(),
         new Journal(new SessionRecord.Discarded(s.failure(), s.notReset())));
   }

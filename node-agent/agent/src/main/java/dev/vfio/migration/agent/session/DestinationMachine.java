@@ -105,6 +105,7 @@ public final class DestinationMachine {
           TAKING_BACK,
           TAKE_BACK_RESTING,
           JOURNALLING_DISCARDED,
+          END_RESTING,
           STRANDED,
           ENDED,
           REFUSED ->

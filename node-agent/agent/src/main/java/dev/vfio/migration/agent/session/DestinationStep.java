@@ -39,6 +39,8 @@ enum DestinationStep {
   TAKING_BACK,
   TAKE_BACK_RESTING,
   JOURNALLING_DISCARDED,
+  /** All is done but for the entry that says so, which could not be written. */
+  END_RESTING,
   STRANDED,
   ENDED,
   /** It never began: nothing was touched, and whoever asks hears why. */

@@ -54,6 +54,18 @@ public record Failure(Reason reason, String message, int errno) {
     return new Failure(reason, first + " " + sentence, errno);
   }
 
+  /**
+   * Of the entry that ends a session.
+   *
+   * @param done what became of the device, a sentence
+   */
+  Failure endNotWritten(String done) {
+    return with(
+        done
+            + " The device stays this migration's until that is written, which is tried again by"
+            + " itself. Make room in the journal directory, or mend its disk.");
+  }
+
   private static Reason reason(DeviceException.Kind kind) {
     return switch (kind) {
       case UNKNOWN_DEVICE -> Reason.UNKNOWN_DEVICE;

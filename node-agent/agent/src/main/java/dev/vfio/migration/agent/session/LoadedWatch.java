@@ -82,7 +82,7 @@ final class LoadedWatch {
     }
     Failure failure = failed.failure();
     if (isConnectionOver(failure)) {
-      return notVerified(s.but().deviceClosed().done(), failure);
+      return notVerified(s.but().device(null).deviceClosed().done(), failure);
     }
     DestinationState doubted =
         s.doubtedSinceNanos() == 0 ? s.but().doubtedSince(now.nanos()).done() : s;
@@ -137,7 +137,7 @@ final class LoadedWatch {
     }
     if (!isLoaded(opened)) {
       return notVerified(
-          s.but().deviceClosed().done(),
+          s.but().device(opened.state()).deviceClosed().done(),
           Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened)));
     }
     DestinationState loaded =

@@ -33,6 +33,13 @@ public interface SessionJournals {
   /** Reads what earlier runs of the agent left. */
   List<Found> recover() throws IOException;
 
+  /**
+   * Keeps a journal for a person to look at, where {@link #recover} does not find it again.
+   *
+   * @param why for the log, a sentence
+   */
+  void setAside(Found found, String why) throws IOException;
+
   /** Removes the journal of a terminal session. */
   void remove(SessionKey key) throws IOException;
 }

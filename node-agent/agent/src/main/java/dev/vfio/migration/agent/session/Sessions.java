@@ -176,7 +176,9 @@ public final class Sessions {
    */
   public synchronized void recover() throws IOException {
     Moment now = Moment.of(world.clock());
-    for (SessionJournals.Found found : journals.recover()) {
+    Claims claims = Claims.of(journals.recover());
+    claims.over().forEach(this::setAside);
+    for (SessionJournals.Found found : claims.acting()) {
       LiveSession session = recovered(found, now);
       sessions.put(found.key(), session);
       SessionSnapshot snapshot = session.snapshot();
@@ -185,6 +187,19 @@ public final class Sessions {
       } else {
         session.recover();
       }
+    }
+  }
+
+  private void setAside(SessionJournals.Found found) {
+    try {
+      journals.setAside(
+          found,
+          "Its session had ended: another one that goes on has the device "
+              + Claims.device(found)
+              + " since.");
+    } catch (IOException problem) {
+      // The next start finds it again, and does nothing for it either.
+      watcher.fault(found.key(), "setting its journal aside", new UncheckedIOException(problem));
     }
   }
 

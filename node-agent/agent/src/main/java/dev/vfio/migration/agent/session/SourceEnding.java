@@ -151,8 +151,9 @@ final class SourceEnding {
           release.step(s, event);
       case COMPLETE_RESTING -> complete(s);
       case JOURNALLING_COMPLETED ->
-          // Without this entry a restart finds Committed and completes once more: harmless.
-          Outcome.of(s.but().at(SOURCE_COMPLETED, SourceStep.ENDED).done(), new LetGo());
+          failure != null
+              ? restBeforeEnding(s, failure)
+              : Outcome.of(s.but().at(SOURCE_COMPLETED, SourceStep.ENDED).done(), new LetGo());
       case JOURNALLING_ROLL_BACK -> {
         // Where this could not be journalled a restart rolls back as well, or waits, paused, for
         // the operator to say so again. A workload that stands still for want of disk helps nobody.
@@ -198,8 +199,11 @@ final class SourceEnding {
       case ROLL_BACK_RESUME_RESTING -> resume(s, now);
       case ROLL_BACK_RESETTING -> workloadGone(s, event);
       case JOURNALLING_ROLLED_BACK ->
-          // Without this entry a restart rolls back once more: a device that runs is left alone.
-          Outcome.of(s.but().at(SOURCE_ROLLED_BACK, SourceStep.ENDED).done(), new LetGo());
+          failure != null
+              ? restBeforeEnding(s, failure)
+              : Outcome.of(s.but().at(SOURCE_ROLLED_BACK, SourceStep.ENDED).done(), new LetGo());
+      case END_RESTING ->
+          s.state() == SOURCE_COMPLETING ? SourceRelease.journalCompleted(s) : journalRolledBack(s);
       case STRANDED, ENDED, REFUSED -> Outcome.of(s);
       default -> SourceMachine.unexpected(s, event);
     };
@@ -357,6 +361,20 @@ final class SourceEnding {
         s.but()
             .progress(s.progress().withDowntime(Math.max(1, now.nanos() - s.pausedAtNanos())))
             .done());
+  }
+
+  /**
+   * The device is free only once the disk says so: an agent that came back to a journal without an
+   * end would do the work once more, to a device that another migration may have by then.
+   */
+  private Outcome<SourceState, SourceAction> restBeforeEnding(SourceState s, Failure failure) {
+    String done =
+        s.state() == SOURCE_COMPLETING
+            ? "The handover is committed and the source is released."
+            : "The source runs again.";
+    SourceState next =
+        s.but().obstacle(failure.endNotWritten(done)).at(SourceStep.END_RESTING).done();
+    return Outcome.of(next, new StartTimer(next.epoch(), pace.look()));
   }
 
   private static Outcome<SourceState, SourceAction> journalRolledBack(SourceState s) {

@@ -112,6 +112,7 @@ public final class SourceMachine {
           ROLL_BACK_RESUME_RESTING,
           ROLL_BACK_RESETTING,
           JOURNALLING_ROLLED_BACK,
+          END_RESTING,
           STRANDED,
           ENDED,
           REFUSED ->
@@ -170,7 +171,8 @@ public final class SourceMachine {
   /**
    * What cannot be read may have been EndAllowed, so the destination may be the owner: only the
    * decision leads out. Behind an entry that follows the decision only the last one can be missing,
-   * and doing that work once more is harmless.
+   * and doing that work once more is harmless: where a later session may have the device by now,
+   * {@link Claims} does not let it come to this.
    */
   private static SourceState entriesLost(SourceState s, String damage, Moment now) {
     if (s.decision() != Decision.UNKNOWN) {

@@ -121,15 +121,14 @@ final class SourceRelease {
   }
 
   private static Outcome<SourceState, SourceAction> completed(SourceState s, Failure notReset) {
+    return journalCompleted(
+        s.but().device(DeviceState.SAVE_COMPLETED).failure(notReset).notReset(notReset).done());
+  }
+
+  static Outcome<SourceState, SourceAction> journalCompleted(SourceState s) {
     return Outcome.of(
-        s.but()
-            .device(DeviceState.SAVE_COMPLETED)
-            .obstacle(null)
-            .failure(notReset)
-            .notReset(notReset)
-            .at(SourceStep.JOURNALLING_COMPLETED)
-            .done(),
+        s.but().obstacle(null).at(SourceStep.JOURNALLING_COMPLETED).done(),
         new LetGo(),
-        new Journal(new SessionRecord.Completed(notReset)));
+        new Journal(new SessionRecord.Completed(s.notReset())));
   }
 }

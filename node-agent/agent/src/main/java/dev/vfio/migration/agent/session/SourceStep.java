@@ -56,6 +56,8 @@ enum SourceStep {
   ROLL_BACK_RESUME_RESTING,
   ROLL_BACK_RESETTING,
   JOURNALLING_ROLLED_BACK,
+  /** All is done but for the entry that says so, which could not be written. */
+  END_RESTING,
   STRANDED,
   ENDED,
   /** It never began: nothing was touched, and whoever asks hears why. */

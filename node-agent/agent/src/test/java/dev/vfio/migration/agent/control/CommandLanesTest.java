@@ -9,6 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -20,6 +21,7 @@ class CommandLanesTest {
   private static final Duration LONGEST_WAIT = Duration.ofMillis(300);
 
   private final CountDownLatch stuck = new CountDownLatch(1);
+  private final Semaphore hanging = new Semaphore(0);
   private final CommandLanes lanes = new CommandLanes(LONGEST_WAIT, () -> {});
 
   @AfterEach
@@ -29,6 +31,7 @@ class CommandLanesTest {
   }
 
   private void hang() {
+    hanging.release();
     try {
       assertThat(stuck.await(100, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException interrupted) {
@@ -36,18 +39,12 @@ class CommandLanesTest {
     }
   }
 
-  /** As many as the lane takes; its threads first, or they would take some of those that wait. */
+  /** As many as the lane takes, once each of its threads has one. */
   private void fill(Lane lane, int threads) throws InterruptedException {
-    CountDownLatch begun = new CountDownLatch(threads);
     for (int thread = 0; thread < threads; thread++) {
-      lanes.execute(
-          lane,
-          () -> {
-            begun.countDown();
-            hang();
-          });
+      lanes.execute(lane, this::hang);
     }
-    assertThat(begun.await(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(hanging.tryAcquire(threads, 60, TimeUnit.SECONDS)).isTrue();
     while (true) {
       try {
         lanes.execute(lane, this::hang);

@@ -94,7 +94,7 @@ class SlowNodeTest {
   }
 
   private void serve(String name, Duration delay, int regions) throws IOException {
-    devices.add(new SlowDevice(sockets.resolve(name + ".sock"), delay, regions));
+    devices.add(new SlowDevice(sockets.resolve(name).resolve("device.sock"), delay, regions));
   }
 
   private ManagedChannel channel() throws SSLException {

@@ -91,6 +91,7 @@ class LoadedWatchTest {
     failed(Reason.DEVICE_UNREACHABLE, 0);
     assertThat(state.snapshot().state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     assertThat(state.snapshot().failure().reason()).isEqualTo(Reason.DEVICE_UNREACHABLE);
+    assertThat(state.snapshot().deviceState()).as("nobody knows").isNull();
     assertThat(state.snapshot().failure().message())
         .contains("so it was", "has ended with it", "it is rolled back")
         .doesNotContain("still holds the state");

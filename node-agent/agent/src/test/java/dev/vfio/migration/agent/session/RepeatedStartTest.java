@@ -120,6 +120,11 @@ class RepeatedStartTest {
     }
 
     @Override
+    public void setAside(Found found, String why) {
+      throw new AssertionError("no journal is damaged here");
+    }
+
+    @Override
     public void remove(SessionKey key) {
       // Nothing is kept.
     }

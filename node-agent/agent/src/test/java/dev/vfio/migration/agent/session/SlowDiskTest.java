@@ -57,12 +57,30 @@ class SlowDiskTest {
               Role.SOURCE,
               List.of(new SessionRecord.SourceStarted(spec), new SessionRecord.Completed()),
               null,
-              null));
+              new Whole()));
+    }
+
+    @Override
+    public void setAside(Found found, String why) {
+      throw new AssertionError("no journal is damaged here");
     }
 
     @Override
     public void remove(SessionKey key) {
       hang();
+    }
+  }
+
+  /** Of a session that ended. */
+  private static final class Whole implements SessionJournal {
+    @Override
+    public void append(SessionRecord record) {
+      throw new AssertionError("nothing follows an end");
+    }
+
+    @Override
+    public void close() {
+      // Nothing is open.
     }
   }
 

@@ -36,13 +36,13 @@ final class DeclaredMemory implements AutoCloseable {
   /** The kernel tells a process's start by whole seconds of the time of day. */
   private static final Duration CLOCK_TOLERANCE = Duration.ofSeconds(2);
 
-  private final String source;
+  private final Optional<String> source;
   private final String workload;
   private final List<DmaWindow> windows;
   private final List<Descriptor> memory;
 
   private DeclaredMemory(
-      String source, String workload, List<DmaWindow> windows, List<Descriptor> memory) {
+      Optional<String> source, String workload, List<DmaWindow> windows, List<Descriptor> memory) {
     this.source = source;
     this.workload = workload;
     this.windows = List.copyOf(windows);
@@ -57,7 +57,7 @@ final class DeclaredMemory implements AutoCloseable {
    */
   static DeclaredMemory of(Path file, Holder holder, Processes processes, int pageSize)
       throws IOException {
-    String text = text(file, holder, processes);
+    Optional<String> text = text(file, holder, processes);
     if (text.isEmpty()) {
       return new DeclaredMemory(text, holder.command(), List.of(), List.of());
     }
@@ -65,9 +65,12 @@ final class DeclaredMemory implements AutoCloseable {
     List<Descriptor> memory = new ArrayList<>();
     boolean complete = false;
     try (ProcessDescriptor process = processes.pinned(holder.process(), holder.startTime())) {
-      JsonNode declaration = LineConnection.JSON.readTree(text);
+      JsonNode declaration = LineConnection.JSON.readTree(text.get());
       if (declaration.path("protocol").asInt() != PROTOCOL) {
         throw new UnusableException("it must say \"protocol\": " + PROTOCOL);
+      }
+      if (!declaration.has("windows")) {
+        throw new UnusableException("it must say \"windows\", an empty list where no memory moves");
       }
       for (Declared window : DeclaredWindows.read(declaration.path("windows"), pageSize)) {
         Descriptor duplicate = duplicate(process, window);
@@ -98,14 +101,15 @@ final class DeclaredMemory implements AutoCloseable {
     }
   }
 
-  /** The declaration; empty where there is none. */
-  private static String text(Path file, Holder holder, Processes processes) throws IOException {
+  /** The declaration; empty where there is no file, and not where there is nothing in it. */
+  private static Optional<String> text(Path file, Holder holder, Processes processes)
+      throws IOException {
     GuardedFile read;
     try {
       read = GuardedFile.read(file, MOST_BYTES);
     } catch (ErrnoException failure) {
       if (failure.is(Errno.ENOENT)) {
-        return "";
+        return Optional.empty();
       }
       throw unusable(file, holder, failure.errno(), failure.getMessage());
     } catch (IOException failure) {
@@ -130,7 +134,7 @@ final class DeclaredMemory implements AutoCloseable {
               + started
               + ", so that an earlier one wrote it");
     }
-    return read.content();
+    return Optional.of(read.content());
   }
 
   private static Descriptor duplicate(ProcessDescriptor process, Declared window)

@@ -10,7 +10,9 @@ import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -126,8 +128,7 @@ final class Delivery {
           "Nothing was handed over for " + migration + ".");
     }
     Manifest manifest = manifest(migration);
-    // While the device is open here alone nobody can declare memory for it: this is an earlier one.
-    Files.deleteIfExists(desk.folder(device).resolve(HandoverDesk.MEMORY));
+    removeEarlierDeclaration();
     Receipt promised = receiptOf(workload, migration, Stage.PROMISED);
     desk.receipts().write(promised);
     try {
@@ -141,6 +142,26 @@ final class Delivery {
       throw refusal;
     }
     workload.holds(migration);
+  }
+
+  /**
+   * While the device is open here alone nobody can declare memory for it: what is there is an
+   * earlier one. The folder is its workloads', who may have put anything in its place.
+   */
+  void removeEarlierDeclaration() throws IOException {
+    Path file = desk.folder(device).resolve(HandoverDesk.MEMORY);
+    try {
+      Files.deleteIfExists(file);
+    } catch (DirectoryNotEmptyException directory) {
+      throw new WorkloadException(
+          Errno.ENOTEMPTY.number(),
+          "where a workload declares the memory of the device "
+              + device
+              + ", "
+              + file
+              + " is a directory with something in it. Nothing was done to the device. Remove it.",
+          directory);
+    }
   }
 
   private Manifest manifest(String migration) throws WorkloadException {

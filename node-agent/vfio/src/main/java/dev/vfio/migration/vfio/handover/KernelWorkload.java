@@ -216,6 +216,11 @@ public final class KernelWorkload implements Workload {
       return describe();
     }
     takesPart = true;
+    Optional<HandedOver> open = means.devices().open(device.id());
+    if (open.isPresent()) {
+      Manifest.requireFits(device.id(), open.get(), shapes.size());
+      delivery.removeEarlierDeclaration();
+    }
     if (means.holder(device).isEmpty()) {
       // Another migration: what became of the device before does not matter any more.
       means.desk().receipts().remove(device.id());
@@ -252,7 +257,7 @@ public final class KernelWorkload implements Workload {
 
   @Override
   public void resume(String migration) throws IOException {
-    Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
+    Optional<FreezerLedger.Entry> frozen = frozenFor(migration);
     means.freezer().thaw(device.id());
     if (frozen.isPresent()) {
       FreezerLedger.Entry entry = frozen.get();
@@ -271,13 +276,33 @@ public final class KernelWorkload implements Workload {
     }
   }
 
+  /** What one migration has frozen, no other thaws or kills: its device may run elsewhere. */
+  private Optional<FreezerLedger.Entry> frozenFor(String migration) throws IOException {
+    Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
+    if (frozen.isPresent() && !frozen.get().migration().equals(migration)) {
+      throw new WorkloadException(
+          Errno.EBUSY.number(),
+          "the cgroup "
+              + frozen.get().cgroup()
+              + " of the workload of "
+              + device.id()
+              + " is frozen for the migration "
+              + frozen.get().migration()
+              + ", not for "
+              + migration
+              + ". It stays as it is.",
+          null);
+    }
+    return frozen;
+  }
+
   /**
    * Kills what is frozen, without letting it run once more. Nothing where nothing is frozen for
    * this device: it was done before.
    */
   @Override
   public void release(String migration) throws IOException {
-    Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
+    Optional<FreezerLedger.Entry> frozen = frozenFor(migration);
     if (frozen.isPresent()) {
       means.freezer().kill(device.id());
       Files.deleteIfExists(means.desk().folder(device.id()).resolve(HandoverDesk.MEMORY));

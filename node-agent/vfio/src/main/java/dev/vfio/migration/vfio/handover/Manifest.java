@@ -50,18 +50,28 @@ record Manifest(ObjectNode request, List<Descriptor> descriptors) {
       names.add("window:" + shape.name());
       descriptors.add(memory.memory().get(i));
     }
-    if (descriptors.size() > DescriptorMessage.MAX_DESCRIPTORS) {
+    requireFits(device, open, memory.shapes().size());
+    return new Manifest(request, List.copyOf(descriptors));
+  }
+
+  /**
+   * Makes sure that one message carries the device and that many windows.
+   *
+   * @throws WorkloadException where it does not
+   */
+  static void requireFits(String device, HandedOver open, int windows) throws WorkloadException {
+    int descriptors = 1 + open.companions().size() + windows;
+    if (descriptors > DescriptorMessage.MAX_DESCRIPTORS) {
       throw new WorkloadException(
           Errno.EINVAL.number(),
           "the device "
               + device
               + " and its windows are "
-              + descriptors.size()
+              + descriptors
               + " file descriptors, and one message carries "
               + DescriptorMessage.MAX_DESCRIPTORS
               + ". Nothing was handed over; let the workload use fewer, larger windows.",
           null);
     }
-    return new Manifest(request, List.copyOf(descriptors));
   }
 }

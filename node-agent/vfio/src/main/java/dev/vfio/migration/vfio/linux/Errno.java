@@ -32,6 +32,7 @@ public enum Errno {
   EPIPE(32),
   ENAMETOOLONG(36),
   ENOSYS(38),
+  ENOTEMPTY(39),
   ELOOP(40),
   ENOMSG(42),
   EPROTO(71),

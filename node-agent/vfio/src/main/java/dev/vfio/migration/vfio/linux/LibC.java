@@ -36,6 +36,8 @@ final class LibC {
   static final int F_SETFL = 4;
   static final int F_DUPFD_CLOEXEC = 1030;
   static final int F_GET_SEALS = 1034;
+  static final int F_SEAL_WRITE = 0x8;
+  static final int F_SEAL_FUTURE_WRITE = 0x10;
   static final int POLLIN = 0x1;
   static final int POLLOUT = 0x4;
   static final int PROT_READ = 1;

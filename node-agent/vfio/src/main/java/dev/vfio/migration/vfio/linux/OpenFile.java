@@ -104,9 +104,36 @@ public final class OpenFile {
     throw new ErrnoException("fcntl(F_GET_SEALS)", errno);
   }
 
-  /** Whether the descriptor was opened for reading and writing. */
-  public static boolean readableAndWritable(Descriptor descriptor) throws ErrnoException {
-    return accessMode(descriptor) == LibC.O_RDWR;
+  /**
+   * Makes sure that the file can be read, and written by {@code pwrite}, without writing to it.
+   * There may be no room on its file system all the same, and its owner may seal it later.
+   *
+   * @throws IOException where it was not opened for both, where its file system takes writes
+   *     through mappings only, which hugetlbfs does, or where it is sealed against writing
+   */
+  public static void requireReadableAndWritable(Descriptor descriptor) throws IOException {
+    if (onlyNames(descriptor) || accessMode(descriptor) != LibC.O_RDWR) {
+      throw new IOException("it is not open for reading and writing");
+    }
+    int seals = LibC.fcntl(descriptor.number(), LibC.F_GET_SEALS, 0);
+    if (seals > 0 && (seals & (LibC.F_SEAL_WRITE | LibC.F_SEAL_FUTURE_WRITE)) != 0) {
+      throw new IOException("it is sealed against writing");
+    }
+    // The kernel looks whether the file has a way to be written before it looks at the count.
+    long written;
+    int errno;
+    do {
+      written = LibC.pwrite(descriptor.number(), 0, 0, 0);
+      errno = LibC.lastErrno();
+    } while (written < 0 && errno == Errno.EINTR.number());
+    if (written < 0) {
+      throw errno == Errno.EINVAL.number()
+          ? new IOException(
+              "its file system takes no writes but through a mapping, as hugetlbfs does, and the"
+                  + " agent does not map what belongs to others; let the destination use a file of"
+                  + " tmpfs")
+          : new ErrnoException("pwrite of nothing", errno);
+    }
   }
 
   private static int accessMode(Descriptor descriptor) throws ErrnoException {

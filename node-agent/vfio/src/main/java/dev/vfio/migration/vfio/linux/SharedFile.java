@@ -54,16 +54,12 @@ public final class SharedFile implements AutoCloseable {
   }
 
   /**
-   * Whether it was opened for reading and writing both.
+   * Makes sure that {@link #write} can work, without writing.
    *
-   * @throws IOException where the kernel does not tell
+   * @throws IOException as {@link OpenFile#requireReadableAndWritable} has it
    */
-  public boolean readableAndWritable() throws IOException {
-    int flags = LibC.fcntl(file.number(), LibC.F_GETFL, 0);
-    if (flags < 0) {
-      throw new ErrnoException("fcntl(F_GETFL)", LibC.lastErrno());
-    }
-    return (flags & LibC.O_ACCMODE) == LibC.O_RDWR;
+  public void requireReadableAndWritable() throws IOException {
+    OpenFile.requireReadableAndWritable(file);
   }
 
   /**

@@ -17,7 +17,7 @@ public record SocketPeer(long process, int user) {
   /**
    * Asks the kernel.
    *
-   * @throws ErrnoException where it refuses
+   * @throws ErrnoException where it refuses; EBADF after the stream was closed
    */
   public static SocketPeer of(UnixStream stream) throws ErrnoException {
     ByteBuffer holder =
@@ -25,18 +25,16 @@ public record SocketPeer(long process, int user) {
             .order(ByteOrder.nativeOrder());
     holder.putInt(SocketLayout.CREDENTIALS_BYTES, SocketLayout.CREDENTIALS_BYTES);
     long address = LibC.addressOf(holder);
-    int answer =
-        LibC.getsockopt(
-            stream.descriptor().number(),
-            LibC.SOL_SOCKET,
-            LibC.SO_PEERCRED,
-            address,
-            address + SocketLayout.CREDENTIALS_BYTES);
-    int errno = LibC.lastErrno();
+    stream.option(
+        "getsockopt of the peer's credentials",
+        fd ->
+            LibC.getsockopt(
+                fd,
+                LibC.SOL_SOCKET,
+                LibC.SO_PEERCRED,
+                address,
+                address + SocketLayout.CREDENTIALS_BYTES));
     Reference.reachabilityFence(holder);
-    if (answer < 0) {
-      throw new ErrnoException("getsockopt of the peer's credentials", errno);
-    }
     return new SocketPeer(
         Integer.toUnsignedLong(holder.getInt(CREDENTIALS_PROCESS)),
         holder.getInt(SocketLayout.CREDENTIALS_USER));

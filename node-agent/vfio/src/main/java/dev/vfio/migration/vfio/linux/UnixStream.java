@@ -20,7 +20,9 @@ import java.util.concurrent.locks.ReentrantLock;
  * call that waits.
  */
 public final class UnixStream implements AutoCloseable {
-  /** The most file descriptors that are taken with one {@link #receive}. */
+  /**
+   * The most file descriptors that one list takes, however many calls of {@link #receive} fill it.
+   */
   public static final int MAX_DESCRIPTORS = 8;
 
   /** Asked for; the kernel grants what its limit allows. Fewer, larger hand-overs of bulk data. */
@@ -135,10 +137,33 @@ public final class UnixStream implements AutoCloseable {
     option(LibC.SO_SNDBUF, Integer.BYTES, SEND_BUFFER_BYTES);
   }
 
+  /** A call that does not wait for the peer; answers as the kernel does. */
+  @FunctionalInterface
+  interface OptionCall {
+    int on(int socket);
+  }
+
+  /**
+   * Makes a call on the socket, which is not closed before that is done.
+   *
+   * @param what in the message of a failure
+   * @throws ErrnoException as the call has it; EBADF after {@link #close()}
+   */
+  void option(String what, OptionCall call) throws ErrnoException {
+    inUse.lock();
+    try {
+      if (call.on(number()) < 0) {
+        throw new ErrnoException(what, LibC.lastErrno());
+      }
+    } finally {
+      inUse.unlock();
+    }
+  }
+
   /**
    * How long a later call waits for the peer, at least 1 ms.
    *
-   * @throws ErrnoException where the kernel refuses
+   * @throws ErrnoException where the kernel refuses; EBADF after {@link #close()}
    */
   public void timeout(Duration timeout) throws ErrnoException {
     ByteBuffer time =
@@ -147,19 +172,13 @@ public final class UnixStream implements AutoCloseable {
     // Zero and zero would mean for ever.
     time.putLong(SocketLayout.TIME_MICROSECONDS, Math.max(1000, timeout.getNano() / 1000));
     for (int name : new int[] {LibC.SO_RCVTIMEO, LibC.SO_SNDTIMEO}) {
-      int answer =
-          LibC.setsockopt(
-              socket.number(),
-              LibC.SOL_SOCKET,
-              name,
-              LibC.addressOf(time),
-              SocketLayout.TIME_BYTES);
-      int errno = LibC.lastErrno();
-      Reference.reachabilityFence(time);
-      if (answer < 0) {
-        throw new ErrnoException("setsockopt of the timeout", errno);
-      }
+      option(
+          "setsockopt of the timeout",
+          fd ->
+              LibC.setsockopt(
+                  fd, LibC.SOL_SOCKET, name, LibC.addressOf(time), SocketLayout.TIME_BYTES));
     }
+    Reference.reachabilityFence(time);
   }
 
   private void option(int name, int bytes, int value) {
@@ -214,7 +233,8 @@ public final class UnixStream implements AutoCloseable {
    * @return bytes received; 0 where the peer has closed its end. Fewer than asked for also where a
    *     wait for everything ended early
    * @throws ErrnoException EAGAIN where nothing came in time
-   * @throws IOException where the peer sent more descriptors than {@link #MAX_DESCRIPTORS}
+   * @throws IOException where {@code descriptors} has more than {@link #MAX_DESCRIPTORS} by now: a
+   *     peer that sends a byte at a time may send as many with each
    */
   public long receive(
       ByteBuffer first, ByteBuffer second, boolean everything, List<Descriptor> descriptors)
@@ -296,7 +316,8 @@ public final class UnixStream implements AutoCloseable {
       at += Math.max(SocketLayout.CONTROL_BYTES, (length + 7) & ~7);
     }
     descriptors.addAll(taken);
-    if ((message.getInt(SocketLayout.MESSAGE_FLAGS) & LibC.MSG_CTRUNC) != 0) {
+    if (descriptors.size() > MAX_DESCRIPTORS
+        || (message.getInt(SocketLayout.MESSAGE_FLAGS) & LibC.MSG_CTRUNC) != 0) {
       throw new IOException("the peer sent more than " + MAX_DESCRIPTORS + " file descriptors");
     }
   }

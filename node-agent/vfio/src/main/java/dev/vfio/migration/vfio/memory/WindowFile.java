@@ -30,6 +30,8 @@ public final class WindowFile implements AutoCloseable {
   /**
    * Opens the window's file by the descriptor that it was checked with.
    *
+   * @param writable whether {@link #write} is to work: a file that can only be written through a
+   *     mapping (hugetlbfs) is refused here, before anything is copied
    * @throws IOException where the file cannot be opened, is no regular file, or is too short
    */
   public static WindowFile open(DmaWindow window, boolean writable) throws IOException {
@@ -54,8 +56,8 @@ public final class WindowFile implements AutoCloseable {
     SharedFile file = SharedFile.of(opened(window, writable));
     boolean usable = false;
     try {
-      if (writable && !file.readableAndWritable()) {
-        throw new IOException("it is not open for reading and writing");
+      if (writable) {
+        file.requireReadableAndWritable();
       }
       if (file.size() < window.size()) {
         throw new IOException("the file has " + file.size() + " bytes");

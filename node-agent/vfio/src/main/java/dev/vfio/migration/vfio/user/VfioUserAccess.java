@@ -261,8 +261,8 @@ public final class VfioUserAccess implements DeviceAccess {
    * {@inheritDoc}
    *
    * <p>An offer that cannot be used is no failure, because messages reach the whole region: no
-   * descriptor, one of something else than memory (a file of tmpfs, which a memfd is too, or of
-   * hugetlbfs), one that cannot be written, a file that is too short.
+   * descriptor, one of something else than memory (a file of tmpfs, which a memfd is too), one that
+   * cannot be written (hugetlbfs takes writes through mappings only), a file that is too short.
    */
   @Override
   public List<DirectArea> directAreas(RegionInfo info, List<RegionPart> parts)
@@ -288,7 +288,8 @@ public final class VfioUserAccess implements DeviceAccess {
     SharedFile file = null;
     try {
       // What else a server may pass can block for ever, which no deadline of ours ends.
-      if (OpenFile.readableAndWritable(passed) && OpenFile.isMemory(passed)) {
+      if (OpenFile.isMemory(passed)) {
+        OpenFile.requireReadableAndWritable(passed);
         file = SharedFile.of(passed);
       }
     } catch (IOException unusable) {

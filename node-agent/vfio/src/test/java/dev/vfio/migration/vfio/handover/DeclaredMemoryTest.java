@@ -97,6 +97,28 @@ class DeclaredMemoryTest {
     }
   }
 
+  /** A full disk, a crash or a writer that is not done leaves such: memory would stay behind. */
+  @Test
+  void aDeclarationThatSaysNothingIsNotAnAbsentOne() throws IOException {
+    DeclaredMemory.of(file, self, PROCESSES, PAGE).close();
+    for (String text :
+        List.of(
+            "", " \n", "\0\0\0\0", "{}", "{\"protocol\":1}", "{\"protocol\":1,\"window\":[]}")) {
+      Files.writeString(file, text);
+      assertThatThrownBy(() -> DeclaredMemory.of(file, self, PROCESSES, PAGE))
+          .as(text)
+          .isInstanceOf(WorkloadException.class)
+          .hasMessageContaining("Nothing was done to the workload or the device");
+    }
+    Files.writeString(file, "{\"protocol\":1,\"windows\":[]}");
+    try (DeclaredMemory none = DeclaredMemory.of(file, self, PROCESSES, PAGE)) {
+      assertThat(none.windows()).isEmpty();
+      assertThat(none.isStill(file, self, PROCESSES)).isTrue();
+      Files.writeString(file, "");
+      assertThat(none.isStill(file, self, PROCESSES)).isFalse();
+    }
+  }
+
   @Test
   void memoryIsReadThroughTheDescriptorAndNotByAName() throws IOException {
     try (Descriptor ring = MemoryFile.create("ring", PAGE);

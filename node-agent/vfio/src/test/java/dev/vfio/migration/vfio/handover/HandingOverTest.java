@@ -363,11 +363,26 @@ class HandingOverTest {
     scene.openDevice();
     KernelWorkload workload = scene.workload(LONG);
     try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
-      workload.accommodate(many);
-
-      assertThatThrownBy(() -> workload.receive(MIGRATION))
+      // Before anything is loaded.
+      assertThatThrownBy(() -> workload.accommodate(many))
           .hasMessageContaining("254 file descriptors, and one message carries 253");
       assertThat(client.descriptors()).isEmpty();
+    }
+  }
+
+  /** Left by whoever had the folder before; found out before the source stands still. */
+  @Test
+  void anEarlierDeclarationThatCannotBeRemovedIsSaidBeforeAnythingIsLoaded() throws Exception {
+    Files.createDirectories(scene.memoryFile().resolve("not-empty"));
+    scene.openDevice();
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      assertThatThrownBy(() -> scene.workload(LONG).accommodate(List.of()))
+          .isInstanceOf(WorkloadException.class)
+          .hasMessageContaining(scene.memoryFile() + " is a directory")
+          .hasMessageContaining("Remove it");
+      Files.delete(scene.memoryFile().resolve("not-empty"));
+      scene.workload(LONG).accommodate(List.of());
+      assertThat(scene.memoryFile()).doesNotExist();
     }
   }
 

@@ -116,6 +116,22 @@ class UsingWorkloadTest {
   }
 
   @Test
+  void whatOneMigrationHasFrozenNoOtherThawsOrKills() throws Exception {
+    StandInNode.Child child = owner();
+    KernelWorkload workload = scene.workload(LONG);
+    workload.pause(MIGRATION);
+    assertThatThrownBy(() -> workload.resume("another/1"))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContainingAll(MIGRATION, "another/1");
+    assertThatThrownBy(() -> workload.release("another/1"))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContainingAll(MIGRATION, "another/1");
+    assertThat(workload.describe().state()).isEqualTo(WorkloadState.PAUSED);
+    assertThat(child.lives()).isTrue();
+    workload.resume(MIGRATION);
+  }
+
+  @Test
   void aWorkloadThatStartsHereAfterTheReleaseIsNotReleasedWithIt() throws Exception {
     owner();
     KernelWorkload workload = scene.workload(LONG);

@@ -53,7 +53,7 @@ class DurableFileTest {
         requireDamaged(file, flipped);
       }
       byte[] torn = Arrays.copyOf(whole, at);
-      if (at > CONTENT.length + "\ncrc32c".length()) {
+      if (at > CONTENT.length + "\n".length()) {
         requireDamaged(file, torn);
       } else {
         // As of an earlier version: it is for its form to show that something is missing.

@@ -55,7 +55,7 @@ class RootDirectoryTest {
     try (Descriptor opened = root.open(Path.of("a/b/ring"), true)) {
       FileStatus status = FileStatus.of(opened);
 
-      assertThat(OpenFile.readableAndWritable(opened)).isTrue();
+      OpenFile.requireReadableAndWritable(opened);
       assertThat(OpenFile.name(opened)).isEqualTo(file.toRealPath().toString());
       assertThat(status.regularFile()).isTrue();
       assertThat(status.kind()).isEqualTo("a regular file");
@@ -67,7 +67,8 @@ class RootDirectoryTest {
     }
     try (Descriptor opened = root.open(Path.of("a/b/ring"), false)) {
       assertThat(OpenFile.readable(opened)).isTrue();
-      assertThat(OpenFile.readableAndWritable(opened)).isFalse();
+      assertThatThrownBy(() -> OpenFile.requireReadableAndWritable(opened))
+          .hasMessageContaining("not open for reading and writing");
     }
   }
 

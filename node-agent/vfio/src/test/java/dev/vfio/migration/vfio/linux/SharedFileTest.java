@@ -112,7 +112,8 @@ class SharedFileTest {
   @Test
   void aFileOpenedForReadingIsNotWritten() throws IOException {
     try (SharedFile shared = opened(file(PAGE), false)) {
-      assertThat(shared.readableAndWritable()).isFalse();
+      assertThatThrownBy(shared::requireReadableAndWritable)
+          .hasMessageContaining("not open for reading and writing");
       assertThatThrownBy(() -> shared.write(0, bytes(1)))
           .isInstanceOf(ErrnoException.class)
           .hasMessageContaining("EBADF (9)");

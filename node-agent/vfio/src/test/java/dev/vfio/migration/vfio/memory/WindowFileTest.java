@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.HugeMemory;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
 import dev.vfio.migration.vfio.linux.PassedDescriptors;
 import dev.vfio.migration.vfio.workload.DmaWindow;
@@ -65,6 +66,28 @@ class WindowFileTest {
     assertThat(OpenDescriptors.count(folder))
         .as("that of the window alone")
         .containsEntry(declared.file().toString(), 1);
+  }
+
+  /** Found out here, and not by the first page that arrives while the workload stands still. */
+  @Test
+  void aWindowThatTakesNoWritesIsRefusedWhereItIsOpenedForWriting() throws IOException {
+    Descriptor huge = HugeMemory.create(2 << 20);
+    handles.add(huge);
+    DmaWindow window = new DmaWindow("ring", 0, PAGE, folder, false, Optional.of(huge));
+    assertThatThrownBy(() -> WindowFile.open(window, true))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("hugetlbfs")
+        .hasMessageContaining("let the destination use a file of tmpfs")
+        .hasMessageContaining("No memory was touched");
+    try (WindowFile source = WindowFile.open(window, false)) {
+      ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
+      source.read(0, page);
+      assertThat(page.hasRemaining()).isFalse();
+    }
+    Descriptor sealed = HugeMemory.sealed(PAGE);
+    handles.add(sealed);
+    DmaWindow other = new DmaWindow("ring", 0, PAGE, folder, false, Optional.of(sealed));
+    assertThatThrownBy(() -> WindowFile.open(other, true)).hasMessageContaining("sealed");
   }
 
   @Test

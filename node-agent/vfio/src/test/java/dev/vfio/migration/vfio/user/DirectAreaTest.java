@@ -9,6 +9,7 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.HugeMemory;
 import dev.vfio.migration.vfio.linux.InMemory;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
 import dev.vfio.migration.vfio.linux.PassedDescriptors;
@@ -241,6 +242,47 @@ class DirectAreaTest {
     DeviceException failure = catchThrowableOfType(DeviceException.class, this::open);
     assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
     assertThat(failure).hasMessageContaining("more than 8 file descriptors");
+  }
+
+  /** Each byte is a message of its own to the kernel, and each may carry as many as one may. */
+  @Test
+  void aReplyInPiecesBringsNoMoreDescriptorsThanOneMessage() throws IOException {
+    server.on(
+        ScriptedServer.GET_REGION_INFO,
+        (request, client) -> {
+          for (byte one : server.reply(request)) {
+            client.write(new byte[] {one}, passed, 8);
+          }
+        });
+    DeviceException failure = catchThrowableOfType(DeviceException.class, this::open);
+    assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
+    assertThat(failure).hasMessageContaining("more than 8 file descriptors");
+  }
+
+  @Test
+  void memoryOfHugePagesIsNotUsedBecauseTheKernelTakesNoWrites() throws IOException {
+    try (Descriptor huge = HugeMemory.create(2 << 20)) {
+      server.passing(huge, 1);
+      assertStateGoesByMessages();
+    }
+  }
+
+  @Test
+  void memoryThatIsSealedAgainstWritingIsNotUsed() throws IOException {
+    try (Descriptor sealed = HugeMemory.sealed(SIZE)) {
+      server.passing(sealed, 1);
+      assertStateGoesByMessages();
+    }
+  }
+
+  private void assertStateGoesByMessages() throws IOException {
+    try (Region2018 device = open()) {
+      server.commands();
+      device.writeState(ByteBuffer.allocateDirect(1000).put(999, (byte) 99));
+      long at = server.memory().getLong(36);
+      assertThat(server.memory().get((int) at + 999)).isEqualTo((byte) 99);
+      assertThat(server.commands()).contains("write " + at + "/1000");
+    }
   }
 
   @Test

@@ -44,7 +44,8 @@ class SlowServerTest {
   @BeforeEach
   void start() throws IOException {
     openBefore = OpenDescriptors.count(folder);
-    server = new ScriptedServer(folder.resolve("gpu-0.sock"), 4096);
+    Path device = DeviceFolder.make(folder, "gpu-0");
+    server = new ScriptedServer(device.resolve(DeviceSockets.DEVICE), 4096);
   }
 
   @AfterEach

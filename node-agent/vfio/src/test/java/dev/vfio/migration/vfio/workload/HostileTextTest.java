@@ -147,10 +147,15 @@ class HostileTextTest {
 
   @Test
   void namesForPeopleAreOneLine() throws IOException {
-    describing(description().put("workload", FORGED).put("device", FORGED));
+    describing(description().put("workload", FORGED));
     WorkloadDescription said = client.describe();
     assertThat(ForeignText.isPlain(said.workload())).isTrue();
-    assertThat(ForeignText.isPlain(said.device())).isTrue();
+  }
+
+  @Test
+  void theNameOfAnotherDeviceForgesNoLine() {
+    describing(description().put("device", FORGED));
+    assertThat(messageOf(client::describe)).contains("names \"x\\n2026-01-01");
   }
 
   @Test
@@ -167,14 +172,15 @@ class HostileTextTest {
         String window =
             "{\"name\":\"ring\",\"iova\":0,\"size\":4096,\"file\":\"/run/ring\"}"
                 .replaceAll("\"" + member + "\":[0-9]+", "\"" + member + "\":" + number);
-        workload.answering(
-            line -> description().toString().replace("}", ",\"windows\":[" + window + "]}\n"));
+        workload.describing(
+            description().toString().replace("}", ",\"windows\":[" + window + "]}"));
         assertThat(messageOf(client::describe)).contains(member + " must be a number from 0 on");
       }
     }
+    workload.describing(description().toString());
     workload.answering(line -> "{\"ok\":false,\"errno\":1e999999999,\"error\":\"no\"}\n");
     messageOf(() -> client.pause("u/1"));
-    workload.answering(line -> "{\"ok\":true,\"protocol\":1e999999999}\n");
+    workload.describing("{\"ok\":true,\"protocol\":1e999999999}");
     messageOf(client::describe);
   }
 }

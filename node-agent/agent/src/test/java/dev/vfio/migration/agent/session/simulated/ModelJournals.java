@@ -25,6 +25,7 @@ final class ModelJournals implements SessionJournals {
   private final Chance chance;
   private final Map<SessionKey, Journal> journals = new LinkedHashMap<>();
   private boolean damaged;
+  private int endsRefused;
 
   /** One session's journal as it is on the disk. */
   private static final class Journal {
@@ -54,6 +55,11 @@ final class ModelJournals implements SessionJournals {
     return damaged;
   }
 
+  /** There is no room for so many entries that end a session. */
+  void refuseEnds(int times) {
+    endsRefused = times;
+  }
+
   /** Changes what is on the disk, of every session. */
   void damage(UnaryOperator<byte[]> change) {
     for (Journal journal : journals.values()) {
@@ -73,7 +79,7 @@ final class ModelJournals implements SessionJournals {
       @Override
       public void append(SessionRecord record) throws IOException {
         node.mayCrash();
-        if (chance.fault(40)) {
+        if (chance.fault(40) || (record.terminal() && endsRefused-- > 0)) {
           throw new IOException("no space left on device");
         }
         write(key, journal, RecordCodec.encode(record));
@@ -161,6 +167,11 @@ final class ModelJournals implements SessionJournals {
       System.arraycopy(slot, 0, cut, JournalImage.slotOffset(slots), slot.length);
     }
     return cut;
+  }
+
+  @Override
+  public void setAside(Found found, String why) {
+    journals.remove(found.key());
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.session.simulated;
 
 import dev.vfio.migration.agent.session.SessionKey;
+import dev.vfio.migration.agent.session.SessionRecord;
 import dev.vfio.migration.agent.session.SessionSnapshot;
 import dev.vfio.migration.agent.session.SessionState;
 import dev.vfio.migration.vfio.device.DeviceState;
@@ -80,6 +81,14 @@ final class World {
       steps++;
     }
     checkEnd();
+  }
+
+  /** Lives so many steps without faults, and may not be settled then. */
+  void lives(int steps) {
+    chance.endFaults();
+    for (int step = 0; step < steps; step++) {
+      step();
+    }
   }
 
   /** Planned: happens when the destination says that it is loaded. */
@@ -252,12 +261,14 @@ final class World {
     if (before != null) {
       require(!before.state().terminal(), "an ended session moved: " + before + " to " + now);
     }
+    require(
+        !now.state().terminal()
+            || node.journals().of(now.key()).stream().anyMatch(SessionRecord::terminal),
+        "an end was told, and the device free, before it was journalled");
     if (now.state() == SessionState.DESTINATION_LOADED) {
       require(
           destination.journals().of(now.key()).stream()
-              .anyMatch(
-                  record ->
-                      record instanceof dev.vfio.migration.agent.session.SessionRecord.Loaded),
+              .anyMatch(record -> record instanceof SessionRecord.Loaded),
           "LOADED was said before it was journalled");
       Runnable fate = onceLoaded;
       onceLoaded = () -> {};
