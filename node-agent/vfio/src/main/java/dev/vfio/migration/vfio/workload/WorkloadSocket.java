@@ -44,8 +44,8 @@ public final class WorkloadSocket implements Workload {
   private final ByteBuffer line = ByteBuffer.allocateDirect(MOST_LINE_BYTES);
   private final WindowDirectories directories;
 
-  /** For the request that is made now. */
-  private Duration patience;
+  /** For the request that is made now, connecting included. */
+  private Duration requestLimit;
 
   /** Number of the process that first listened here; 0 where that is not known. */
   private long firstProcess;
@@ -89,7 +89,7 @@ public final class WorkloadSocket implements Workload {
     this.pageSize = pageSize;
     this.timeout = timeout;
     this.directories = directories;
-    this.patience = timeout;
+    this.requestLimit = timeout;
   }
 
   /**
@@ -104,7 +104,7 @@ public final class WorkloadSocket implements Workload {
     try {
       OpenWindows windows =
           DeclaredWindows.open(
-              answer.path("windows"), pageSize, connected().peerUser(), directories);
+              answer.path("windows"), pageSize, connected(requestLimit).peerUser(), directories);
       keep(windows);
       return new WorkloadDescription(
           quoted(answer.path("workload").asText()),
@@ -181,10 +181,10 @@ public final class WorkloadSocket implements Workload {
    */
   @Override
   public void requireWaiting(String migration) throws IOException {
-    patience = timeout.compareTo(SHORT) < 0 ? timeout : SHORT;
+    requestLimit = timeout.compareTo(SHORT) < 0 ? timeout : SHORT;
     try {
       Workload.super.requireWaiting(migration);
-      long process = SocketPeer.of(connected()).process();
+      long process = SocketPeer.of(connected(requestLimit)).process();
       if (process != firstProcess && process != 0 && firstProcess != 0) {
         throw failed(
             Errno.ESRCH.number(),
@@ -208,7 +208,7 @@ public final class WorkloadSocket implements Workload {
       }
       throw failure;
     } finally {
-      patience = timeout;
+      requestLimit = timeout;
     }
   }
 
@@ -272,7 +272,7 @@ public final class WorkloadSocket implements Workload {
   private String answerTo(String operation, ObjectNode request) throws IOException {
     ByteBuffer bytes = lineOf(request);
     boolean usedBefore = stream != null;
-    long deadline = System.nanoTime() + patience.toNanos();
+    long deadline = System.nanoTime() + requestLimit.toNanos();
     try {
       return exchange(operation, bytes, deadline);
     } catch (ErrnoException failure) {
@@ -298,7 +298,7 @@ public final class WorkloadSocket implements Workload {
   }
 
   private String exchange(String operation, ByteBuffer request, long deadline) throws IOException {
-    UnixStream connection = connected();
+    UnixStream connection = connected(left(deadline));
     if (!introduced && !operation.equals(DESCRIBE)) {
       ObjectNode describe = JSON.createObjectNode().put("op", DESCRIBE);
       String answer = exchange(connection, lineOf(describe), deadline);
@@ -332,11 +332,15 @@ public final class WorkloadSocket implements Workload {
 
   /** Has the next call on the socket wait no longer than until then. */
   private static void awaitAtMostUntil(long deadline, UnixStream connection) throws ErrnoException {
+    connection.timeout(left(deadline));
+  }
+
+  private static Duration left(long deadline) throws ErrnoException {
     long left = deadline - System.nanoTime();
     if (left <= 0) {
       throw new ErrnoException("waiting for the workload", Errno.EAGAIN.number());
     }
-    connection.timeout(Duration.ofNanos(left));
+    return Duration.ofNanos(left);
   }
 
   private String lineOf(int end) throws WorkloadException {
@@ -362,11 +366,11 @@ public final class WorkloadSocket implements Workload {
     throw failed(0, "answered \"" + operation + "\" with no JSON object: " + quoted(text), null);
   }
 
-  private UnixStream connected() throws IOException {
+  private UnixStream connected(Duration limit) throws IOException {
     UnixStream current = stream;
     if (current == null) {
       introduced = false;
-      current = endpoint.connect(patience);
+      current = endpoint.connect(limit);
       if (firstProcess == 0) {
         firstProcess = processOf(current);
       }
@@ -403,7 +407,7 @@ public final class WorkloadSocket implements Workload {
             ? "did not answer \""
                 + operation
                 + "\" within "
-                + patience.toMillis()
+                + requestLimit.toMillis()
                 + " ms. Whether it did what was asked is not known; ask again."
             : "cannot be reached for \""
                 + operation

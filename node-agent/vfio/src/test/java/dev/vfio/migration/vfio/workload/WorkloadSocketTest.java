@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.linux.UnixStream;
 import dev.vfio.migration.vfio.user.DeviceFolder;
 import dev.vfio.migration.vfio.user.DeviceSockets;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -126,6 +128,38 @@ class WorkloadSocketTest {
             "{\"op\":\"resume\",\"migration\":\"uid/1\"}",
             "{\"op\":\"take\",\"migration\":\"uid/1\"}",
             "{\"op\":\"release\",\"migration\":\"uid/1\"}");
+  }
+
+  /** Else one that hangs up late and accepts nobody would have its time once more. */
+  @Test
+  void connectingAgainTakesOfTheTimeThatTheRequestHas() throws IOException {
+    WorkloadSocket.Endpoint own = new DeviceSockets(folder).workload("gpu-0");
+    List<Duration> limits = new ArrayList<>();
+    WorkloadSocket.Endpoint noting =
+        new WorkloadSocket.Endpoint() {
+          @Override
+          public String device() {
+            return own.device();
+          }
+
+          @Override
+          public Path path() {
+            return own.path();
+          }
+
+          @Override
+          public UnixStream connect(Duration timeout) throws IOException {
+            limits.add(timeout);
+            return own.connect(timeout);
+          }
+        };
+    try (WorkloadSocket again =
+        new WorkloadSocket(noting, 4096, LONG, new WindowDirectories(List.of(folder), "gpu-0"))) {
+      again.pause("uid/1");
+      workload.hangUp();
+      again.resume("uid/1");
+    }
+    assertThat(limits).hasSize(2).allSatisfy(limit -> assertThat(limit).isLessThan(LONG));
   }
 
   @Test
