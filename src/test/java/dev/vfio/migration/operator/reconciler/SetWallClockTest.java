@@ -49,7 +49,8 @@ class SetWallClockTest {
               return Optional.of(Status.UNAVAILABLE.asRuntimeException());
             });
     sandbox.api.create(NAME, Specs.live());
-    sandbox.awaitStatus(NAME, status -> !first.get());
+    // Written by the step after the one that gave the command: when it was given is known by now.
+    sandbox.awaitReason(ConditionType.HANDED_OVER, "AgentUnavailable");
     operator.wall.shift(Duration.ofHours(-1));
     sandbox.awaitPhase(Phase.SUCCEEDED);
     sandbox.assertDestinationRuns();
