@@ -85,7 +85,14 @@ public final class Supervisor implements AutoCloseable {
       }
       RunningProcess running = new RunningProcess(spec, process, logOffset);
       processes.add(running);
-      table.addProcess(process.pid(), spec.name());
+      try {
+        table.addProcess(process.pid(), spec.name());
+      } catch (IOException unknown) {
+        // One that has ended already is nothing that somebody would have to end.
+        if (Files.exists(Path.of("/proc", Long.toString(process.pid())))) {
+          throw unknown;
+        }
+      }
       return running;
     }
   }
