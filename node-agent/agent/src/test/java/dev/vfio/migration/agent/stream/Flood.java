@@ -86,7 +86,10 @@ final class Flood implements AutoCloseable {
   @Override
   public void close() throws InterruptedException {
     ended = true;
-    thread.join();
+    thread.join(60_000);
+    if (thread.isAlive()) {
+      throw new IllegalStateException("the flood did not end");
+    }
     open.forEach(Flood::close);
   }
 }

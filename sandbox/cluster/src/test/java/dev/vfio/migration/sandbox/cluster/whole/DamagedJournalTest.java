@@ -34,12 +34,6 @@ class DamagedJournalTest {
         return flipped;
       }
     },
-    TORN {
-      @Override
-      byte[] of(byte[] journal) {
-        return Arrays.copyOf(journal, journal.length - 1);
-      }
-    },
     GONE {
       @Override
       byte[] of(byte[] journal) {
