@@ -15,6 +15,11 @@ final class FileJournal implements SessionJournal {
   /** Behind the name of a damaged file that was kept for a person to look at. */
   static final String DAMAGED_SUFFIX = ".damaged";
 
+  /** Where the damaged journal in {@code file} is kept. */
+  static Path damaged(Path file) {
+    return file.resolveSibling(file.getFileName() + DAMAGED_SUFFIX);
+  }
+
   /** Makes the file ready, and durable with that entry in it. */
   @FunctionalInterface
   private interface Begin {
@@ -75,7 +80,7 @@ final class FileJournal implements SessionJournal {
     return new FileJournal(
         path,
         entry -> {
-          Path kept = path.resolveSibling(path.getFileName() + DAMAGED_SUFFIX);
+          Path kept = damaged(path);
           Files.deleteIfExists(kept);
           Files.createLink(kept, path);
           List<byte[]> entries = new ArrayList<>();

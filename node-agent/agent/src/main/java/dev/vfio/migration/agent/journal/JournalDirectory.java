@@ -121,7 +121,8 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
     } catch (IOException unreadable) {
       return new Found(key, role, List.of(), file + " cannot be read: " + unreadable, null);
     }
-    JournalReader.Reading reading = JournalReader.read(key, role, bytes);
+    JournalImage.Contents contents = JournalImage.read(bytes);
+    JournalReader.Reading reading = JournalReader.read(key, role, contents);
     if (!reading.usable()) {
       return new Found(key, role, reading.records(), file + ": " + reading.damage(), null);
     }
@@ -133,8 +134,7 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
           file + ": " + reading.damage(),
           FileJournal.mended(file, reading.records()));
     }
-    return new Found(
-        key, role, reading.records(), null, FileJournal.goesOn(file, JournalImage.read(bytes)));
+    return new Found(key, role, reading.records(), null, FileJournal.goesOn(file, contents));
   }
 
   private static byte[] read(Path file) throws IOException {
@@ -150,7 +150,7 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
   @Override
   public void setAside(Found found, String why) throws IOException {
     Path file = file(found.key(), found.role());
-    Path kept = file.resolveSibling(file.getFileName() + FileJournal.DAMAGED_SUFFIX);
+    Path kept = FileJournal.damaged(file);
     Files.move(file, kept, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     JournalFile.forceDirectory(directory);
     LOG.warnf(
@@ -163,7 +163,7 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
     for (Role role : Role.values()) {
       Path file = file(key, role);
       Files.deleteIfExists(file);
-      Files.deleteIfExists(file.resolveSibling(file.getFileName() + FileJournal.DAMAGED_SUFFIX));
+      Files.deleteIfExists(FileJournal.damaged(file));
     }
   }
 

@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What a journal's bytes say of its session. Pure. */
+/** What a journal's entries say of its session. Pure. */
 public final class JournalReader {
   private JournalReader() {}
 
@@ -24,9 +24,8 @@ public final class JournalReader {
     }
   }
 
-  /** Reads {@code bytes} as the journal of that session. */
-  public static Reading read(SessionKey key, Role role, byte[] bytes) {
-    JournalImage.Contents contents = JournalImage.read(bytes);
+  /** Reads what was found in a file as the journal of that session. */
+  public static Reading read(SessionKey key, Role role, JournalImage.Contents contents) {
     List<SessionRecord> records = new ArrayList<>();
     for (byte[] entry : contents.entries()) {
       try {

@@ -62,7 +62,7 @@ class JournalDamageTest {
   }
 
   private static JournalReader.Reading read(byte[] bytes) {
-    return JournalReader.read(KEY, Role.SOURCE, bytes);
+    return JournalReader.read(KEY, Role.SOURCE, JournalImage.read(bytes));
   }
 
   private static byte[] with(byte[] first, byte[] second) {
@@ -224,10 +224,11 @@ class JournalDamageTest {
   void anotherSessionsJournalIsNotGoneOnWith() throws IOException {
     byte[] image = write(WAITING);
     JournalReader.Reading renamed =
-        JournalReader.read(new SessionKey("another", 2), Role.SOURCE, image);
+        JournalReader.read(new SessionKey("another", 2), Role.SOURCE, JournalImage.read(image));
     assertThat(renamed.usable()).isFalse();
     assertThat(renamed.damage()).contains("not that of the session in its name");
-    assertThat(JournalReader.read(KEY, Role.DESTINATION, image).usable()).isFalse();
+    assertThat(JournalReader.read(KEY, Role.DESTINATION, JournalImage.read(image)).usable())
+        .isFalse();
   }
 
   @Test

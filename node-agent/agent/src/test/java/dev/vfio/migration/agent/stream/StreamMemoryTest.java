@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -135,7 +136,7 @@ class StreamMemoryTest {
       assertThat(budget.reserved()).isEqualTo(33L * MIB);
       StateSender sender = nodes.source.connect(with(nodes.to(awaited, 1), 8 * MIB));
       TwoNodes.sendState(sender, new byte[10]);
-      inDevice.await();
+      assertThat(inDevice.await(60, TimeUnit.SECONDS)).isTrue();
       sender.close();
       awaited.close();
       room.close();

@@ -134,7 +134,8 @@ final class ModelJournals implements SessionJournals {
     List<Found> found = new ArrayList<>();
     journals.forEach(
         (key, journal) -> {
-          JournalReader.Reading reading = JournalReader.read(key, journal.role, journal.image);
+          JournalReader.Reading reading =
+              JournalReader.read(key, journal.role, JournalImage.read(journal.image));
           for (SessionRecord record : reading.records()) {
             // One that was being written when the agent ended may have come to the disk whole.
             if (!journal.written.contains(record)) {
