@@ -73,6 +73,7 @@ final class Inlet implements StateSink {
     try {
       requireOpen();
       device.writeState(part, following);
+      requireTaken(part, size);
     } catch (DeviceException problem) {
       throw failed(Failure.of(problem), problem);
     } finally {
@@ -89,6 +90,10 @@ final class Inlet implements StateSink {
       requireOpen();
       requireInside(window, offset, size);
       memory.write(window, offset, content);
+      if (content.hasRemaining()) {
+        throw new IOException(
+            "it took " + (size - content.remaining()) + " of " + size + " bytes");
+      }
     } catch (StreamException problem) {
       throw failed(Failure.of(problem), problem);
     } catch (IOException problem) {
@@ -123,6 +128,22 @@ final class Inlet implements StateSink {
               + " are outside the windows of "
               + session
               + "; nothing of them was written");
+    }
+  }
+
+  /** A driver that takes less than it is given has not said so by failing. */
+  private void requireTaken(ByteBuffer part, int size) throws DeviceException {
+    if (part.hasRemaining()) {
+      throw new DeviceException(
+          DeviceException.Kind.WRITE_FAILED,
+          0,
+          "the device of "
+              + session
+              + " took "
+              + (size - part.remaining())
+              + " of "
+              + size
+              + " bytes of state that it was given. The state on it is incomplete and must not run");
     }
   }
 

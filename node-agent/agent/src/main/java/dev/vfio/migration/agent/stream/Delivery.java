@@ -20,7 +20,7 @@ final class Delivery implements Runnable {
 
   private record Frame(FrameHeader header, ByteBuffer payload) implements Item {}
 
-  private record End(byte[] digest) implements Item {}
+  private record End(byte[] digest, Tally.Total came) implements Item {}
 
   private record Stop() implements Item {}
 
@@ -51,9 +51,13 @@ final class Delivery implements Runnable {
     queue.add(new Frame(header, payload));
   }
 
-  /** The stream's end was verified. */
-  void end(byte[] digest) {
-    queue.add(new End(digest));
+  /**
+   * The stream's end was verified.
+   *
+   * @param came what came for device and memory before it
+   */
+  void end(byte[] digest, Tally.Total came) {
+    queue.add(new End(digest, came));
   }
 
   /** Delivers nothing more; what a sink's method is just doing goes on. */
@@ -69,16 +73,23 @@ final class Delivery implements Runnable {
 
   @Override
   public void run() {
+    Tally taken = new Tally();
     try {
       reception.start();
       while (true) {
         Item item = queue.take();
         if (item instanceof Frame frame) {
+          ByteBuffer content = frame.payload().duplicate();
           reception.deliver(frame.header(), frame.payload());
+          if (Tally.counts(frame.header().type())) {
+            // Summed only now: what was given to device or memory, not what came.
+            taken.add(frame.header(), FrameWriter.crcOf(content));
+          }
           if (ring.release()) {
             roomAgain.run();
           }
         } else if (item instanceof End end) {
+          taken.total().requireEqual(end.came());
           reception.ended(stream, end.digest());
           return;
         } else {

@@ -155,7 +155,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
         byte[] digest = frames.end(payload);
         // The source has nothing more to say on this connection, so its silence means nothing.
         keepAlive.stopWatching();
-        delivery.end(digest);
+        delivery.end(digest, frames.came());
       }
       case LOADED, ERROR ->
           throw new StreamException(

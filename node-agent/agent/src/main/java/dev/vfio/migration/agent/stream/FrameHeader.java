@@ -41,6 +41,10 @@ record FrameHeader(
   static final int MAGIC = 0x564D_5346;
   private static final int CRC_AT = 40;
 
+  FrameHeader withPayloadCrc(int crc) {
+    return new FrameHeader(type, stream, sequence, length, window, offset, crc);
+  }
+
   /** Writes the 44 bytes at the buffer's position. */
   void encode(ByteBuffer to) {
     int start = to.position();

@@ -135,7 +135,8 @@ final class FrameWriter extends ChannelInboundHandlerAdapter {
     wrote = false;
   }
 
-  private static int crcOf(ByteBuffer payload) {
+  /** CRC32C of position to limit. */
+  static int crcOf(ByteBuffer payload) {
     CRC32C crc = new CRC32C();
     crc.update(payload.duplicate());
     return (int) crc.getValue();

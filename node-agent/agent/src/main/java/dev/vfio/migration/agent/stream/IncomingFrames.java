@@ -14,6 +14,7 @@ final class IncomingFrames {
   private final Direction direction;
   private final Placement placement;
   private final MessageDigest digest = LoadedDigest.sha256();
+  private final Tally tally = new Tally();
   private long frames;
   private long bytes;
 
@@ -134,10 +135,16 @@ final class IncomingFrames {
               "the payload's CRC32C is 0x%08x, but its header says 0x%08x",
               crc, header.payloadCrc()));
     }
+    tally.add(header, crc);
     if (header.type() != FrameType.END) {
       frames++;
       bytes += header.length();
     }
+  }
+
+  /** What came for device and memory, once {@link #end} was content with it. */
+  Tally.Total came() {
+    return tally.total();
   }
 
   /**
