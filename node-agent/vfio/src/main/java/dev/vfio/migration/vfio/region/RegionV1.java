@@ -27,7 +27,7 @@ import java.util.Set;
  *
  * <pre>
  * RUNNING 001   SETUP 001   PRECOPY 011   STOPNCOPY 010   SAVE_COMPLETED 000
- * RESUME 100    RESUME_COMPLETED 000   FAILED, CANCELLED: not told; 001 follows at the source
+ * RESUME 100    RESUME_COMPLETED 000, or 100 (see below)   FAILED, CANCELLED: not told; 001 follows at the source
  * </pre>
  *
  * <p>What the text leaves open is settled so:
@@ -38,6 +38,10 @@ import java.util.Set;
  *       what it took in before the source gives its state up. A driver that takes only what is
  *       drawn says EINVAL and stays in 100: it has taken in every chunk without an error, which is
  *       all that it can say before it runs, and goes from 100 to 001 then.
+ *   <li>A driver may take the change from 100 to 000 and look at nothing, because the text draws
+ *       none but that to 001. Led on from 000 it would never look. So a device that was just reset
+ *       is led from 100 to 000 once before it is loaded: where its driver takes nothing for whole,
+ *       RESUME_COMPLETED is 100, and the change to 001 is the first at which it can refuse.
  *   <li>The driver names the place of incoming data (data_offset); a chunk is split only where the
  *       room behind it forces that.
  *   <li>The error state, 110, is FAILED, and only {@link #reset()} leads out. So does it out of a
@@ -56,6 +60,12 @@ public final class RegionV1 implements MigratableDevice {
   private final RegionData data;
   private final IncomingChunk incoming;
   private final StateBook book;
+
+  /** Whether it was reset by this object and nothing was done to it since. */
+  private boolean holdsNothing;
+
+  /** Whether its driver looks, from 100 to 000, at whether what it took in is whole. */
+  private boolean checksWhenStopped = true;
 
   private RegionV1(RegionParts parts, MigrationEnd end) {
     this.parts = parts;
@@ -112,7 +122,9 @@ public final class RegionV1 implements MigratableDevice {
         pageSize,
         parts -> {
           RegionV1 device = new RegionV1(parts, end);
-          device.book.found(device.meaningOf(device.readBack(), adopted));
+          RegionV1State found = device.readBack();
+          device.book.found(device.meaningOf(found, adopted));
+          device.checksWhenStopped = found != RegionV1State.RESUMING;
           return device;
         });
   }
@@ -184,16 +196,68 @@ public final class RegionV1 implements MigratableDevice {
               target,
               RegionV1State.STOPPED,
               EnumSet.of(RegionV1State.STOP_AND_COPY, RegionV1State.STOPPED));
-      case RESUME ->
+      case RESUME -> resume();
+      case RESUME_COMPLETED ->
           change(
               target,
-              RegionV1State.RESUMING,
-              EnumSet.of(RegionV1State.RUNNING, RegionV1State.STOPPED));
-      case RESUME_COMPLETED ->
-          change(target, RegionV1State.STOPPED, EnumSet.of(RegionV1State.RESUMING));
+              checksWhenStopped ? RegionV1State.STOPPED : RegionV1State.RESUMING,
+              EnumSet.of(RegionV1State.RESUMING));
       case RUNNING -> run();
       case FAILED, CANCELLED -> book.noted(target);
       case NONE -> throw new IllegalStateException("nothing leads to NONE");
+    }
+  }
+
+  /** A device that was just reset holds nothing: what its driver makes of that is found out. */
+  private void resume() throws DeviceException {
+    beginToResume();
+    if (holdsNothing) {
+      holdsNothing = false;
+      if (findWhenItChecks() != RegionV1State.RESUMING) {
+        reset();
+        holdsNothing = false;
+        beginToResume();
+      }
+    }
+  }
+
+  private void beginToResume() throws DeviceException {
+    change(
+        DeviceState.RESUME,
+        RegionV1State.RESUMING,
+        EnumSet.of(RegionV1State.RUNNING, RegionV1State.STOPPED));
+  }
+
+  /**
+   * A driver that takes nothing at all for a whole state does not look at the change from 100 to
+   * 000, so it would never look: that from 000 to 001 begins with a device that was not loaded.
+   *
+   * @return where the device is now
+   */
+  private RegionV1State findWhenItChecks() throws DeviceException {
+    try {
+      int register = registers.readDeviceState();
+      try {
+        registers.writeDeviceState(RegionV1State.STOPPED.in(register));
+        checksWhenStopped = false;
+      } catch (AccessException refused) {
+        if (refused.reason() != Reason.REFUSED) {
+          throw refused;
+        }
+        checksWhenStopped = true;
+      }
+      return RegionV1State.read(registers);
+    } catch (AccessException failure) {
+      book.failedOnTheWayTo(DeviceState.RESUME);
+      throw DeviceFailures.duringAction(
+          subject(),
+          "finding out when its driver looks at what was loaded",
+          Kind.TRANSITION_FAILED,
+          failure,
+          "Nothing was loaded into it; reset it.");
+    } catch (RegionV1State.UndefinedException undefined) {
+      book.failedOnTheWayTo(DeviceState.RESUME);
+      throw undefined(undefined, "Nothing was loaded into it; reset it.");
     }
   }
 
@@ -207,7 +271,21 @@ public final class RegionV1 implements MigratableDevice {
         from.retainAll(EnumSet.of(RegionV1State.STOPPED, RegionV1State.RESUMING));
       }
     }
-    change(DeviceState.RUNNING, RegionV1State.RUNNING, from);
+    boolean firstCheck = state() == DeviceState.RESUME_COMPLETED && !checksWhenStopped;
+    try {
+      change(DeviceState.RUNNING, RegionV1State.RUNNING, from);
+    } catch (DeviceException refused) {
+      throw firstCheck && refused.kind() == Kind.TRANSITION_FAILED
+          ? new DeviceException(refused.kind(), refused.errno(), unchecked(refused), refused)
+          : refused;
+    }
+  }
+
+  private static String unchecked(DeviceException refused) {
+    return refused.getMessage()
+        + " Its driver does not look at what it took in before it is to run, so this may be its"
+        + " word that the state is not whole, although it took every byte that the source handed"
+        + " out.";
   }
 
   private void change(DeviceState target, RegionV1State wanted, Set<RegionV1State> from)
@@ -259,7 +337,8 @@ public final class RegionV1 implements MigratableDevice {
       return false;
     }
     try {
-      return RegionV1State.read(registers) == RegionV1State.RESUMING;
+      checksWhenStopped = RegionV1State.read(registers) != RegionV1State.RESUMING;
+      return !checksWhenStopped;
     } catch (AccessException | RegionV1State.UndefinedException unreadable) {
       return false;
     }
@@ -457,6 +536,7 @@ public final class RegionV1 implements MigratableDevice {
     }
     try {
       book.found(meaningOf(RegionV1State.read(registers), false));
+      holdsNothing = book.state() == DeviceState.RUNNING;
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(
           subject(),

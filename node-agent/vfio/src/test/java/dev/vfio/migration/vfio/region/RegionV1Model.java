@@ -47,6 +47,8 @@ final class RegionV1Model implements DeviceAccess {
   private String failing = "";
   private int failingLeaves = -1;
   private boolean asDrawn;
+  private int wholeBytes;
+  private boolean looksWhenStopped;
   private Long announcedSize;
   private Long announcedOffset;
   private Long resumeOffset;
@@ -115,6 +117,16 @@ final class RegionV1Model implements DeviceAccess {
    */
   RegionV1Model asDrawn() {
     asDrawn = true;
+    return this;
+  }
+
+  /**
+   * A state is whole with so many bytes, and its driver looks at that at the change from 100 to
+   * 001, or at every change from 100. What is not whole it refuses, and is in 110 then.
+   */
+  RegionV1Model wholeWith(int bytes, boolean lookedAtWhenStopped) {
+    wholeBytes = bytes;
+    looksWhenStopped = lookedAtWhenStopped;
     return this;
   }
 
@@ -273,6 +285,11 @@ final class RegionV1Model implements DeviceAccess {
     }
     if (asDrawn && bits() == RESUMING && wanted != RUNNING) {
       throw refused(EINVAL);
+    }
+    boolean looks = wanted == RUNNING || (looksWhenStopped && wanted == 0);
+    if (bits() == RESUMING && looks && taken.size() < wholeBytes) {
+      register = ERROR;
+      throw refused(EIO);
     }
     if (bits() == RESUMING && wanted != RESUMING) {
       content = taken.toByteArray();
