@@ -48,6 +48,9 @@ public sealed interface DestinationAction {
 
   record TakeWorkload() implements Work {}
 
+  /** Looks whether the device that the workload has taken says that it is RUNNING. */
+  record LookAtRunning() implements Work {}
+
   /** Nothing of the stream reaches device or windows from here on. */
   record CloseStreams() implements DestinationAction {}
 

@@ -93,13 +93,15 @@ final class DestinationEnding {
 
   private static boolean isResting(DestinationState s) {
     return s.step() == DestinationStep.ACTIVATE_OPEN_RESTING
-        || s.step() == DestinationStep.ACTIVATE_TAKE_RESTING;
+        || s.step() == DestinationStep.ACTIVATE_TAKE_RESTING
+        || s.step() == DestinationStep.ACTIVATE_LOOK_RESTING;
   }
 
   /** Another try, on the device that is open: closing it might reset it. */
   private Outcome<DestinationState, DestinationAction> activateAgain(DestinationState s) {
     DestinationState again = s.but().tries(0).obstacle(null).done();
-    if (!s.deviceOpen() || s.step() == DestinationStep.ACTIVATE_OPEN_RESTING) {
+    boolean notKnown = s.deviceState() == null;
+    if (!s.deviceOpen() || notKnown || s.step() == DestinationStep.ACTIVATE_OPEN_RESTING) {
       return openToActivate(again);
     }
     return s.deviceState() == DeviceState.RUNNING ? take(again) : run(again);
@@ -164,8 +166,10 @@ final class DestinationEnding {
       case JOURNALLING_LOST ->
           // Without this entry a restart looks at the device once more.
           Outcome.of(s.but().at(DESTINATION_STRANDED, DestinationStep.STRANDED).done());
-      case ACTIVATE_TAKING -> failure != null ? restBeforeTaking(s, failure) : journalActive(s);
+      case ACTIVATE_TAKING -> failure != null ? restBeforeTaking(s, failure) : lookAtRunning(s);
       case ACTIVATE_TAKE_RESTING -> take(s);
+      case ACTIVATE_LOOKING -> failure != null ? notSeenRunning(s, failure) : journalActive(s);
+      case ACTIVATE_LOOK_RESTING -> lookAtRunning(s);
       case JOURNALLING_ACTIVE ->
           failure != null
               ? restBeforeEnding(s, failure)
@@ -269,6 +273,44 @@ final class DestinationEnding {
     return Outcome.of(
         s.but().at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_TAKING).done(),
         new TakeWorkload());
+  }
+
+  /** After the workload has taken it, so that a device that fell over meanwhile is not told. */
+  private static Outcome<DestinationState, DestinationAction> lookAtRunning(DestinationState s) {
+    return Outcome.of(
+        s.but().at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_LOOKING).done(),
+        new LookAtRunning());
+  }
+
+  /** Nobody is told that it runs: a success would have the source let go of the last copy. */
+  private Outcome<DestinationState, DestinationAction> notSeenRunning(
+      DestinationState s, Failure failure) {
+    boolean connectionOver =
+        failure.reason() == Reason.DEVICE_UNREACHABLE
+            || failure.reason() == Reason.DEVICE_PROTOCOL_VIOLATION;
+    boolean elsewhere = failure.reason() == Reason.TRANSITION_FAILED;
+    if (!elsewhere && s.tries() < pace.retries()) {
+      return rest(
+          s,
+          connectionOver
+              ? DestinationStep.ACTIVATE_OPEN_RESTING
+              : DestinationStep.ACTIVATE_LOOK_RESTING,
+          failure);
+    }
+    Failure said =
+        failure.with(
+            "The device "
+                + s.spec().device()
+                + " was led to RUNNING here and its workload says that it has it, but the device"
+                + " was not seen RUNNING afterwards. The handover is committed; the source was not"
+                + " told to let go of its copy and stays stopped. See whether the workload works"
+                + " here. Where it does not, mend the device or its driver, then activate again.");
+    return Outcome.of(
+        s.but()
+            .obstacle(said)
+            .device(null)
+            .at(DESTINATION_STRANDED, DestinationStep.STRANDED)
+            .done());
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeActivating(

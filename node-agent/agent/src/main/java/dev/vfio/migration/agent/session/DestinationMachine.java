@@ -24,7 +24,7 @@ import java.util.List;
  *  RECEIVING ---- device state and windows arrive
  *    | complete: RESUME_COMPLETED, given to the waiting workload
  *    | [Loaded]      only then the source is told
- *  LOADED ------- Activate ---> [Activating] ACTIVATING -- RUNNING, workload takes --+
+ *  LOADED ------- Activate ---> [Activating] ACTIVATING -- RUNNING, workload takes, a look --+
  *    |                                          |    ^                               |
  *    | RollBack, Cancel                         v    | Activate                      v
  *    v                                        STRANDED                      [Active] ACTIVE
@@ -96,6 +96,8 @@ public final class DestinationMachine {
           JOURNALLING_LOST,
           ACTIVATE_TAKING,
           ACTIVATE_TAKE_RESTING,
+          ACTIVATE_LOOKING,
+          ACTIVATE_LOOK_RESTING,
           JOURNALLING_ACTIVE,
           JOURNALLING_DISCARD,
           DISCARD_OPENING,
@@ -448,6 +450,17 @@ public final class DestinationMachine {
                       + s.spec().key()
                       + " takes nothing in any more: "
                       + s.state())));
+    }
+    if (complete.deviceStateBytes() == 0) {
+      return ending.discard(
+          s.but().streamWaits(true).done(),
+          Failure.of(
+              Reason.STREAM_CORRUPT,
+              "the stream for "
+                  + s.spec().device()
+                  + " ended and brought no device state at all, so there is nothing that could run"
+                  + " here"),
+          0);
     }
     return Outcome.of(
         moved(s, complete.deviceStateBytes(), complete.memoryBytes(), now)

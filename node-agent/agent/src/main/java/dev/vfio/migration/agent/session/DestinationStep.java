@@ -29,6 +29,9 @@ enum DestinationStep {
   JOURNALLING_LOST,
   ACTIVATE_TAKING,
   ACTIVATE_TAKE_RESTING,
+  /** The workload says that it runs; the device is looked at before that is told. */
+  ACTIVATE_LOOKING,
+  ACTIVATE_LOOK_RESTING,
   JOURNALLING_ACTIVE,
 
   JOURNALLING_DISCARD,

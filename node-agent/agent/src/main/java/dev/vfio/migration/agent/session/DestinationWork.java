@@ -159,6 +159,8 @@ final class DestinationWork
       hold.workload().giveBack(migration);
     } else if (work instanceof TakeWorkload) {
       hold.letWorkloadTake(migration);
+    } else if (work instanceof LookAtRunning) {
+      hold.device().requireUnchanged();
     }
     return new Done();
   }

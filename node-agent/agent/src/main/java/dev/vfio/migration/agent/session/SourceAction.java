@@ -36,6 +36,12 @@ public sealed interface SourceAction {
   /** Sends marked pages, until none is left, or that much is sent, or we are wanted. */
   record CopyMemory(long maxBytes) implements Work {}
 
+  /**
+   * Looks whether the device is still where it handed out the last of its state, and whether so
+   * much was handed to the stream as was read from device and windows.
+   */
+  record LookAtSaved(long deviceStateBytes, long memoryBytes) implements Work {}
+
   record PauseWorkload() implements Work {}
 
   record ResumeWorkload() implements Work {}

@@ -91,6 +91,10 @@ final class SourceCopying {
       case LAST_MEMORY -> lastMemory(s, event, now);
       case LAST_STATE -> lastState(s, event, now);
       case LAST_PENDING -> lastPending(s, event);
+      case LAST_LOOK -> {
+        SourceState next = s.but().at(SourceStep.JOURNALLING_END).done();
+        yield Outcome.of(next, new Journal(new SessionRecord.EndAllowed(next.progress())));
+      }
       case JOURNALLING_END ->
           Outcome.of(s.but().endAllowed().at(SourceStep.ENDING).done(), new SendEnd());
       case ENDING -> awaitDecision(s, null);
@@ -263,8 +267,12 @@ final class SourceCopying {
     PendingBytes pending = ((PendingRead) event).pending();
     SourceState.Change change = s.but().progress(s.progress().withPending(pending));
     if (pending.total() == 0) {
-      SourceState next = change.at(SourceStep.JOURNALLING_END).done();
-      return Outcome.of(next, new Journal(new SessionRecord.EndAllowed(next.progress())));
+      long bytes = s.progress().deviceStateBytes();
+      return bytes == 0
+          ? ending.failed(change.done(), nothing(s))
+          : Outcome.of(
+              change.at(SourceStep.LAST_LOOK).done(),
+              new LookAtSaved(bytes, s.progress().memoryBytes()));
     }
     if (s.tries() >= pace.dryRetries()) {
       return ending.failed(change.done(), neverDry(s, pending));
@@ -274,6 +282,17 @@ final class SourceCopying {
     return s.tries() == 0
         ? breathe(next)
         : Outcome.of(next, new StartTimer(next.epoch(), pace.dryRetry()));
+  }
+
+  /** No estimate, but what was counted: nothing at all cannot be the state of a device. */
+  private static Failure nothing(SourceState s) {
+    return Failure.of(
+        Reason.DEVICE_READ_FAILED,
+        "the device "
+            + s.spec().device()
+            + " says in STOPNCOPY that nothing is pending and has handed out no state at all, so"
+            + " nothing was moved that could run elsewhere. It is brought back to RUNNING here;"
+            + " report this to the maker of its driver.");
   }
 
   private Failure neverDry(SourceState s, PendingBytes pending) {

@@ -382,7 +382,8 @@ final class SourceEnding {
     return Outcome.of(
         next,
         new LetGo(),
-        new Journal(new SessionRecord.RolledBack(next.failure(), next.progress())));
+        new Journal(
+            new SessionRecord.RolledBack(next.failure(), next.progress(), next.deviceState())));
   }
 
   private static Outcome<SourceState, SourceAction> stranded(

@@ -88,6 +88,7 @@ public final class SourceMachine {
           LAST_MEMORY,
           LAST_STATE,
           LAST_PENDING,
+          LAST_LOOK,
           JOURNALLING_END,
           ENDING ->
           copying.step(s, event, now);
@@ -144,7 +145,8 @@ public final class SourceMachine {
       change.pauseAsked(now.nanosAt(switching.epochNanos()));
       change.at(SOURCE_STOPNCOPY, SourceStep.NEW);
     } else if (record instanceof SessionRecord.EndAllowed end) {
-      change.endAllowed().progress(end.progress()).device(DeviceState.STOPNCOPY);
+      // It was led to STOPNCOPY; what it is in now nobody has looked at.
+      change.endAllowed().progress(end.progress());
       change.at(SOURCE_AWAITING_DECISION, SourceStep.NEW);
     } else if (record instanceof SessionRecord.Committed) {
       change.decision(Decision.COMMITTED).at(SessionState.SOURCE_COMPLETING, SourceStep.NEW);
@@ -160,7 +162,7 @@ public final class SourceMachine {
       if (s.decision() == Decision.UNKNOWN) {
         change.decision(Decision.ROLLED_BACK);
       }
-      change.failure(back.failure()).progress(back.progress()).device(DeviceState.RUNNING);
+      change.failure(back.failure()).progress(back.progress()).device(back.device());
       change.at(SessionState.SOURCE_ROLLED_BACK, SourceStep.ENDED);
     } else {
       throw new IllegalArgumentException("not an entry of a source's journal: " + record);

@@ -29,6 +29,8 @@ enum SourceStep {
   LAST_MEMORY,
   LAST_STATE,
   LAST_PENDING,
+  /** Nothing is pending: the device and what was sent are looked at before that is believed. */
+  LAST_LOOK,
   JOURNALLING_END,
   ENDING,
   /** Nothing is out but, at most, the destination's word; waits for the decision. */

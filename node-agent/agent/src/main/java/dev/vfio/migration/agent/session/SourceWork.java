@@ -156,6 +156,9 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
     if (work instanceof MapWindows) {
       return mapWindows();
     }
+    if (work instanceof LookAtSaved saved) {
+      return lookAtSaved(saved);
+    }
     if (work instanceof Journal entry) {
       journal.append(entry.record());
     } else if (work instanceof Transition transition) {
@@ -174,6 +177,30 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
       sendEnd();
     }
     return new Done();
+  }
+
+  private SourceEvent lookAtSaved(LookAtSaved saved) throws IOException {
+    hold.device().requireUnchanged();
+    StateSender sender = outlet.sender();
+    if (sender.deviceStateBytes() == saved.deviceStateBytes()
+        && sender.memoryBytes() == saved.memoryBytes()) {
+      return new Done();
+    }
+    return new SourceEvent.Failed(
+        Failure.of(
+            Reason.STREAM_CORRUPT,
+            "from "
+                + spec.device()
+                + " "
+                + saved.deviceStateBytes()
+                + " bytes of state and "
+                + saved.memoryBytes()
+                + " bytes of memory were read, and "
+                + sender.deviceStateBytes()
+                + " and "
+                + sender.memoryBytes()
+                + " were handed to the stream: the agent lost some. The end mark was not sent;"
+                + " report this with the agent's log."));
   }
 
   private SourceEvent resetReleased() throws IOException {

@@ -29,6 +29,8 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   private final AtomicReference<StreamException> failure = new AtomicReference<>();
   private final CompletableFuture<byte[]> loaded = new CompletableFuture<>();
   private byte[] expectedDigest;
+  private long deviceStateBytes;
+  private long memoryBytes;
 
   NettyStateSender(Destination destination, SendRing ring, AtomicLong sentBytes) {
     this.destination = destination;
@@ -58,6 +60,7 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
     requireOpen(own);
     own.sendIn(1);
     ring.spend(content.remaining());
+    deviceStateBytes += content.remaining();
     writer(0).send(FrameType.DEVICE_STATE, 0, following, content, own::partDone);
   }
 
@@ -71,6 +74,7 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
           length + " bytes at offset " + offset + " of window " + window);
     }
     requireOpen(own);
+    memoryBytes += length;
     int first = placement.withinBlock(offset, length);
     own.sendIn(first == length ? 1 : 2);
     ring.spend(length);
@@ -155,6 +159,16 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
     }
     return new StreamException(
         Kind.BROKEN, "the state stream failed: " + wrapped.getCause(), wrapped.getCause());
+  }
+
+  @Override
+  public long deviceStateBytes() {
+    return deviceStateBytes;
+  }
+
+  @Override
+  public long memoryBytes() {
+    return memoryBytes;
   }
 
   @Override

@@ -63,6 +63,12 @@ public interface StateSender extends AutoCloseable {
    */
   void awaitLoaded(Duration patience) throws StreamException, InterruptedException;
 
+  /** Bytes of device state that were handed to {@link #deviceState} so far. */
+  long deviceStateBytes();
+
+  /** Bytes of DMA windows that were handed to {@link #memory} so far. */
+  long memoryBytes();
+
   /** Payload bytes handed to the network so far. */
   long sentBytes();
 

@@ -254,6 +254,8 @@ class DestinationHandoverRulesTest {
     assertThat(last()).isEqualTo(new TakeWorkload());
     assertThat(state.progress().downtimeNanos()).isBetween(5_000_000L, 5_010_000L);
     done();
+    assertThat(last()).isEqualTo(new LookAtRunning());
+    done();
     done();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_ACTIVE);
     on(new RollBack(3, "too late"));

@@ -210,6 +210,7 @@ class LoadedWatchTest {
     on(new Done());
     on(new Done());
     on(new Done());
+    on(new Done());
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_ACTIVE);
     on(new VerifyLoaded(5));
     assertThat(actions).containsExactly(new Reply(5, null));

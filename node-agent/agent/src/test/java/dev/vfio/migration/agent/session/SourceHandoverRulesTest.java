@@ -82,6 +82,8 @@ class SourceHandoverRulesTest {
     on(new MemoryCopied(4096, 0));
     on(new StateCopied(10, true));
     on(new PendingRead(PendingBytes.NOTHING));
+    assertThat(last()).isEqualTo(new LookAtSaved(15, 4096));
+    done();
     assertThat(last()).isInstanceOf(Journal.class);
   }
 
@@ -267,6 +269,7 @@ class SourceHandoverRulesTest {
     assertThat(last()).isInstanceOf(CopyState.class);
     on(new StateCopied(1, true));
     on(new PendingRead(PendingBytes.NOTHING));
+    done();
     assertThat(((Journal) last()).record()).isInstanceOf(SessionRecord.EndAllowed.class);
   }
 

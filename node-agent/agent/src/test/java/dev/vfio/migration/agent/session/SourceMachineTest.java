@@ -207,7 +207,7 @@ class SourceMachineTest {
     untilStopped(100 * MIB);
     on(new StateCopied(250 * MIB, true));
     on(new PendingRead(PendingBytes.NOTHING));
-    assertThat(state.step()).isEqualTo(SourceStep.JOURNALLING_END);
+    assertThat(state.step()).isEqualTo(SourceStep.LAST_LOOK);
   }
 
   /** Nobody knows whether a device that does not tell was reset when its agent ended. */

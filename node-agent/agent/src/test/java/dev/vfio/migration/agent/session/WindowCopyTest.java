@@ -125,6 +125,16 @@ class WindowCopyTest {
     }
 
     @Override
+    public long deviceStateBytes() {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long memoryBytes() {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
     public long sentBytes() {
       return 0;
     }
@@ -165,6 +175,11 @@ class WindowCopyTest {
 
     @Override
     public void transition(DeviceState target) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void requireUnchanged() {
       throw new UnsupportedOperationException();
     }
 

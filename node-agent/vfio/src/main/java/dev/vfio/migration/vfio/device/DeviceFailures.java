@@ -50,6 +50,22 @@ public final class DeviceFailures {
             + " somebody else, and what it had taken in is lost. It was not asked to run.");
   }
 
+  /**
+   * TRANSITION_FAILED: a look found the device where nobody here led it.
+   *
+   * @param where in the words of its interface
+   */
+  public static DeviceException elsewhere(String subject, String where) {
+    return new DeviceException(
+        Kind.TRANSITION_FAILED,
+        0,
+        subject
+            + ": the device says that it is in "
+            + where
+            + ", though nobody here has led it there: it was reset, led by somebody else, or did"
+            + " not stay where it was led. It was not asked to change.");
+  }
+
   private static boolean isUnknown(int errno) {
     return errno == Errno.ENOTTY.number() || errno == Errno.EINVAL.number();
   }

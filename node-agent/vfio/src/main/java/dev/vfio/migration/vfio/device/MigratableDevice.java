@@ -58,6 +58,17 @@ public interface MigratableDevice extends AutoCloseable {
   void requireLoaded() throws DeviceException;
 
   /**
+   * Looks whether the device says that it is still in {@link #state()}. Changes nothing, also about
+   * what this object knows. A device that never told its state is only looked at for whether it
+   * answers at all.
+   *
+   * @throws DeviceException TRANSITION_FAILED where the device says that it is elsewhere: it was
+   *     reset, or led by somebody else; UNREACHABLE and READ_FAILED as {@link #requireLoaded} has
+   *     them
+   */
+  void requireUnchanged() throws DeviceException;
+
+  /**
    * Asks what is still to be migrated.
    *
    * @param thresholdBytes the reader's threshold: bytes of state it is ready to move in the stop

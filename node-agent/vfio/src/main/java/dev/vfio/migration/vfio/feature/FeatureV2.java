@@ -18,6 +18,7 @@ import dev.vfio.migration.vfio.device.StateBook;
 import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A device that speaks the v2 interface. The states of the 2018 interface are mapped onto its own:
@@ -285,6 +286,39 @@ public final class FeatureV2 implements MigratableDevice {
           failure,
           "The state of the device was not touched.");
     }
+  }
+
+  @Override
+  public void requireUnchanged() throws DeviceException {
+    try {
+      FeatureState now = walk.position();
+      if (!of(state()).contains(now)) {
+        throw DeviceFailures.elsewhere(subject(), now.name());
+      }
+    } catch (FeatureWalk.UnknownStateException unknown) {
+      throw DeviceFailures.elsewhere(subject(), unknown.getMessage());
+    } catch (AccessException failure) {
+      throw DeviceFailures.duringAction(
+          subject(),
+          "asking for its state",
+          Kind.READ_FAILED,
+          failure,
+          "The state of the device was not touched.");
+    }
+  }
+
+  /** Where the device may be in that state. */
+  private static Set<FeatureState> of(DeviceState state) {
+    return switch (state) {
+      case RUNNING, SETUP -> EnumSet.of(FeatureState.RUNNING);
+      case PRECOPY -> EnumSet.of(FeatureState.PRE_COPY, FeatureState.PRE_COPY_P2P);
+      // One that was found stopped at the source counts as such.
+      case STOPNCOPY -> EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP);
+      case SAVE_COMPLETED -> EnumSet.of(FeatureState.STOP);
+      case RESUME -> EnumSet.of(FeatureState.RESUMING);
+      case RESUME_COMPLETED -> EnumSet.of(FeatureState.STOP, FeatureState.RUNNING_P2P);
+      case NONE, FAILED, CANCELLED -> EnumSet.allOf(FeatureState.class);
+    };
   }
 
   @Override

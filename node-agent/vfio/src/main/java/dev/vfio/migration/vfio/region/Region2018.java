@@ -49,6 +49,12 @@ public final class Region2018 implements MigratableDevice {
   private final DirtyPagesAction dirtyPagesAction;
   private final IncomingChunk incoming;
   private DeviceState state = DeviceState.NONE;
+  /**
+   * Whether the device told a state of its own accord when it was opened. One that reads 0 may only
+   * keep nothing there: the text has the user write the state, and says nothing of reading it.
+   */
+  private boolean toldWhenOpened;
+
   private boolean stateKnown;
   private boolean tellsThatItIsLoaded;
   private boolean runRefused;
@@ -147,11 +153,13 @@ public final class Region2018 implements MigratableDevice {
     abandonChunks();
     state = DeviceState.NONE;
     stateKnown = false;
+    toldWhenOpened = false;
     tellsThatItIsLoaded = false;
     runRefused = false;
     try {
       state = DeviceState.ofWireValue(registers.readDeviceState());
       stateKnown = true;
+      toldWhenOpened = state != DeviceState.NONE;
       tellsThatItIsLoaded = state == DeviceState.RESUME_COMPLETED;
     } catch (AccessException failure) {
       if (failure.reason() != Reason.REFUSED) {
@@ -259,6 +267,20 @@ public final class Region2018 implements MigratableDevice {
     } catch (AccessException failure) {
       // One that never told its state has at least answered.
       if (tellsThatItIsLoaded || failure.reason() != Reason.REFUSED) {
+        throw failed("asking for its state", Kind.READ_FAILED, failure, STATE_UNTOUCHED);
+      }
+    }
+  }
+
+  @Override
+  public void requireUnchanged() throws DeviceException {
+    try {
+      int told = registers.readDeviceState();
+      if (toldWhenOpened && told != state.wireValue()) {
+        throw DeviceFailures.elsewhere(subject(), nameOf(told));
+      }
+    } catch (AccessException failure) {
+      if (toldWhenOpened || failure.reason() != Reason.REFUSED) {
         throw failed("asking for its state", Kind.READ_FAILED, failure, STATE_UNTOUCHED);
       }
     }

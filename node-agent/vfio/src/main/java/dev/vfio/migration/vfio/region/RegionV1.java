@@ -364,6 +364,39 @@ public final class RegionV1 implements MigratableDevice {
     }
   }
 
+  @Override
+  public void requireUnchanged() throws DeviceException {
+    try {
+      RegionV1State now = RegionV1State.read(registers);
+      if (!of(state()).contains(now)) {
+        throw DeviceFailures.elsewhere(subject(), now.words());
+      }
+    } catch (RegionV1State.UndefinedException undefined) {
+      throw DeviceFailures.elsewhere(subject(), undefined.getMessage());
+    } catch (AccessException failure) {
+      throw DeviceFailures.duringAction(
+          subject(),
+          "asking for its state",
+          Kind.READ_FAILED,
+          failure,
+          "The state of the device was not touched.");
+    }
+  }
+
+  /** Where the device may be in that state. */
+  private static Set<RegionV1State> of(DeviceState state) {
+    return switch (state) {
+      case RUNNING, SETUP -> EnumSet.of(RegionV1State.RUNNING);
+      case PRECOPY -> EnumSet.of(RegionV1State.PRE_COPY);
+      // One that was found stopped at the source counts as such.
+      case STOPNCOPY -> EnumSet.of(RegionV1State.STOP_AND_COPY, RegionV1State.STOPPED);
+      case SAVE_COMPLETED -> EnumSet.of(RegionV1State.STOPPED);
+      case RESUME -> EnumSet.of(RegionV1State.RESUMING);
+      case RESUME_COMPLETED -> EnumSet.of(RegionV1State.STOPPED, RegionV1State.RESUMING);
+      case NONE, FAILED, CANCELLED -> EnumSet.allOf(RegionV1State.class);
+    };
+  }
+
   /** The text: where a change fails, the state is read again. */
   private String afterRefusal() {
     try {

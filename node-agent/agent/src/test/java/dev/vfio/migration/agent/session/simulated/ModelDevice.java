@@ -190,6 +190,9 @@ final class ModelDevice {
   private final class Open implements MigratableDevice {
     private boolean known = tellsState;
 
+    /** Where this client has it. */
+    private DeviceState led = state;
+
     /** Cell of the chunk of which only the first part was read; -1 between chunks. */
     private int begun = -1;
 
@@ -235,6 +238,7 @@ final class ModelDevice {
             node + ": from " + state + " to " + target + " refused");
       }
       become(target);
+      led = target;
       begun = -1;
       incoming.clear();
       known = true;
@@ -249,6 +253,18 @@ final class ModelDevice {
       }
       if (tellsState && state != DeviceState.RESUME_COMPLETED) {
         throw new DeviceException(Kind.STATE_LOST, 0, node + ": the device is in " + state);
+      }
+    }
+
+    @Override
+    public void requireUnchanged() throws DeviceException {
+      check();
+      if (chance.fault(50)) {
+        throw new DeviceException(Kind.READ_FAILED, EINVAL, node + ": its state cannot be read");
+      }
+      if (tellsState && state != led) {
+        throw new DeviceException(
+            Kind.TRANSITION_FAILED, 0, node + ": it is in " + state + " and was led to " + led);
       }
     }
 
@@ -352,6 +368,7 @@ final class ModelDevice {
       if (resetting == Resetting.WORKS) {
         become(DeviceState.NONE);
       }
+      led = state;
       known = tellsState;
       node.mayCrash();
     }

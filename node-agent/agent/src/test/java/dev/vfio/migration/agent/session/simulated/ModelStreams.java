@@ -119,6 +119,7 @@ final class ModelStreams implements StateStreams {
     private StreamException broken;
     private boolean loadedHeard;
     private long sent;
+    private long sentState;
 
     private Link(Reception reception, Node source, Node target) {
       this.reception = reception;
@@ -203,6 +204,7 @@ final class ModelStreams implements StateStreams {
     @Override
     public void deviceState(ChunkBuffer chunk, long following) throws StreamException {
       ByteBuffer content = content(chunk);
+      sentState += content.remaining();
       send(sink -> sink.deviceState(content, following));
     }
 
@@ -248,6 +250,16 @@ final class ModelStreams implements StateStreams {
       }
       requireOpen();
       throw new LoopThread.NotYet();
+    }
+
+    @Override
+    public long deviceStateBytes() {
+      return sentState;
+    }
+
+    @Override
+    public long memoryBytes() {
+      return sent - sentState;
     }
 
     @Override
