@@ -13,10 +13,16 @@ import java.time.Instant;
  * @param lowRound the round in which it was reached
  * @param bytesPerSecond the rate at which the pause would be spent; 0 where nothing was measured
  *     yet
+ * @param named whether the device ever named bytes as pending, or was read to its end
  * @param latest the newest sample
  */
 public record History(
-    long lowestPending, Instant lowSince, long lowRound, long bytesPerSecond, Sample latest) {
+    long lowestPending,
+    Instant lowSince,
+    long lowRound,
+    long bytesPerSecond,
+    boolean named,
+    Sample latest) {
   /**
    * Pending bytes must fall below the old low by this share of it to count as progress: less is
    * noise of an estimate.
@@ -25,11 +31,11 @@ public record History(
 
   /** The history that begins with {@code first}. */
   public static History startingWith(Sample first) {
-    return from(first, first.bytesPerSecond());
+    return from(first, first.bytesPerSecond(), first.named());
   }
 
-  private static History from(Sample low, long bytesPerSecond) {
-    return new History(low.pendingBytes(), low.at(), low.rounds(), bytesPerSecond, low);
+  private static History from(Sample low, long bytesPerSecond, boolean named) {
+    return new History(low.pendingBytes(), low.at(), low.rounds(), bytesPerSecond, named, low);
   }
 
   /** This history and one more sample. */
@@ -37,9 +43,12 @@ public record History(
     long rate = rateWith(next);
     // Before the first complete look nothing is known of what is pending, and no low counts.
     boolean firstLook = !latest.complete() && next.complete();
-    return firstLook || next.pendingBytes() < lowestPending * (1 - MARGIN)
-        ? from(next, rate)
-        : new History(lowestPending, lowSince, lowRound, rate, next);
+    // Nor is one known of a device that named nothing before it named something.
+    boolean firstNamed = !named && next.named();
+    boolean nowNamed = named || next.named();
+    return firstLook || firstNamed || next.pendingBytes() < lowestPending * (1 - MARGIN)
+        ? from(next, rate, nowNamed)
+        : new History(lowestPending, lowSince, lowRound, rate, nowNamed, next);
   }
 
   /**

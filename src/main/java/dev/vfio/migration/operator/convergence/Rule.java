@@ -13,7 +13,8 @@ import java.util.Optional;
  * {@code downtimeLimit} at the measured rate or is no more than {@code thresholdBytes}. A copy that
  * is good enough by these goes on all the same while the device asks for initial bytes to be read
  * and they still fall, until {@code maxDuration}: they cost the destination time of the pause that
- * no estimate shows. Stalled: no new low of the pending bytes in {@link #STALL_ROUNDS} rounds and
+ * no estimate shows. So does the copy of a device that never named any pending bytes, until it was
+ * read to its end: an estimate of nothing is none. Stalled: no new low of the pending bytes in {@link #STALL_ROUNDS} rounds and
  * {@link #STALL_TIME}; both, because rounds of a small device last milliseconds and the first round
  * of a large one minutes. Too long: {@code maxDuration} is over.
  *
@@ -44,7 +45,8 @@ public record Rule(Duration downtimeLimit, long thresholdBytes, Duration maxDura
             && (history.roundsWithoutProgress() >= STALL_ROUNDS || sample.exhausted());
     Optional<Outcome> enough = goodEnough(sample, estimate);
     if (enough.isPresent()) {
-      boolean worthWaiting = sample.initialBytes() > 0 && !stalled && !overTime;
+      boolean open = sample.initialBytes() > 0 || !history.named();
+      boolean worthWaiting = open && !stalled && !overTime;
       return worthWaiting ? Outcome.COPYING : enough.get();
     }
     if (overTime) {

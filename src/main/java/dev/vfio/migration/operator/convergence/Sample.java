@@ -14,6 +14,8 @@ import java.time.Instant;
  * @param initialBytes part of what is pending that only falls and that the device asks to be read
  *     before it is stopped: stopping earlier would cost the destination time. 0 where its interface
  *     knows no such part
+ * @param named whether something is known of the device's share of what is pending: it names bytes,
+ *     or was read to its end. What names none may have any number
  */
 public record Sample(
     Instant at,
@@ -21,7 +23,19 @@ public record Sample(
     long bytesPerSecond,
     long rounds,
     boolean exhausted,
-    long initialBytes) {
+    long initialBytes,
+    boolean named) {
+
+  /** A sample of a device that names what is pending. */
+  public Sample(
+      Instant at,
+      long pendingBytes,
+      long bytesPerSecond,
+      long rounds,
+      boolean exhausted,
+      long initialBytes) {
+    this(at, pendingBytes, bytesPerSecond, rounds, exhausted, initialBytes, true);
+  }
 
   /** A sample of a device that asks for nothing to be read before it is stopped. */
   public Sample(

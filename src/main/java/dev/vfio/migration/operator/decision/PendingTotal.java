@@ -9,9 +9,13 @@ public final class PendingTotal {
 
   /** The sum, in bytes. A device may report nonsense; a sum of nonsense does not turn negative. */
   public static long of(Progress progress) {
+    return sum(ofDevice(progress), progress.getMemoryPending());
+  }
+
+  /** The device's share, in bytes. */
+  public static long ofDevice(Progress progress) {
     PendingBytes bytes = progress.getPending();
-    long state = sum(sum(bytes.getPrecopyOnly(), bytes.getCompatible()), bytes.getPostcopyOnly());
-    return sum(state, progress.getMemoryPending());
+    return sum(sum(bytes.getPrecopyOnly(), bytes.getCompatible()), bytes.getPostcopyOnly());
   }
 
   /** Both are unsigned on the wire: a value that looks negative here is more than 8 EiB. */

@@ -157,7 +157,8 @@ final class Observer {
                     latest.getBytesPerSecond(),
                     Integer.toUnsignedLong(latest.getRounds()),
                     latest.getPrecopyExhausted(),
-                    asksForInitialBytes ? initialBytes(latest) : 0))
+                    asksForInitialBytes ? initialBytes(latest) : 0,
+                    latest.getPrecopyExhausted() || PendingTotal.ofDevice(latest) > 0))
         .map(
             sample ->
                 histories.compute(

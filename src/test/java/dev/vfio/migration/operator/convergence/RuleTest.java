@@ -154,6 +154,51 @@ class RuleTest {
     assertThat(judge(History.startingWith(initial(1800, MIB, 1)))).isEqualTo(WITHIN_DOWNTIME_LIMIT);
   }
 
+  private static Sample unnamed(double second, long memory, long rounds, boolean exhausted) {
+    return new Sample(
+        START.plusMillis((long) (second * 1000)), memory, MIB, rounds, exhausted, 0, exhausted);
+  }
+
+  @Test
+  void aDeviceThatNamesNothingIsReadToItsEndFirst() {
+    History history = History.startingWith(unnamed(0, 0, 1, false));
+    assertThat(judge(history)).as("it names nothing, and hands out state").isEqualTo(COPYING);
+    assertThat(judge(history.and(unnamed(1, 0, 9, false)))).isEqualTo(COPYING);
+    assertThat(judge(history.and(unnamed(1, 0, 9, true)))).isEqualTo(BELOW_THRESHOLD);
+  }
+
+  @Test
+  void aDeviceThatNamesNothingAndNeverEndsIsNotGivenUpForThat() {
+    History history =
+        History.startingWith(unnamed(0, 0, 1, false)).and(unnamed(3, 0, 9, false));
+    assertThat(judge(history)).as("neither stalled nor waited for").isEqualTo(BELOW_THRESHOLD);
+    assertThat(judge(History.startingWith(unnamed(1800, 0, 1, false))))
+        .isEqualTo(BELOW_THRESHOLD);
+  }
+
+  @Test
+  void memoryDoesNotHideThatTheDeviceNamesNothing() {
+    assertThat(judge(History.startingWith(unnamed(0, 4096, 1, false)))).isEqualTo(COPYING);
+  }
+
+  @Test
+  void whatWasNamedOnceIsBelievedWhenItIsNothing() {
+    History history =
+        History.startingWith(sample(0, 10 * MIB, MIB, 1)).and(unnamed(1, 0, 2, false));
+    assertThat(judge(history)).isEqualTo(BELOW_THRESHOLD);
+  }
+
+  @Test
+  void anEstimateOfNothingIsNoLowToFallBelow() {
+    History history = History.startingWith(unnamed(0, 0, 1, false));
+    long pending = 8192 * MIB;
+    for (int round = 2; round <= 7; round++) {
+      history = history.and(sample(8 * round, pending, 100 * MIB, 10 * round));
+      assertThat(judge(history)).as("round " + round).isEqualTo(COPYING);
+      pending = pending * 6 / 10;
+    }
+  }
+
   @Test
   void absurdFiguresDoNotOverflow() {
     assertThat(Rule.estimateDowntime(sample(0, Long.MAX_VALUE, 1, 1)))

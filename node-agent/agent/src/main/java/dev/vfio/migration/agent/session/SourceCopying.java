@@ -23,6 +23,9 @@ final class SourceCopying {
   /** Rounds of a device that names few pending bytes still read at least this much. */
   private static final long SMALLEST_ROUND_BYTES = 1L << 20;
 
+  /** Rounds of a device that names none read until it has nothing now, or this much. */
+  private static final long ROUND_BYTES_OF_UNKNOWN = 1L << 30;
+
   /** A stopped device may hand out twice what it named, for it only estimates, and this much. */
   private static final long STOPPED_MARGIN_BYTES = 64L << 20;
 
@@ -90,7 +93,7 @@ final class SourceCopying {
       case LAST_DIRTY -> lastDirty(s, event);
       case LAST_MEMORY -> lastMemory(s, event, now);
       case LAST_STATE -> lastState(s, event, now);
-      case LAST_PENDING -> lastPending(s, event);
+      case LAST_PENDING -> lastPending(s, event, now);
       case LAST_LOOK -> {
         SourceState next = s.but().at(SourceStep.JOURNALLING_END).done();
         yield Outcome.of(next, new Journal(new SessionRecord.EndAllowed(next.progress())));
@@ -152,7 +155,8 @@ final class SourceCopying {
     }
     StateCopied copied = (StateCopied) event;
     SourceState moved = moved(s, copied.bytes(), 0, now);
-    long enough = Math.max(SMALLEST_ROUND_BYTES, moved.round().pendingBefore());
+    long named = moved.round().pendingBefore();
+    long enough = named == 0 ? ROUND_BYTES_OF_UNKNOWN : Math.max(SMALLEST_ROUND_BYTES, named);
     if (copied.dry() || moved.round().stateBytes() >= enough) {
       return collectDirty(moved.but().round(moved.round().looked(copied.dry())).done());
     }
@@ -254,18 +258,29 @@ final class SourceCopying {
     if (copied.bytes() > 0) {
       change.tries(0);
     }
-    if (moved.round().stateBytes() > mostWhileStopped(moved.round().pendingBefore())) {
-      return ending.failed(change.done(), endless(moved));
-    }
-    return copied.dry()
+    boolean looks =
+        copied.dry() || moved.round().stateBytes() > beforeALook(moved.round().pendingBefore());
+    change.round(moved.round().looked(copied.dry()));
+    return looks
         ? Outcome.of(
             change.at(SourceStep.LAST_PENDING).done(), new ReadPending(s.spec().thresholdBytes()))
         : breathe(change.at(SourceStep.LAST_STATE).done());
   }
 
-  private Outcome<SourceState, SourceAction> lastPending(SourceState s, SourceEvent event) {
+  private Outcome<SourceState, SourceAction> lastPending(
+      SourceState s, SourceEvent event, Moment now) {
     PendingBytes pending = ((PendingRead) event).pending();
     SourceState.Change change = s.but().progress(s.progress().withPending(pending));
+    if (!s.round().dry()) {
+      // Only the device's end is the end: what it estimates ends nothing.
+      return pending.total() < s.round().pendingBefore()
+          ? breathe(
+              change
+                  .round(s.round().pendingRead(pending, now.nanos()))
+                  .at(SourceStep.LAST_STATE)
+                  .done())
+          : ending.failed(change.done(), endless(s, pending));
+    }
     if (pending.total() == 0) {
       long bytes = s.progress().deviceStateBytes();
       return bytes == 0
@@ -308,9 +323,16 @@ final class SourceCopying {
             + " here; report this to the maker of its driver.");
   }
 
-  /** A stopped device makes no new state: it cannot have much more than it said when it stopped. */
-  private static long mostWhileStopped(long pending) {
-    return saturated(saturated(pending, pending), STOPPED_MARGIN_BYTES);
+  /**
+   * A stopped device makes no new state. One that has handed out far more than it said when it
+   * stopped is asked again, and given up where it says that no less is left. Nothing follows from
+   * what no more than one chunk may be, or from no estimate at all: its stream goes on to its end,
+   * as long as the operator lets the pause last.
+   */
+  private static long beforeALook(long pending) {
+    return pending <= STOPPED_MARGIN_BYTES
+        ? Long.MAX_VALUE
+        : saturated(saturated(pending, pending), STOPPED_MARGIN_BYTES);
   }
 
   private static long saturated(long one, long other) {
@@ -318,17 +340,19 @@ final class SourceCopying {
     return sum < 0 ? Long.MAX_VALUE : sum;
   }
 
-  private Failure endless(SourceState s) {
+  private Failure endless(SourceState s, PendingBytes pending) {
     return Failure.of(
         Reason.DEVICE_NEVER_DRY,
         "the device "
             + s.spec().device()
             + " said that "
             + s.round().pendingBefore()
-            + " bytes were pending when it stopped and handed out "
+            + " bytes were pending when it stopped, has handed out "
             + s.round().stateBytes()
-            + " in STOPNCOPY without an end; nothing is lost. It is brought back to RUNNING here;"
-            + " report this to the maker of its driver.");
+            + " in STOPNCOPY since, and says that "
+            + pending.total()
+            + " are pending still; nothing is lost. It is brought back to RUNNING here; report this"
+            + " to the maker of its driver.");
   }
 
   private static SourceState moved(SourceState s, long state, long memory, Moment now) {

@@ -107,10 +107,14 @@ final class WindowCopy implements AutoCloseable {
           spec.size() / pageSize,
           (iova, pages) -> mark(window, (iova - spec.iova()) / pageSize, pages));
     } catch (DeviceException refused) {
-      if (refused.kind() != DeviceException.Kind.READ_FAILED) {
+      boolean complete =
+          refused.kind() == DeviceException.Kind.READ_FAILED
+              || refused.kind() == DeviceException.Kind.PROTOCOL_VIOLATION;
+      if (!complete) {
         throw refused;
       }
-      // A device that does not log dirty pages: all windows go once more while it stands still.
+      // A device that does not log dirty pages, or not as it should: it is not asked again, and all
+      // windows go once more while it stands still. One that cannot be reached shows that soon.
       tracking = false;
     }
   }

@@ -186,20 +186,67 @@ class SourceMachineTest {
     assertThat(state.progress().memoryPending()).isZero();
   }
 
-  @Test
-  void aStoppedDeviceThatHandsOutStateWithoutAnEndIsGivenUp() {
-    untilStopped(100 * MIB);
+  /**
+   * Hands out state in STOPNCOPY, and says that so much is pending still whenever it is asked.
+   *
+   * @return bytes handed out until the device was given up, or that many
+   */
+  private long handOutWhileStopped(long most, long pending) {
     long sent = 0;
-    while (state.step() == SourceStep.LAST_STATE && sent < 1024 * MIB) {
-      on(new StateCopied(32 * MIB, false));
-      sent += 32 * MIB;
+    while (state.state() == SessionState.SOURCE_STOPNCOPY && sent < most) {
+      if (state.step() == SourceStep.LAST_PENDING) {
+        on(new PendingRead(new PendingBytes(0, 0, pending)));
+      } else {
+        on(new StateCopied(32 * MIB, false));
+        sent += 32 * MIB;
+      }
       if (state.step() == SourceStep.LAST_STATE) {
         on(go());
       }
     }
-    assertThat(sent).isBetween(264 * MIB, 300 * MIB);
+    return sent;
+  }
+
+  @Test
+  void aStoppedDeviceThatHandsOutStateWithoutAnEndIsGivenUp() {
+    untilStopped(100 * MIB);
+    assertThat(handOutWhileStopped(1024 * MIB, 100 * MIB)).isBetween(264 * MIB, 300 * MIB);
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLING_BACK);
     assertThat(state.failure().reason()).isEqualTo(Reason.DEVICE_NEVER_DRY);
+    assertThat(state.failure().message()).contains(100 * MIB + " are pending still");
+  }
+
+  @Test
+  void aStoppedDeviceThatHasMoreThanItEstimatedGoesOnWhileLessIsPending() {
+    untilStopped(100 * MIB);
+    assertThat(handOutWhileStopped(4096 * MIB, 10 * MIB)).isEqualTo(4096 * MIB);
+    assertThat(state.failure()).isNull();
+  }
+
+  @Test
+  void anEstimateOfNothingGivesNoDeviceUp() {
+    for (long estimate : new long[] {0, 1, 16 << 10}) {
+      state = SourceState.initial(spec(Mode.LIVE));
+      untilStopped(estimate);
+      assertThat(handOutWhileStopped(4096 * MIB, estimate)).isEqualTo(4096 * MIB);
+      assertThat(state.failure()).as("its stream decides").isNull();
+      on(new StateCopied(0, true));
+      on(new PendingRead(PendingBytes.NOTHING));
+      assertThat(state.step()).isEqualTo(SourceStep.JOURNALLING_END);
+    }
+  }
+
+  @Test
+  void aRoundOfADeviceThatNamesNoneGoesOnUntilItHasNothingNow() {
+    untilPrecopy();
+    on(new PendingRead(PendingBytes.NOTHING));
+    for (int portion = 0; portion < 20; portion++) {
+      on(new StateCopied(4 * MIB, false));
+      assertThat(actions).hasOnlyElementsOfType(Breathe.class);
+      on(go());
+    }
+    on(new StateCopied(0, true));
+    assertThat(actions).containsExactly(new CollectDirty(false));
   }
 
   @Test

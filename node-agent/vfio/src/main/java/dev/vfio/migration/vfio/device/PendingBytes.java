@@ -11,6 +11,9 @@ package dev.vfio.migration.vfio.device;
 public record PendingBytes(long precopyOnly, long compatible, long postcopyOnly) {
   public static final PendingBytes NOTHING = new PendingBytes(0, 0, 0);
 
+  /** Not the end yet, and how much is left nobody tells: no limit follows from it. */
+  public static final PendingBytes SOMETHING = new PendingBytes(0, 0, 1);
+
   /**
    * The whole amount, saturating at {@link Long#MAX_VALUE}; each class is an unsigned 64-bit number
    * on the wire.

@@ -28,12 +28,14 @@ final class DataFile {
   private boolean closedForGood;
   private boolean ended;
   private boolean broken;
+  private long readWhileStopped;
 
   /** A stream begins; one that was under way ends. */
   void begin(StateFile next) {
     close();
     ended = false;
     broken = false;
+    readWhileStopped = 0;
     boolean tooLate;
     synchronized (this) {
       tooLate = closedForGood;
@@ -80,6 +82,7 @@ final class DataFile {
       int read = open.read(chunk, stopped ? PATIENCE_WHILE_STOPPED : PATIENCE_WHILE_RUNNING);
       // While it runs this is an end for the moment, however the driver says it.
       ended = read == 0 && stopped;
+      readWhileStopped += stopped ? read : 0;
       return read;
     } catch (AccessException failure) {
       chunk.position(position);
@@ -109,8 +112,25 @@ final class DataFile {
     }
   }
 
+  /** Bytes of this stream that were read since the device stands still. */
+  long readWhileStopped() {
+    return readWhileStopped;
+  }
+
+  /**
+   * What the driver estimates; nothing where it refuses to, for an estimate is all it would be. Only
+   * that the stream is stale (ENODEV) is no matter of estimates.
+   */
   PrecopyInfo precopyInfo() throws AccessException {
-    return requireOpen().precopyInfo();
+    StateFile open = requireOpen();
+    try {
+      return open.precopyInfo();
+    } catch (AccessException failure) {
+      if (failure.reason() != Reason.REFUSED || failure.errno() == Errno.ENODEV.number()) {
+        throw failure;
+      }
+      return new PrecopyInfo(0, 0);
+    }
   }
 
   private synchronized StateFile requireOpen() throws AccessException {

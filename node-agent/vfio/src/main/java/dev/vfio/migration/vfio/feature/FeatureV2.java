@@ -39,7 +39,7 @@ import java.util.Set;
  * <ul>
  *   <li>The device's state is asked for before each change, because another holder of the device
  *       may have reset it. Where it is not where this object left it, nothing but the way back is
- *       taken.
+ *       taken. It is asked for after each change as well, because a driver's success is no proof.
  *   <li>ERROR is FAILED, and only {@link #reset()} leads out. So does it out of a device that took
  *       state in and was then given up: half of it must never run.
  *   <li>A device that was opened in PRE_COPY or STOP_COPY hands out nothing: its data file belonged
@@ -330,7 +330,7 @@ public final class FeatureV2 implements MigratableDevice {
       return switch (state()) {
         case RUNNING, SETUP -> size.beforeReading();
         case PRECOPY -> size.whileRunning(file.precopyInfo());
-        case STOPNCOPY -> file.ended() ? PendingBytes.NOTHING : size.beforeTheEnd();
+        case STOPNCOPY -> file.ended() ? PendingBytes.NOTHING : size.beforeTheEnd(file.readWhileStopped());
         case NONE, SAVE_COMPLETED, RESUME, RESUME_COMPLETED, FAILED, CANCELLED ->
             PendingBytes.NOTHING;
       };
@@ -399,6 +399,7 @@ public final class FeatureV2 implements MigratableDevice {
           "The device is as before; a person has to reset it.");
     }
     log.lost();
+    walk.wasReset();
     try {
       book.found(meaningOf(walk.position()));
     } catch (AccessException failure) {

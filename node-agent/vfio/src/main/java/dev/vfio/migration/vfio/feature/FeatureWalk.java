@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.feature;
 
 import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.FeatureAccess;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
@@ -8,12 +9,17 @@ import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationFlag;
 import dev.vfio.migration.vfio.device.StateBook;
+import dev.vfio.migration.vfio.linux.Errno;
 import java.util.List;
 import java.util.Set;
 
 /**
  * Leads a device through the states of the v2 interface, one hop at a time, and hands the data
- * files that hops bring to their owner.
+ * files that hops bring to their owner. A driver's word is not enough: after the last hop the
+ * device is asked where it is.
+ *
+ * <p>A driver may answer EINVAL to that question while nobody has asked it for a state yet, because
+ * its migration is not switched on. Its device runs then, and by the same answer later.
  */
 final class FeatureWalk {
   /** The device is in a state that is not known here. */
@@ -43,11 +49,34 @@ final class FeatureWalk {
     }
   }
 
+  /** A change was answered with success, and the device is elsewhere. */
+  private static final class NotThereException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    /** Null where it says a state that is not known here. */
+    private final transient FeatureState now;
+
+    NotThereException(FeatureState wanted, FeatureState now, String where) {
+      super(
+          "its driver answered the change to "
+              + wanted
+              + " with success, and the device says that it is in "
+              + where);
+      this.now = now;
+    }
+  }
+
   private final FeatureAccess access;
   private final Set<MigrationFlag> flags;
   private final StateControl control;
   private final DataFile file;
   private final StateBook book;
+
+  /** Whether the driver took a change since the device was opened or reset. */
+  private boolean asked;
+
+  /** Whether EINVAL is what this driver says of a device that runs. */
+  private boolean untoldMeansRunning;
 
   FeatureWalk(FeatureAccess access, Set<MigrationFlag> flags, DataFile file, StateBook book) {
     this.access = access;
@@ -59,7 +88,18 @@ final class FeatureWalk {
 
   /** Asks the device where it is. */
   FeatureState position() throws AccessException, UnknownStateException {
-    int number = control.get();
+    int number;
+    try {
+      number = control.get();
+    } catch (AccessException failure) {
+      boolean untold =
+          failure.reason() == Reason.REFUSED && failure.errno() == Errno.EINVAL.number();
+      untoldMeansRunning |= untold && !asked;
+      if (untold && untoldMeansRunning) {
+        return FeatureState.RUNNING;
+      }
+      throw failure;
+    }
     FeatureState found = FeatureState.of(number);
     if (found == null) {
       throw new UnknownStateException(number);
@@ -67,13 +107,19 @@ final class FeatureWalk {
     return found;
   }
 
+  /** The device was reset: it is as one that nobody asked for a state yet. */
+  void wasReset() {
+    asked = false;
+  }
+
   /**
-   * Takes the device there, hop by hop, and says where it is when a hop fails.
+   * Takes the device there, hop by hop, and says where it is when a hop fails. It is there when it
+   * says so itself.
    *
    * @param target what the book notes when it is there
    * @param from where the device is expected to be
-   * @throws DeviceException TRANSITION_FAILED; PROTOCOL_VIOLATION where it breaks the rules of data
-   *     files
+   * @throws DeviceException TRANSITION_FAILED, also where the driver answers success and the device
+   *     is elsewhere; PROTOCOL_VIOLATION where it breaks the rules of data files
    */
   void lead(DeviceState target, FeatureState wanted, Set<FeatureState> from)
       throws DeviceException {
@@ -87,7 +133,24 @@ final class FeatureWalk {
         throw book.strayed(at.name(), target);
       }
       to(at, wanted);
+      if (at != wanted) {
+        requireThere(wanted);
+      }
       book.reached(target);
+    } catch (NotThereException elsewhere) {
+      book.failedOnTheWayTo(target);
+      String before = book.subject();
+      throw new DeviceException(
+          Kind.TRANSITION_FAILED,
+          0,
+          before
+              + ": "
+              + elsewhere.getMessage()
+              + ", so it did not reach "
+              + target
+              + ". "
+              + (elsewhere.now == null ? "Reset it." : consequence(elsewhere.now)),
+          elsewhere);
     } catch (UnknownStateException unknown) {
       book.disturbed();
       throw book.refused(
@@ -132,17 +195,7 @@ final class FeatureWalk {
   /** The text: a change that failed may leave the device anywhere on its way. */
   private String afterRefusal() {
     try {
-      FeatureState now = position();
-      return switch (now) {
-        case ERROR -> {
-          book.broken();
-          yield "The device is in ERROR now; only a reset leads out, which loses its state.";
-        }
-        case RESUMING ->
-            "The device is in RESUMING now; what it took in is given up by a reset alone.";
-        case STOP, RUNNING, STOP_COPY, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P ->
-            "The device says that it is in " + now + " now; lead it out through FAILED.";
-      };
+      return consequence(position());
     } catch (AccessException | UnknownStateException unreadable) {
       return "What state it is in now is not known ("
           + unreadable.getMessage()
@@ -150,8 +203,43 @@ final class FeatureWalk {
     }
   }
 
+  /** Where a change that failed has left the device, and what to do next; a sentence. */
+  private String consequence(FeatureState now) {
+    return switch (now) {
+      case ERROR -> {
+        book.broken();
+        yield "The device is in ERROR now; only a reset leads out, which loses its state.";
+      }
+      case RESUMING ->
+          "The device is in RESUMING now; what it took in is given up by a reset alone.";
+      case STOP, RUNNING, STOP_COPY, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P ->
+          "The device says that it is in " + now + " now; lead it out through FAILED.";
+    };
+  }
+
+  /** The driver's success is looked at: one question, which costs the pause next to nothing. */
+  private void requireThere(FeatureState wanted) throws AccessException, NotThereException {
+    try {
+      FeatureState now = position();
+      if (now != wanted) {
+        throw new NotThereException(wanted, now, now.name());
+      }
+    } catch (UnknownStateException unknown) {
+      throw new NotThereException(wanted, null, unknown.getMessage());
+    } catch (AccessException failure) {
+      throw new AccessException(
+          failure.reason(),
+          failure.errno(),
+          "its driver answered the change to "
+              + wanted
+              + " with success, and asked where the device is: "
+              + failure.getMessage(),
+          failure);
+    }
+  }
+
   private void to(FeatureState from, FeatureState wanted)
-      throws AccessException, NoWayException, FileRuleException {
+      throws AccessException, NoWayException, FileRuleException, NotThereException {
     List<FeatureState> hops = FeatureHops.path(from, wanted, flags);
     if (hops == null) {
       throw new NoWayException(
@@ -164,7 +252,8 @@ final class FeatureWalk {
     }
   }
 
-  private void take(FeatureState at, FeatureState hop) throws AccessException, FileRuleException {
+  private void take(FeatureState at, FeatureState hop)
+      throws AccessException, FileRuleException, NotThereException {
     int descriptor;
     try {
       descriptor = control.set(hop);
@@ -175,6 +264,7 @@ final class FeatureWalk {
           "from " + at + " to " + hop + ": " + failure.getMessage(),
           failure);
     }
+    asked = true;
     boolean begins = hop == FeatureState.RESUMING || (hop.saving() && !at.saving());
     boolean goesOn = hop.saving() && at.saving();
     if (descriptor >= 0) {
@@ -188,6 +278,7 @@ final class FeatureWalk {
     }
     if (begins) {
       if (descriptor < 0) {
+        requireThere(hop);
         throw new FileRuleException("it gave no data file from " + at + " to " + hop);
       }
       file.begin(access.stateFile(descriptor));

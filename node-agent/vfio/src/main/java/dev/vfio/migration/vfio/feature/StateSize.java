@@ -36,15 +36,20 @@ final class StateSize {
   PendingBytes whileRunning(PrecopyInfo info) throws AccessException {
     PendingBytes now = new PendingBytes(info.initialBytes(), info.dirtyBytes(), 0);
     long whileStopped = stopCopyBytes();
-    boolean more = whileStopped < 0 || whileStopped > now.total();
+    long whole = whileStopped < 0 ? Long.MAX_VALUE : whileStopped;
     return new PendingBytes(
-        now.precopyOnly(), now.compatible(), more ? whileStopped - now.total() : 0);
+        now.precopyOnly(), now.compatible(), Math.max(0, whole - now.total()));
   }
 
-  /** At least one byte: only the end of the stream says that nothing is left. */
-  PendingBytes beforeTheEnd() throws AccessException {
-    long left = stopCopyBytes();
-    return new PendingBytes(0, 0, left == 0 ? 1 : left);
+  /**
+   * At least {@link PendingBytes#SOMETHING}: only the end of the stream says that nothing is left.
+   *
+   * @param read bytes since the device stands still; drivers go on telling the size of it all
+   */
+  PendingBytes beforeTheEnd(long read) throws AccessException {
+    long told = stopCopyBytes();
+    long left = told < 0 ? told : told - read;
+    return told >= 0 && left <= 0 ? PendingBytes.SOMETHING : new PendingBytes(0, 0, left);
   }
 
   private long stopCopyBytes() throws AccessException {

@@ -38,8 +38,9 @@ import java.util.function.LongSupplier;
  * which changes nothing about it. A free one has to be opened, and its driver may reset it when it
  * is closed again: harmless for a device that nobody uses, but a process that opens it at that
  * moment is sent away. So what was found of a device once is remembered for as long as the device
- * exists and has that driver. Whether something was left in it is looked at again once somebody has
- * used it. A device that has just been made is left to whom it was made for, unless somebody asks
+ * exists and has that driver. That it cannot migrate is looked at again where somebody asks for it
+ * by name, because a driver can be set up later. Whether something was left in it is looked at again
+ * once somebody has used it. A device that has just been made is left to whom it was made for, unless somebody asks
  * for it by name; so is one that was in use a moment ago, because its user may come back.
  *
  * <p>Safe for use by several threads.
@@ -154,10 +155,20 @@ public final class KernelDirectory implements DeviceDirectory {
       usedSince = false;
     }
 
-    /** Whether what may be left in it is to be looked at again. */
+    /** Its driver said that it cannot migrate: it may say something else once that was changed. */
+    void refusedWhenFree(long now) {
+      left = null;
+      lookedAtNanos = now;
+      usedSince = false;
+    }
+
+    /** Whether what is known of it, or what may be left in it, is to be looked at again. */
     boolean staleWhenFree(boolean wanted, long now) {
       if (wanted && left != null) {
         return true;
+      }
+      if (problem != null && !usedSince) {
+        return wanted && now - lookedAtNanos >= LEFT_ALONE.toNanos();
       }
       return usedSince
           ? now - usedAtNanos >= LEFT_ALONE.toNanos()
@@ -260,7 +271,7 @@ public final class KernelDirectory implements DeviceDirectory {
       throws DeviceException {
     Identity identity = Identity.of(device);
     boolean known = identity.equals(slot.lookedAt);
-    if (!known || (slot.description != null && slot.staleWhenFree(wanted, now))) {
+    if (!known || slot.staleWhenFree(wanted, now)) {
       if (!known && !wanted && slot.isNew(identity, now)) {
         throw new DeviceException(
             Kind.UNREACHABLE,
@@ -281,6 +292,7 @@ public final class KernelDirectory implements DeviceDirectory {
           throw problem;
         }
         slot.remember(identity, null, problem);
+        slot.refusedWhenFree(now);
       }
     }
     return slot.description == null

@@ -24,6 +24,7 @@ final class DirtyPagesAction {
 
   private final RegionRegisters registers;
   private final RegionData data;
+  private final DataPlace place;
   private final MigrationRegion region;
   private final int pageSize;
 
@@ -31,9 +32,14 @@ final class DirtyPagesAction {
   private ByteBuffer piece;
 
   DirtyPagesAction(
-      RegionRegisters registers, RegionData data, MigrationRegion region, int pageSize) {
+      RegionRegisters registers,
+      RegionData data,
+      DataPlace place,
+      MigrationRegion region,
+      int pageSize) {
     this.registers = registers;
     this.data = data;
+    this.place = place;
     this.region = region;
     this.pageSize = pageSize;
   }
@@ -63,7 +69,7 @@ final class DirtyPagesAction {
                   + remaining
                   + " were asked for (dirty_pfns.total)");
         }
-        long offset = registers.read(MigrationRegionLayout.DATA_OFFSET);
+        long offset = place.ofBitmap(DirtyBitmap.bytesFor(copied));
         if (!region.holdsData(offset, DirtyBitmap.bytesFor(copied))) {
           throw violation(
               subject,

@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.region;
 
 import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.access.DeviceInfo;
 import dev.vfio.migration.vfio.access.RegionInfo;
@@ -8,6 +9,7 @@ import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceFailures;
+import dev.vfio.migration.vfio.linux.Errno;
 import java.util.List;
 import java.util.Optional;
 
@@ -43,7 +45,8 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
   }
 
   /**
-   * Walks the device-specific regions and takes the first of the format.
+   * Walks the device-specific regions and takes the first of the format that is usable. What a
+   * driver says of its other regions, or refuses to, does not matter where there is one.
    *
    * @throws DeviceException NOT_MIGRATABLE where there is none, PROTOCOL_VIOLATION where a region's
    *     description is malformed, UNREACHABLE
@@ -64,11 +67,32 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
                 + MAX_REGIONS
                 + " are looked at. Nothing was done to the device.");
       }
+      AccessException refused = null;
+      DeviceException malformed = null;
       for (int index = RegionInfoLayout.PCI_REGIONS; index < deviceInfo.regions(); index++) {
-        Optional<MigrationRegion> found = examine(device, access.regionInfo(index), index, format);
-        if (found.isPresent()) {
-          return found.get();
+        try {
+          Optional<MigrationRegion> found =
+              examine(device, access.regionInfo(index), index, format);
+          if (found.isPresent()) {
+            return found.get();
+          }
+        } catch (AccessException failure) {
+          if (failure.reason() != Reason.REFUSED) {
+            throw failure;
+          }
+          // A region that the driver does not describe is none; another may be the one.
+          boolean isNone =
+              failure.errno() == Errno.EINVAL.number() || failure.errno() == Errno.ENOTTY.number();
+          refused = isNone ? refused : failure;
+        } catch (DeviceException badlyDescribed) {
+          malformed = malformed == null ? badlyDescribed : malformed;
         }
+      }
+      if (malformed != null) {
+        throw malformed;
+      }
+      if (refused != null) {
+        throw refused;
       }
       throw new DeviceException(
           Kind.NOT_MIGRATABLE,

@@ -16,7 +16,6 @@ import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.device.TransitionRules;
 import dev.vfio.migration.vfio.linux.Errno;
-import dev.vfio.migration.vfio.region.RegionData.Announced;
 import java.nio.ByteBuffer;
 
 /**
@@ -27,14 +26,16 @@ import java.nio.ByteBuffer;
  * <p>What the text leaves open is settled so:
  *
  * <ul>
- *   <li>The state is kept here. It is read from the device when it is opened and after a reset; a
- *       device may refuse that ({@link #stateKnown()}).
+ *   <li>The state is kept here. It is read from the device when it is opened, after a reset and
+ *       after a change; a device may refuse that ({@link #stateKnown()}).
  *   <li>A device that CANCELLED or FAILED has brought back to RUNNING, and that says so, need not
  *       take RUNNING once more.
  *   <li>A change of state that the interface does not allow is refused before it reaches the
  *       device.
- *   <li>{@code data.size} 0 means "nothing now". The device's {@code data.offset} is then not
- *       looked at.
+ *   <li>Which read stages a chunk, that of {@code data.offset} or of {@code data.size}, is found
+ *       out: see {@link DataPlace}. {@code data.size} 0 means "nothing now"; {@code data.offset} is
+ *       then not looked at.
+ *   <li>The threshold is a hint: a device that refuses it with EINVAL is asked without one.
  *   <li>State is written to the start of the largest direct area where it fits there, else to where
  *       the driver says in RESUME that its data lies ({@code data.offset}), else from offset 76 on.
  * </ul>
@@ -42,22 +43,24 @@ import java.nio.ByteBuffer;
  * <p>Source: "VFIO KABI for migration interface", November 2018.
  */
 public final class Region2018 implements MigratableDevice {
+  /** No value of device_state. */
+  private static final int NO_STATE = -1;
+
   private final RegionParts parts;
   private final DeviceDescription description;
   private final RegionRegisters registers;
   private final RegionData data;
+  private final DataPlace place;
   private final DirtyPagesAction dirtyPagesAction;
   private final IncomingChunk incoming;
   private DeviceState state = DeviceState.NONE;
-  /**
-   * Whether the device told a state of its own accord when it was opened. One that reads 0 may only
-   * keep nothing there: the text has the user write the state, and says nothing of reading it.
-   */
-  private boolean toldWhenOpened;
-
   private boolean stateKnown;
   private boolean tellsThatItIsLoaded;
   private boolean runRefused;
+
+  /** Whether its driver has let its state be read. */
+  private boolean toldItsState;
+
   private long incomingOffset = MigrationRegionLayout.SIZE;
 
   private Region2018(RegionParts parts) {
@@ -65,8 +68,9 @@ public final class Region2018 implements MigratableDevice {
     this.description = parts.description();
     this.registers = parts.registers();
     this.data = parts.data();
+    this.place = new DataPlace(registers, parts.region());
     this.dirtyPagesAction =
-        new DirtyPagesAction(registers, data, parts.region(), description.pageSize());
+        new DirtyPagesAction(registers, data, place, parts.region(), description.pageSize());
     this.incoming = new IncomingChunk(data, new IncomingRegisters());
   }
 
@@ -151,15 +155,16 @@ public final class Region2018 implements MigratableDevice {
   /** A device may refuse to tell its state: then it is not known, which is no error. */
   private void readBackState() throws DeviceException {
     abandonChunks();
+    place.abandon();
     state = DeviceState.NONE;
     stateKnown = false;
-    toldWhenOpened = false;
     tellsThatItIsLoaded = false;
     runRefused = false;
+    toldItsState = false;
     try {
       state = DeviceState.ofWireValue(registers.readDeviceState());
       stateKnown = true;
-      toldWhenOpened = state != DeviceState.NONE;
+      toldItsState = true;
       tellsThatItIsLoaded = state == DeviceState.RESUME_COMPLETED;
     } catch (AccessException failure) {
       if (failure.reason() != Reason.REFUSED) {
@@ -197,6 +202,9 @@ public final class Region2018 implements MigratableDevice {
       requireStillLoaded();
     }
     abandonChunks();
+    if (target != DeviceState.STOPNCOPY) {
+      place.abandon();
+    }
     try {
       registers.writeDeviceState(target.wireValue());
     } catch (AccessException failure) {
@@ -206,22 +214,74 @@ public final class Region2018 implements MigratableDevice {
         return;
       }
       runRefused = target == DeviceState.RUNNING;
-      throw DeviceFailures.duringAction(
-          subject(),
+      throw failed(
           "the change to " + target,
           Kind.TRANSITION_FAILED,
           failure,
           "The device refused it and counts as being in the state before; lead it out through"
               + " FAILED, or reset it.");
     }
+    boolean told = requireThere(target);
     state = target;
     stateKnown = true;
     runRefused = false;
-    tellsThatItIsLoaded =
-        target == DeviceState.RESUME_COMPLETED && told() == DeviceState.RESUME_COMPLETED;
+    tellsThatItIsLoaded = told && target == DeviceState.RESUME_COMPLETED;
     if (target == DeviceState.RESUME) {
       incomingOffset = whereItTakesData();
     }
+  }
+
+  /**
+   * A driver's success is looked at: the device has to say that it is there. A driver that does not
+   * let its state be read is believed; so is one that was told FAILED or CANCELLED, which only
+   * announce the way back and may be RUNNING already.
+   *
+   * @return whether the device says that it is there
+   */
+  private boolean requireThere(DeviceState target) throws DeviceException {
+    if (target == DeviceState.FAILED || target == DeviceState.CANCELLED) {
+      return false;
+    }
+    int now;
+    try {
+      now = registers.deviceStateAfter(stateKnown ? state.wireValue() : NO_STATE);
+    } catch (AccessException failure) {
+      boolean notTold = failure.errno() == Errno.EINVAL.number() || !toldItsState;
+      if (failure.reason() == Reason.REFUSED && notTold) {
+        return false;
+      }
+      runRefused = target == DeviceState.RUNNING;
+      throw failed(
+          "asking where it is after the change to " + target + ", which its driver took,",
+          Kind.TRANSITION_FAILED,
+          failure,
+          "It counts as being in the state before; lead it out through FAILED, or reset it.");
+    }
+    // What a save has set up is cleaned up, and a driver may begin anew: it stands still, too.
+    boolean cleanedUp =
+        target == DeviceState.SAVE_COMPLETED && now == DeviceState.NONE.wireValue();
+    if (now == target.wireValue() || cleanedUp) {
+      toldItsState = true;
+      return true;
+    }
+    String before = subject();
+    runRefused = target == DeviceState.RUNNING;
+    boolean failed = now == DeviceState.FAILED.wireValue();
+    if (failed) {
+      state = DeviceState.FAILED;
+    }
+    throw new DeviceException(
+        Kind.TRANSITION_FAILED,
+        0,
+        before
+            + ": its driver answered the change to "
+            + target
+            + " with success, and the device says that it is in "
+            + nameOf(now)
+            + ". It counts as being in "
+            + (failed
+                ? "FAILED; reset it."
+                : "the state before; lead it out through FAILED, or reset it."));
   }
 
   /**
@@ -249,11 +309,18 @@ public final class Region2018 implements MigratableDevice {
     if (!tellsThatItIsLoaded) {
       return;
     }
-    DeviceState told = told();
-    if (told != null
-        && told != DeviceState.RESUME_COMPLETED
-        && !(runRefused && told == DeviceState.RUNNING)) {
-      throw DeviceFailures.stateLost(subject(), told.name());
+    int told;
+    try {
+      told = registers.readDeviceState();
+    } catch (AccessException failure) {
+      if (failure.reason() == Reason.REFUSED) {
+        return;
+      }
+      throw failed("asking for its state", Kind.TRANSITION_FAILED, failure, STATE_UNTOUCHED);
+    }
+    boolean begunToRun = runRefused && told == DeviceState.RUNNING.wireValue();
+    if (told != DeviceState.RESUME_COMPLETED.wireValue() && !begunToRun) {
+      throw DeviceFailures.stateLost(subject(), nameOf(told));
     }
   }
 
@@ -276,11 +343,12 @@ public final class Region2018 implements MigratableDevice {
   public void requireUnchanged() throws DeviceException {
     try {
       int told = registers.readDeviceState();
-      if (toldWhenOpened && told != state.wireValue()) {
+      if (toldItsState && told != state.wireValue()) {
         throw DeviceFailures.elsewhere(subject(), nameOf(told));
       }
     } catch (AccessException failure) {
-      if (toldWhenOpened || failure.reason() != Reason.REFUSED) {
+      boolean notTold = failure.errno() == Errno.EINVAL.number() || !toldItsState;
+      if (failure.reason() != Reason.REFUSED || !notTold) {
         throw failed("asking for its state", Kind.READ_FAILED, failure, STATE_UNTOUCHED);
       }
     }
@@ -291,20 +359,6 @@ public final class Region2018 implements MigratableDevice {
       return DeviceState.ofWireValue(wireValue).name();
     } catch (IllegalArgumentException undefined) {
       return "the state " + wireValue + ", which the interface does not know";
-    }
-  }
-
-  /** Null where the driver does not tell. */
-  private DeviceState told() throws DeviceException {
-    try {
-      return DeviceState.ofWireValue(registers.readDeviceState());
-    } catch (AccessException failure) {
-      if (failure.reason() == Reason.REFUSED) {
-        return null;
-      }
-      throw failed("asking for its state", Kind.TRANSITION_FAILED, failure, STATE_UNTOUCHED);
-    } catch (IllegalArgumentException undefined) {
-      return null;
     }
   }
 
@@ -331,7 +385,7 @@ public final class Region2018 implements MigratableDevice {
       throw new IllegalArgumentException("a threshold of " + thresholdBytes + " bytes");
     }
     try {
-      registers.write(MigrationRegionLayout.PENDING_THRESHOLD_SIZE, thresholdBytes);
+      offerThreshold(thresholdBytes);
       long precopyOnly = registers.read(MigrationRegionLayout.PENDING_PRECOPY_ONLY);
       long compatible = registers.read(MigrationRegionLayout.PENDING_COMPATIBLE);
       long postcopyOnly = registers.read(MigrationRegionLayout.PENDING_POSTCOPY_ONLY);
@@ -341,15 +395,19 @@ public final class Region2018 implements MigratableDevice {
     }
   }
 
-  @Override
-  public int readState(ByteBuffer chunk) throws DeviceException {
-    return data.readChunk(subject(), this::announced, chunk);
+  private void offerThreshold(long thresholdBytes) throws AccessException {
+    try {
+      registers.write(MigrationRegionLayout.PENDING_THRESHOLD_SIZE, thresholdBytes);
+    } catch (AccessException failure) {
+      if (failure.errno() != Errno.EINVAL.number()) {
+        throw failure;
+      }
+    }
   }
 
-  private Announced announced() throws AccessException {
-    long offset = registers.read(MigrationRegionLayout.DATA_OFFSET);
-    long size = registers.read(MigrationRegionLayout.DATA_SIZE);
-    return new Announced(offset, size);
+  @Override
+  public int readState(ByteBuffer chunk) throws DeviceException {
+    return data.readChunk(subject(), place::announced, chunk);
   }
 
   @Override

@@ -12,7 +12,7 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * The fields of the structure at its start, at their exact widths: one 4-byte access for {@code
  * device_state}, one 8-byte access for every other, never merged, always trapped. A short access is
- * an error.
+ * an error; see {@link #read(int)} for drivers that take halves only.
  *
  * <p>No text says that a change of state is over when the write of it returns. EAGAIN is what a
  * driver says that is still at it: the access is made again, for as long as {@link #PATIENCE}.
@@ -22,10 +22,14 @@ final class RegionRegisters {
   private static final int DEVICE_STATE = 0;
 
   private static final Duration PATIENCE = Duration.ofSeconds(2);
+  private static final Duration SETTLING = Duration.ofMillis(500);
   private static final Duration BETWEEN_TRIES = Duration.ofMillis(5);
 
   private final DeviceAccess access;
   private final MigrationRegion region;
+  /** Whether it takes no access of 8 bytes. */
+  private boolean halves;
+
   private final ByteBuffer narrow =
       ByteBuffer.allocateDirect(Integer.BYTES).order(ByteOrder.nativeOrder());
   private final ByteBuffer wide =
@@ -43,8 +47,24 @@ final class RegionRegisters {
 
   /** As {@link #readDeviceState()}, of a device that is at rest: it has the answer at hand. */
   int askDeviceState() throws AccessException {
-    patiently("read", DEVICE_STATE, narrow.clear(), access::askRegion);
+    patiently("read", DEVICE_STATE, DEVICE_STATE, narrow.clear(), access::askRegion);
     return narrow.getInt(0);
+  }
+
+  /**
+   * The state after a change that the driver took. Where it is still the one before the driver may
+   * be at it yet: it is read again, for as long as {@link #SETTLING}.
+   */
+  int deviceStateAfter(int before) throws AccessException {
+    long start = System.nanoTime();
+    int now = readDeviceState();
+    while (now == before
+        && System.nanoTime() - start < SETTLING.toNanos()
+        && !Thread.currentThread().isInterrupted()) {
+      LockSupport.parkNanos(BETWEEN_TRIES.toNanos());
+      now = readDeviceState();
+    }
+    return now;
   }
 
   void writeDeviceState(int value) throws AccessException {
@@ -52,9 +72,44 @@ final class RegionRegisters {
     write(DEVICE_STATE, narrow.clear());
   }
 
+  /**
+   * A driver of 2018 may take accesses of 4 bytes only, because no u64 of the structure is aligned:
+   * where it refuses one of 8 with EINVAL and takes both halves, the first one first, these count.
+   * Written in halves is nothing: a half of {@code data.size} may commit a chunk.
+   */
   long read(int field) throws AccessException {
-    read(field, wide.clear());
+    if (halves) {
+      return readHalves(field);
+    }
+    try {
+      read(field, wide.clear());
+      return wide.getLong(0);
+    } catch (AccessException failure) {
+      if (region.format() != RegionFormat.OF_2018 || !isEinval(failure)) {
+        throw failure;
+      }
+      try {
+        long value = readHalves(field);
+        halves = true;
+        return value;
+      } catch (AccessException alsoRefused) {
+        failure.addSuppressed(alsoRefused);
+        throw failure;
+      }
+    }
+  }
+
+  private long readHalves(int field) throws AccessException {
+    wide.clear();
+    for (int at = 0; at < Long.BYTES; at += Integer.BYTES) {
+      ByteBuffer half = wide.slice(at, Integer.BYTES).order(ByteOrder.nativeOrder());
+      patiently("read", field, field + at, half, access::readRegion);
+    }
     return wide.getLong(0);
+  }
+
+  private static boolean isEinval(AccessException failure) {
+    return failure.reason() == Reason.REFUSED && failure.errno() == Errno.EINVAL.number();
   }
 
   void write(int field, long value) throws AccessException {
@@ -63,11 +118,11 @@ final class RegionRegisters {
   }
 
   private void read(int field, ByteBuffer value) throws AccessException {
-    patiently("read", field, value, access::readRegion);
+    patiently("read", field, field, value, access::readRegion);
   }
 
   private void write(int field, ByteBuffer value) throws AccessException {
-    patiently("write", field, value, access::writeRegion);
+    patiently("write", field, field, value, access::writeRegion);
   }
 
   /** A read or a write. */
@@ -76,13 +131,13 @@ final class RegionRegisters {
     int make(int region, long offset, ByteBuffer value) throws AccessException;
   }
 
-  private void patiently(String what, int field, ByteBuffer value, Access one)
+  private void patiently(String what, int field, int offset, ByteBuffer value, Access one)
       throws AccessException {
     int width = value.remaining();
     long start = System.nanoTime();
     while (true) {
       try {
-        requireWhole(what, field, width, one.make(region.info().index(), field, value.rewind()));
+        requireWhole(what, field, width, one.make(region.info().index(), offset, value.rewind()));
         return;
       } catch (AccessException failure) {
         boolean busy =

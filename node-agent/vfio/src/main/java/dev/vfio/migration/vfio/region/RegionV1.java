@@ -42,6 +42,7 @@ import java.util.Set;
  *       none but that to 001. Led on from 000 it would never look. So a device that was just reset
  *       is led from 100 to 000 once before it is loaded: where its driver takes nothing for whole,
  *       RESUME_COMPLETED is 100, and the change to 001 is the first at which it can refuse.
+ *   <li>A change that the driver takes is looked at: the device has to say that it is there.
  *   <li>The driver names the place of incoming data (data_offset); a chunk is split only where the
  *       room behind it forces that.
  *   <li>The error state, 110, is FAILED, and only {@link #reset()} leads out. So does it out of a
@@ -66,6 +67,12 @@ public final class RegionV1 implements MigratableDevice {
 
   /** Whether its driver looks, from 100 to 000, at whether what it took in is whole. */
   private boolean checksWhenStopped = true;
+
+  /** Whether the driver took a change since the device was opened or reset. */
+  private boolean asked;
+
+  /** Whether EINVAL is what this driver says of a device that runs. */
+  private boolean untoldMeansRunning;
 
   private RegionV1(RegionParts parts, MigrationEnd end) {
     this.parts = parts;
@@ -129,9 +136,37 @@ public final class RegionV1 implements MigratableDevice {
         });
   }
 
+  /** Reads the register of the state. */
+  @FunctionalInterface
+  private interface Question {
+    int ask() throws AccessException;
+  }
+
+  /**
+   * The register. A driver whose migration nobody has asked for yet may answer EINVAL: its device
+   * runs, which is the state that the text has it begin in.
+   */
+  private int deviceState(Question question) throws AccessException {
+    try {
+      return question.ask();
+    } catch (AccessException failure) {
+      boolean untold =
+          failure.reason() == Reason.REFUSED && failure.errno() == Errno.EINVAL.number();
+      untoldMeansRunning |= untold && !asked;
+      if (untold && untoldMeansRunning) {
+        return RegionV1Layout.STATE_RUNNING;
+      }
+      throw failure;
+    }
+  }
+
+  private RegionV1State position() throws AccessException, RegionV1State.UndefinedException {
+    return RegionV1State.of(deviceState(registers::readDeviceState));
+  }
+
   private RegionV1State readBack() throws DeviceException {
     try {
-      return RegionV1State.read(registers);
+      return position();
     } catch (AccessException failure) {
       throw DeviceFailures.whileOpening(description.id(), "its state", failure);
     } catch (RegionV1State.UndefinedException undefined) {
@@ -239,6 +274,7 @@ public final class RegionV1 implements MigratableDevice {
       int register = registers.readDeviceState();
       try {
         registers.writeDeviceState(RegionV1State.STOPPED.in(register));
+        // Also where it is answered as done and is not made: the device is asked below.
         checksWhenStopped = false;
       } catch (AccessException refused) {
         if (refused.reason() != Reason.REFUSED) {
@@ -246,7 +282,7 @@ public final class RegionV1 implements MigratableDevice {
         }
         checksWhenStopped = true;
       }
-      return RegionV1State.read(registers);
+      return position();
     } catch (AccessException failure) {
       book.failedOnTheWayTo(DeviceState.RESUME);
       throw DeviceFailures.duringAction(
@@ -290,9 +326,10 @@ public final class RegionV1 implements MigratableDevice {
 
   private void change(DeviceState target, RegionV1State wanted, Set<RegionV1State> from)
       throws DeviceException {
-    boolean asked = false;
+    boolean written = false;
+    boolean taken = false;
     try {
-      int register = registers.readDeviceState();
+      int register = deviceState(registers::readDeviceState);
       RegionV1State before = RegionV1State.of(register);
       if (before == RegionV1State.ERROR) {
         throw book.inErrorState(before.words(), target);
@@ -300,12 +337,21 @@ public final class RegionV1 implements MigratableDevice {
       if (!from.contains(before)) {
         throw book.strayed(before.words(), target);
       }
-      asked = true;
+      written = true;
       if (before != wanted) {
         registers.writeDeviceState(wanted.in(register));
+        asked = true;
+        taken = true;
+        RegionV1State now = position();
+        if (now != wanted) {
+          throw notThere(target, wanted, now, now.words());
+        }
       }
       book.reached(target);
     } catch (RegionV1State.UndefinedException undefined) {
+      if (taken) {
+        throw notThere(target, wanted, null, undefined.getMessage());
+      }
       book.disturbed();
       throw book.refused(
           "it reports "
@@ -315,20 +361,49 @@ public final class RegionV1 implements MigratableDevice {
               + ". Nothing was done to it; reset it.",
           undefined);
     } catch (AccessException failure) {
-      if (asked && target == DeviceState.RESUME_COMPLETED && waitsInResuming(failure)) {
+      if (written && !taken && target == DeviceState.RESUME_COMPLETED && waitsInResuming(failure)) {
         book.reached(target);
         return;
       }
-      if (asked) {
+      if (written) {
         book.failedOnTheWayTo(target);
       } else {
         book.disturbed();
       }
       String before = subject();
-      String now = asked ? afterRefusal() : "It was not asked to change and is as before.";
+      String now = written ? afterRefusal() : "It was not asked to change and is as before.";
       throw DeviceFailures.duringAction(
-          before, "the change to " + target, Kind.TRANSITION_FAILED, failure, now);
+          before,
+          taken
+              ? "asking where it is after the change to " + target + ", which its driver took,"
+              : "the change to " + target,
+          Kind.TRANSITION_FAILED,
+          failure,
+          now);
     }
+  }
+
+  /**
+   * Its driver answered the change with success, and the device is elsewhere.
+   *
+   * @param now null where that is no state of the interface
+   */
+  private DeviceException notThere(
+      DeviceState target, RegionV1State wanted, RegionV1State now, String where) {
+    book.failedOnTheWayTo(target);
+    String before = subject();
+    return new DeviceException(
+        Kind.TRANSITION_FAILED,
+        0,
+        before
+            + ": its driver answered the change to "
+            + wanted.words()
+            + " with success, and the device says that it is in "
+            + where
+            + ", so it did not reach "
+            + target
+            + ". "
+            + (now == null ? "Reset it." : consequence(now)));
   }
 
   /** Whether it does not know the change from 100 to 000, and is ready for that to 001. */
@@ -337,7 +412,7 @@ public final class RegionV1 implements MigratableDevice {
       return false;
     }
     try {
-      checksWhenStopped = RegionV1State.read(registers) != RegionV1State.RESUMING;
+      checksWhenStopped = position() != RegionV1State.RESUMING;
       return !checksWhenStopped;
     } catch (AccessException | RegionV1State.UndefinedException unreadable) {
       return false;
@@ -347,7 +422,7 @@ public final class RegionV1 implements MigratableDevice {
   @Override
   public void requireLoaded() throws DeviceException {
     try {
-      RegionV1State now = RegionV1State.of(registers.askDeviceState());
+      RegionV1State now = RegionV1State.of(deviceState(registers::askDeviceState));
       // One that does not know the change from 100 to 000 waits in 100.
       if (now != RegionV1State.STOPPED && now != RegionV1State.RESUMING) {
         throw DeviceFailures.stateLost(subject(), now.words());
@@ -367,7 +442,7 @@ public final class RegionV1 implements MigratableDevice {
   @Override
   public void requireUnchanged() throws DeviceException {
     try {
-      RegionV1State now = RegionV1State.read(registers);
+      RegionV1State now = position();
       if (!of(state()).contains(now)) {
         throw DeviceFailures.elsewhere(subject(), now.words());
       }
@@ -400,20 +475,24 @@ public final class RegionV1 implements MigratableDevice {
   /** The text: where a change fails, the state is read again. */
   private String afterRefusal() {
     try {
-      RegionV1State now = RegionV1State.read(registers);
-      if (now == RegionV1State.ERROR) {
-        book.broken();
-        return "The device is in its error state (110) now; only a reset leads out, which loses its"
-            + " state.";
-      }
-      return "The device refused it and says that it is in "
-          + now.words()
-          + "; lead it out through FAILED, or reset it.";
+      return consequence(position());
     } catch (AccessException | RegionV1State.UndefinedException unreadable) {
       return "What state it is in cannot be read ("
           + unreadable.getMessage()
           + "); lead it out through FAILED, or reset it.";
     }
+  }
+
+  /** Where a change that failed has left the device, and what to do next; a sentence. */
+  private String consequence(RegionV1State now) {
+    if (now == RegionV1State.ERROR) {
+      book.broken();
+      return "The device is in its error state (110) now; only a reset leads out, which loses its"
+          + " state.";
+    }
+    return "The device did not change as asked and says that it is in "
+        + now.words()
+        + "; lead it out through FAILED, or reset it.";
   }
 
   @Override
@@ -567,8 +646,9 @@ public final class RegionV1 implements MigratableDevice {
           failure,
           "The device is as before; a person has to reset it.");
     }
+    asked = false;
     try {
-      book.found(meaningOf(RegionV1State.read(registers), false));
+      book.found(meaningOf(position(), false));
       holdsNothing = book.state() == DeviceState.RUNNING;
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(

@@ -1,7 +1,5 @@
 package dev.vfio.migration.vfio.region;
 
-import dev.vfio.migration.vfio.access.AccessException;
-
 /**
  * What the three defined bits of the v1 {@code device_state} say. The other 29 are read before each
  * write and kept.
@@ -34,10 +32,6 @@ enum RegionV1State {
   /** Name and bits, for messages. */
   String words() {
     return words;
-  }
-
-  static RegionV1State read(RegionRegisters registers) throws AccessException, UndefinedException {
-    return of(registers.readDeviceState());
   }
 
   /**

@@ -107,6 +107,10 @@ final class DriverModel implements FeatureAccess {
   private boolean keepsStateAtReset;
   private boolean closed;
   private AccessException everything;
+  private final Set<String> ignored = new TreeSet<>();
+  private boolean untold;
+  private boolean untoldAgain;
+  private int precopyInfoErrno;
 
   DriverModel(int flags) {
     this.flags = flags;
@@ -151,8 +155,28 @@ final class DriverModel implements FeatureAccess {
     return this;
   }
 
+  /** It answers that arc as done and stays where it is. */
+  DriverModel ignoringHop(String from, String to) {
+    ignored.add(from + ">" + to);
+    return this;
+  }
+
+  /** Where it is it does not tell, with EINVAL, before an arc was taken, and after a reset. */
+  DriverModel tellingNoStateAtRest() {
+    untold = true;
+    untoldAgain = true;
+    return this;
+  }
+
+  /** {@code VFIO_MIG_GET_PRECOPY_INFO} fails. */
+  DriverModel refusingPrecopyInfo(int errno) {
+    precopyInfoErrno = errno;
+    return this;
+  }
+
   DriverModel healed() {
     failing.clear();
+    ignored.clear();
     featureErrnos.clear();
     return this;
   }
@@ -273,6 +297,9 @@ final class DriverModel implements FeatureAccess {
       }
       case 2 -> {
         requireSize(payload, 8);
+        if (untold) {
+          throw refused(EINVAL);
+        }
         payload.putInt(0, answeredState != null ? answeredState : STATES.indexOf(state));
         payload.putInt(4, -1);
       }
@@ -368,6 +395,9 @@ final class DriverModel implements FeatureAccess {
       if (next.equals("ERROR")) {
         throw refused(EINVAL);
       }
+      if (ignored.contains(state + ">" + next)) {
+        return -1;
+      }
       descriptor = step(next);
     }
     return descriptor;
@@ -401,6 +431,7 @@ final class DriverModel implements FeatureAccess {
       endResuming();
     }
     state = next;
+    untold = false;
     return descriptor;
   }
 
@@ -519,6 +550,7 @@ final class DriverModel implements FeatureAccess {
   }
 
   private void becomeReset() {
+    untold = untoldAgain;
     state = "RUNNING";
     content = new byte[0];
     endSaving();
@@ -620,6 +652,9 @@ final class DriverModel implements FeatureAccess {
       requireUsable();
       if (!state.startsWith("PRE_COPY")) {
         throw refused(EINVAL);
+      }
+      if (precopyInfoErrno != 0) {
+        throw refused(precopyInfoErrno);
       }
       return new PrecopyInfo(bytes.size(), 0);
     }

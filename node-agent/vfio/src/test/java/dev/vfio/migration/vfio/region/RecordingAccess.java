@@ -32,6 +32,8 @@ final class RecordingAccess implements DeviceAccess {
   private final Map<Integer, RegionInfo> regions = new HashMap<>();
   private final List<DirectArea> areas = new ArrayList<>();
   private DeviceInfo info = new DeviceInfo(true, false, REGION + 1);
+  private final Deque<Integer> statesToldAfterWrites = new ArrayDeque<>();
+  private boolean closedToWrites;
   private IntUnaryOperator transferred = IntUnaryOperator.identity();
   private boolean closed;
 
@@ -63,6 +65,15 @@ final class RecordingAccess implements DeviceAccess {
     return this;
   }
 
+  /** Writes of the state are taken and have no effect; afterwards reads answer these. */
+  RecordingAccess takingNoState(int... told) {
+    closedToWrites = true;
+    for (int state : told) {
+      statesToldAfterWrites.add(state);
+    }
+    return this;
+  }
+
   /** Fails every access of that kind: {@code "read 0/4"}. */
   RecordingAccess fail(String access, Reason reason, int errno) {
     failures.put(access, new AccessException(reason, errno, "scripted"));
@@ -77,6 +88,7 @@ final class RecordingAccess implements DeviceAccess {
 
   RecordingAccess heal() {
     failures.clear();
+    closedToWrites = false;
     return this;
   }
 
@@ -127,6 +139,9 @@ final class RecordingAccess implements DeviceAccess {
     if (index == REGION && width == Long.BYTES && scripted != null && !scripted.isEmpty()) {
       memory.putLong((int) offset, scripted.remove());
     }
+    if (index == REGION && offset == 0 && !statesToldAfterWrites.isEmpty()) {
+      memory.putInt(0, statesToldAfterWrites.remove());
+    }
     int moved = transferred.applyAsInt(width);
     into.put(memory.slice((int) offset, moved));
     return moved;
@@ -136,6 +151,10 @@ final class RecordingAccess implements DeviceAccess {
   public int writeRegion(int index, long offset, ByteBuffer from) throws AccessException {
     int width = record("write", offset, from);
     int moved = transferred.applyAsInt(width);
+    if (offset == 0 && closedToWrites) {
+      from.position(from.position() + moved);
+      return moved;
+    }
     memory.put((int) offset, from, from.position(), moved);
     from.position(from.position() + moved);
     return moved;
