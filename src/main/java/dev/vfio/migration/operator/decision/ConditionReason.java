@@ -50,7 +50,10 @@ public enum ConditionReason {
   // On the way.
   STARTING("Starting", "Being set up."),
   READY("Ready", "Set up and connected."),
-  LOADED("Loaded", "Holds the complete, verified state and waits for the decision."),
+  LOADED(
+      "Loaded",
+      "Has taken in all that the source sent, by count and checksum, says that it is loaded, and"
+          + " waits for the decision."),
   COPYING("Copying", "State and memory are being copied."),
   WITHIN_DOWNTIME_LIMIT(
       "WithinDowntimeLimit", "What is pending takes no longer than the downtime limit."),

@@ -103,7 +103,9 @@ final class SideConditions {
               side,
               Status.TRUE,
               ConditionReason.LOADED,
-              device + " holds the complete, verified state.");
+              device
+                  + " has taken in all that the source sent, by count and checksum, and says that it"
+                  + " is loaded.");
       case DESTINATION_ACTIVATING ->
           say(
               side,

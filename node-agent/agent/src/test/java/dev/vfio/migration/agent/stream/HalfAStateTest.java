@@ -159,6 +159,12 @@ class HalfAStateTest {
     assertThat(from.state()).as("stopped, with its state").isEqualTo(2);
     assertThat(from.content()).isEqualTo(whole);
     assertThat(using.state()).isEqualTo(WorkloadState.PAUSED);
+    // What docs/handover.md advises a person to do.
+    get(source.sessions.rollBack(1, KEY, "by hand"));
+    source.await(SessionState.SOURCE_ROLLED_BACK);
+    assertThat(from.state()).isEqualTo(1);
+    assertThat(from.content()).isEqualTo(whole);
+    assertThat(using.state()).isEqualTo(WorkloadState.RUNNING);
   }
 
   @Test

@@ -33,6 +33,7 @@ public final class DeviceModel {
   private boolean stopped = true;
   private boolean holdsState;
   private boolean restored;
+  private boolean unchecked;
   private boolean violationLogged;
 
   /**
@@ -125,6 +126,9 @@ public final class DeviceModel {
   public PendingBytes pending(long threshold) {
     synchronized (lock) {
       contents.clientHasRead();
+      if (endsEarly()) {
+        return new PendingBytes(0, 0, 0);
+      }
       PendingBytes pending = contents.pending(threshold);
       if (state == DeviceState.STOPNCOPY
           && pending.total() == 0
@@ -151,6 +155,9 @@ public final class DeviceModel {
         }
         during = state;
         faults.refuse(FaultKind.FAIL_BUFFER, state, contents.bytesOut());
+        if (endsEarly()) {
+          return 0;
+        }
         plan = plan(threshold);
         if (plan.isEmpty()) {
           return 0;
@@ -332,7 +339,13 @@ public final class DeviceModel {
 
   private void enter(DeviceState to) throws RefusedException {
     switch (to) {
-      case RUNNING -> start();
+      case RUNNING -> {
+        if (unchecked) {
+          contents.completeLoad();
+          unchecked = false;
+        }
+        start();
+      }
       case SETUP -> contents.beginSave();
       case STOPNCOPY -> stopped = true;
       case SAVE_COMPLETED -> {
@@ -348,7 +361,10 @@ public final class DeviceModel {
         contents.beginLoad();
       }
       case RESUME_COMPLETED -> {
-        contents.completeLoad();
+        unchecked = faults.fire(FaultKind.CHECK_LATE, to).isPresent();
+        if (!unchecked) {
+          contents.completeLoad();
+        }
         holdsState = true;
         restored = true;
       }
@@ -364,6 +380,10 @@ public final class DeviceModel {
     }
   }
 
+  private boolean endsEarly() {
+    return faults.fire(FaultKind.END_EARLY, state, contents.bytesOut()).isPresent();
+  }
+
   private void start() {
     holdsState = true;
     stopped = false;
@@ -374,6 +394,7 @@ public final class DeviceModel {
     stopped = true;
     holdsState = false;
     restored = false;
+    unchecked = false;
     contents.abandonAudits();
   }
 

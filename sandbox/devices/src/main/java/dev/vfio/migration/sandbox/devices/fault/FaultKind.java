@@ -11,6 +11,9 @@ public enum FaultKind {
   BAD_BITMAP("bad-bitmap", Argument.WORD, "the bitmap lies beyond the region, or has extra 'bits'"),
   COPIED_BEYOND_TOTAL("copied-beyond-total", Argument.NONE, "copied is larger than total"),
   NEVER_DRY("never-dry", Argument.WORD, "STOPNCOPY always has bytes pending, or endless 'data'"),
+  END_EARLY(
+      "end-early", Argument.STATE_AT_BYTES, "after some bytes nothing more is said to be there"),
+  CHECK_LATE("check-late", Argument.NONE, "whether a state is whole is looked at in RUNNING only"),
   NO_MIGRATION_REGION("no-migration-region", Argument.NONE, "the device has no migration region"),
   STATE_READ_EINVAL("state-read-einval", Argument.NONE, "device_state cannot be read back"),
   DIRTY_LOG_REFUSED("dirty-log-refused", Argument.ERRNO, "the device cannot log dirty pages"),
