@@ -169,11 +169,9 @@ class RuleTest {
 
   @Test
   void aDeviceThatNamesNothingAndNeverEndsIsNotGivenUpForThat() {
-    History history =
-        History.startingWith(unnamed(0, 0, 1, false)).and(unnamed(3, 0, 9, false));
+    History history = History.startingWith(unnamed(0, 0, 1, false)).and(unnamed(3, 0, 9, false));
     assertThat(judge(history)).as("neither stalled nor waited for").isEqualTo(BELOW_THRESHOLD);
-    assertThat(judge(History.startingWith(unnamed(1800, 0, 1, false))))
-        .isEqualTo(BELOW_THRESHOLD);
+    assertThat(judge(History.startingWith(unnamed(1800, 0, 1, false)))).isEqualTo(BELOW_THRESHOLD);
   }
 
   @Test

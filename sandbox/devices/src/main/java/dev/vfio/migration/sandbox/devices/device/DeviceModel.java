@@ -89,6 +89,9 @@ public final class DeviceModel {
       synchronized (lock) {
         requireAllowed(to);
         faults.refuse(FaultKind.FAIL_TRANSITION, to, Long.MAX_VALUE);
+        if (faults.fire(FaultKind.IGNORE_TRANSITION, to).isPresent()) {
+          return;
+        }
         enter(to);
         moved(to, "client");
       }
@@ -130,6 +133,9 @@ public final class DeviceModel {
           && pending.total() == 0
           && faults.fire(FaultKind.NEVER_DRY, state).isPresent()) {
         return new PendingBytes(0, settings.geometry().pageSize(), 0);
+      }
+      if (faults.fire(FaultKind.ESTIMATE_NOTHING, state).isPresent()) {
+        return new PendingBytes(0, 0, 0);
       }
       return pending;
     }
