@@ -33,7 +33,8 @@ public record Rule(Duration downtimeLimit, long thresholdBytes, Duration maxDura
   public Verdict judge(History history, Duration copying) {
     Sample sample = history.latest();
     Optional<Duration> estimate = estimateDowntime(sample, history.bytesPerSecond());
-    return new Verdict(outcome(history, sample, estimate, copying), estimate);
+    return new Verdict(
+        outcome(history, sample, estimate, copying), estimate.filter(known -> history.named()));
   }
 
   private Outcome outcome(

@@ -162,6 +162,7 @@ class RuleTest {
   @Test
   void aDeviceThatNamesNothingIsReadToItsEndFirst() {
     History history = History.startingWith(unnamed(0, 0, 1, false));
+    assertThat(rule.judge(history, Duration.ZERO).estimatedDowntime()).isEmpty();
     assertThat(judge(history)).as("it names nothing, and hands out state").isEqualTo(COPYING);
     assertThat(judge(history.and(unnamed(1, 0, 9, false)))).isEqualTo(COPYING);
     assertThat(judge(history.and(unnamed(1, 0, 9, true)))).isEqualTo(BELOW_THRESHOLD);
