@@ -14,9 +14,9 @@ import java.util.Optional;
  * is good enough by these goes on all the same while the device asks for initial bytes to be read
  * and they still fall, until {@code maxDuration}: they cost the destination time of the pause that
  * no estimate shows. So does the copy of a device that never named any pending bytes, until it was
- * read to its end: an estimate of nothing is none. Stalled: no new low of the pending bytes in {@link #STALL_ROUNDS} rounds and
- * {@link #STALL_TIME}; both, because rounds of a small device last milliseconds and the first round
- * of a large one minutes. Too long: {@code maxDuration} is over.
+ * read to its end: an estimate of nothing is none. Stalled: no new low of the pending bytes in
+ * {@link #STALL_ROUNDS} rounds and {@link #STALL_TIME}; both, because rounds of a small device last
+ * milliseconds and the first round of a large one minutes. Too long: {@code maxDuration} is over.
  *
  * @param downtimeLimit the longest acceptable pause
  * @param thresholdBytes pending bytes that are always few enough
@@ -33,7 +33,8 @@ public record Rule(Duration downtimeLimit, long thresholdBytes, Duration maxDura
   public Verdict judge(History history, Duration copying) {
     Sample sample = history.latest();
     Optional<Duration> estimate = estimateDowntime(sample, history.bytesPerSecond());
-    return new Verdict(outcome(history, sample, estimate, copying), estimate);
+    return new Verdict(
+        outcome(history, sample, estimate, copying), estimate.filter(known -> history.named()));
   }
 
   private Outcome outcome(

@@ -8,7 +8,7 @@ import java.util.Optional;
  *
  * @param outcome what follows
  * @param estimatedDowntime how long the pause would be if it began now; empty while no rate is
- *     known
+ *     known, or what is pending
  */
 public record Verdict(Outcome outcome, Optional<Duration> estimatedDowntime) {
 

@@ -162,6 +162,7 @@ class RuleTest {
   @Test
   void aDeviceThatNamesNothingIsReadToItsEndFirst() {
     History history = History.startingWith(unnamed(0, 0, 1, false));
+    assertThat(rule.judge(history, Duration.ZERO).estimatedDowntime()).isEmpty();
     assertThat(judge(history)).as("it names nothing, and hands out state").isEqualTo(COPYING);
     assertThat(judge(history.and(unnamed(1, 0, 9, false)))).isEqualTo(COPYING);
     assertThat(judge(history.and(unnamed(1, 0, 9, true)))).isEqualTo(BELOW_THRESHOLD);
@@ -169,11 +170,9 @@ class RuleTest {
 
   @Test
   void aDeviceThatNamesNothingAndNeverEndsIsNotGivenUpForThat() {
-    History history =
-        History.startingWith(unnamed(0, 0, 1, false)).and(unnamed(3, 0, 9, false));
+    History history = History.startingWith(unnamed(0, 0, 1, false)).and(unnamed(3, 0, 9, false));
     assertThat(judge(history)).as("neither stalled nor waited for").isEqualTo(BELOW_THRESHOLD);
-    assertThat(judge(History.startingWith(unnamed(1800, 0, 1, false))))
-        .isEqualTo(BELOW_THRESHOLD);
+    assertThat(judge(History.startingWith(unnamed(1800, 0, 1, false)))).isEqualTo(BELOW_THRESHOLD);
   }
 
   @Test

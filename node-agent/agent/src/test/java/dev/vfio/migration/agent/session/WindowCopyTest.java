@@ -51,6 +51,31 @@ class WindowCopyTest {
   }
 
   @Test
+  void aReportThatCannotBeUsedMeansThatAllIsDirtyAndIsNotTheEnd() throws Exception {
+    for (DeviceException.Kind kind :
+        new DeviceException.Kind[] {
+          DeviceException.Kind.READ_FAILED, DeviceException.Kind.PROTOCOL_VIOLATION
+        }) {
+      WindowCopy copy = copy(true);
+      copy.collect(new OnePageDirty(), false);
+      copy.copy(new Nowhere(), Long.MAX_VALUE, () -> false);
+      OnePageDirty lying =
+          new OnePageDirty() {
+            @Override
+            public long dirtyPages(long iova, long pages, DirtyPages into) throws DeviceException {
+              into.run(iova, pages);
+              throw new DeviceException(kind, 0, "its bitmap lies nowhere");
+            }
+          };
+      copy.collect(lying, false);
+      assertThat(copy.remainingBytes()).as("what it did not answer for").isPositive();
+      copy.copy(new Nowhere(), Long.MAX_VALUE, () -> false);
+      copy.collect(new OnePageDirty(), true);
+      assertThat(copy.remainingBytes()).as("all, while it stands still").isEqualTo(12L * PAGE);
+    }
+  }
+
+  @Test
   void whereTheDeviceCannotTellAllWindowsCountAsPending() throws Exception {
     WindowCopy copy = copy(false);
     copy.collect(new OnePageDirty(), false);
@@ -146,7 +171,7 @@ class WindowCopyTest {
   }
 
   /** Marks the first page of each window each time. */
-  private static final class OnePageDirty implements MigratableDevice {
+  private static class OnePageDirty implements MigratableDevice {
     @Override
     public void requireLoaded() {
       throw new UnsupportedOperationException();

@@ -118,8 +118,8 @@ final class DataFile {
   }
 
   /**
-   * What the driver estimates; nothing where it refuses to, for an estimate is all it would be. Only
-   * that the stream is stale (ENODEV) is no matter of estimates.
+   * What the driver estimates; nothing where it refuses to, for an estimate is all it would be.
+   * Only that the stream is stale (ENODEV) is no matter of estimates.
    */
   PrecopyInfo precopyInfo() throws AccessException {
     StateFile open = requireOpen();

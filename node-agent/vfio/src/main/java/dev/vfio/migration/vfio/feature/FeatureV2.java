@@ -330,7 +330,8 @@ public final class FeatureV2 implements MigratableDevice {
       return switch (state()) {
         case RUNNING, SETUP -> size.beforeReading();
         case PRECOPY -> size.whileRunning(file.precopyInfo());
-        case STOPNCOPY -> file.ended() ? PendingBytes.NOTHING : size.beforeTheEnd(file.readWhileStopped());
+        case STOPNCOPY ->
+            file.ended() ? PendingBytes.NOTHING : size.beforeTheEnd(file.readWhileStopped());
         case NONE, SAVE_COMPLETED, RESUME, RESUME_COMPLETED, FAILED, CANCELLED ->
             PendingBytes.NOTHING;
       };

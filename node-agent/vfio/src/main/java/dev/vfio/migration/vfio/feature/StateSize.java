@@ -37,8 +37,7 @@ final class StateSize {
     PendingBytes now = new PendingBytes(info.initialBytes(), info.dirtyBytes(), 0);
     long whileStopped = stopCopyBytes();
     long whole = whileStopped < 0 ? Long.MAX_VALUE : whileStopped;
-    return new PendingBytes(
-        now.precopyOnly(), now.compatible(), Math.max(0, whole - now.total()));
+    return new PendingBytes(now.precopyOnly(), now.compatible(), Math.max(0, whole - now.total()));
   }
 
   /**

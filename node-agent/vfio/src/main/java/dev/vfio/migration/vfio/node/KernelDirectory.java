@@ -39,9 +39,10 @@ import java.util.function.LongSupplier;
  * is closed again: harmless for a device that nobody uses, but a process that opens it at that
  * moment is sent away. So what was found of a device once is remembered for as long as the device
  * exists and has that driver. That it cannot migrate is looked at again where somebody asks for it
- * by name, because a driver can be set up later. Whether something was left in it is looked at again
- * once somebody has used it. A device that has just been made is left to whom it was made for, unless somebody asks
- * for it by name; so is one that was in use a moment ago, because its user may come back.
+ * by name, because a driver can be set up later. Whether something was left in it is looked at
+ * again once somebody has used it. A device that has just been made is left to whom it was made
+ * for, unless somebody asks for it by name; so is one that was in use a moment ago, because its
+ * user may come back.
  *
  * <p>Safe for use by several threads.
  */

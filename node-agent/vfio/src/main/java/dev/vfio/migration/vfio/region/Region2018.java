@@ -258,8 +258,7 @@ public final class Region2018 implements MigratableDevice {
           "It counts as being in the state before; lead it out through FAILED, or reset it.");
     }
     // What a save has set up is cleaned up, and a driver may begin anew: it stands still, too.
-    boolean cleanedUp =
-        target == DeviceState.SAVE_COMPLETED && now == DeviceState.NONE.wireValue();
+    boolean cleanedUp = target == DeviceState.SAVE_COMPLETED && now == DeviceState.NONE.wireValue();
     if (now == target.wireValue() || cleanedUp) {
       toldItsState = true;
       return true;

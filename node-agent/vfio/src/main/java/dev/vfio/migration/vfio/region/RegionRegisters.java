@@ -27,6 +27,7 @@ final class RegionRegisters {
 
   private final DeviceAccess access;
   private final MigrationRegion region;
+
   /** Whether it takes no access of 8 bytes. */
   private boolean halves;
 

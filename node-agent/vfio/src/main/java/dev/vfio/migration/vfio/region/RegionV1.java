@@ -274,15 +274,15 @@ public final class RegionV1 implements MigratableDevice {
       int register = registers.readDeviceState();
       try {
         registers.writeDeviceState(RegionV1State.STOPPED.in(register));
-        // Also where it is answered as done and is not made: the device is asked below.
-        checksWhenStopped = false;
-      } catch (AccessException refused) {
-        if (refused.reason() != Reason.REFUSED) {
-          throw refused;
+      } catch (AccessException failure) {
+        if (failure.reason() != Reason.REFUSED) {
+          throw failure;
         }
-        checksWhenStopped = true;
       }
-      return position();
+      // Where it is counts, and not what the driver answered.
+      RegionV1State now = position();
+      checksWhenStopped = now != RegionV1State.STOPPED;
+      return now;
     } catch (AccessException failure) {
       book.failedOnTheWayTo(DeviceState.RESUME);
       throw DeviceFailures.duringAction(

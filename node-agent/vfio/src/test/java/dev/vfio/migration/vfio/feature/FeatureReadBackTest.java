@@ -113,8 +113,7 @@ class FeatureReadBackTest {
     lead(device, DeviceState.RESUME);
     write(device, streamOf(STATE));
     lead(device, DeviceState.RESUME_COMPLETED);
-    isElsewhere(
-        failureOf(() -> device.transition(DeviceState.RUNNING)), "RUNNING", "RUNNING_P2P");
+    isElsewhere(failureOf(() -> device.transition(DeviceState.RUNNING)), "RUNNING", "RUNNING_P2P");
     assertThat(device.state()).isEqualTo(DeviceState.RESUME_COMPLETED);
     driver.healed();
     lead(device, DeviceState.RUNNING);
@@ -138,8 +137,7 @@ class FeatureReadBackTest {
 
   @Test
   void aStopThatDidNotHappenIsNoStop() throws DeviceException {
-    for (String stuck :
-        List.of("PRE_COPY>PRE_COPY_P2P", "PRE_COPY_P2P>STOP_COPY")) {
+    for (String stuck : List.of("PRE_COPY>PRE_COPY_P2P", "PRE_COPY_P2P>STOP_COPY")) {
       String[] arc = stuck.split(">");
       DriverModel driver = DriverModel.ofAll().holding(STATE).ignoringHop(arc[0], arc[1]);
       FeatureV2 device = source(driver);
@@ -186,8 +184,7 @@ class FeatureReadBackTest {
   void flagsThatAreNotKnownHereDoNotMatter() throws DeviceException {
     DriverModel driver = new DriverModel(DriverModel.STOP_COPY_FLAG | 1 << 7 | 1 << 30);
     assertThat(FeatureV2.look(ID, driver, DRIVER, PAGE).description().driver().flags()).hasSize(1);
-    assertThat(
-            failureOf(() -> FeatureV2.look(ID, new DriverModel(0), DRIVER, PAGE)).kind())
+    assertThat(failureOf(() -> FeatureV2.look(ID, new DriverModel(0), DRIVER, PAGE)).kind())
         .isEqualTo(Kind.NOT_MIGRATABLE);
   }
 

@@ -70,6 +70,9 @@ public final class VfioModel implements InterceptedCalls.Model {
   /** Eight bytes of each feature that the device has; null where it has all and adds 1 to each. */
   private Map<Integer, Long> features;
 
+  /** Errno by feature: that feature is there and refuses. */
+  public final Map<Integer, Errno> featureRefusals = new HashMap<>();
+
   /** The most that one pread or pwrite moves. */
   long mostAtOnce = Long.MAX_VALUE;
 
@@ -285,6 +288,10 @@ public final class VfioModel implements InterceptedCalls.Model {
     lastFeature = argument.getByteArray(0, argument.getInt(0));
     if (features != null) {
       int flags = argument.getInt(4);
+      Errno refusal = featureRefusals.get(flags & 0xffff);
+      if (refusal != null && (flags & 1 << 18) == 0) {
+        return -refusal.number();
+      }
       Long value = features.get(flags & 0xffff);
       if (value == null) {
         return -Errno.ENOTTY.number();

@@ -275,6 +275,36 @@ class KernelDirectoryTest {
   }
 
   @Test
+  void aRefusalIsLookedIntoAgainOnceSomebodyAsksForTheDevice() throws Exception {
+    node.speaksNothing();
+    node.run(
+        () -> {
+          assertThat(look().problem().kind()).isEqualTo(Kind.NOT_MIGRATABLE);
+          node.speaksV2();
+          node.passes(LEFT_ALONE);
+          assertThat(directory.list().get(0).problem()).as("a listing remembers it").isNotNull();
+          assertThat(look().description()).as("its driver was set up since").isNotNull();
+          assertThat(directory.list().get(0).description()).isNotNull();
+        });
+  }
+
+  @Test
+  void aDriverThatTellsNoStateBeforeItIsAskedForOneCanMigrate() throws Exception {
+    node.model().featureRefusals.put(2, Errno.EINVAL);
+    node.run(
+        () -> {
+          assertThat(look().description()).isNotNull();
+          assertThat(look().state()).as("nothing is left in it").isNull();
+          assertThat(directory.list().get(0).problem()).isNull();
+          for (MigrationEnd end : MigrationEnd.values()) {
+            try (MigratableDevice device = directory.open(ID, end, MIGRATION)) {
+              assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+            }
+          }
+        });
+  }
+
+  @Test
   void thatADeviceIsBusyIsNotRemembered() throws Exception {
     node.model().refusals.put(node.openingGroup(), Errno.EBUSY);
     node.run(

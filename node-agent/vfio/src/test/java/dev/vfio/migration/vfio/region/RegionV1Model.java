@@ -46,6 +46,8 @@ final class RegionV1Model implements DeviceAccess {
   private int readableSize;
   private String failing = "";
   private int failingLeaves = -1;
+  private String ignored = "";
+  private boolean untold;
   private boolean asDrawn;
   private int wholeBytes;
   private boolean looksWhenStopped;
@@ -109,6 +111,18 @@ final class RegionV1Model implements DeviceAccess {
   RegionV1Model failing(String access, int leaves) {
     failing = access;
     failingLeaves = leaves;
+    return this;
+  }
+
+  /** It answers that write of the state as done, and stays where it is: {@code "write 0/4=2"}. */
+  RegionV1Model ignoring(String access) {
+    ignored = access;
+    return this;
+  }
+
+  /** Its state cannot be read, with EINVAL, before one was written. */
+  RegionV1Model tellingNoStateAtRest() {
+    untold = true;
     return this;
   }
 
@@ -203,7 +217,9 @@ final class RegionV1Model implements DeviceAccess {
     if (offset >= 32) {
       return readData((int) offset, into);
     }
-    if (offset == 0 && width == 4) {
+    if (offset == 0 && width == 4 && untold) {
+      throw refused(EINVAL);
+    } else if (offset == 0 && width == 4) {
       into.order(ByteOrder.nativeOrder()).putInt(register);
     } else if (offset == 8 && width == 8) {
       into.order(ByteOrder.nativeOrder()).putLong(pendingBytes());
@@ -237,7 +253,10 @@ final class RegionV1Model implements DeviceAccess {
     if (offset == 0 && width == 4) {
       int value = from.order(ByteOrder.nativeOrder()).getInt();
       begin("write 0/4=" + (value & 7));
-      changeTo(value);
+      if (!ignored.equals("write 0/4=" + (value & 7))) {
+        changeTo(value);
+        untold = false;
+      }
     } else if (offset == 24 && width == 8) {
       long value = from.order(ByteOrder.nativeOrder()).getLong();
       begin("write 24/8");

@@ -155,6 +155,54 @@ class RegionV1TransitionsTest {
   }
 
   @Test
+  void aChangeThatWasTakenAndDidNotHappenNamesBothStates() throws DeviceException {
+    String[][] changes = {
+      {"SETUP", "PRECOPY", "3", "pre-copy (011)", "running (001)"},
+      {"SETUP PRECOPY", "STOPNCOPY", "2", "stop-and-copy (010)", "pre-copy (011)"},
+      {"SETUP STOPNCOPY", "SAVE_COMPLETED", "0", "stop (000)", "stop-and-copy (010)"},
+      {"SETUP STOPNCOPY FAILED", "RUNNING", "1", "running (001)", "stop-and-copy (010)"},
+      {"RESUME", "RESUME_COMPLETED", "0", "stop (000)", "resuming (100)"},
+      {"RESUME RESUME_COMPLETED", "RUNNING", "1", "running (001)", "stop (000)"},
+      {"", "RESUME", "4", "resuming (100)", "running (001)"}
+    };
+    for (String[] change : changes) {
+      RegionV1Model driver = new RegionV1Model(4096, 64).holding(STATE);
+      RegionV1 device = open(driver, MigrationEnd.DESTINATION, false);
+      for (String state : change[0].split(" ")) {
+        if (!state.isEmpty()) {
+          lead(device, DeviceState.valueOf(state));
+        }
+      }
+      DeviceState before = device.state();
+      driver.ignoring("write 0/4=" + change[2]);
+      DeviceException failure = failureOf(() -> device.transition(DeviceState.valueOf(change[1])));
+      assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+      assertThat(failure)
+          .hasMessageContaining("the change to " + change[3] + " with success")
+          .hasMessageContaining("says that it is in " + change[4])
+          .hasMessageContaining("did not reach " + change[1]);
+      assertThat(device.state()).isEqualTo(before);
+      driver.ignoring("");
+      lead(device, DeviceState.valueOf(change[1]));
+    }
+  }
+
+  @Test
+  void aDriverThatTellsNoStateBeforeOneWasWrittenRuns() throws DeviceException {
+    model.tellingNoStateAtRest();
+    assertThat(look(model).state()).isEqualTo(DeviceState.RUNNING);
+    RegionV1 device = RegionV1.open(ID, model, DRIVER, 4096, MigrationEnd.SOURCE, true);
+    lead(device, DeviceState.SETUP, DeviceState.PRECOPY, DeviceState.FAILED, DeviceState.RUNNING);
+    assertThat(model.register()).isEqualTo(1);
+
+    RegionV1Model stuck =
+        new RegionV1Model(4096, 64).tellingNoStateAtRest().ignoring("write 0/4=4");
+    RegionV1 other = RegionV1.open(ID, stuck, DRIVER, 4096, MigrationEnd.DESTINATION, false);
+    assertThat(failureOf(() -> other.transition(DeviceState.RESUME)))
+        .hasMessageContaining("says that it is in running (001)");
+  }
+
+  @Test
   void askingForTheStateItIsInDoesNothing() throws DeviceException {
     RegionV1 device = source(model);
     lead(device, DeviceState.RUNNING);

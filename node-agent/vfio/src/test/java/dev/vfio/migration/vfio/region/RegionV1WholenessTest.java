@@ -122,6 +122,16 @@ class RegionV1WholenessTest {
     assertThat(model.accesses()).contains("write 0/4=4").doesNotContain("write 0/4=0");
   }
 
+  /** It answers what it refuses as done: where the device is tells that it looks. */
+  @Test
+  void aDriverThatAnswersItsRefusalAsDoneIsStillAskedBeforeTheDecision() throws DeviceException {
+    model.ignoring("write 0/4=0");
+    RegionV1 device = loaded(HALF);
+    assertThat(model.resets()).isEqualTo(1);
+    assertThat(failureOf(() -> device.transition(DeviceState.RESUME_COMPLETED)).kind())
+        .isEqualTo(Kind.TRANSITION_FAILED);
+  }
+
   @Test
   void whatCannotBeFoundOutIsSaid() throws DeviceException {
     RegionV1 device = destination(false);

@@ -189,8 +189,7 @@ class TextReadAnotherWayTest {
       access.heal();
       Region2018 device = openIn(change[0]);
       access.takingNoState();
-      isElsewhere(
-          failureOf(() -> device.transition(change[1])), change[1], change[0].name());
+      isElsewhere(failureOf(() -> device.transition(change[1])), change[1], change[0].name());
       assertThat(device.state()).isEqualTo(change[0]);
       access.heal();
       device.transition(change[1]);
@@ -204,9 +203,7 @@ class TextReadAnotherWayTest {
     access.takingNoState();
     device.transition(DeviceState.FAILED);
     isElsewhere(
-        failureOf(() -> device.transition(DeviceState.RUNNING)),
-        DeviceState.RUNNING,
-        "STOPNCOPY");
+        failureOf(() -> device.transition(DeviceState.RUNNING)), DeviceState.RUNNING, "STOPNCOPY");
     assertThat(device.state()).isEqualTo(DeviceState.FAILED);
   }
 
@@ -228,9 +225,7 @@ class TextReadAnotherWayTest {
         "the state 77");
     access.state(3).takingNoState(8);
     isElsewhere(
-        failureOf(() -> device.transition(DeviceState.STOPNCOPY)),
-        DeviceState.STOPNCOPY,
-        "FAILED");
+        failureOf(() -> device.transition(DeviceState.STOPNCOPY)), DeviceState.STOPNCOPY, "FAILED");
     assertThat(device.state()).isEqualTo(DeviceState.FAILED);
   }
 

@@ -90,6 +90,9 @@ public final class DeviceModel {
       synchronized (lock) {
         requireAllowed(to);
         faults.refuse(FaultKind.FAIL_TRANSITION, to, Long.MAX_VALUE);
+        if (faults.fire(FaultKind.IGNORE_TRANSITION, to).isPresent()) {
+          return;
+        }
         enter(to);
         moved(to, "client");
       }
@@ -134,6 +137,9 @@ public final class DeviceModel {
           && pending.total() == 0
           && faults.fire(FaultKind.NEVER_DRY, state).isPresent()) {
         return new PendingBytes(0, settings.geometry().pageSize(), 0);
+      }
+      if (faults.fire(FaultKind.ESTIMATE_NOTHING, state).isPresent()) {
+        return new PendingBytes(0, 0, 0);
       }
       return pending;
     }

@@ -4,6 +4,10 @@ package dev.vfio.migration.sandbox.devices.fault;
 public enum FaultKind {
   FAIL_TRANSITION("fail-transition", Argument.STATE_AND_ERRNO, "the move to a state fails"),
   FAIL_BUFFER("fail-buffer", Argument.STATE_AT_BYTES, "get or set buffer fails after some bytes"),
+  IGNORE_TRANSITION(
+      "ignore-transition",
+      Argument.STATE,
+      "the move to a state is answered as done and is not made"),
   STALL("stall", Argument.STATE_AND_NUMBER, "the move to a state takes that many milliseconds"),
   SHORT_READ("short-read", Argument.STATE, "reads of the region return half of what was asked"),
   OVERSIZE_DATA("oversize-data", Argument.STATE, "data.size reaches beyond the region"),
@@ -16,6 +20,10 @@ public enum FaultKind {
   CHECK_LATE("check-late", Argument.NONE, "whether a state is whole is looked at in RUNNING only"),
   NO_MIGRATION_REGION("no-migration-region", Argument.NONE, "the device has no migration region"),
   STATE_READ_EINVAL("state-read-einval", Argument.NONE, "device_state cannot be read back"),
+  STAGE_ON_SIZE(
+      "stage-on-size", Argument.NONE, "a read of data.size stages, and data.offset is 0 before it"),
+  HALVES_ONLY("halves-only", Argument.NONE, "no access of 8 bytes to a register is taken"),
+  ESTIMATE_NOTHING("estimate-nothing", Argument.NONE, "nothing is ever said to be pending"),
   DIRTY_LOG_REFUSED("dirty-log-refused", Argument.ERRNO, "the device cannot log dirty pages"),
   CORRUPT_DATA("corrupt-data", Argument.STATE, "one bit of each chunk is flipped"),
   LOSE_CHUNK("lose-chunk", Argument.STATE, "a chunk is thought to be sent and is not"),

@@ -19,7 +19,8 @@ import java.util.Optional;
  * <ul>
  *   <li>Set state: write device_state.
  *   <li>Get pending bytes: write threshold_size, read the three classes.
- *   <li>Get buffer: a read of data.offset stages the next chunk; data.size and the bytes follow.
+ *   <li>Get buffer: a read of data.offset stages the next chunk; data.size and the bytes follow. A
+ *       device with the fault {@code stage-on-size} does it when data.size is read.
  *   <li>Set buffer: write the bytes, data.offset, then data.size, which commits.
  *   <li>Get dirty pages: write start_addr and total; a read of copied stages the bitmap, and the
  *       next read of data.offset says where it lies.
@@ -74,6 +75,7 @@ public final class MigrationRegion {
         return memory.slice((int) offset, count);
       }
       RegionLayout register = register(offset, count);
+      requireHalf(count);
       if (register.begins(offset)) {
         refresh(register);
       }
@@ -97,6 +99,7 @@ public final class MigrationRegion {
         return memory.slice((int) offset, count);
       }
       RegionLayout register = register(offset, count);
+      requireHalf(count);
       switch (register) {
         case PRECOPY_ONLY, COMPATIBLE, POSTCOPY_ONLY, COPIED ->
             throw new RefusedException(Errno.EINVAL, register + " is the device's to write");
@@ -159,9 +162,18 @@ public final class MigrationRegion {
       case PRECOPY_ONLY -> put(register, pending().precopyOnly());
       case COMPATIBLE -> put(register, pending().compatible());
       case POSTCOPY_ONLY -> put(register, pending().postcopyOnly());
-      case DATA_OFFSET -> stage();
+      case DATA_OFFSET -> {
+        if (!stagesOnSize()) {
+          stage();
+        }
+      }
+      case DATA_SIZE -> {
+        if (stagesOnSize()) {
+          stage();
+        }
+      }
       case COPIED -> reportDirty();
-      case THRESHOLD_SIZE, DATA_SIZE, START_ADDRESS, TOTAL -> {}
+      case THRESHOLD_SIZE, START_ADDRESS, TOTAL -> {}
     }
   }
 
@@ -195,6 +207,9 @@ public final class MigrationRegion {
     DeviceState state = device.state();
     if (bitmapStaged) {
       bitmapStaged = false;
+      if (stagesOnSize()) {
+        put(RegionLayout.DATA_OFFSET, memory.dataOffset());
+      }
       return;
     }
     if (state == DeviceState.RESUME) {
@@ -226,7 +241,7 @@ public final class MigrationRegion {
       put(RegionLayout.COPIED, total + 1);
     }
     if (bitmapStaged) {
-      put(RegionLayout.DATA_OFFSET, memory.dataOffset());
+      put(RegionLayout.DATA_OFFSET, placeBeforeTheSizeIsRead());
       put(RegionLayout.DATA_SIZE, bytes);
       Optional<Fault> badBitmap = faults.fire(FaultKind.BAD_BITMAP, state);
       if (badBitmap.isPresent() && badBitmap.get().word().equals("bits")) {
@@ -243,8 +258,22 @@ public final class MigrationRegion {
 
   private void forgetStaged() {
     bitmapStaged = false;
-    put(RegionLayout.DATA_OFFSET, memory.dataOffset());
+    put(RegionLayout.DATA_OFFSET, placeBeforeTheSizeIsRead());
     put(RegionLayout.DATA_SIZE, 0);
+  }
+
+  private boolean stagesOnSize() {
+    return faults.fire(FaultKind.STAGE_ON_SIZE, device.state()).isPresent();
+  }
+
+  private long placeBeforeTheSizeIsRead() {
+    return stagesOnSize() ? 0 : memory.dataOffset();
+  }
+
+  private void requireHalf(int count) throws RefusedException {
+    if (count == Long.BYTES) {
+      faults.refuse(FaultKind.HALVES_ONLY, device.state(), Long.MAX_VALUE);
+    }
   }
 
   private long get(RegionLayout register) {

@@ -221,6 +221,58 @@ class FaultsOnDemandTest {
   }
 
   @Test
+  void aMoveMayBeAnsweredAndNotMade() throws RefusedException {
+    fixture.fault("ignore-transition=STOPNCOPY*1");
+    fixture.to(SETUP, STOPNCOPY);
+    assertThat(fixture.device.state()).isEqualTo(SETUP);
+    assertThat(fixture.device.operates()).isTrue();
+    fixture.to(STOPNCOPY);
+    assertThat(fixture.device.state()).isEqualTo(STOPNCOPY);
+  }
+
+  @Test
+  void aChunkMayBeStagedWhenItsSizeIsRead() throws RefusedException {
+    fixture.fault("stage-on-size");
+    fixture.to(SETUP, PRECOPY);
+    long before = fixture.device.pending(0).total();
+    assertThat(get(36)).isZero();
+    assertThat(fixture.device.pending(0).total()).as("nothing was staged").isEqualTo(before);
+    long size = get(44);
+    assertThat(size).isPositive();
+    assertThat(get(36)).isEqualTo(76);
+    assertThat(get(36)).isEqualTo(76);
+    assertThat(fixture.device.pending(0).total()).isLessThan(before);
+  }
+
+  @Test
+  void aBitmapMayBePlacedWhenItsSizeIsRead() throws RefusedException {
+    fixture.fault("stage-on-size");
+    assertThat(dirty()).isPositive();
+    assertThat(get(36)).isZero();
+    assertThat(get(44)).isEqualTo((WINDOW_PAGES + 7) / 8);
+    assertThat(get(36)).isEqualTo(76);
+  }
+
+  @Test
+  void registersMayTakeHalvesOnly() throws RefusedException {
+    fixture.fault("halves-only");
+    fixture.to(SETUP, PRECOPY);
+    refused(22, () -> get(12));
+    refused(22, () -> put(28, 1));
+    assertThat(region.read(12, 4).remaining()).isEqualTo(4);
+    assertThat(region.read(16, 4).remaining()).isEqualTo(4);
+    assertThat(region.read(0, 4).remaining()).isEqualTo(4);
+  }
+
+  @Test
+  void nothingMayBeSaidToBePendingWhileThereIsState() throws RefusedException {
+    fixture.fault("estimate-nothing");
+    fixture.to(SETUP, PRECOPY);
+    assertThat(fixture.device.pending(0)).isEqualTo(new PendingBytes(0, 0, 0));
+    assertThat(fixture.stage().remaining()).isPositive();
+  }
+
+  @Test
   void stateReadEinval() throws RefusedException {
     fixture.fault("state-read-einval");
     refused(22, () -> region.read(0, 4));
