@@ -385,7 +385,7 @@ class UsingWorkloadTest {
 
     Files.writeString(scene.memoryFile(), "{\"protocol\":2,\"windows\":[]}");
     assertThatThrownBy(() -> scene.workload(LONG).describe())
-        .hasMessageContaining("it must say \"protocol\": 1");
+        .hasMessageContaining("it says protocol 2, and this agent knows 1");
 
     Files.write(scene.memoryFile(), new byte[(1 << 20) + 1]);
     assertThatThrownBy(() -> scene.workload(LONG).describe())
