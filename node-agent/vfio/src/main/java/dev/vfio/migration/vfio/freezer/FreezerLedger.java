@@ -118,6 +118,11 @@ public final class FreezerLedger {
         cause);
   }
 
+  /** Where the entries are. */
+  Path directory() {
+    return directory;
+  }
+
   /** The file that a device's entry is in, for messages. */
   public Path file(Entry entry) {
     return file(entry.device());
