@@ -15,7 +15,10 @@ import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.agent.stream.NettyStateStreams;
 import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
+import dev.vfio.migration.vfio.freezer.Cgroups;
+import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.linux.Host;
+import dev.vfio.migration.vfio.memory.MemoryRoom;
 import dev.vfio.migration.vfio.user.Patience;
 import dev.vfio.migration.vfio.user.VfioUserDirectory;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -121,7 +124,7 @@ public class AgentNode {
             new Surroundings(
                 devices,
                 workloads,
-                new WindowFiles(),
+                new WindowFiles(descriptors.windows(), memoryRoom()),
                 streams,
                 new SystemClock(),
                 SessionWorker::new,
@@ -153,6 +156,13 @@ public class AgentNode {
         identity.instanceId(),
         sessions.snapshots().size(),
         config.journalDirectory());
+  }
+
+  private MemoryRoom memoryRoom() {
+    Cgroups cgroups =
+        new Cgroups(config.cgroupDirectory(), new Processes(KernelFiles.OF_THIS_MACHINE.proc()));
+    return new MemoryRoom(
+        KernelFiles.OF_THIS_MACHINE.proc().resolve("meminfo"), cgroups::memoryLimit);
   }
 
   private void sayLimits(DescriptorBudget descriptors) {
