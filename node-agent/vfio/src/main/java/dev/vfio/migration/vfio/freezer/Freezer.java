@@ -3,6 +3,7 @@ package dev.vfio.migration.vfio.freezer;
 import dev.vfio.migration.vfio.freezer.FreezerLedger.Entry;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Processes;
+import dev.vfio.migration.vfio.linux.DiskRoom;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.workload.WorkloadException;
@@ -153,15 +154,10 @@ public final class Freezer {
           null);
     }
     ledger.of(holder.device().id());
-    if (!Files.isWritable(ledger.directory())) {
-      throw failed(
-          Errno.EACCES.number(),
-          holder,
-          cgroup,
-          "is not frozen: what is frozen must be noted in "
-              + ledger.directory()
-              + " first, and this agent cannot write there. Nothing was done to it.",
-          null);
+    try {
+      DiskRoom.require(ledger.directory());
+    } catch (IOException full) {
+      throw refused(holder, cgroup, "what is frozen must be noted first, and " + full.getMessage());
     }
   }
 

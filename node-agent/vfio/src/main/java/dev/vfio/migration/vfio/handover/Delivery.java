@@ -67,6 +67,7 @@ final class Delivery {
    * the device. It is looked at again once it received it.
    */
   void requireFitToWait() throws IOException {
+    desk.receipts().requireRoom();
     desk.with(
         device,
         Duration.ZERO,

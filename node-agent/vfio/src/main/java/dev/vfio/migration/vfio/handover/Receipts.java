@@ -2,6 +2,7 @@ package dev.vfio.migration.vfio.handover;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.linux.DiskRoom;
 import dev.vfio.migration.vfio.linux.DurableFile;
 import dev.vfio.migration.vfio.text.StrictJson;
 import java.io.IOException;
@@ -76,6 +77,11 @@ final class Receipts {
   /** Makes the directory where it is missing. It is for these files alone. */
   Receipts(Path directory) throws IOException {
     this.directory = Files.createDirectories(directory);
+  }
+
+  /** Makes sure that one more could be written. */
+  void requireRoom() throws IOException {
+    DiskRoom.require(directory);
   }
 
   /** The receipt for a device. */
