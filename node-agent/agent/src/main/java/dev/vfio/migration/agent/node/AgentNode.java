@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.agent.configuration.UnknownSettings;
 import dev.vfio.migration.agent.control.CommandLanes;
 import dev.vfio.migration.agent.control.Inventory;
 import dev.vfio.migration.agent.control.NodeIdentity;
@@ -37,6 +38,7 @@ import java.util.UUID;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.eclipse.microprofile.config.ConfigProvider;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
@@ -83,6 +85,7 @@ public class AgentNode {
       MeterRegistry metrics,
       @ConfigProperty(name = "quarkus.application.version") String version)
       throws IOException {
+    UnknownSettings.refuse(ConfigProvider.getConfig().getPropertyNames(), System.getenv());
     this.config = config;
     this.journals = new JournalDirectory(config.journalDirectory());
     StreamSettings settings = StreamSettings.defaults().withMaximumChunkBytes(LARGEST_CHUNK_BYTES);
