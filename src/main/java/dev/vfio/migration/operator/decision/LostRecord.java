@@ -11,10 +11,9 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * A status that says less than it once did: emptied by hand, restored without its status, or
- * pruned by another CRD. That a decision is missing does not mean that none was taken, and that
- * nothing is recorded does not mean that nothing was begun. What the phases and both agents still
- * tell counts.
+ * A status that says less than it once did: emptied by hand, restored without its status, or pruned
+ * by another CRD. That a decision is missing does not mean that none was taken, and that nothing is
+ * recorded does not mean that nothing was begun. What the phases and both agents still tell counts.
  */
 final class LostRecord {
   private final Observation seen;
@@ -59,7 +58,8 @@ final class LostRecord {
   }
 
   private boolean hasSession() {
-    return Stream.of(seen.source(), seen.destination()).anyMatch(side -> side.session().isPresent());
+    return Stream.of(seen.source(), seen.destination())
+        .anyMatch(side -> side.session().isPresent());
   }
 
   private Stream<SessionState> states() {
@@ -86,8 +86,7 @@ final class LostRecord {
                 + told()
                 + " says so.")
         .commit();
-    return new Decision(
-        draft.build(seen.attempt()), List.of(), Optional.of(Duration.ZERO), false);
+    return new Decision(draft.build(seen.attempt()), List.of(), Optional.of(Duration.ZERO), false);
   }
 
   private String told() {
@@ -131,7 +130,6 @@ final class LostRecord {
                 + seen.destination().location()
                 + " (strings FILE): with the entry Activating it was committed, and status.handover"
                 + " is to be set to Committed by hand, else to RolledBack.");
-    return new Decision(
-        draft.build(seen.attempt()), List.of(), Optional.of(Decisions.SOON), false);
+    return new Decision(draft.build(seen.attempt()), List.of(), Optional.of(Decisions.SOON), false);
   }
 }

@@ -3,9 +3,9 @@ package dev.vfio.migration.operator.decision;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.contract.v1.Device;
-import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;

@@ -47,8 +47,7 @@ class LostRecordTest {
   void aPhaseAfterTheDecisionStandsForItWhereTheDecisionIsMissing(Phase phase) {
     Scene scene =
         new Scene().phase(Phase.SWITCHING_OVER).touched().record(StatusDraft::commit).phase(phase);
-    Decision decision =
-        scene.loseHandover().source(SessionState.SOURCE_AWAITING_DECISION).decide();
+    Decision decision = scene.loseHandover().source(SessionState.SOURCE_AWAITING_DECISION).decide();
     assertThat(decision.commands()).isEmpty();
     assertThat(scene.status().handover()).isEqualTo(Handover.COMMITTED);
   }
@@ -74,8 +73,7 @@ class LostRecordTest {
   /** Deleted or cancelled meanwhile: an object that says nothing does not leave its sessions. */
   @Test
   void whatIsDeletedWithoutItsStatusIsRolledBackFirst() {
-    Scene scene =
-        new Scene().loseStatus().delete().source(SessionState.SOURCE_AWAITING_DECISION);
+    Scene scene = new Scene().loseStatus().delete().source(SessionState.SOURCE_AWAITING_DECISION);
     Decision decision = scene.decide();
     assertThat(decision.finished()).isFalse();
     assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);

@@ -99,9 +99,29 @@ final class Scene {
     DeviceMigrationStatus was = status;
     status =
         new DeviceMigrationStatus(
-            was.phase(), was.observedGeneration(), was.attempt(), null, null, null, null, null,
-            null, null, null, null, null, null, null, null, null, null, null, null,
-            was.phaseTransitions(), was.conditions(), null);
+            was.phase(),
+            was.observedGeneration(),
+            was.attempt(),
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            was.phaseTransitions(),
+            was.conditions(),
+            null);
     return this;
   }
 

@@ -30,8 +30,7 @@ class UnknownSettingsTest {
   @ParameterizedTest
   @ValueSource(strings = {"agent.memory-directory", "agent.maximum-sesions", "agent.tls.directory"})
   void aPropertyThatIsNoSettingIsNamed(String name) {
-    assertThatThrownBy(
-            () -> UnknownSettings.refuse(List.of("quarkus.http.port", name), Map.of()))
+    assertThatThrownBy(() -> UnknownSettings.refuse(List.of("quarkus.http.port", name), Map.of()))
         .hasMessageContaining("no setting " + name + ";");
   }
 

@@ -23,12 +23,12 @@ import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationFlag;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import dev.vfio.migration.vfio.workload.DmaWindow;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -102,7 +102,8 @@ class InventoryTest {
   private Inventory inventory(
       DeviceDirectory devices, Workloads workloads, Function<String, LiveSession> sessions) {
     Inventory inventory =
-        new Inventory(devices, (limit, awaited) -> workloads, sessions, this::windowProblem, LONGEST_LOOK);
+        new Inventory(
+            devices, (limit, awaited) -> workloads, sessions, this::windowProblem, LONGEST_LOOK);
     inventories.add(inventory);
     return inventory;
   }
@@ -534,8 +535,7 @@ class InventoryTest {
                             List.of(new DmaWindow("ring", 0, size, Path.of("/ring"))))));
     assertThat(listed.apply(4096L).hasNotMigratable()).isFalse();
     Device tooMuch = listed.apply(8192L);
-    assertThat(tooMuch.getNotMigratable().getReason())
-        .isEqualTo(Reason.MEMORY_UNREACHABLE);
+    assertThat(tooMuch.getNotMigratable().getReason()).isEqualTo(Reason.MEMORY_UNREACHABLE);
     assertThat(tooMuch.getNotMigratable().getMessage()).contains("more than one page");
     assertThat(tooMuch.getDmaWindowsCount()).isEqualTo(1);
   }

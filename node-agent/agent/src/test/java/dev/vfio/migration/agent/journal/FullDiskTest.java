@@ -32,7 +32,17 @@ class FullDiskTest {
   private static final SessionRecord STARTED =
       new SessionRecord.SourceStarted(
           new SourceSpec(
-              KEY, "default/m", "gpu-0", "node-b", "10.0.0.2", 9444, Mode.LIVE, 1, 0, 7, List.of()));
+              KEY,
+              "default/m",
+              "gpu-0",
+              "node-b",
+              "10.0.0.2",
+              9444,
+              Mode.LIVE,
+              1,
+              0,
+              7,
+              List.of()));
 
   @TempDir Path folder;
   private Path disk;

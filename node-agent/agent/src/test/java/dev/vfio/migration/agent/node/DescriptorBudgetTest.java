@@ -27,8 +27,9 @@ class DescriptorBudgetTest {
     assertThat(of(20_000))
         .hasToString(
             "file descriptors: 20000 may be open, 2048 are kept for sessions and looks at devices,"
-                + " besides those of 3336 windows; unknown connections in each stage of a greeting: state 256 (128 of one"
-                + " address), control 64 (16 of one address), health 64 (16 of one address)");
+                + " besides those of 3336 windows; unknown connections in each stage of a greeting:"
+                + " state 256 (128 of one address), control 64 (16 of one address), health 64 (16"
+                + " of one address)");
   }
 
   @Test

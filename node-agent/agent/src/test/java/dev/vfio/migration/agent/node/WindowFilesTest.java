@@ -40,8 +40,7 @@ class WindowFilesTest {
       Descriptor file = MemoryFile.create("w" + i, size);
       memory.add(file);
       windows.add(
-          new DmaWindow(
-              "w" + i, i * size, size, OpenFile.path(file), false, Optional.of(file)));
+          new DmaWindow("w" + i, i * size, size, OpenFile.path(file), false, Optional.of(file)));
     }
     return windows;
   }

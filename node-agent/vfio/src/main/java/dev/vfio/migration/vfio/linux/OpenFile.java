@@ -153,8 +153,7 @@ public final class OpenFile {
    * @return {@link Long#MAX_VALUE} where it has no size of its own, as where a memfd is
    */
   public static long freeBytes(Descriptor descriptor) throws ErrnoException {
-    ByteBuffer found =
-        ByteBuffer.allocateDirect(STATFS_BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer found = ByteBuffer.allocateDirect(STATFS_BYTES).order(ByteOrder.nativeOrder());
     long answer =
         LibC.syscall(
             Platform.isIntel() ? FSTATFS_X86_64 : FSTATFS_GENERIC,

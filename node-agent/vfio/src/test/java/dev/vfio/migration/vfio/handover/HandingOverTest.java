@@ -403,8 +403,7 @@ class HandingOverTest {
     scene.openDevice();
     try (Accommodation memory = Accommodation.of(many)) {
       Manifest manifest =
-          Manifest.of(
-              StandInNode.ID, "a".repeat(64) + "/2147483647", scene.opened(), memory);
+          Manifest.of(StandInNode.ID, "a".repeat(64) + "/2147483647", scene.opened(), memory);
       assertThat(manifest.descriptors()).hasSize(DescriptorMessage.MAX_DESCRIPTORS);
       assertThat((manifest.request() + "\n").getBytes(StandardCharsets.UTF_8))
           .hasSizeLessThanOrEqualTo(LineConnection.MOST_LINE_BYTES);

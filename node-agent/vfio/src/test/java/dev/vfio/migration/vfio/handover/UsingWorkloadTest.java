@@ -134,7 +134,8 @@ class UsingWorkloadTest {
     owner();
     cgroup.add(ProcessHandle.current().pid());
     try {
-      assertThatThrownBy(scene.workload(LONG)::describe).hasMessageContaining("this agent is in it");
+      assertThatThrownBy(scene.workload(LONG)::describe)
+          .hasMessageContaining("this agent is in it");
     } finally {
       Files.writeString(
           TestCgroup.root().resolve("cgroup.procs"), Long.toString(ProcessHandle.current().pid()));
