@@ -2,6 +2,7 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DriverProfile;
+import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.GoDuration;
@@ -211,6 +212,19 @@ final class Admission {
               + " is in use by migration "
               + device.getClaimedBy()
               + ". Nothing was touched. Try again when that one has ended.");
+    }
+    if (device.getInterface() == MigrationInterface.MIGRATION_INTERFACE_UNSPECIFIED
+        || device.getInterface() == MigrationInterface.UNRECOGNIZED) {
+      // Nothing said against it is not the same as something said for it.
+      return objection(
+          ConditionReason.NO_MIGRATION_REGION,
+          "The agent on "
+              + where
+              + " does not say by which interface device "
+              + device.getId()
+              + " migrates, or names one that this operator does not know ("
+              + device.getInterfaceValue()
+              + "). Nothing was touched. Bring operator and agents to one version.");
     }
     return Optional.empty();
   }

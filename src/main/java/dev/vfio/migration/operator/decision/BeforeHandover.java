@@ -55,10 +55,17 @@ final class BeforeHandover {
   private boolean waiting;
 
   BeforeHandover(Observation seen) {
+    this(seen, new StatusDraft(seen));
+  }
+
+  /**
+   * @param draft with what is known already
+   */
+  BeforeHandover(Observation seen, StatusDraft draft) {
     this.seen = seen;
     this.source = seen.source();
     this.destination = seen.destination();
-    this.draft = new StatusDraft(seen);
+    this.draft = draft;
     this.sides = new SideConditions(draft);
   }
 

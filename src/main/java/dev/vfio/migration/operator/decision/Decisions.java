@@ -42,6 +42,10 @@ public final class Decisions {
   }
 
   private static Decision undecided(Observation seen) {
+    return new LostRecord(seen).decide().orElseGet(() -> begunOrNot(seen));
+  }
+
+  private static Decision begunOrNot(Observation seen) {
     Phase phase = seen.status().phase() == null ? Phase.PENDING : seen.status().phase();
     return switch (phase) {
       case PENDING -> new Admission(seen).pending();
@@ -50,14 +54,7 @@ public final class Decisions {
       case PRE_COPY -> new BeforeHandover(seen).preCopy();
       case SWITCHING_OVER -> new BeforeHandover(seen).switchingOver();
       case COMMITTED, SUCCEEDED, ROLLING_BACK, FAILED, CANCELLED, ACTION_REQUIRED ->
-          // Only a hand that edits the status can bring this about. Going back is the one safe
-          // answer to it.
-          new BeforeHandover(seen)
-              .backTo(
-                  ConditionReason.CONTRADICTION,
-                  "The status says phase "
-                      + phase.text()
-                      + " although the handover is undecided; rolling back.");
+          throw new IllegalStateException("phase " + phase.text() + " without a decision");
     };
   }
 
@@ -70,12 +67,18 @@ public final class Decisions {
   public static Decision underWay(Observation seen, InvalidSpecException problem) {
     boolean undecided =
         seen.status().handover() == null || seen.status().handover() == Handover.UNDECIDED;
-    return undecided
-        ? new BeforeHandover(seen)
-            .backTo(
-                problem.reason(),
-                "This version of the operator cannot carry the spec out: " + problem.getMessage())
-        : decide(seen);
+    if (!undecided) {
+      return decide(seen);
+    }
+    return new LostRecord(seen)
+        .decide()
+        .orElseGet(
+            () ->
+                new BeforeHandover(seen)
+                    .backTo(
+                        problem.reason(),
+                        "This version of the operator cannot carry the spec out: "
+                            + problem.getMessage()));
   }
 
   /** True before anything was touched: then a spec that cannot be carried out just fails. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
@@ -129,7 +130,11 @@ class DecisionTableTest {
   }
 
   private static Device device(DeviceState state) {
-    return Device.newBuilder().setId("vfio-user:gpu-0").setState(state).build();
+    return Device.newBuilder()
+        .setId("vfio-user:gpu-0")
+        .setInterface(MigrationInterface.REGION_2018)
+        .setState(state)
+        .build();
   }
 
   private static Row row(

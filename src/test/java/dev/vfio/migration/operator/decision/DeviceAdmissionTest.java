@@ -177,4 +177,16 @@ class DeviceAdmissionTest {
     assertThat(scene.status().phase()).isEqualTo(Phase.PREPARING);
     assertThat(scene.status().migrationInterface()).isEqualTo("FEATURE_V2");
   }
+
+  /** Nothing said against a device is not something said for it. */
+  @Test
+  void aDeviceThatDoesNotSayHowItMigratesIsRefused() {
+    assertThat(refusal(Device.Builder::clearInterface, device(MTTY)))
+        .contains("does not say by which interface device vfio-user:gpu-0 migrates");
+  }
+
+  @Test
+  void aDeviceOfAnInterfaceThatIsNotKnownIsRefused() {
+    assertThat(refusal(device(MTTY), device -> device.setInterfaceValue(77))).contains("(77)");
+  }
 }

@@ -2,6 +2,7 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.PendingBytes;
 import dev.vfio.migration.contract.v1.Progress;
 import dev.vfio.migration.contract.v1.Reason;
@@ -93,6 +94,43 @@ final class Scene {
     return this;
   }
 
+  /** Somebody takes the decision out of the record, and leaves the rest. */
+  Scene loseHandover() {
+    DeviceMigrationStatus was = status;
+    status =
+        new DeviceMigrationStatus(
+            was.phase(),
+            was.observedGeneration(),
+            was.attempt(),
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            was.phaseTransitions(),
+            was.conditions(),
+            null);
+    return this;
+  }
+
+  /** Somebody takes all of the record away. */
+  Scene loseStatus() {
+    status = DeviceMigrationStatus.EMPTY;
+    return this;
+  }
+
   /** Both devices have been reached by commands. */
   Scene touched() {
     return record(draft -> draft.touch(Role.SOURCE).touch(Role.DESTINATION));
@@ -169,7 +207,10 @@ final class Scene {
                 new Side.Inspection(
                     Optional.of(
                         device
-                            .apply(Device.newBuilder().setId(side.location().device()))
+                            .apply(
+                                Device.newBuilder()
+                                    .setId(side.location().device())
+                                    .setInterface(MigrationInterface.REGION_2018))
                             .build())))));
   }
 

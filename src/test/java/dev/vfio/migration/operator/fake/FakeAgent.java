@@ -11,6 +11,7 @@ import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.ListDevicesRequest;
 import dev.vfio.migration.contract.v1.ListDevicesResponse;
+import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Mode;
 import dev.vfio.migration.contract.v1.NodeAgentGrpc;
 import dev.vfio.migration.contract.v1.NodeDescription;
@@ -77,6 +78,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
     this.device =
         Device.newBuilder()
             .setId(DEVICE)
+            .setInterface(MigrationInterface.REGION_2018)
             .setModel("10de:20b0:10de:1450")
             .setPrecopy(true)
             .setState(state);

@@ -32,7 +32,18 @@ final class DeviceViews {
   private final DeviceDirectory devices;
   private final Inventory.WorkloadsWithin workloads;
   private final Function<String, LiveSession> sessionOf;
+  private final WindowLook windows;
   private final Duration time;
+
+  /** Whether windows could be moved with their device. */
+  @FunctionalInterface
+  interface WindowLook {
+    /**
+     * @param pageSize of the device, bytes
+     * @return why they could not, null where they could
+     */
+    String problem(List<dev.vfio.migration.vfio.workload.DmaWindow> windows, int pageSize);
+  }
 
   /**
    * @param sessionOf the session that has claimed a device; null where there is none
@@ -42,10 +53,12 @@ final class DeviceViews {
       DeviceDirectory devices,
       Inventory.WorkloadsWithin workloads,
       Function<String, LiveSession> sessionOf,
+      WindowLook windows,
       Duration time) {
     this.devices = devices;
     this.workloads = workloads;
     this.sessionOf = sessionOf;
+    this.windows = windows;
     this.time = time;
   }
 
@@ -187,6 +200,14 @@ final class DeviceViews {
                 .setName(window.name())
                 .setIova(window.iova())
                 .setSize(window.size()));
+      }
+      String wrong = windows.problem(said.windows(), device.getPageSize());
+      if (wrong != null && device.getClaimedBy().isEmpty()) {
+        device.setNotMigratable(
+            ContractMapping.failure(
+                Failure.of(
+                    Reason.MEMORY_UNREACHABLE,
+                    "the windows that its workload declares cannot be moved: " + wrong)));
       }
     } catch (IOException problem) {
       // A device without its workload would move without the memory that belongs to it.

@@ -104,18 +104,20 @@ public final class Inventory implements AutoCloseable {
    */
   public Inventory(
       DeviceDirectory devices, WorkloadsWithin workloads, Sessions sessions, Duration time) {
-    this(devices, workloads, sessions::holderOf, time);
+    this(devices, workloads, sessions::holderOf, sessions::windowProblem, time);
   }
 
   /**
    * @param sessionOf the session that has claimed a device; null where there is none
+   * @param windows looks whether a workload's windows could be moved
    */
   Inventory(
       DeviceDirectory devices,
       WorkloadsWithin workloads,
       Function<String, LiveSession> sessionOf,
+      DeviceViews.WindowLook windows,
       Duration time) {
-    this.views = new DeviceViews(devices, workloads, sessionOf, time);
+    this.views = new DeviceViews(devices, workloads, sessionOf, windows, time);
     this.time = time;
     this.longestQueue = time.dividedBy(2);
     this.freshWithin = time.dividedBy(5);

@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.journal;
 
+import dev.vfio.migration.vfio.linux.DiskRoom;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -50,6 +51,8 @@ final class JournalFile implements AutoCloseable {
     FileChannel channel = FileChannel.open(fresh, FRESH, FOR_US_ALONE);
     try {
       write(channel, 0, image);
+      // Entries are written while a workload stands still: they do not find the disk full then.
+      DiskRoom.reserve(fresh, image.length + DiskRoom.OF_A_MIGRATION);
       channel.force(true);
       Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       forceDirectory(file.getParent());

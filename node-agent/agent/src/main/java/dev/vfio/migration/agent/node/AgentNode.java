@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.agent.configuration.UnknownSettings;
 import dev.vfio.migration.agent.control.CommandLanes;
 import dev.vfio.migration.agent.control.Inventory;
 import dev.vfio.migration.agent.control.NodeIdentity;
@@ -15,7 +16,10 @@ import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.agent.stream.NettyStateStreams;
 import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
+import dev.vfio.migration.vfio.freezer.Cgroups;
+import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.linux.Host;
+import dev.vfio.migration.vfio.memory.MemoryRoom;
 import dev.vfio.migration.vfio.user.Patience;
 import dev.vfio.migration.vfio.user.VfioUserDirectory;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -34,6 +38,7 @@ import java.util.UUID;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.eclipse.microprofile.config.ConfigProvider;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
@@ -80,6 +85,7 @@ public class AgentNode {
       MeterRegistry metrics,
       @ConfigProperty(name = "quarkus.application.version") String version)
       throws IOException {
+    UnknownSettings.refuse(ConfigProvider.getConfig().getPropertyNames(), System.getenv());
     this.config = config;
     this.journals = new JournalDirectory(config.journalDirectory());
     StreamSettings settings = StreamSettings.defaults().withMaximumChunkBytes(LARGEST_CHUNK_BYTES);
@@ -121,7 +127,7 @@ public class AgentNode {
             new Surroundings(
                 devices,
                 workloads,
-                new WindowFiles(),
+                new WindowFiles(descriptors.windows(), memoryRoom()),
                 streams,
                 new SystemClock(),
                 SessionWorker::new,
@@ -153,6 +159,13 @@ public class AgentNode {
         identity.instanceId(),
         sessions.snapshots().size(),
         config.journalDirectory());
+  }
+
+  private MemoryRoom memoryRoom() {
+    Cgroups cgroups =
+        new Cgroups(config.cgroupDirectory(), new Processes(KernelFiles.OF_THIS_MACHINE.proc()));
+    return new MemoryRoom(
+        KernelFiles.OF_THIS_MACHINE.proc().resolve("meminfo"), cgroups::memoryLimit);
   }
 
   private void sayLimits(DescriptorBudget descriptors) {

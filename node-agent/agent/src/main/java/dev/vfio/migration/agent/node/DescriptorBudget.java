@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.node;
 import dev.vfio.migration.agent.stream.NettyStateStreams;
 import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.connections.ConnectionLimits;
+import dev.vfio.migration.vfio.workload.DeclaredWindows;
 import java.time.Duration;
 
 /**
@@ -12,7 +13,8 @@ import java.time.Duration;
  * port, a session or a look needs.
  *
  * @param limit file descriptors that this process may have open
- * @param kept for the agent itself, its sessions, and looks at devices
+ * @param kept for the agent itself, its sessions but for their windows, and looks at devices
+ * @param windows that all sessions may have open at once; each takes {@link #OF_A_WINDOW}
  * @param state for unknown connections to the state stream
  * @param control for unknown connections to the control service
  * @param health for connections to health and metrics
@@ -20,6 +22,7 @@ import java.time.Duration;
 public record DescriptorBudget(
     long limit,
     long kept,
+    int windows,
     ConnectionLimits state,
     ConnectionLimits control,
     ConnectionLimits health) {
@@ -30,8 +33,13 @@ public record DescriptorBudget(
   /** A look opens each device, its workload's socket and its files. */
   private static final long OF_LOOKS = 256;
 
-  /** Of a session besides its streams: device, events, windows, workload, journal. */
+  /** Of a session besides its streams and windows: device, events, workload, journal. */
   private static final long OF_A_SESSION = 64;
+
+  /** What its file was checked by, or was made, and what it is read and written through. */
+  static final int OF_A_WINDOW = 2;
+
+  private static final int LEAST_WINDOWS = 32;
 
   private static final Duration HANDSHAKE_TIME = Duration.ofSeconds(10);
 
@@ -54,9 +62,13 @@ public record DescriptorBudget(
     ConnectionLimits health = new ConnectionLimits(64, 16, REQUEST_TIME);
     long wanted = state.descriptors() + control.descriptors() + health.descriptors();
     double share = Math.min(1, (double) Math.max(0, limit - kept) / wanted);
+    // Half of what nobody else needs: a look may have the windows of a workload open as well.
+    long left = Math.max(0, limit - kept - wanted) / 2 / OF_A_WINDOW;
+    long most = (long) sessions * DeclaredWindows.MOST_WINDOWS;
     return new DescriptorBudget(
         limit,
         kept,
+        (int) Math.max(LEAST_WINDOWS, Math.min(left, most)),
         scaled(state, share, LEAST_STATE),
         scaled(control, share, LEAST),
         scaled(health, share, LEAST));
@@ -79,7 +91,9 @@ public record DescriptorBudget(
         + limit
         + " may be open, "
         + kept
-        + " are kept for sessions and looks at devices; unknown connections in each stage of a"
+        + " are kept for sessions and looks at devices, besides those of "
+        + windows
+        + " windows; unknown connections in each stage of a"
         + " greeting: state "
         + state
         + ", control "

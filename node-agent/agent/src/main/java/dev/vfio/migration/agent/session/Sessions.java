@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.vfio.workload.DmaWindow;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -156,6 +157,17 @@ public final class Sessions {
       }
     }
     return null;
+  }
+
+  /**
+   * Why a device could not be moved with the windows that its workload declares; null where nothing
+   * stands against them. A source would refuse them, and by then its destination was prepared.
+   *
+   * @param pageSize of the device, bytes
+   */
+  public String windowProblem(List<DmaWindow> windows, int pageSize) {
+    return WindowCheck.problem(
+        NumberedWindows.specs(NumberedWindows.of(windows)), pageSize, world.mostWindowBytes());
   }
 
   /** Every session, in the order in which they began. */

@@ -39,7 +39,8 @@ class HangingDevicesTest {
 
   private final Node node = new Node();
   private final Inventory inventory =
-      new Inventory(node, (limit, awaited) -> id -> null, id -> null, TIME);
+      new Inventory(
+          node, (limit, awaited) -> id -> null, id -> null, (windows, pageSize) -> null, TIME);
 
   /** A node whose devices hang as long as they are told to. */
   private static final class Node implements DeviceDirectory {
@@ -280,7 +281,13 @@ class HangingDevicesTest {
             throw new AssertionError("whoever lists devices opened " + id);
           }
         };
-    try (Inventory one = new Inventory(faulty, (limit, awaited) -> id -> null, id -> null, TIME)) {
+    try (Inventory one =
+        new Inventory(
+            faulty,
+            (limit, awaited) -> id -> null,
+            id -> null,
+            (windows, pageSize) -> null,
+            TIME)) {
       List<Device> listed = one.list("").orTimeout(BOUND.toSeconds(), TimeUnit.SECONDS).join();
       assertThat(words(listed.get(0))).contains("a fault in the agent while it looked at");
       assertAnswers(listed.get(1));

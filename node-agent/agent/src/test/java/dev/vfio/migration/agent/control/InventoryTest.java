@@ -23,6 +23,7 @@ import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationFlag;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
 import dev.vfio.migration.vfio.workload.WorkloadException;
@@ -101,9 +102,17 @@ class InventoryTest {
   private Inventory inventory(
       DeviceDirectory devices, Workloads workloads, Function<String, LiveSession> sessions) {
     Inventory inventory =
-        new Inventory(devices, (limit, awaited) -> workloads, sessions, LONGEST_LOOK);
+        new Inventory(
+            devices, (limit, awaited) -> workloads, sessions, this::windowProblem, LONGEST_LOOK);
     inventories.add(inventory);
     return inventory;
+  }
+
+  /** As an agent does that moves one page with a device. */
+  private String windowProblem(List<DmaWindow> windows, int pageSize) {
+    return windows.stream().mapToLong(DmaWindow::size).sum() > pageSize
+        ? "more than one page"
+        : null;
   }
 
   private static List<Device> listed(Inventory inventory, String id) {
@@ -506,5 +515,28 @@ class InventoryTest {
     public boolean settled() {
       return false;
     }
+  }
+
+  /** Found out while nothing was prepared, and not by the source once its destination was. */
+  @Test
+  void windowsThatThisAgentCannotMoveAreSaidWithTheDevice() {
+    DeviceDirectory.Entry entry =
+        new DeviceDirectory.Entry(ID, DESCRIPTION, DeviceState.RUNNING, null, PLACE, POD, true);
+    Function<Long, Device> listed =
+        size ->
+            list(
+                entry,
+                id ->
+                    new Describing(
+                        new WorkloadDescription(
+                            "w",
+                            dev.vfio.migration.vfio.workload.WorkloadState.RUNNING,
+                            id,
+                            List.of(new DmaWindow("ring", 0, size, Path.of("/ring"))))));
+    assertThat(listed.apply(4096L).hasNotMigratable()).isFalse();
+    Device tooMuch = listed.apply(8192L);
+    assertThat(tooMuch.getNotMigratable().getReason()).isEqualTo(Reason.MEMORY_UNREACHABLE);
+    assertThat(tooMuch.getNotMigratable().getMessage()).contains("more than one page");
+    assertThat(tooMuch.getDmaWindowsCount()).isEqualTo(1);
   }
 }

@@ -73,6 +73,24 @@ public final class Cgroups {
     return Optional.empty();
   }
 
+  /**
+   * Bytes of memory that this process may have by the limits of its cgroup and those above it.
+   *
+   * @return {@link Long#MAX_VALUE} where there is no limit, or none can be seen
+   */
+  public long memoryLimit() throws IOException {
+    Optional<Cgroup> own = of(processes.self());
+    long limit = Long.MAX_VALUE;
+    if (own.isPresent()) {
+      for (Path one = own.get().directory(); one.startsWith(root); one = one.getParent()) {
+        Path most = one.resolve("memory.max");
+        String text = Files.exists(most) ? Files.readString(most).strip() : "max";
+        limit = text.matches("[0-9]+") ? Math.min(limit, Long.parseLong(text)) : limit;
+      }
+    }
+    return limit;
+  }
+
   private static boolean lists(Cgroup cgroup, long process) throws IOException {
     return Files.exists(cgroup.directory().resolve("cgroup.procs"))
         && cgroup.processes().contains(process);

@@ -3,11 +3,13 @@ package dev.vfio.migration.vfio.freezer;
 import dev.vfio.migration.vfio.freezer.FreezerLedger.Entry;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Processes;
+import dev.vfio.migration.vfio.linux.DiskRoom;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -28,6 +30,9 @@ public final class Freezer {
   private final Processes processes;
   private final FreezerLedger ledger;
   private final Duration patience;
+
+  /** Of this process, as it was found first: looking for it may mean to walk the hierarchy. */
+  private volatile Optional<Cgroup> self;
 
   /**
    * Freezes a cgroup whoever else is in it. Does no I/O.
@@ -65,19 +70,9 @@ public final class Freezer {
    */
   public void freeze(Holder holder, String migration) throws IOException {
     String device = holder.device().id();
-    Cgroup cgroup = freezable(holder);
+    Cgroup cgroup = freezable(holder, cgroups.of(processes.self()));
+    requireUnclaimed(holder, cgroup);
     Entry entry = new Entry(device, migration, cgroup.path(), holder.process(), holder.startTime());
-    for (Entry other : ledger.entries()) {
-      if (other.cgroup().equals(entry.cgroup()) && !other.device().equals(device)) {
-        throw refused(
-            holder,
-            cgroup,
-            "it is frozen already, for the migration "
-                + other.migration()
-                + " of the device "
-                + other.device());
-      }
-    }
     Optional<Entry> earlier = ledger.of(device);
     if (earlier.isPresent() && !earlier.get().cgroup().equals(entry.cgroup())) {
       thaw(device);
@@ -129,8 +124,59 @@ public final class Freezer {
     return failure;
   }
 
+  /**
+   * Makes sure, while the holder runs, that nothing is known that would keep it from being frozen.
+   * Changes nothing.
+   *
+   * @throws WorkloadException where it cannot or must not be frozen
+   */
+  public void requireFreezable(Holder holder) throws IOException {
+    Optional<Cgroup> own = self;
+    if (own == null) {
+      own = cgroups.of(processes.self());
+      self = own;
+    }
+    Cgroup cgroup = freezable(holder, own);
+    requireUnclaimed(holder, cgroup);
+    // Asks the kernel for this user, so that a file system that is mounted read-only counts, too.
+    if (!Files.isWritable(cgroup.directory().resolve("cgroup.freeze"))) {
+      throw failed(
+          Errno.EACCES.number(),
+          holder,
+          cgroup,
+          "cannot be frozen: "
+              + (cgroup.freezable()
+                  ? "this agent may not write to cgroup.freeze there. Mount cgroup v2 read-write"
+                      + " into the agent"
+                  : "there is no cgroup.freeze in it, so that the kernel is older than 5.2 or this"
+                      + " is not its hierarchy")
+              + ". Nothing was done to it.",
+          null);
+    }
+    ledger.of(holder.device().id());
+    try {
+      DiskRoom.require(ledger.directory());
+    } catch (IOException full) {
+      throw refused(holder, cgroup, "what is frozen must be noted first, and " + full.getMessage());
+    }
+  }
+
+  private void requireUnclaimed(Holder holder, Cgroup cgroup) throws IOException {
+    for (Entry other : ledger.entries()) {
+      if (other.cgroup().equals(cgroup.path()) && !other.device().equals(holder.device().id())) {
+        throw refused(
+            holder,
+            cgroup,
+            "it is frozen already, for the migration "
+                + other.migration()
+                + " of the device "
+                + other.device());
+      }
+    }
+  }
+
   /** The holder's cgroup, where it may be frozen. */
-  private Cgroup freezable(Holder holder) throws IOException {
+  private Cgroup freezable(Holder holder, Optional<Cgroup> own) throws IOException {
     Optional<Cgroup> found = cgroups.of(holder.process());
     if (found.isEmpty()) {
       throw new WorkloadException(
@@ -147,7 +193,6 @@ public final class Freezer {
     if (cgroups.isRoot(cgroup)) {
       throw refused(holder, cgroup, "it is the root: the whole machine would stand still");
     }
-    Optional<Cgroup> own = cgroups.of(processes.self());
     if (own.isPresent() && own.get().directory().startsWith(cgroup.directory())) {
       throw refused(holder, cgroup, "this agent is in it, and would stand still with it");
     }

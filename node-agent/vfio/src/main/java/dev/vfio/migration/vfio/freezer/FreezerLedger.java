@@ -1,10 +1,9 @@
 package dev.vfio.migration.vfio.freezer;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.vfio.migration.vfio.linux.DurableFile;
+import dev.vfio.migration.vfio.text.StrictJson;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
@@ -86,27 +85,25 @@ public final class FreezerLedger {
 
   /** The entry of a device. */
   public Optional<Entry> of(String device) throws IOException {
-    return read(file(device)).filter(entry -> entry.device().equals(device));
+    return read(file(device));
   }
 
-  private static Optional<Entry> read(Path file) throws IOException {
+  private Optional<Entry> read(Path file) throws IOException {
     try {
-      JsonNode entry =
-          JSON.reader()
-              .with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-              .readTree(DurableFile.read(file));
-      if (entry.path("cgroup").isTextual() && entry.path("device").isTextual()) {
-        return Optional.of(
-            new Entry(
-                entry.path("device").asText(),
-                entry.path("migration").asText(),
-                entry.path("cgroup").asText(),
-                entry.path("process").asLong(),
-                entry.path("startTime").asLong()));
+      JsonNode said = StrictJson.object(DurableFile.read(file));
+      Entry entry =
+          new Entry(
+              StrictJson.text(said, "device"),
+              StrictJson.text(said, "migration"),
+              StrictJson.text(said, "cgroup"),
+              StrictJson.count(said, "process"),
+              StrictJson.count(said, "startTime"));
+      if (file.equals(file(entry))) {
+        return Optional.of(entry);
       }
     } catch (NoSuchFileException none) {
       return Optional.empty();
-    } catch (JsonProcessingException | DurableFile.DamagedException damaged) {
+    } catch (StrictJson.MalformedException | DurableFile.DamagedException damaged) {
       throw damaged(file, damaged);
     }
     throw damaged(file, null);
@@ -119,6 +116,11 @@ public final class FreezerLedger {
             + " is damaged. See whether a cgroup is frozen that should not be (cgroup.freeze), thaw"
             + " it, and remove the file.",
         cause);
+  }
+
+  /** Where the entries are. */
+  Path directory() {
+    return directory;
   }
 
   /** The file that a device's entry is in, for messages. */

@@ -1,6 +1,5 @@
 package dev.vfio.migration.vfio.handover;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Processes;
@@ -10,6 +9,7 @@ import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.GuardedFile;
 import dev.vfio.migration.vfio.linux.OpenFile;
 import dev.vfio.migration.vfio.linux.ProcessDescriptor;
+import dev.vfio.migration.vfio.text.StrictJson;
 import dev.vfio.migration.vfio.workload.DeclaredWindows;
 import dev.vfio.migration.vfio.workload.DeclaredWindows.Declared;
 import dev.vfio.migration.vfio.workload.DeclaredWindows.UnusableException;
@@ -22,6 +22,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The memory that a running workload declares in {@code memory.json}, duplicated from it. The
@@ -29,7 +30,7 @@ import java.util.Optional;
  * and could read itself, and large enough.
  */
 final class DeclaredMemory implements AutoCloseable {
-  private static final int PROTOCOL = 1;
+  private static final Set<String> MEMBERS = Set.of("protocol", "workload");
   private static final int MOST_BYTES = 1 << 20;
   private static final int ROOT = 0;
 
@@ -65,14 +66,9 @@ final class DeclaredMemory implements AutoCloseable {
     List<Descriptor> memory = new ArrayList<>();
     boolean complete = false;
     try (ProcessDescriptor process = processes.pinned(holder.process(), holder.startTime())) {
-      JsonNode declaration = LineConnection.JSON.readTree(text.get());
-      if (declaration.path("protocol").asInt() != PROTOCOL) {
-        throw new UnusableException("it must say \"protocol\": " + PROTOCOL);
-      }
-      if (!declaration.has("windows")) {
-        throw new UnusableException("it must say \"windows\", an empty list where no memory moves");
-      }
-      for (Declared window : DeclaredWindows.read(declaration.path("windows"), pageSize)) {
+      JsonNode declaration = StrictJson.object(text.get());
+      requireProtocol(declaration);
+      for (Declared window : DeclaredWindows.read(declaration, MEMBERS, "fd", pageSize)) {
         Descriptor duplicate = duplicate(process, window);
         memory.add(duplicate);
         requireUsable(duplicate, window);
@@ -88,8 +84,8 @@ final class DeclaredMemory implements AutoCloseable {
       complete = true;
       String name = LineConnection.quoted(declaration.path("workload").asText(holder.command()));
       return new DeclaredMemory(text, name, windows, memory);
-    } catch (JsonProcessingException malformed) {
-      throw unusable(file, holder, 0, "it is no JSON: " + malformed.getOriginalMessage());
+    } catch (StrictJson.MalformedException malformed) {
+      throw unusable(file, holder, 0, malformed.getMessage());
     } catch (UnusableException problem) {
       throw unusable(file, holder, 0, problem.getMessage());
     } catch (ErrnoException failure) {
@@ -98,6 +94,18 @@ final class DeclaredMemory implements AutoCloseable {
       if (!complete) {
         memory.forEach(Descriptor::close);
       }
+    }
+  }
+
+  private static void requireProtocol(JsonNode declaration) throws UnusableException {
+    if (!StrictJson.isNumber(declaration, "protocol", DeclaredWindows.PROTOCOL)) {
+      throw new UnusableException(
+          "it says "
+              + (declaration.has("protocol")
+                  ? "protocol " + declaration.path("protocol")
+                  : "no protocol")
+              + ", and this agent knows "
+              + DeclaredWindows.PROTOCOL);
     }
   }
 

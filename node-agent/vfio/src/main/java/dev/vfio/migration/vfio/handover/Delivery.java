@@ -62,6 +62,35 @@ final class Delivery {
         });
   }
 
+  /**
+   * Makes sure, before anything is touched, that the workload that waits now is one that could have
+   * the device. It is looked at again once it received it.
+   */
+  void requireFitToWait() throws IOException {
+    desk.receipts().requireRoom();
+    desk.with(
+        device,
+        Duration.ZERO,
+        anybody -> true,
+        workload -> {
+          Optional<String> objection =
+              workload.holds() == null
+                  ? means.holders().objection(place, workload.peer().process())
+                  : Optional.empty();
+          if (objection.isPresent()) {
+            throw new WaitingWorkload.Refusal(
+                Errno.EBUSY.number(),
+                workload.described()
+                    + " waits for the device "
+                    + device
+                    + " and cannot be given it: "
+                    + objection.get()
+                    + ". Nothing was done to the device.");
+          }
+          return null;
+        });
+  }
+
   private void requireFit(WaitingWorkload workload, String migration) throws IOException {
     Optional<String> objection = objection(workload);
     if (objection.isEmpty()) {

@@ -157,8 +157,12 @@ public final class KernelWorkload implements Workload {
       forgetMemory();
       declared = now;
     }
-    return new WorkloadDescription(
-        declared.workload(), stateOf(holder), device.id(), declared.windows());
+    WorkloadState state = stateOf(holder);
+    if (state == WorkloadState.RUNNING) {
+      // Not first where it is to stand still: the destination holds its state by then.
+      means.freezer().requireFreezable(holder);
+    }
+    return new WorkloadDescription(declared.workload(), state, device.id(), declared.windows());
   }
 
   /** Who uses the device: a holder that did not merely receive it. Never a virtual machine's. */
@@ -229,6 +233,9 @@ public final class KernelWorkload implements Workload {
     boolean described = false;
     try {
       WorkloadDescription description = describe();
+      if (description.state() == WorkloadState.WAITING) {
+        delivery.requireFitToWait();
+      }
       described = true;
       return description;
     } finally {

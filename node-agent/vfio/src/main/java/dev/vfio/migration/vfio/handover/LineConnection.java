@@ -1,6 +1,5 @@
 package dev.vfio.migration.vfio.handover;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -10,6 +9,7 @@ import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.UnixStream;
 import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.vfio.text.StrictJson;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -101,16 +101,16 @@ final class LineConnection implements AutoCloseable {
     line.get(0, bytes);
     line.clear();
     searched = 0;
-    String text = new String(bytes, StandardCharsets.UTF_8);
     try {
-      JsonNode object = JSON.readTree(text);
-      if (object.isObject()) {
-        return object;
-      }
-    } catch (JsonProcessingException malformed) {
-      throw new IOException("it sent what is no JSON: " + quoted(text), malformed);
+      return StrictJson.object(bytes);
+    } catch (StrictJson.MalformedException malformed) {
+      throw new IOException(
+          "it sent a line, and "
+              + malformed.getMessage()
+              + ": "
+              + quoted(new String(bytes, StandardCharsets.UTF_8)),
+          malformed);
     }
-    throw new IOException("it sent no JSON object: " + quoted(text));
   }
 
   /** Somebody else's text, fit for a message. */

@@ -8,6 +8,8 @@ import dev.vfio.migration.vfio.linux.SocketPeer;
 import dev.vfio.migration.vfio.linux.SocketWatch;
 import dev.vfio.migration.vfio.linux.UnixListener;
 import dev.vfio.migration.vfio.linux.UnixStream;
+import dev.vfio.migration.vfio.text.StrictJson;
+import dev.vfio.migration.vfio.workload.DeclaredWindows;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -25,7 +28,8 @@ import java.util.regex.Pattern;
 /** The place of one device at the desk. Owned by the desk's thread. */
 final class Place implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(Place.class.getName());
-  private static final int PROTOCOL = 1;
+  private static final int PROTOCOL = DeclaredWindows.PROTOCOL;
+  private static final Set<String> MEMBERS = Set.of("protocol", "workload", "holds");
   private static final int MOST_VISITORS = 8;
   private static final int ROOT = 0;
   private static final Pattern MIGRATION = Pattern.compile("[!-~]{1,200}");
@@ -199,8 +203,18 @@ final class Place implements AutoCloseable {
     String name = hello.path("workload").asText("");
     JsonNode holds = hello.path("holds");
     boolean holdsNothing = holds.isMissingNode() || holds.isNull();
-    if (hello.path("protocol").asInt() != PROTOCOL) {
-      refuse(visitor, Errno.EPROTONOSUPPORT, "this agent speaks protocol " + PROTOCOL);
+    Optional<String> unknown = StrictJson.unknown(hello, MEMBERS, PROTOCOL);
+    if (!StrictJson.isNumber(hello, "protocol", PROTOCOL)) {
+      refuse(
+          visitor,
+          Errno.EPROTONOSUPPORT,
+          "you say protocol "
+              + LineConnection.quoted(hello.path("protocol").toString())
+              + ", and this agent speaks "
+              + PROTOCOL);
+    } else if (unknown.isPresent()) {
+      // A misspelt "holds" would make whoever has the device one that waits for it.
+      refuse(visitor, Errno.EINVAL, "what you say " + LineConnection.quoted(unknown.get()));
     } else if (name.isBlank() || name.length() > LONGEST_NAME) {
       refuse(visitor, Errno.EINVAL, "the workload needs a name of 1 to 253 characters");
     } else if (!holdsNothing

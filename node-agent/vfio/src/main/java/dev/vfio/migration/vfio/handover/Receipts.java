@@ -1,10 +1,10 @@
 package dev.vfio.migration.vfio.handover;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.linux.DiskRoom;
 import dev.vfio.migration.vfio.linux.DurableFile;
+import dev.vfio.migration.vfio.text.StrictJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -79,30 +79,29 @@ final class Receipts {
     this.directory = Files.createDirectories(directory);
   }
 
+  /** Makes sure that one more could be written. */
+  void requireRoom() throws IOException {
+    DiskRoom.require(directory);
+  }
+
   /** The receipt for a device. */
   Optional<Receipt> of(String device) throws IOException {
     Path file = file(device);
     try {
-      JsonNode receipt =
-          LineConnection.JSON
-              .reader()
-              .with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-              .readTree(DurableFile.read(file));
-      Optional<Stage> stage = Stage.named(receipt.path("stage").asText());
-      if (stage.isPresent()
-          && receipt.path("migration").isTextual()
-          && receipt.path("process").isIntegralNumber()) {
+      JsonNode receipt = StrictJson.object(DurableFile.read(file));
+      Optional<Stage> stage = Stage.named(StrictJson.text(receipt, "stage"));
+      if (stage.isPresent()) {
         return Optional.of(
             new Receipt(
                 device,
-                receipt.path("migration").asText(),
-                receipt.path("process").asLong(),
-                receipt.path("startTime").asLong(),
+                StrictJson.text(receipt, "migration"),
+                StrictJson.count(receipt, "process"),
+                StrictJson.count(receipt, "startTime"),
                 stage.get()));
       }
     } catch (NoSuchFileException none) {
       return Optional.empty();
-    } catch (JsonProcessingException | DurableFile.DamagedException damaged) {
+    } catch (StrictJson.MalformedException | DurableFile.DamagedException damaged) {
       throw damaged(file, damaged);
     }
     throw damaged(file, null);

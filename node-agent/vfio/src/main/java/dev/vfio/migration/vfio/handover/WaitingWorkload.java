@@ -93,17 +93,15 @@ final class WaitingWorkload {
     } catch (ErrnoException failure) {
       throw silent(operation, patience, failure);
     } catch (IOException malformed) {
-      throw new WorkloadException(
-          Errno.EPROTO.number(),
-          described()
-              + " answered \""
-              + operation
-              + "\" against the protocol: "
-              + malformed.getMessage()
-              + ". Whether it did what was asked is not known; the connection was ended.",
-          malformed);
+      throw unclear(operation, malformed.getMessage(), malformed);
     }
-    if (!answer.path("ok").asBoolean(false)) {
+    if (!answer.path("ok").isBoolean()) {
+      throw unclear(
+          operation,
+          "\"ok\" must be true or false: " + LineConnection.quoted(answer.toString()),
+          null);
+    }
+    if (!answer.path("ok").booleanValue()) {
       int errno = answer.path("errno").asInt(0);
       throw new Refusal(
           errno,
@@ -117,6 +115,18 @@ final class WaitingWorkload {
               + (errno == 0 ? "" : ", " + Errno.describe(errno))
               + ".");
     }
+  }
+
+  private WorkloadException unclear(String operation, String what, Throwable cause) {
+    return new WorkloadException(
+        Errno.EPROTO.number(),
+        described()
+            + " answered \""
+            + operation
+            + "\" against the protocol: "
+            + what
+            + ". Whether it did what was asked is not known; the connection was ended.",
+        cause);
   }
 
   private WorkloadException silent(String operation, Duration patience, ErrnoException failure) {

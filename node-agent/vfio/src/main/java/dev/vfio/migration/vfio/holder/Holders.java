@@ -156,6 +156,45 @@ public final class Holders {
     return Optional.of(holder(device, scan, same));
   }
 
+  /**
+   * Why a process that waits for the device could not have it, as a part of a sentence; empty where
+   * nothing is known against it. Changes nothing.
+   *
+   * @param process its number; 0 where this process cannot see it
+   */
+  public Optional<String> objection(NodeDevice device, long process) throws IOException {
+    if (process == 0) {
+      return Optional.of(
+          "its process cannot be seen from here, so that nobody could tell whether it holds the"
+              + " device. The agent needs the machine's own process namespace (hostPID)");
+    }
+    DescriptorScan scan = scan(device);
+    if (scan.denied().contains(process) && !processes.selfMayTrace()) {
+      return Optional.of(
+          "its descriptors may not be looked at, EACCES (13). The agent needs CAP_SYS_PTRACE");
+    }
+    if (scan.holdsMachine(process) || VirtualMachineMonitors.isOne(processes, process)) {
+      return Optional.of(
+          "process "
+              + process
+              + " ("
+              + processes.command(process)
+              + ") is a virtual machine monitor, which cannot go on with a state that it did not"
+              + " load itself");
+    }
+    int others = DescriptorChoice.openFiles(scan.devicesOf(Set.of(process))).size();
+    return others == 0
+        ? Optional.empty()
+        : Optional.of(
+            "process "
+                + process
+                + " ("
+                + processes.command(process)
+                + ") holds "
+                + others
+                + " other VFIO devices. Let each workload wait for one");
+  }
+
   /** Nobody was found: that counts where everybody could be looked at. */
   private void requireSight(NodeDevice device, DescriptorScan scan) throws IOException {
     // With the capability, what is kept from us is kept for other reasons; who held a device there

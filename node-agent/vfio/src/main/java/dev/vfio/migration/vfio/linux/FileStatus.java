@@ -9,23 +9,31 @@ import java.nio.ByteBuffer;
  *
  * <pre>
  * struct statx { __u32 stx_mask; ... __u32 stx_nlink; __u32 stx_uid; ... __u16 stx_mode;
- *                __u64 stx_ino; __u64 stx_size; ... __u32 stx_dev_major, stx_dev_minor; ... };
+ *                __u64 stx_ino; __u64 stx_size; __u64 stx_blocks; ... __u32 stx_dev_major, stx_dev_minor; ... };
  * </pre>
  *
  * @param mode type and permissions, as {@code st_mode}
  * @param owner user id
  * @param size bytes
+ * @param allocated bytes that the file takes of its file system, less than its size where it has
+ *     holes
  * @param links names that the file has; 0 where it was removed
  * @param inode number of the file in its file system
  * @param device number of the file system, {@code MAJOR:MINOR}
  */
-public record FileStatus(int mode, int owner, long size, long links, long inode, String device) {
+public record FileStatus(
+    int mode, int owner, long size, long allocated, long links, long inode, String device) {
   static final int AT_EMPTY_PATH = 0x1000;
   static final int STATX_BASIC_STATS = 0x7ff;
   static final int LINKS = 0x10;
   static final int OWNER = 0x14;
   static final int INODE = 0x20;
   static final int SIZE = 0x28;
+  static final int BLOCKS = 0x30;
+
+  /** Whatever the file system's own blocks are. */
+  private static final int BLOCK_BYTES = 512;
+
   static final int DEVICE_MAJOR = 0x88;
   static final int DEVICE_MINOR = 0x8c;
   static final int S_IFIFO = 0x1000;
@@ -54,6 +62,7 @@ public record FileStatus(int mode, int owner, long size, long links, long inode,
         Short.toUnsignedInt(found.getShort(CharacterDevice.MODE)),
         found.getInt(OWNER),
         found.getLong(SIZE),
+        found.getLong(BLOCKS) * BLOCK_BYTES,
         Integer.toUnsignedLong(found.getInt(LINKS)),
         found.getLong(INODE),
         found.getInt(DEVICE_MAJOR) + ":" + found.getInt(DEVICE_MINOR));

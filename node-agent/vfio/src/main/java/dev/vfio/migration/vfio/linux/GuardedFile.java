@@ -4,6 +4,7 @@ import com.sun.jna.Platform;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,7 +25,8 @@ public record GuardedFile(String content, int owner, Instant written) {
    * @param path in a folder that nobody else can put another in the place of
    * @param mostBytes more than that is refused
    * @throws ErrnoException ENOENT where there is none, ELOOP where it is a link
-   * @throws IOException where it is no regular file, has another name as well, or is larger
+   * @throws IOException where it is no regular file, has another name as well, is larger, or is not
+   *     in UTF-8
    */
   public static GuardedFile read(Path path, int mostBytes) throws IOException {
     try (RootDirectory folder = RootDirectory.open(path.getParent());
@@ -44,9 +46,15 @@ public record GuardedFile(String content, int owner, Instant written) {
       Instant written = Files.getLastModifiedTime(OpenFile.path(file)).toInstant();
       ByteBuffer bytes = ByteBuffer.allocateDirect((int) status.size());
       fill(path, file, bytes);
-      byte[] content = new byte[bytes.position()];
-      bytes.get(0, content);
-      return new GuardedFile(new String(content, StandardCharsets.UTF_8), status.owner(), written);
+      return new GuardedFile(text(path, bytes.flip()), status.owner(), written);
+    }
+  }
+
+  private static String text(Path path, ByteBuffer content) throws IOException {
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(content).toString();
+    } catch (CharacterCodingException otherEncoding) {
+      throw new IOException(path + ": it is not in UTF-8", otherEncoding);
     }
   }
 

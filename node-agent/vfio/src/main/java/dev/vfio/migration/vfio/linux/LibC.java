@@ -98,6 +98,8 @@ final class LibC {
 
   static native int ftruncate(int fd, long length);
 
+  static native int fallocate(int fd, int mode, long offset, long length);
+
   static native int memfd_create(byte[] name, int flags);
 
   /** For calls that the C library has no wrapper for. */

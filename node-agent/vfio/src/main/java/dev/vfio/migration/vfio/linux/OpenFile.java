@@ -1,11 +1,22 @@
 package dev.vfio.migration.vfio.linux;
 
+import com.sun.jna.Platform;
 import java.io.IOException;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** What the kernel says of an open descriptor. */
 public final class OpenFile {
+  // struct statfs { long f_type, f_bsize; u64 f_blocks, f_bfree, f_bavail, ...; };
+  static final int FSTATFS_X86_64 = 138;
+  static final int FSTATFS_GENERIC = 44;
+  static final int STATFS_BYTES = 120;
+  static final int STATFS_BLOCK_SIZE = 8;
+  static final int STATFS_BLOCKS = 16;
+  static final int STATFS_AVAILABLE = 32;
 
   private OpenFile() {}
 
@@ -134,6 +145,31 @@ public final class OpenFile {
                   + " tmpfs")
           : new ErrnoException("pwrite of nothing", errno);
     }
+  }
+
+  /**
+   * Bytes that the file's file system has left for this process, by {@code fstatfs(2)}.
+   *
+   * @return {@link Long#MAX_VALUE} where it has no size of its own, as where a memfd is
+   */
+  public static long freeBytes(Descriptor descriptor) throws ErrnoException {
+    ByteBuffer found = ByteBuffer.allocateDirect(STATFS_BYTES).order(ByteOrder.nativeOrder());
+    long answer =
+        LibC.syscall(
+            Platform.isIntel() ? FSTATFS_X86_64 : FSTATFS_GENERIC,
+            descriptor.number(),
+            LibC.addressOf(found),
+            0,
+            0,
+            0);
+    int errno = LibC.lastErrno();
+    Reference.reachabilityFence(found);
+    if (answer < 0) {
+      throw new ErrnoException("fstatfs", errno);
+    }
+    return found.getLong(STATFS_BLOCKS) == 0
+        ? Long.MAX_VALUE
+        : found.getLong(STATFS_AVAILABLE) * found.getLong(STATFS_BLOCK_SIZE);
   }
 
   private static int accessMode(Descriptor descriptor) throws ErrnoException {

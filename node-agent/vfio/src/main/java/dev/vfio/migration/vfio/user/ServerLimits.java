@@ -1,10 +1,11 @@
 package dev.vfio.migration.vfio.user;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.vfio.migration.vfio.text.StrictJson;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * What VERSION settles: the capabilities that this client offers and those of the server.
@@ -67,11 +68,16 @@ record ServerLimits(int maxTransferBytes) {
     }
     JsonNode root;
     try {
-      root = JSON.readTree(new String(bytes, 0, length, StandardCharsets.UTF_8));
-    } catch (JsonProcessingException malformed) {
-      throw new MalformedException("its capabilities are no JSON", malformed);
+      root = StrictJson.object(Arrays.copyOf(bytes, length));
+    } catch (StrictJson.MalformedException malformed) {
+      throw new MalformedException(
+          "its capabilities are no JSON: " + malformed.getMessage(), malformed);
     }
-    JsonNode size = root.path("capabilities").path("max_data_xfer_size");
+    JsonNode capabilities = root.path("capabilities");
+    if (!capabilities.isMissingNode() && !capabilities.isObject()) {
+      throw new MalformedException("its capabilities are no JSON object", null);
+    }
+    JsonNode size = capabilities.path("max_data_xfer_size");
     if (size.isMissingNode()) {
       return new ServerLimits(DEFAULT_TRANSFER_BYTES);
     }

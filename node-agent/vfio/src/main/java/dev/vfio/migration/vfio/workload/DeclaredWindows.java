@@ -2,6 +2,7 @@ package dev.vfio.migration.vfio.workload;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.vfio.text.StrictJson;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,6 +19,11 @@ import java.util.regex.Pattern;
  */
 public final class DeclaredWindows {
   public static final int MOST_WINDOWS = 1024;
+
+  /** Of the workload protocol, of the handover protocol, and of {@code memory.json}. */
+  public static final int PROTOCOL = 1;
+
+  private static final String WINDOWS = "windows";
 
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9]([-._A-Za-z0-9]{0,62})?");
 
@@ -48,16 +54,21 @@ public final class DeclaredWindows {
   /**
    * Reads the windows and opens a descriptor of the file behind each.
    *
-   * @param declared the member {@code windows}; missing means none
+   * @param known members that the declaration may have beside its windows
    * @param pageSize bytes
    * @param user the user id of the workload's process
    */
-  static OpenWindows open(JsonNode declared, int pageSize, int user, WindowDirectories directories)
+  static OpenWindows open(
+      JsonNode declaration,
+      Set<String> known,
+      int pageSize,
+      int user,
+      WindowDirectories directories)
       throws UnusableException {
     List<DmaWindow> windows = new ArrayList<>();
     boolean complete = false;
     try {
-      for (Declared one : read(declared, pageSize)) {
+      for (Declared one : read(declaration, known, "file", pageSize)) {
         WindowShape shape = one.shape();
         Path file = path(one.declaration(), shape.name());
         windows.add(
@@ -79,24 +90,51 @@ public final class DeclaredWindows {
   }
 
   /**
-   * Reads the windows, wherever their memory is.
+   * Reads the windows, wherever their memory is. They must be said, be it that there are none, and
+   * nothing may be said that is not known: it may be a part of what must move.
    *
-   * @param declared the member {@code windows}; missing means none
+   * @param declaration that has the windows
+   * @param known members that it may have beside them
+   * @param place the member of a window that says where its memory is
    * @param pageSize bytes
    */
-  public static List<Declared> read(JsonNode declared, int pageSize) throws UnusableException {
+  public static List<Declared> read(
+      JsonNode declaration, Set<String> known, String place, int pageSize)
+      throws UnusableException {
+    Set<String> members = new HashSet<>(known);
+    members.add(WINDOWS);
+    Optional<String> unknown = StrictJson.unknown(declaration, members, PROTOCOL);
+    JsonNode declared = declaration.path(WINDOWS);
     if (declared.isMissingNode()) {
-      return List.of();
-    }
-    if (!declared.isArray() || declared.size() > MOST_WINDOWS) {
       throw new UnusableException(
-          "it must declare at most " + MOST_WINDOWS + " windows, in a list");
+          "it must say \"windows\", an empty list where no memory moves"
+              + unknown.map(what -> "; it " + what).orElse(""));
     }
+    if (unknown.isPresent()) {
+      throw new UnusableException("it " + unknown.get());
+    }
+    if (!declared.isArray()) {
+      throw new UnusableException(
+          "\"windows\" must be said in a list, an empty one where no memory moves");
+    }
+    if (declared.size() > MOST_WINDOWS) {
+      throw new UnusableException(
+          "it declares "
+              + declared.size()
+              + " windows, and at most "
+              + MOST_WINDOWS
+              + " are moved");
+    }
+    Set<String> ofWindow = Set.of("name", "iova", "size", "logged", place);
     List<Declared> windows = new ArrayList<>();
     Set<String> names = new HashSet<>();
     for (JsonNode one : declared) {
       Declared window = parse(one, pageSize);
       String name = window.shape().name();
+      Optional<String> strange = StrictJson.unknown(one, ofWindow, PROTOCOL);
+      if (strange.isPresent()) {
+        throw new UnusableException("window " + name + " " + strange.get());
+      }
       if (!names.add(name)) {
         throw new UnusableException("window " + name + ": another window has that name");
       }

@@ -1,6 +1,5 @@
 package dev.vfio.migration.vfio.workload;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -9,6 +8,7 @@ import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.SocketPeer;
 import dev.vfio.migration.vfio.linux.UnixStream;
 import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.vfio.text.StrictJson;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 
 /**
  * The workload protocol, version 1: one JSON object a line in each direction over a Unix socket,
@@ -30,7 +31,8 @@ import java.util.Locale;
 public final class WorkloadSocket implements Workload {
   static final int MOST_LINE_BYTES = 64 << 10;
 
-  private static final int PROTOCOL = 1;
+  private static final Set<String> MEMBERS =
+      Set.of("ok", "protocol", "workload", "state", "device");
 
   /** For a question that is asked while a device waits for its workload. */
   private static final Duration SHORT = Duration.ofSeconds(2);
@@ -101,16 +103,14 @@ public final class WorkloadSocket implements Workload {
   @Override
   public WorkloadDescription describe() throws IOException {
     JsonNode answer = description();
+    WorkloadState state = stateOf(answer);
     try {
       OpenWindows windows =
           DeclaredWindows.open(
-              answer.path("windows"), pageSize, connected(requestLimit).peerUser(), directories);
+              answer, MEMBERS, pageSize, connected(requestLimit).peerUser(), directories);
       keep(windows);
       return new WorkloadDescription(
-          quoted(answer.path("workload").asText()),
-          stateOf(answer),
-          endpoint.device(),
-          windows.windows());
+          quoted(answer.path("workload").asText()), state, endpoint.device(), windows.windows());
     } catch (DeclaredWindows.UnusableException unusable) {
       throw failed(
           0,
@@ -145,13 +145,13 @@ public final class WorkloadSocket implements Workload {
   /** The workload speaks for the device that it is reached for, or for none at all. */
   private void requireOfDevice(JsonNode answer) throws WorkloadException {
     introduced = false;
-    if (answer.path("protocol").asInt() != PROTOCOL) {
+    if (!StrictJson.isNumber(answer, "protocol", DeclaredWindows.PROTOCOL)) {
       throw failed(
           0,
           "speaks protocol "
               + quoted(answer.path("protocol").toString())
               + "; this agent speaks "
-              + PROTOCOL
+              + DeclaredWindows.PROTOCOL
               + ". Nothing was asked of it.",
           null);
     }
@@ -252,7 +252,10 @@ public final class WorkloadSocket implements Workload {
 
   private JsonNode accepted(String operation, String migration, JsonNode answer)
       throws WorkloadException {
-    if (answer.path("ok").asBoolean(false)) {
+    if (!answer.path("ok").isBoolean()) {
+      throw unclear(operation, "\"ok\" must be true or false: " + answer, null);
+    }
+    if (answer.path("ok").booleanValue()) {
       return answer;
     }
     int errno = answer.path("errno").asInt(0);
@@ -269,7 +272,7 @@ public final class WorkloadSocket implements Workload {
         null);
   }
 
-  private String answerTo(String operation, ObjectNode request) throws IOException {
+  private byte[] answerTo(String operation, ObjectNode request) throws IOException {
     ByteBuffer bytes = lineOf(request);
     boolean usedBefore = stream != null;
     long deadline = System.nanoTime() + requestLimit.toNanos();
@@ -297,17 +300,17 @@ public final class WorkloadSocket implements Workload {
     return ByteBuffer.allocateDirect(text.length).put(text);
   }
 
-  private String exchange(String operation, ByteBuffer request, long deadline) throws IOException {
+  private byte[] exchange(String operation, ByteBuffer request, long deadline) throws IOException {
     UnixStream connection = connected(left(deadline));
     if (!introduced && !operation.equals(DESCRIBE)) {
       ObjectNode describe = JSON.createObjectNode().put("op", DESCRIBE);
-      String answer = exchange(connection, lineOf(describe), deadline);
+      byte[] answer = exchange(connection, lineOf(describe), deadline);
       requireOfDevice(accepted(DESCRIBE, null, parse(DESCRIBE, answer)));
     }
     return exchange(connection, request, deadline);
   }
 
-  private String exchange(UnixStream connection, ByteBuffer request, long deadline)
+  private byte[] exchange(UnixStream connection, ByteBuffer request, long deadline)
       throws IOException {
     awaitAtMostUntil(deadline, connection);
     connection.send(request.rewind(), ByteBuffer.allocateDirect(0));
@@ -343,27 +346,36 @@ public final class WorkloadSocket implements Workload {
     return Duration.ofNanos(left);
   }
 
-  private String lineOf(int end) throws WorkloadException {
+  private byte[] lineOf(int end) throws WorkloadException {
     if (line.position() != end + 1) {
       dropConnection();
       throw failed(0, "sent more than one line for one request", null);
     }
     byte[] text = new byte[end];
     line.get(0, text);
-    return new String(text, StandardCharsets.UTF_8);
+    return text;
   }
 
-  private JsonNode parse(String operation, String text) throws WorkloadException {
+  private JsonNode parse(String operation, byte[] text) throws WorkloadException {
     try {
-      JsonNode answer = JSON.readTree(text);
-      if (answer.isObject()) {
-        return answer;
-      }
-    } catch (JsonProcessingException malformed) {
-      throw failed(
-          0, "answered \"" + operation + "\" with what is no JSON: " + quoted(text), malformed);
+      return StrictJson.object(text);
+    } catch (StrictJson.MalformedException malformed) {
+      throw unclear(
+          operation,
+          malformed.getMessage() + ": " + new String(text, StandardCharsets.UTF_8),
+          malformed);
     }
-    throw failed(0, "answered \"" + operation + "\" with no JSON object: " + quoted(text), null);
+  }
+
+  private WorkloadException unclear(String operation, String what, Throwable cause) {
+    return failed(
+        0,
+        "answered \""
+            + operation
+            + "\" against the protocol: "
+            + quoted(what)
+            + ". Whether it did what was asked is not known.",
+        cause);
   }
 
   private UnixStream connected(Duration limit) throws IOException {

@@ -91,7 +91,7 @@ class BetweenReceiveAndTakeTest {
     assertThat(scene.holder().process()).isEqualTo(program.pid());
     assertThat(scene.desk().waits(scene.holder())).isTrue();
     assertThat(scene.desk().received(scene.holder(), MIGRATION)).isTrue();
-    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.WAITING);
+    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.WAITING);
 
     taken(scene.workload(LONG));
 
@@ -100,10 +100,10 @@ class BetweenReceiveAndTakeTest {
     assertThat(scene.desk().waits(scene.holder())).isFalse();
     assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("kept").isTrue();
     assertThat(scene.desk().received(scene.holder(), "uid-2/1")).as("of another").isFalse();
-    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
     // As a session does that could not note it: nothing is asked, nothing changes.
     scene.workload(SHORT).take(MIGRATION);
-    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
     assertThatThrownBy(() -> scene.workload(SHORT).take("uid-2/1"))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("which did not receive it for the migration uid-2/1");
@@ -120,7 +120,7 @@ class BetweenReceiveAndTakeTest {
     long start = System.nanoTime();
     KernelWorkload workload = scene.workload(LONG);
     workload.take(MIGRATION);
-    assertThat(workload.describe().state()).isEqualTo(WorkloadState.RUNNING);
+    assertThat(workload.state()).isEqualTo(WorkloadState.RUNNING);
     assertThat(Duration.ofNanos(System.nanoTime() - start))
         .as("nobody was waited for")
         .isLessThan(LONG.dividedBy(2));
@@ -166,7 +166,7 @@ class BetweenReceiveAndTakeTest {
     scene.node.startHolder();
 
     assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("another process").isFalse();
-    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
   }
 
   @Test
@@ -215,7 +215,7 @@ class BetweenReceiveAndTakeTest {
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
     scene.workload(LONG).receive(MIGRATION);
     taken(scene.workload(LONG));
-    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
   }
 
   @Test
@@ -317,14 +317,14 @@ class BetweenReceiveAndTakeTest {
     assertThat(tookIt()).isFalse();
     assertThat(program.ask("hear")).isEqualTo("take");
     assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("told").isTrue();
-    assertThat(scene.workload(LONG).describe().state())
+    assertThat(scene.workload(LONG).state())
         .as("one that was told is the owner")
         .isEqualTo(WorkloadState.RUNNING);
 
     scene.workload(SHORT).take(MIGRATION);
 
     assertThat(tookIt()).isTrue();
-    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.RUNNING);
+    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
   }
 
   private boolean tookIt() throws IOException {

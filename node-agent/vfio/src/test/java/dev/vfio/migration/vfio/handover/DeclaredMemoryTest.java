@@ -15,6 +15,7 @@ import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,6 +25,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * What a workload declares gives nobody a file that it could not read itself, and no read that may
@@ -116,6 +119,77 @@ class DeclaredMemoryTest {
       assertThat(none.isStill(file, self, PROCESSES)).isTrue();
       Files.writeString(file, "");
       assertThat(none.isStill(file, self, PROCESSES)).isFalse();
+    }
+  }
+
+  /** Damaged, misspelt, of a later version: none of it is the same as having no memory. */
+  @ParameterizedTest
+  @CsvSource(
+      quoteCharacter = '~',
+      delimiter = '|',
+      value = {
+        "{`protocol`:1}|it must say `windows`",
+        "{`protocol`:1,`window`:[]}|it has `window`, which protocol 1 does not know",
+        "{`protocol`:1,`windows`:null}|`windows` must be said in a list",
+        "{`protocol`:1,`windows`:{}}|`windows` must be said in a list",
+        "{`protocol`:1,`windows`:[],`window`:[]}|it has `window`, which protocol 1 does not know",
+        "{`protocol`:1,`windows`:[],`windows`:[]}|Duplicate field 'windows'",
+        "{`protocol`:1,`windows`:[]}{}|Trailing token",
+        "{`protocol`:1,`windows`:[]}]|it is no JSON",
+        "{`protocol`:1,`windows`:[|it is no JSON",
+        "[{`protocol`:1,`windows`:[]}]|it is no JSON object",
+        "null|it is no JSON object",
+        "{`protocol`:2,`windows`:[]}|it says protocol 2, and this agent knows 1",
+        "{`protocol`:2,`regions`:[]}|it says protocol 2, and this agent knows 1",
+        "{`protocol`:18446744073709551617,`windows`:[]}|protocol 18446744073709551617",
+        "{`protocol`:`1`,`windows`:[]}|protocol `1`",
+        "{`protocol`:1.0,`windows`:[]}|protocol 1.0",
+        "{`protocol`:true,`windows`:[]}|protocol true",
+        "{`windows`:[]}|it says no protocol",
+        "\uFEFF{`protocol`:1,`windows`:[]}|it is no JSON",
+        "{`protocol`:1,`windows`:[{`name`:`r`,`iova`:`0`,`size`:4096,`fd`:0}]}|iova must be a"
+            + " number",
+        "{`protocol`:1,`windows`:[{`name`:`r`,`iova`:0,`size`:4096.0,`fd`:0}]}|size must be a"
+            + " number",
+        "{`protocol`:1,`windows`:[{`name`:`r`,`iova`:0,`size`:-4096,`fd`:0}]}|size must be a"
+            + " number",
+        "{`protocol`:1,`windows`:[{`name`:`r`,`iova`:0,`size`:4096,`fd`:null}]}|fd must be a"
+            + " number",
+        "{`protocol`:1,`windows`:[{`name`:`r`,`iova`:0,`size`:4096,`fd`:0,`offset`:4096}]}"
+            + "|window r has `offset`, which protocol 1 does not know",
+        "{`protocol`:1,`windows`:[{`name`:`r`,`iova`:0,`size`:4096,`fd`:0,`loged`:true}]}"
+            + "|window r has `loged`, which protocol 1 does not know",
+      })
+  void aDeclarationThatIsNotWholeIsRefused(String text, String why) throws IOException {
+    Files.writeString(file, text.replace('`', '"'));
+    assertRefused(why.replace('`', '"'));
+  }
+
+  private void assertRefused(String why) {
+    assertThatThrownBy(() -> DeclaredMemory.of(file, self, PROCESSES, PAGE))
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining(why)
+        .hasMessageContaining("Nothing was done to the workload or the device");
+  }
+
+  @Test
+  void aDeclarationInAnotherEncodingIsRefused() throws IOException {
+    String none = "{\"protocol\":1,\"windows\":[]}";
+    Files.write(file, none.getBytes(StandardCharsets.UTF_16LE));
+    assertRefused("it is no JSON");
+    Files.write(
+        file, none.replace("[]", "[],\"x-note\":\"\u00e9\"").getBytes(StandardCharsets.ISO_8859_1));
+    assertRefused("it is not in UTF-8");
+    Files.writeString(file, "{\"protocol\":1,\"windows\":" + "[".repeat(100_000));
+    assertRefused("it is no JSON");
+  }
+
+  /** A writer that wants to say more says it under names that are nobody's in any version. */
+  @Test
+  void namesThatBeginWithXAreTheWritersOwn() throws IOException {
+    Files.writeString(file, "{\"protocol\":1,\"windows\":[],\"x-build\":\"42\"}");
+    try (DeclaredMemory none = DeclaredMemory.of(file, self, PROCESSES, PAGE)) {
+      assertThat(none.windows()).isEmpty();
     }
   }
 

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.tuple;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.vfio.migration.vfio.handover.WaitingProgram.Running;
 import dev.vfio.migration.vfio.holder.StandInNode;
+import dev.vfio.migration.vfio.linux.DescriptorMessage;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
 import dev.vfio.migration.vfio.memory.WindowFile;
 import dev.vfio.migration.vfio.workload.DmaWindow;
@@ -19,6 +20,7 @@ import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -367,6 +369,44 @@ class HandingOverTest {
       assertThatThrownBy(() -> workload.accommodate(many))
           .hasMessageContaining("254 file descriptors, and one message carries 253");
       assertThat(client.descriptors()).isEmpty();
+    }
+  }
+
+  /** Known while the source runs: it is not first told once the source stands still. */
+  @Test
+  void whoCouldNotHaveTheDeviceIsRefusedBeforeAnythingIsLoaded() throws Exception {
+    String another = "/dev/pts/" + scene.node.addOtherCharacterDevice();
+    scene.openDevice();
+    KernelWorkload workload = scene.workload(LONG);
+    try (Running program = waitingProgram()) {
+      program.ask("open " + another);
+      assertThatThrownBy(() -> workload.accommodate(SHAPES))
+          .isInstanceOfSatisfying(
+              WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(16))
+          .hasMessageContaining("waits for the device 0000:65:00.1 and cannot be given it")
+          .hasMessageContaining("holds 1 other VFIO devices")
+          .hasMessageContaining("Nothing was done to the device");
+      assertThat(scene.desk().accommodations().of(StandInNode.ID)).isEmpty();
+      assertThat(scene.desk().waiting(StandInNode.ID)).as("waits on").contains("shop-db");
+    }
+  }
+
+  /** As many windows as one message carries, with the longest names and numbers. */
+  @Test
+  void theLargestRequestThatIsAllowedFitsIntoOneLine() throws Exception {
+    long top = Long.MAX_VALUE - (1L << 21);
+    List<WindowShape> many =
+        IntStream.range(0, 250)
+            .mapToObj(
+                i -> new WindowShape("w".repeat(60) + (100 + i), top - i * 4096L & -4096L, 4096))
+            .toList();
+    scene.openDevice();
+    try (Accommodation memory = Accommodation.of(many)) {
+      Manifest manifest =
+          Manifest.of(StandInNode.ID, "a".repeat(64) + "/2147483647", scene.opened(), memory);
+      assertThat(manifest.descriptors()).hasSize(DescriptorMessage.MAX_DESCRIPTORS);
+      assertThat((manifest.request() + "\n").getBytes(StandardCharsets.UTF_8))
+          .hasSizeLessThanOrEqualTo(LineConnection.MOST_LINE_BYTES);
     }
   }
 

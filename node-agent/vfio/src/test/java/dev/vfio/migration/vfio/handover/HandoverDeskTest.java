@@ -376,7 +376,10 @@ class HandoverDeskTest {
         "{\"workload\":\"a\"}",
         "{\"protocol\":1,\"workload\":\"\"}",
         "{\"protocol\":1,\"workload\":\"a\",\"holds\":7}",
-        "{\"protocol\":1,\"workload\":\"a\",\"holds\":\"with blank\"}"
+        "{\"protocol\":1,\"workload\":\"a\",\"holds\":\"with blank\"}",
+        "{\"protocol\":1,\"workload\":\"a\",\"hold\":\"uid-1/1\"}",
+        "{\"protocol\":\"1\",\"workload\":\"a\",\"holds\":null}",
+        "{\"protocol\":1.5,\"workload\":\"a\",\"holds\":null}"
       })
   void whatSaysNoProperHelloIsToldSo(String hello) throws Exception {
     try (DeskClient client = DeskClient.connect(socket)) {
@@ -391,7 +394,15 @@ class HandoverDeskTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"not JSON", "[1]", "{}\n{}"})
+  @ValueSource(
+      strings = {
+        "not JSON",
+        "[1]",
+        "{}\n{}",
+        "",
+        "{\"protocol\":1,\"workload\":\"a\",\"holds\":null}{}",
+        "{\"protocol\":1,\"workload\":\"a\",\"holds\":\"uid-1/1\",\"holds\":null}"
+      })
   void whatIsNoLineOfTheProtocolEndsTheConnection(String noise) throws Exception {
     try (DeskClient client = DeskClient.connect(socket)) {
       client.say(noise);

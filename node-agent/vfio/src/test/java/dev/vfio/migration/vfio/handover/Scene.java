@@ -96,6 +96,11 @@ final class Scene implements AutoCloseable {
             MigrationInterface.FEATURE_V2);
   }
 
+  /** What is open of the device. */
+  HandedOver opened() {
+    return open;
+  }
+
   /** Opens the device as a source does: the holder's open file. */
   void adoptDevice() throws IOException {
     open =

@@ -115,6 +115,56 @@ class UsingWorkloadTest {
     workload.close();
   }
 
+  /** Whatever would keep it from standing still is said while it runs, by the listing too. */
+  @Test
+  void aWorkloadThatCouldNotStandStillIsRefusedBeforeAnythingIsTouched() throws Exception {
+    StandInNode.Child child = owner();
+    KernelWorkload workload = scene.workload(LONG);
+
+    Files.writeString(TestCgroup.root().resolve("cgroup.procs"), Long.toString(child.pid()));
+    assertThatThrownBy(workload::describe)
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContaining("is not frozen: it is the root")
+        .hasMessageContaining("Nothing was done to it");
+    assertThat(workload.state()).as("what it does is told").isEqualTo(WorkloadState.RUNNING);
+  }
+
+  @Test
+  void aWorkloadThatTheAgentWouldStandStillWithIsRefusedBeforeAnythingIsTouched() throws Exception {
+    owner();
+    cgroup.add(ProcessHandle.current().pid());
+    try {
+      assertThatThrownBy(scene.workload(LONG)::describe)
+          .hasMessageContaining("this agent is in it");
+    } finally {
+      Files.writeString(
+          TestCgroup.root().resolve("cgroup.procs"), Long.toString(ProcessHandle.current().pid()));
+    }
+  }
+
+  @Test
+  void aWorkloadWhoseCgroupIsFrozenForAnotherDeviceIsRefusedBeforeAnythingIsTouched()
+      throws Exception {
+    owner();
+    Path entries = folder.resolve("ledger");
+    Files.writeString(
+        entries.resolve("0000_3a66_3a00_2e0.json"),
+        "{\"device\":\"0000:66:00.0\",\"migration\":\"uid-2/1\",\"cgroup\":\""
+            + cgroup.path()
+            + "\",\"process\":1,\"startTime\":1}");
+    assertThatThrownBy(scene.workload(LONG)::describe)
+        .isInstanceOf(WorkloadException.class)
+        .hasMessageContainingAll("is frozen already", "uid-2/1", "0000:66:00.0");
+  }
+
+  /** Its entry could not be read in the pause either. */
+  @Test
+  void aWorkloadWhoseLedgerIsDamagedIsRefusedBeforeAnythingIsTouched() throws Exception {
+    owner();
+    Files.writeString(folder.resolve("ledger").resolve("0000_3a65_3a00_2e1.json"), "");
+    assertThatThrownBy(scene.workload(LONG)::describe).hasMessageContaining("ledger");
+  }
+
   @Test
   void whatOneMigrationHasFrozenNoOtherThawsOrKills() throws Exception {
     StandInNode.Child child = owner();
@@ -385,7 +435,7 @@ class UsingWorkloadTest {
 
     Files.writeString(scene.memoryFile(), "{\"protocol\":2,\"windows\":[]}");
     assertThatThrownBy(() -> scene.workload(LONG).describe())
-        .hasMessageContaining("it must say \"protocol\": 1");
+        .hasMessageContaining("it says protocol 2, and this agent knows 1");
 
     Files.write(scene.memoryFile(), new byte[(1 << 20) + 1]);
     assertThatThrownBy(() -> scene.workload(LONG).describe())

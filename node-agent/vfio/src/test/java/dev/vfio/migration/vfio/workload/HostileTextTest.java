@@ -147,7 +147,9 @@ class HostileTextTest {
 
   @Test
   void namesForPeopleAreOneLine() throws IOException {
-    describing(description().put("workload", FORGED));
+    ObjectNode description = description().put("workload", FORGED);
+    description.putArray("windows");
+    describing(description);
     WorkloadDescription said = client.describe();
     assertThat(ForeignText.isPlain(said.workload())).isTrue();
   }

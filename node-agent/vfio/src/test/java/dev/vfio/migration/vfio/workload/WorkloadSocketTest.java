@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -113,6 +114,60 @@ class WorkloadSocketTest {
     assertThat(client.windows().get(0).logged()).isTrue();
     describing("[" + window.replace("}", ",\"logged\":1}") + "]");
     assertThat(failureOf(client::windows)).hasMessageContaining("logged must be true or false");
+  }
+
+  /** Which memory moves is said in so many words, or the device would move without it. */
+  @Test
+  void aDescriptionThatIsNotWholeIsRefused() throws IOException {
+    String whole = ScriptedWorkload.descriptionOf("gpu-0", "[]");
+    String declared = window("ring", 0, 4096, ring);
+    Map<String, String> refused = new LinkedHashMap<>();
+    refused.put(whole.replace(",\"windows\":[]", ""), "it must say \"windows\"");
+    refused.put(
+        whole.replace("windows", "window"), "it has \"window\", which protocol 1 does not know");
+    refused.put(whole.replace("[]", "null"), "\"windows\" must be said in a list");
+    refused.put(
+        whole.replace("[]", "[],\"window\":[]"),
+        "it has \"window\", which protocol 1 does not know");
+    refused.put(whole.replace("[]", "[" + declared + "],\"windows\":[]"), "Duplicate field");
+    refused.put(whole + "{}", "Trailing token");
+    refused.put(
+        whole.replace("[]", "[" + declared.replace("}", ",\"offset\":4096}") + "]"),
+        "window ring has \"offset\", which protocol 1 does not know");
+    refused.put(whole.replace("\"protocol\":1", "\"protocol\":2"), "speaks protocol 2");
+    refused.put(whole.replace("\"protocol\":1", "\"protocol\":\"1\""), "speaks protocol \"1\"");
+    refused.put(whole.replace("\"protocol\":1", "\"protocol\":1.5"), "speaks protocol 1.5");
+    refused.put(whole.replace("true", "\"true\""), "\"ok\" must be true or false");
+    refused.put(whole.replace("true", "1"), "\"ok\" must be true or false");
+    refused.put(whole.replace("\"ok\":true,", ""), "\"ok\" must be true or false");
+    refused.forEach(
+        (description, why) -> {
+          workload.describing(description);
+          assertThat(failureOf(client::describe)).as(description).hasMessageContaining(why);
+        });
+    describing("[]");
+    assertThat(client.describe().windows()).as("none, in so many words").isEmpty();
+    workload.describing(whole.replace("[]", "[],\"x-build\":42"));
+    assertThat(client.describe().windows()).as("a name of its own").isEmpty();
+  }
+
+  /** Whether it could be moved once more does not matter to one that is to run. */
+  @Test
+  void whatItDoesIsToldWhateverItsWindowsAre() throws IOException {
+    workload.describing(
+        "{\"ok\":true,\"protocol\":1,\"state\":\"paused\",\"device\":\"gpu-0\",\"more\":1}");
+    assertThat(client.state()).isEqualTo(WorkloadState.PAUSED);
+  }
+
+  /** Nobody takes it for done, and nobody for refused: both would be believed. */
+  @Test
+  void anAnswerThatSaysNeitherYesNorNoIsNone() throws IOException {
+    for (String answer : List.of("{}", "{\"ok\":1}", "{\"ok\":\"true\"}", "{\"ok\":null}", "")) {
+      workload.answering(line -> answer + "\n");
+      assertThat(failureOf(() -> client.pause("uid/1")))
+          .as(answer)
+          .hasMessageContaining("Whether it did what was asked is not known");
+    }
   }
 
   @Test
@@ -254,14 +309,14 @@ class WorkloadSocketTest {
     Map<String, String> answers =
         Map.of(
             "nonsense\n",
-            "no JSON: nonsense",
+            "no JSON",
             "[1]\n",
-            "no JSON object: [1]",
+            "no JSON object",
             "{\"ok\":true}\n{\"ok\":true}\n",
             "more than one line",
             "x".repeat(65537),
             "longer than 65536 bytes",
-            "{}\n",
+            "{\"ok\":false}\n",
             "no reason given");
     answers.forEach(
         (answer, words) -> {

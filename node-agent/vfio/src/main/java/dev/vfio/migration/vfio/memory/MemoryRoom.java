@@ -1,0 +1,106 @@
+package dev.vfio.migration.vfio.memory;
+
+import dev.vfio.migration.vfio.linux.Descriptor;
+import dev.vfio.migration.vfio.linux.FileStatus;
+import dev.vfio.migration.vfio.linux.OpenFile;
+import dev.vfio.migration.vfio.workload.DmaWindow;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Whether this node has memory for the content of windows that are to be filled. Refuses only what
+ * cannot be: what is free now may be taken by the time that it is written, which is then told.
+ *
+ * <p>The pages of a window that nobody has written to yet count for whoever writes first, which is
+ * this process: its own limit holds for them.
+ */
+public final class MemoryRoom {
+  private static final int KIB = 1024;
+
+  private final Path information;
+  private final Limit limit;
+
+  /** The most memory that this process may have. */
+  @FunctionalInterface
+  public interface Limit {
+    /** Bytes; {@link Long#MAX_VALUE} for no limit. */
+    long bytes() throws IOException;
+  }
+
+  /**
+   * Does no I/O.
+   *
+   * @param information {@code /proc/meminfo}
+   * @param limit of this process
+   */
+  public MemoryRoom(Path information, Limit limit) {
+    this.information = information;
+    this.limit = limit;
+  }
+
+  /**
+   * Makes sure that there is room for what the windows do not have yet.
+   *
+   * @throws IOException where there is not; the message says of what, and how much
+   */
+  public void requireFor(List<DmaWindow> windows) throws IOException {
+    Map<String, Long> missing = new HashMap<>();
+    Map<String, Descriptor> one = new HashMap<>();
+    long all = 0;
+    for (DmaWindow window : windows) {
+      if (window.memory().isPresent()) {
+        FileStatus file = FileStatus.of(window.memory().get());
+        long holes = Math.max(0, window.size() - file.allocated());
+        missing.merge(file.device(), holes, Long::sum);
+        one.putIfAbsent(file.device(), window.memory().get());
+        all += holes;
+      }
+    }
+    for (Map.Entry<String, Descriptor> system : one.entrySet()) {
+      long free = OpenFile.freeBytes(system.getValue());
+      long needed = missing.get(system.getKey());
+      if (needed > free) {
+        throw new IOException(
+            "their files lack "
+                + needed
+                + " bytes, and the file system "
+                + system.getKey()
+                + " that they are on has "
+                + free
+                + " left. Make it larger (mount -o remount,size=...)");
+      }
+    }
+    long available = available();
+    if (all > available) {
+      throw new IOException(
+          "they need " + all + " bytes of memory, and this node has " + available + " to give");
+    }
+    long most = limit.bytes();
+    if (all > most) {
+      throw new IOException(
+          "they need "
+              + all
+              + " bytes of memory that count for the node agent, and its cgroup may have "
+              + most
+              + " (memory.max). Raise the agent's memory limit");
+    }
+  }
+
+  private long available() throws IOException {
+    Map<String, Long> told = new HashMap<>();
+    for (String line : Files.readAllLines(information)) {
+      String[] words = line.split("[: ]+");
+      if (words.length == 3 && words[2].equals("kB")) {
+        told.put(words[0], Long.parseLong(words[1]) * KIB);
+      }
+    }
+    // What cannot be read limits nothing: the write that finds no memory says so.
+    return told.containsKey("MemAvailable")
+        ? told.get("MemAvailable") + told.getOrDefault("SwapFree", 0L)
+        : Long.MAX_VALUE;
+  }
+}

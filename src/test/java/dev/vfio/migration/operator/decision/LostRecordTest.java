@@ -1,0 +1,106 @@
+package dev.vfio.migration.operator.decision;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** A status that was emptied is not the status of a migration that never began. */
+class LostRecordTest {
+
+  @ParameterizedTest
+  @EnumSource(names = {"DESTINATION_ACTIVATING", "DESTINATION_ACTIVE"})
+  void whatWasActivatedWasCommittedWhateverTheStatusLost(SessionState state) {
+    for (Phase phase : new Phase[] {null, Phase.VALIDATING, Phase.SWITCHING_OVER}) {
+      Scene scene = new Scene();
+      if (phase != null) {
+        scene.phase(phase);
+      }
+      Decision decision =
+          scene.source(SessionState.SOURCE_AWAITING_DECISION).destination(state).decide();
+      assertThat(decision.commands()).as("recorded first").isEmpty();
+      assertThat(scene.status().handover()).isEqualTo(Handover.COMMITTED);
+      assertThat(scene.status().phase()).isEqualTo(Phase.COMMITTED);
+      assertThat(scene.message(ConditionType.HANDED_OVER)).contains(state.name());
+      assertThat(scene.decide().commands())
+          .noneMatch(
+              command -> command instanceof Command.RollBack || command instanceof Command.Cancel);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"SOURCE_COMPLETING", "SOURCE_COMPLETED"})
+  void aSourceThatLetGoWasCommitted(SessionState state) {
+    Scene scene = new Scene().source(state);
+    scene.decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.COMMITTED);
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Phase.class,
+      names = {"COMMITTED", "SUCCEEDED", "ACTION_REQUIRED"})
+  void aPhaseAfterTheDecisionStandsForItWhereTheDecisionIsMissing(Phase phase) {
+    Scene scene =
+        new Scene().phase(Phase.SWITCHING_OVER).touched().record(StatusDraft::commit).phase(phase);
+    Decision decision = scene.loseHandover().source(SessionState.SOURCE_AWAITING_DECISION).decide();
+    assertThat(decision.commands()).isEmpty();
+    assertThat(scene.status().handover()).isEqualTo(Handover.COMMITTED);
+  }
+
+  @Test
+  void whatNobodyCommittedGoesBackAndIsNotBegunAnew() {
+    Scene scene =
+        new Scene()
+            .phase(Phase.PRE_COPY)
+            .touched()
+            .loseStatus()
+            .source(SessionState.SOURCE_PRECOPY)
+            .destination(SessionState.DESTINATION_RECEIVING);
+    scene.decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
+    assertThat(scene.reason(ConditionType.SUCCEEDED))
+        .isEqualTo(ConditionReason.CONTRADICTION.text());
+    assertThat(scene.status().touched().source()).isTrue();
+    assertThat(scene.status().touched().destination()).isTrue();
+    assertThat(scene.decide().commands()).hasSize(2).allMatch(Command.RollBack.class::isInstance);
+  }
+
+  /** Deleted or cancelled meanwhile: an object that says nothing does not leave its sessions. */
+  @Test
+  void whatIsDeletedWithoutItsStatusIsRolledBackFirst() {
+    Scene scene = new Scene().loseStatus().delete().source(SessionState.SOURCE_AWAITING_DECISION);
+    Decision decision = scene.decide();
+    assertThat(decision.finished()).isFalse();
+    assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
+    assertThat(scene.status().phase()).isEqualTo(Phase.ROLLING_BACK);
+  }
+
+  /** It strands before the decision and after it: no side is told what the other contradicts. */
+  @Test
+  void whereItMayHaveBeenCommittedNobodyIsToldAnything() {
+    Scene scene =
+        new Scene()
+            .source(SessionState.SOURCE_AWAITING_DECISION)
+            .destination(SessionState.DESTINATION_STRANDED);
+    for (int look = 0; look < 3; look++) {
+      assertThat(scene.decide().commands()).isEmpty();
+      assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+      assertThat(scene.status().handover()).isIn(null, Handover.UNDECIDED);
+      assertThat(scene.message(ConditionType.SUCCEEDED)).contains("Activating", "node-b");
+    }
+    scene.destination(SessionState.DESTINATION_ACTIVE).decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.COMMITTED);
+  }
+
+  @Test
+  void whatWasNeverBegunBeginsAsEver() {
+    Scene scene = new Scene();
+    scene.decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.VALIDATING);
+  }
+}
