@@ -1,6 +1,12 @@
 # shellcheck shell=bash
 # What ./demo, ./test and sandbox/bench share. Sourced, with root set to the repository's folder.
 
+# Java names files in the locale's encoding: without one it could not even build below a folder whose name is not ASCII.
+case $(locale charmap 2>/dev/null) in
+  UTF-8) ;;
+  *) export LC_ALL=C.UTF-8 ;;
+esac
+
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 work=${root:?the repository is to be named before this file is sourced}/.demo
 stamp=$root/sandbox/cluster/target/built-from
