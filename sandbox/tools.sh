@@ -1,18 +1,36 @@
 # shellcheck shell=bash
 # What ./demo, ./test and sandbox/bench share. Sourced, with root set to the repository's folder.
 
+# Java names files in the locale's encoding: without one it could not even build below a folder whose name is not ASCII.
+case $(locale charmap 2>/dev/null) in
+  UTF-8) ;;
+  *) export LC_ALL=C.UTF-8 ;;
+esac
+
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 work=${root:?the repository is to be named before this file is sourced}/.demo
 stamp=$root/sandbox/cluster/target/built-from
 
-# Tells in one line what is missing and how to get it on Debian; gets it where that is allowed.
+# missing WHAT PACKAGE...: tells in one line what is missing and how to get it on Debian; gets it where that is allowed. Of several
+# packages it is the first that the machine's sources have: not every release carries each.
 missing() {
   what=$1
-  package=$2
+  shift
+  root_with_apt=no
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    root_with_apt=yes
+    apt-get update -q >&2 </dev/null || true
+  fi
+  package=$1
+  for candidate in "$@"; do
+    if [ -n "$(apt-cache madison "$candidate" 2>/dev/null)" ]; then
+      package=$candidate
+      break
+    fi
+  done
+  if [ "$root_with_apt" = yes ]; then
     echo "$what is missing; installing the package $package"
-    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$package"; } \
-      >&2 </dev/null && return
+    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$package" >&2 </dev/null && return
   fi
   echo "$what is missing; on Debian: apt-get install $package" >&2
   exit 3
@@ -23,11 +41,11 @@ maven_version() { mvn -v 2>/dev/null </dev/null | sed -n 's/.*Apache Maven \([0-
 
 require_java() {
   version=$(java_version) || version=
-  [ "${version:-0}" -ge 17 ] || missing "Java 17 or newer" openjdk-17-jdk-headless
+  [ "${version:-0}" -ge 17 ] || missing "Java 17 or newer" openjdk-17-jdk-headless default-jdk-headless
 }
 
 require_maven() {
-  command -v "${java}c" >/dev/null || missing "the Java compiler" openjdk-17-jdk-headless
+  command -v "${java}c" >/dev/null || missing "the Java compiler" openjdk-17-jdk-headless default-jdk-headless
   version=$(maven_version) || version=
   # shellcheck disable=SC2086 # two numbers
   set -- ${version:-0 0}

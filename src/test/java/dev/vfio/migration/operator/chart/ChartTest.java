@@ -168,6 +168,12 @@ class ChartTest {
   }
 
   @Test
+  void agentsCanNameEveryFile() {
+    assertThat(environment(Chart.render("").agentPod()).get("LANG").getValue())
+        .isEqualTo("C.UTF-8");
+  }
+
+  @Test
   void agentsHoldNoCredentialForTheApiServer() {
     RenderedObjects rendered = Chart.render("agent: {kernelDevices: {enabled: true}}");
 

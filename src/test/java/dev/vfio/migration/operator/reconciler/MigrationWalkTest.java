@@ -71,9 +71,8 @@ class MigrationWalkTest {
         .containsExactly("PrepareDestination", "VerifyLoaded", "Activate");
     assertThat(sandbox.nodes.source().commands())
         .containsExactly("StartSource", "SwitchOver", "Commit");
-    assertThat(operator.events())
-        .containsExactly(
-            "Validated", "PreCopyStarted", "Converged", "SwitchingOver", "Committed", "Succeeded");
+    operator.awaitEvents(
+        "Validated", "PreCopyStarted", "Converged", "SwitchingOver", "Committed", "Succeeded");
   }
 
   @Test
@@ -271,6 +270,7 @@ class MigrationWalkTest {
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(SUCCEEDED);
     assertThat(sandbox.api.history()).noneMatch(status -> status.toString().contains("secret-"));
+    await().atMost(Sandbox.PATIENCE).until(() -> operator.events().contains("Succeeded"));
     assertThat(operator.events()).noneMatch(event -> event.contains("secret-"));
   }
 

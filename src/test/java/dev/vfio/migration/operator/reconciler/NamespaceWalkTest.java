@@ -51,7 +51,7 @@ class NamespaceWalkTest {
     assertThat(sandbox.nodes.destination().commands()).isEmpty();
     assertThat(sandbox.nodes.source().listings()).isZero();
     assertThat(sandbox.nodes.destination().listings()).isZero();
-    assertThat(operator.events()).containsExactly("Refused");
+    operator.awaitEvents("Refused");
     sandbox.assertSourceRuns();
   }
 
@@ -78,7 +78,7 @@ class NamespaceWalkTest {
     await().atMost(Sandbox.PATIENCE).until(() -> operator.counted() == 1);
     sandbox.api.requestDeletion(NAME);
     await().atMost(Sandbox.PATIENCE).until(() -> sandbox.api.read(TENANT, NAME).isEmpty());
-    assertThat(operator.counted()).isZero();
+    await().atMost(Sandbox.PATIENCE).until(() -> operator.counted() == 0);
   }
 
   @Test

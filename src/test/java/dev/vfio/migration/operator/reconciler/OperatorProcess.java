@@ -1,5 +1,8 @@
 package dev.vfio.migration.operator.reconciler;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
 import dev.vfio.migration.operator.agents.AgentAddress;
 import dev.vfio.migration.operator.agents.TlsFiles;
 import dev.vfio.migration.operator.api.DeviceMigration;
@@ -96,6 +99,13 @@ final class OperatorProcess implements AutoCloseable {
 
   List<String> events() {
     return events;
+  }
+
+  /** An event is told after the status was written, so it may be seen a little later. */
+  void awaitEvents(String... reasons) {
+    await()
+        .atMost(Sandbox.PATIENCE)
+        .untilAsserted(() -> assertThat(events).containsExactly(reasons));
   }
 
   /** How many migrations the metric counts, in whatever phase. */

@@ -130,8 +130,10 @@ final class Sandbox implements AutoCloseable {
     await()
         .atMost(PATIENCE)
         .untilAsserted(
-            () -> assertThat(nodes.source().deviceState()).isEqualTo(DeviceState.RUNNING));
-    assertThat(nodes.destination().deviceState()).isEqualTo(DeviceState.NONE);
+            () -> {
+              assertThat(nodes.source().deviceState()).isEqualTo(DeviceState.RUNNING);
+              assertThat(nodes.destination().deviceState()).isEqualTo(DeviceState.NONE);
+            });
     assertThat(nodes.violations()).isEmpty();
   }
 

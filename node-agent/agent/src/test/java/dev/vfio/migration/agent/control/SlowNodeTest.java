@@ -293,7 +293,7 @@ class SlowNodeTest {
     }
     assertCommandsAreCarriedOut();
     for (CountDownLatch answer : answers) {
-      assertThat(answer.await(30, TimeUnit.SECONDS)).as("refused in the end").isTrue();
+      assertThat(answer.await(60, TimeUnit.SECONDS)).as("refused in the end").isTrue();
     }
   }
 

@@ -154,7 +154,7 @@ class DroppedConnectionTest {
     try (TwoNodes nodes = bounded(2, 2);
         Awaited awaited = nodes.await(8, sink);
         StateSender sender = nodes.connect(awaited, 8)) {
-      assertThat(nodes.destination.newConnections().open()).isZero();
+      await().atMost(TwoNodes.PATIENCE).until(() -> nodes.destination.newConnections().open() == 0);
       loads(sender);
     }
     assertThat(sink.completions).hasValue(1);

@@ -186,13 +186,17 @@ public final class DeclaredWindows {
     if (!one.path("file").isTextual()) {
       throw new UnusableException("window " + name + ": its file must be given");
     }
+    String text = one.path("file").textValue();
     try {
-      Path file = Path.of(one.path("file").textValue());
+      Path file = Path.of(text);
       if (file.isAbsolute()) {
         return file;
       }
     } catch (InvalidPathException malformed) {
-      throw new UnusableException("window " + name + ": " + malformed.getReason());
+      throw new UnusableException(
+          "window %s: this agent, whose file names are in %s, can name no file %s: %s"
+              .formatted(
+                  name, System.getProperty("sun.jnu.encoding"), text, malformed.getReason()));
     }
     throw new UnusableException("window " + name + ": its file must be an absolute path");
   }

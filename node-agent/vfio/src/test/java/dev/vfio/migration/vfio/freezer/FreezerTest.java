@@ -21,9 +21,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Real processes in real cgroups stand still, run again, or are gone; the ledger knows of each. */
-@Timeout(60)
+@Timeout(120)
 class FreezerTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final String MIGRATION = "uid-1/1";
 
   @TempDir Path folder;

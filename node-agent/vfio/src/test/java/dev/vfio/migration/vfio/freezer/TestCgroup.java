@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Assumptions;
 /** A real cgroup of this machine for tests; its processes are killed at the end. */
 public final class TestCgroup implements AutoCloseable {
   private static final AtomicInteger COUNT = new AtomicInteger();
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private final Path directory;
 
@@ -29,7 +29,8 @@ public final class TestCgroup implements AutoCloseable {
   public static TestCgroup make() throws IOException {
     Path root = root();
     Assumptions.assumeTrue(
-        root != null, "skipped: no cgroup version 2 hierarchy is mounted on this machine");
+        root != null,
+        "skipped: no cgroup version 2 hierarchy is mounted (mount -t cgroup2 none /sys/fs/cgroup)");
     Path directory =
         root.resolve("vfio-test-" + ProcessHandle.current().pid() + "-" + COUNT.incrementAndGet());
     try {

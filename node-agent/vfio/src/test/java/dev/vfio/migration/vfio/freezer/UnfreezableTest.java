@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Where a cgroup cannot be frozen nothing is left to be thawed: the reason is told, the ledger is
  * empty and resuming works. Files stand for a hierarchy whose kernel or mount refuses.
  */
-@Timeout(60)
+@Timeout(120)
 class UnfreezableTest {
   private static final String MIGRATION = "uid-1/1";
 

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * What a workload declares gives nobody a file that it could not read itself, and no read that may
  * never end. This process is the workload.
  */
-@Timeout(60)
+@Timeout(120)
 class DeclaredMemoryTest {
   private static final int PAGE = 4096;
   private static final Processes PROCESSES = new Processes(Path.of("/proc"));

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -25,7 +24,7 @@ final class DeskClient implements AutoCloseable {
   }
 
   static DeskClient connect(Path socket) throws IOException {
-    return new DeskClient(UnixStream.connect(socket, Duration.ofSeconds(30)));
+    return new DeskClient(UnixStream.connect(socket, Scene.LONG));
   }
 
   /** Connects and says hello; answers once it may wait. */

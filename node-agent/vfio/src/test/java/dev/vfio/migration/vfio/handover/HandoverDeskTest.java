@@ -35,10 +35,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Who may wait at the desk, one at a time, and who is sent away with a reason. */
-@Timeout(60)
+@Timeout(120)
 class HandoverDeskTest {
   private static final String DEVICE = "0000:65:00.1";
-  private static final Duration LONG = Duration.ofSeconds(30);
+  private static final Duration LONG = Scene.LONG;
   private static final int NOBODY = 65534;
 
   @TempDir Path folder;
@@ -250,7 +250,7 @@ class HandoverDeskTest {
 
   private static boolean passed(CountDownLatch latch) throws IOException {
     try {
-      return latch.await(20, TimeUnit.SECONDS);
+      return latch.await(60, TimeUnit.SECONDS);
     } catch (InterruptedException interrupted) {
       throw new IOException(interrupted);
     }
@@ -281,7 +281,7 @@ class HandoverDeskTest {
         new HandoverDesk(
             folder.resolve("hasty"),
             folder.resolve("receipts"),
-            Duration.ofMillis(300),
+            Duration.ofSeconds(1),
             user -> false,
             (device, process) -> passed(answers))) {
       hasty.offer(DEVICE);
@@ -301,7 +301,7 @@ class HandoverDeskTest {
         user -> {
           hangs.countDown();
           try {
-            return goesOn.await(20, TimeUnit.SECONDS);
+            return goesOn.await(60, TimeUnit.SECONDS);
           } catch (InterruptedException interrupted) {
             throw new IllegalStateException(interrupted);
           }
@@ -318,7 +318,7 @@ class HandoverDeskTest {
       socket = stuck.socket(DEVICE);
       Process visitor = perlAs(NOBODY, "IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; <STDIN>;");
       try {
-        assertThat(hangs.await(20, TimeUnit.SECONDS)).isTrue();
+        assertThat(hangs.await(60, TimeUnit.SECONDS)).isTrue();
         assertThatThrownBy(() -> stuck.waiting(DEVICE))
             .isInstanceOf(IOException.class)
             .hasMessageContaining("did not answer within 300 ms; nothing was done");
@@ -430,7 +430,7 @@ class HandoverDeskTest {
   @Test
   void whoSaysNothingIsSentAwayAndKeepsNobodyElseOut() throws Exception {
     try (HandoverDesk hasty =
-        newDesk(folder.resolve("hasty"), Duration.ofMillis(200), user -> false)) {
+        newDesk(folder.resolve("hasty"), Duration.ofSeconds(2), user -> false)) {
       hasty.offer(DEVICE);
       try (DeskClient silent = DeskClient.connect(hasty.socket(DEVICE));
           DeskClient polite = DeskClient.waitAt(hasty.socket(DEVICE), null)) {
@@ -492,7 +492,7 @@ class HandoverDeskTest {
                 + " qq({\"protocol\":1,\"workload\":\"other\",\"holds\":null}\\n);"
                 + " $s->flush(); print scalar <$s>;");
     String answer = new String(process.getInputStream().readAllBytes()).strip();
-    assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     return answer;
   }
 
@@ -513,7 +513,7 @@ class HandoverDeskTest {
           .redirectErrorStream(true)
           .start();
     } catch (IOException missing) {
-      return Assumptions.abort("skipped: there is no perl on this machine");
+      return Assumptions.abort("skipped: there is no perl (on Debian: apt-get install perl-base)");
     }
   }
 
@@ -569,7 +569,7 @@ class HandoverDeskTest {
       desk.offer(DEVICE);
       Files.createFile(end);
       while (!happened.contains("ENTRY_CREATE end")) {
-        WatchKey key = watch.poll(20, TimeUnit.SECONDS);
+        WatchKey key = watch.poll(60, TimeUnit.SECONDS);
         assertThat(key).as("after " + happened).isNotNull();
         key.pollEvents().forEach(event -> happened.add(event.kind() + " " + event.context()));
         key.reset();

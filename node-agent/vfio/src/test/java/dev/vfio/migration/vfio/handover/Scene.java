@@ -24,7 +24,10 @@ import java.util.OptionalInt;
 /** One agent at a node of stand-ins: what a workload is reached by, and a device that it opens. */
 final class Scene implements AutoCloseable {
   static final String MIGRATION = "uid-1/1";
-  static final Duration LONG = Duration.ofSeconds(30);
+
+  /** Longer than any test may take: who waits for its end is ended by the limit of the test. */
+  static final Duration LONG = Duration.ofMinutes(5);
+
   static final Duration SHORT = Duration.ofMillis(300);
   static final int PAGE = 4096;
 

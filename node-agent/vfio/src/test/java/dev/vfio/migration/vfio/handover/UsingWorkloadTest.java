@@ -34,7 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** A workload that uses its device stands still, runs on, or ends; and its memory is its own. */
-@Timeout(60)
+@Timeout(120)
 class UsingWorkloadTest {
 
   @TempDir Path folder;

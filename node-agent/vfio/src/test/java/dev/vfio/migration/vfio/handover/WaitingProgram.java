@@ -64,7 +64,7 @@ final class WaitingProgram {
 
     void kill() throws InterruptedException {
       process.destroyForcibly();
-      process.waitFor(20, TimeUnit.SECONDS);
+      process.waitFor(60, TimeUnit.SECONDS);
     }
 
     @Override

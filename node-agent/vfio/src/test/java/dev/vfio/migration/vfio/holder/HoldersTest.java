@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The descriptor that is the device is found among real processes, or nothing is touched. */
-@Timeout(60)
+@Timeout(120)
 class HoldersTest {
 
   @TempDir Path folder;

@@ -27,7 +27,7 @@ public final class StandInNode implements AutoCloseable {
   public static final String ID = "0000:65:00.1";
   public static final String IDS = "1af4:1041 1af4:1100";
 
-  private static final long SECONDS = 20;
+  private static final long SECONDS = 60;
 
   private final Path folder;
   private final Path sysfs;

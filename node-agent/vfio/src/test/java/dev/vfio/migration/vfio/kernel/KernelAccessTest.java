@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** An open device of the kernel, with a model of VFIO behind the system calls. */
-@Timeout(60)
+@Timeout(120)
 class KernelAccessTest {
   private static final String ID = "0000:65:00.1";
   private static final int PAGE = Host.pageSize();

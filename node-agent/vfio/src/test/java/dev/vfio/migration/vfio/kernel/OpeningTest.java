@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Opening a device step by step, with a model of VFIO behind the system calls. */
-@Timeout(60)
+@Timeout(120)
 class OpeningTest {
   private static final String ID = "0000:65:00.1";
   private static final String UNTOUCHED = "Nothing was done to the device.";

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Calls on a driver's file: signals, waits, and a close that comes at any time. */
-@Timeout(60)
+@Timeout(120)
 class DriverFileTest {
   /** {@code ioctl} of a pipe or a socket that answers with the bytes there are to read. */
   private static final int FIONREAD = 0x541B;
@@ -31,7 +31,7 @@ class DriverFileTest {
 
   private static final int POLL = 7;
 
-  private static final Duration LONG = Duration.ofSeconds(30);
+  private static final Duration LONG = Duration.ofMinutes(5);
 
   @TempDir Path folder;
 

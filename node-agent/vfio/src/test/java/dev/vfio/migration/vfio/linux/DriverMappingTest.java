@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A mapping is the file's own memory, and what a driver takes away is an error, not a crash. */
-@Timeout(60)
+@Timeout(120)
 class DriverMappingTest {
   private static final int PAGE = Host.pageSize();
 

@@ -102,7 +102,7 @@ public final class InterceptedCalls {
     try (DriverFile notifications = DriverFile.installed(listener)) {
       serve(notifications, worker);
     }
-    worker.join(TimeUnit.SECONDS.toMillis(10));
+    worker.join(TimeUnit.SECONDS.toMillis(60));
     if (failure instanceof Exception exception) {
       throw exception;
     }

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Whatever a name beneath a directory leads to, nothing outside of it is opened, or waited for. */
-@Timeout(60)
+@Timeout(120)
 class RootDirectoryTest {
   @TempDir Path folder;
 
@@ -234,7 +234,7 @@ class RootDirectoryTest {
 
   private static void run(String... command) throws IOException, InterruptedException {
     Process process = new ProcessBuilder(command).inheritIO().start();
-    assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isZero();
   }
 }

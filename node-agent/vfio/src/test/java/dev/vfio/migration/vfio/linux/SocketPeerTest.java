@@ -17,7 +17,7 @@ class SocketPeerTest {
   void aStreamThatWasClosedHasNoPeer() throws IOException {
     Path path = folder.resolve("workload.sock");
     try (PassingSocket listener = PassingSocket.listen(path)) {
-      UnixStream stream = UnixStream.connect(path, Duration.ofSeconds(5));
+      UnixStream stream = UnixStream.connect(path, Duration.ofSeconds(60));
       assertThat(SocketPeer.of(stream).process()).isEqualTo(ProcessHandle.current().pid());
       stream.close();
       ErrnoException failure =

@@ -138,7 +138,7 @@ public final class TestFiles {
     public Waiting untilIn(int call) throws Exception {
       started.await();
       Path where = Path.of("/proc/self/task", Integer.toString(id), "syscall");
-      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
       while (thread.isAlive() && !Files.readString(where).startsWith(call + " ")) {
         if (System.nanoTime() - deadline > 0) {
           throw new AssertionError("the thread is in: " + Files.readString(where));
@@ -155,7 +155,7 @@ public final class TestFiles {
       Signal.handle(signal, unused -> handled.countDown());
       More.siginterrupt(signal.getNumber(), 1);
       More.tgkill((int) ProcessHandle.current().pid(), id, signal.getNumber());
-      if (!handled.await(10, TimeUnit.SECONDS)) {
+      if (!handled.await(60, TimeUnit.SECONDS)) {
         throw new AssertionError("the signal was not handled");
       }
       return this;
@@ -167,7 +167,7 @@ public final class TestFiles {
 
     /** Waits for the end and throws what the work threw. */
     public void join() throws Exception {
-      thread.join(TimeUnit.SECONDS.toMillis(10));
+      thread.join(TimeUnit.SECONDS.toMillis(60));
       if (thread.isAlive()) {
         throw new AssertionError("the thread still waits");
       }

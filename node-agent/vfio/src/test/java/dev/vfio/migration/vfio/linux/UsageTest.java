@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** It is freed once, by the last who lets go, and nobody begins to use it afterwards. */
-@Timeout(60)
+@Timeout(120)
 class UsageTest {
   private final AtomicInteger freed = new AtomicInteger();
   private final Usage usage = new Usage(freed::incrementAndGet);

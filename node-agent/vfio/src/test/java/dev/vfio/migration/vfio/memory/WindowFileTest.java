@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Page runs of a window move between its file and direct buffers, and nothing beside it does. */
-@Timeout(60)
+@Timeout(120)
 class WindowFileTest {
   private static final int PAGE = 4096;
 

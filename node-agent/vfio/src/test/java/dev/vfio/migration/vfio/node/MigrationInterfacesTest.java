@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Which interface is chosen, and what is said where there is none. */
-@Timeout(60)
+@Timeout(120)
 class MigrationInterfacesTest {
   private static final String FEATURE = "ioctl 3b75";
 

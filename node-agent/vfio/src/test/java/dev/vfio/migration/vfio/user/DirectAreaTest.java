@@ -34,10 +34,10 @@ import org.junit.jupiter.api.io.TempDir;
  * Where the server passes the file of the data area, state goes through it and registers do not; an
  * offer that cannot be used costs speed only; no descriptor is left behind.
  */
-@Timeout(20)
+@Timeout(120)
 class DirectAreaTest {
   private static final Patience PATIENCE =
-      new Patience(Duration.ofSeconds(10), Duration.ofSeconds(10));
+      new Patience(Duration.ofMinutes(5), Duration.ofMinutes(5));
   private static final int AREA = 4096;
   private static final int SIZE = 3 * 4096;
 

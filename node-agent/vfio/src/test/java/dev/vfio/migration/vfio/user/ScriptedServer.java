@@ -245,7 +245,7 @@ final class ScriptedServer implements AutoCloseable {
     listener.shutdown();
     clients.forEach(PassingSocket::shutdown);
     try {
-      thread.join(5000);
+      thread.join(60_000);
     } catch (InterruptedException interrupted) {
       throw new AssertionError("interrupted while the scripted server ends", interrupted);
     }

@@ -27,10 +27,10 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * A look at a device, and the opening of one, have one limit each, however much there is to ask.
  */
-@Timeout(20)
+@Timeout(120)
 class SlowServerTest {
-  private static final Duration LIMIT = Duration.ofMillis(600);
-  private static final Duration SLOW = Duration.ofMillis(200);
+  private static final Duration LIMIT = Duration.ofMillis(1500);
+  private static final Duration SLOW = Duration.ofMillis(500);
 
   /** What is answered within the limit, and one more for a server that is late itself. */
   private static final int MOST_ANSWERS = 4;
@@ -56,7 +56,7 @@ class SlowServerTest {
   }
 
   private VfioUserDirectory directory(Duration toConnect) {
-    return new VfioUserDirectory(folder, 4096, new Patience(toConnect, Duration.ofSeconds(60)));
+    return new VfioUserDirectory(folder, 4096, new Patience(toConnect, Duration.ofMinutes(5)));
   }
 
   private void answersLate() {
@@ -86,7 +86,7 @@ class SlowServerTest {
     assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
     assertThat(failure.errno()).as("ETIMEDOUT").isEqualTo(110);
     assertThat(failure)
-        .hasMessageContaining("within 600 ms, counted from the connection on")
+        .hasMessageContaining("within 1500 ms, counted from the connection on")
         .hasMessageContaining("Nothing was done to the device");
   }
 
@@ -156,12 +156,12 @@ class SlowServerTest {
             writeReply(request, client);
           }
         });
-    VfioUserDirectory directory = directory(Duration.ofSeconds(60));
+    VfioUserDirectory directory = directory(Duration.ofMinutes(5));
     CompletableFuture<Entry> look =
         CompletableFuture.supplyAsync(() -> directory.look("vfio-user:gpu-0").orElseThrow());
-    assertThat(looking.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(looking.await(60, TimeUnit.SECONDS)).isTrue();
     try (MigratableDevice device = directory.open("vfio-user:gpu-0")) {
-      assertThat(look.get(10, TimeUnit.SECONDS).description())
+      assertThat(look.get(60, TimeUnit.SECONDS).description())
           .as("what the look comes to: the device that is open")
           .isEqualTo(device.description());
     }
@@ -191,9 +191,9 @@ class SlowServerTest {
             () ->
                 catchThrowableOfType(
                     DeviceException.class, () -> directory.open("vfio-user:gpu-0")));
-    assertThat(opening.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(opening.await(60, TimeUnit.SECONDS)).isTrue();
     Entry entry = directory.look("vfio-user:gpu-0").orElseThrow();
     assertThat(entry.problem().kind()).isEqualTo(Kind.UNREACHABLE);
-    assertThat(first.get(10, TimeUnit.SECONDS).kind()).isEqualTo(Kind.UNREACHABLE);
+    assertThat(first.get(60, TimeUnit.SECONDS).kind()).isEqualTo(Kind.UNREACHABLE);
   }
 }

@@ -36,9 +36,9 @@ import org.junit.jupiter.params.provider.ValueSource;
  * tenant's workload and device. All tenants are one user here: what the users' ids add is {@link
  * SocketUsersTest}'s.
  */
-@Timeout(60)
+@Timeout(120)
 class SocketIdentityTest {
-  private static final Duration LONG = Duration.ofSeconds(10);
+  private static final Duration LONG = Duration.ofMinutes(5);
   private static final Patience PATIENCE = new Patience(LONG, LONG);
   private static final int RACES = 300;
 

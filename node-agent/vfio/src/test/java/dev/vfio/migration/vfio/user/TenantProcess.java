@@ -70,7 +70,7 @@ final class TenantProcess implements AutoCloseable {
   public void close() {
     process.destroyForcibly();
     try {
-      if (!process.waitFor(10, TimeUnit.SECONDS)) {
+      if (!process.waitFor(60, TimeUnit.SECONDS)) {
         throw new AssertionError("the tenant's process does not end");
       }
     } catch (InterruptedException interrupted) {

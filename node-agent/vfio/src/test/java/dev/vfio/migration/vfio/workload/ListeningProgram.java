@@ -32,7 +32,7 @@ final class ListeningProgram implements AutoCloseable {
   @Override
   public void close() throws InterruptedException {
     process.destroyForcibly();
-    process.waitFor(20, TimeUnit.SECONDS);
+    process.waitFor(60, TimeUnit.SECONDS);
   }
 
   public static void main(String[] arguments) throws IOException {

@@ -117,7 +117,7 @@ public final class ScriptedWorkload implements AutoCloseable {
       client.close();
     }
     try {
-      thread.join(5000);
+      thread.join(60_000);
     } catch (InterruptedException interrupted) {
       throw new AssertionError("interrupted while the scripted workload ends", interrupted);
     }

@@ -65,7 +65,7 @@ class WindowAttackTest {
     return new WorkloadSocket(
         new DeviceSockets(devices).workload("gpu-0"),
         PAGE,
-        Duration.ofSeconds(20),
+        Duration.ofMinutes(5),
         new WindowDirectories(List.of(devices), "gpu-0"));
   }
 

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Whatever a window's path leads to: what is no file of the workload's own is named and refused.
  */
-@Timeout(60)
+@Timeout(120)
 class WindowDirectoriesTest {
   private static final WindowShape RING = new WindowShape("ring", 0, 4096);
   private static final int ROOT = 0;

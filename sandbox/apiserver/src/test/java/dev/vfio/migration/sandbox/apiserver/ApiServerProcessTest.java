@@ -27,7 +27,7 @@ class ApiServerProcessTest {
       assertThat(Files.readString(kubeconfig)).contains("server: " + url);
       assertThat(new RawClient(url).get("/apis/sandbox.vfio.dev/v1").code()).isEqualTo(200);
       process.destroy();
-      assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
       assertThat(process.exitValue()).isEqualTo(143);
     } finally {
       process.destroyForcibly();
@@ -48,7 +48,7 @@ class ApiServerProcessTest {
                   "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"kept\"}}");
       assertThat(created.code()).isEqualTo(201);
     } finally {
-      process.destroyForcibly().waitFor(20, TimeUnit.SECONDS);
+      process.destroyForcibly().waitFor(60, TimeUnit.SECONDS);
     }
     Process again = start("--data-directory", data.toString());
     try {
@@ -56,7 +56,7 @@ class ApiServerProcessTest {
       assertThat(found.code()).isEqualTo(200);
       assertThat(found.json()).isEqualTo(created.json());
     } finally {
-      again.destroyForcibly().waitFor(20, TimeUnit.SECONDS);
+      again.destroyForcibly().waitFor(60, TimeUnit.SECONDS);
     }
   }
 
@@ -84,7 +84,7 @@ class ApiServerProcessTest {
       String errors =
           new String(
               process.getErrorStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
-      assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
       assertThat(process.exitValue()).as(errors).isEqualTo(exitCode);
       return errors;
     } finally {

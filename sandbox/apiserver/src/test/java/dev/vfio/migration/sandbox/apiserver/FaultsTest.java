@@ -20,7 +20,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
  * The switches by which tests of clients make the server misbehave, and that informers get over it.
  */
 class FaultsTest {
-  private static final Duration SOON = Duration.ofSeconds(20);
+  private static final Duration SOON = Duration.ofSeconds(60);
 
   @RegisterExtension static final SandboxServer SERVER = new SandboxServer();
 

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What a cluster's controllers do after a deletion, and this server does itself. */
 class GarbageCollectionTest {
-  private static final Duration SOON = Duration.ofSeconds(10);
+  private static final Duration SOON = Duration.ofSeconds(60);
 
   @RegisterExtension static final SandboxServer SERVER = new SandboxServer();
 

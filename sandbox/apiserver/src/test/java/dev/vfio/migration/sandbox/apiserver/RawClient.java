@@ -15,7 +15,7 @@ import java.util.Optional;
 
 /** Speaks plain HTTP to a server, to see what is really on the wire. */
 final class RawClient {
-  private static final Duration LIMIT = Duration.ofSeconds(20);
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private final HttpClient http =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(LIMIT).build();

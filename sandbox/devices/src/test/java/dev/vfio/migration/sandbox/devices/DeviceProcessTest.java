@@ -17,7 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
+@Timeout(120)
 class DeviceProcessTest {
   private final List<Process> processes = new ArrayList<>();
   private Path directory;
@@ -56,7 +56,7 @@ class DeviceProcessTest {
       assertThat(client.getBuffer().remaining()).isGreaterThan(4096);
     }
     source.destroy();
-    assertThat(source.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(source.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(files()).containsExactly("node-a.log");
     String log = Files.readString(directory.resolve("node-a.log"));
     assertThat(RecordedLog.parse(log))
@@ -75,7 +75,7 @@ class DeviceProcessTest {
     try (LineClient console = new LineClient(directory.resolve("gpu-0/console.sock"))) {
       assertThat(console.ask("{'op':'stop'}")).containsEntry("ok", true);
     }
-    assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isZero();
     assertThat(files()).containsExactly("node-a.log");
   }
@@ -85,7 +85,7 @@ class DeviceProcessTest {
     assertThat(firstLine(start("node-a", "running"))).isEqualTo("READY");
     Process second = start("node-b", "running");
     assertThat(firstLine(second)).contains("another process serves").contains("stop it first");
-    assertThat(second.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(second.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(second.exitValue()).isEqualTo(1);
     assertThat(files()).doesNotContain("node-b.gpu-0.ring").contains("gpu-0/device.sock");
   }
@@ -95,7 +95,7 @@ class DeviceProcessTest {
     Process first = start("node-a", "running");
     assertThat(firstLine(first)).isEqualTo("READY");
     first.destroyForcibly();
-    assertThat(first.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(first.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(files()).contains("gpu-0/device.sock");
     assertThat(firstLine(start("node-a", "running"))).isEqualTo("READY");
   }
@@ -105,7 +105,7 @@ class DeviceProcessTest {
     Process process = start("node-a", "sleeping");
     assertThat(firstLine(process))
         .isEqualTo("simulated device: --role is one of [running, waiting], not 'sleeping'");
-    assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isEqualTo(2);
   }
 

@@ -11,7 +11,7 @@ import java.util.function.Predicate;
 
 /** A simulated device with its sockets in a short directory of its own, for one test. */
 final class LiveDevice implements AutoCloseable {
-  private static final Duration PATIENCE = Duration.ofSeconds(10);
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private final Path directory;
   private final SimulatedDevice device;

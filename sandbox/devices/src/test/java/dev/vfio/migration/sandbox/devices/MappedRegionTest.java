@@ -15,7 +15,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(30)
+@Timeout(120)
 class MappedRegionTest {
   private static final String[] OPTIONS = {
     "--state-size", "3MiB", "--memory-size", "0", "--chunk-size", "300KiB"

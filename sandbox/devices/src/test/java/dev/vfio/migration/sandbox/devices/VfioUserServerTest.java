@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The protocol over a real socket, against numbers written out from the specification. */
-@Timeout(30)
+@Timeout(120)
 class VfioUserServerTest {
   private static final int EBUSY = 16;
   private static final int EINVAL = 22;

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 
 /** Creation, reading, writing, watching and leader election. */
 abstract class CoreContract extends ApiServerContract {
-  private static final Duration SOON = Duration.ofSeconds(10);
+  private static final Duration SOON = Duration.ofSeconds(60);
 
   @Test
   void aNewObjectGetsTheServersMetadata() {
@@ -229,7 +229,7 @@ abstract class CoreContract extends ApiServerContract {
                   }
                 })) {
       client().configMaps().inNamespace(namespace).withName("past").delete();
-      assertThat(both.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(both.await(60, TimeUnit.SECONDS)).isTrue();
       assertThat(seen).containsExactly("ADDED present", "DELETED past");
     }
   }
@@ -261,7 +261,7 @@ abstract class CoreContract extends ApiServerContract {
       client().resource(map).create();
       map.getMetadata().setLabels(Map.of("shown", "no"));
       client().resource(map).update();
-      assertThat(two.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(two.await(60, TimeUnit.SECONDS)).isTrue();
       assertThat(seen).containsExactly("ADDED changing", "DELETED changing");
     }
   }
@@ -271,7 +271,7 @@ abstract class CoreContract extends ApiServerContract {
     CountDownLatch firstLeads = new CountDownLatch(1);
     CountDownLatch secondLeads = new CountDownLatch(1);
     CompletableFuture<?> first = elector("first", firstLeads).start();
-    assertThat(firstLeads.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(firstLeads.await(60, TimeUnit.SECONDS)).isTrue();
     CompletableFuture<?> second = elector("second", secondLeads).start();
     assertThat(secondLeads.await(500, TimeUnit.MILLISECONDS)).isFalse();
     first.cancel(true);

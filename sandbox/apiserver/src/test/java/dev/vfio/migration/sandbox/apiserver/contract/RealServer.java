@@ -34,7 +34,7 @@ final class RealServer implements ExecutionCondition, BeforeAllCallback, AfterAl
       return ConditionEvaluationResult.enabled("there is a kube-apiserver");
     }
     return ConditionEvaluationResult.disabled(
-        "skipped: no kube-apiserver binaries in %s/k8s/VERSION-%s and no -Dcontract.kubeconfig=FILE"
+        "skipped: there is no real kube-apiserver (put its binaries and etcd into %s/k8s/VERSION-%s, or name a test cluster with -Dcontract.kubeconfig=FILE)"
             .formatted(directory(), platform()));
   }
 

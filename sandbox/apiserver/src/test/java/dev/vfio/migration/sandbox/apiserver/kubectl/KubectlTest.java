@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What people type works: the real kubectl against the server. */
 @RequiresKubectl
 class KubectlTest {
-  private static final Duration SOON = Duration.ofSeconds(20);
+  private static final Duration SOON = Duration.ofSeconds(60);
   private static final String MANIFEST =
       """
       apiVersion: sandbox.vfio.dev/v1
@@ -132,7 +132,7 @@ class KubectlTest {
           .hasSize(1);
     } finally {
       watch.destroy();
-      watch.waitFor(10, TimeUnit.SECONDS);
+      watch.waitFor(60, TimeUnit.SECONDS);
     }
   }
 
@@ -225,7 +225,7 @@ class KubectlTest {
                     .isEmpty());
     assertThat(delete.isAlive()).isTrue();
     patch("merge", "{\"metadata\": {\"finalizers\": null}}").expectSuccess();
-    assertThat(delete.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(delete.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(delete.exitValue()).isZero();
   }
 
@@ -242,7 +242,7 @@ class KubectlTest {
             "shipment/" + name);
     await().atMost(SOON).until(() -> server.watchCount() > 0 || !wait.isAlive());
     status("Arrived", "True");
-    assertThat(wait.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(wait.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(Files.readString(home.resolve(name + ".out"))).contains("condition met");
   }
 

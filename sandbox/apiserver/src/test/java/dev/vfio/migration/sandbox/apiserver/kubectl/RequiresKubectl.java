@@ -23,7 +23,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
           .orElseGet(
               () ->
                   ConditionEvaluationResult.disabled(
-                      "skipped: no kubectl on the PATH and none named by -Dkubectl=FILE"));
+                      "skipped: there is no kubectl (on Debian 12: apt-get install"
+                          + " kubernetes-client; or name one with -Dkubectl=FILE)"));
     }
   }
 }

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@Timeout(30)
+@Timeout(120)
 class FaultsOnDemandTest {
   private static final int AREA = 1 << 16;
   private static final long WINDOW_PAGES = 60;
@@ -132,7 +132,7 @@ class FaultsOnDemandTest {
     assertThat(fixture.device.state()).isEqualTo(RUNNING);
     assertThat(move).isNotDone();
     fixture.faults.clear();
-    move.get(10, TimeUnit.SECONDS);
+    move.get(60, TimeUnit.SECONDS);
     assertThat(fixture.device.state()).isEqualTo(SETUP);
   }
 
