@@ -9,11 +9,12 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * The processes that this one can see, by {@code /proc}. Nothing is kept: every answer is read
@@ -26,10 +27,7 @@ public final class Processes {
   private static final int START_TIME = 19;
   private static final int CAP_SYS_PTRACE = 19;
   private static final String UNIFIED = "0::";
-  private static final String MACHINE_START = "btime ";
-
-  /** {@code USER_HZ}, on every architecture that this library runs on. */
-  private static final long TICKS_A_SECOND = 100;
+  private static final String NUMBERS = "NSpid:";
 
   private final Path proc;
 
@@ -84,18 +82,21 @@ public final class Processes {
   }
 
   /**
-   * The time of day of a start, as good as the machine's clock was set since: to a second or so.
-   *
-   * @param startTime in clock ticks since the machine was started
+   * Its numbers in this process namespace and in each one below that it is in, its own last. Empty
+   * where it has ended.
    */
-  public Instant timeOfDay(long startTime) throws IOException {
-    for (String line : Files.readString(proc.resolve("stat")).split("\n")) {
-      if (line.startsWith(MACHINE_START)) {
-        long machine = Long.parseLong(line.substring(MACHINE_START.length()).strip());
-        return Instant.ofEpochSecond(machine).plusMillis(startTime * 1000 / TICKS_A_SECOND);
+  public Set<Long> numbers(long process) throws IOException {
+    Set<Long> numbers = new LinkedHashSet<>();
+    Optional<String> status = text(directory(process).resolve("status"));
+    status.ifPresent(any -> numbers.add(process));
+    for (String line : status.orElse("").split("\n")) {
+      if (line.startsWith(NUMBERS)) {
+        for (String number : line.substring(NUMBERS.length()).strip().split("\\s+")) {
+          numbers.add(Long.valueOf(number));
+        }
       }
     }
-    throw new IOException(proc.resolve("stat") + " does not say when the machine was started");
+    return numbers;
   }
 
   /** Whether the process with that number is the one that was started then, and has not ended. */
