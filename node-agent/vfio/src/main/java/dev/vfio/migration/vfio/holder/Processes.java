@@ -2,12 +2,12 @@ package dev.vfio.migration.vfio.holder;
 
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.KernelText;
 import dev.vfio.migration.vfio.linux.ProcessDescriptor;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -45,6 +45,8 @@ public final class Processes {
       for (Path entry : entries) {
         numbers.add(Long.valueOf(entry.getFileName().toString()));
       }
+    } catch (DirectoryIteratorException failure) {
+      throw failure.getCause();
     }
     return numbers;
   }
@@ -150,8 +152,13 @@ public final class Processes {
   /** The fields of {@code stat} behind the command, from the state on. */
   private List<String> status(long process) throws IOException {
     Optional<String> line = text(directory(process).resolve("stat"));
-    return line.map(text -> List.of(text.substring(text.lastIndexOf(')') + 2).split(" ")))
-        .orElse(List.of());
+    // The command may have brackets, spaces and line breaks in it; behind it there is none.
+    int command = line.map(text -> text.lastIndexOf(") ")).orElse(-1);
+    if (command < 0) {
+      return List.of();
+    }
+    List<String> fields = List.of(line.get().substring(command + 2).split(" "));
+    return fields.size() > START_TIME ? fields : List.of();
   }
 
   /** Its name, as the kernel shortens it; empty where it has ended. */
@@ -162,10 +169,13 @@ public final class Processes {
   /** The file name of its program; empty where it is not known. */
   String program(long process) throws IOException {
     try {
-      Path name = Files.readSymbolicLink(directory(process).resolve("exe")).getFileName();
-      return name == null ? "" : name.toString();
-    } catch (NoSuchFileException none) {
-      return "";
+      String path = KernelText.link(directory(process).resolve("exe"));
+      return path.substring(path.lastIndexOf('/') + 1);
+    } catch (ErrnoException failure) {
+      if (KernelText.isGone(failure)) {
+        return "";
+      }
+      throw failure;
     }
   }
 
@@ -197,13 +207,10 @@ public final class Processes {
   /** A file of {@code /proc}; empty where its process is gone. */
   private static Optional<String> text(Path file) throws IOException {
     try {
-      return Optional.of(new String(Files.readAllBytes(file), StandardCharsets.UTF_8));
-    } catch (NoSuchFileException gone) {
-      return Optional.empty();
-    } catch (IOException failure) {
-      // A process that ends while its file is open answers ESRCH, which has no exception of its
-      // own.
-      if (Files.notExists(file)) {
+      return Optional.of(KernelText.read(file));
+    } catch (ErrnoException failure) {
+      // A process that ends while its file is open answers ESRCH.
+      if (KernelText.isGone(failure)) {
         return Optional.empty();
       }
       throw failure;
