@@ -50,6 +50,7 @@ final class DescriptorTable {
   private final Path classes;
   private final String deviceLink;
   private final List<Long> all;
+  private final KernelText.Links links = new KernelText.Links();
   private final Map<Path, Optional<String>> deviceNumbers = new HashMap<>();
   private final List<Device> devices = new ArrayList<>();
   private final Map<String, List<Node>> nodes = new HashMap<>();
@@ -167,7 +168,7 @@ final class DescriptorTable {
     String file;
     try {
       linksRead.increment();
-      file = KernelText.link(link);
+      file = links.read(link);
     } catch (ErrnoException failure) {
       if (KernelText.isDenied(failure) || KernelText.isOurOwnLack(failure)) {
         throw failure;

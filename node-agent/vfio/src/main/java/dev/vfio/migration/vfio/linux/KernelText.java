@@ -62,18 +62,27 @@ public final class KernelText {
    *     the kernel cannot say
    */
   public static String link(Path path) throws ErrnoException {
-    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
-    ByteBuffer target = ByteBuffer.allocateDirect(LONGEST_LINK);
-    long got =
-        LibC.readlink(Arrays.copyOf(name, name.length + 1), LibC.addressOf(target), LONGEST_LINK);
-    int errno = LibC.lastErrno();
-    Reference.reachabilityFence(target);
-    if (got < 0) {
-      throw new ErrnoException("readlink of " + path, errno);
+    return new Links().read(path);
+  }
+
+  /** Reads many links, with one buffer. For one thread. */
+  public static final class Links {
+    private final ByteBuffer target = ByteBuffer.allocateDirect(LONGEST_LINK);
+    private final byte[] bytes = new byte[LONGEST_LINK];
+
+    /** As {@link KernelText#link}. */
+    public String read(Path path) throws ErrnoException {
+      byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
+      long got =
+          LibC.readlink(Arrays.copyOf(name, name.length + 1), LibC.addressOf(target), LONGEST_LINK);
+      int errno = LibC.lastErrno();
+      Reference.reachabilityFence(target);
+      if (got < 0) {
+        throw new ErrnoException("readlink of " + path, errno);
+      }
+      target.get(0, bytes, 0, (int) got);
+      return new String(bytes, 0, (int) got, StandardCharsets.UTF_8);
     }
-    byte[] bytes = new byte[(int) got];
-    target.get(0, bytes);
-    return new String(bytes, StandardCharsets.UTF_8);
   }
 
   /**
