@@ -70,6 +70,23 @@ static void make_folder(const char *path)
 		die("folder %s: %s", path, strerror(errno));
 }
 
+/* Field 22 of /proc/self/stat. The command, field 2, may hold spaces and brackets: count from the last bracket on. */
+static unsigned long long start_ticks(void)
+{
+	char text[1024];
+	unsigned long long ticks;
+	FILE *file = fopen("/proc/self/stat", "re");
+	size_t length = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+	char *behind;
+
+	text[length] = 0;
+	behind = strrchr(text, ')');
+	if (!behind || sscanf(behind + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1)
+		die("/proc/self/stat: it does not say when this process was started");
+	fclose(file);
+	return ticks;
+}
+
 /* Written aside and renamed: nobody ever reads half of it. */
 void write_manifest(struct workload *workload)
 {
@@ -83,7 +100,7 @@ void write_manifest(struct workload *workload)
 	file = fopen(aside, "we");
 	if (!file)
 		die("%s: %s", aside, strerror(errno));
-	fprintf(file, "{\"protocol\":1,\"workload\":\"%s\",\"windows\":[", workload->name);
+	fprintf(file, "{\"protocol\":1,\"workload\":\"%s\",\"pid\":%d,\"startTicks\":%llu,\"windows\":[", workload->name, getpid(), start_ticks());
 	for (int i = 0; i < workload->window_count; i++) {
 		struct window *window = &workload->windows[i];
 

@@ -7,6 +7,7 @@ import dev.vfio.migration.operator.health.MigrationMetrics;
 import dev.vfio.migration.operator.health.ReconcileHealth;
 import dev.vfio.migration.operator.inventory.ApiServerNodes;
 import dev.vfio.migration.operator.inventory.NodeInventory;
+import dev.vfio.migration.operator.reconciler.AbandonedLease;
 import dev.vfio.migration.operator.reconciler.LeaseFencing;
 import dev.vfio.migration.operator.reconciler.Machinery;
 import dev.vfio.migration.operator.record.ApiServerEvents;
@@ -15,12 +16,16 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.javaoperatorsdk.operator.api.config.LeaderElectionConfiguration;
 import io.javaoperatorsdk.operator.api.config.LeaderElectionConfigurationBuilder;
 import io.micrometer.core.instrument.MeterRegistry;
+import jakarta.annotation.PreDestroy;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Puts the operator together. One instance: the lease and the fencing number must speak of one
@@ -41,10 +46,22 @@ public class OperatorParts {
 
   private final OperatorConfig config;
   private final KubernetesClient client;
+  private final ScheduledExecutorService leaseLooks =
+      Executors.newSingleThreadScheduledExecutor(
+          look -> {
+            Thread thread = new Thread(look, "lease");
+            thread.setDaemon(true);
+            return thread;
+          });
 
   public OperatorParts(OperatorConfig config, KubernetesClient client) {
     this.config = config;
     this.client = client;
+  }
+
+  @PreDestroy
+  void end() {
+    leaseLooks.shutdownNow();
   }
 
   @Produces
@@ -82,6 +99,16 @@ public class OperatorParts {
     Clock steady = new SteadyClock();
     LeaseFencing fencing =
         new LeaseFencing(client, config.namespace(), config.lease().name(), identity);
+    AbandonedLease abandoned =
+        new AbandonedLease(
+            client,
+            config.namespace(),
+            config.lease().name(),
+            identity,
+            config.lease().duration(),
+            steady);
+    long period = config.lease().retryPeriod().toMillis();
+    leaseLooks.scheduleWithFixedDelay(abandoned::look, period, period, TimeUnit.MILLISECONDS);
     return new Machinery(
         new Machinery.World(
             clock,

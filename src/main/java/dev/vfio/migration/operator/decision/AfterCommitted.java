@@ -271,11 +271,16 @@ final class AfterCommitted {
               + destination.location().nodeName()
               + ".");
     }
-    draft.condition(
-        ConditionType.SUCCEEDED,
-        Status.UNKNOWN,
-        ConditionReason.ACTIVATING,
-        destination.location() + ": " + state + ".");
+    boolean calledBefore =
+        draft.phase() == Phase.ACTION_REQUIRED
+            && draft.reasonOf(ConditionType.SUCCEEDED) == ConditionReason.ACTIVATING;
+    if (!calledBefore) {
+      draft.condition(
+          ConditionType.SUCCEEDED,
+          Status.UNKNOWN,
+          ConditionReason.ACTIVATING,
+          destination.location() + ": " + state + ".");
+    }
     return decision(Decisions.SOON, false);
   }
 

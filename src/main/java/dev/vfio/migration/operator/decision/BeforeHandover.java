@@ -5,7 +5,6 @@ import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.ByteSize;
-import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.Convergence.Mode;
 import dev.vfio.migration.operator.api.Convergence.OnStall;
@@ -15,7 +14,6 @@ import dev.vfio.migration.operator.api.SwitchoverStart;
 import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Verdict;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -280,10 +278,8 @@ final class BeforeHandover {
   private Duration timeWithoutConvergence() {
     Duration copying = draft.timeIn(Phase.PRE_COPY);
     return draft
-        .condition(ConditionType.CONVERGED)
-        .map(Condition::lastTransitionTime)
-        .map(time -> Duration.between(Instant.parse(time), seen.now()))
-        .filter(time -> !time.isNegative() && time.compareTo(copying) < 0)
+        .timeSinceChange(ConditionType.CONVERGED)
+        .filter(time -> time.compareTo(copying) < 0)
         .orElse(copying);
   }
 
@@ -414,7 +410,7 @@ final class BeforeHandover {
       return Optional.empty();
     }
     Duration limit = seen.settings().timeouts().agentUnavailable();
-    if (side.awayAt(seen.now()).compareTo(limit) >= 0) {
+    if (side.awayAt(seen.steady()).compareTo(limit) >= 0) {
       return Optional.of(
           back(
               ConditionReason.AGENT_UNAVAILABLE,

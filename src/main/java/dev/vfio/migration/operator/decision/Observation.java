@@ -8,7 +8,9 @@ import java.util.Optional;
 /**
  * Everything that a decision may depend on.
  *
- * @param now the operator's clock
+ * @param now the time of day, only for what is told to people
+ * @param steady the same moment by this process's monotonic clock, from which durations are counted
+ * @param sights when this process first saw what the status says
  * @param namespace metadata.namespace
  * @param adminNamespaces where a migration may name a node and a device
  * @param uid metadata.uid
@@ -21,6 +23,8 @@ import java.util.Optional;
  */
 public record Observation(
     Instant now,
+    Instant steady,
+    FirstSights sights,
     String namespace,
     AdminNamespaces adminNamespaces,
     String uid,

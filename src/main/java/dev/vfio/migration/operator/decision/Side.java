@@ -49,12 +49,12 @@ public record Side(
   /** Whether the node's agent can be reached. */
   public sealed interface Agent {}
 
-  /** No agent pod runs on the node, {@code since} by the operator's clock. */
+  /** No agent pod runs on the node, {@code since} by the operator's monotonic clock. */
   public record Absent(Instant since) implements Agent {}
 
   /**
    * There is an agent but it does not answer: {@code cause} for people, {@code since} by the
-   * operator's clock.
+   * operator's monotonic clock.
    */
   public record Unreachable(String cause, Instant since) implements Agent {}
 
@@ -137,7 +137,11 @@ public record Side(
         .isPresent();
   }
 
-  /** How long the agent has been out of reach; zero while it is reachable. */
+  /**
+   * How long the agent has been out of reach; zero while it is reachable.
+   *
+   * @param now by the monotonic clock
+   */
   Duration awayAt(Instant now) {
     Instant since =
         agent instanceof Absent absent

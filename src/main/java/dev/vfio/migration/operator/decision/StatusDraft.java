@@ -33,6 +33,8 @@ final class StatusDraft {
   static final int MOST_TRANSITIONS = 32;
 
   private final Instant now;
+  private final Instant steady;
+  private final FirstSights sights;
   private final long generation;
   private final Map<ConditionType, Condition> conditions = new EnumMap<>(ConditionType.class);
   private final List<PhaseTransition> transitions;
@@ -55,11 +57,23 @@ final class StatusDraft {
   private SwitchoverStart switchoverStart;
 
   StatusDraft(Observation seen) {
-    this(seen.now(), seen.generation(), seen.status());
+    this(seen.now(), seen.steady(), seen.sights(), seen.generation(), seen.status());
   }
 
+  /** For a status that nothing is counted from. */
   StatusDraft(Instant now, long generation, DeviceMigrationStatus before) {
+    this(now, Instant.EPOCH, FirstSights.NONE, generation, before);
+  }
+
+  private StatusDraft(
+      Instant now,
+      Instant steady,
+      FirstSights sights,
+      long generation,
+      DeviceMigrationStatus before) {
     this.now = now;
+    this.steady = steady;
+    this.sights = sights;
     this.generation = generation;
     this.phase = before.phase();
     this.handover = before.handover() == null ? Handover.UNDECIDED : before.handover();
@@ -153,14 +167,22 @@ final class StatusDraft {
         || transitions.stream().anyMatch(transition -> transition.phase() == entered);
   }
 
-  /** How long {@code entered} has lasted, counted from the last time it was entered. */
+  /**
+   * How long {@code entered} has lasted since the last time it was entered, as far as this process
+   * saw it.
+   */
   Duration timeIn(Phase entered) {
     return transitions.stream()
         .filter(transition -> transition.phase() == entered)
         .reduce((first, last) -> last)
-        .map(transition -> Duration.between(Instant.parse(transition.time()), now))
-        .filter(time -> !time.isNegative())
+        .flatMap(sights::of)
+        .map(since -> Duration.between(since, steady))
         .orElse(Duration.ZERO);
+  }
+
+  /** How long a condition has had its status, as far as this process saw it. */
+  Optional<Duration> timeSinceChange(ConditionType type) {
+    return condition(type).flatMap(sights::of).map(since -> Duration.between(since, steady));
   }
 
   StatusDraft condition(

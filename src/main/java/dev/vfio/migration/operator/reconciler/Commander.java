@@ -174,7 +174,8 @@ final class Commander {
             + " (This leader's number is "
             + fencing.current()
             + ": an operator whose lease is newer commands that agent or did so. Stop the other"
-            + " operator, or delete this one's Lease so that a newer one is made.)"
+            + " operator. Where there is none, because the cluster's data is older than the agent's"
+            + " (restored, or a new cluster), see STALE_FENCING_NUMBER in docs/troubleshooting.md.)"
         : refused.getMessage();
   }
 

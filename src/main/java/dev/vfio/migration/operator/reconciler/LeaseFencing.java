@@ -2,19 +2,19 @@ package dev.vfio.migration.operator.reconciler;
 
 import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import java.time.Instant;
-import java.util.Optional;
 
 /**
- * The fencing number of the leader's lease: the second in which the lease was created, then its
- * {@code leaseTransitions}, which rises whenever the holder changes. Agents remember the highest
- * number for good, while a lease that is made anew (another install, a namespace that was deleted)
- * counts its transitions from 0: the time of its creation keeps the number rising all the same.
+ * The fencing number of the leader's lease: its version in the API server, which rises with every
+ * write to anything there, so that it is higher for each leader than for all before, also where the
+ * lease is made anew (another install, a namespace that was deleted). No clock has a part in it.
  * Read once: a replica that loses the lease ends its process. Thread-safe.
+ *
+ * <p>Agents remember the highest number for good. Those of earlier releases were made of the second
+ * in which the lease was created; all of these are above all of those.
  */
 public final class LeaseFencing implements FencingNumber {
-  private static final int TRANSITION_BITS = 20;
-  private static final long MOST_TRANSITIONS = (1L << TRANSITION_BITS) - 1;
+  /** Above the numbers of earlier releases, by whatever clock their leases were created. */
+  static final long FIRST = 1L << 60;
 
   private final KubernetesClient client;
   private final String namespace;
@@ -74,14 +74,23 @@ public final class LeaseFencing implements FencingNumber {
                   : lease.getSpec().getHolderIdentity())
               + ": no command is given");
     }
-    return number(
-        Instant.parse(lease.getMetadata().getCreationTimestamp()),
-        Optional.ofNullable(lease.getSpec().getLeaseTransitions()).orElse(0));
+    return number(lease.getMetadata().getResourceVersion());
   }
 
-  /** The number of a lease that was created at {@code created}. */
-  static long number(Instant created, int transitions) {
-    long within = Math.min(transitions + 1L, MOST_TRANSITIONS);
-    return (created.getEpochSecond() << TRANSITION_BITS) + within;
+  /** The number of a lease of that version. */
+  static long number(String resourceVersion) {
+    try {
+      long version = Long.parseLong(resourceVersion);
+      if (version < 0) {
+        throw new NumberFormatException("negative");
+      }
+      return Math.addExact(FIRST, version);
+    } catch (NumberFormatException | ArithmeticException unordered) {
+      throw new IllegalStateException(
+          "the API server gives the lease the version '"
+              + resourceVersion
+              + "', which is no number that could be ordered: no command is given",
+          unordered);
+    }
   }
 }

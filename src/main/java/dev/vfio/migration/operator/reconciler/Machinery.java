@@ -156,6 +156,7 @@ public class Machinery {
       letGo(migration);
     }
     if (outcome.migration().isEmpty()) {
+      observer.gone(migration.getMetadata().getUid());
       record.gone(migration.getMetadata().getUid());
     }
     return outcome;
@@ -174,6 +175,7 @@ public class Machinery {
   /** The object goes. */
   void forget(DeviceMigration migration) {
     letGo(migration);
+    observer.gone(migration.getMetadata().getUid());
     record.gone(migration.getMetadata().getUid());
     agentEvents.forget(migration.getMetadata().getUid());
     health.forget(migration.qualifiedName());

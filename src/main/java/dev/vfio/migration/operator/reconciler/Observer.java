@@ -11,9 +11,11 @@ import dev.vfio.migration.operator.api.DeviceLocation;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.PhaseTransition;
 import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Sample;
 import dev.vfio.migration.operator.decision.AdminNamespaces;
+import dev.vfio.migration.operator.decision.FirstSights;
 import dev.vfio.migration.operator.decision.Observation;
 import dev.vfio.migration.operator.decision.PendingTotal;
 import dev.vfio.migration.operator.decision.Predecessor;
@@ -38,6 +40,7 @@ final class Observer {
   private final Clock clock;
   private final Clock steady;
   private final Map<String, History> histories = new ConcurrentHashMap<>();
+  private final Map<String, FirstSights> sights = new ConcurrentHashMap<>();
 
   Observer(
       AgentDirectory agents,
@@ -58,12 +61,14 @@ final class Observer {
     DeviceMigrationStatus status = StatusRecord.statusOf(migration);
     String uid = migration.getMetadata().getUid();
     int attempt = status.attempt() == null || status.attempt() < 1 ? 1 : status.attempt();
-    Instant now = clock.instant();
+    Instant now = steady.instant();
     Side source = side(Role.SOURCE, settings.source(), migration, attempt, answers, now);
     Side destination =
         side(Role.DESTINATION, settings.destination(), migration, attempt, answers, now);
     return new Observation(
+        clock.instant(),
         now,
+        sights(uid, status, source, now),
         migration.getMetadata().getNamespace(),
         adminNamespaces,
         uid,
@@ -74,7 +79,7 @@ final class Observer {
         predecessor(migration, settings, status),
         source,
         destination,
-        history(uid, source, steady.instant(), asksForInitialBytes(status)));
+        history(uid, source, now, asksForInitialBytes(status)));
   }
 
   private Side side(
@@ -98,25 +103,31 @@ final class Observer {
     return new Side(
         role,
         location,
-        asOf(now, agent.state()),
+        agent.state(),
         agent.session(migration.getMetadata().getUid(), attempt, role),
         answers.refusal(role),
         answers.inspection(role),
         answers.verification(role));
   }
 
-  /** How long an agent has been away was measured by the steady clock; decisions know the other. */
-  private Side.Agent asOf(Instant now, Side.Agent agent) {
-    if (agent instanceof Side.Absent absent) {
-      return new Side.Absent(now.minus(sinceThen(absent.since())));
-    }
-    return agent instanceof Side.Unreachable unreachable
-        ? new Side.Unreachable(unreachable.cause(), now.minus(sinceThen(unreachable.since())))
-        : agent;
-  }
-
-  private Duration sinceThen(Instant then) {
-    return Duration.between(then, steady.instant());
+  /**
+   * When this process first saw what the status says. How long the workload has been paused its
+   * agent knows better than an operator that took over meanwhile.
+   */
+  private FirstSights sights(String uid, DeviceMigrationStatus status, Side source, Instant now) {
+    return sights.compute(
+        uid,
+        (key, known) -> {
+          FirstSights seen = (known == null ? FirstSights.NONE : known).and(status, now);
+          Optional<PhaseTransition> pause =
+              status.phaseTransitions().stream()
+                  .filter(entered -> entered.phase() == Phase.SWITCHING_OVER)
+                  .reduce((first, last) -> last);
+          long nanos = source.session().map(Session::getPausedNanos).orElse(0L);
+          return pause.isPresent() && nanos > 0
+              ? seen.atLeast(pause.get(), Duration.ofNanos(nanos), now)
+              : seen;
+        });
   }
 
   private Optional<Predecessor> predecessor(
@@ -173,7 +184,14 @@ final class Observer {
     return bytes < 0 ? Long.MAX_VALUE : bytes;
   }
 
+  /** The migration has ended; how long ago is still counted. */
   void forget(String uid) {
     histories.remove(uid);
+  }
+
+  /** The object is gone. */
+  void gone(String uid) {
+    forget(uid);
+    sights.remove(uid);
   }
 }

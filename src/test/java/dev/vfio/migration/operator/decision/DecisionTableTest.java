@@ -425,6 +425,8 @@ class DecisionTableTest {
       return Decisions.decide(
           new Observation(
               NOW,
+              NOW,
+              Seen.fromTheBeginning(status, NOW),
               "default",
               Scene.ADMIN_NAMESPACES,
               "uid",

@@ -46,6 +46,7 @@ final class Scene {
   private Side destination = reachable(Role.DESTINATION, DESTINATION);
   private Optional<History> history = Optional.empty();
   private Decision last;
+  private FirstSights sights = FirstSights.NONE;
 
   private static Side reachable(Role role, DeviceLocation location) {
     return new Side(
@@ -86,11 +87,13 @@ final class Scene {
   /** The record says that this phase was entered now. */
   Scene phase(Phase phase) {
     status = new StatusDraft(now, generation, status).enter(phase).build(1);
+    sights = sights.and(status, now);
     return this;
   }
 
   Scene record(UnaryOperator<StatusDraft> change) {
     status = change.apply(new StatusDraft(now, generation, status)).build(1);
+    sights = sights.and(status, now);
     return this;
   }
 
@@ -256,8 +259,11 @@ final class Scene {
 
   Observation seen() {
     try {
+      sights = sights.and(status, now);
       return new Observation(
           now,
+          now,
+          sights,
           namespace,
           ADMIN_NAMESPACES,
           "uid",
@@ -288,6 +294,7 @@ final class Scene {
   Decision decide() {
     last = Decisions.decide(seen());
     status = last.status();
+    sights = sights.and(status, now);
     return last;
   }
 

@@ -29,6 +29,7 @@ import dev.vfio.migration.contract.v1.VerifyLoadedRequest;
 import dev.vfio.migration.contract.v1.WatchSessionsRequest;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -205,6 +206,13 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
           session(role).orElseThrow().toBuilder()
               .setState(state)
               .setFailure(Failure.newBuilder().setReason(reason).setMessage(message)));
+    }
+  }
+
+  /** The session says that its workload has been paused for so long. */
+  public void pausedFor(Duration time) {
+    synchronized (nodes) {
+      change(session(Role.SOURCE).orElseThrow().toBuilder().setPausedNanos(time.toNanos()));
     }
   }
 

@@ -39,7 +39,7 @@ final class OperatorProcess implements AutoCloseable {
   }
 
   /** The time of day, which may be set. */
-  final SettableClock wall = new SettableClock();
+  final SettableClock wall;
 
   private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   private final FakeApiServer api;
@@ -49,8 +49,13 @@ final class OperatorProcess implements AutoCloseable {
   private final List<String> events = new CopyOnWriteArrayList<>();
 
   OperatorProcess(
-      FakeApiServer api, Path certificates, Map<String, AgentAddress> agents, long fencing) {
+      FakeApiServer api,
+      Path certificates,
+      Map<String, AgentAddress> agents,
+      long fencing,
+      SettableClock wall) {
     this.api = api;
+    this.wall = wall;
     this.machinery =
         new Machinery(
             new Machinery.World(

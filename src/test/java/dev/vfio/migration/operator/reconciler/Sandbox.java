@@ -15,6 +15,7 @@ import dev.vfio.migration.operator.fake.AgentServer;
 import dev.vfio.migration.operator.fake.FakeAgent;
 import dev.vfio.migration.operator.fake.FakeApiServer;
 import dev.vfio.migration.operator.fake.FakeNodes;
+import dev.vfio.migration.operator.fake.SettableClock;
 import dev.vfio.migration.operator.fake.TestAuthority;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -61,7 +62,13 @@ final class Sandbox implements AutoCloseable {
 
   /** Starts the operator, as a new leader. */
   OperatorProcess startOperator() {
-    operator = new OperatorProcess(api, operatorCertificates, addresses(), ++leader);
+    return startOperator(Duration.ZERO);
+  }
+
+  private OperatorProcess startOperator(Duration clockIsAhead) {
+    SettableClock wall = new SettableClock();
+    wall.shift(clockIsAhead);
+    operator = new OperatorProcess(api, operatorCertificates, addresses(), ++leader, wall);
     return operator;
   }
 
@@ -79,9 +86,14 @@ final class Sandbox implements AutoCloseable {
   }
 
   OperatorProcess restartOperator() {
+    return changeLeader(Duration.ZERO);
+  }
+
+  /** Another replica leads; its machine's time of day is ahead by so much, or behind. */
+  OperatorProcess changeLeader(Duration clockIsAhead) {
     operator.close();
     api.forgetWatchers();
-    return startOperator();
+    return startOperator(clockIsAhead);
   }
 
   private Map<String, AgentAddress> addresses() {

@@ -153,7 +153,8 @@ final class ContractMapping {
 
   // ------------------------------------------------------------------ answers
 
-  static Session session(SessionSnapshot session, long revision, String instanceId) {
+  static Session session(SessionFeed.Report report, String instanceId) {
+    SessionSnapshot session = report.session();
     Session.Builder message =
         Session.newBuilder()
             .setMigrationUid(session.key().uid())
@@ -164,7 +165,8 @@ final class ContractMapping {
             .setDevice(session.device())
             .setDeviceState(deviceState(session.deviceState()))
             .setProgress(progress(session.progress()))
-            .setRevision(revision)
+            .setRevision(report.revision())
+            .setPausedNanos(report.pausedNanos())
             .setInstanceId(instanceId)
             .setRecovered(session.recovered())
             .setResetFailed(session.resetFailed());

@@ -294,6 +294,6 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
 
   private Session message(SessionSnapshot session) {
     SessionFeed.Report report = feed.answer(session);
-    return ContractMapping.session(report.session(), report.revision(), node.instanceId());
+    return ContractMapping.session(report, node.instanceId());
   }
 }

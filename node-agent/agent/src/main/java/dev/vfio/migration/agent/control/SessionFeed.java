@@ -2,14 +2,17 @@ package dev.vfio.migration.agent.control;
 
 import dev.vfio.migration.agent.session.SessionKey;
 import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.session.SessionState;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.LongSupplier;
@@ -27,8 +30,18 @@ public final class SessionFeed implements SessionWatcher {
    *
    * @param session what it looked like
    * @param revision rises with every report on this session
+   * @param pausedNanos for how long its workload has been paused, or is being paused, at this end
+   *     when the report is taken, as far as this process saw it; else 0
    */
-  public record Report(SessionSnapshot session, long revision) {}
+  public record Report(SessionSnapshot session, long revision, long pausedNanos) {
+    /** Of a session whose workload is not paused at this end. */
+    Report(SessionSnapshot session, long revision) {
+      this(session, revision, 0);
+    }
+  }
+
+  private static final Set<SessionState> PAUSED =
+      EnumSet.of(SessionState.SOURCE_STOPNCOPY, SessionState.SOURCE_AWAITING_DECISION);
 
   /** One watcher's place in the feed. */
   public final class Subscription implements AutoCloseable {
@@ -49,7 +62,7 @@ public final class SessionFeed implements SessionWatcher {
           keys.remove();
           Entry entry = entries.get(key);
           if (entry != null) {
-            return entry.reported;
+            return asOfNow(entry);
           }
         }
         return null;
@@ -68,6 +81,7 @@ public final class SessionFeed implements SessionWatcher {
     private Report reported;
     private long reportedAt;
     private SessionSnapshot withheld;
+    private OptionalLong pausedSince = OptionalLong.empty();
   }
 
   private final Duration interval;
@@ -103,7 +117,17 @@ public final class SessionFeed implements SessionWatcher {
   /** The last report on that session, null where there is none. */
   public synchronized Report latest(SessionKey key) {
     Entry entry = entries.get(key);
-    return entry == null ? null : entry.reported;
+    return entry == null ? null : asOfNow(entry);
+  }
+
+  private Report asOfNow(Entry entry) {
+    Report report = entry.reported;
+    return entry.pausedSince.isEmpty()
+        ? report
+        : new Report(
+            report.session(),
+            report.revision(),
+            nanoTime.getAsLong() - entry.pausedSince.getAsLong());
   }
 
   /**
@@ -123,6 +147,11 @@ public final class SessionFeed implements SessionWatcher {
   private synchronized List<Subscription> take(SessionSnapshot now) {
     Entry entry = entries.computeIfAbsent(now.key(), unused -> new Entry());
     long time = nanoTime.getAsLong();
+    if (!PAUSED.contains(now.state())) {
+      entry.pausedSince = OptionalLong.empty();
+    } else if (entry.pausedSince.isEmpty()) {
+      entry.pausedSince = OptionalLong.of(time);
+    }
     if (entry.reported == null || matters(entry.reported.session(), now)) {
       return report(entry, now, time);
     }

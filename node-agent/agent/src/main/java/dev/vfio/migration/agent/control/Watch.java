@@ -60,7 +60,7 @@ final class Watch {
         }
         return;
       }
-      caller.onNext(ContractMapping.session(report.session(), report.revision(), instanceId));
+      caller.onNext(ContractMapping.session(report, instanceId));
     }
   }
 

@@ -116,7 +116,8 @@ public class AgentNode {
             new Patience(config.deviceLookTimeout(), Patience.DEFAULT.toAnswer()));
     this.kernel = KernelSide.of(config, KernelFiles.OF_THIS_MACHINE, pageSize);
     this.devices = new NodeDevices(served, kernel);
-    Workloads workloads = workloads(config.workloadTimeout(), config.handoverTimeout());
+    Workloads workloads =
+        workloads(config.workloadTimeout(), kernel.workloads(config.handoverTimeout()));
     this.feed =
         new SessionFeed(
             PROGRESS_INTERVAL,
@@ -143,7 +144,8 @@ public class AgentNode {
     this.inventory =
         new Inventory(
             devices,
-            (limit, awaited) -> workloads(limit, awaited ? limit : Duration.ZERO),
+            (limit, awaited) ->
+                workloads(limit, awaited ? kernel.workloads(limit) : kernel.listedWorkloads()),
             sessions,
             config.deviceLookTimeout());
     kernel.offerToThoseWhoCameBack();
@@ -220,11 +222,10 @@ public class AgentNode {
     return inventory;
   }
 
-  private Workloads workloads(Duration timeout, Duration connectPatience) {
+  private Workloads workloads(Duration timeout, Workloads ofKernel) {
     Workloads served =
         new SocketWorkloads(
             config.vfioUserDirectory(), (int) Host.pageSize(), timeout, windowDirectories(config));
-    Workloads ofKernel = kernel.workloads(connectPatience);
     return device -> (NodeDevices.isServed(device) ? served : ofKernel).of(device);
   }
 

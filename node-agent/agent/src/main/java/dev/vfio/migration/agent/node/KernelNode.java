@@ -17,6 +17,7 @@ import dev.vfio.migration.vfio.handover.KernelWorkload;
 import dev.vfio.migration.vfio.holder.ConfigurationSpace;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Holders;
+import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.node.KernelDirectory;
@@ -53,13 +54,20 @@ final class KernelNode implements KernelSide {
     this.config = config;
     this.pageSize = pageSize;
     this.inventory = new SysfsDevices(files.sysfs(), files.devices());
+    Processes processes = new Processes(files.proc());
+    Cgroups cgroups = new Cgroups(config.cgroupDirectory(), processes);
     this.holders =
-        new Holders(files.proc(), files.sysfs(), Holders.DEVICE_LINK, new ConfigurationSpace());
+        new Holders(
+            processes,
+            files.sysfs(),
+            Holders.DEVICE_LINK,
+            new ConfigurationSpace(),
+            cgroups::domain);
     Set<Integer> users = config.handoverUsers().orElse(Set.of());
     this.freezer =
         new Freezer(
-            new Cgroups(config.cgroupDirectory(), holders.processes()),
-            holders.processes(),
+            cgroups,
+            processes,
             new FreezerLedger(config.journalDirectory().resolve("frozen")),
             config.workloadTimeout());
     this.desk =
@@ -116,9 +124,18 @@ final class KernelNode implements KernelSide {
 
   @Override
   public Workloads workloads(Duration connectPatience) {
+    return workloads(holders, connectPatience);
+  }
+
+  @Override
+  public Workloads listedWorkloads() {
+    return workloads(holders.forListing(), Duration.ZERO);
+  }
+
+  private Workloads workloads(Holders found, Duration connectPatience) {
     KernelWorkload.Means means =
         new KernelWorkload.Means(
-            holders,
+            found,
             freezer,
             desk,
             directory::openHere,

@@ -22,6 +22,9 @@ interface KernelSide extends DeviceDirectory, AutoCloseable {
   /** The workloads of the kernel's devices, given that long to come and wait. */
   Workloads workloads(Duration connectPatience);
 
+  /** The workloads of the kernel's devices for who lists all of them: none is waited for. */
+  Workloads listedWorkloads();
+
   /**
    * Before sessions go on: workloads that were given a device come back to where they waited. Looks
    * at no device, because a driver that hangs must not keep the others' sessions from going on.

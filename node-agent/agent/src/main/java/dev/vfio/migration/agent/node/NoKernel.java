@@ -32,6 +32,11 @@ final class NoKernel implements KernelSide {
   }
 
   @Override
+  public Workloads listedWorkloads() {
+    return workloads(Duration.ZERO);
+  }
+
+  @Override
   public Workloads workloads(Duration connectPatience) {
     return device -> {
       throw new IOException(absence(device));

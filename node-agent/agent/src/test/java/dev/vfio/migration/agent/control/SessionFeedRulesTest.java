@@ -60,6 +60,25 @@ class SessionFeedRulesTest {
     assertThat(bytes(watcher.next())).isEqualTo(100);
   }
 
+  /** A new leader learns from it how long the workload stands still, by nobody's time of day. */
+  @Test
+  void howLongTheWorkloadHasBeenPausedIsToldAsOfNow() {
+    var watcher = feed.subscribe(() -> woken++);
+    now = -50;
+    report(SessionState.SOURCE_PRECOPY, 1);
+    assertThat(watcher.next().pausedNanos()).isZero();
+    now = 100;
+    report(SessionState.SOURCE_STOPNCOPY, 1);
+    now = 300;
+    assertThat(watcher.next().pausedNanos()).isEqualTo(200);
+    report(SessionState.SOURCE_AWAITING_DECISION, 1);
+    now = 1100;
+    assertThat(feed.subscribe(() -> woken++).next().pausedNanos()).isEqualTo(1000);
+    assertThat(ContractMapping.session(feed.latest(KEY), "i").getPausedNanos()).isEqualTo(1000);
+    report(SessionState.SOURCE_ROLLING_BACK, 1);
+    assertThat(feed.latest(KEY).pausedNanos()).isZero();
+  }
+
   @Test
   void theLastProgressIsNeverHeldBackForGood() {
     var watcher = feed.subscribe(() -> woken++);

@@ -3,6 +3,7 @@ package dev.vfio.migration.vfio.freezer;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.KernelFile;
+import dev.vfio.migration.vfio.linux.KernelText;
 import dev.vfio.migration.vfio.linux.ProcessDescriptor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -52,10 +53,30 @@ public record Cgroup(String path, Path directory) {
     return !has(text("cgroup.events"), EMPTY);
   }
 
-  /** Numbers of the processes that are in it, not of those below. */
-  public List<Long> processes() throws IOException {
+  /**
+   * Whether it only has threads of processes: those are listed, frozen and killed by the cgroup
+   * above it that is no such one. False where it is gone.
+   */
+  boolean threaded() throws IOException {
+    try {
+      return KernelText.read(directory.resolve("cgroup.type")).strip().equals("threaded");
+    } catch (ErrnoException failure) {
+      // The root has no type.
+      if (KernelText.isGone(failure)) {
+        return false;
+      }
+      throw failure;
+    }
+  }
+
+  /**
+   * Numbers of the processes that are in it, not of those below.
+   *
+   * @throws ErrnoException EOPNOTSUPP where it has threads only; ENOENT or ENODEV where it is gone
+   */
+  public List<Long> processes() throws ErrnoException {
     List<Long> numbers = new ArrayList<>();
-    for (String line : text("cgroup.procs").split("\n")) {
+    for (String line : KernelText.read(directory.resolve("cgroup.procs")).split("\n")) {
       if (!line.isBlank()) {
         numbers.add(Long.valueOf(line.strip()));
       }
@@ -114,15 +135,12 @@ public record Cgroup(String path, Path directory) {
   }
 
   void killOneByOne() throws IOException {
-    List<Path> folders;
-    try (var below = Files.walk(directory)) {
-      folders = below.filter(Files::isDirectory).toList();
-    }
-    for (Path folder : folders) {
-      for (long number : new Cgroup(path, folder).processes()) {
+    for (CgroupTree folders = new CgroupTree(directory); folders.hasNext(); ) {
+      Cgroup folder = new Cgroup(path, folders.next());
+      for (long number : folder.processesIfThere()) {
         try (ProcessDescriptor process = ProcessDescriptor.open(number)) {
           // Pinned: if it is still listed now, the number is still its own.
-          if (new Cgroup(path, folder).processes().contains(number)) {
+          if (folder.processesIfThere().contains(number)) {
             process.kill();
           }
         } catch (ErrnoException ended) {
@@ -131,6 +149,18 @@ public record Cgroup(String path, Path directory) {
           }
         }
       }
+    }
+  }
+
+  /** None where it is gone, or has threads only, whose processes another one lists. */
+  private List<Long> processesIfThere() throws IOException {
+    try {
+      return processes();
+    } catch (ErrnoException failure) {
+      if (KernelText.isGone(failure) || failure.is(Errno.EOPNOTSUPP)) {
+        return List.of();
+      }
+      throw failure;
     }
   }
 
@@ -154,8 +184,8 @@ public record Cgroup(String path, Path directory) {
     return text.lines().anyMatch(wanted::equals);
   }
 
-  private String text(String file) throws IOException {
-    return Files.readString(directory.resolve(file));
+  private String text(String file) throws ErrnoException {
+    return KernelText.read(directory.resolve(file));
   }
 
   private void write(String file, String text) throws IOException {

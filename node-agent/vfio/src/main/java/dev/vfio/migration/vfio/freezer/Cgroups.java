@@ -1,18 +1,21 @@
 package dev.vfio.migration.vfio.freezer;
 
 import dev.vfio.migration.vfio.holder.Processes;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.KernelText;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /** The unified hierarchy of cgroups. Safe for use by several threads. */
 public final class Cgroups {
-  private static final String NAMESPACE_ABOVE = "..";
-
   private final Path root;
   private final Processes processes;
+
+  /** Folder of this process's cgroup namespace; null until it was searched for. */
+  private volatile Optional<Path> ownRoot;
 
   /**
    * Does no I/O but look which of two customary places it is.
@@ -48,26 +51,36 @@ public final class Cgroups {
   }
 
   /**
-   * The cgroup that the process is in. What {@code /proc} says counts from the root of the reader's
-   * cgroup namespace, which may be another than that of the mounted hierarchy: it is believed where
-   * the cgroup lists the process, else the hierarchy is searched.
+   * The cgroup that the process is in; where it is in one that has threads only, the one above that
+   * lists the process. What {@code /proc} says counts from the root of the reader's cgroup
+   * namespace, which may be another than that of the mounted hierarchy: it is believed where the
+   * cgroup lists the process, else the hierarchy is searched. Other cgroups that vanish meanwhile,
+   * or refuse to be looked at, are passed over.
    *
    * @return empty where no cgroup of the hierarchy lists it
    */
   Optional<Cgroup> of(long process) throws IOException {
     String told = processes.cgroup(process);
-    if (told.startsWith("/") && !told.contains("/" + NAMESPACE_ABOVE)) {
-      Cgroup likely = at(told);
-      if (likely.exists() && lists(likely, process)) {
-        return Optional.of(likely);
-      }
+    Optional<Cgroup> found = listing(fromMountedRoot(told), process);
+    if (found.isEmpty()) {
+      found = listing(fromOwnRoot(told), process);
     }
-    try (Stream<Path> folders = Files.walk(root)) {
-      for (Path folder : (Iterable<Path>) folders.filter(Files::isDirectory)::iterator) {
-        Cgroup cgroup = new Cgroup("/" + root.relativize(folder), folder);
-        if (lists(cgroup, process)) {
-          return Optional.of(cgroup);
-        }
+    return found.isPresent() ? found : search(process);
+  }
+
+  private Optional<Cgroup> listing(Optional<Path> likely, long process) throws IOException {
+    if (likely.isEmpty()) {
+      return Optional.empty();
+    }
+    Cgroup cgroup = domain(of(likely.get()));
+    return lists(cgroup, process) ? Optional.of(cgroup) : Optional.empty();
+  }
+
+  private Optional<Cgroup> search(long process) throws IOException {
+    for (CgroupTree folders = new CgroupTree(root); folders.hasNext(); ) {
+      Cgroup cgroup = of(folders.next());
+      if (lists(cgroup, process)) {
+        return Optional.of(cgroup);
       }
     }
     return Optional.empty();
@@ -91,8 +104,83 @@ public final class Cgroups {
     return limit;
   }
 
-  private static boolean lists(Cgroup cgroup, long process) throws IOException {
-    return Files.exists(cgroup.directory().resolve("cgroup.procs"))
-        && cgroup.processes().contains(process);
+  /**
+   * The path of the cgroup that lists the processes of one: as it is given, or that of the one
+   * above it where it has threads only.
+   *
+   * @param told as {@code /proc} gives it
+   */
+  public String domain(String told) throws IOException {
+    Optional<Path> likely = fromMountedRoot(told);
+    if (likely.filter(Files::isDirectory).isEmpty()) {
+      likely = fromOwnRoot(told);
+    }
+    return likely.isPresent() && of(likely.get()).threaded()
+        ? domain(of(likely.get())).path()
+        : told;
+  }
+
+  private Cgroup domain(Cgroup cgroup) throws IOException {
+    Cgroup domain = cgroup;
+    while (!isRoot(domain) && domain.threaded()) {
+      domain = of(domain.directory().getParent());
+    }
+    return domain;
+  }
+
+  /** Where that is, if what is mounted begins where this process's namespace does. */
+  private Optional<Path> fromMountedRoot(String told) {
+    return beneathRoot(root, told);
+  }
+
+  /** Where that is, counted from the root of this process's namespace, which was searched for. */
+  private Optional<Path> fromOwnRoot(String told) throws IOException {
+    Optional<Path> own = ownRoot;
+    if (own == null) {
+      own = findOwnRoot();
+      ownRoot = own;
+    }
+    return own.flatMap(folder -> beneathRoot(folder, told));
+  }
+
+  private Optional<Path> beneathRoot(Path from, String told) {
+    Path folder = from.resolve("." + told).normalize();
+    return told.startsWith("/") && folder.startsWith(root) ? Optional.of(folder) : Optional.empty();
+  }
+
+  /** This process is found once, so that no other has to be searched for. */
+  private Optional<Path> findOwnRoot() throws IOException {
+    long self;
+    try {
+      self = processes.self();
+    } catch (NoSuchFileException proc) {
+      // It is that of another process namespace, which this process is not in.
+      return Optional.empty();
+    }
+    Path told = Path.of("." + processes.cgroup(self)).normalize();
+    Optional<Path> own = search(self).map(Cgroup::directory);
+    if (own.isEmpty() || told.toString().isEmpty()) {
+      return own;
+    }
+    Path above = own.get();
+    for (int names = told.getNameCount(); names > 0 && above != null; names--) {
+      above = above.getParent();
+    }
+    return own.get().endsWith(told) ? Optional.ofNullable(above) : Optional.empty();
+  }
+
+  private Cgroup of(Path folder) {
+    return new Cgroup("/" + root.relativize(folder), folder);
+  }
+
+  private static boolean lists(Cgroup cgroup, long process) throws ErrnoException {
+    try {
+      return cgroup.processes().contains(process);
+    } catch (ErrnoException failure) {
+      if (KernelText.isOurOwnLack(failure)) {
+        throw failure;
+      }
+      return false;
+    }
   }
 }

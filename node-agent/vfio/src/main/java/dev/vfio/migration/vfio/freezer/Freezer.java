@@ -6,6 +6,7 @@ import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.linux.DiskRoom;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.KernelText;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
@@ -59,7 +60,15 @@ public final class Freezer {
   /** Whether the holder stands still, whoever froze it. */
   public boolean standsStill(Holder holder) throws IOException {
     Optional<Cgroup> cgroup = cgroups.of(holder.process());
-    return cgroup.isPresent() && !cgroups.isRoot(cgroup.get()) && cgroup.get().frozen();
+    try {
+      return cgroup.isPresent() && !cgroups.isRoot(cgroup.get()) && cgroup.get().frozen();
+    } catch (ErrnoException failure) {
+      // Its last process ended meanwhile, or there is nothing in it that could be frozen.
+      if (KernelText.isGone(failure)) {
+        return false;
+      }
+      throw failure;
+    }
   }
 
   /**

@@ -17,8 +17,6 @@ import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -30,21 +28,26 @@ import java.util.Set;
  * and could read itself, and large enough.
  */
 final class DeclaredMemory implements AutoCloseable {
-  private static final Set<String> MEMBERS = Set.of("protocol", "workload");
+  private static final Set<String> MEMBERS = Set.of("protocol", "workload", "pid", "startTicks");
   private static final int MOST_BYTES = 1 << 20;
   private static final int ROOT = 0;
 
-  /** The kernel tells a process's start by whole seconds of the time of day. */
-  private static final Duration CLOCK_TOLERANCE = Duration.ofSeconds(2);
-
-  private final Optional<String> source;
+  private final Optional<GuardedFile> source;
+  private final long process;
+  private final long startTime;
   private final String workload;
   private final List<DmaWindow> windows;
   private final List<Descriptor> memory;
 
   private DeclaredMemory(
-      Optional<String> source, String workload, List<DmaWindow> windows, List<Descriptor> memory) {
+      Optional<GuardedFile> source,
+      Holder holder,
+      String workload,
+      List<DmaWindow> windows,
+      List<Descriptor> memory) {
     this.source = source;
+    this.process = holder.process();
+    this.startTime = holder.startTime();
     this.workload = workload;
     this.windows = List.copyOf(windows);
     this.memory = List.copyOf(memory);
@@ -54,20 +57,23 @@ final class DeclaredMemory implements AutoCloseable {
    * Reads the declaration and duplicates what it names.
    *
    * @param file of the declaration; where it is missing the workload has no memory that moves
+   * @param writers tells who wrote it
    * @throws WorkloadException where it cannot be used; nothing was done to the workload
    */
-  static DeclaredMemory of(Path file, Holder holder, Processes processes, int pageSize)
+  static DeclaredMemory of(
+      Path file, Holder holder, Processes processes, int pageSize, DeclarationWriters writers)
       throws IOException {
-    Optional<String> text = text(file, holder, processes);
+    Optional<GuardedFile> text = text(file, holder);
     if (text.isEmpty()) {
-      return new DeclaredMemory(text, holder.command(), List.of(), List.of());
+      return new DeclaredMemory(text, holder, holder.command(), List.of(), List.of());
     }
     List<DmaWindow> windows = new ArrayList<>();
     List<Descriptor> memory = new ArrayList<>();
     boolean complete = false;
     try (ProcessDescriptor process = processes.pinned(holder.process(), holder.startTime())) {
-      JsonNode declaration = StrictJson.object(text.get());
+      JsonNode declaration = StrictJson.object(text.get().content());
       requireProtocol(declaration);
+      writers.require(file, text.get(), declaration, holder, processes);
       for (Declared window : DeclaredWindows.read(declaration, MEMBERS, "fd", pageSize)) {
         Descriptor duplicate = duplicate(process, window);
         memory.add(duplicate);
@@ -83,7 +89,7 @@ final class DeclaredMemory implements AutoCloseable {
       }
       complete = true;
       String name = LineConnection.quoted(declaration.path("workload").asText(holder.command()));
-      return new DeclaredMemory(text, name, windows, memory);
+      return new DeclaredMemory(text, holder, name, windows, memory);
     } catch (StrictJson.MalformedException malformed) {
       throw unusable(file, holder, 0, malformed.getMessage());
     } catch (UnusableException problem) {
@@ -110,8 +116,7 @@ final class DeclaredMemory implements AutoCloseable {
   }
 
   /** The declaration; empty where there is no file, and not where there is nothing in it. */
-  private static Optional<String> text(Path file, Holder holder, Processes processes)
-      throws IOException {
+  private static Optional<GuardedFile> text(Path file, Holder holder) throws IOException {
     GuardedFile read;
     try {
       read = GuardedFile.read(file, MOST_BYTES);
@@ -130,19 +135,7 @@ final class DeclaredMemory implements AutoCloseable {
           Errno.EPERM.number(),
           "it belongs to user " + read.owner() + " and the workload runs as " + holder.user());
     }
-    Instant started = processes.timeOfDay(holder.startTime());
-    if (read.written().plus(CLOCK_TOLERANCE).isBefore(started)) {
-      throw unusable(
-          file,
-          holder,
-          0,
-          "it was written at "
-              + read.written()
-              + " and the process was started at "
-              + started
-              + ", so that an earlier one wrote it");
-    }
-    return Optional.of(read.content());
+    return Optional.of(read);
   }
 
   private static Descriptor duplicate(ProcessDescriptor process, Declared window)
@@ -206,9 +199,9 @@ final class DeclaredMemory implements AutoCloseable {
         null);
   }
 
-  /** Whether the declaration still says the same. */
-  boolean isStill(Path file, Holder holder, Processes processes) throws IOException {
-    return source.equals(text(file, holder, processes));
+  /** Whether it is still the same file, and the same process holds the device. */
+  boolean isStill(Path file, Holder holder) throws IOException {
+    return holder.is(process, startTime) && source.equals(text(file, holder));
   }
 
   /** The workload's name as it says, or its command. */

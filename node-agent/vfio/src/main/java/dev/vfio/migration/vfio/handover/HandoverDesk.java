@@ -65,6 +65,7 @@ public final class HandoverDesk implements AutoCloseable {
   private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
   private final Map<String, Place> places = new HashMap<>();
   private final Accommodations accommodations = new Accommodations();
+  private final DeclarationWriters declarationWriters = new DeclarationWriters();
   private final Object telling = new Object();
   private final ExecutorService beside = Executors.newCachedThreadPool(HandoverDesk::helping);
   private final Thread thread;
@@ -385,6 +386,11 @@ public final class HandoverDesk implements AutoCloseable {
   void taken(String device) throws IOException {
     withdraw(device);
     accommodations.vacate(device);
+  }
+
+  /** Who wrote the declarations of memory. */
+  DeclarationWriters declarationWriters() {
+    return declarationWriters;
   }
 
   /** Memory for the windows of workloads that are to come. */

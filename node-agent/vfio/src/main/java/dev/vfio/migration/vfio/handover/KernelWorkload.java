@@ -152,8 +152,10 @@ public final class KernelWorkload implements Workload {
   private WorkloadDescription running(Holder holder) throws IOException {
     Path file = means.desk().folder(device.id()).resolve(HandoverDesk.MEMORY);
     Processes processes = means.holders().processes();
-    if (declared == null || !declared.isStill(file, holder, processes)) {
-      DeclaredMemory now = DeclaredMemory.of(file, holder, processes, means.pageSize());
+    if (declared == null || !declared.isStill(file, holder)) {
+      DeclaredMemory now =
+          DeclaredMemory.of(
+              file, holder, processes, means.pageSize(), means.desk().declarationWriters());
       forgetMemory();
       declared = now;
     }

@@ -1,13 +1,14 @@
 package dev.vfio.migration.vfio.holder;
 
 import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.linux.DirectoryListing;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.KernelText;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** The devices of IOMMU groups, by sysfs: what a descriptor from such a group may be. */
@@ -29,7 +30,8 @@ final class GroupMembers {
       return false;
     }
     for (Path other : others(device, numbers)) {
-      if (device.pciIds().equals(ids(other))) {
+      // Of one that refuses to tell it is not known that it is another kind.
+      if (ids(other).filter(known -> !device.pciIds().equals(known)).isEmpty()) {
         return false;
       }
     }
@@ -40,34 +42,39 @@ final class GroupMembers {
     List<Path> others = new ArrayList<>();
     for (int number : numbers) {
       Path folder = groups.resolve(Integer.toString(number)).resolve("devices");
-      try (DirectoryStream<Path> members = Files.newDirectoryStream(folder)) {
-        for (Path member : members) {
-          if (!member.getFileName().toString().equals(device.sysfs().getFileName().toString())) {
-            others.add(member);
-          }
+      for (String member : DirectoryListing.names(folder)) {
+        if (!member.equals(device.sysfs().getFileName().toString())) {
+          others.add(folder.resolve(member));
         }
       }
     }
     return others;
   }
 
-  /** {@code vendor:device subvendor:subdevice}; of a device without them nothing that matches. */
-  private static String ids(Path device) throws IOException {
+  /**
+   * {@code vendor:device subvendor:subdevice}; of a device without them, or that is gone, nothing
+   * that matches; empty where it refuses to tell.
+   */
+  private static Optional<String> ids(Path device) throws IOException {
     try {
-      return id(device, "vendor")
-          + ":"
-          + id(device, "device")
-          + " "
-          + id(device, "subsystem_vendor")
-          + ":"
-          + id(device, "subsystem_device");
-    } catch (NoSuchFileException notPci) {
-      return "";
+      return Optional.of(
+          id(device, "vendor")
+              + ":"
+              + id(device, "device")
+              + " "
+              + id(device, "subsystem_vendor")
+              + ":"
+              + id(device, "subsystem_device"));
+    } catch (ErrnoException failure) {
+      if (KernelText.isOurOwnLack(failure)) {
+        throw failure;
+      }
+      return KernelText.isGone(failure) ? Optional.of("") : Optional.empty();
     }
   }
 
-  private static String id(Path device, String file) throws IOException {
-    String text = Files.readString(device.resolve(file)).strip();
+  private static String id(Path device, String file) throws ErrnoException {
+    String text = KernelText.read(device.resolve(file)).strip();
     return text.startsWith("0x") ? text.substring(2) : text;
   }
 }

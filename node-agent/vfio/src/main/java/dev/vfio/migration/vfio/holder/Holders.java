@@ -6,6 +6,7 @@ import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.KernelText;
 import dev.vfio.migration.vfio.linux.OpenFile;
 import dev.vfio.migration.vfio.linux.ProcessDescriptor;
 import java.io.IOException;
@@ -32,9 +33,23 @@ public final class Holders {
   private static final int MOST_LOOKS = 3;
 
   private final Processes processes;
-  private final Path sysfs;
-  private final String deviceLink;
+  private final DescriptorScans scans;
   private final DescriptorChoice choice;
+  private final Domains domains;
+
+  /** Whether this is for who lists devices, so that one look serves for all of them. */
+  private final boolean listing;
+
+  /** Which cgroup a process belongs to as a whole. */
+  @FunctionalInterface
+  public interface Domains {
+    /**
+     * The cgroup that lists the processes of one.
+     *
+     * @param cgroup as {@code /proc} names it, which may be one that has threads only
+     */
+    String domain(String cgroup) throws IOException;
+  }
 
   /**
    * Does no I/O.
@@ -45,10 +60,50 @@ public final class Holders {
    * @param ids tells devices of one group, or of one process, apart
    */
   public Holders(Path proc, Path sysfs, String deviceLink, ConfigurationIds ids) {
-    this.processes = new Processes(proc);
-    this.sysfs = sysfs;
-    this.deviceLink = deviceLink;
+    this(new Processes(proc), sysfs, deviceLink, ids, cgroup -> cgroup);
+  }
+
+  /**
+   * Does no I/O.
+   *
+   * @param sysfs where sysfs is mounted
+   * @param deviceLink what a device's descriptor is called, {@link #DEVICE_LINK}
+   * @param ids tells devices of one group, or of one process, apart
+   * @param domains tells which cgroup a process belongs to
+   */
+  public Holders(
+      Processes processes, Path sysfs, String deviceLink, ConfigurationIds ids, Domains domains) {
+    this.processes = processes;
+    this.scans = new DescriptorScans(processes, sysfs, deviceLink);
     this.choice = new DescriptorChoice(processes, new GroupMembers(sysfs), ids);
+    this.domains = domains;
+    this.listing = false;
+  }
+
+  private Holders(Holders of) {
+    this.processes = of.processes;
+    this.scans = of.scans;
+    this.choice = of.choice;
+    this.domains = of.domains;
+    this.listing = true;
+  }
+
+  /**
+   * The same, for who lists all devices and decides nothing: one look at all processes serves for
+   * all of them, so that an answer may be some seconds old.
+   */
+  public Holders forListing() {
+    return listing ? this : new Holders(this);
+  }
+
+  /** All devices are listed anew: what was found for an earlier listing does not count. */
+  public void listingBegins() {
+    scans.listingBegins();
+  }
+
+  /** How many links of descriptors were read by looks at all processes so far. */
+  long linksRead() {
+    return scans.linksRead();
   }
 
   /** What is known of processes. */
@@ -63,7 +118,7 @@ public final class Holders {
    *     UNREACHABLE where processes cannot be looked into
    */
   public Optional<Holder> of(NodeDevice device) throws DeviceException {
-    return look(device, () -> find(device));
+    return look(device, anew -> find(device, anew));
   }
 
   /**
@@ -79,21 +134,21 @@ public final class Holders {
    *     processes cannot be looked into
    */
   public Optional<Holder> of(NodeDevice device, Descriptor open) throws DeviceException {
-    return look(device, () -> find(device, open));
+    return look(device, anew -> find(device, open, anew));
   }
 
   @FunctionalInterface
   private interface Look {
-    Optional<Holder> run() throws IOException;
+    Optional<Holder> run(boolean anew) throws IOException;
   }
 
   private static Optional<Holder> look(NodeDevice device, Look kind) throws DeviceException {
     try {
       for (int look = 1; ; look++) {
         try {
-          return kind.run();
+          return kind.run(look > 1);
         } catch (ErrnoException changed) {
-          boolean gone = changed.is(Errno.EBADF) || changed.is(Errno.ESRCH);
+          boolean gone = changed.is(Errno.EBADF) || KernelText.isGone(changed);
           if (!gone || look == MOST_LOOKS) {
             throw changed;
           }
@@ -114,14 +169,15 @@ public final class Holders {
     }
   }
 
-  private DescriptorScan scan(NodeDevice device) throws IOException {
-    DescriptorScan scan = new DescriptorScan(processes, sysfs, deviceLink, device);
-    scan.run();
-    return scan;
+  /**
+   * @param anew because what others had found does not hold any more
+   */
+  private DescriptorScan scan(NodeDevice device, boolean anew) throws IOException {
+    return new DescriptorScan(listing && !anew ? scans.ofListing() : scans.now(), device);
   }
 
-  private Optional<Holder> find(NodeDevice device) throws IOException {
-    DescriptorScan scan = scan(device);
+  private Optional<Holder> find(NodeDevice device, boolean anew) throws IOException {
+    DescriptorScan scan = scan(device, anew);
     List<OpenDescriptor> file = choice.among(device, scan);
     if (file.isEmpty()) {
       requireSight(device, scan);
@@ -130,8 +186,9 @@ public final class Holders {
     return Optional.of(holder(device, scan, file));
   }
 
-  private Optional<Holder> find(NodeDevice device, Descriptor open) throws IOException {
-    DescriptorScan scan = scan(device);
+  private Optional<Holder> find(NodeDevice device, Descriptor open, boolean anew)
+      throws IOException {
+    DescriptorScan scan = scan(device, anew);
     List<OpenDescriptor> same = new ArrayList<>();
     try {
       for (OpenDescriptor one : scan.devices()) {
@@ -141,13 +198,13 @@ public final class Holders {
       }
     } catch (ErrnoException failure) {
       if (failure.is(Errno.ENOSYS)) {
-        return find(device);
+        return find(device, anew);
       }
       throw failure;
     }
     if (!open.isOpen()) {
       // Its number may have been another file's by the time it was compared.
-      return find(device);
+      return find(device, anew);
     }
     if (same.isEmpty()) {
       requireSight(device, scan);
@@ -221,7 +278,7 @@ public final class Holders {
     Set<String> cgroups = new TreeSet<>();
     boolean machine = false;
     for (long process : together) {
-      cgroups.add(processes.cgroup(process));
+      cgroups.add(domains.domain(processes.cgroup(process)));
       machine |= scan.holdsMachine(process) || VirtualMachineMonitors.isOne(processes, process);
     }
     if (cgroups.size() > 1) {
@@ -322,15 +379,26 @@ public final class Holders {
         : "See whether the workload still runs.";
   }
 
+  private boolean isStill(Holder holder) throws DeviceException {
+    return of(holder.device())
+        .filter(now -> now.is(holder.process(), holder.startTime()))
+        .filter(now -> now.descriptor() == holder.descriptor())
+        .isPresent();
+  }
+
+  /** By a look at the holder alone: all others were looked at for the listing. */
+  private boolean mayStillBe(Holder holder) throws IOException {
+    DescriptorTable now = scans.now(Set.of(holder.process()));
+    return new DescriptorScan(now, holder.device())
+        .candidates().stream().anyMatch(one -> one.number() == holder.descriptor());
+  }
+
   /** The holder may have closed the number, and opened something else, since it was found. */
   private void requireDevice(Holder holder, ProcessDescriptor process, Descriptor duplicate)
       throws IOException {
     boolean still =
         OpenFile.name(duplicate).equals(holder.file())
-            && of(holder.device())
-                .filter(now -> now.is(holder.process(), holder.startTime()))
-                .filter(now -> now.descriptor() == holder.descriptor())
-                .isPresent()
+            && (listing ? mayStillBe(holder) : isStill(holder))
             && OpenFile.isSame(duplicate, process, holder.descriptor());
     if (!still) {
       throw new DeviceException(

@@ -2,18 +2,19 @@ package dev.vfio.migration.vfio.holder;
 
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.KernelText;
 import dev.vfio.migration.vfio.linux.ProcessDescriptor;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * The processes that this one can see, by {@code /proc}. Nothing is kept: every answer is read
@@ -26,10 +27,7 @@ public final class Processes {
   private static final int START_TIME = 19;
   private static final int CAP_SYS_PTRACE = 19;
   private static final String UNIFIED = "0::";
-  private static final String MACHINE_START = "btime ";
-
-  /** {@code USER_HZ}, on every architecture that this library runs on. */
-  private static final long TICKS_A_SECOND = 100;
+  private static final String NUMBERS = "NSpid:";
 
   private final Path proc;
 
@@ -47,6 +45,8 @@ public final class Processes {
       for (Path entry : entries) {
         numbers.add(Long.valueOf(entry.getFileName().toString()));
       }
+    } catch (DirectoryIteratorException failure) {
+      throw failure.getCause();
     }
     return numbers;
   }
@@ -84,18 +84,21 @@ public final class Processes {
   }
 
   /**
-   * The time of day of a start, as good as the machine's clock was set since: to a second or so.
-   *
-   * @param startTime in clock ticks since the machine was started
+   * Its numbers in this process namespace and in each one below that it is in, its own last. Empty
+   * where it has ended.
    */
-  public Instant timeOfDay(long startTime) throws IOException {
-    for (String line : Files.readString(proc.resolve("stat")).split("\n")) {
-      if (line.startsWith(MACHINE_START)) {
-        long machine = Long.parseLong(line.substring(MACHINE_START.length()).strip());
-        return Instant.ofEpochSecond(machine).plusMillis(startTime * 1000 / TICKS_A_SECOND);
+  public Set<Long> numbers(long process) throws IOException {
+    Set<Long> numbers = new LinkedHashSet<>();
+    Optional<String> status = text(directory(process).resolve("status"));
+    status.ifPresent(any -> numbers.add(process));
+    for (String line : status.orElse("").split("\n")) {
+      if (line.startsWith(NUMBERS)) {
+        for (String number : line.substring(NUMBERS.length()).strip().split("\\s+")) {
+          numbers.add(Long.valueOf(number));
+        }
       }
     }
-    throw new IOException(proc.resolve("stat") + " does not say when the machine was started");
+    return numbers;
   }
 
   /** Whether the process with that number is the one that was started then, and has not ended. */
@@ -149,8 +152,13 @@ public final class Processes {
   /** The fields of {@code stat} behind the command, from the state on. */
   private List<String> status(long process) throws IOException {
     Optional<String> line = text(directory(process).resolve("stat"));
-    return line.map(text -> List.of(text.substring(text.lastIndexOf(')') + 2).split(" ")))
-        .orElse(List.of());
+    // The command may have brackets, spaces and line breaks in it; behind it there is none.
+    int command = line.map(text -> text.lastIndexOf(") ")).orElse(-1);
+    if (command < 0) {
+      return List.of();
+    }
+    List<String> fields = List.of(line.get().substring(command + 2).split(" "));
+    return fields.size() > START_TIME ? fields : List.of();
   }
 
   /** Its name, as the kernel shortens it; empty where it has ended. */
@@ -161,10 +169,13 @@ public final class Processes {
   /** The file name of its program; empty where it is not known. */
   String program(long process) throws IOException {
     try {
-      Path name = Files.readSymbolicLink(directory(process).resolve("exe")).getFileName();
-      return name == null ? "" : name.toString();
-    } catch (NoSuchFileException none) {
-      return "";
+      String path = KernelText.link(directory(process).resolve("exe"));
+      return path.substring(path.lastIndexOf('/') + 1);
+    } catch (ErrnoException failure) {
+      if (KernelText.isGone(failure)) {
+        return "";
+      }
+      throw failure;
     }
   }
 
@@ -196,13 +207,10 @@ public final class Processes {
   /** A file of {@code /proc}; empty where its process is gone. */
   private static Optional<String> text(Path file) throws IOException {
     try {
-      return Optional.of(new String(Files.readAllBytes(file), StandardCharsets.UTF_8));
-    } catch (NoSuchFileException gone) {
-      return Optional.empty();
-    } catch (IOException failure) {
-      // A process that ends while its file is open answers ESRCH, which has no exception of its
-      // own.
-      if (Files.notExists(file)) {
+      return Optional.of(KernelText.read(file));
+    } catch (ErrnoException failure) {
+      // A process that ends while its file is open answers ESRCH.
+      if (KernelText.isGone(failure)) {
         return Optional.empty();
       }
       throw failure;

@@ -217,7 +217,14 @@ public final class SysfsDevices {
    * single devices; only with one it has a device number.
    */
   private String characterDevice(Path device) {
-    for (String name : names(device.resolve("vfio-dev"), CHARACTER_DEVICE)) {
+    Iterable<String> listed;
+    try {
+      listed = names(device.resolve("vfio-dev"), CHARACTER_DEVICE);
+    } catch (UncheckedIOException goneOrRefused) {
+      // One device of many: it goes, or does not tell, and then it is opened by its group.
+      return "";
+    }
+    for (String name : listed) {
       if (Files.exists(device.resolve("vfio-dev").resolve(name).resolve("dev"))
           || Files.exists(characterDevices.resolve(name))) {
         return name;

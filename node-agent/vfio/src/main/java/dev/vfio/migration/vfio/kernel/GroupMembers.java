@@ -27,11 +27,9 @@ final class GroupMembers {
       for (Path member : links) {
         Path driver = member.resolve("driver");
         boolean itself = member.getFileName().equals(device.sysfs().getFileName());
-        if (!itself && Files.exists(driver)) {
-          String name = driver.toRealPath().getFileName().toString();
-          if (!name.contains("vfio")) {
-            found.add(member.getFileName() + " (" + name + ")");
-          }
+        String name = itself ? "" : driverName(driver);
+        if (!name.isEmpty() && !name.contains("vfio")) {
+          found.add(member.getFileName() + " (" + name + ")");
         }
       }
     } catch (IOException | DirectoryIteratorException unreadable) {
@@ -40,5 +38,14 @@ final class GroupMembers {
     }
     Collections.sort(found);
     return found;
+  }
+
+  /** Empty where it is bound to none, or unbound or removed meanwhile. */
+  private static String driverName(Path driver) {
+    try {
+      return driver.toRealPath().getFileName().toString();
+    } catch (IOException gone) {
+      return "";
+    }
   }
 }

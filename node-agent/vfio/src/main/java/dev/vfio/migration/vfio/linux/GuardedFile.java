@@ -8,7 +8,6 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
 
 /**
  * A small file that somebody less privileged wrote: read without following a link, without waiting
@@ -16,9 +15,11 @@ import java.time.Instant;
  *
  * @param content of a regular file, at most as many bytes as were allowed
  * @param owner user id that owns it
- * @param written when its content was changed last
+ * @param identity tells it from another file of that name, and from itself before it was written
+ *     to: its inode and the times that the file system keeps of it. Only to be compared with
+ *     another's
  */
-public record GuardedFile(String content, int owner, Instant written) {
+public record GuardedFile(String content, int owner, String identity) {
   /**
    * Reads it.
    *
@@ -43,10 +44,10 @@ public record GuardedFile(String content, int owner, Instant written) {
         throw new IOException(
             path + " has " + status.size() + " bytes, and at most " + mostBytes + " are read");
       }
-      Instant written = Files.getLastModifiedTime(OpenFile.path(file)).toInstant();
+      String identity = identity(OpenFile.path(file));
       ByteBuffer bytes = ByteBuffer.allocateDirect((int) status.size());
       fill(path, file, bytes);
-      return new GuardedFile(text(path, bytes.flip()), status.owner(), written);
+      return new GuardedFile(text(path, bytes.flip()), status.owner(), identity);
     }
   }
 
@@ -56,6 +57,10 @@ public record GuardedFile(String content, int owner, Instant written) {
     } catch (CharacterCodingException otherEncoding) {
       throw new IOException(path + ": it is not in UTF-8", otherEncoding);
     }
+  }
+
+  private static String identity(Path file) throws IOException {
+    return Files.readAttributes(file, "unix:dev,ino,ctime,lastModifiedTime").toString();
   }
 
   private static void fill(Path path, Descriptor file, ByteBuffer into) throws ErrnoException {

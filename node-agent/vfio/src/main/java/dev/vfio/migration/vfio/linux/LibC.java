@@ -70,6 +70,8 @@ final class LibC {
 
   static native int open(byte[] path, int flags);
 
+  static native long readlink(byte[] path, long target, long size);
+
   static native int close(int fd);
 
   static native int fcntl(int fd, int command, long argument);

@@ -202,6 +202,7 @@ public final class KernelDirectory implements DeviceDirectory {
 
   @Override
   public List<String> ids() {
+    holders.listingBegins();
     return inventory.list().stream().map(NodeDevice::id).toList();
   }
 
@@ -213,7 +214,7 @@ public final class KernelDirectory implements DeviceDirectory {
    */
   @Override
   public Optional<Entry> look(String id, boolean named) {
-    Optional<Entry> found = inventory.find(id).map(device -> look(device, named));
+    Optional<Entry> found = inventory.find(id).map(device -> looked(device, named));
     return found.isPresent() || !named ? found : Optional.of(new Entry(id, null, null, absent(id)));
   }
 
@@ -221,10 +222,24 @@ public final class KernelDirectory implements DeviceDirectory {
     return new DeviceException(Kind.UNKNOWN_DEVICE, 0, inventory.explainAbsence(id));
   }
 
+  private Entry looked(NodeDevice device, boolean named) {
+    if (named) {
+      return look(device, true, holders);
+    }
+    Entry listed = look(device, false, holders.forListing());
+    DeviceException problem = listed.problem();
+    boolean outdated =
+        problem != null
+            && (problem.errno() == Errno.ESRCH.number() || problem.errno() == Errno.EBADF.number());
+    // Who held it has ended, or closed it, since this listing looked at all processes.
+    return outdated ? look(device, false, holders) : listed;
+  }
+
   /**
    * @param wanted whether somebody asked for this very device
+   * @param found finds who holds it
    */
-  private Entry look(NodeDevice device, boolean wanted) {
+  private Entry look(NodeDevice device, boolean wanted, Holders found) {
     Slot slot = slot(device.id());
     try {
       takeTurn(device.id(), slot);
@@ -235,14 +250,14 @@ public final class KernelDirectory implements DeviceDirectory {
       Opened here = slot.opened;
       long now = clock.getAsLong();
       if (here != null && here.access().isOpen()) {
-        Holder sharing = holders.of(device, here.access().descriptor()).orElse(null);
+        Holder sharing = found.of(device, here.access().descriptor()).orElse(null);
         return new Entry(
             device.id(), here.device().description(), null, null, device, shown(sharing), true);
       }
-      Holder holder = holders.of(device).orElse(null);
+      Holder holder = found.of(device).orElse(null);
       if (holder != null) {
         slot.used(now);
-        return lookAtHeld(slot, device, holder);
+        return lookAtHeld(slot, device, holder, found);
       }
       slot.free(now);
       return lookAtFree(slot, device, wanted, now);
@@ -254,10 +269,10 @@ public final class KernelDirectory implements DeviceDirectory {
     }
   }
 
-  private Entry lookAtHeld(Slot slot, NodeDevice device, Holder holder) {
+  private Entry lookAtHeld(Slot slot, NodeDevice device, Holder holder, Holders found) {
     try {
       requireNoMonitor(device, holder);
-      try (KernelAccess access = KernelAccess.adopt(device.id(), holders.adopt(holder))) {
+      try (KernelAccess access = KernelAccess.adopt(device.id(), found.adopt(holder))) {
         DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
         slot.remember(Identity.of(device), look.description(), null);
         return new Entry(

@@ -37,6 +37,8 @@ class DeclaredMemoryTest {
   private static final int PAGE = 4096;
   private static final Processes PROCESSES = new Processes(Path.of("/proc"));
 
+  private final DeclarationWriters writers = new DeclarationWriters();
+
   @TempDir Path folder;
   private Path file;
   private Holder self;
@@ -71,7 +73,7 @@ class DeclaredMemoryTest {
         "{\"protocol\":1,\"windows\":[{\"name\":\"ring\",\"iova\":0,\"size\":4096,\"fd\":"
             + PassedDescriptors.number(memory)
             + "}]}");
-    return DeclaredMemory.of(file, holder, PROCESSES, PAGE);
+    return DeclaredMemory.of(file, holder, PROCESSES, PAGE, writers);
   }
 
   @Test
@@ -103,22 +105,22 @@ class DeclaredMemoryTest {
   /** A full disk, a crash or a writer that is not done leaves such: memory would stay behind. */
   @Test
   void aDeclarationThatSaysNothingIsNotAnAbsentOne() throws IOException {
-    DeclaredMemory.of(file, self, PROCESSES, PAGE).close();
+    DeclaredMemory.of(file, self, PROCESSES, PAGE, writers).close();
     for (String text :
         List.of(
             "", " \n", "\0\0\0\0", "{}", "{\"protocol\":1}", "{\"protocol\":1,\"window\":[]}")) {
       Files.writeString(file, text);
-      assertThatThrownBy(() -> DeclaredMemory.of(file, self, PROCESSES, PAGE))
+      assertThatThrownBy(() -> DeclaredMemory.of(file, self, PROCESSES, PAGE, writers))
           .as(text)
           .isInstanceOf(WorkloadException.class)
           .hasMessageContaining("Nothing was done to the workload or the device");
     }
     Files.writeString(file, "{\"protocol\":1,\"windows\":[]}");
-    try (DeclaredMemory none = DeclaredMemory.of(file, self, PROCESSES, PAGE)) {
+    try (DeclaredMemory none = DeclaredMemory.of(file, self, PROCESSES, PAGE, writers)) {
       assertThat(none.windows()).isEmpty();
-      assertThat(none.isStill(file, self, PROCESSES)).isTrue();
+      assertThat(none.isStill(file, self)).isTrue();
       Files.writeString(file, "");
-      assertThat(none.isStill(file, self, PROCESSES)).isFalse();
+      assertThat(none.isStill(file, self)).isFalse();
     }
   }
 
@@ -265,7 +267,7 @@ class DeclaredMemoryTest {
       List<String> command = new ArrayList<>(attacks.get(i));
       command.add(file.toString());
       assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
-      assertThatThrownBy(() -> DeclaredMemory.of(file, self, PROCESSES, PAGE))
+      assertThatThrownBy(() -> DeclaredMemory.of(file, self, PROCESSES, PAGE, writers))
           .as(command.toString())
           .isInstanceOf(WorkloadException.class)
           .hasMessageContaining(reasons.get(i))
@@ -280,7 +282,8 @@ class DeclaredMemoryTest {
     Path real = Files.createDirectory(folder.resolve("real"));
     Files.writeString(real.resolve("memory.json"), "{\"protocol\":1}");
     Path link = Files.createSymbolicLink(folder.resolve("link"), real);
-    assertThatThrownBy(() -> DeclaredMemory.of(link.resolve("memory.json"), self, PROCESSES, PAGE))
+    assertThatThrownBy(
+            () -> DeclaredMemory.of(link.resolve("memory.json"), self, PROCESSES, PAGE, writers))
         .hasMessageContaining("ENOTDIR (20)");
   }
 }

@@ -467,10 +467,22 @@ class UsingWorkloadTest {
   @Test
   void aDeclarationOfAnEarlierProcessIsRefused() throws Exception {
     owner();
-    declare("[" + window(0, 4096, 5) + "]");
-    Files.setLastModifiedTime(scene.memoryFile(), FileTime.from(Instant.now().minusSeconds(60)));
+    Files.writeString(
+        scene.memoryFile(), "{\"protocol\":1,\"pid\":1,\"startTicks\":0,\"windows\":[]}");
+    // As if somebody had set the clock back since.
+    Files.setLastModifiedTime(scene.memoryFile(), FileTime.from(Instant.now().plusSeconds(3600)));
 
     assertThatThrownBy(() -> scene.workload(LONG).describe())
         .hasMessageContaining("an earlier one wrote it");
+  }
+
+  @Test
+  void aDeclarationIsItsOwnWhateverItsTimesSay() throws Exception {
+    owner();
+    declare("[" + window(0, 4096, 5) + "]");
+    // As if somebody had set the clock forth since.
+    Files.setLastModifiedTime(scene.memoryFile(), FileTime.from(Instant.now().minusSeconds(3600)));
+
+    assertThat(scene.workload(LONG).describe().windows()).hasSize(1);
   }
 }

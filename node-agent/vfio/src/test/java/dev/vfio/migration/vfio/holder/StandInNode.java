@@ -166,6 +166,11 @@ public final class StandInNode implements AutoCloseable {
     return new Holders(proc, sysfs, deviceLink, StandInNode::ids);
   }
 
+  public Holders holders(Holders.Domains domains) {
+    return new Holders(
+        new Processes(Path.of("/proc")), sysfs, deviceFile().toString(), StandInNode::ids, domains);
+  }
+
   /** The file's content: what the configuration space of a device is. */
   private static Optional<String> ids(Descriptor device) throws IOException {
     try (device) {

@@ -1,0 +1,109 @@
+package dev.vfio.migration.vfio.linux;
+
+import java.io.ByteArrayOutputStream;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+
+/**
+ * Reads what the kernel makes up as it is read, in {@code /proc}, sysfs and cgroups, and tells why
+ * it could not by the errno: most of what is there belongs to others, and vanishes or refuses while
+ * it is looked at. Safe for use by several threads.
+ */
+public final class KernelText {
+  private static final int CHUNK = 4096;
+  private static final int LONGEST_LINK = 4096;
+
+  /** More than any of these files has, so that a look at one ends. */
+  private static final int MOST_BYTES = 8 << 20;
+
+  private static final Set<Errno> OUR_OWN_LACK = Set.of(Errno.ENOMEM, Errno.EMFILE, Errno.ENFILE);
+
+  private KernelText() {}
+
+  /**
+   * The text of a file, whole.
+   *
+   * @throws ErrnoException ENOENT, ESRCH or ENODEV where it is gone or goes while it is read;
+   *     EOPNOTSUPP, EACCES and others where it refuses; EFBIG where it has more than 8 MiB
+   */
+  public static String read(Path path) throws ErrnoException {
+    ByteArrayOutputStream text = new ByteArrayOutputStream();
+    ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
+    byte[] bytes = new byte[CHUNK];
+    try (Descriptor file = Descriptor.open(path, LibC.O_RDONLY | LibC.O_NONBLOCK, path)) {
+      while (true) {
+        long got = LibC.read(file.number(), LibC.addressOf(chunk), CHUNK);
+        int errno = LibC.lastErrno();
+        Reference.reachabilityFence(chunk);
+        if (got == 0) {
+          return text.toString(StandardCharsets.UTF_8);
+        }
+        if (got > 0) {
+          chunk.get(0, bytes, 0, (int) got);
+          text.write(bytes, 0, (int) got);
+        } else if (errno != Errno.EINTR.number()) {
+          throw new ErrnoException("read of " + path, errno);
+        }
+        if (text.size() > MOST_BYTES) {
+          throw new ErrnoException("read of " + path, Errno.EFBIG.number());
+        }
+      }
+    }
+  }
+
+  /**
+   * Where a link leads.
+   *
+   * @throws ErrnoException ENOENT where it is gone; EINVAL where it is no link; ENAMETOOLONG where
+   *     the kernel cannot say
+   */
+  public static String link(Path path) throws ErrnoException {
+    return new Links().read(path);
+  }
+
+  /** Reads many links, with one buffer. For one thread. */
+  public static final class Links {
+    private final ByteBuffer target = ByteBuffer.allocateDirect(LONGEST_LINK);
+    private final byte[] bytes = new byte[LONGEST_LINK];
+
+    /** As {@link KernelText#link}. */
+    public String read(Path path) throws ErrnoException {
+      byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
+      long got =
+          LibC.readlink(Arrays.copyOf(name, name.length + 1), LibC.addressOf(target), LONGEST_LINK);
+      int errno = LibC.lastErrno();
+      Reference.reachabilityFence(target);
+      if (got < 0) {
+        throw new ErrnoException("readlink of " + path, errno);
+      }
+      target.get(0, bytes, 0, (int) got);
+      return new String(bytes, 0, (int) got, StandardCharsets.UTF_8);
+    }
+  }
+
+  /**
+   * Whether a failure is this process's own lack of memory or descriptors, and tells nothing of
+   * what was looked at.
+   */
+  public static boolean isOurOwnLack(ErrnoException failure) {
+    return OUR_OWN_LACK.stream().anyMatch(failure::is);
+  }
+
+  /** Whether what was looked at is gone, or went while it was looked at. */
+  public static boolean isGone(ErrnoException failure) {
+    return failure.is(Errno.ENOENT)
+        || failure.is(Errno.ESRCH)
+        || failure.is(Errno.ENODEV)
+        || failure.is(Errno.ENXIO)
+        || failure.is(Errno.ENOTDIR);
+  }
+
+  /** Whether this process may not look. */
+  public static boolean isDenied(ErrnoException failure) {
+    return failure.is(Errno.EACCES) || failure.is(Errno.EPERM);
+  }
+}

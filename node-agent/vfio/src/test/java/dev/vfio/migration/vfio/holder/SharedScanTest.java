@@ -1,0 +1,131 @@
+package dev.vfio.migration.vfio.holder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What a listing reads of the machine's open descriptors does not grow with its devices. Counted in
+ * links read, not in time.
+ */
+@Timeout(120)
+class SharedScanTest {
+  private static final int DEVICES = 128;
+
+  @TempDir Path folder;
+  private StandInNode node;
+  private Holders holders;
+
+  @BeforeEach
+  void make() throws IOException {
+    node = new StandInNode(folder);
+    holders = node.holders();
+    node.start(
+        "i=0; while [ $i -lt 200 ]; do i=$((i+1)); sleep 300 & done; echo ready; exec sleep 300");
+  }
+
+  @AfterEach
+  void end() throws InterruptedException {
+    node.close();
+  }
+
+  private long readBy(Callable<?> work) throws Exception {
+    long before = holders.linksRead();
+    work.call();
+    return holders.linksRead() - before;
+  }
+
+  private Object list(Holders by, int devices) throws Exception {
+    holders.listingBegins();
+    for (int device = 0; device < devices; device++) {
+      by.of(node.device()).ifPresent(holder -> assertThat(holder.process()).isPositive());
+    }
+    return null;
+  }
+
+  @Test
+  void oneLookServesForAllDevicesOfAListing() throws Exception {
+    long one = readBy(() -> list(holders.forListing(), 1));
+    assertThat(one).isGreaterThan(600);
+    assertThat(readBy(() -> list(holders.forListing(), DEVICES)))
+        .as("links read for %d devices, against %d for one", DEVICES, one)
+        .isLessThan(one * 4);
+  }
+
+  @Test
+  void severalListingsAtOnceShareLooks() throws Exception {
+    long one = readBy(() -> list(holders.forListing(), 1));
+    holders.listingBegins();
+    ExecutorService threads = Executors.newFixedThreadPool(8);
+    try {
+      long read =
+          readBy(
+              () -> {
+                List<Future<?>> looks = new ArrayList<>();
+                for (int look = 0; look < DEVICES; look++) {
+                  looks.add(threads.submit(() -> holders.forListing().of(node.device())));
+                }
+                for (Future<?> look : looks) {
+                  look.get(60, TimeUnit.SECONDS);
+                }
+                return null;
+              });
+      assertThat(read).isLessThan(one * 8);
+    } finally {
+      threads.shutdownNow();
+      assertThat(threads.awaitTermination(20, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
+  void aListingSeesWhatWasThereWhenItBegan() throws Exception {
+    holders.listingBegins();
+    assertThat(holders.forListing().of(node.device())).isEmpty();
+    StandInNode.Child child = node.startHolder();
+    holders.listingBegins();
+    assertThat(holders.forListing().of(node.device()).orElseThrow().process())
+        .isEqualTo(child.pid());
+    child.kill();
+    holders.listingBegins();
+    assertThat(holders.forListing().of(node.device())).isEmpty();
+  }
+
+  /** Whoever decides by it does not get what was found for a listing. */
+  @Test
+  void whoAsksForOneDeviceLooksAnew() throws Exception {
+    holders.listingBegins();
+    assertThat(holders.forListing().of(node.device())).isEmpty();
+    StandInNode.Child child = node.startHolder();
+    Holder holder = holders.of(node.device()).orElseThrow();
+    assertThat(holder.process()).isEqualTo(child.pid());
+    holders.listingBegins();
+    Holder listed = holders.forListing().of(node.device()).orElseThrow();
+    holders.forListing().adopt(listed).close();
+    child.kill();
+    assertThat(holders.of(node.device())).isEmpty();
+  }
+
+  /** What is known of the kernel's word on a descriptor is read of VFIO's alone. */
+  @Test
+  void moreThanALinkIsReadOfVfiosDescriptorsOnly() throws Exception {
+    node.startHolder();
+    DescriptorTable table =
+        DescriptorTable.ofAll(
+            holders.processes(), folder.resolve("sys"), node.deviceFile().toString());
+    assertThat(table.linksRead()).isGreaterThan(600);
+    assertThat(table.factsRead()).isBetween(2L, 20L);
+  }
+}

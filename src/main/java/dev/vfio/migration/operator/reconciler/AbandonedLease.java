@@ -1,0 +1,104 @@
+package dev.vfio.migration.operator.reconciler;
+
+import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import org.jboss.logging.Logger;
+
+/**
+ * Frees the lease of a leader that renews it no more. The library that elects the leader compares
+ * the time of day that the last leader wrote with this machine's: where this clock is behind it
+ * would wait for as long, and no migration would go on. Here a lease that does not change counts as
+ * abandoned once that has lasted, by this process's monotonic clock from its own first look, for as
+ * long as a lease lasts. For one thread.
+ */
+public final class AbandonedLease {
+  private static final Logger LOG = Logger.getLogger(AbandonedLease.class);
+
+  private final KubernetesClient client;
+  private final String namespace;
+  private final String name;
+  private final String identity;
+  private final Duration lasts;
+  private final Clock steady;
+
+  private Seen seen;
+
+  /** A lease as it was written last, and when this process saw it so first. */
+  private record Seen(String uid, String version, Instant since) {
+    boolean is(Lease lease) {
+      return uid.equals(lease.getMetadata().getUid())
+          && version.equals(lease.getMetadata().getResourceVersion());
+    }
+  }
+
+  /**
+   * @param identity this replica's identity in the lease
+   * @param lasts how long a leader that vanished keeps the lease
+   * @param steady measures time within this process; never set back or forth
+   */
+  public AbandonedLease(
+      KubernetesClient client,
+      String namespace,
+      String name,
+      String identity,
+      Duration lasts,
+      Clock steady) {
+    this.client = client;
+    this.namespace = namespace;
+    this.name = name;
+    this.identity = identity;
+    this.lasts = lasts;
+    this.steady = steady;
+  }
+
+  /** Looks once, and frees the lease where it is abandoned. Throws nothing. */
+  public void look() {
+    try {
+      Lease lease = client.leases().inNamespace(namespace).withName(name).get();
+      Optional<String> other = holder(lease).filter(holder -> !holder.equals(identity));
+      if (other.isEmpty()) {
+        seen = null;
+      } else if (seen == null || !seen.is(lease)) {
+        seen =
+            new Seen(
+                lease.getMetadata().getUid(),
+                lease.getMetadata().getResourceVersion(),
+                steady.instant());
+      } else if (Duration.between(seen.since(), steady.instant()).compareTo(lasts(lease)) > 0) {
+        free(lease, other.get());
+        seen = null;
+      }
+    } catch (KubernetesClientException unreachable) {
+      // Nothing is known of the lease until the next look.
+      LOG.debugf("the lease %s/%s could not be looked at: %s", namespace, name, unreachable);
+    }
+  }
+
+  private static Optional<String> holder(Lease lease) {
+    return Optional.ofNullable(lease)
+        .map(Lease::getSpec)
+        .flatMap(spec -> Optional.ofNullable(spec.getHolderIdentity()))
+        .filter(holder -> !holder.isEmpty());
+  }
+
+  /** As the one who holds it says, where that is longer. */
+  private Duration lasts(Lease lease) {
+    Integer seconds = lease.getSpec().getLeaseDurationSeconds();
+    Duration said = seconds == null ? Duration.ZERO : Duration.ofSeconds(seconds);
+    return said.compareTo(lasts) > 0 ? said : lasts;
+  }
+
+  /** Only as it was seen: where it was renewed meanwhile the API server refuses. */
+  private void free(Lease lease, String holder) {
+    lease.getSpec().setHolderIdentity("");
+    client.resource(lease).lockResourceVersion(lease.getMetadata().getResourceVersion()).update();
+    LOG.infof(
+        "freed the lease %s/%s: %s has not renewed it for %s",
+        namespace, name, holder, lasts(lease));
+  }
+}
