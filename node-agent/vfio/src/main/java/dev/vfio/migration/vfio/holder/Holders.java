@@ -225,7 +225,7 @@ public final class Holders {
           "its process cannot be seen from here, so that nobody could tell whether it holds the"
               + " device. The agent needs the machine's own process namespace (hostPID)");
     }
-    DescriptorScan scan = scan(device);
+    DescriptorScan scan = new DescriptorScan(scans.now(Set.of(process)), device);
     if (scan.denied().contains(process) && !processes.selfMayTrace()) {
       return Optional.of(
           "its descriptors may not be looked at, EACCES (13). The agent needs CAP_SYS_PTRACE");

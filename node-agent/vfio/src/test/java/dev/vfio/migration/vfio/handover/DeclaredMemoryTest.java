@@ -168,7 +168,7 @@ class DeclaredMemoryTest {
   }
 
   private void assertRefused(String why) {
-    assertThatThrownBy(() -> DeclaredMemory.of(file, self, PROCESSES, PAGE))
+    assertThatThrownBy(() -> DeclaredMemory.of(file, self, PROCESSES, PAGE, writers))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining(why)
         .hasMessageContaining("Nothing was done to the workload or the device");
@@ -190,7 +190,7 @@ class DeclaredMemoryTest {
   @Test
   void namesThatBeginWithXAreTheWritersOwn() throws IOException {
     Files.writeString(file, "{\"protocol\":1,\"windows\":[],\"x-build\":\"42\"}");
-    try (DeclaredMemory none = DeclaredMemory.of(file, self, PROCESSES, PAGE)) {
+    try (DeclaredMemory none = DeclaredMemory.of(file, self, PROCESSES, PAGE, writers)) {
       assertThat(none.windows()).isEmpty();
     }
   }
