@@ -38,8 +38,24 @@ class ChartNamesTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "123", "0", "007", "1e3", "0x10", "0o7", "true", "null", "on", "off", "yes", "no", "y", "n",
-        "1-2", "2026-11-30", "9a", "a9",
+        "123",
+        "0",
+        "007",
+        "1e3",
+        "0x10",
+        "0o7",
+        "true",
+        "null",
+        "on",
+        "off",
+        "yes",
+        "no",
+        "y",
+        "n",
+        "1-2",
+        "2026-11-30",
+        "9a",
+        "a9",
       })
   void aNameStaysATextWhateverItLooksLike(String odd) throws IOException {
     requireTexts(
@@ -77,12 +93,12 @@ class ChartNamesTest {
             "{rbac: {aggregateToEdit: true, nodeViewer: true}, admission: {policy: {enabled:"
                 + " true}}}");
     requireTexts(rendered);
-    for (JsonNode object : YAML.readerFor(JsonNode.class).<JsonNode>readValues(rendered).readAll()) {
+    for (JsonNode object :
+        YAML.readerFor(JsonNode.class).<JsonNode>readValues(rendered).readAll()) {
       String name = object.path("metadata").path("name").asText();
       assertThat(name).matches(OBJECT_NAME).hasSizeLessThanOrEqualTo(63);
       assertThat(name)
-          .satisfies(
-              each -> assertThat(each.split("\\.")).allMatch(label -> label.length() <= 63));
+          .satisfies(each -> assertThat(each.split("\\.")).allMatch(label -> label.length() <= 63));
     }
   }
 
@@ -92,8 +108,7 @@ class ChartNamesTest {
 
   private static void requireTexts(String yaml) throws IOException {
     Set<String> faults = new TreeSet<>();
-    List<JsonNode> documents =
-        YAML.readerFor(JsonNode.class).<JsonNode>readValues(yaml).readAll();
+    List<JsonNode> documents = YAML.readerFor(JsonNode.class).<JsonNode>readValues(yaml).readAll();
     assertThat(documents).isNotEmpty();
     documents.forEach(document -> collect(document, "", false, faults));
     assertThat(faults).isEmpty();
@@ -102,9 +117,7 @@ class ChartNamesTest {
       int colon = line.indexOf(": ");
       String key = line.substring(0, Math.max(colon, 0)).replaceAll("^[- ]*", "");
       if (colon > 0 && TEXTS.contains(key)) {
-        assertThat(NO_TEXT.matcher(line.substring(colon + 2).strip()).matches())
-            .as(line)
-            .isFalse();
+        assertThat(NO_TEXT.matcher(line.substring(colon + 2).strip()).matches()).as(line).isFalse();
       }
     }
   }

@@ -245,8 +245,7 @@ class ChartValuesTest {
     assertThat(agent.getTolerations())
         .extracting(Toleration::getTolerationSeconds)
         .isEqualTo(java.util.Arrays.asList(null, 3000000L));
-    assertThat(
-            onlyContainer(agent).getResources().getRequests().get("memory").getNumericalAmount())
+    assertThat(onlyContainer(agent).getResources().getRequests().get("memory").getNumericalAmount())
         .isEqualByComparingTo("4294967296");
   }
 
