@@ -12,12 +12,26 @@ import java.util.List;
 public final class OperatorMain {
   static final String CERTIFICATES = "certificates";
 
+  /** Bytes of one message of a TLS handshake; Java reads it once, before the first connection. */
+  private static final String LONGEST_MESSAGE = "jdk.tls.maxHandshakeMessageSize";
+
   private OperatorMain() {}
 
   public static void main(String... arguments) {
     if (List.of(arguments).equals(List.of(CERTIFICATES))) {
       System.exit(MakeCertificates.run(System.getenv(), System.out));
     }
+    allowLongCertificates();
     Quarkus.run(arguments);
+  }
+
+  /**
+   * A certificate that names each node of a large cluster is longer than the 32 KiB that Java takes
+   * by itself.
+   */
+  public static void allowLongCertificates() {
+    if (System.getProperty(LONGEST_MESSAGE) == null) {
+      System.setProperty(LONGEST_MESSAGE, String.valueOf(64 << 10));
+    }
   }
 }

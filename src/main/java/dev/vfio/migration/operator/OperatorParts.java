@@ -66,6 +66,20 @@ public class OperatorParts {
         .build();
   }
 
+  /**
+   * @throws IllegalStateException naming the file, where the operator could command no agent: it is
+   *     told now, and not by each migration
+   */
+  private static TlsFiles certificates(OperatorConfig config, Clock clock) {
+    TlsFiles files = new TlsFiles(config.tlsDirectory(), clock);
+    try {
+      files.load();
+      return files;
+    } catch (TlsFiles.CredentialsException unusable) {
+      throw new IllegalStateException(unusable.getMessage(), unusable);
+    }
+  }
+
   static AdminNamespaces adminNamespaces(OperatorConfig config) {
     try {
       return AdminNamespaces.of(
@@ -86,7 +100,7 @@ public class OperatorParts {
         new Machinery.World(
             clock,
             steady,
-            new TlsFiles(config.tlsDirectory(), clock),
+            certificates(config, clock),
             config.callTimeout(),
             config.statusInterval(),
             adminNamespaces(config),

@@ -6,6 +6,7 @@ import dev.vfio.migration.contract.v1.NodeDescription;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.WatchSessionsRequest;
+import dev.vfio.migration.connections.certificates.NodeNames;
 import dev.vfio.migration.operator.agents.TlsFiles.CredentialsException;
 import dev.vfio.migration.operator.decision.Side;
 import io.grpc.ManagedChannel;
@@ -85,7 +86,7 @@ public final class AgentConnection implements AutoCloseable {
 
   /** The name that the agent's certificate must carry. */
   static String authorityOf(String node) {
-    return node + ".node.migration.vfio.dev";
+    return NodeNames.of(node);
   }
 
   /** Whether the agent can be reached now; since when not, by the steady clock. */

@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.stream;
 
+import dev.vfio.migration.connections.certificates.CertificateFiles;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -49,7 +50,7 @@ class NodeCertificateTest {
   }
 
   private X509Certificate certificate(String... names) throws Exception {
-    return CertificateFiles.read(authority.issue(work, names)).chain()[0];
+    return CertificateFiles.read(authority.issue(work, names)).parse().own();
   }
 
   private static void assertRefused(X509Certificate certificate, String node) {
