@@ -4,6 +4,7 @@ import dev.vfio.migration.operator.certificates.MakeCertificates;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
 import java.util.List;
+import org.jboss.logging.Logger;
 
 /**
  * The operator, or with the one argument {@value #CERTIFICATES} the job that makes certificates.
@@ -22,7 +23,15 @@ public final class OperatorMain {
       System.exit(MakeCertificates.run(System.getenv(), System.out));
     }
     allowLongCertificates();
-    Quarkus.run(arguments);
+    Quarkus.run(null, OperatorMain::ended, arguments);
+  }
+
+  /** As Quarkus ends by itself, but with the reason in a sentence below the stack trace. */
+  private static void ended(int status, Throwable failure) {
+    if (failure != null) {
+      Logger.getLogger(OperatorMain.class).error(StartFailure.explain(failure));
+    }
+    System.exit(status);
   }
 
   /**

@@ -43,6 +43,7 @@ public class OperatorParts {
   private final KubernetesClient client;
 
   public OperatorParts(OperatorConfig config, KubernetesClient client) {
+    SettingsCheck.check(config);
     this.config = config;
     this.client = client;
   }

@@ -1,12 +1,12 @@
 package dev.vfio.migration.operator.agents;
 
+import dev.vfio.migration.connections.certificates.NodeNames;
 import dev.vfio.migration.contract.v1.DescribeNodeRequest;
 import dev.vfio.migration.contract.v1.NodeAgentGrpc;
 import dev.vfio.migration.contract.v1.NodeDescription;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.WatchSessionsRequest;
-import dev.vfio.migration.connections.certificates.NodeNames;
 import dev.vfio.migration.operator.agents.TlsFiles.CredentialsException;
 import dev.vfio.migration.operator.decision.Side;
 import io.grpc.ManagedChannel;

@@ -77,12 +77,11 @@ record Request(
   }
 
   /**
-   * The wildcard, which stands for every node. The nodes that are listed beside it are named as well
-   * while they are few: a long certificate cannot be read everywhere.
+   * The wildcard, which stands for every node. The nodes that are listed beside it are named as
+   * well while they are few: a long certificate cannot be read everywhere.
    */
   List<String> agentNames() {
-    List<String> listed =
-        nodeNamesWithDots.stream().map(NodeNames::of).distinct().toList();
+    List<String> listed = nodeNamesWithDots.stream().map(NodeNames::of).distinct().toList();
     boolean few = listed.stream().mapToInt(String::length).sum() <= MOST_LISTED;
     return Stream.concat(Stream.of(NodeNames.of("*")), few ? listed.stream() : Stream.empty())
         .toList();

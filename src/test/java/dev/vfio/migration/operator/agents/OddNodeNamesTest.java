@@ -86,8 +86,8 @@ class OddNodeNamesTest {
   }
 
   /**
-   * More than the 32,768 bytes that Java takes of a message of a handshake by itself, which it reads
-   * once: so in a process of its own, as the operator begins.
+   * More than the 32,768 bytes that Java takes of a message of a handshake by itself, which it
+   * reads once: so in a process of its own, as the operator begins.
    */
   @Test
   void aCertificateOfFiveHundredLongNamesIsRead() throws Exception {

@@ -68,8 +68,7 @@ class TlsFilesTest {
   void whatWasGoodIsRefusedOnceItExpired() throws Exception {
     files.context();
     TlsFiles later =
-        new TlsFiles(
-            own, Clock.fixed(Instant.now().plus(Duration.ofDays(30)), ZoneOffset.UTC));
+        new TlsFiles(own, Clock.fixed(Instant.now().plus(Duration.ofDays(30)), ZoneOffset.UTC));
     assertThatThrownBy(later::context)
         .isInstanceOf(CredentialsException.class)
         .hasMessageContaining("the operator's own certificate in " + own + " expired at");

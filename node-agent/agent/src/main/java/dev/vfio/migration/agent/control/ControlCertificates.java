@@ -35,8 +35,15 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
   private static final String TYPE = "JKS";
 
   private final AgentConfig config;
-  private Credentials inUse;
+  private Answers inUse;
   private String lastTrouble = "";
+
+  /** The same while the files are: others would have the server take its connections anew. */
+  private record Answers(
+      CertificateFiles files,
+      Credentials credentials,
+      KeyStoreAndKeyCertOptions own,
+      TrustStoreAndTrustOptions trusted) {}
 
   ControlCertificates(AgentConfig config) {
     this.config = config;
@@ -45,14 +52,12 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
   @Override
   public synchronized KeyStoreAndKeyCertOptions getKeyStore(Vertx vertx) {
     try {
-      Credentials own = CertificateFiles.read(config.tlsDirectory()).parse();
-      KeyStore store = emptyStore();
-      store.setKeyEntry("own", own.key(), PASSWORD.toCharArray(), own.chainArray());
-      KeyStoreAndKeyCertOptions answer =
-          new KeyStoreAndKeyCertOptions(store, options(store));
-      inUse = own;
+      CertificateFiles files = CertificateFiles.read(config.tlsDirectory());
+      if (inUse == null || !inUse.files().isSameAs(files)) {
+        inUse = answers(files);
+      }
       lastTrouble = "";
-      return answer;
+      return inUse.own();
     } catch (GeneralSecurityException | IOException unusable) {
       throw refused(unusable);
     }
@@ -61,16 +66,20 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
   /** Of the files that {@link #getKeyStore} has just read, so that both fit together. */
   @Override
   public synchronized TrustStoreAndTrustOptions getTrustStore(Vertx vertx) {
-    try {
-      KeyStore store = emptyStore();
-      int number = 0;
-      for (var authority : inUse.authorities()) {
-        store.setCertificateEntry("authority-" + number++, authority);
-      }
-      return new TrustStoreAndTrustOptions(store, options(store));
-    } catch (GeneralSecurityException | IOException unusable) {
-      throw refused(unusable);
-    }
+    return inUse.trusted();
+  }
+
+  private static Answers answers(CertificateFiles files)
+      throws GeneralSecurityException, IOException {
+    Credentials credentials = files.parse();
+    KeyStore own = emptyStore();
+    own.setKeyEntry("own", credentials.key(), PASSWORD.toCharArray(), credentials.chainArray());
+    KeyStore trusted = credentials.trustStore();
+    return new Answers(
+        files,
+        credentials,
+        new KeyStoreAndKeyCertOptions(own, options(own)),
+        new TrustStoreAndTrustOptions(trusted, options(trusted)));
   }
 
   private IllegalStateException refused(Exception unusable) {
@@ -80,7 +89,7 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
       LOG.warnf(
           "control service: the certificates in %s changed, but cannot be used (%s); goes on with"
               + " those from before, which are valid until %s",
-          config.tlsDirectory(), trouble, inUse.own().getNotAfter().toInstant());
+          config.tlsDirectory(), trouble, inUse.credentials().own().getNotAfter().toInstant());
     }
     return new IllegalStateException(
         "this agent has no usable certificate in " + config.tlsDirectory() + ": " + trouble,
@@ -98,7 +107,7 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
     ByteArrayOutputStream content = new ByteArrayOutputStream();
     store.store(content, PASSWORD.toCharArray());
     return new KeyStoreOptions()
-        .setType(TYPE)
+        .setType(store.getType())
         .setPassword(PASSWORD)
         .setValue(Buffer.buffer(content.toByteArray()));
   }

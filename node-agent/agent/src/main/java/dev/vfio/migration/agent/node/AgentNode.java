@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.agent.configuration.SettingsCheck;
 import dev.vfio.migration.agent.control.CommandLanes;
 import dev.vfio.migration.agent.control.Inventory;
 import dev.vfio.migration.agent.control.NodeIdentity;
@@ -80,6 +81,7 @@ public class AgentNode {
       MeterRegistry metrics,
       @ConfigProperty(name = "quarkus.application.version") String version)
       throws IOException {
+    SettingsCheck.check(config);
     this.config = config;
     this.journals = new JournalDirectory(config.journalDirectory());
     StreamSettings settings = StreamSettings.defaults().withMaximumChunkBytes(LARGEST_CHUNK_BYTES);

@@ -22,8 +22,7 @@ final class SessionLog implements SessionWatcher {
     if (!moved && !failed) {
       return;
     }
-    try (LoggedMigration logged =
-        LoggedMigration.open(now.migrationName(), now.key().attempt())) {
+    try (LoggedMigration logged = LoggedMigration.open(now.migrationName(), now.key().attempt())) {
       if (moved) {
         LOG.infof(
             "%s: %s, device %s in %s%s%s",

@@ -79,10 +79,7 @@ final class TlsIdentity {
       if (loaded == null) {
         throw new StreamException(
             Kind.UNAUTHENTICATED,
-            "this agent has no usable certificate in "
-                + directory
-                + ": "
-                + trouble.getMessage(),
+            "this agent has no usable certificate in " + directory + ": " + trouble.getMessage(),
             trouble);
       }
       // Files may be replaced one after the other: what was good before is used until all fit.

@@ -59,6 +59,13 @@ class ControlCertificatesTest {
     assertThat(certificates.getTrustStore(null).trustStore.size()).isEqualTo(1);
   }
 
+  /** Whatever differs makes the server give up what it has, and refuse whoever comes meanwhile. */
+  @Test
+  void theAnswerIsTheSameWhileTheFilesAre() {
+    assertThat(certificates.getKeyStore(null)).isSameAs(certificates.getKeyStore(null));
+    assertThat(certificates.getTrustStore(null)).isSameAs(certificates.getTrustStore(null));
+  }
+
   @Test
   void anEmptyAuthorityIsNamed() throws Exception {
     Files.write(own.resolve("ca.crt"), new byte[0]);

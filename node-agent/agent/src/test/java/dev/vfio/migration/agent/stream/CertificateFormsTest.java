@@ -90,11 +90,15 @@ class CertificateFormsTest {
     requireRead();
   }
 
-  /** Both of its parts beside the number may be left out; the certificate says which curve it is. */
+  /**
+   * Both of its parts beside the number may be left out; the certificate says which curve it is.
+   */
   @Test
   void aKeyInSec1WithoutItsCurveIsRead() throws Exception {
     BigInteger number = ((java.security.interfaces.ECPrivateKey) keys.getPrivate()).getS();
-    write("tls.key", pem(new PemObject("EC PRIVATE KEY", new ECPrivateKey(256, number).getEncoded())));
+    write(
+        "tls.key",
+        pem(new PemObject("EC PRIVATE KEY", new ECPrivateKey(256, number).getEncoded())));
     requireRead();
     write(
         "tls.key",
@@ -126,7 +130,8 @@ class CertificateFormsTest {
         "tls.key",
         pem(
             new PemObject(
-                "PRIVATE KEY", PrivateKeyInfo.getInstance(keys.getPrivate().getEncoded()).getEncoded())));
+                "PRIVATE KEY",
+                PrivateKeyInfo.getInstance(keys.getPrivate().getEncoded()).getEncoded())));
     requireRead();
   }
 
@@ -152,7 +157,13 @@ class CertificateFormsTest {
     Instant now = Instant.now();
     X509Certificate old =
         certificate(
-            "old", "old", oldKeys, oldKeys, true, now.minus(Duration.ofDays(9)), now.minusSeconds(9));
+            "old",
+            "old",
+            oldKeys,
+            oldKeys,
+            true,
+            now.minus(Duration.ofDays(9)),
+            now.minusSeconds(9));
     write("ca.crt", pem(old) + pem(authority));
     requireRead().trust().checkClientTrusted(new X509Certificate[] {own}, "EC");
   }
@@ -179,7 +190,8 @@ class CertificateFormsTest {
     StringWriter old = new StringWriter();
     try (JcaPEMWriter writer = new JcaPEMWriter(old)) {
       writer.writeObject(
-          keys.getPrivate(), new JcePEMEncryptorBuilder("AES-256-CBC")
+          keys.getPrivate(),
+          new JcePEMEncryptorBuilder("AES-256-CBC")
               .setProvider(new BouncyCastleProvider())
               .build(PASSWORD));
     }
@@ -349,6 +361,7 @@ class CertificateFormsTest {
     builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(ofAuthority));
     return new JcaX509CertificateConverter()
         .getCertificate(
-            builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(signer.getPrivate())));
+            builder.build(
+                new JcaContentSignerBuilder("SHA256withECDSA").build(signer.getPrivate())));
   }
 }

@@ -1,11 +1,11 @@
 package dev.vfio.migration.agent.stream;
 
-import dev.vfio.migration.connections.certificates.CertificateFiles;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.connections.certificates.CertificateFiles;
 import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import org.junit.jupiter.api.Test;

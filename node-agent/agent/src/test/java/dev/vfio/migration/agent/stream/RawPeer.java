@@ -1,9 +1,9 @@
 package dev.vfio.migration.agent.stream;
 
-import dev.vfio.migration.connections.certificates.CertificateFiles;
-import dev.vfio.migration.connections.certificates.Credentials;
 import dev.vfio.migration.agent.stream.Greeting.Hello;
 import dev.vfio.migration.agent.stream.StateStreams.Awaited;
+import dev.vfio.migration.connections.certificates.CertificateFiles;
+import dev.vfio.migration.connections.certificates.Credentials;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.ServerSocket;

@@ -1,10 +1,10 @@
 package dev.vfio.migration.agent.stream;
 
-import dev.vfio.migration.connections.certificates.NodeNames;
 import dev.vfio.migration.agent.stream.StateStreams.Awaited;
 import dev.vfio.migration.agent.stream.StateStreams.Destination;
 import dev.vfio.migration.agent.stream.StateStreams.Expected;
 import dev.vfio.migration.connections.ConnectionLimits;
+import dev.vfio.migration.connections.certificates.NodeNames;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;

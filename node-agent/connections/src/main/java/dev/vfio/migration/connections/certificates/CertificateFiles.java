@@ -20,7 +20,8 @@ public final class CertificateFiles {
   public static final String KEY = "tls.key";
   public static final String AUTHORITY = "ca.crt";
 
-  private static final Set<String> LABELS = Set.of("CERTIFICATE", "X509 CERTIFICATE", "X.509 CERTIFICATE");
+  private static final Set<String> LABELS =
+      Set.of("CERTIFICATE", "X509 CERTIFICATE", "X.509 CERTIFICATE");
 
   /** Of X.509, where certificates say whether they are an authority's. */
   private static final int SAYS_WHETHER_AUTHORITY = 3;

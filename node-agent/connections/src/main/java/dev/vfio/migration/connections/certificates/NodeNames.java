@@ -10,8 +10,8 @@ import java.util.List;
  * Which node a certificate speaks for: its DNS names {@code NODE.node.migration.vfio.dev}, or the
  * wildcard {@code *.node.migration.vfio.dev}, which stands for every node.
  *
- * <p>These names are never looked up in DNS, and the names of nodes are longer and have longer parts
- * than DNS allows, so they are compared as they are and not by DNS's rules for host names.
+ * <p>These names are never looked up in DNS, and the names of nodes are longer and have longer
+ * parts than DNS allows, so they are compared as they are and not by DNS's rules for host names.
  */
 public final class NodeNames {
   /** What follows a node's name. */

@@ -60,7 +60,8 @@ final class PemFile {
       return new PemFile(path, content);
     } catch (NoSuchFileException absent) {
       throw new UnusableCertificatesException(
-          path + " is missing; its directory needs tls.crt, tls.key (PKCS#8) and ca.crt, in PEM", absent);
+          path + " is missing; its directory needs tls.crt, tls.key (PKCS#8) and ca.crt, in PEM",
+          absent);
     } catch (AccessDeniedException denied) {
       throw new UnusableCertificatesException(
           path
@@ -115,7 +116,8 @@ final class PemFile {
       return new Block(label, true, new byte[0]);
     }
     try {
-      return new Block(label, false, Base64.getMimeDecoder().decode(body.getBytes(StandardCharsets.ISO_8859_1)));
+      return new Block(
+          label, false, Base64.getMimeDecoder().decode(body.getBytes(StandardCharsets.ISO_8859_1)));
     } catch (IllegalArgumentException malformed) {
       throw new UnusableCertificatesException(
           path + " is damaged: its block " + label + " is no base64", malformed);

@@ -31,8 +31,9 @@ final class PrivateKeyFile {
   private static final int SEQUENCE = 0x30;
   private static final int OCTETS = 0x04;
   private static final byte[] VERSION_0 = {0x02, 0x01, 0x00};
-  private static final byte[] RSA =
-      {0x30, 0x0d, 0x06, 0x09, 0x2a, (byte) 0x86, 0x48, (byte) 0x86, (byte) 0xf7, 0x0d, 1, 1, 1, 5, 0};
+  private static final byte[] RSA = {
+    0x30, 0x0d, 0x06, 0x09, 0x2a, (byte) 0x86, 0x48, (byte) 0x86, (byte) 0xf7, 0x0d, 1, 1, 1, 5, 0
+  };
 
   private PrivateKeyFile() {}
 
@@ -88,7 +89,11 @@ final class PrivateKeyFile {
     }
     if (!List.of(PKCS_8, PKCS_1, SEC_1).contains(key.label())) {
       throw new UnusableCertificatesException(
-          file.path() + " holds " + key.label() + ", which is not known; it should hold " + EXPECTED);
+          file.path()
+              + " holds "
+              + key.label()
+              + ", which is not known; it should hold "
+              + EXPECTED);
     }
     return key;
   }

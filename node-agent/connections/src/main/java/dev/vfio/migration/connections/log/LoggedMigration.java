@@ -3,9 +3,9 @@ package dev.vfio.migration.connections.log;
 import org.jboss.logging.MDC;
 
 /**
- * While it is open, what this thread logs carries a migration's name and attempt, and what any other
- * thread logs does not: a thread that is made meanwhile, for a pool that serves everybody, would
- * otherwise inherit them and keep them for its life.
+ * While it is open, what this thread logs carries a migration's name and attempt, and what any
+ * other thread logs does not: a thread that is made meanwhile, for a pool that serves everybody,
+ * would otherwise inherit them and keep them for its life.
  *
  * <p>To be closed by the thread that opened it. What was carried before is carried again then.
  */
