@@ -1,18 +1,18 @@
 {{/* Prefix of the names of all objects. 40 characters leave room for our longest suffix within 63. */}}
 {{- define "vfio-migration.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 40 | trimAll "-." -}}
 {{- else if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 40 | trimAll "-." -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimAll "-." -}}
 {{- end -}}
 {{- end -}}
 
 {{/* Labels that never change: selectors of a Deployment and a DaemonSet are immutable. */}}
 {{- define "vfio-migration.selectorLabels" -}}
 app.kubernetes.io/name: vfio-migration
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 

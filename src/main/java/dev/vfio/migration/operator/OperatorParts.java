@@ -55,6 +55,7 @@ public class OperatorParts {
           });
 
   public OperatorParts(OperatorConfig config, KubernetesClient client) {
+    SettingsCheck.check(config);
     this.config = config;
     this.client = client;
   }
@@ -81,6 +82,20 @@ public class OperatorParts {
         .withRenewDeadline(lease.renewDeadline())
         .withRetryPeriod(lease.retryPeriod())
         .build();
+  }
+
+  /**
+   * @throws IllegalStateException naming the file, where the operator could command no agent: it is
+   *     told now, and not by each migration
+   */
+  private static TlsFiles certificates(OperatorConfig config, Clock clock) {
+    TlsFiles files = new TlsFiles(config.tlsDirectory(), clock);
+    try {
+      files.load();
+      return files;
+    } catch (TlsFiles.CredentialsException unusable) {
+      throw new IllegalStateException(unusable.getMessage(), unusable);
+    }
   }
 
   static AdminNamespaces adminNamespaces(OperatorConfig config) {
@@ -113,7 +128,7 @@ public class OperatorParts {
         new Machinery.World(
             clock,
             steady,
-            new TlsFiles(config.tlsDirectory(), clock),
+            certificates(config, clock),
             config.callTimeout(),
             config.statusInterval(),
             adminNamespaces(config),

@@ -8,6 +8,8 @@ import io.smallrye.config.SmallRyeConfigBuilder;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class OperatorConfigTest {
   private static OperatorConfig config(String... pairs) {
@@ -70,5 +72,24 @@ class OperatorConfigTest {
             () -> OperatorParts.adminNamespaces(config("operator.admin-namespaces", "Team A")))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("operator.admin-namespaces: 'Team A' is neither");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "operator.call-timeout, 0s",
+    "operator.call-timeout, -1s",
+    "operator.status-interval, -1s",
+    "operator.inventory-period, 0s",
+    "operator.forget-node-after, 0s",
+    "operator.lease.retry-period, 0s",
+    "operator.lease.renew-deadline, 1s",
+    "operator.lease.duration, 10s",
+  })
+  void whatCannotWorkIsRefusedByName(String name, String value) {
+    SettingsCheck.check(config());
+    assertThatThrownBy(() -> SettingsCheck.check(config(name, value)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(name + " is '")
+        .hasMessageContaining("must");
   }
 }

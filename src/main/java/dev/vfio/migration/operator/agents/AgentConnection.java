@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.agents;
 
+import dev.vfio.migration.connections.certificates.NodeNames;
 import dev.vfio.migration.contract.v1.DescribeNodeRequest;
 import dev.vfio.migration.contract.v1.NodeAgentGrpc;
 import dev.vfio.migration.contract.v1.NodeDescription;
@@ -85,7 +86,7 @@ public final class AgentConnection implements AutoCloseable {
 
   /** The name that the agent's certificate must carry. */
   static String authorityOf(String node) {
-    return node + ".node.migration.vfio.dev";
+    return NodeNames.of(node);
   }
 
   /** Whether the agent can be reached now; since when not, by the steady clock. */

@@ -1,32 +1,35 @@
 package dev.vfio.migration.operator.agents;
 
+import dev.vfio.migration.connections.certificates.CertificateFiles;
+import dev.vfio.migration.connections.certificates.Credentials;
 import io.grpc.netty.GrpcSslContexts;
 import io.netty.handler.ssl.SslContext;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.cert.CertificateException;
-import java.security.cert.CertificateFactory;
+import java.security.GeneralSecurityException;
 import java.security.cert.X509Certificate;
 import java.time.Clock;
 import java.time.Instant;
-import java.util.Arrays;
 import javax.net.ssl.SSLException;
+import org.jboss.logging.Logger;
 
 /**
  * The operator's certificate, key and authority, read from a directory in the kubernetes.io/tls
- * convention ({@code tls.crt}, {@code tls.key} as PKCS#8, {@code ca.crt}).
+ * convention ({@code tls.crt}, {@code tls.key}, {@code ca.crt}).
  *
- * <p>The files are read again whenever a connection is made, so that a rotation needs no restart; a
- * context is only built again when they changed. Thread-safe.
+ * <p>The files are read again whenever a connection is made, so that a rotation needs no restart.
+ * What was good before is used on while they cannot be used: they may be replaced one after the
+ * other. Thread-safe.
  */
 public final class TlsFiles {
+  private static final Logger LOG = Logger.getLogger(TlsFiles.class);
+
   private final Path directory;
   private final Clock clock;
 
-  private Content content;
-  private SslContext context;
+  private Loaded loaded;
+  private String lastTrouble;
+
+  private record Loaded(CertificateFiles files, X509Certificate own, SslContext context) {}
 
   public TlsFiles(Path directory, Clock clock) {
     this.directory = directory;
@@ -34,48 +37,65 @@ public final class TlsFiles {
   }
 
   /**
-   * A TLS 1.3 client context of the files as they are now.
+   * A TLS 1.3 client context for a connection to an agent, whose authority must be the name that
+   * the agent's certificate is to carry.
    *
-   * @throws CredentialsException when a file is missing, unreadable or malformed, or the
-   *     certificate is not valid now
+   * @throws CredentialsException when the files cannot be used, and never could, or the certificate
+   *     is not valid now
    */
   public synchronized SslContext context() throws CredentialsException {
-    Content now = read();
-    requireValid(now);
-    if (context == null || !now.equals(content)) {
-      context = build(now);
-      content = now;
-    }
-    return context;
+    load();
+    requireValid(loaded.own());
+    return loaded.context();
   }
 
-  private Content read() throws CredentialsException {
-    return new Content(read("tls.crt"), read("tls.key"), read("ca.crt"));
-  }
-
-  private byte[] read(String name) throws CredentialsException {
+  /**
+   * Reads the files.
+   *
+   * @throws CredentialsException when they cannot be used, and never could
+   */
+  public synchronized void load() throws CredentialsException {
     try {
-      return Files.readAllBytes(directory.resolve(name));
-    } catch (IOException unreadable) {
-      throw new CredentialsException(
-          "the operator cannot read its own "
-              + directory.resolve(name)
-              + " ("
-              + unreadable.getMessage()
-              + ")",
-          unreadable);
+      CertificateFiles files = CertificateFiles.read(directory);
+      if (loaded == null || !loaded.files().isSameAs(files)) {
+        loaded = load(files);
+      }
+      lastTrouble = null;
+    } catch (GeneralSecurityException | SSLException unusable) {
+      if (loaded == null) {
+        throw new CredentialsException(
+            "the operator's own certificates cannot be used: " + unusable.getMessage(), unusable);
+      }
+      if (!unusable.getMessage().equals(lastTrouble)) {
+        lastTrouble = unusable.getMessage();
+        LOG.warnf(
+            "The certificates in %s changed, but cannot be used (%s); goes on with those from"
+                + " before, which are valid until %s",
+            directory, lastTrouble, loaded.own().getNotAfter().toInstant());
+      }
     }
   }
 
-  private void requireValid(Content now) throws CredentialsException {
-    X509Certificate own = certificate(now.certificate());
+  private static Loaded load(CertificateFiles files) throws GeneralSecurityException, SSLException {
+    Credentials credentials = files.parse();
+    SslContext context =
+        GrpcSslContexts.forClient()
+            .keyManager(credentials.key(), credentials.chainArray())
+            .trustManager(new AgentTrust(credentials.trust()))
+            .protocols("TLSv1.3")
+            .build();
+    return new Loaded(files, credentials.own(), context);
+  }
+
+  private void requireValid(X509Certificate own) throws CredentialsException {
     Instant instant = clock.instant();
     if (instant.isAfter(own.getNotAfter().toInstant())) {
       throw new CredentialsException(
           "the operator's own certificate in "
               + directory
               + " expired at "
-              + own.getNotAfter().toInstant(),
+              + own.getNotAfter().toInstant()
+              + "; renew it",
           null);
     }
     if (instant.isBefore(own.getNotBefore().toInstant())) {
@@ -83,65 +103,9 @@ public final class TlsFiles {
           "the operator's own certificate in "
               + directory
               + " is not valid before "
-              + own.getNotBefore().toInstant(),
+              + own.getNotBefore().toInstant()
+              + "; see whether this node's clock is right",
           null);
-    }
-  }
-
-  private X509Certificate certificate(byte[] pem) throws CredentialsException {
-    try {
-      return (X509Certificate)
-          CertificateFactory.getInstance("X.509")
-              .generateCertificate(new ByteArrayInputStream(pem));
-    } catch (CertificateException malformed) {
-      throw new CredentialsException(
-          "the operator's own "
-              + directory.resolve("tls.crt")
-              + " is no certificate ("
-              + malformed.getMessage()
-              + ")",
-          malformed);
-    }
-  }
-
-  private SslContext build(Content now) throws CredentialsException {
-    try {
-      return GrpcSslContexts.forClient()
-          .keyManager(
-              new ByteArrayInputStream(now.certificate()), new ByteArrayInputStream(now.key()))
-          .trustManager(new ByteArrayInputStream(now.authority()))
-          .protocols("TLSv1.3")
-          .build();
-    } catch (SSLException | IllegalArgumentException unusable) {
-      throw new CredentialsException(
-          "the operator's own certificates in "
-              + directory
-              + " cannot be used ("
-              + unusable.getMessage()
-              + ")",
-          unusable);
-    }
-  }
-
-  private record Content(byte[] certificate, byte[] key, byte[] authority) {
-    @Override
-    public boolean equals(Object other) {
-      return other instanceof Content that
-          && Arrays.equals(certificate, that.certificate)
-          && Arrays.equals(key, that.key)
-          && Arrays.equals(authority, that.authority);
-    }
-
-    @Override
-    public int hashCode() {
-      return 31 * (31 * Arrays.hashCode(certificate) + Arrays.hashCode(key))
-          + Arrays.hashCode(authority);
-    }
-
-    /** Says nothing: a key must not get into a log by accident. */
-    @Override
-    public String toString() {
-      return "certificates";
     }
   }
 

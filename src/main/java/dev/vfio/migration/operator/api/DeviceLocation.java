@@ -28,9 +28,12 @@ public record DeviceLocation(
   static final String NODE_NAME =
       "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
-  /** PCI address, UUID, or a vfio-user socket whose name is an RFC 1123 label. */
+  /**
+   * PCI address, UUID, or a vfio-user socket whose name is an RFC 1123 label. The kernel writes a
+   * PCI domain with four digits, and with up to eight where it is larger (as behind Intel's VMD).
+   */
   static final String DEVICE =
-      "^([0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\\.[0-7]"
+      "^(([0-9a-f]{4}|[1-9a-f][0-9a-f]{4,7}):[0-9a-f]{2}:[01][0-9a-f]\\.[0-7]"
           + "|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
           + "|vfio-user:[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)$";
 

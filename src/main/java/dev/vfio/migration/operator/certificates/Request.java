@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.certificates;
 
+import dev.vfio.migration.connections.certificates.NodeNames;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -14,7 +15,8 @@ import java.util.stream.Stream;
  * @param operator name of the operator's Secret
  * @param agent name of the agents' Secret
  * @param validity of the operator's and the agents' certificate
- * @param nodeNamesWithDots nodes for which the wildcard does not stand
+ * @param nodeNamesWithDots nodes for which the wildcard does not stand with an operator of 0.1.0 or
+ *     before
  */
 record Request(
     String namespace,
@@ -31,7 +33,9 @@ record Request(
   static final String NODE_NAMES_WITH_DOTS = "CERTIFICATES_NODE_NAMES_WITH_DOTS";
 
   private static final String OPERATOR_NAME = "operator.migration.vfio.dev";
-  private static final String NODE_DOMAIN = ".node.migration.vfio.dev";
+
+  /** Characters of all names of listed nodes: half of what Java takes of a certificate. */
+  private static final int MOST_LISTED = 16 << 10;
 
   /**
    * @throws IllegalArgumentException naming the variable that is missing or wrong
@@ -72,10 +76,14 @@ record Request(
     return List.of(OPERATOR_NAME);
   }
 
+  /**
+   * The wildcard, which stands for every node. The nodes that are listed beside it are named as
+   * well while they are few: a long certificate cannot be read everywhere.
+   */
   List<String> agentNames() {
-    return Stream.concat(
-            Stream.of("*" + NODE_DOMAIN),
-            nodeNamesWithDots.stream().map(name -> name + NODE_DOMAIN))
+    List<String> listed = nodeNamesWithDots.stream().map(NodeNames::of).distinct().toList();
+    boolean few = listed.stream().mapToInt(String::length).sum() <= MOST_LISTED;
+    return Stream.concat(Stream.of(NodeNames.of("*")), few ? listed.stream() : Stream.empty())
         .toList();
   }
 }

@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.reconciler;
 
+import dev.vfio.migration.connections.log.LoggedMigration;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.health.ReconcileHealth;
@@ -20,7 +21,6 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import org.jboss.logging.MDC;
 
 /**
  * Observe, decide, record, act ({@link MigrationLoop}), whenever the object, its agents, or a
@@ -74,10 +74,9 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
 
   private Outcome advance(DeviceMigration migration, Context<DeviceMigration> context) {
     DeviceMigrationStatus status = StatusRecord.statusOf(migration);
-    MDC.put("migration", migration.qualifiedName());
-    MDC.put("attempt", String.valueOf(Optional.ofNullable(status.attempt()).orElse(1)));
+    int attempt = Optional.ofNullable(status.attempt()).orElse(1);
     ReconcileHealth health = machinery.health();
-    try {
+    try (LoggedMigration logged = LoggedMigration.open(migration.qualifiedName(), attempt)) {
       Outcome outcome = machinery.advance(migration);
       outcome.migration().ifPresent(latest -> remember(latest, migration, context));
       health.succeeded(migration.qualifiedName());
@@ -85,9 +84,6 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
     } catch (RuntimeException failure) {
       health.failed(migration.qualifiedName(), failure);
       throw failure;
-    } finally {
-      MDC.remove("migration");
-      MDC.remove("attempt");
     }
   }
 

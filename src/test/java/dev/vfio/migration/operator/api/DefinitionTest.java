@@ -150,13 +150,28 @@ class DefinitionTest {
     assertThat(List.of("-1", "1Ei", "1e3", "9999999Ti", "64KiB", ""))
         .noneMatch(text -> size.matcher(text).find());
     Pattern device = Pattern.compile(DeviceLocation.DEVICE);
-    assertThat(List.of("0000:65:00.0", "vfio-user:gpu-0", "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"))
+    assertThat(
+            List.of(
+                "0000:65:00.0",
+                "ffff:ff:1f.7",
+                "10000:e1:00.0",
+                "ffffffff:00:00.0",
+                "vfio-user:gpu-0",
+                "vfio-user:" + "g".repeat(63),
+                "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"))
         .allMatch(text -> device.matcher(text).find());
     assertThat(
             List.of(
                 "vfio-user:",
                 "vfio-user:../x",
                 "0000:65:00.8",
+                "000:65:00.0",
+                "00001:65:00.0",
+                "100000000:65:00.0",
+                "0000:65:20.0",
+                "0000:AF:00.0",
+                "83B8F4F2-509F-382F-3C1E-E6BFE0FA1001",
+                "vfio-user:" + "g".repeat(64),
                 "GPU",
                 "vfio-user:GPU",
                 "/dev/vfio/1"))

@@ -26,6 +26,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -159,6 +160,20 @@ class CertificateSecretsTest {
     assertThat(cluster.writes()).containsExactly("update " + AGENT);
     assertThat(names(certificate(AGENT, "tls.crt")))
         .contains("gpu-1.example.internal.node.migration.vfio.dev");
+  }
+
+  /** One that names them all could not be read. */
+  @Test
+  void aThousandNodeNamesAreLeftToTheWildcard() throws Exception {
+    ensure(
+        NOW,
+        365,
+        IntStream.range(0, 1000)
+            .mapToObj(number -> number + ".example" + ".internal".repeat(25))
+            .toArray(String[]::new));
+
+    assertThat(names(certificate(AGENT, "tls.crt"))).containsExactly("*.node.migration.vfio.dev");
+    assertThat(certificate(AGENT, "tls.crt").getEncoded().length).isLessThan(2000);
   }
 
   @Test

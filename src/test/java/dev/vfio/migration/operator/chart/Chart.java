@@ -67,12 +67,17 @@ final class Chart {
    * @throws IllegalStateException with Helm's message if Helm refuses
    */
   static String template(String... valueDocuments) {
+    return templateAs(RELEASE, NAMESPACE, valueDocuments);
+  }
+
+  /** The same for a release of another name, or in another namespace. */
+  static String templateAs(String release, String namespace, String... valueDocuments) {
     try {
       TemplateCommand command =
           new Helm(WithHooks.COPY)
               .template()
-              .withName(RELEASE)
-              .withNamespace(NAMESPACE)
+              .withName(release)
+              .withNamespace(namespace)
               .withKubeVersion(KUBERNETES_VERSION);
       Path folder = Files.createTempDirectory("chart-values");
       try {

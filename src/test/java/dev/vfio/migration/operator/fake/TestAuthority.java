@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.Date;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.asn1.x509.BasicConstraints;
@@ -38,7 +39,7 @@ public final class TestAuthority {
   public TestAuthority() {
     Instant now = Instant.now();
     certificate =
-        sign(name, keys, "authority", now.minusSeconds(3600), now.plus(Duration.ofDays(2)), true);
+        sign(name, keys, List.of(), now.minusSeconds(3600), now.plus(Duration.ofDays(2)), true);
   }
 
   /** Writes a certificate for {@code dnsName} that is valid now. */
@@ -49,9 +50,19 @@ public final class TestAuthority {
 
   /** Writes a certificate for {@code dnsName} that is valid from {@code start} to {@code end}. */
   public Path issue(Path directory, String dnsName, Instant start, Instant end) {
+    return issue(directory, List.of(dnsName), start, end);
+  }
+
+  /** The same for several names. */
+  public Path issue(Path directory, List<String> dnsNames) {
+    Instant now = Instant.now();
+    return issue(directory, dnsNames, now.minusSeconds(3600), now.plus(Duration.ofDays(1)));
+  }
+
+  private Path issue(Path directory, List<String> dnsNames, Instant start, Instant end) {
     KeyPair subject = newKeys();
     X509Certificate issued =
-        sign(new X500Name("CN=" + dnsName), subject, dnsName, start, end, false);
+        sign(new X500Name("CN=somebody"), subject, dnsNames, start, end, false);
     try {
       Files.createDirectories(directory);
       Files.writeString(directory.resolve("tls.crt"), pem("CERTIFICATE", issued.getEncoded()));
@@ -69,7 +80,7 @@ public final class TestAuthority {
   private X509Certificate sign(
       X500Name subject,
       KeyPair subjectKeys,
-      String dnsName,
+      List<String> dnsNames,
       Instant start,
       Instant end,
       boolean authority) {
@@ -87,7 +98,10 @@ public final class TestAuthority {
         builder.addExtension(
             Extension.subjectAlternativeName,
             false,
-            new GeneralNames(new GeneralName(GeneralName.dNSName, dnsName)));
+            new GeneralNames(
+                dnsNames.stream()
+                    .map(dnsName -> new GeneralName(GeneralName.dNSName, dnsName))
+                    .toArray(GeneralName[]::new)));
       }
       return new JcaX509CertificateConverter()
           .getCertificate(

@@ -6,6 +6,7 @@ import dev.vfio.migration.agent.control.CommandLanes.Lane;
 import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.agent.session.SessionSnapshot;
 import dev.vfio.migration.agent.session.Sessions;
+import dev.vfio.migration.connections.log.LoggedMigration;
 import dev.vfio.migration.contract.v1.ActivateRequest;
 import dev.vfio.migration.contract.v1.CancelRequest;
 import dev.vfio.migration.contract.v1.CommandHeader;
@@ -33,7 +34,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Function;
 import org.jboss.logging.Logger;
-import org.jboss.logging.MDC;
 
 /**
  * The control service. It translates and asks; every decision is a session's.
@@ -254,16 +254,12 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
       StreamObserver<A> answer,
       Asked<T> asked,
       Function<T, A> message) {
-    MDC.put("migration", ContractMapping.name(header));
-    MDC.put("attempt", header.getAttempt());
-    try {
+    try (LoggedMigration logged =
+        LoggedMigration.open(ContractMapping.name(header), header.getAttempt())) {
       LOG.infof(
           "%s asked for, fencing number %s",
           command, Long.toUnsignedString(header.getFencingNumber()));
       answer(answer, asked, message);
-    } finally {
-      MDC.remove("migration");
-      MDC.remove("attempt");
     }
   }
 

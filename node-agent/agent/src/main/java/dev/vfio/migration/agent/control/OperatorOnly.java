@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.control;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
 import dev.vfio.migration.connections.RefusalLog;
+import dev.vfio.migration.connections.certificates.NodeNames;
 import dev.vfio.migration.vfio.text.ForeignText;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
@@ -14,8 +15,6 @@ import jakarta.inject.Singleton;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
@@ -29,7 +28,6 @@ import org.jboss.logging.Logger;
 @Singleton
 public final class OperatorOnly implements ServerInterceptor {
   private static final Logger LOG = Logger.getLogger(OperatorOnly.class);
-  private static final Integer DNS_NAME = 2;
 
   private final RefusalLog refusals = new RefusalLog("control", LOG);
   private final String operatorName;
@@ -65,7 +63,7 @@ public final class OperatorOnly implements ServerInterceptor {
     }
     try {
       Certificate[] chain = session.getPeerCertificates();
-      List<String> names = dnsNames((X509Certificate) chain[0]);
+      List<String> names = NodeNames.dnsNames((X509Certificate) chain[0]);
       return isNamed(names, operatorName)
           ? null
           : Status.PERMISSION_DENIED.withDescription(
@@ -83,7 +81,7 @@ public final class OperatorOnly implements ServerInterceptor {
   /** Whether the certificate, which TLS has verified, carries that name. */
   public static boolean isOperator(X509Certificate certificate, String operatorName) {
     try {
-      return isNamed(dnsNames(certificate), operatorName);
+      return isNamed(NodeNames.dnsNames(certificate), operatorName);
     } catch (CertificateParsingException unreadable) {
       // The call itself is refused with the reason.
       return false;
@@ -92,19 +90,5 @@ public final class OperatorOnly implements ServerInterceptor {
 
   private static boolean isNamed(List<String> names, String operatorName) {
     return names.stream().anyMatch(operatorName::equalsIgnoreCase);
-  }
-
-  private static List<String> dnsNames(X509Certificate certificate)
-      throws CertificateParsingException {
-    List<String> names = new ArrayList<>();
-    Collection<List<?>> alternatives = certificate.getSubjectAlternativeNames();
-    if (alternatives != null) {
-      for (List<?> alternative : alternatives) {
-        if (DNS_NAME.equals(alternative.get(0))) {
-          names.add(String.valueOf(alternative.get(1)));
-        }
-      }
-    }
-    return names;
   }
 }

@@ -51,12 +51,7 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
    */
   public JournalDirectory(Path directory) throws IOException {
     this.directory = directory;
-    Files.createDirectories(directory, PosixFilePermissions.asFileAttribute(FOR_US_ALONE));
-    // Earlier versions made it for everybody to read.
-    Files.setPosixFilePermissions(directory, FOR_US_ALONE);
-    this.lock =
-        FileChannel.open(
-            directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    this.lock = made(directory);
     if (!locked()) {
       lock.close();
       throw new IOException(
@@ -65,6 +60,25 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
               + "; two agents must never drive the same devices. End the other one first.");
     }
     RecordCodec.warmUp();
+  }
+
+  private static FileChannel made(Path directory) throws IOException {
+    try {
+      Files.createDirectories(directory, PosixFilePermissions.asFileAttribute(FOR_US_ALONE));
+      // Earlier versions made it for everybody to read.
+      Files.setPosixFilePermissions(directory, FOR_US_ALONE);
+      return FileChannel.open(
+          directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    } catch (IOException failure) {
+      throw new IOException(
+          "the journal directory "
+              + directory
+              + " cannot be made or written ("
+              + failure
+              + "). Nothing was done to any device; give the agent a directory of the host that its"
+              + " user may write to, or name another in agent.journal-directory.",
+          failure);
+    }
   }
 
   private boolean locked() throws IOException {

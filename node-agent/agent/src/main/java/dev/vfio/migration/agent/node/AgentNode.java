@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.agent.configuration.SettingsCheck;
 import dev.vfio.migration.agent.configuration.UnknownSettings;
 import dev.vfio.migration.agent.control.CommandLanes;
 import dev.vfio.migration.agent.control.Inventory;
@@ -86,6 +87,7 @@ public class AgentNode {
       @ConfigProperty(name = "quarkus.application.version") String version)
       throws IOException {
     UnknownSettings.refuse(ConfigProvider.getConfig().getPropertyNames(), System.getenv());
+    SettingsCheck.check(config);
     this.config = config;
     this.journals = new JournalDirectory(config.journalDirectory());
     StreamSettings settings = StreamSettings.defaults().withMaximumChunkBytes(LARGEST_CHUNK_BYTES);

@@ -2,18 +2,15 @@ package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
 import dev.vfio.migration.agent.control.CommandLanes;
+import dev.vfio.migration.connections.certificates.CertificateFiles;
+import dev.vfio.migration.connections.certificates.UnusableCertificatesException;
 import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
 import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.smallrye.health.api.AsyncHealthCheck;
 import io.smallrye.mutiny.Uni;
 import jakarta.inject.Singleton;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.GeneralSecurityException;
-import java.security.cert.CertificateFactory;
-import java.security.cert.X509Certificate;
+import java.security.cert.CertificateException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -162,14 +159,15 @@ public final class AgentReadiness implements AsyncHealthCheck {
   }
 
   private String certificateProblem() {
-    Path file = config.tlsDirectory().resolve("tls.crt");
-    try (InputStream pem = Files.newInputStream(file)) {
-      X509Certificate certificate =
-          (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(pem);
-      certificate.checkValidity();
+    try {
+      CertificateFiles.read(config.tlsDirectory()).parse().own().checkValidity();
       return null;
-    } catch (IOException | GeneralSecurityException problem) {
-      return file + " is not valid: " + problem.getMessage();
+    } catch (UnusableCertificatesException unusable) {
+      return unusable.getMessage();
+    } catch (CertificateException invalid) {
+      return config.tlsDirectory().resolve(CertificateFiles.CERTIFICATE)
+          + " is not valid now: "
+          + invalid.getMessage();
     }
   }
 }

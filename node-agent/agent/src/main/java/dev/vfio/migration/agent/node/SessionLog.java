@@ -5,9 +5,9 @@ import dev.vfio.migration.agent.session.SessionKey;
 import dev.vfio.migration.agent.session.SessionSnapshot;
 import dev.vfio.migration.agent.session.SessionState;
 import dev.vfio.migration.agent.session.SessionWatcher;
+import dev.vfio.migration.connections.log.LoggedMigration;
 import java.util.Objects;
 import org.jboss.logging.Logger;
-import org.jboss.logging.MDC;
 
 /** One line for each change of a session's state and for each failure. */
 final class SessionLog implements SessionWatcher {
@@ -22,11 +22,7 @@ final class SessionLog implements SessionWatcher {
     if (!moved && !failed) {
       return;
     }
-    Object outerMigration = MDC.get("migration");
-    Object outerAttempt = MDC.get("attempt");
-    MDC.put("migration", now.migrationName());
-    MDC.put("attempt", now.key().attempt());
-    try {
+    try (LoggedMigration logged = LoggedMigration.open(now.migrationName(), now.key().attempt())) {
       if (moved) {
         LOG.infof(
             "%s: %s, device %s in %s%s%s",
@@ -41,17 +37,6 @@ final class SessionLog implements SessionWatcher {
         Failure failure = now.failure();
         LOG.warnf("%s: %s", failure.reason(), failure.message());
       }
-    } finally {
-      restore("migration", outerMigration);
-      restore("attempt", outerAttempt);
-    }
-  }
-
-  private static void restore(String key, Object value) {
-    if (value == null) {
-      MDC.remove(key);
-    } else {
-      MDC.put(key, value);
     }
   }
 

@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.session.SessionThread;
 import dev.vfio.migration.agent.session.Surroundings.ThreadName;
+import dev.vfio.migration.connections.log.LoggedMigration;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -9,7 +10,6 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.jboss.logging.Logger;
-import org.jboss.logging.MDC;
 
 /**
  * A session's thread. It ends by itself while there is nothing to do, so that a session that only
@@ -59,8 +59,13 @@ final class SessionWorker implements SessionThread {
   }
 
   private void run(Runnable task) {
-    MDC.put("migration", name.migrationName());
-    MDC.put("attempt", name.key().attempt());
+    try (LoggedMigration logged =
+        LoggedMigration.open(name.migrationName(), name.key().attempt())) {
+      carryOut(task);
+    }
+  }
+
+  private void carryOut(Runnable task) {
     try {
       task.run();
     } catch (Throwable fault) {
@@ -70,9 +75,6 @@ final class SessionWorker implements SessionThread {
           "a fault in the agent holds the session %s up; restart the agent, which goes on from the"
               + " journal",
           name.key());
-    } finally {
-      MDC.remove("migration");
-      MDC.remove("attempt");
     }
   }
 }

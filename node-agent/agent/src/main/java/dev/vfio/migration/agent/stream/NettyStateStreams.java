@@ -165,7 +165,12 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
     ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
     if (!bound.isSuccess()) {
       throw new IOException(
-          "the state stream cannot listen on " + address + ": " + bound.cause().getMessage(),
+          "the state stream cannot listen on "
+              + address
+              + ": "
+              + bound.cause().getMessage()
+              + ". End whoever has that port (ss -lntp), or set agent.state-port and"
+              + " agent.listen-address.",
           bound.cause());
     }
     return bound.channel();

@@ -1,15 +1,15 @@
 package dev.vfio.migration.agent.stream;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.connections.certificates.CertificateFiles;
+import dev.vfio.migration.connections.certificates.Credentials;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
-import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.X509ExtendedTrustManager;
@@ -75,15 +75,11 @@ final class TlsIdentity {
         unusable = null;
         LOG.infof("state stream: uses %s", describe());
       }
-    } catch (IOException | GeneralSecurityException trouble) {
+    } catch (SSLException | GeneralSecurityException trouble) {
       if (loaded == null) {
         throw new StreamException(
             Kind.UNAUTHENTICATED,
-            "this agent has no usable certificate in "
-                + directory
-                + ": "
-                + trouble
-                + "; it needs tls.crt, tls.key (PKCS#8) and ca.crt",
+            "this agent has no usable certificate in " + directory + ": " + trouble.getMessage(),
             trouble);
       }
       // Files may be replaced one after the other: what was good before is used until all fit.
@@ -93,18 +89,17 @@ final class TlsIdentity {
         LOG.warnf(
             "state stream: the certificates in %s changed, but cannot be used (%s);"
                 + " goes on with %s",
-            directory, trouble, describe());
+            directory, trouble.getMessage(), describe());
       }
     }
     return loaded;
   }
 
   private Loaded load(CertificateFiles files) throws GeneralSecurityException, SSLException {
-    X509Certificate[] chain = files.chain();
-    PrivateKey key = files.privateKey();
-    X509ExtendedTrustManager trust = files.trust();
+    Credentials credentials = files.parse();
+    X509ExtendedTrustManager trust = new ExplainingTrust(credentials.trust());
     SslContext server =
-        SslContextBuilder.forServer(key, chain)
+        SslContextBuilder.forServer(credentials.key(), credentials.chainArray())
             .sslProvider(provider)
             .protocols(TLS_1_3)
             .trustManager(trust)
@@ -114,9 +109,9 @@ final class TlsIdentity {
         SslContextBuilder.forClient()
             .sslProvider(provider)
             .protocols(TLS_1_3)
-            .keyManager(key, chain)
+            .keyManager(credentials.key(), credentials.chainArray())
             .trustManager(trust)
             .build();
-    return new Loaded(files, server, client, chain[0]);
+    return new Loaded(files, server, client, credentials.own());
   }
 }

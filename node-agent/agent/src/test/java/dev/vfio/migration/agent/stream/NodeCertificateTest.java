@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.connections.certificates.CertificateFiles;
 import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import org.junit.jupiter.api.Test;
@@ -49,7 +50,7 @@ class NodeCertificateTest {
   }
 
   private X509Certificate certificate(String... names) throws Exception {
-    return CertificateFiles.read(authority.issue(work, names)).chain()[0];
+    return CertificateFiles.read(authority.issue(work, names)).parse().own();
   }
 
   private static void assertRefused(X509Certificate certificate, String node) {

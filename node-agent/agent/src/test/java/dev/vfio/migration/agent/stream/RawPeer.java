@@ -2,6 +2,8 @@ package dev.vfio.migration.agent.stream;
 
 import dev.vfio.migration.agent.stream.Greeting.Hello;
 import dev.vfio.migration.agent.stream.StateStreams.Awaited;
+import dev.vfio.migration.connections.certificates.CertificateFiles;
+import dev.vfio.migration.connections.certificates.Credentials;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.ServerSocket;
@@ -52,14 +54,14 @@ final class RawPeer implements AutoCloseable {
   }
 
   private static SSLContext context(Path tls) throws IOException, GeneralSecurityException {
-    CertificateFiles files = CertificateFiles.read(tls);
+    Credentials own = CertificateFiles.read(tls).parse();
     KeyStore store = KeyStore.getInstance("PKCS12");
     store.load(null, null);
-    store.setKeyEntry("own", files.privateKey(), PASSWORD, files.chain());
+    store.setKeyEntry("own", own.key(), PASSWORD, own.chainArray());
     KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
     keys.init(store, PASSWORD);
     SSLContext context = SSLContext.getInstance("TLS");
-    context.init(keys.getKeyManagers(), new TrustManager[] {files.trust()}, new SecureRandom());
+    context.init(keys.getKeyManagers(), new TrustManager[] {own.trust()}, new SecureRandom());
     return context;
   }
 

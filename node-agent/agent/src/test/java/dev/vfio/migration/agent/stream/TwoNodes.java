@@ -4,6 +4,7 @@ import dev.vfio.migration.agent.stream.StateStreams.Awaited;
 import dev.vfio.migration.agent.stream.StateStreams.Destination;
 import dev.vfio.migration.agent.stream.StateStreams.Expected;
 import dev.vfio.migration.connections.ConnectionLimits;
+import dev.vfio.migration.connections.certificates.NodeNames;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
@@ -39,8 +40,8 @@ final class TwoNodes implements AutoCloseable {
       Path work, StreamSettings atSource, StreamSettings atDestination, LongSupplier sourceClock)
       throws IOException {
     authority = new TestAuthority("migration test authority");
-    sourceTls = authority.issue(work.resolve("a"), SOURCE + NodeCertificate.NODE_DOMAIN);
-    destinationTls = authority.issue(work.resolve("b"), DESTINATION + NodeCertificate.NODE_DOMAIN);
+    sourceTls = authority.issue(work.resolve("a"), NodeNames.of(SOURCE));
+    destinationTls = authority.issue(work.resolve("b"), NodeNames.of(DESTINATION));
     source =
         new NettyStateStreams(
             anyPort(), atSource, sourceClock, new TlsIdentity(sourceTls), new Transport(atSource));
@@ -61,8 +62,8 @@ final class TwoNodes implements AutoCloseable {
       MemoryBudget atDestination)
       throws IOException {
     authority = new TestAuthority("migration test authority");
-    sourceTls = authority.issue(work.resolve("a"), SOURCE + NodeCertificate.NODE_DOMAIN);
-    destinationTls = authority.issue(work.resolve("b"), DESTINATION + NodeCertificate.NODE_DOMAIN);
+    sourceTls = authority.issue(work.resolve("a"), NodeNames.of(SOURCE));
+    destinationTls = authority.issue(work.resolve("b"), NodeNames.of(DESTINATION));
     source = node(settings, sourceTls, NettyStateStreams.usualLimits(settings), atSource);
     destination = node(settings, destinationTls, unknown, atDestination);
   }

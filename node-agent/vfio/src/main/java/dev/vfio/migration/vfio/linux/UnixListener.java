@@ -69,7 +69,10 @@ public final class UnixListener implements AutoCloseable {
   private static byte[] nameOf(Path path) throws ErrnoException {
     byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
     if (name.length >= SocketLayout.ADDRESS_PATH_BYTES) {
-      throw new ErrnoException("bind(" + path + ")", Errno.ENAMETOOLONG.number());
+      throw new ErrnoException(
+          "bind(" + path + ")",
+          Errno.ENAMETOOLONG.number(),
+          "it has " + name.length + " bytes, and the path of a socket may have 107");
     }
     return name;
   }

@@ -102,7 +102,10 @@ public final class UnixStream implements AutoCloseable {
   private static UnixStream connect(Path path, Path shown, Duration timeout) throws ErrnoException {
     byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
     if (name.length >= SocketLayout.ADDRESS_PATH_BYTES) {
-      throw new ErrnoException("connect(" + shown + ")", Errno.ENAMETOOLONG.number());
+      throw new ErrnoException(
+          "connect(" + shown + ")",
+          Errno.ENAMETOOLONG.number(),
+          "it has " + name.length + " bytes, and the path of a socket may have 107");
     }
     int fd = LibC.socket(LibC.AF_UNIX, LibC.SOCK_STREAM | LibC.SOCK_CLOEXEC, 0);
     if (fd < 0) {

@@ -123,6 +123,17 @@ class WallsTest {
                             SANDBOX))));
   }
 
+  /** Whatever else puts something there has threads inherit it that are made meanwhile. */
+  @Test
+  void what_a_log_line_carries_is_said_in_one_place() {
+    check(
+        noClasses()
+            .that()
+            .doNotHaveFullyQualifiedName(ROOT + ".connections.log.LoggedMigration")
+            .should()
+            .dependOnClassesThat(oneOf("org.jboss.logging.MDC", "org.slf4j.MDC")));
+  }
+
   @Test
   void nothing_but_the_sandbox_uses_the_sandbox() {
     check(

@@ -1,0 +1,123 @@
+package dev.vfio.migration.agent.configuration;
+
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/**
+ * Refuses settings that can be read and cannot work, each by its name, before anything is begun.
+ */
+public final class SettingsCheck {
+  private static final Pattern NODE_NAME =
+      Pattern.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*");
+
+  private static final int LONGEST_NODE_NAME = 253;
+  private static final int LARGEST_PORT = 65535;
+
+  private SettingsCheck() {}
+
+  /**
+   * @throws IllegalArgumentException naming the setting, its value and what it may be
+   */
+  public static void check(AgentConfig config) {
+    String node = config.nodeName();
+    require(
+        NODE_NAME.matcher(node).matches() && node.length() <= LONGEST_NODE_NAME,
+        "agent.node-name",
+        node,
+        "must be the name of this node in the cluster, as kubectl get nodes has it");
+    require(
+        !new InetSocketAddress(config.listenAddress(), 0).isUnresolved(),
+        "agent.listen-address",
+        config.listenAddress(),
+        "must be an address of this machine; it cannot be resolved");
+    ports(config);
+    directories(config);
+    durations(config);
+    require(
+        config.maximumSessions() > 0,
+        "agent.maximum-sessions",
+        config.maximumSessions(),
+        "must be 1 or more");
+    require(
+        config.rememberedSessions() >= 0,
+        "agent.remembered-sessions",
+        config.rememberedSessions(),
+        "must not be negative");
+    require(
+        config.maximumWindowMemory().asBigInteger().bitLength() < Long.SIZE,
+        "agent.maximum-window-memory",
+        config.maximumWindowMemory().asBigInteger(),
+        "must be less than 8388608T");
+  }
+
+  private static void ports(AgentConfig config) {
+    Map<String, Integer> ports = new LinkedHashMap<>();
+    ports.put("agent.control-port", config.controlPort());
+    ports.put("agent.state-port", config.statePort());
+    ports.put("agent.health-port", config.healthPort());
+    Set<Integer> taken = new HashSet<>();
+    ports.forEach(
+        (name, port) -> {
+          require(port >= 0 && port <= LARGEST_PORT, name, port, "must be a TCP port, 1 to 65535");
+          require(
+              port == 0 || taken.add(port),
+              name,
+              port,
+              "must not be the port of another of " + ports.keySet());
+        });
+  }
+
+  private static void directories(AgentConfig config) {
+    Map<String, Path> directories = new LinkedHashMap<>();
+    directories.put("agent.journal-directory", config.journalDirectory());
+    directories.put("agent.vfio-user-directory", config.vfioUserDirectory());
+    directories.put("agent.handover-directory", config.handoverDirectory());
+    directories.put("agent.cgroup-directory", config.cgroupDirectory());
+    directories.forEach(
+        (name, path) ->
+            require(
+                path.isAbsolute() && path.normalize().getNameCount() > 0,
+                name,
+                path,
+                "must be the absolute path of a directory, and not /"));
+  }
+
+  private static void durations(AgentConfig config) {
+    Map<String, Duration> durations = new LinkedHashMap<>();
+    durations.put("agent.handover-timeout", config.handoverTimeout());
+    durations.put("agent.certificate-reload-period", config.certificateReloadPeriod());
+    durations.put("agent.workload-timeout", config.workloadTimeout());
+    durations.put("agent.device-look-timeout", config.deviceLookTimeout());
+    durations.put("agent.command-timeout", config.commandTimeout());
+    durations.forEach(
+        (name, duration) ->
+            require(
+                !duration.isNegative() && !duration.isZero(),
+                name,
+                duration,
+                "must be longer than nothing, such as 10s"));
+    for (Map.Entry<String, Duration> duration :
+        Map.of(
+                "agent.remembered-for", config.rememberedFor(),
+                "agent.stop-patience", config.stopPatience())
+            .entrySet()) {
+      require(
+          !duration.getValue().isNegative(),
+          duration.getKey(),
+          duration.getValue(),
+          "must not be negative");
+    }
+  }
+
+  private static void require(boolean fine, String name, Object value, String rule) {
+    if (!fine) {
+      throw new IllegalArgumentException(name + " is '" + value + "': it " + rule);
+    }
+  }
+}
