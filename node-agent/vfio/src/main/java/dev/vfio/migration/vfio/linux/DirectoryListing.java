@@ -3,6 +3,7 @@ package dev.vfio.migration.vfio.linux;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,9 +27,18 @@ public final class DirectoryListing {
       files.forEach(file -> names.add(file.getFileName().toString()));
       return names;
     } catch (DirectoryIteratorException failure) {
-      // What it belongs to may have gone while it was listed: then it cannot be opened either.
-      Descriptor.open(directory, LibC.O_RDONLY | RootDirectory.directoryOnly(), directory).close();
-      throw failure.getCause();
+      throw reason(directory, failure.getCause());
+    } catch (FileSystemException failure) {
+      throw reason(directory, failure);
     }
+  }
+
+  /**
+   * Java does not tell the errno. What the directory belongs to may have gone while it was opened
+   * or listed: then it cannot be opened once more either, and this says why.
+   */
+  private static IOException reason(Path directory, IOException failure) throws ErrnoException {
+    Descriptor.open(directory, LibC.O_RDONLY | RootDirectory.directoryOnly(), directory).close();
+    return failure;
   }
 }
