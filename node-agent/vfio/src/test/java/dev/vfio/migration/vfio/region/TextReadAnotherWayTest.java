@@ -257,6 +257,16 @@ class TextReadAnotherWayTest {
   }
 
   @Test
+  void aLookThatFallsShortIsAReadThatFailed() throws DeviceException {
+    Region2018 device = openIn(DeviceState.SETUP);
+    int[] accesses = {0};
+    access.transferring(width -> accesses[0]++ == 0 ? width : width / 2);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
+    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
+    assertThat(failure).hasMessageContaining("short read of device_state: 2 of 4 bytes");
+  }
+
+  @Test
   void whatASaveHasSetUpMayBeCleanedUpToNone() throws DeviceException {
     Region2018 device = openIn(DeviceState.STOPNCOPY);
     access.takingNoState(0);
