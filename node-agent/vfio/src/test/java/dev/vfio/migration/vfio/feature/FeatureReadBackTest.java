@@ -18,6 +18,7 @@ import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -213,7 +214,7 @@ class FeatureReadBackTest {
       ByteArrayOutputStream taken = new ByteArrayOutputStream();
       assertThat(device.pending(0).total()).isPositive();
       while (device.pending(0).total() > 0) {
-        java.nio.ByteBuffer chunk = java.nio.ByteBuffer.allocateDirect(64);
+        ByteBuffer chunk = ByteBuffer.allocateDirect(64);
         device.readState(chunk);
         chunk.flip();
         while (chunk.hasRemaining()) {

@@ -250,8 +250,20 @@ class TextReadAnotherWayTest {
   void aDriverThatCannotTellWhereItIsThoughItCouldIsNot() throws DeviceException {
     Region2018 device = openIn(DeviceState.RUNNING);
     access.fail("read 0/4", Reason.REFUSED, 5);
-    assertThat(failureOf(() -> device.transition(DeviceState.SETUP)).errno()).isEqualTo(5);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.SETUP));
+    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
+    assertThat(failure.errno()).isEqualTo(5);
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+  }
+
+  @Test
+  void aLookThatFallsShortIsAReadThatFailed() throws DeviceException {
+    Region2018 device = openIn(DeviceState.SETUP);
+    int[] accesses = {0};
+    access.transferring(width -> accesses[0]++ == 0 ? width : width / 2);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
+    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
+    assertThat(failure).hasMessageContaining("short read of device_state: 2 of 4 bytes");
   }
 
   @Test
