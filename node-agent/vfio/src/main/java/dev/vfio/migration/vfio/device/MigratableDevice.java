@@ -37,12 +37,16 @@ public interface MigratableDevice extends AutoCloseable {
   default void watchMemory(List<MemoryRange> ranges) {}
 
   /**
-   * Moves the device to that state and returns when it is there.
+   * Moves the device to that state and returns when the device says that it is there; a device that
+   * does not tell its state is believed. FAILED and CANCELLED only announce the way back: where
+   * that ended is looked at with RUNNING.
    *
    * @throws DeviceException TRANSITION_FAILED with the errno where the device refused; {@link
    *     #state()} then still answers the state before, and the device is to be led out through
    *     FAILED or {@link #reset()}. Where the device says that it is in an error state of its
-   *     interface {@link #state()} answers FAILED, and only {@link #reset()} leads out
+   *     interface {@link #state()} answers FAILED, and only {@link #reset()} leads out. A driver
+   *     that answers success while its device is elsewhere has refused. READ_FAILED where the
+   *     driver took the change and the device, which could tell, does not tell where it is
    */
   void transition(DeviceState target) throws DeviceException;
 

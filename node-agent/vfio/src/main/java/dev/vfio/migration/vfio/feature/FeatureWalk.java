@@ -119,11 +119,13 @@ final class FeatureWalk {
    * @param target what the book notes when it is there
    * @param from where the device is expected to be
    * @throws DeviceException TRANSITION_FAILED, also where the driver answers success and the device
-   *     is elsewhere; PROTOCOL_VIOLATION where it breaks the rules of data files
+   *     is elsewhere; READ_FAILED where it answers success and does not tell where the device is;
+   *     PROTOCOL_VIOLATION where it breaks the rules of data files
    */
   void lead(DeviceState target, FeatureState wanted, Set<FeatureState> from)
       throws DeviceException {
     FeatureState at = null;
+    boolean taken = false;
     try {
       at = position();
       if (at == FeatureState.ERROR) {
@@ -133,6 +135,7 @@ final class FeatureWalk {
         throw book.strayed(at.name(), target);
       }
       to(at, wanted);
+      taken = true;
       if (at != wanted) {
         requireThere(wanted);
       }
@@ -188,7 +191,11 @@ final class FeatureWalk {
       String before = book.subject();
       String now = at == null ? "It was not asked to change and is as before." : afterRefusal();
       throw DeviceFailures.duringAction(
-          before, "the change to " + target, Kind.TRANSITION_FAILED, failure, now);
+          before,
+          "the change to " + target,
+          taken ? Kind.READ_FAILED : Kind.TRANSITION_FAILED,
+          failure,
+          now);
     }
   }
 

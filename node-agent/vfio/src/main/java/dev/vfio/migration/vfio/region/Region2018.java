@@ -253,7 +253,7 @@ public final class Region2018 implements MigratableDevice {
       runRefused = target == DeviceState.RUNNING;
       throw failed(
           "asking where it is after the change to " + target + ", which its driver took,",
-          Kind.TRANSITION_FAILED,
+          Kind.READ_FAILED,
           failure,
           "It counts as being in the state before; lead it out through FAILED, or reset it.");
     }

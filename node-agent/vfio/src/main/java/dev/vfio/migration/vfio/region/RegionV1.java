@@ -377,7 +377,7 @@ public final class RegionV1 implements MigratableDevice {
           taken
               ? "asking where it is after the change to " + target + ", which its driver took,"
               : "the change to " + target,
-          Kind.TRANSITION_FAILED,
+          taken ? Kind.READ_FAILED : Kind.TRANSITION_FAILED,
           failure,
           now);
     }

@@ -250,7 +250,9 @@ class TextReadAnotherWayTest {
   void aDriverThatCannotTellWhereItIsThoughItCouldIsNot() throws DeviceException {
     Region2018 device = openIn(DeviceState.RUNNING);
     access.fail("read 0/4", Reason.REFUSED, 5);
-    assertThat(failureOf(() -> device.transition(DeviceState.SETUP)).errno()).isEqualTo(5);
+    DeviceException failure = failureOf(() -> device.transition(DeviceState.SETUP));
+    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
+    assertThat(failure.errno()).isEqualTo(5);
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
 
