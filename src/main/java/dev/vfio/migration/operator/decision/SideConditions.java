@@ -104,8 +104,8 @@ final class SideConditions {
               Status.TRUE,
               ConditionReason.LOADED,
               device
-                  + " has taken in all that the source sent, by count and checksum, and says that it"
-                  + " is loaded.");
+                  + " has taken in all that the source sent, by count and checksum, and says that"
+                  + " it is loaded.");
       case DESTINATION_ACTIVATING ->
           say(
               side,

@@ -91,8 +91,7 @@ final class Inlet implements StateSink {
       requireInside(window, offset, size);
       memory.write(window, offset, content);
       if (content.hasRemaining()) {
-        throw new IOException(
-            "it took " + (size - content.remaining()) + " of " + size + " bytes");
+        throw new IOException("it took " + (size - content.remaining()) + " of " + size + " bytes");
       }
     } catch (StreamException problem) {
       throw failed(Failure.of(problem), problem);
@@ -143,7 +142,8 @@ final class Inlet implements StateSink {
               + (size - part.remaining())
               + " of "
               + size
-              + " bytes of state that it was given. The state on it is incomplete and must not run");
+              + " bytes of state that it was given. The state on it is incomplete and must not"
+              + " run");
     }
   }
 

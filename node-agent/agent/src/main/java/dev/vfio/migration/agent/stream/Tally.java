@@ -7,9 +7,9 @@ import java.util.Arrays;
 import java.util.HexFormat;
 
 /**
- * Counts and digests what one stream brings for device and memory: once as it comes off the network,
- * and once more as device and memory have taken it. Both must be the same at the end mark. Owned by
- * one thread.
+ * Counts and digests what one stream brings for device and memory: once as it comes off the
+ * network, and once more as device and memory have taken it. Both must be the same at the end mark.
+ * Owned by one thread.
  */
 final class Tally {
   private final MessageDigest digest = LoadedDigest.sha256();

@@ -232,7 +232,7 @@ class SourceMachineTest {
       assertThat(state.failure()).as("its stream decides").isNull();
       on(new StateCopied(0, true));
       on(new PendingRead(PendingBytes.NOTHING));
-      assertThat(state.step()).isEqualTo(SourceStep.JOURNALLING_END);
+      assertThat(state.step()).isEqualTo(SourceStep.LAST_LOOK);
     }
   }
 

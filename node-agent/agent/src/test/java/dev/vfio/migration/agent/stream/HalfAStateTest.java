@@ -54,9 +54,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Both ends' sessions, journals and sockets, and between them drivers that lie: a source's that says
- * after 64 of 128 KiB that this was all. What each end can know of it is known before the decision,
- * and what cannot be known is never told as a success.
+ * Both ends' sessions, journals and sockets, and between them drivers that lie: a source's that
+ * says after 64 of 128 KiB that this was all. What each end can know of it is known before the
+ * decision, and what cannot be known is never told as a success.
  */
 @Timeout(120)
 class HalfAStateTest {
@@ -127,8 +127,7 @@ class HalfAStateTest {
   @Test
   void aWholeStateArrivesWhenItsDriverLooksOnlyWhenItIsToRun() throws Exception {
     V1Driver to = new V1Driver(Looks.WHEN_IT_IS_TO_RUN);
-    between(
-        new V1Driver(Looks.WHEN_IT_IS_TO_RUN).holding(whole, V1Driver.WHOLE), to);
+    between(new V1Driver(Looks.WHEN_IT_IS_TO_RUN).holding(whole, V1Driver.WHOLE), to);
     move();
     destination.await(SessionState.DESTINATION_LOADED);
     source.await(SessionState.SOURCE_AWAITING_DECISION);
@@ -199,8 +198,7 @@ class HalfAStateTest {
   @Test
   void aDeviceThatFallsOverAsItIsTakenIsNoSuccess() throws Exception {
     V1Driver to = new V1Driver(Looks.WHEN_IT_IS_TO_RUN).fallingOver();
-    between(
-        new V1Driver(Looks.WHEN_IT_IS_TO_RUN).holding(whole, V1Driver.WHOLE), to);
+    between(new V1Driver(Looks.WHEN_IT_IS_TO_RUN).holding(whole, V1Driver.WHOLE), to);
     waiting.looksAt(to);
     move();
     destination.await(SessionState.DESTINATION_LOADED);
@@ -393,8 +391,7 @@ class HalfAStateTest {
 
     @Override
     public Timer schedule(Duration delay, Runnable task) {
-      ScheduledFuture<?> timer =
-          executor.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
+      ScheduledFuture<?> timer = executor.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
       return () -> timer.cancel(false);
     }
 
@@ -404,8 +401,7 @@ class HalfAStateTest {
     }
 
     @Override
-    public void await(CompletableFuture<?> answer)
-        throws InterruptedException, ExecutionException {
+    public void await(CompletableFuture<?> answer) throws InterruptedException, ExecutionException {
       answer.get();
     }
   }
