@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
 
 /**
  * Looks at the open descriptors of all processes: anew for who decides by it, and once for all
@@ -18,8 +19,8 @@ final class DescriptorScans {
   private final Processes processes;
   private final Path sysfs;
   private final String deviceLink;
-  private final AtomicLong scans = new AtomicLong();
-  private final AtomicLong linksRead = new AtomicLong();
+  private final LongSupplier nanoTime;
+  private final AtomicLong looks = new AtomicLong();
   private final ReentrantLock turn = new ReentrantLock();
   private final AtomicLong listingBegan = new AtomicLong();
 
@@ -28,20 +29,30 @@ final class DescriptorScans {
   private long sharedBegan;
   private long sharedEnded;
 
-  DescriptorScans(Processes processes, Path sysfs, String deviceLink) {
+  /**
+   * @param nanoTime monotonic nanoseconds
+   */
+  DescriptorScans(Processes processes, Path sysfs, String deviceLink, LongSupplier nanoTime) {
+    this.nanoTime = nanoTime;
     this.processes = processes;
     this.sysfs = sysfs;
     this.deviceLink = deviceLink;
   }
 
+  /** For who shares with nobody else. */
+  DescriptorScans forOneLook() {
+    return new DescriptorScans(processes, sysfs, deviceLink, nanoTime);
+  }
+
   /** From now on listings share nothing that was looked at before. */
   void listingBegins() {
-    listingBegan.set(scans.get());
+    listingBegan.set(looks.get());
   }
 
   /** Looks now, for nobody else: whoever needs this waits for no other's look. */
   DescriptorTable now() throws IOException {
-    return counted(DescriptorTable.ofAll(processes, sysfs, deviceLink));
+    looks.incrementAndGet();
+    return DescriptorTable.ofAll(processes, sysfs, deviceLink);
   }
 
   /** Looks now, at some processes only. */
@@ -59,12 +70,12 @@ final class DescriptorScans {
       boolean fresh =
           shared != null
               && sharedBegan > listingBegan.get()
-              && System.nanoTime() - sharedEnded <= SHARED_FOR.toNanos();
+              && nanoTime.getAsLong() - sharedEnded <= SHARED_FOR.toNanos();
       if (!fresh) {
-        sharedBegan = scans.incrementAndGet();
+        sharedBegan = looks.incrementAndGet();
         shared = null;
-        shared = counted(DescriptorTable.ofAll(processes, sysfs, deviceLink));
-        sharedEnded = System.nanoTime();
+        shared = DescriptorTable.ofAll(processes, sysfs, deviceLink);
+        sharedEnded = nanoTime.getAsLong();
       }
       return shared;
     } finally {
@@ -72,13 +83,8 @@ final class DescriptorScans {
     }
   }
 
-  private DescriptorTable counted(DescriptorTable table) {
-    linksRead.addAndGet(table.linksRead());
-    return table;
-  }
-
-  /** How many links of descriptors were read by looks at all processes so far. */
-  long linksRead() {
-    return linksRead.get();
+  /** How often all processes were looked at. */
+  long looks() {
+    return looks.get();
   }
 }

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 
 /**
@@ -73,16 +74,29 @@ public final class Holders {
    */
   public Holders(
       Processes processes, Path sysfs, String deviceLink, ConfigurationIds ids, Domains domains) {
+    this(processes, sysfs, deviceLink, ids, domains, System::nanoTime);
+  }
+
+  /**
+   * @param nanoTime monotonic nanoseconds
+   */
+  Holders(
+      Processes processes,
+      Path sysfs,
+      String deviceLink,
+      ConfigurationIds ids,
+      Domains domains,
+      LongSupplier nanoTime) {
     this.processes = processes;
-    this.scans = new DescriptorScans(processes, sysfs, deviceLink);
+    this.scans = new DescriptorScans(processes, sysfs, deviceLink, nanoTime);
     this.choice = new DescriptorChoice(processes, new GroupMembers(sysfs), ids);
     this.domains = domains;
     this.listing = false;
   }
 
-  private Holders(Holders of) {
+  private Holders(Holders of, DescriptorScans scans) {
     this.processes = of.processes;
-    this.scans = of.scans;
+    this.scans = scans;
     this.choice = of.choice;
     this.domains = of.domains;
     this.listing = true;
@@ -93,7 +107,15 @@ public final class Holders {
    * all of them, so that an answer may be some seconds old.
    */
   public Holders forListing() {
-    return listing ? this : new Holders(this);
+    return new Holders(this, scans);
+  }
+
+  /**
+   * The same, for one look at one device: what it finds of all processes at first serves for all
+   * that the look asks for.
+   */
+  public Holders forOneLook() {
+    return new Holders(this, scans.forOneLook());
   }
 
   /** All devices are listed anew: what was found for an earlier listing does not count. */
@@ -101,9 +123,9 @@ public final class Holders {
     scans.listingBegins();
   }
 
-  /** How many links of descriptors were read by looks at all processes so far. */
-  long linksRead() {
-    return scans.linksRead();
+  /** How often all processes were looked at: what costs, where many files are open. */
+  long looks() {
+    return scans.looks();
   }
 
   /** What is known of processes. */

@@ -224,7 +224,7 @@ public final class KernelDirectory implements DeviceDirectory {
 
   private Entry looked(NodeDevice device, boolean named) {
     if (named) {
-      return look(device, true, holders);
+      return look(device, true, holders.forOneLook());
     }
     Entry listed = look(device, false, holders.forListing());
     DeviceException problem = listed.problem();

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 
 /**
  * A machine without VFIO devices that looks like one with them: real processes hold a file whose
@@ -169,6 +170,17 @@ public final class StandInNode implements AutoCloseable {
   public Holders holders(Holders.Domains domains) {
     return new Holders(
         new Processes(Path.of("/proc")), sysfs, deviceFile().toString(), StandInNode::ids, domains);
+  }
+
+  /** For which time passes as the test says. */
+  Holders timedHolders(LongSupplier nanoTime) {
+    return new Holders(
+        new Processes(Path.of("/proc")),
+        sysfs,
+        deviceFile().toString(),
+        StandInNode::ids,
+        cgroup -> cgroup,
+        nanoTime);
   }
 
   /** The file's content: what the configuration space of a device is. */
