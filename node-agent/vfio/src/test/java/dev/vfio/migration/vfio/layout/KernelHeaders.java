@@ -72,7 +72,7 @@ public final class KernelHeaders {
       assertThat(expected).as("headers in %s", headers).containsAllEntriesOf(compiled);
       missing.retainAll(missingIn(compiled));
     }
-    assumeTrue(missing.isEmpty(), unknownHere(missing));
+    assumeTrue(missing.isEmpty(), () -> unknownHere(missing));
   }
 
   /** Why a test is skipped that would need newer headers, and where they come from. */

@@ -24,7 +24,7 @@ import java.util.Map;
  */
 public final class ControlPlane implements AutoCloseable {
   /** How long a part of the sandbox may take to start on this machine. */
-  static final Duration START_BOUND = Duration.ofSeconds(90);
+  static final Duration START_BOUND = Duration.ofMinutes(5);
 
   private static final Duration END_BOUND = Duration.ofSeconds(5);
   private static final int API_SERVER_HOST = 10;

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What cannot be done is refused with its reason before anything is touched. */
 @ExtendWith(WholeSystem.class)
-@Timeout(120)
+@Timeout(600)
 class AdmissionTest {
   private static final Map<String, Object> SOON = Map.of("validating", "2s", "preparing", "5s");
 

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * the ownership of the device.
  */
 @ExtendWith(WholeSystem.class)
-@Timeout(180)
+@Timeout(600)
 class AgentCrashTest {
 
   /** When the agent is killed, and how the migration is held there. */

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The operator lives with an API server that goes away, and with objects that are odd. */
 @ExtendWith(WholeSystem.class)
-@Timeout(180)
+@Timeout(600)
 class ApiServerTest {
 
   @Test

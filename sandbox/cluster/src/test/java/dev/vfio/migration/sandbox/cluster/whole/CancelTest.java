@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Before the handover a migration can be cancelled at any time, and the source runs on. */
 @ExtendWith(WholeSystem.class)
-@Timeout(120)
+@Timeout(600)
 class CancelTest {
 
   /** The source's state at the moment of the cancel. */

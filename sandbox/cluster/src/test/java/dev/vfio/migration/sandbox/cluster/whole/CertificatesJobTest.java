@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The job of the chart: the operator's jar with one argument, against an API server. */
 @ExtendWith(WholeSystem.class)
-@Timeout(180)
+@Timeout(600)
 class CertificatesJobTest {
   private static final String NAMESPACE = "vfio-migration";
   private static final List<String> SECRETS = List.of("ca", "operator-tls", "agent-tls");
@@ -61,7 +61,7 @@ class CertificatesJobTest {
   @Test
   void a_request_that_is_wrong_ends_it_with_the_reason(TestCluster cluster) throws Exception {
     Process process = start(cluster, "soon");
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(180, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isEqualTo(1);
     assertThat(Files.readString(folder.resolve("output")))
         .contains("ERROR CERTIFICATES_VALIDITY_DAYS must be a number above 1, not soon");
@@ -88,7 +88,7 @@ class CertificatesJobTest {
   /** Runs it to its end, and returns what it said. */
   private String job(TestCluster cluster, String days) throws Exception {
     Process process = start(cluster, days);
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(180, TimeUnit.SECONDS)).isTrue();
     String output = Files.readString(folder.resolve("output"), StandardCharsets.UTF_8);
     assertThat(process.exitValue()).as(output).isZero();
     return output;

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** An agent that is killed, and whose journal has lost its last entry when it comes back. */
 @ExtendWith(WholeSystem.class)
-@Timeout(180)
+@Timeout(600)
 class DamagedJournalTest {
   private static final int HEAD_BYTES = 24;
   private static final int ENTRY_HEADER_BYTES = 8;

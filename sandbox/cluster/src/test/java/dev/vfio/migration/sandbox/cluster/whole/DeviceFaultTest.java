@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * Whatever a device does wrong is named in the condition, and the source runs on with every byte.
  */
 @ExtendWith(WholeSystem.class)
-@Timeout(120)
+@Timeout(600)
 class DeviceFaultTest {
 
   @ParameterizedTest

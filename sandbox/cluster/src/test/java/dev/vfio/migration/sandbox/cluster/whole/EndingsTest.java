@@ -9,7 +9,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /** A migration moves the device with every step, byte and page, in each of its modes. */
 @ExtendWith(WholeSystem.class)
-@Timeout(120)
+@Timeout(600)
 class EndingsTest {
 
   @Test

@@ -10,7 +10,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** A device that refuses a state costs the migration, never the workload. */
 @ExtendWith(WholeSystem.class)
-@Timeout(120)
+@Timeout(600)
 class FailingTransitionTest {
 
   @ParameterizedTest

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * drivers do: nothing but a reset takes it out of them.
  */
 @ExtendWith(WholeSystem.class)
-@Timeout(180)
+@Timeout(600)
 class LeftBehindTest {
 
   @Test

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * <p>The operator stands still meanwhile, so that what it knows of the destination is old.
  */
 @ExtendWith(WholeSystem.class)
-@Timeout(180)
+@Timeout(600)
 class LoadedDeviceDiesTest {
 
   private Scenario loaded(TestCluster cluster, String name) throws Exception {

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * in the place of a socket.
  */
 @ExtendWith(WholeSystem.class)
-@Timeout(120)
+@Timeout(600)
 class SocketIdentityTest {
   private static final int TENANT = 64001;
 

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What the network does to the state stream never reaches the device or its workload. */
 @ExtendWith(WholeSystem.class)
-@Timeout(180)
+@Timeout(600)
 class StreamFaultTest {
   private static final long STATE = 16L << 20;
   private static final long HALF = STATE / 2;

@@ -20,8 +20,8 @@ import java.util.concurrent.atomic.AtomicInteger;
  * that a test can break.
  */
 final class TestCluster implements AutoCloseable {
-  static final Duration PATIENCE = Duration.ofSeconds(60);
-  private static final Duration END = Duration.ofSeconds(10);
+  static final Duration PATIENCE = Duration.ofSeconds(180);
+  private static final Duration END = Duration.ofSeconds(60);
 
   private final SandboxCluster cluster;
   private final Map<String, FaultyLink> controlLinks = new HashMap<>();
