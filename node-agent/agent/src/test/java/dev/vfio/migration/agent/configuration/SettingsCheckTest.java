@@ -34,7 +34,7 @@ class SettingsCheckTest {
     "agent.state-port, 99999",
     "agent.state-port, 9443",
     "agent.health-port, -1",
-    "agent.control-port, 9000",
+    "agent.control-port, 65536",
     "agent.journal-directory, journal",
     "agent.journal-directory, /",
     "agent.vfio-user-directory, /run/..",
