@@ -73,7 +73,13 @@ class MigrationWalkTest {
         .containsExactly("StartSource", "SwitchOver", "Commit");
     assertThat(operator.events())
         .containsExactly(
-            "Validated", "PreCopyStarted", "Converged", "SwitchingOver", "Committed", "Succeeded");
+            "Validated",
+            "PreCopyStarted",
+            "Converged",
+            "SwitchingOver",
+            "Committed",
+            "Succeeded",
+            "SourceReleased");
   }
 
   @Test

@@ -80,7 +80,7 @@ final class DeadWorkloadScenarios {
             .formatted(
                 phase,
                 Told.by(
-                    view, List.of("Succeeded"), List.of(device, "died", "start the workload of")),
+                    view, List.of("Succeeded"), List.of(device, "start the workload of")),
                 Told.by(
                     view,
                     List.of("SourceReady"),
