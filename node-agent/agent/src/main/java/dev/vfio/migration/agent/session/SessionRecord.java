@@ -1,5 +1,7 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.vfio.device.DeviceState;
+
 /**
  * One entry of a session's journal: a point of no return that must be on disk before the session
  * acts on it. The order of entries within one session is the order below.
@@ -63,8 +65,18 @@ public sealed interface SessionRecord {
    */
   record RollingBack(boolean cancelled, Failure failure) implements SessionRecord {}
 
-  /** Source: runs on here. */
-  record RolledBack(Failure failure, Progress progress) implements SessionRecord {
+  /**
+   * Source: let go of, and rolled back as far as there was something to be rolled back.
+   *
+   * @param device the state in which it was last seen; null where it was not seen, and in entries
+   *     of before that was written
+   */
+  record RolledBack(Failure failure, Progress progress, DeviceState device)
+      implements SessionRecord {
+    public RolledBack(Failure failure, Progress progress) {
+      this(failure, progress, null);
+    }
+
     @Override
     public boolean terminal() {
       return true;
