@@ -40,6 +40,11 @@ final class Admission {
           Status.UNKNOWN,
           ConditionReason.WAITING_FOR_DEVICE,
           "Waits for " + first.qualifiedName() + ", which uses " + first.device() + ".");
+      draft.condition(
+          ConditionType.SUCCEEDED,
+          Status.UNKNOWN,
+          ConditionReason.WAITING_FOR_DEVICE,
+          "Not begun. Validated says for whom it waits.");
       return decision(List.of(), Optional.of(Decisions.SOON.multipliedBy(5)));
     }
     draft

@@ -10,6 +10,7 @@ import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.GoDuration;
 import java.time.Duration;
+import java.util.Optional;
 
 /** The conditions SourceReady and DestinationReady: what each side's session says, in words. */
 final class SideConditions {
@@ -201,9 +202,14 @@ final class SideConditions {
     if (resetFailed(side)) {
       return " is released and was not reset." + agentSays(side);
     }
-    return side.session().filter(Session::hasFailure).isPresent()
-        ? " is released." + agentSays(side)
-        : " is reset and released.";
+    Optional<Failure> failure = side.session().filter(Session::hasFailure).map(Session::getFailure);
+    boolean echo =
+        failure
+            .filter(known -> AgentReasons.echo(AgentReasons.conditionReason(known.getReason())))
+            .isPresent();
+    return failure.isEmpty()
+        ? " is reset and released."
+        : " is released." + (echo ? " Succeeded says why." : agentSays(side));
   }
 
   /**

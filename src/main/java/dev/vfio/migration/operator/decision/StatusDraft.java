@@ -295,11 +295,8 @@ final class StatusDraft {
     condition(
         ConditionType.CONVERGED,
         Condition.Status.FALSE,
-        said == ConditionReason.NOT_STARTED ? said : ConditionReason.ROLLED_BACK,
-        (said == ConditionReason.NOT_STARTED
-                ? "Nothing was copied."
-                : "What was copied is given up.")
-            + figures);
+        ConditionReason.ROLLED_BACK,
+        "Rolled back: what was copied is given up." + figures);
   }
 
   private void requireUndecided() {

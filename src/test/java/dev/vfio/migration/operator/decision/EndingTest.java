@@ -168,6 +168,30 @@ class EndingTest {
             .says(ConditionType.HANDED_OVER, no, "RolledBack", "Succeeded says why")
             .says(ConditionType.SUCCEEDED, no, "DeviceWriteFailed", "cause-1"),
         ending(
+                "cancelled while it copied, before the copy was judged",
+                Phase.CANCELLED,
+                scene -> {
+                  scene
+                      .phase(Phase.PREPARING)
+                      .touched()
+                      .source(seen(SessionState.SOURCE_PRECOPY, DeviceState.PRECOPY))
+                      .destination(seen(SessionState.DESTINATION_RECEIVING, DeviceState.RESUME))
+                      .delete()
+                      .decide();
+                  scene
+                      .source(
+                          seen(SessionState.SOURCE_ROLLED_BACK, DeviceState.RUNNING)
+                              .setProgress(Scene.progress(1, 29 * Scene.MIB)))
+                      .destination(
+                          seen(SessionState.DESTINATION_DISCARDED, DeviceState.NONE)
+                              .setFailure(
+                                  failure(Reason.STREAM_BROKEN, "the source hung up (later-2).")));
+                })
+            .source(no, "RolledBack", "was not paused")
+            .destination(no, "Discarded", "is released. Succeeded says why")
+            .says(ConditionType.CONVERGED, no, "RolledBack", "what was copied is given up")
+            .says(ConditionType.SUCCEEDED, no, "CancelledByDeletion", "deleted before"),
+        ending(
                 "rolled back out of the pause",
                 Phase.FAILED,
                 scene ->
