@@ -353,7 +353,11 @@ public final class AgentConnection implements AutoCloseable {
    */
   public synchronized void accept(Session session, long asked) {
     if (asked == epoch && state instanceof Side.Reachable) {
+      boolean changes = sessions.hasAnotherState(session);
       sessions.enterAnswer(session);
+      if (changes) {
+        listener.devicesChanged(node);
+      }
     }
   }
 
@@ -432,11 +436,16 @@ public final class AgentConnection implements AutoCloseable {
         return;
       }
       boolean news;
+      boolean changes;
       synchronized (AgentConnection.this) {
+        changes = sessions.hasAnotherState(session);
         news = attempt == epoch && !closed && sessions.enter(session);
       }
       if (news) {
         listener.sessionChanged(session);
+      }
+      if (news && changes) {
+        listener.devicesChanged(node);
       }
     }
 

@@ -12,4 +12,10 @@ public interface AgentListener {
    * out of it.
    */
   void agentChanged(String node);
+
+  /**
+   * A session of that node began, ended or came to another state: what its agent lists of its
+   * devices is another now.
+   */
+  default void devicesChanged(String node) {}
 }

@@ -44,6 +44,12 @@ final class SessionBook {
     sessions.merge(key(answered), answered, (known, next) -> isBefore(known, next) ? next : known);
   }
 
+  /** Whether the session is not known, or in another state than is known of it. */
+  boolean hasAnotherState(Session reported) {
+    Session known = sessions.get(key(reported));
+    return known == null || known.getState() != reported.getState();
+  }
+
   private static Key key(Session session) {
     return new Key(session.getMigrationUid(), session.getAttempt(), session.getRole());
   }

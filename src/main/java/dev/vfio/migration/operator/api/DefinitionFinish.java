@@ -28,7 +28,23 @@ public final class DefinitionFinish implements CRDPostProcessor {
           column("Device", "string", ".spec.source.device", "Device that is moved"),
           column("Pending", "string", ".status.pending.summary", "What is still to be copied"),
           column("Downtime", "string", ".status.downtime", "How long the workload was paused"),
-          column("Age", "date", ".metadata.creationTimestamp", "When the migration was created"));
+          column("Age", "date", ".metadata.creationTimestamp", "When the migration was created"),
+          wide(
+              "Destination Device",
+              "string",
+              ".spec.destination.device",
+              "Device that it is moved to"),
+          wide(
+              "Reason",
+              "string",
+              ".status.conditions[?(@.type==\"Succeeded\")].reason",
+              "Why it stands there: the reason of the condition Succeeded"),
+          wide(
+              "Handover",
+              "string",
+              ".status.conditions[?(@.type==\"HandedOver\")].reason",
+              "Who owns the state, or what that waits for: the reason of the condition HandedOver"),
+          wide("Rate", "string", ".status.rate", "How fast it is being copied"));
 
   @Override
   public HasMetadata process(HasMetadata definition, String crdVersion) {
@@ -105,6 +121,14 @@ public final class DefinitionFinish implements CRDPostProcessor {
         Stream.concat(
             items,
             schema.getProperties().values().stream().flatMap(DefinitionFinish::everySchemaIn)));
+  }
+
+  /** A column that is shown in wide output only. */
+  static CustomResourceColumnDefinition wide(
+      String name, String type, String path, String description) {
+    return new CustomResourceColumnDefinitionBuilder(column(name, type, path, description))
+        .withPriority(1)
+        .build();
   }
 
   static CustomResourceColumnDefinition column(

@@ -25,7 +25,14 @@ final class NodeDefinitionFinish {
               ".status.reachable",
               "Whether the operator reaches the agent"),
           DefinitionFinish.column(
-              "Age", "date", ".metadata.creationTimestamp", "When the agent was first seen"));
+              "Age", "date", ".metadata.creationTimestamp", "When the agent was first seen"),
+          DefinitionFinish.wide(
+              "Changed", "date", ".status.lastChange", "When anything of its status last changed"),
+          DefinitionFinish.wide(
+              "Problem",
+              "string",
+              ".status.problem",
+              "Why the agent is not reached, or could not list its devices"));
 
   private NodeDefinitionFinish() {}
 

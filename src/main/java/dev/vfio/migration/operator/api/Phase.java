@@ -58,12 +58,14 @@ public enum Phase {
   FAILED(
       "Failed",
       true,
-      "The migration did not happen. The device and its workload run at the source."),
+      "The migration did not happen, and the source keeps its state: SourceReady says how it was"
+          + " last seen."),
   @JsonProperty("Cancelled")
   CANCELLED(
       "Cancelled",
       true,
-      "Cancelled before the handover. The device and its workload run at the source."),
+      "Cancelled before the handover, and the source keeps its state: SourceReady says how it"
+          + " was last seen."),
   @JsonProperty("ActionRequired")
   ACTION_REQUIRED(
       "ActionRequired",

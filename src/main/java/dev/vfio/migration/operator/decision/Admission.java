@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.DriverProfile;
 import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Role;
@@ -40,6 +41,11 @@ final class Admission {
           Status.UNKNOWN,
           ConditionReason.WAITING_FOR_DEVICE,
           "Waits for " + first.qualifiedName() + ", which uses " + first.device() + ".");
+      draft.condition(
+          ConditionType.SUCCEEDED,
+          Status.UNKNOWN,
+          ConditionReason.WAITING_FOR_DEVICE,
+          "Not begun. Validated says for whom it waits.");
       return decision(List.of(), Optional.of(Decisions.SOON.multipliedBy(5)));
     }
     draft
@@ -68,7 +74,7 @@ final class Admission {
             ConditionType.HANDED_OVER,
             Status.FALSE,
             ConditionReason.UNDECIDED,
-            "The workload runs at the source.")
+            "Everything can still go back to the source.")
         .condition(
             ConditionType.SUCCEEDED,
             Status.UNKNOWN,
@@ -157,6 +163,13 @@ final class Admission {
             ConditionReason.STARTING,
             "The destination is being prepared.");
     return decision(List.of(), Optional.of(Duration.ZERO));
+  }
+
+  private static DeviceState listedState(Side side) {
+    return side.inspection()
+        .flatMap(Side.Inspection::device)
+        .map(Device::getState)
+        .orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
   }
 
   private record Objection(ConditionReason reason, String message) {}
@@ -346,10 +359,15 @@ final class Admission {
   private Decision cancelled() {
     ConditionReason reason = withdrawn().orElseThrow();
     String message = "Cancelled before anything was touched.";
-    draft
-        .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message)
-        .condition(ConditionType.HANDED_OVER, Status.FALSE, ConditionReason.ROLLED_BACK, message)
-        .refuse(reason, message, true);
+    draft.condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message);
+    if (draft.reasonOf(ConditionType.VALIDATED) != ConditionReason.VALID) {
+      draft.condition(
+          ConditionType.VALIDATED,
+          Status.UNKNOWN,
+          reason,
+          "Cancelled before both devices were looked at.");
+    }
+    draft.refuse(reason, message, true);
     return new Decision(draft.build(seen.attempt()), List.of(), seen.settings().timeToLive(), true);
   }
 
@@ -368,14 +386,8 @@ final class Admission {
 
   private Decision refused(ConditionReason reason, String message) {
     draft
-        .condition(ConditionType.VALIDATED, Status.FALSE, reason, message)
-        .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message)
-        .condition(
-            ConditionType.HANDED_OVER,
-            Status.FALSE,
-            ConditionReason.ROLLED_BACK,
-            "The workload runs at the source.")
-        .refuse(reason, message, false);
+        .deviceStates(listedState(seen.source()), listedState(seen.destination()))
+        .refused(reason, message);
     return new Decision(draft.build(seen.attempt()), List.of(), seen.settings().timeToLive(), true);
   }
 

@@ -11,8 +11,10 @@ import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.Phase;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The destination owns the state. It is activated, however often that must be tried; only then may
@@ -20,6 +22,11 @@ import java.util.Optional;
  * run. Nothing leads back.
  */
 final class AfterCommitted {
+  /** Reasons of SourceReady with which a migration that succeeded may end. */
+  private static final Set<ConditionReason> SAID_AT_THE_END =
+      EnumSet.of(
+          ConditionReason.RELEASED, ConditionReason.RESET_FAILED, ConditionReason.SESSION_LOST);
+
   private final Observation seen;
   private final Side source;
   private final Side destination;
@@ -72,9 +79,9 @@ final class AfterCommitted {
               "The handover is Committed but the agent on "
                   + destination.location().nodeName()
                   + " reports "
-                  + destination.state().name()
-                  + " for "
                   + destination.location().device()
+                  + " as "
+                  + SessionWords.withName(destination.state())
                   + ". The source was not told to let go of its copy of the state."
                   + " Do not resume it by hand before it is certain that the destination does not"
                   + " run.");
@@ -122,14 +129,14 @@ final class AfterCommitted {
         ConditionReason.CONTRADICTION,
         "The handover is Committed but the agent on "
             + source.location().nodeName()
-            + " reports "
-            + source.state().name()
-            + " for the source "
+            + " reports the source "
             + source.location()
-            + ", which must not run any more, while the destination "
+            + ", which must not run any more, as "
+            + SessionWords.withName(source.state())
+            + ", while the destination "
             + destination.location()
             + " is reported as "
-            + destination.state().name()
+            + SessionWords.withName(destination.state())
             + ". Nothing is activated or released as long as this is so. Make sure by hand that"
             + " exactly one of the two devices runs, keep the journals and logs of both agents, and"
             + " report it.");
@@ -157,7 +164,7 @@ final class AfterCommitted {
     }
     if (releasedBefore()) {
       // What was said then holds, whatever its agent still remembers of it.
-      if (draft.reasonOf(ConditionType.SOURCE_READY) != ConditionReason.RESET_FAILED) {
+      if (!SAID_AT_THE_END.contains(draft.reasonOf(ConditionType.SOURCE_READY))) {
         sides.say(
             source, Status.FALSE, ConditionReason.RELEASED, source.location() + " is released.");
       }
@@ -168,16 +175,7 @@ final class AfterCommitted {
       return finished();
     }
     if (source.lost(seen.claim())) {
-      sides.say(
-          source,
-          Status.FALSE,
-          ConditionReason.RELEASED,
-          "The agent on "
-              + source.location().nodeName()
-              + " no longer knows this migration; check that "
-              + source.location().device()
-              + " is free there, and reset it before it is used again: whether that was done is not"
-              + " known.");
+      lostSource();
       return completed(where);
     }
     String lag =
@@ -189,9 +187,9 @@ final class AfterCommitted {
             : " Its agent is waited for: " + source.unavailability() + ".";
     sides.say(
         source,
-        Status.FALSE,
+        source.reachable() ? Status.FALSE : Status.UNKNOWN,
         ConditionReason.CLEANING_UP,
-        source.location() + " does not run any more and is still to be released." + lag);
+        source.location() + " stopped before the handover and is still to be released." + lag);
     draft.condition(
         ConditionType.SUCCEEDED,
         Status.TRUE,
@@ -215,10 +213,41 @@ final class AfterCommitted {
             + (SideConditions.resetFailed(source)
                 ? " To be done: reset "
                     + source.location()
-                    + " before it is used again: "
-                    + SideConditions.failureText(source)
+                    + " before it is used again. SourceReady says why and how."
                 : ""));
     return finished();
+  }
+
+  /** What its agent lists now is all that is known of its device. */
+  private void lostSource() {
+    Optional<Device> listed = source.inspection().flatMap(Side.Inspection::device);
+    DeviceState state = listed.map(Device::getState).orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
+    boolean free =
+        listed.filter(device -> !device.getBusy()).isPresent()
+            && (state == DeviceState.NONE || state == DeviceState.RUNNING);
+    draft.deviceStates(state, DeviceState.DEVICE_STATE_UNSPECIFIED);
+    if (free) {
+      sides.say(
+          source,
+          Status.FALSE,
+          ConditionReason.RELEASED,
+          "The agent on "
+              + source.location().nodeName()
+              + " holds no session of this migration and lists "
+              + source.location().device()
+              + " as free, in "
+              + state
+              + ".");
+    } else {
+      sides.forgotten(source, state);
+      sides.say(
+          source,
+          Status.UNKNOWN,
+          ConditionReason.SESSION_LOST,
+          sides.message(source)
+              + " Check that it is free there, and reset it before it is used again: whether that"
+              + " was done is not known.");
+    }
   }
 
   private boolean releasedBefore() {
@@ -328,14 +357,15 @@ final class AfterCommitted {
             .flatMap(Side.Inspection::device)
             .map(Device::getState)
             .orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
+    sides.forgotten(destination, state);
     return actionRequired(
         ConditionReason.SESSION_LOST,
         "The handover is Committed but the agent on "
             + destination.location().nodeName()
-            + " no longer knows this migration and reports "
-            + destination.location().device()
-            + " as "
-            + state.name()
+            + " no longer knows this migration and "
+            + (state == DeviceState.DEVICE_STATE_UNSPECIFIED
+                ? "does not tell the state of " + destination.location().device()
+                : "reports " + destination.location().device() + " as " + state)
             + ". The source was not told to let go of its copy of the state. Restore the agent's"
             + " journal, or find out by hand whether the workload runs there; do not resume the"
             + " source before it is certain that it does not.");
@@ -345,6 +375,9 @@ final class AfterCommitted {
     draft
         .enter(Phase.ACTION_REQUIRED)
         .condition(ConditionType.SUCCEEDED, Status.UNKNOWN, reason, message);
+    // Again, now that it is known what the condition Succeeded tells.
+    sides.render(source);
+    sides.render(destination);
     return decision(Decisions.SOON.multipliedBy(2), false);
   }
 

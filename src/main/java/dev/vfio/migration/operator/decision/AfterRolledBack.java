@@ -53,7 +53,7 @@ final class AfterRolledBack {
   }
 
   Decision decide() {
-    draft.progress(source, destination);
+    draft.progress(source, destination).nothingToCopy();
     Progress sourceProgress = progress(source);
     Progress destinationProgress = progress(destination);
     if (draft.phase().terminal()) {
@@ -90,22 +90,41 @@ final class AfterRolledBack {
       outcome +=
           " To be done before "
               + destination.location()
-              + " is used again: "
-              + SideConditions.failureText(destination);
+              + " is used again: reset it."
+              + unlessTold(outcome, destination, " DestinationReady says why and how.");
     }
     if (SideConditions.workloadGone(source)) {
       outcome +=
           " To be done: start the workload of "
               + source.location()
-              + " anew: "
-              + SideConditions.failureText(source);
+              + " anew."
+              + unlessTold(outcome, source, " SourceReady says what became of the device.");
     }
     draft
         .downtime(
             source.session().map(session -> session.getProgress().getDowntimeNanos()).orElse(0L))
         .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, outcome)
         .enter(rollback.cancelled() ? Phase.CANCELLED : Phase.FAILED);
+    tellSides();
     return finished();
+  }
+
+  private static String unlessTold(String outcome, Side side, String where) {
+    return outcome.contains(SideConditions.failureText(side)) ? "" : where;
+  }
+
+  /** Again, now that it is known what the condition Succeeded tells. */
+  private void tellSides() {
+    for (Side side : List.of(source, destination)) {
+      if (!confirmedBefore(side)) {
+        sides.render(side);
+      }
+    }
+  }
+
+  /** Also one that was never touched: it stays so when its agent forgets it or goes away. */
+  private boolean confirmedBefore(Side side) {
+    return !draft.touched(side.role()) && (side.session().isEmpty() || !side.reachable());
   }
 
   private Decision finished() {
@@ -149,6 +168,7 @@ final class AfterRolledBack {
             Status.FALSE,
             reason,
             message + " Rolled back because: " + rollback.message());
+    tellSides();
     return decision();
   }
 
@@ -157,9 +177,7 @@ final class AfterRolledBack {
   }
 
   private Progress progress(Side side) {
-    if (!draft.touched(side.role()) && (side.session().isEmpty() || !side.reachable())) {
-      // Never touched, or confirmed before: it stays so when its agent forgets the session or goes
-      // away.
+    if (confirmedBefore(side)) {
       return new Done();
     }
     sides.render(side);
@@ -214,9 +232,9 @@ final class AfterRolledBack {
         "The handover is RolledBack but the agent on "
             + side.location().nodeName()
             + " reports "
-            + side.state().name()
-            + " for "
             + side.location().device()
+            + " as "
+            + SessionWords.withName(side.state())
             + ". Make sure by hand that exactly one of the two devices runs.");
   }
 
@@ -260,7 +278,15 @@ final class AfterRolledBack {
     if (!side.lost(seen.claim())) {
       return tell(side);
     }
+    draft.deviceStates(listedState(source), listedState(destination));
     return side.role() == Role.SOURCE ? forgottenSource() : forgottenDestination();
+  }
+
+  private static DeviceState listedState(Side side) {
+    return side.inspection()
+        .flatMap(Side.Inspection::device)
+        .map(Device::getState)
+        .orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
   }
 
   /**
@@ -269,7 +295,7 @@ final class AfterRolledBack {
    */
   private Progress forgottenSource() {
     Optional<Device> device = source.inspection().flatMap(Side.Inspection::device);
-    DeviceState state = device.map(Device::getState).orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
+    DeviceState state = listedState(source);
     WorkloadState workload =
         device.map(Device::getWorkloadState).orElse(WorkloadState.WORKLOAD_STATE_UNSPECIFIED);
     boolean untold = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
@@ -278,9 +304,17 @@ final class AfterRolledBack {
             || untold && workload == WorkloadState.WORKLOAD_RUNNING;
     if (runs) {
       sides.say(
-          source, Status.FALSE, ConditionReason.ROLLED_BACK, source.location() + " is RUNNING.");
+          source,
+          Status.FALSE,
+          ConditionReason.ROLLED_BACK,
+          "The agent on "
+              + source.location().nodeName()
+              + " holds no session of this migration and lists "
+              + source.location().device()
+              + (untold ? " with a workload that is running." : " as RUNNING."));
       return settled(source);
     }
+    sides.forgotten(source, state);
     return new Stuck(
         ConditionReason.SESSION_LOST,
         "The agent on "
@@ -296,14 +330,27 @@ final class AfterRolledBack {
             + " off it.");
   }
 
+  /** What is in the device now may be somebody else's: nothing is done to it. */
   private Progress forgottenDestination() {
+    DeviceState state = listedState(destination);
+    boolean left = DeviceStates.leftOver(state);
+    boolean untold = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
     sides.say(
         destination,
-        Status.FALSE,
-        ConditionReason.DISCARDED,
+        untold ? Status.UNKNOWN : Status.FALSE,
+        left || untold ? ConditionReason.SESSION_LOST : ConditionReason.DISCARDED,
         "The agent on "
             + destination.location().nodeName()
-            + " holds no session of this migration.");
+            + " holds no session of this migration"
+            + (untold
+                ? " and does not tell the state of "
+                    + destination.location().device()
+                    + "."
+                    + draft.lastSeen(Role.DESTINATION)
+                : " and lists " + destination.location().device() + " as " + state + ".")
+            + (left || untold
+                ? " Reset it before it is used again, once it is certain that nobody else has it."
+                : ""));
     return settled(destination);
   }
 }

@@ -231,7 +231,8 @@ final class BeforeHandover {
     converged(Status.FALSE, reason, message);
     return back(
         ConditionReason.DID_NOT_CONVERGE,
-        message
+        what
+            + "; Converged has the figures."
             + " Cancelled, because convergence.onStall is Cancel: allow a longer downtimeLimit, set"
             + " onStall to Switchover, or use mode Cold.",
         true);
@@ -368,10 +369,10 @@ final class BeforeHandover {
           ConditionReason.LONG_PAUSE,
           "Undecided; the workload has been paused for longer than "
               + GoDuration.format(LONG_PAUSE)
-              + " (source "
-              + stateName(source)
-              + ", destination "
-              + stateName(destination)
+              + " (the source is "
+              + SessionWords.of(source)
+              + ", the destination is "
+              + SessionWords.of(destination)
               + "). It goes on at the source after "
               + GoDuration.format(switchoverTimeout())
               + " at the latest; set spec.cancel to true to end the pause now.");
@@ -442,7 +443,7 @@ final class BeforeHandover {
               ConditionReason.SESSION_LOST,
               "The agent on "
                   + side.location().nodeName()
-                  + " no longer knows this migration: its journal was lost.",
+                  + " no longer knows this migration. Was its journal lost?",
               false));
     }
     if (side.inspection().isEmpty()) {
@@ -460,19 +461,15 @@ final class BeforeHandover {
           name
               + " took longer than "
               + GoDuration.format(limit)
-              + " (source "
-              + stateName(source)
-              + ", destination "
-              + stateName(destination)
+              + " (the source is "
+              + SessionWords.of(source)
+              + ", the destination is "
+              + SessionWords.of(destination)
               + ").",
           false);
     }
     checkAgain = left.compareTo(checkAgain) < 0 ? left : checkAgain;
     return decision();
-  }
-
-  private static String stateName(Side side) {
-    return side.session().map(session -> session.getState().name()).orElse("without a session");
   }
 
   private void command(Command command, Side side) {
@@ -500,6 +497,9 @@ final class BeforeHandover {
 
   private Decision back(ConditionReason reason, String message, boolean cancelled) {
     commands.clear();
+    draft
+        .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message)
+        .rollBack(reason, message, cancelled);
     for (Side side : List.of(source, destination)) {
       // A side that refused the very first command was not touched, and going back has nothing to
       // do there.
@@ -507,11 +507,6 @@ final class BeforeHandover {
           .filter(refusal -> refusal.touchedNothing() && side.session().isEmpty())
           .ifPresent(refusal -> sides.refused(side, refusal));
     }
-    draft
-        .estimatedDowntime(Optional.empty())
-        .condition(ConditionType.HANDED_OVER, Status.FALSE, ConditionReason.ROLLED_BACK, message)
-        .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message)
-        .rollBack(reason, message, cancelled);
     checkAgain = Duration.ZERO;
     return decision();
   }

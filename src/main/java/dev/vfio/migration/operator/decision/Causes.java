@@ -27,7 +27,7 @@ final class Causes {
   }
 
   private static Optional<Cause> ofOne(Side side) {
-    String where = side.location() + " (" + side.name() + "): ";
+    String where = where(side);
     Optional<Cause> reported =
         side.session()
             .filter(Session::hasFailure)
@@ -37,6 +37,11 @@ final class Causes {
                     new Cause(
                         AgentReasons.conditionReason(failure.getReason()), where + text(failure)));
     return reported.or(() -> gaveUp(side, where)).or(() -> refused(side, where));
+  }
+
+  /** What stands before the words of that side's agent. */
+  static String where(Side side) {
+    return side.location() + " (" + side.name() + "): ";
   }
 
   private static String text(Failure failure) {
@@ -55,7 +60,10 @@ final class Causes {
           Optional.of(
               new Cause(
                   ConditionReason.AGENT_FAILED,
-                  where + "the agent gave the migration up: " + side.state().name()));
+                  where
+                      + "the agent gave the migration up, and it is "
+                      + SessionWords.of(side.state())
+                      + "; the agent's log says why."));
       case SOURCE_STARTING,
           SOURCE_READY,
           SOURCE_PRECOPY,

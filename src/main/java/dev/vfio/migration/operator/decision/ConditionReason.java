@@ -9,7 +9,8 @@ import java.util.Optional;
  */
 public enum ConditionReason {
   // Before anything was touched.
-  NOT_STARTED("NotStarted", "It is not this condition's turn yet."),
+  NOT_STARTED(
+      "NotStarted", "It is not this condition's turn yet, or the migration ended before it was."),
   WAITING_FOR_DEVICE(
       "WaitingForDevice",
       "Another migration uses one of the devices; this one starts when that one has ended."),
@@ -76,7 +77,7 @@ public enum ConditionReason {
 
   // Decided.
   COMMITTED("Committed", "The destination owns the state; the source never runs it again."),
-  ROLLED_BACK("RolledBack", "The source keeps the state and runs on."),
+  ROLLED_BACK("RolledBack", "The source keeps the state; SourceReady says how it was last seen."),
   ROLLING_BACK("RollingBack", "Being brought back to where it was."),
   ACTIVATING("Activating", "The destination is being brought to RUNNING."),
   ACTIVE("Active", "The destination is RUNNING and its workload has the device."),
@@ -104,7 +105,9 @@ public enum ConditionReason {
   PREPARING_TIMED_OUT("PreparingTimedOut", "Preparing took longer than timeouts.preparing."),
   SWITCHOVER_TIMED_OUT(
       "SwitchoverTimedOut", "SwitchingOver took longer than timeouts.switchingOver."),
-  SESSION_LOST("SessionLost", "An agent no longer knows this migration: its journal was lost."),
+  SESSION_LOST(
+      "SessionLost",
+      "An agent no longer knows this migration; the message says what it lists instead."),
   STATE_LOST(
       "StateLost",
       "The destination's device lost what it had taken in before the handover was decided."),

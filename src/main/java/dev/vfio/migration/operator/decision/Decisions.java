@@ -114,11 +114,7 @@ public final class Decisions {
           false);
     }
     String message = problem.getMessage() + " Nothing was touched.";
-    draft
-        .enter(Phase.PENDING)
-        .condition(ConditionType.VALIDATED, Status.FALSE, problem.reason(), message)
-        .condition(ConditionType.SUCCEEDED, Status.FALSE, problem.reason(), message)
-        .refuse(problem.reason(), message, false);
+    draft.enter(Phase.PENDING).refused(problem.reason(), message);
     return new Decision(draft.build(0), List.of(), Optional.empty(), true);
   }
 }

@@ -1,11 +1,16 @@
 package dev.vfio.migration.operator.decision;
 
+import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.api.GoDuration;
+import java.time.Duration;
+import java.util.Optional;
 
 /** The conditions SourceReady and DestinationReady: what each side's session says, in words. */
 final class SideConditions {
@@ -32,11 +37,21 @@ final class SideConditions {
   /** The first command was refused, and with it nothing was done to the device. */
   void refused(Side side, Side.Refusal refusal) {
     draft.settle(side.role());
-    say(side, Status.FALSE, AgentReasons.conditionReason(refusal.reason()), refusal.message());
+    say(
+        side,
+        Status.FALSE,
+        AgentReasons.conditionReason(refusal.reason()),
+        side.location()
+            + " was not touched: its agent refused the first command."
+            + agentSays(side, refusal.message()));
   }
 
   void say(Side side, Status status, ConditionReason reason, String message) {
     draft.condition(typeOf(side), status, reason, message);
+  }
+
+  String message(Side side) {
+    return draft.condition(typeOf(side)).map(Condition::message).orElse("");
   }
 
   /**
@@ -63,7 +78,7 @@ final class SideConditions {
               side,
               Status.TRUE,
               ConditionReason.READY,
-              device + " sends the rest; its workload is paused.");
+              device + " sends the rest; its workload is being paused, or is.");
       case SOURCE_AWAITING_DECISION ->
           say(
               side,
@@ -79,17 +94,7 @@ final class SideConditions {
               Status.FALSE,
               ConditionReason.ROLLING_BACK,
               device + " is being brought back to RUNNING.");
-      case SOURCE_ROLLED_BACK ->
-          say(
-              side,
-              Status.FALSE,
-              workloadGone(side)
-                  ? ConditionReason.WORKLOAD_UNREACHABLE
-                  : ConditionReason.ROLLED_BACK,
-              device
-                  + (workloadGone(side)
-                      ? " has no workload any more. Its agent says: " + failureText(side)
-                      : " is RUNNING and its workload goes on."));
+      case SOURCE_ROLLED_BACK -> rolledBack(side);
       case DESTINATION_LISTENING ->
           say(
               side,
@@ -130,12 +135,41 @@ final class SideConditions {
               Status.FALSE,
               resetFailed(side) ? ConditionReason.RESET_FAILED : ConditionReason.DISCARDED,
               device + discarded(side));
-      case SOURCE_STRANDED, DESTINATION_STRANDED ->
-          say(side, Status.FALSE, ConditionReason.STRANDED, device + ": " + failureText(side));
+      case SOURCE_STRANDED ->
+          say(
+              side,
+              Status.FALSE,
+              ConditionReason.STRANDED,
+              device + " could not be brought back to RUNNING." + agentSays(side));
+      case DESTINATION_STRANDED ->
+          say(
+              side,
+              Status.FALSE,
+              ConditionReason.STRANDED,
+              device + " holds what it received and is stranded." + agentSays(side));
       case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> {
         // Nothing is known that was not known before.
       }
     }
+  }
+
+  /** Its agent holds no session that could say anything. */
+  void forgotten(Side side, DeviceState listed) {
+    boolean told =
+        listed != DeviceState.DEVICE_STATE_UNSPECIFIED && listed != DeviceState.UNRECOGNIZED;
+    say(
+        side,
+        Status.UNKNOWN,
+        ConditionReason.SESSION_LOST,
+        "The agent on "
+            + side.location().nodeName()
+            + " holds no session of this migration and "
+            + (told
+                ? "lists " + side.location().device() + " as " + listed + "."
+                : "does not tell the state of "
+                    + side.location().device()
+                    + "."
+                    + draft.lastSeen(side.role())));
   }
 
   /** The source has let go of its device, which may still hold what the workload had in it. */
@@ -146,7 +180,7 @@ final class SideConditions {
         resetFailed(side) ? ConditionReason.RESET_FAILED : ConditionReason.RELEASED,
         side.location()
             + (resetFailed(side)
-                ? " is released and was not reset. Its agent says: " + failureText(side)
+                ? " is released and was not reset." + agentSays(side)
                 : " is released."));
   }
 
@@ -166,10 +200,79 @@ final class SideConditions {
   }
 
   /** An agent that could not reset the device says so in the failure. */
-  private static String discarded(Side side) {
-    return side.session().filter(Session::hasFailure).isPresent()
-        ? " is released. Its agent says: " + failureText(side)
-        : " is reset and released.";
+  private String discarded(Side side) {
+    if (resetFailed(side)) {
+      return " is released and was not reset." + agentSays(side);
+    }
+    Optional<Failure> failure = side.session().filter(Session::hasFailure).map(Session::getFailure);
+    boolean echo =
+        failure
+            .filter(known -> AgentReasons.echo(AgentReasons.conditionReason(known.getReason())))
+            .isPresent();
+    return failure.isEmpty()
+        ? " is reset and released."
+        : " is released." + (echo ? " Succeeded says why." : agentSays(side));
+  }
+
+  /**
+   * The source let go of its device: how its agent saw it last, and nothing that it did not see.
+   */
+  private void rolledBack(Side side) {
+    String device = side.location().toString();
+    Session session = side.session().orElseThrow();
+    DeviceState state = session.getDeviceState();
+    if (workloadGone(side)) {
+      say(
+          side,
+          Status.FALSE,
+          ConditionReason.WORKLOAD_UNREACHABLE,
+          device + " has no workload any more." + agentSays(side));
+    } else if (state == DeviceState.RUNNING) {
+      long paused = session.getProgress().getDowntimeNanos();
+      say(
+          side,
+          Status.FALSE,
+          ConditionReason.ROLLED_BACK,
+          device
+              + (paused > 0
+                  ? " is RUNNING and its workload goes on, after a pause of "
+                      + GoDuration.format(Duration.ofNanos(paused))
+                      + "."
+                  : " is RUNNING; its workload was not paused."));
+    } else if (DeviceStates.leftOver(state)) {
+      say(
+          side,
+          Status.FALSE,
+          ConditionReason.DEVICE_NOT_RESET,
+          device
+              + " is in "
+              + state
+              + " and does not run. See who needs what is in it before it is reset.");
+    } else if (state == DeviceState.NONE) {
+      say(
+          side,
+          Status.FALSE,
+          ConditionReason.ROLLED_BACK,
+          device + " is in NONE: nobody has told it to run. Its workload was not paused.");
+    } else {
+      say(
+          side,
+          Status.UNKNOWN,
+          ConditionReason.ROLLED_BACK,
+          device
+              + " is let go of, and its agent did not see in which state."
+              + draft.lastSeen(side.role()));
+    }
+  }
+
+  /** Its agent's words, unless they are told already; then where. */
+  private String agentSays(Side side) {
+    return agentSays(side, failureText(side));
+  }
+
+  private String agentSays(Side side, String words) {
+    String own = draft.notToldYet(words, Causes.where(side));
+    return own.isEmpty() ? " Succeeded says why." : " Its agent says: " + own;
   }
 
   /** What the side's agent says went wrong. */

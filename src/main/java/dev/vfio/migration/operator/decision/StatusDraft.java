@@ -16,6 +16,7 @@ import dev.vfio.migration.operator.api.PhaseTransition;
 import dev.vfio.migration.operator.api.Rollback;
 import dev.vfio.migration.operator.api.SwitchoverStart;
 import dev.vfio.migration.operator.api.Touched;
+import dev.vfio.migration.operator.text.ForeignText;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -31,6 +32,9 @@ import java.util.Optional;
  */
 final class StatusDraft {
   static final int MOST_TRANSITIONS = 32;
+
+  /** What an agent puts before the reason that it was told to roll back for. */
+  private static final String REPEATS = "^(the operator rolled back: [A-Za-z]*:)?[.\\s]*";
 
   private final Instant now;
   private final Instant steady;
@@ -205,6 +209,33 @@ final class StatusDraft {
         : ConditionReason.of(condition.reason()).orElse(ConditionReason.AGENT_FAILED);
   }
 
+  /**
+   * What of an agent's words neither the condition Succeeded nor the reason for the rollback tells
+   * already; empty where they tell all of it.
+   *
+   * @param where what stands before the words of that agent where they are the cause
+   */
+  String notToldYet(String agentsWords, String where) {
+    String words = ForeignText.message(agentsWords);
+    String cause = rollback == null ? "" : rollback.message();
+    String said = condition(ConditionType.SUCCEEDED).map(Condition::message).orElse("");
+    if (said.contains(words) || cause.contains(words)) {
+      return "";
+    }
+    if (cause.isEmpty()) {
+      return words;
+    }
+    // An agent that was told to roll back repeats why; one that failed later goes on from there.
+    String bare = cause.startsWith(where) ? cause.substring(where.length()) : cause;
+    return words.replace(cause, "").replace(bare, "").strip().replaceFirst(REPEATS, "").strip();
+  }
+
+  /** Ends a sentence about a device that was not seen now. */
+  String lastSeen(Role side) {
+    String state = side == Role.SOURCE ? sourceState : destinationState;
+    return state == null ? " It was never seen in any." : " It was last seen in " + state + ".";
+  }
+
   Optional<Condition> condition(ConditionType type) {
     return Optional.ofNullable(conditions.get(type));
   }
@@ -221,7 +252,13 @@ final class StatusDraft {
     requireUndecided();
     handover = Handover.ROLLED_BACK;
     rollback = new Rollback(reason.text(), message, cancelled);
-    return enter(Phase.ROLLING_BACK);
+    condition(
+        ConditionType.HANDED_OVER,
+        Condition.Status.FALSE,
+        ConditionReason.ROLLED_BACK,
+        "The source keeps the state. Succeeded says why.");
+    copyGivenUp();
+    return nothingToCopy().enter(Phase.ROLLING_BACK);
   }
 
   /** The same before anything was touched, so that nothing has to be rolled back. */
@@ -229,7 +266,59 @@ final class StatusDraft {
     requireUndecided();
     handover = Handover.ROLLED_BACK;
     rollback = new Rollback(reason.text(), message, cancelled);
+    condition(
+        ConditionType.HANDED_OVER,
+        Condition.Status.FALSE,
+        ConditionReason.ROLLED_BACK,
+        "Nothing was handed over, and nothing was touched.");
+    condition(
+        ConditionType.CONVERGED,
+        Condition.Status.FALSE,
+        ConditionReason.NOT_STARTED,
+        "Nothing was copied.");
+    notReady(ConditionType.SOURCE_READY, sourceState);
+    notReady(ConditionType.DESTINATION_READY, destinationState);
     return enter(cancelled ? Phase.CANCELLED : Phase.FAILED);
+  }
+
+  /** It cannot be carried out, and nothing was touched: Validated says why, once. */
+  StatusDraft refused(ConditionReason reason, String message) {
+    return condition(ConditionType.VALIDATED, Condition.Status.FALSE, reason, message)
+        .condition(
+            ConditionType.SUCCEEDED,
+            Condition.Status.FALSE,
+            reason,
+            "Refused before anything was touched. Validated says why.")
+        .refuse(reason, message, false);
+  }
+
+  private void notReady(ConditionType type, String seenIn) {
+    condition(
+        type,
+        Condition.Status.FALSE,
+        ConditionReason.NOT_STARTED,
+        "Its device was not touched."
+            + (seenIn == null ? "" : " It was seen in " + seenIn + " before that was decided."));
+  }
+
+  /**
+   * Why it did not converge stays told; that it still copies, or waits to switch over, does not.
+   */
+  private void copyGivenUp() {
+    ConditionReason said = reasonOf(ConditionType.CONVERGED);
+    if (said == ConditionReason.STALLED || said == ConditionReason.TOO_LONG) {
+      return;
+    }
+    String figures =
+        condition(ConditionType.CONVERGED)
+            .filter(known -> said != ConditionReason.NOT_STARTED)
+            .map(known -> " Last said: " + known.message())
+            .orElse("");
+    condition(
+        ConditionType.CONVERGED,
+        Condition.Status.FALSE,
+        ConditionReason.ROLLED_BACK,
+        "Rolled back: what was copied is given up." + figures);
   }
 
   private void requireUndecided() {
@@ -305,6 +394,15 @@ final class StatusDraft {
     if (nanos > 0) {
       downtimeMicroseconds = Math.max(1, nanos / 1000);
     }
+    return this;
+  }
+
+  /** What was copied is given up: nothing of the copy's progress is true any more. */
+  StatusDraft nothingToCopy() {
+    pending = null;
+    bytesPerSecond = null;
+    estimatedDowntime = null;
+    progressPercent = null;
     return this;
   }
 

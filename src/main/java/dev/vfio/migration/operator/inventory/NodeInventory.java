@@ -50,6 +50,9 @@ public final class NodeInventory implements AutoCloseable {
   /** An agent that is only just being connected to is no news. */
   static final Duration GRACE = Duration.ofSeconds(5);
 
+  /** Several sessions of a node may come to another state at once. */
+  private static final Duration TOGETHER = Duration.ofMillis(50);
+
   /** A node may have many devices and a slow processor, and nobody waits for the list. */
   static final Duration LONGEST_LISTING = Duration.ofSeconds(60);
 
@@ -138,6 +141,14 @@ public final class NodeInventory implements AutoCloseable {
   public void agentChanged(String node) {
     boolean connecting = agents.agentOf(node).state() instanceof Side.Unreachable;
     look(node, connecting ? GRACE : Duration.ZERO);
+  }
+
+  /**
+   * A session of that node came to another state: whom its device is busy with, or that it is free,
+   * is not to be read a period later. Does not block.
+   */
+  public void devicesChanged(String node) {
+    look(node, TOGETHER);
   }
 
   private void look(String node, Duration after) {

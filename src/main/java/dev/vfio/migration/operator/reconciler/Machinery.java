@@ -107,6 +107,13 @@ public class Machinery {
           inventory.agentChanged(node);
         }
       }
+
+      @Override
+      public void devicesChanged(String node) {
+        if (inventory != null) {
+          inventory.devicesChanged(node);
+        }
+      }
     };
   }
 

@@ -23,8 +23,8 @@ public enum EventReason {
   COMMITTED("Committed", false, "Decided: the destination owns the state."),
   ROLLED_BACK("RolledBack", true, "Decided: the source keeps the state."),
   SUCCEEDED("Succeeded", false, "The device and its workload run at the destination."),
-  FAILED("Failed", true, "The migration did not happen; the workload runs at the source."),
-  CANCELLED("Cancelled", false, "The migration was cancelled; the workload runs at the source."),
+  FAILED("Failed", true, "The migration did not happen; the source keeps its state."),
+  CANCELLED("Cancelled", false, "The migration was cancelled; the source keeps its state."),
   SOURCE_RELEASED("SourceReleased", false, "The source has released its device."),
   RESET_FAILED(
       "ResetFailed",

@@ -156,8 +156,19 @@ public final class StatusRecord {
   }
 
   private static Optional<String> summary(DeviceMigrationStatus status) {
+    if (status.phase() == Phase.ROLLING_BACK && status.rollback() != null) {
+      return Optional.of(status.rollback().message());
+    }
+    ConditionType told =
+        status.conditions().stream()
+                .anyMatch(
+                    condition ->
+                        condition.type().equals(ConditionType.VALIDATED.text())
+                            && condition.status() == Condition.Status.FALSE)
+            ? ConditionType.VALIDATED
+            : ConditionType.SUCCEEDED;
     return status.conditions().stream()
-        .filter(condition -> condition.type().equals(ConditionType.SUCCEEDED.text()))
+        .filter(condition -> condition.type().equals(told.text()))
         .filter(condition -> status.phase().terminal() || status.phase() == Phase.ACTION_REQUIRED)
         .map(Condition::message)
         .findFirst();

@@ -59,6 +59,7 @@ final class Story {
     became(ConditionType.CONVERGED, ConditionReason.STALLED, EventReason.STALLED);
     became(ConditionType.CONVERGED, ConditionReason.TOO_LONG, EventReason.STALLED);
     became(ConditionType.HANDED_OVER, ConditionReason.LONG_PAUSE, EventReason.LONG_PAUSE);
+    became(ConditionType.SOURCE_READY, ConditionReason.RELEASED, EventReason.SOURCE_RELEASED);
     became(ConditionType.SOURCE_READY, ConditionReason.RESET_FAILED, EventReason.RESET_FAILED);
     became(ConditionType.DESTINATION_READY, ConditionReason.RESET_FAILED, EventReason.RESET_FAILED);
   }
@@ -83,7 +84,7 @@ final class Story {
       tell(EventReason.COMMITTED, message(ConditionType.HANDED_OVER));
     }
     if (after.handover() == Handover.ROLLED_BACK && after.phase() == Phase.ROLLING_BACK) {
-      tell(EventReason.ROLLED_BACK, message(ConditionType.HANDED_OVER));
+      tell(EventReason.ROLLED_BACK, cause());
     }
   }
 
@@ -98,10 +99,13 @@ final class Story {
                   + (after.downtime() == null
                       ? ""
                       : " It was paused for " + after.downtime() + "."));
-      case FAILED ->
-          tell(
-              before.handover() == Handover.ROLLED_BACK ? EventReason.FAILED : EventReason.REFUSED,
-              message(ConditionType.SUCCEEDED));
+      case FAILED -> {
+        if (before.handover() == Handover.ROLLED_BACK) {
+          tell(EventReason.FAILED, message(ConditionType.SUCCEEDED));
+        } else {
+          tell(EventReason.REFUSED, cause());
+        }
+      }
       case CANCELLED -> tell(EventReason.CANCELLED, message(ConditionType.SUCCEEDED));
       case ACTION_REQUIRED -> tell(EventReason.ACTION_REQUIRED, message(ConditionType.SUCCEEDED));
       case PENDING, VALIDATING, PREPARING, COMMITTED, ROLLING_BACK -> {
@@ -112,6 +116,10 @@ final class Story {
 
   private void tell(EventReason reason, String note) {
     chapters.add(new Chapter(reason, note));
+  }
+
+  private String cause() {
+    return after.rollback() == null ? message(ConditionType.SUCCEEDED) : after.rollback().message();
   }
 
   private String message(ConditionType type) {

@@ -66,8 +66,14 @@ class DefinitionTest {
     CustomResourceDefinition nodes = definition(NODES);
     assertThat(nodes.getSpec().getScope()).isEqualTo("Cluster");
     assertThat(nodes.getSpec().getVersions().get(0).getAdditionalPrinterColumns())
+        .filteredOn(column -> column.getPriority() == null)
         .extracting(CustomResourceColumnDefinition::getName)
         .containsExactly("Devices", "Migratable", "Busy", "Agent", "Reachable", "Age");
+    assertThat(nodes.getSpec().getVersions().get(0).getAdditionalPrinterColumns())
+        .filteredOn(column -> Integer.valueOf(1).equals(column.getPriority()))
+        .extracting(CustomResourceColumnDefinition::getJsonPath)
+        .as("in wide output")
+        .containsExactly(".status.lastChange", ".status.problem");
     JSONSchemaProps root = root(NODES);
     assertThat(root.getProperties()).as("there is nothing to ask for").containsOnlyKeys("status");
     JSONSchemaProps devices = root.getProperties().get("status").getProperties().get("devices");
@@ -79,8 +85,17 @@ class DefinitionTest {
   @Test
   void columnsTellTheStoryInOrder() {
     assertThat(version().getAdditionalPrinterColumns())
+        .filteredOn(column -> column.getPriority() == null)
         .extracting(CustomResourceColumnDefinition::getName)
         .containsExactly("Phase", "Source", "Destination", "Device", "Pending", "Downtime", "Age");
+  }
+
+  @Test
+  void wideOutputSaysWhereToAndWhy() {
+    assertThat(version().getAdditionalPrinterColumns())
+        .filteredOn(column -> Integer.valueOf(1).equals(column.getPriority()))
+        .extracting(CustomResourceColumnDefinition::getName)
+        .containsExactly("Destination Device", "Reason", "Handover", "Rate");
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.Progress;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
@@ -92,6 +93,8 @@ class RollingBackTest {
           .source(
               Session.newBuilder()
                   .setState(SessionState.SOURCE_ROLLED_BACK)
+                  .setDeviceState(DeviceState.RUNNING)
+                  .setProgress(Progress.newBuilder().setDowntimeNanos(1))
                   .setFailure(
                       Failure.newBuilder()
                           .setReason(Reason.WORKLOAD_UNREACHABLE)
@@ -100,7 +103,9 @@ class RollingBackTest {
           .destination(SessionState.DESTINATION_DISCARDED)
           .decide();
       assertThat(scene.status().phase()).isEqualTo(Phase.FAILED);
-      assertThat(scene.message(ConditionType.SUCCEEDED).contains("anew: it said so."))
+      assertThat(scene.message(ConditionType.SUCCEEDED)).contains("it said so.");
+      assertThat(
+              scene.message(ConditionType.SUCCEEDED).contains("of vfio-user:gpu-0 on node-a anew"))
           .isEqualTo(died);
       assertThat(scene.message(ConditionType.SOURCE_READY).contains("its workload goes on"))
           .isEqualTo(!died);
@@ -208,6 +213,7 @@ class RollingBackTest {
     scene.decide();
     assertThat(scene.reason(ConditionType.DESTINATION_READY))
         .isEqualTo(ConditionReason.RESET_FAILED.text());
-    assertThat(scene.message(ConditionType.SUCCEEDED)).contains("reset", "EIO");
+    assertThat(scene.message(ConditionType.SUCCEEDED)).contains("reset it. DestinationReady says");
+    assertThat(scene.message(ConditionType.DESTINATION_READY)).contains("reset", "EIO");
   }
 }

@@ -160,6 +160,22 @@ final class Scene {
     return this;
   }
 
+  Scene destination(Session.Builder session) {
+    destination = with(destination, Optional.of(session.setRole(Role.DESTINATION).build()));
+    return this;
+  }
+
+  Scene sourceAgent(Side.Agent agent) {
+    return replace(
+        new Side(
+            source.role(),
+            source.location(),
+            agent,
+            source.session(),
+            source.refusal(),
+            source.inspection()));
+  }
+
   Scene destinationAgent(Side.Agent agent) {
     return replace(
         new Side(

@@ -42,7 +42,7 @@ class SourceReleasedTest {
       assertThat(scene.reason(ConditionType.SOURCE_READY)).isEqualTo("ResetFailed");
       assertThat(scene.message(ConditionType.SOURCE_READY)).contains("was not reset", "echo 1 >");
       assertThat(scene.message(ConditionType.SUCCEEDED))
-          .contains("The workload runs with", "To be done: reset", "echo 1 >");
+          .contains("The workload runs with", "To be done: reset", "SourceReady says");
       // Its agent forgets what ended long ago.
       scene.withoutSource().decide();
     }

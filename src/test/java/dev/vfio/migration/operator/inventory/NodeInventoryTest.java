@@ -102,6 +102,11 @@ class NodeInventoryTest {
               public void agentChanged(String node) {
                 inventory.agentChanged(node);
               }
+
+              @Override
+              public void devicesChanged(String node) {
+                inventory.devicesChanged(node);
+              }
             });
     inventory = new NodeInventory(store, agents, leads::get, clock, clock, PERIOD, FORGET_AFTER);
   }
@@ -284,6 +289,20 @@ class NodeInventoryTest {
     await()
         .atMost(PATIENCE)
         .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
+  }
+
+  /** Nobody looks at all nodes here: only what is heard of a session has the node looked at. */
+  @Test
+  void aDeviceThatWasClaimedOrLetGoOfIsListedSoWithoutWaitingForThePeriod() {
+    connect();
+    awaitReachable();
+    nodes.source().changeDevice(device -> device.setClaimedBy("uid/1"));
+    nodes.source().hold(SessionState.SOURCE_PRECOPY);
+    await().atMost(PATIENCE).until(() -> store.status(NODE).orElseThrow().counts().busy() == 1);
+
+    nodes.source().changeDevice(device -> device.setClaimedBy("").setBusy(false));
+    nodes.source().hold(SessionState.SOURCE_COMPLETED);
+    await().atMost(PATIENCE).until(() -> store.status(NODE).orElseThrow().counts().busy() == 0);
   }
 
   /** More of them than there are threads, and each is asked again and again. */

@@ -83,7 +83,7 @@ class FreshLookWalkTest {
     destination.knowsNoVerifying();
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
-    assertThat(condition(failed("AgentTooOld"), ConditionType.SUCCEEDED).message())
+    assertThat(condition(failed("AgentTooOld"), ConditionType.VALIDATED).message())
         .contains("node-b", "Nothing was touched");
     assertThat(destination.commands()).isEmpty();
     assertThat(sandbox.nodes.source().commands()).isEmpty();

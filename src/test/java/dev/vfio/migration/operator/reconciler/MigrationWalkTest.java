@@ -72,7 +72,13 @@ class MigrationWalkTest {
     assertThat(sandbox.nodes.source().commands())
         .containsExactly("StartSource", "SwitchOver", "Commit");
     operator.awaitEvents(
-        "Validated", "PreCopyStarted", "Converged", "SwitchingOver", "Committed", "Succeeded");
+        "Validated",
+        "PreCopyStarted",
+        "Converged",
+        "SwitchingOver",
+        "Committed",
+        "Succeeded",
+        "SourceReleased");
   }
 
   @Test

@@ -79,7 +79,7 @@ public class AgentNode {
   private final ScheduledExecutorService reports = oneThread("session-reports");
 
   /** Apart from the reports: it reads what drivers have in sysfs. */
-  private final ScheduledExecutorService following = oneThread("device-follower");
+  private final DeviceFollower following;
 
   AgentNode(
       AgentConfig config,
@@ -117,6 +117,9 @@ public class AgentNode {
             pageSize,
             new Patience(config.deviceLookTimeout(), Patience.DEFAULT.toAnswer()));
     this.kernel = KernelSide.of(config, KernelFiles.OF_THIS_MACHINE, pageSize);
+    this.following =
+        new DeviceFollower(
+            KernelFiles.OF_THIS_MACHINE.devices(), kernel::followDevices, DEVICES_PERIOD);
     this.devices = new NodeDevices(served, kernel);
     Workloads workloads =
         workloads(config.workloadTimeout(), kernel.workloads(config.handoverTimeout()));
@@ -153,8 +156,7 @@ public class AgentNode {
     kernel.offerToThoseWhoCameBack();
     sessions.recover();
     kernel.thawLeftOvers(sessions.snapshots());
-    following.scheduleWithFixedDelay(
-        kernel::followDevices, 0, DEVICES_PERIOD.toMillis(), TimeUnit.MILLISECONDS);
+    following.start();
     sayLimits(descriptors);
     LOG.infof(
         "node %s, agent %s, instance %s: %d sessions found in %s",
@@ -278,7 +280,7 @@ public class AgentNode {
     lanes.close();
     streams.close();
     kernel.close();
-    following.shutdownNow();
+    following.close();
     reports.shutdownNow();
     journals.close();
   }

@@ -44,13 +44,15 @@ final class DestinationEnding {
               s,
               command,
               Reason.ALREADY_ROLLED_BACK,
-              "the destination was rolled back (" + s.state() + "); nothing runs here");
+              "the destination was rolled back ("
+                  + s.state().description()
+                  + "); nothing runs here");
       default ->
           DestinationMachine.refuse(
               s,
               command,
               Reason.NOT_LOADED,
-              "the destination does not hold everything yet (" + s.state() + ")");
+              "the destination does not hold everything yet (" + s.state().description() + ")");
     };
   }
 
@@ -67,7 +69,7 @@ final class DestinationEnding {
                   "the handover was committed; the device "
                       + s.spec().device()
                       + " belongs to this node ("
-                      + s.state()
+                      + s.state().description()
                       + ")")
               : discard(s, failure, command.command());
     };

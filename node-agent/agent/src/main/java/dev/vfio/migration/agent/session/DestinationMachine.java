@@ -237,9 +237,7 @@ public final class DestinationMachine {
   private static Failure restarted(DestinationState s) {
     return Failure.of(
         Reason.AGENT_RESTARTED,
-        "the agent ended before everything was loaded ("
-            + s.state()
-            + "); what the device "
+        "the agent ended before everything was loaded at the destination; what the device "
             + s.spec().device()
             + " had taken in is discarded. Create a new DeviceMigration to try again.");
   }
@@ -449,7 +447,7 @@ public final class DestinationMachine {
                   "the destination "
                       + s.spec().key()
                       + " takes nothing in any more: "
-                      + s.state())));
+                      + s.state().description())));
     }
     if (complete.deviceStateBytes() == 0) {
       return ending.discard(

@@ -60,13 +60,15 @@ final class LoadedWatch {
               s,
               command,
               Reason.ALREADY_ROLLED_BACK,
-              "the destination was rolled back (" + s.state() + "); nothing is loaded here");
+              "the destination was rolled back ("
+                  + s.state().description()
+                  + "); nothing is loaded here");
       default ->
           DestinationMachine.refuse(
               s,
               command,
               Reason.NOT_LOADED,
-              "the destination does not hold everything yet (" + s.state() + ")");
+              "the destination does not hold everything yet (" + s.state().description() + ")");
     };
   }
 

@@ -66,10 +66,10 @@ public sealed interface SessionRecord {
   record RollingBack(boolean cancelled, Failure failure) implements SessionRecord {}
 
   /**
-   * Source: runs on here, or was refused as it was found.
+   * Source: let go of, and rolled back as far as there was something to be rolled back.
    *
-   * @param device in what state the device was seen last; null where that is not known, and in
-   *     entries of before it was recorded
+   * @param device the state in which it was last seen; null where it was not seen, and in entries
+   *     of before that was written
    */
   record RolledBack(Failure failure, Progress progress, DeviceState device)
       implements SessionRecord {

@@ -10,7 +10,7 @@ public enum SessionState {
   SOURCE_COMPLETING(Role.SOURCE, false, "committed; cleans up"),
   SOURCE_COMPLETED(Role.SOURCE, true, "committed; the device is released"),
   SOURCE_ROLLING_BACK(Role.SOURCE, false, "brings the device and the workload back to running"),
-  SOURCE_ROLLED_BACK(Role.SOURCE, true, "device and workload run on here"),
+  SOURCE_ROLLED_BACK(Role.SOURCE, true, "rolled back; the device is let go of"),
   SOURCE_STRANDED(Role.SOURCE, false, "could not be brought back to running; a person is needed"),
 
   DESTINATION_LISTENING(Role.DESTINATION, false, "waits for the state stream"),

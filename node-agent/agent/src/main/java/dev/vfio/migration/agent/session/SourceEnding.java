@@ -46,7 +46,7 @@ final class SourceEnding {
               s,
               command,
               Reason.ALREADY_ROLLED_BACK,
-              "the source is rolled back (" + s.state() + "); it was not committed");
+              "the source is rolled back (" + s.state().description() + "); it was not committed");
       default ->
           s.endAllowed()
               ? Outcome.of(
@@ -57,7 +57,9 @@ final class SourceEnding {
                   s,
                   command,
                   Reason.NOT_LOADED,
-                  "the source has not sent everything yet (" + s.state() + "); nothing was done");
+                  "the source has not sent everything yet ("
+                      + s.state().description()
+                      + "); nothing was done");
     };
   }
 
@@ -460,7 +462,11 @@ final class SourceEnding {
                             || s.failure().errno() == Errno.ESRCH.number()
                         ? ""
                         : " It was rolled back because: " + s.failure().message()));
-    return journalRolledBack(s.but().failure(said).done());
+    SourceState.Change end = s.but().failure(said);
+    if (afterReset instanceof WasReset reset) {
+      end.device(reset.state());
+    }
+    return journalRolledBack(end.done());
   }
 
   /** After these the open device is of no more use; it may be fine once it is opened anew. */

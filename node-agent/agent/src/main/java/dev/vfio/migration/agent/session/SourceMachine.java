@@ -228,12 +228,22 @@ public final class SourceMachine {
   private static Failure restarted(SourceState s) {
     return Failure.of(
         Reason.AGENT_RESTARTED,
-        "the agent ended while the source was in "
-            + s.state()
+        "the agent ended "
+            + whenEnded(s)
             + "; the device "
             + s.spec().device()
             + " and its workload are brought back to running here. Create a new DeviceMigration to"
             + " try again.");
+  }
+
+  /** As far as it is known: a journal has no entry for what needs none, as copying. */
+  private static String whenEnded(SourceState s) {
+    if (s.pauseAsked()) {
+      return "while the source's workload was being paused or stood still";
+    }
+    return s.recovered()
+        ? "while the source was being set up or copied, before its workload was paused"
+        : "while the source " + s.state().description();
   }
 
   private Outcome<SourceState, SourceAction> command(SourceState s, Command command, Moment now) {
@@ -281,7 +291,7 @@ public final class SourceMachine {
               s,
               command,
               Reason.ALREADY_ROLLED_BACK,
-              "the source is rolled back (" + s.state() + "); nothing was done");
+              "the source is rolled back (" + s.state().description() + "); nothing was done");
       default -> accept(s, command);
     };
   }

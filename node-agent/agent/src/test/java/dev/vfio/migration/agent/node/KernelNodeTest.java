@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.node;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
 import dev.vfio.migration.agent.session.Progress;
@@ -32,6 +33,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -104,6 +106,38 @@ class KernelNodeTest {
       assertThat(socket(OTHER)).exists();
     }
     assertThat(socket(OTHER)).as("closed").doesNotExist();
+  }
+
+  /** The period is far away: what is told by the folder of device nodes is enough. */
+  @Test
+  void aWorkloadThatStartsRightAfterItsDeviceFindsTheFolder() throws Exception {
+    Path nodes = files.devices();
+    try (KernelNode node = node();
+        DeviceFollower follower =
+            new DeviceFollower(nodes, node::followDevices, Duration.ofHours(1))) {
+      follower.start();
+      await().atMost(Duration.ofSeconds(60)).until(() -> Files.exists(socket(ID)));
+      device(OTHER);
+      Files.createFile(nodes.resolve("7"));
+      await().atMost(Duration.ofSeconds(60)).until(() -> Files.exists(socket(OTHER)));
+
+      Files.delete(files.sysfs().resolve("bus/pci/devices").resolve(OTHER));
+      Files.delete(nodes.resolve("7"));
+      await().atMost(Duration.ofSeconds(60)).until(() -> Files.notExists(socket(OTHER)));
+    }
+  }
+
+  /** A node may be there a moment before sysfs has its device. */
+  @Test
+  void aDeviceWhoseNodeCameFirstIsFoundAllTheSame() throws Exception {
+    AtomicInteger looks = new AtomicInteger();
+    try (DeviceFollower follower =
+        new DeviceFollower(files.devices(), looks::incrementAndGet, Duration.ofHours(1))) {
+      follower.start();
+      await().atMost(Duration.ofSeconds(60)).until(() -> looks.get() == 1);
+      Files.createFile(files.devices().resolve("7"));
+      await().atMost(Duration.ofSeconds(60)).until(() -> looks.get() >= 4);
+    }
   }
 
   @Test

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 /** The repository's own definitions are served, and its examples are taken. */
 class RepositoryDefinitionsTest {
   private static final Path ROOT = Path.of("../..");
+  private static final String PODS = "/api/v1/namespaces/default/pods";
   private static final String MIGRATIONS =
       "/apis/migration.vfio.dev/v1alpha1/namespaces/default/devicemigrations";
   private static ApiServer server;
@@ -37,7 +38,7 @@ class RepositoryDefinitionsTest {
   @Test
   void everyExampleIsTakenWithStrictValidation() throws Exception {
     List<Path> examples;
-    try (Stream<Path> files = Files.list(ROOT.resolve("examples"))) {
+    try (Stream<Path> files = Files.walk(ROOT.resolve("examples"))) {
       examples = files.filter(file -> file.toString().endsWith(".yaml")).sorted().toList();
     }
     assertThat(examples).isNotEmpty();
@@ -48,11 +49,12 @@ class RepositoryDefinitionsTest {
               .<JsonNode>readValues(Files.readString(example))) {
         while (documents.hasNext()) {
           JsonNode object = documents.next();
-          if (object.path("kind").asText().equals("DeviceMigration")) {
-            RawClient.Answer answer =
-                raw.post(MIGRATIONS + "?fieldValidation=Strict&dryRun=All", Json.text(object));
-            assertThat(answer.code()).as(example + ": " + answer.body()).isEqualTo(201);
-          }
+          String kind = object.path("kind").asText();
+          assertThat(kind).as(example.toString()).isIn("DeviceMigration", "Pod");
+          String collection = kind.equals("Pod") ? PODS : MIGRATIONS;
+          RawClient.Answer answer =
+              raw.post(collection + "?fieldValidation=Strict&dryRun=All", Json.text(object));
+          assertThat(answer.code()).as(example + ": " + answer.body()).isEqualTo(201);
         }
       }
     }

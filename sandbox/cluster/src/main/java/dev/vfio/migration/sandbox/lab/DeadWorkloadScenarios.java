@@ -79,8 +79,7 @@ final class DeadWorkloadScenarios {
         "phase=%s %s, %s"
             .formatted(
                 phase,
-                Told.by(
-                    view, List.of("Succeeded"), List.of(device, "died", "start the workload of")),
+                Told.by(view, List.of("Succeeded"), List.of(device, "start the workload of")),
                 Told.by(
                     view,
                     List.of("SourceReady"),

@@ -183,7 +183,7 @@ final class RefusedScenarios {
                   name + "-taken",
                   from.end(),
                   taken.end(),
-                  List.of("Validated", "DestinationReady"),
+                  List.of("Validated", "Succeeded"),
                   List.of(taken.id(), "in use here by process", "not touched", "choose a free")));
       requireUntouched(taken, tenants);
 
@@ -198,7 +198,7 @@ final class RefusedScenarios {
                   name + "-busy",
                   from.end(),
                   awaited.end(),
-                  List.of("Validated", "DestinationReady"),
+                  List.of("Validated", "Succeeded"),
                   List.of(awaited.id(), group, "EBUSY", "Nothing was done", "End that process")));
       requireUntouched(awaited, List.of());
       node.endProgram(name + "-group");
@@ -211,7 +211,7 @@ final class RefusedScenarios {
                     name + "-nodes",
                     from.end(),
                     awaited.end(),
-                    List.of("Validated", "DestinationReady"),
+                    List.of("Validated", "Succeeded"),
                     List.of(awaited.id(), group, "ENOENT (2)", "Nothing was done", "the host's")));
       } finally {
         node.run("umount /dev/vfio");
