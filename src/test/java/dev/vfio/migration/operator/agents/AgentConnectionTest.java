@@ -1,7 +1,6 @@
 package dev.vfio.migration.operator.agents;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.contract.v1.CommandHeader;
@@ -199,19 +198,27 @@ class AgentConnectionTest {
   }
 
   @Test
-  void aRefusalCarriesTheAgentsReasonAndWords() {
+  void aRefusalCarriesTheAgentsReasonAndWords() throws RefusedException {
     connect();
     awaitReachable();
     CommitRequest unknown =
         CommitRequest.newBuilder()
             .setHeader(CommandHeader.newBuilder().setMigrationUid("nobody").setAttempt(1))
             .build();
-    RefusedException refused =
-        catchThrowableOfType(
+    CompletableFuture<Session> asked =
+        agents
+            .agentOf("node-a")
+            .askWithin(Duration.ofSeconds(30), (stub, answer) -> stub.commit(unknown, answer));
+    assertThat(asked)
+        .failsWithin(Duration.ofSeconds(40))
+        .withThrowableOfType(ExecutionException.class)
+        .havingCause()
+        .isInstanceOfSatisfying(
             RefusedException.class,
-            () -> agents.agentOf("node-a").call(stub -> stub.commit(unknown)));
-    assertThat(refused.reason()).isEqualTo(Reason.UNKNOWN_SESSION);
-    assertThat(refused.lasting()).isTrue();
-    assertThat(refused).hasMessageContaining("has no such session");
+            refused -> {
+              assertThat(refused.reason()).isEqualTo(Reason.UNKNOWN_SESSION);
+              assertThat(refused.lasting()).isTrue();
+            })
+        .withMessageContaining("has no such session");
   }
 }
