@@ -222,8 +222,7 @@ public final class UnixStream implements AutoCloseable {
       while (first.hasRemaining() || second.hasRemaining()) {
         prepare(first, second, 0);
         // The kernel's timeout of a call begins anew with each part that the peer takes.
-        long sent =
-            LibC.sendmsg(number(), messageAddress, LibC.MSG_NOSIGNAL | LibC.MSG_DONTWAIT);
+        long sent = LibC.sendmsg(number(), messageAddress, LibC.MSG_NOSIGNAL | LibC.MSG_DONTWAIT);
         int errno = LibC.lastErrno();
         keep(first, second);
         if (sent >= 0) {
@@ -245,8 +244,7 @@ public final class UnixStream implements AutoCloseable {
       throw new ErrnoException("sendmsg", Errno.EAGAIN.number());
     }
     waited.putInt(0, number()).putInt(POLL_EVENTS, 0).putShort(POLL_EVENTS, (short) LibC.POLLOUT);
-    int milliseconds =
-        (int) Math.min(Integer.MAX_VALUE, TimeUnit.NANOSECONDS.toMillis(nanos) + 1);
+    int milliseconds = (int) Math.min(Integer.MAX_VALUE, TimeUnit.NANOSECONDS.toMillis(nanos) + 1);
     int answer = LibC.poll(LibC.addressOf(waited), 1, milliseconds);
     int errno = LibC.lastErrno();
     Reference.reachabilityFence(waited);
