@@ -10,8 +10,15 @@ import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import javax.net.ssl.SSLException;
 
 /**
@@ -22,11 +29,32 @@ import javax.net.ssl.SSLException;
  * context is only built again when they changed. Thread-safe.
  */
 public final class TlsFiles {
+  private static final Duration LONGEST_READ = Duration.ofSeconds(3);
+
   private final Path directory;
   private final Clock clock;
 
+  /** Reads the files, and nothing else. */
+  private final ThreadPoolExecutor reader =
+      new ThreadPoolExecutor(
+          0,
+          1,
+          10,
+          TimeUnit.SECONDS,
+          new LinkedBlockingQueue<>(),
+          task -> {
+            Thread thread = new Thread(task, "certificate-reader");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  // All guarded by this.
   private Content content;
   private SslContext context;
+  private CompletableFuture<Content> reading = CompletableFuture.completedFuture(null);
+
+  /** Whether the read that is under way was waited for in vain. */
+  private boolean hangs;
 
   public TlsFiles(Path directory, Clock clock) {
     this.directory = directory;
@@ -39,14 +67,63 @@ public final class TlsFiles {
    * @throws CredentialsException when a file is missing, unreadable or malformed, or the
    *     certificate is not valid now
    */
-  public synchronized SslContext context() throws CredentialsException {
-    Content now = read();
-    requireValid(now);
-    if (context == null || !now.equals(content)) {
-      context = build(now);
-      content = now;
+  public SslContext context() throws CredentialsException {
+    Content now = current();
+    synchronized (this) {
+      requireValid(now);
+      if (context == null || !now.equals(content)) {
+        context = build(now);
+        content = now;
+      }
+      return context;
     }
-    return context;
+  }
+
+  /** A file system that hangs is waited for once, and not for long: all agents share the caller. */
+  private Content current() throws CredentialsException {
+    CompletableFuture<Content> asked;
+    boolean wait;
+    synchronized (this) {
+      if (reading.isDone()) {
+        CompletableFuture<Content> begun = new CompletableFuture<>();
+        reader.execute(() -> read(begun));
+        reading = begun;
+        hangs = false;
+      }
+      asked = reading;
+      wait = !hangs;
+    }
+    try {
+      return asked.get(wait ? LONGEST_READ.toMillis() : 0, TimeUnit.MILLISECONDS);
+    } catch (TimeoutException late) {
+      synchronized (this) {
+        hangs = true;
+      }
+      throw new CredentialsException(
+          "the operator's own certificates in "
+              + directory
+              + " could not be read within "
+              + LONGEST_READ.toMillis()
+              + " ms: their file system hangs",
+          late);
+    } catch (InterruptedException ended) {
+      Thread.currentThread().interrupt();
+      throw new CredentialsException("the operator ends", ended);
+    } catch (ExecutionException failed) {
+      if (failed.getCause() instanceof CredentialsException unusable) {
+        throw unusable;
+      }
+      throw new IllegalStateException(failed.getCause());
+    }
+  }
+
+  private void read(CompletableFuture<Content> begun) {
+    try {
+      begun.complete(read());
+    } catch (CredentialsException | RuntimeException | Error failed) {
+      // Whoever waits is told.
+      begun.completeExceptionally(failed);
+    }
   }
 
   private Content read() throws CredentialsException {

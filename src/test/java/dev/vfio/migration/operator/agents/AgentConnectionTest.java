@@ -14,6 +14,7 @@ import dev.vfio.migration.operator.fake.AgentServer;
 import dev.vfio.migration.operator.fake.FakeNodes;
 import dev.vfio.migration.operator.fake.TestAuthority;
 import io.grpc.stub.StreamObserver;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -21,6 +22,7 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -137,6 +139,23 @@ class AgentConnectionTest {
         Instant.now().minusSeconds(3600));
     connect();
     awaitCause("the operator's own certificate");
+    authority.issue(own, TestAuthority.OPERATOR);
+    awaitReachable();
+  }
+
+  /** A FIFO that nobody writes stands in for a file system that hangs: to open it blocks. */
+  @Test
+  void certificatesWhoseFileSystemHangsKeepNobodyWaiting() throws Exception {
+    Path file = own.resolve("tls.crt");
+    Files.delete(file);
+    Process made = new ProcessBuilder("mkfifo", file.toString()).inheritIO().start();
+    assertThat(made.waitFor(40, TimeUnit.SECONDS)).isTrue();
+    connect();
+    awaitCause("could not be read within 3000 ms: their file system hangs");
+    assertThat(agents.agentOf("node-x").state()).isInstanceOf(Side.Absent.class);
+    // Lets go whoever has opened it.
+    Files.write(file, new byte[0]);
+    Files.delete(file);
     authority.issue(own, TestAuthority.OPERATOR);
     awaitReachable();
   }
