@@ -11,7 +11,6 @@ import dev.vfio.migration.operator.agents.TlsFiles.CredentialsException;
 import dev.vfio.migration.operator.decision.Side;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
-import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
 import java.time.Clock;
@@ -23,7 +22,6 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
-import java.util.function.Function;
 import org.jboss.logging.Logger;
 
 /**
@@ -154,6 +152,9 @@ public final class AgentConnection implements AutoCloseable {
               .overrideAuthority(authorityOf(node))
               .sslContext(tls.context())
               .maxInboundMessageSize(LARGEST_MESSAGE)
+              // Another pod, whatever proxy this process is told to use for other things.
+              .proxyDetector(target -> null)
+              .disableServiceConfigLookUp()
               .build();
     } catch (CredentialsException unusable) {
       timer.execute(() -> lost(attempt, unusable.getMessage()));
@@ -273,32 +274,11 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   /**
-   * Makes one call with the configured deadline.
-   *
-   * @throws RefusedException when the agent is out of reach, does not answer in time, or refuses
-   */
-  public <T> T call(Function<NodeAgentGrpc.NodeAgentBlockingStub, T> call) throws RefusedException {
-    return callWithin(callTimeout, call);
-  }
-
-  /** As {@link #call}, for what may take longer, or must not take so long. */
-  public <T> T callWithin(Duration limit, Function<NodeAgentGrpc.NodeAgentBlockingStub, T> call)
-      throws RefusedException {
-    try {
-      return call.apply(
-          NodeAgentGrpc.newBlockingStub(reachable())
-              .withDeadlineAfter(limit.toMillis(), TimeUnit.MILLISECONDS));
-    } catch (StatusRuntimeException failure) {
-      throw refused(failure);
-    }
-  }
-
-  /**
    * Asks without waiting: an agent that is slow to answer keeps no thread here.
    *
    * @param call whose only answer is taken
-   * @return fails with a {@link RefusedException} as {@link #callWithin} has it, on a thread that
-   *     must not be kept
+   * @return fails with a {@link RefusedException} when the agent does not answer in time or
+   *     refuses, on a thread that must not be kept
    * @throws RefusedException when the agent is out of reach
    */
   public <T> CompletableFuture<T> askWithin(

@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.agents;
 
+import dev.vfio.migration.connections.certificates.CertificateDirectory;
 import dev.vfio.migration.connections.certificates.CertificateFiles;
 import dev.vfio.migration.connections.certificates.Credentials;
 import io.grpc.netty.GrpcSslContexts;
@@ -23,7 +24,7 @@ import org.jboss.logging.Logger;
 public final class TlsFiles {
   private static final Logger LOG = Logger.getLogger(TlsFiles.class);
 
-  private final Path directory;
+  private final CertificateDirectory directory;
   private final Clock clock;
 
   private Loaded loaded;
@@ -32,7 +33,7 @@ public final class TlsFiles {
   private record Loaded(CertificateFiles files, X509Certificate own, SslContext context) {}
 
   public TlsFiles(Path directory, Clock clock) {
-    this.directory = directory;
+    this.directory = new CertificateDirectory(directory);
     this.clock = clock;
   }
 
@@ -56,7 +57,7 @@ public final class TlsFiles {
    */
   public synchronized void load() throws CredentialsException {
     try {
-      CertificateFiles files = CertificateFiles.read(directory);
+      CertificateFiles files = directory.read();
       if (loaded == null || !loaded.files().isSameAs(files)) {
         loaded = load(files);
       }
@@ -69,9 +70,9 @@ public final class TlsFiles {
       if (!unusable.getMessage().equals(lastTrouble)) {
         lastTrouble = unusable.getMessage();
         LOG.warnf(
-            "The certificates in %s changed, but cannot be used (%s); goes on with those from"
+            "The certificates in %s cannot be used as they are now (%s); goes on with those from"
                 + " before, which are valid until %s",
-            directory, lastTrouble, loaded.own().getNotAfter().toInstant());
+            directory.path(), lastTrouble, loaded.own().getNotAfter().toInstant());
       }
     }
   }
@@ -92,7 +93,7 @@ public final class TlsFiles {
     if (instant.isAfter(own.getNotAfter().toInstant())) {
       throw new CredentialsException(
           "the operator's own certificate in "
-              + directory
+              + directory.path()
               + " expired at "
               + own.getNotAfter().toInstant()
               + "; renew it",
@@ -101,7 +102,7 @@ public final class TlsFiles {
     if (instant.isBefore(own.getNotBefore().toInstant())) {
       throw new CredentialsException(
           "the operator's own certificate in "
-              + directory
+              + directory.path()
               + " is not valid before "
               + own.getNotBefore().toInstant()
               + "; see whether this node's clock is right",

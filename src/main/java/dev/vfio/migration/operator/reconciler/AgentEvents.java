@@ -76,12 +76,17 @@ final class AgentEvents extends AbstractEventSource<Session, DeviceMigration>
     followed.values().forEach(this::wake);
   }
 
-  @Override
-  public void sessionChanged(Session session) {
-    Followed migration = followed.get(session.getMigrationUid());
+  /** A command or question of that migration was answered. */
+  void answered(String uid) {
+    Followed migration = followed.get(uid);
     if (migration != null) {
       wake(migration);
     }
+  }
+
+  @Override
+  public void sessionChanged(Session session) {
+    answered(session.getMigrationUid());
   }
 
   @Override

@@ -87,7 +87,14 @@ public class Machinery {
             world.listener(),
             world.steady(),
             world.statusInterval());
-    this.commander = new Commander(agents, world.fencing(), world.store(), world.steady());
+    this.commander =
+        new Commander(
+            agents,
+            world.fencing(),
+            world.store(),
+            world.steady(),
+            world.callTimeout(),
+            agentEvents::answered);
     this.loop = new MigrationLoop(observer, record, commander, world.store(), world.clock());
     this.health = world.health();
   }

@@ -1,7 +1,6 @@
 package dev.vfio.migration.operator.agents;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.contract.v1.CommandHeader;
@@ -15,6 +14,7 @@ import dev.vfio.migration.operator.fake.AgentServer;
 import dev.vfio.migration.operator.fake.FakeNodes;
 import dev.vfio.migration.operator.fake.TestAuthority;
 import io.grpc.stub.StreamObserver;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -22,6 +22,7 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -142,6 +143,23 @@ class AgentConnectionTest {
     awaitReachable();
   }
 
+  /** A FIFO that nobody writes stands in for a file system that hangs: to open it blocks. */
+  @Test
+  void certificatesWhoseFileSystemHangsKeepNobodyWaiting() throws Exception {
+    Path file = own.resolve("tls.crt");
+    Files.delete(file);
+    Process made = new ProcessBuilder("mkfifo", file.toString()).inheritIO().start();
+    assertThat(made.waitFor(40, TimeUnit.SECONDS)).isTrue();
+    connect();
+    awaitCause("could not be read within 3000 ms: its file system hangs");
+    assertThat(agents.agentOf("node-x").state()).isInstanceOf(Side.Absent.class);
+    // Lets go whoever has opened it.
+    Files.write(file, new byte[0]);
+    Files.delete(file);
+    authority.issue(own, TestAuthority.OPERATOR);
+    awaitReachable();
+  }
+
   @Test
   void anAgentThatRestartsIsFoundAgain() {
     connect();
@@ -199,19 +217,27 @@ class AgentConnectionTest {
   }
 
   @Test
-  void aRefusalCarriesTheAgentsReasonAndWords() {
+  void aRefusalCarriesTheAgentsReasonAndWords() throws RefusedException {
     connect();
     awaitReachable();
     CommitRequest unknown =
         CommitRequest.newBuilder()
             .setHeader(CommandHeader.newBuilder().setMigrationUid("nobody").setAttempt(1))
             .build();
-    RefusedException refused =
-        catchThrowableOfType(
+    CompletableFuture<Session> asked =
+        agents
+            .agentOf("node-a")
+            .askWithin(Duration.ofSeconds(30), (stub, answer) -> stub.commit(unknown, answer));
+    assertThat(asked)
+        .failsWithin(Duration.ofSeconds(40))
+        .withThrowableOfType(ExecutionException.class)
+        .havingCause()
+        .isInstanceOfSatisfying(
             RefusedException.class,
-            () -> agents.agentOf("node-a").call(stub -> stub.commit(unknown)));
-    assertThat(refused.reason()).isEqualTo(Reason.UNKNOWN_SESSION);
-    assertThat(refused.lasting()).isTrue();
-    assertThat(refused).hasMessageContaining("has no such session");
+            refused -> {
+              assertThat(refused.reason()).isEqualTo(Reason.UNKNOWN_SESSION);
+              assertThat(refused.lasting()).isTrue();
+            })
+        .withMessageContaining("has no such session");
   }
 }

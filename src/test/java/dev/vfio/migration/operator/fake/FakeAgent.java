@@ -36,9 +36,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /**
  * A node agent that keeps the contract and moves nothing: sessions and one device per node, in
@@ -65,6 +68,8 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   private volatile Optional<RuntimeException> listing = Optional.empty();
   private volatile int copies = 1;
   private volatile boolean listsNothing;
+  private volatile Predicate<String> ignored = command -> false;
+  private volatile Duration delay = Duration.ZERO;
   private volatile String stateHost = "";
   private volatile String toldDestination = "";
   private volatile boolean convergesAtOnce = true;
@@ -141,6 +146,24 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   /** From now on whoever asks for the devices gets no answer. */
   void neverLists() {
     listsNothing = true;
+  }
+
+  /** From now on whoever gives one of those commands gets no answer, and nothing is done. */
+  public void ignore(Predicate<String> commands) {
+    ignored = commands;
+  }
+
+  /** From now on everything that is asked is carried out, and answered, so much later. */
+  public void answersAfter(Duration time) {
+    delay = time;
+  }
+
+  private void soon(Runnable work) {
+    if (delay.isZero()) {
+      work.run();
+    } else {
+      CompletableFuture.delayedExecutor(delay.toMillis(), TimeUnit.MILLISECONDS).execute(work);
+    }
   }
 
   /** Its state stream is at a place of its own. */
@@ -264,6 +287,15 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
 
   private <T> void answer(
       String command, CommandHeader header, StreamObserver<T> observer, Work<T> work) {
+    if (ignored.test(command)) {
+      commands.add(command);
+    } else {
+      soon(() -> answerNow(command, header, observer, work));
+    }
+  }
+
+  private <T> void answerNow(
+      String command, CommandHeader header, StreamObserver<T> observer, Work<T> work) {
     T response;
     try {
       synchronized (nodes) {
@@ -333,9 +365,12 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   public void listDevices(
       ListDevicesRequest request, StreamObserver<ListDevicesResponse> observer) {
     listings.incrementAndGet();
-    if (listsNothing) {
-      return;
+    if (!listsNothing) {
+      soon(() -> list(observer));
     }
+  }
+
+  private void list(StreamObserver<ListDevicesResponse> observer) {
     Optional<RuntimeException> refused = listing;
     if (refused.isPresent()) {
       observer.onError(refused.get());

@@ -22,6 +22,11 @@ public final class FakeNodes {
     agents.put(DESTINATION, new FakeAgent(DESTINATION, this, DeviceState.NONE));
   }
 
+  /** An agent of a node of its own. */
+  public static FakeAgent alone(String node, DeviceState state) {
+    return new FakeAgent(node, new FakeNodes(), state);
+  }
+
   /** An agent of a node of its own, which never lists its devices. */
   public static FakeAgent silent(String node) {
     FakeAgent agent = new FakeAgent(node, new FakeNodes(), DeviceState.NONE);

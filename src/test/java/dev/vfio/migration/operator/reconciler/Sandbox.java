@@ -19,8 +19,10 @@ import dev.vfio.migration.operator.fake.SettableClock;
 import dev.vfio.migration.operator.fake.TestAuthority;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
 
@@ -39,12 +41,15 @@ final class Sandbox implements AutoCloseable {
   final AgentServer sourceServer;
   final AgentServer destinationServer;
 
+  private final TestAuthority authority = new TestAuthority();
+  private final Path directory;
+  private final List<AgentServer> others = new ArrayList<>();
   private final Path operatorCertificates;
   private OperatorProcess operator;
   private long leader;
 
   Sandbox(Path directory) {
-    TestAuthority authority = new TestAuthority();
+    this.directory = directory;
     operatorCertificates = authority.issue(directory.resolve("operator"), TestAuthority.OPERATOR);
     sourceServer =
         serve(
@@ -58,6 +63,15 @@ final class Sandbox implements AutoCloseable {
 
   private static AgentServer serve(FakeAgent agent, Path certificates) {
     return new AgentServer(agent, certificates).start();
+  }
+
+  /** Serves that agent and has the operator, which has been started, in reach of it. */
+  void serveAlso(String node, FakeAgent agent) {
+    AgentServer server =
+        serve(agent, authority.issue(directory.resolve(node), node + ".node.migration.vfio.dev"));
+    others.add(server);
+    operator.machinery().agents().locate(node, Optional.of(server.address()));
+    awaitAgent(node);
   }
 
   /** Starts the operator, as a new leader. */
@@ -77,12 +91,14 @@ final class Sandbox implements AutoCloseable {
    * the story.
    */
   void awaitAgents() {
-    for (String node : List.of(FakeNodes.SOURCE, FakeNodes.DESTINATION)) {
-      await()
-          .atMost(PATIENCE)
-          .until(
-              () -> operator.machinery().agents().agentOf(node).state() instanceof Side.Reachable);
-    }
+    awaitAgent(FakeNodes.SOURCE);
+    awaitAgent(FakeNodes.DESTINATION);
+  }
+
+  private void awaitAgent(String node) {
+    await()
+        .atMost(PATIENCE)
+        .until(() -> operator.machinery().agents().agentOf(node).state() instanceof Side.Reachable);
   }
 
   OperatorProcess restartOperator() {
@@ -164,6 +180,7 @@ final class Sandbox implements AutoCloseable {
     if (operator != null) {
       operator.close();
     }
+    others.forEach(AgentServer::close);
     sourceServer.close();
     destinationServer.close();
   }

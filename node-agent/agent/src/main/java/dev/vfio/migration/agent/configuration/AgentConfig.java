@@ -122,8 +122,8 @@ public interface AgentConfig {
   /**
    * How long a look at one device may take: to reach it, to ask what it is, and to ask its
    * workload. A device that takes longer is listed as one that does not answer. One and a half
-   * times this and a second must be less than {@code operator.call-timeout}. Opening a device that
-   * a process serves may take as long.
+   * times this and two seconds must be no more than {@code operator.call-timeout}. Opening a device
+   * that a process serves may take as long.
    */
   @WithDefault("5s")
   Duration deviceLookTimeout();

@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.control;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.connections.certificates.CertificateDirectory;
 import dev.vfio.migration.connections.certificates.CertificateFiles;
 import dev.vfio.migration.connections.certificates.Credentials;
 import io.quarkus.tls.runtime.KeyStoreAndKeyCertOptions;
@@ -34,7 +35,7 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
   /** Takes a chain in whatever order it comes. */
   private static final String TYPE = "JKS";
 
-  private final AgentConfig config;
+  private final CertificateDirectory directory;
   private Answers inUse;
   private String lastTrouble = "";
 
@@ -46,13 +47,13 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
       TrustStoreAndTrustOptions trusted) {}
 
   ControlCertificates(AgentConfig config) {
-    this.config = config;
+    this.directory = new CertificateDirectory(config.tlsDirectory());
   }
 
   @Override
   public synchronized KeyStoreAndKeyCertOptions getKeyStore(Vertx vertx) {
     try {
-      CertificateFiles files = CertificateFiles.read(config.tlsDirectory());
+      CertificateFiles files = directory.read();
       if (inUse == null || !inUse.files().isSameAs(files)) {
         inUse = answers(files);
       }
@@ -89,10 +90,10 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
       LOG.warnf(
           "control service: the certificates in %s changed, but cannot be used (%s); goes on with"
               + " those from before, which are valid until %s",
-          config.tlsDirectory(), trouble, inUse.credentials().own().getNotAfter().toInstant());
+          directory.path(), trouble, inUse.credentials().own().getNotAfter().toInstant());
     }
     return new IllegalStateException(
-        "this agent has no usable certificate in " + config.tlsDirectory() + ": " + trouble,
+        "this agent has no usable certificate in " + directory.path() + ": " + trouble,
         unusable);
   }
 

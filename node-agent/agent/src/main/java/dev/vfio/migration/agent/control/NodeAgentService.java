@@ -39,7 +39,8 @@ import org.jboss.logging.Logger;
  * The control service. It translates and asks; every decision is a session's.
  *
  * <p>No method blocks the event loop that it is called on, and none needs a thread of a pool that
- * others fill: commands have threads of their own, looks at devices have theirs.
+ * others fill: commands have threads of their own, looks at devices have theirs. Whether a caller
+ * still waits for what is answered here is the concern of {@link TimelyAnswers}.
  */
 @GrpcService
 public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
@@ -90,7 +91,6 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
 
   @Override
   public void listDevices(ListDevicesRequest request, StreamObserver<ListDevicesResponse> answer) {
-    mayBeGivenUp(answer);
     answer(
         answer,
         () ->
@@ -233,7 +233,6 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
       StreamObserver<A> answer,
       Asked<T> asked,
       Function<T, A> message) {
-    mayBeGivenUp(answer);
     try {
       lanes.execute(lane, () -> carryOut(command, header, answer, asked, message));
     } catch (RejectedExecutionException full) {
@@ -256,16 +255,16 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
       Function<T, A> message) {
     try (LoggedMigration logged =
         LoggedMigration.open(ContractMapping.name(header), header.getAttempt())) {
+      if (((ServerCallStreamObserver<?>) answer).isCancelled()) {
+        // Whoever gave it may have decided otherwise since: it would begin what nobody ends.
+        LOG.warnf("%s is not carried out: its caller gave up before its turn came", command);
+        return;
+      }
       LOG.infof(
           "%s asked for, fencing number %s",
           command, Long.toUnsignedString(header.getFencingNumber()));
       answer(answer, asked, message);
     }
-  }
-
-  /** Whoever does not wait for an answer any more is not answered; that is no fault. */
-  private static void mayBeGivenUp(StreamObserver<?> answer) {
-    ((ServerCallStreamObserver<?>) answer).setOnCancelHandler(() -> {});
   }
 
   private static <T, A> void answer(

@@ -114,6 +114,11 @@ public final class SessionFeed implements SessionWatcher {
     return subscription;
   }
 
+  /** How many watch now. */
+  synchronized int watchers() {
+    return subscriptions.size();
+  }
+
   /** The last report on that session, null where there is none. */
   public synchronized Report latest(SessionKey key) {
     Entry entry = entries.get(key);

@@ -6,6 +6,7 @@ import dev.vfio.migration.agent.session.SessionSnapshot;
 import dev.vfio.migration.agent.session.SessionState;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import dev.vfio.migration.connections.log.LoggedMigration;
+import java.util.Locale;
 import java.util.Objects;
 import org.jboss.logging.Logger;
 
@@ -47,7 +48,8 @@ final class SessionLog implements SessionWatcher {
     }
     if (now.progress().downtimeNanos() > 0) {
       text.append(
-          String.format(", downtime %.1f ms", now.progress().downtimeNanos() / NANOS_PER_MILLI));
+          String.format(
+              Locale.ROOT, ", downtime %.1f ms", now.progress().downtimeNanos() / NANOS_PER_MILLI));
     }
     if (now.state() == SessionState.SOURCE_AWAITING_DECISION) {
       text.append("; the workload stands still until then");

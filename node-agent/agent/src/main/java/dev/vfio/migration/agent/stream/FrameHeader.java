@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.stream;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
 import java.nio.ByteBuffer;
+import java.util.Locale;
 import java.util.zip.CRC32C;
 
 /**
@@ -73,11 +74,16 @@ record FrameHeader(
     if (crc != claimed) {
       throw new StreamException(
           Kind.CORRUPT,
-          String.format("the header's CRC32C is 0x%08x, but the header says 0x%08x", crc, claimed));
+          String.format(
+              Locale.ROOT,
+              "the header's CRC32C is 0x%08x, but the header says 0x%08x",
+              crc,
+              claimed));
     }
     if (magic != MAGIC) {
       throw new StreamException(
-          Kind.CORRUPT, String.format("a frame begins with 0x%08x, not with \"VMSF\"", magic));
+          Kind.CORRUPT,
+          String.format(Locale.ROOT, "a frame begins with 0x%08x, not with \"VMSF\"", magic));
     }
     int code = Short.toUnsignedInt(from.getShort());
     FrameType type =

@@ -7,6 +7,7 @@ import dev.vfio.migration.agent.stream.StreamException.Kind;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.zip.CRC32C;
 
 /**
@@ -74,7 +75,10 @@ final class GreetingCodec {
     long magic = prefix.getLong(start);
     if (magic != MAGIC) {
       throw corrupt(
-          String.format("it begins with 0x%016x, not with \"VFIOMIGR\": no state stream", magic));
+          String.format(
+              Locale.ROOT,
+              "it begins with 0x%016x, not with \"VFIOMIGR\": no state stream",
+              magic));
     }
     int body = prefix.getInt(start + 12);
     if (body < 0 || body > MAXIMUM_BODY_BYTES) {
@@ -102,7 +106,8 @@ final class GreetingCodec {
     int crc = crcOf(checked.duplicate());
     int claimed = from.getInt(checked.limit());
     if (crc != claimed) {
-      throw corrupt(String.format("its CRC32C is 0x%08x, but it says 0x%08x", crc, claimed));
+      throw corrupt(
+          String.format(Locale.ROOT, "its CRC32C is 0x%08x, but it says 0x%08x", crc, claimed));
     }
     checked.getLong();
     int kind = Short.toUnsignedInt(checked.getShort());

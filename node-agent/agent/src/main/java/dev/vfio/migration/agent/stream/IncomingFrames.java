@@ -4,6 +4,7 @@ import dev.vfio.migration.agent.stream.FrameType.Direction;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
+import java.util.Locale;
 
 /**
  * Judges the frames of one stream in one direction: numbers, lengths, places, checksums, digest.
@@ -132,8 +133,10 @@ final class IncomingFrames {
     if (crc != header.payloadCrc()) {
       throw corrupt(
           String.format(
+              Locale.ROOT,
               "the payload's CRC32C is 0x%08x, but its header says 0x%08x",
-              crc, header.payloadCrc()));
+              crc,
+              header.payloadCrc()));
     }
     tally.add(header, crc);
     if (header.type() != FrameType.END) {

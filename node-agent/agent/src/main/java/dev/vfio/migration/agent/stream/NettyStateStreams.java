@@ -13,6 +13,7 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.handler.ssl.SslContext;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.concurrent.ExecutionException;
@@ -39,6 +40,7 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
   private final DirectMemory pool = new DirectMemory(MemoryBudget.idleBytesOfThisProcess());
   private final MemoryBudget budget;
   private final Receptions receptions;
+  private final HostNames names;
   private final RefusalLog refusals = new RefusalLog("state", LOG);
   private final NewConnections newConnections;
   private final Channel listener;
@@ -109,6 +111,7 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
     this.identity = identity;
     this.transport = transport;
     this.budget = budget;
+    this.names = new HostNames(InetAddress::getByName, settings.connectTimeout());
     this.receptions = new Receptions(settings, budget);
     this.newConnections = NewConnections.authenticated(unknown, refusals, this::begin);
     try {
@@ -162,7 +165,10 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
                   }
                 });
     transport.acceptedOptions().forEach((option, value) -> childOption(bootstrap, option, value));
-    ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
+    ChannelFuture bound = bootstrap.bind(address);
+    if (!bound.awaitUninterruptibly(settings.connectTimeout().toMillis())) {
+      throw new IOException("the state stream cannot listen on " + address + ": it takes too long");
+    }
     if (!bound.isSuccess()) {
       throw new IOException(
           "the state stream cannot listen on "
@@ -291,8 +297,26 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
                   }
                 });
     transport.connectionOptions().forEach((option, value) -> option(bootstrap, option, value));
+    names
+        .find(destination.host(), destination.port())
+        .whenComplete(
+            (address, unknown) -> {
+              if (unknown == null) {
+                connect(bootstrap, address, connection);
+              } else {
+                connection.connectFailed(unknown);
+              }
+            });
+  }
+
+  private void connect(
+      Bootstrap bootstrap, InetSocketAddress address, SourceConnection connection) {
+    if (transport.isClosed()) {
+      connection.connectFailed(new IOException("the state stream of this agent has been closed"));
+      return;
+    }
     bootstrap
-        .connect(new InetSocketAddress(destination.host(), destination.port()))
+        .connect(address)
         .addListener(
             connected -> {
               if (!connected.isSuccess()) {
@@ -338,7 +362,8 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
   /** Stops listening and breaks every connection. */
   @Override
   public void close() {
-    listener.close().awaitUninterruptibly();
+    listener.close().awaitUninterruptibly(settings.closeTimeout().toMillis());
+    names.close();
     receptions.close();
     transport.close();
   }

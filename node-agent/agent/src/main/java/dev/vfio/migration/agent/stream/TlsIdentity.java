@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.stream;
 
 import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.connections.certificates.CertificateDirectory;
 import dev.vfio.migration.connections.certificates.CertificateFiles;
 import dev.vfio.migration.connections.certificates.Credentials;
 import io.netty.handler.ssl.ClientAuth;
@@ -24,10 +25,10 @@ final class TlsIdentity {
   private static final Logger LOG = Logger.getLogger(TlsIdentity.class);
   private static final String TLS_1_3 = "TLSv1.3";
 
-  private final Path directory;
+  private final CertificateDirectory directory;
   private final SslProvider provider;
   private Loaded loaded;
-  private CertificateFiles unusable;
+  private String lastTrouble;
 
   private record Loaded(
       CertificateFiles files, SslContext server, SslContext client, X509Certificate own) {}
@@ -37,7 +38,7 @@ final class TlsIdentity {
   }
 
   TlsIdentity(Path directory, SslProvider provider) {
-    this.directory = directory;
+    this.directory = new CertificateDirectory(directory);
     this.provider = provider;
   }
 
@@ -58,38 +59,40 @@ final class TlsIdentity {
   /** Names and validity of the own certificate, for messages. */
   synchronized String describe() {
     return loaded == null
-        ? "no certificate from " + directory
+        ? "no certificate from " + directory.path()
         : "the certificate in "
-            + directory.resolve(CertificateFiles.CERTIFICATE)
+            + directory.path().resolve(CertificateFiles.CERTIFICATE)
             + " ("
             + NodeCertificate.describe(loaded.own())
             + ")";
   }
 
+  /** Asked on event loops, too. */
   private synchronized Loaded current() throws StreamException {
-    CertificateFiles files = null;
     try {
-      files = CertificateFiles.read(directory);
+      CertificateFiles files = directory.read();
       if (loaded == null || !loaded.files().isSameAs(files)) {
         loaded = load(files);
-        unusable = null;
         LOG.infof("state stream: uses %s", describe());
       }
+      lastTrouble = null;
     } catch (SSLException | GeneralSecurityException trouble) {
       if (loaded == null) {
         throw new StreamException(
             Kind.UNAUTHENTICATED,
-            "this agent has no usable certificate in " + directory + ": " + trouble.getMessage(),
+            "this agent has no usable certificate in "
+                + directory.path()
+                + ": "
+                + trouble.getMessage(),
             trouble);
       }
       // Files may be replaced one after the other: what was good before is used until all fit.
-      boolean said = files != null && unusable != null && unusable.isSameAs(files);
-      unusable = files;
-      if (!said) {
+      if (!String.valueOf(trouble.getMessage()).equals(lastTrouble)) {
+        lastTrouble = String.valueOf(trouble.getMessage());
         LOG.warnf(
-            "state stream: the certificates in %s changed, but cannot be used (%s);"
+            "state stream: the certificates in %s cannot be used as they are now (%s);"
                 + " goes on with %s",
-            directory, trouble.getMessage(), describe());
+            directory.path(), lastTrouble, describe());
       }
     }
     return loaded;

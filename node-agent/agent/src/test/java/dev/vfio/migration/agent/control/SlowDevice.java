@@ -45,6 +45,11 @@ final class SlowDevice implements AutoCloseable {
     thread(this::accept);
   }
 
+  /** Whether a client waits for it now. */
+  boolean isAsked() {
+    return !clients.isEmpty();
+  }
+
   private static void thread(Runnable task) {
     Thread thread = new Thread(task, "slow-device");
     thread.setDaemon(true);

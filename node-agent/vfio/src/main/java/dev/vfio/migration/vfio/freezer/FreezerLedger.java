@@ -13,6 +13,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -155,7 +156,8 @@ public final class FreezerLedger {
               || character >= 'a' && character <= 'z'
               || character >= 'A' && character <= 'Z'
               || character == '-';
-      name.append(plain ? String.valueOf(character) : String.format("_%02x", (int) character));
+      name.append(
+          plain ? String.valueOf(character) : String.format(Locale.ROOT, "_%02x", (int) character));
     }
     return directory.resolve(name + SUFFIX);
   }

@@ -304,7 +304,7 @@ public final class HandoverDesk implements AutoCloseable {
     } catch (IOException unheard) {
       if (!borrowed.cancel(false) && !borrowed.isCompletedExceptionally()) {
         // Lent at the last moment.
-        return borrowed.join();
+        return borrowed.getNow(null);
       }
       throw unheard;
     }
@@ -313,7 +313,7 @@ public final class HandoverDesk implements AutoCloseable {
     } catch (TimeoutException nobody) {
       if (!borrowed.cancel(false)) {
         // Lent at the last moment.
-        return borrowed.join();
+        return borrowed.getNow(null);
       }
       throw new NobodyWaits(
           "nobody uses the device "

@@ -82,6 +82,7 @@ final class WaitingWorkload {
       throws IOException {
     String operation = request.path("op").asText();
     try {
+      connection.stream().timeout(patience);
       connection.send(request, descriptors);
     } catch (ErrnoException failure) {
       throw silent(operation, patience, failure);

@@ -6,6 +6,7 @@ import dev.vfio.migration.vfio.kernel.KernelAccess;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.region.PciModel;
 import java.io.IOException;
+import java.util.Locale;
 import java.util.Optional;
 
 /** A device's ids from its PCI configuration space, as sysfs writes them. */
@@ -18,8 +19,12 @@ public final class ConfigurationSpace implements ConfigurationIds {
           .map(
               ids ->
                   String.format(
+                      Locale.ROOT,
                       "%04x:%04x %04x:%04x",
-                      ids.vendor(), ids.device(), ids.subsystemVendor(), ids.subsystemDevice()));
+                      ids.vendor(),
+                      ids.device(),
+                      ids.subsystemVendor(),
+                      ids.subsystemDevice()));
     } catch (DeviceException noDevice) {
       return Optional.empty();
     }

@@ -11,6 +11,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Set;
 import java.util.zip.CRC32C;
 
@@ -86,7 +87,7 @@ public final class DurableFile {
   private static byte[] checksumLine(byte[] content) {
     CRC32C sum = new CRC32C();
     sum.update(content);
-    return String.format("\n%s%08x\n", CHECKSUM, sum.getValue())
+    return String.format(Locale.ROOT, "\n%s%08x\n", CHECKSUM, sum.getValue())
         .getBytes(StandardCharsets.US_ASCII);
   }
 

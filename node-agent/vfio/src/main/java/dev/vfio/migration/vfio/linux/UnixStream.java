@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -34,12 +35,21 @@ public final class UnixStream implements AutoCloseable {
   private static final int CONTROL_CAPACITY =
       SocketLayout.CONTROL_BYTES + MAX_DESCRIPTORS * Integer.BYTES;
 
+  private static final int POLL_BYTES = 8;
+  private static final int POLL_EVENTS = 4;
+
   private final Descriptor socket;
   private final AtomicBoolean closing = new AtomicBoolean();
   private final ReentrantLock inUse = new ReentrantLock();
   private final ByteBuffer message =
       ByteBuffer.allocateDirect(CONTROL + CONTROL_CAPACITY).order(ByteOrder.nativeOrder());
   private final long messageAddress = LibC.addressOf(message);
+
+  /** A {@code struct pollfd}. */
+  private final ByteBuffer waited =
+      ByteBuffer.allocateDirect(POLL_BYTES).order(ByteOrder.nativeOrder());
+
+  private volatile long timeoutNanos;
 
   UnixStream(Descriptor socket) {
     this.socket = socket;
@@ -164,7 +174,7 @@ public final class UnixStream implements AutoCloseable {
   }
 
   /**
-   * How long a later call waits for the peer, at least 1 ms.
+   * How long a later call waits for the peer, at least 1 ms, all its waits together.
    *
    * @throws ErrnoException where the kernel refuses; EBADF after {@link #close()}
    */
@@ -182,6 +192,7 @@ public final class UnixStream implements AutoCloseable {
                   fd, LibC.SOL_SOCKET, name, LibC.addressOf(time), SocketLayout.TIME_BYTES));
     }
     Reference.reachabilityFence(time);
+    timeoutNanos = timeout.toNanos();
   }
 
   private void option(int name, int bytes, int value) {
@@ -204,25 +215,44 @@ public final class UnixStream implements AutoCloseable {
   /**
    * Sends everything that remains in both parts, the first before the second, and advances them.
    *
-   * @throws ErrnoException EAGAIN where the peer did not take it in time, EPIPE where it is gone;
-   *     part of it may have been sent
+   * @throws ErrnoException EAGAIN where the peer did not take it all in time, EPIPE where it is
+   *     gone; part of it may have been sent
    */
   public void send(ByteBuffer first, ByteBuffer second) throws ErrnoException {
     inUse.lock();
     try {
+      long start = System.nanoTime();
       while (first.hasRemaining() || second.hasRemaining()) {
         prepare(first, second, 0);
-        long sent = LibC.sendmsg(number(), messageAddress, LibC.MSG_NOSIGNAL);
+        // The kernel's timeout of a call begins anew with each part that the peer takes.
+        long sent = LibC.sendmsg(number(), messageAddress, LibC.MSG_NOSIGNAL | LibC.MSG_DONTWAIT);
         int errno = LibC.lastErrno();
         keep(first, second);
         if (sent >= 0) {
           advance(first, second, sent);
+        } else if (errno == Errno.EAGAIN.number()) {
+          awaitRoom(start + timeoutNanos - System.nanoTime());
         } else if (errno != Errno.EINTR.number()) {
           throw new ErrnoException("sendmsg", errno);
         }
       }
     } finally {
       inUse.unlock();
+    }
+  }
+
+  /** Waits until the peer has taken some of what was sent, or for that long. */
+  private void awaitRoom(long nanos) throws ErrnoException {
+    if (nanos <= 0) {
+      throw new ErrnoException("sendmsg", Errno.EAGAIN.number());
+    }
+    waited.putInt(0, number()).putInt(POLL_EVENTS, 0).putShort(POLL_EVENTS, (short) LibC.POLLOUT);
+    int milliseconds = (int) Math.min(Integer.MAX_VALUE, TimeUnit.NANOSECONDS.toMillis(nanos) + 1);
+    int answer = LibC.poll(LibC.addressOf(waited), 1, milliseconds);
+    int errno = LibC.lastErrno();
+    Reference.reachabilityFence(waited);
+    if (answer < 0 && errno != Errno.EINTR.number()) {
+      throw new ErrnoException("poll", errno);
     }
   }
 

@@ -7,6 +7,7 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceFailures;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -44,8 +45,12 @@ public final class PciModel {
           .map(
               ids ->
                   String.format(
+                      Locale.ROOT,
                       "%04x:%04x:%04x:%04x",
-                      ids.vendor(), ids.device(), ids.subsystemVendor(), ids.subsystemDevice()))
+                      ids.vendor(),
+                      ids.device(),
+                      ids.subsystemVendor(),
+                      ids.subsystemDevice()))
           .orElse(UNKNOWN);
     } catch (AccessException failure) {
       throw DeviceFailures.whileOpening(device, "its configuration space", failure);

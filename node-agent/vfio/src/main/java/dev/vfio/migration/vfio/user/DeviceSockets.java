@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Locale;
 
 /**
  * The sockets of this node's vfio-user devices: {@code DIRECTORY/NAME/device.sock} and {@code
@@ -224,7 +225,8 @@ public final class DeviceSockets {
   }
 
   private static String shown(FileStatus status) {
-    return " (user %s, mode %04o)".formatted(user(status.owner()), status.mode() & PERMISSIONS);
+    return String.format(
+        Locale.ROOT, " (user %s, mode %04o)", user(status.owner()), status.mode() & PERMISSIONS);
   }
 
   private static String user(int id) {
