@@ -29,7 +29,6 @@ class RecordCodecTest {
         "{\"entry\":\"Prepared\"}",
         "{\"entry\":\"Prepared\",\"spec\":{\"device\":\"gpu-0\"}}",
         "{\"entry\":\"Loaded\"}",
-        "{\"entry\":\"RollingBack\"}",
         "{\"entry\":\"Comitted\"}",
       })
   void anEntryThatIsNotWholeIsAnError(String text) {
