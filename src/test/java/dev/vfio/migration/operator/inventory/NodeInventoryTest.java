@@ -27,8 +27,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
-import java.util.Collections;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -187,8 +187,7 @@ class NodeInventoryTest {
     DmaWindow window = DmaWindow.newBuilder().setName("w".repeat(63)).setIova(1L << 62).build();
     nodes
         .source()
-        .changeDevice(
-            device -> device.addAllDmaWindows(Collections.nCopies(128 * 1024, window)));
+        .changeDevice(device -> device.addAllDmaWindows(Collections.nCopies(128 * 1024, window)));
     inventory.start();
     connect();
     awaitReachable();

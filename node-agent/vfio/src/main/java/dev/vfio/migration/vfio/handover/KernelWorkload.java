@@ -228,8 +228,8 @@ public final class KernelWorkload implements Workload {
               + device.id()
               + " could not be used with the memory of its workload: "
               + reserved.get()
-              + ". Nothing was done to the device. Choose another node, or let the workload have its"
-              + " memory elsewhere.",
+              + ". Nothing was done to the device. Choose another node, or let the workload have"
+              + " its memory elsewhere.",
           null);
     }
     Optional<HandedOver> open = means.devices().open(device.id());
