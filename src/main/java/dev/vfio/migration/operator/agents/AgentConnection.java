@@ -46,7 +46,11 @@ public final class AgentConnection implements AutoCloseable {
   private static final String CONNECTING = "connecting";
   private static final Status ANSWERED_NOTHING =
       Status.INTERNAL.withDescription("it answered nothing");
-  private static final int LARGEST_MESSAGE = 4 << 20;
+
+  /**
+   * What workloads declare is in the listing of a node: 1024 windows of each device take 100 KiB.
+   */
+  private static final int LARGEST_MESSAGE = 64 << 20;
 
   private final String node;
   private final TlsFiles tls;

@@ -3,6 +3,7 @@ package dev.vfio.migration.operator.inventory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.vfio.migration.contract.v1.DmaWindow;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Session;
@@ -27,6 +28,7 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -182,6 +184,18 @@ class NodeInventoryTest {
         .atMost(PATIENCE)
         .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
     assertThat(store.status(NODE).orElseThrow().lastChange()).isEqualTo("2026-01-01T00:01:00Z");
+  }
+
+  /** As of 128 devices whose workloads declare as many windows as they may. */
+  @Test
+  void aNodeWhoseWorkloadsDeclareManyWindowsIsListed() {
+    DmaWindow window = DmaWindow.newBuilder().setName("w".repeat(63)).setIova(1L << 62).build();
+    nodes
+        .source()
+        .changeDevice(device -> device.addAllDmaWindows(Collections.nCopies(128 * 1024, window)));
+    inventory.start();
+    connect();
+    awaitReachable();
   }
 
   @Test

@@ -42,6 +42,10 @@ final class ContractMapping {
   // ------------------------------------------------------------------ requests
 
   static SessionKey key(CommandHeader header) throws Refusal {
+    if (header.getFencingNumber() == 0) {
+      // Leaders count from 1: none was set, and that is not the number of any of them.
+      throw invalid("the command's header carries no fencing number");
+    }
     try {
       return new SessionKey(header.getMigrationUid(), header.getAttempt());
     } catch (IllegalArgumentException problem) {

@@ -81,7 +81,11 @@ public final class RecordCodec {
    */
   public static SessionRecord decode(byte[] payload) throws IOException {
     try {
-      return READER.readValue(payload);
+      SessionRecord record = READER.readValue(payload);
+      if (record == null) {
+        throw new IOException("not an entry that this version knows: null");
+      }
+      return record;
     } catch (JsonProcessingException problem) {
       throw new IOException(
           "not an entry that this version knows: " + problem.getOriginalMessage());

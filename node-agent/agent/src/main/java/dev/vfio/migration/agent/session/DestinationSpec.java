@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.session;
 
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * What a destination was asked to prepare for.
@@ -23,6 +24,9 @@ public record DestinationSpec(
     List<WindowSpec> sourceWindows,
     int streams) {
   public DestinationSpec {
+    Objects.requireNonNull(key, "key");
+    Objects.requireNonNull(device, "device");
+    Objects.requireNonNull(sourceDevice, "sourceDevice");
     sourceWindows = List.copyOf(sourceWindows);
   }
 }

@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.session;
 
 import dev.vfio.migration.vfio.device.DeviceState;
+import java.util.Objects;
 
 /**
  * One entry of a session's journal: a point of no return that must be on disk before the session
@@ -22,7 +23,11 @@ public sealed interface SessionRecord {
   record EntriesLost(String damage) implements SessionRecord {}
 
   /** Source: the device may be touched from here on. First entry. */
-  record SourceStarted(SourceSpec spec) implements SessionRecord {}
+  record SourceStarted(SourceSpec spec) implements SessionRecord {
+    public SourceStarted {
+      Objects.requireNonNull(spec, "spec");
+    }
+  }
 
   /**
    * Source: the workload may be paused from here on.
@@ -35,7 +40,11 @@ public sealed interface SessionRecord {
    * Source: the end mark may be sent from here on, so the destination may become the owner; only
    * the decision leads out.
    */
-  record EndAllowed(Progress progress) implements SessionRecord {}
+  record EndAllowed(Progress progress) implements SessionRecord {
+    public EndAllowed {
+      Objects.requireNonNull(progress, "progress");
+    }
+  }
 
   /** Source: the decision is Committed; the device never runs here again. */
   record Committed() implements SessionRecord {}
@@ -84,7 +93,11 @@ public sealed interface SessionRecord {
   }
 
   /** Destination: the device may be touched from here on. First entry. */
-  record Prepared(DestinationSpec spec) implements SessionRecord {}
+  record Prepared(DestinationSpec spec) implements SessionRecord {
+    public Prepared {
+      Objects.requireNonNull(spec, "spec");
+    }
+  }
 
   /**
    * Destination: the device holds everything; from here on only the decision leads out.
@@ -92,7 +105,11 @@ public sealed interface SessionRecord {
    * @param pausedAtEpochNanos wall-clock time of the pause at the source, by this node's clock; 0
    *     where no mark was heard
    */
-  record Loaded(long pausedAtEpochNanos, Progress progress) implements SessionRecord {}
+  record Loaded(long pausedAtEpochNanos, Progress progress) implements SessionRecord {
+    public Loaded {
+      Objects.requireNonNull(progress, "progress");
+    }
+  }
 
   /** Destination: the decision is Committed; the device may run from here on. */
   record Activating() implements SessionRecord {}

@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.session;
 
 import java.util.List;
+import java.util.Objects;
 
 /**
  * What a source was asked to do. Without the stream's token: that is a secret and lives in memory
@@ -31,6 +32,9 @@ public record SourceSpec(
     long thresholdBytes,
     List<WindowSpec> windows) {
   public SourceSpec {
+    Objects.requireNonNull(key, "key");
+    Objects.requireNonNull(device, "device");
+    Objects.requireNonNull(mode, "mode");
     // A journal of an earlier release does not tell them, nor is it asked for them.
     windows = windows == null ? List.of() : List.copyOf(windows);
   }

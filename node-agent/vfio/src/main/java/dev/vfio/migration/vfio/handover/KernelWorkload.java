@@ -222,6 +222,18 @@ public final class KernelWorkload implements Workload {
       return describe();
     }
     takesPart = true;
+    Optional<String> reserved = ReservedAddresses.objection(device, shapes);
+    if (reserved.isPresent()) {
+      throw new WorkloadException(
+          Errno.EINVAL.number(),
+          "the device "
+              + device.id()
+              + " could not be used with the memory of its workload: "
+              + reserved.get()
+              + ". Nothing was done to the device. Choose another node, or let the workload have"
+              + " its memory elsewhere.",
+          null);
+    }
     Optional<HandedOver> open = means.devices().open(device.id());
     if (open.isPresent()) {
       Manifest.requireFits(device.id(), open.get(), shapes.size());

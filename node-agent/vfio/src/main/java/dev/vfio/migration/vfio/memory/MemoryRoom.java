@@ -60,6 +60,9 @@ public final class MemoryRoom {
         all += holes;
       }
     }
+    if (all == 0) {
+      return;
+    }
     for (Map.Entry<String, Descriptor> system : one.entrySet()) {
       long free = OpenFile.freeBytes(system.getValue());
       long needed = missing.get(system.getKey());

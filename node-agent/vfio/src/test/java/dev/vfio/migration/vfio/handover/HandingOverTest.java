@@ -389,6 +389,35 @@ class HandingOverTest {
     }
   }
 
+  /** The workload would find out in the pause, when it maps its windows. */
+  @Test
+  void windowsWhereTheIommuTakesNoMappingAreRefusedBeforeAnythingIsLoaded() throws Exception {
+    Path group = Files.createDirectories(scene.device.sysfs().resolve("iommu_group"));
+    Files.writeString(
+        group.resolve("reserved_regions"),
+        """
+        0x0000000000001000 0x0000000000001fff direct-relaxable
+        0x00000000fee00000 0x00000000feefffff msi
+        0x000000fd00000000 0x000000ffffffffff reserved
+        """);
+    scene.openDevice();
+    KernelWorkload workload = scene.workload(LONG);
+    try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
+      for (long iova : new long[] {0xfee00000L, 0xfedff000L, 0xfeeff000L, 0xfd00000000L}) {
+        WindowShape ring = new WindowShape("ring", iova, 8192);
+        assertThatThrownBy(() -> workload.accommodate(List.of(ring)))
+            .isInstanceOf(WorkloadException.class)
+            .hasMessageContaining("window ring")
+            .hasMessageContaining("IOMMU takes no mapping")
+            .hasMessageContaining("Nothing was done to the device");
+      }
+      for (long iova : new long[] {0x1000, 0xfeddf000L, 0xfef00000L}) {
+        workload.accommodate(List.of(new WindowShape("ring", iova, 8192)));
+      }
+      assertThat(client.descriptors()).isEmpty();
+    }
+  }
+
   /** As many windows as one message carries, with the longest names and numbers. */
   @Test
   void theLargestRequestThatIsAllowedFitsIntoOneLine() throws Exception {
