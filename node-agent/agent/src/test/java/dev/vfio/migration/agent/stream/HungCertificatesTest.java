@@ -31,16 +31,9 @@ class HungCertificatesTest {
     assertThat(made.exitValue()).isZero();
   }
 
-  /** Lets go whoever has opened it. */
-  private static void release(Path file) {
-    CompletableFuture.runAsync(
-        () -> {
-          try {
-            Files.write(file, new byte[0]);
-          } catch (IOException ended) {
-            // Nobody has opened it.
-          }
-        });
+  /** Lets go whoever is about to open it; somebody is. */
+  private static void release(Path file) throws Exception {
+    inTime(() -> Files.write(file, new byte[0]));
   }
 
   private static <T> T inTime(Callable<T> call) throws Exception {
@@ -69,9 +62,7 @@ class HungCertificatesTest {
     release(tls.resolve("tls.crt"));
     Files.delete(tls.resolve("tls.crt"));
     authority.issue(tls, name);
-    await()
-        .atMost(Duration.ofSeconds(40))
-        .until(() -> inTime(identity::server) != before);
+    await().atMost(Duration.ofSeconds(40)).until(() -> inTime(identity::server) != before);
   }
 
   @Test
