@@ -33,7 +33,7 @@ public record DeviceLocation(
    * PCI domain with four digits, and with up to eight where it is larger (as behind Intel's VMD).
    */
   static final String DEVICE =
-      "^(([0-9a-f]{4}|[1-9a-f][0-9a-f]{4,7}):[0-9a-f]{2}:[01][0-9a-f]\\.[0-7]"
+      "^(([0-9a-f]{4}|[1-9a-f][0-9a-f]{4,7}):[0-9a-f]{2}:[01][0-9a-f][.][0-7]"
           + "|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
           + "|vfio-user:[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)$";
 
