@@ -5,12 +5,15 @@ import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.DriverProfile;
 import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.Phase;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -239,7 +242,53 @@ final class Admission {
               + device.getInterfaceValue()
               + "). Nothing was touched. Bring operator and agents to one version.");
     }
-    return Optional.empty();
+    return workloadObjection(side, device, where);
+  }
+
+  /** What the listing says of the workload; a device of which it says nothing is its agent's. */
+  private static Optional<Objection> workloadObjection(Side side, Device device, String where) {
+    WorkloadState fits =
+        side.role() == Role.SOURCE
+            ? WorkloadState.WORKLOAD_RUNNING
+            : WorkloadState.WORKLOAD_WAITING;
+    String does =
+        switch (device.getWorkloadState()) {
+          case WORKLOAD_RUNNING -> "running";
+          case WORKLOAD_PAUSED -> "paused";
+          case WORKLOAD_WAITING -> "waiting for a device";
+          case WORKLOAD_RELEASED -> "done with the device";
+          case WORKLOAD_STATE_UNSPECIFIED, UNRECOGNIZED -> "";
+        };
+    if (does.isEmpty() || device.getWorkloadState() == fits) {
+      return Optional.empty();
+    }
+    return objection(
+        ConditionReason.DEVICE_BUSY,
+        "The workload of device "
+            + device.getId()
+            + " on "
+            + where
+            + " is "
+            + does
+            + heldBy(device)
+            + ", and "
+            + (side.role() == Role.SOURCE
+                ? "only one that is running is moved"
+                : "only one that waits takes what is moved")
+            + ". Nothing was touched. "
+            + (side.role() == Role.SOURCE
+                ? "See who holds it, or choose the device that is in use."
+                : "Choose a destination whose workload waits."));
+  }
+
+  private static String heldBy(Device device) {
+    return device.hasHolder()
+        ? " (process "
+            + Integer.toUnsignedString(device.getHolder().getPid())
+            + ", "
+            + device.getHolder().getCommand()
+            + ")"
+        : "";
   }
 
   private static String sentence(String text) {
@@ -267,6 +316,10 @@ final class Admission {
               + destination.getModel()
               + " at the destination. Nothing was touched.");
     }
+    Optional<Objection> layout = layoutMismatch(source, destination);
+    if (layout.isPresent()) {
+      return layout;
+    }
     List<String> differences =
         driverDifferences(source.getDriverProfile(), destination.getDriverProfile());
     return differences.isEmpty()
@@ -278,6 +331,44 @@ final class Admission {
                 + String.join("; ", differences)
                 + ". Nothing was touched. Choose a destination with the same driver and device"
                 + " type.");
+  }
+
+  private static Optional<Objection> layoutMismatch(Device source, Device destination) {
+    Set<String> sent = windows(source);
+    Set<String> taken = windows(destination);
+    // A workload that waits for a device of the kernel is handed the windows; it declares none.
+    boolean declared = !source.hasPlace() && !destination.hasPlace();
+    List<String> differences =
+        Stream.of(
+                difference(
+                    "page size",
+                    Integer.toUnsignedString(source.getPageSize()),
+                    Integer.toUnsignedString(destination.getPageSize())),
+                difference(
+                    "memory windows of the workload",
+                    declared ? String.join(", ", sent) : "",
+                    declared ? String.join(", ", taken) : ""))
+            .flatMap(Optional::stream)
+            .toList();
+    return differences.isEmpty()
+        ? Optional.empty()
+        : objection(
+            ConditionReason.INCOMPATIBLE_DEVICE,
+            "The devices, or what their workloads declare, differ: "
+                + String.join("; ", differences)
+                + ". Nothing was touched. Both workloads declare the same windows.");
+  }
+
+  private static Set<String> windows(Device device) {
+    return device.getDmaWindowsList().stream()
+        .map(
+            window ->
+                "%s (%s bytes at 0x%x)"
+                    .formatted(
+                        window.getName(),
+                        Long.toUnsignedString(window.getSize()),
+                        window.getIova()))
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   /** The destination's agent compares them again before it touches anything. */

@@ -3,12 +3,16 @@ package dev.vfio.migration.operator.decision;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DeviceHolder;
+import dev.vfio.migration.contract.v1.DevicePlace;
 import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.DmaWindow;
 import dev.vfio.migration.contract.v1.DriverProfile;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.Phase;
 import java.util.List;
@@ -144,6 +148,80 @@ class DeviceAdmissionTest {
         assertThat(other.message(ConditionType.VALIDATED)).contains("is in " + state);
       }
     }
+  }
+
+  /** What the inventory shows of the workload is not found out by preparing the destination. */
+  @Test
+  void aWorkloadThatIsNotWhereItShouldBeIsRefused() {
+    for (WorkloadState state : WorkloadState.values()) {
+      if (state == WorkloadState.UNRECOGNIZED) {
+        continue;
+      }
+      for (Role role : List.of(Role.SOURCE, Role.DESTINATION)) {
+        boolean fits =
+            state == WorkloadState.WORKLOAD_STATE_UNSPECIFIED
+                || state
+                    == (role == Role.SOURCE
+                        ? WorkloadState.WORKLOAD_RUNNING
+                        : WorkloadState.WORKLOAD_WAITING);
+        Scene other = new Scene().phase(Phase.VALIDATING);
+        other.listed(Role.SOURCE, device(MTTY)).listed(Role.DESTINATION, device(MTTY));
+        other
+            .listed(
+                role,
+                device ->
+                    device(MTTY)
+                        .apply(device)
+                        .setWorkloadState(state)
+                        .setHolder(DeviceHolder.newBuilder().setPid(77).setCommand("engine")))
+            .decide();
+        assertThat(other.reason(ConditionType.VALIDATED))
+            .as(role + " " + state)
+            .isEqualTo(fits ? "Valid" : "DeviceBusy");
+        assertThat(other.status().touched().destination()).isEqualTo(fits);
+        if (!fits) {
+          assertThat(other.message(ConditionType.VALIDATED)).contains("process 77, engine");
+        }
+      }
+    }
+  }
+
+  @Test
+  void otherWindowsOrPagesAreRefusedBeforeTheDestinationIsPrepared() {
+    DmaWindow.Builder ring = DmaWindow.newBuilder().setName("ring").setIova(4096);
+    assertThat(
+            refusal(
+                device -> device(MTTY).apply(device).addDmaWindows(ring.setSize(8192)),
+                device -> device(MTTY).apply(device).addDmaWindows(ring.setSize(4096))))
+        .contains("ring (8192 bytes at 0x1000) at the source, ring (4096 bytes at 0x1000)");
+    assertThat(
+            new Scene()
+                .phase(Phase.VALIDATING)
+                .listed(Role.SOURCE, device -> device(MTTY).apply(device).setPageSize(4096))
+                .listed(Role.DESTINATION, device -> device(MTTY).apply(device).setPageSize(65536))
+                .decide()
+                .status()
+                .rollback()
+                .message())
+        .contains("page size 4096 at the source, 65536 at the destination");
+  }
+
+  /** It is handed the windows with the device. */
+  @Test
+  void aWorkloadThatWaitsForADeviceOfTheKernelDeclaresNoWindows() {
+    scene
+        .listed(
+            Role.SOURCE,
+            device ->
+                device(MTTY)
+                    .apply(device)
+                    .setPlace(DevicePlace.getDefaultInstance())
+                    .addDmaWindows(DmaWindow.newBuilder().setName("ring").setSize(4096)))
+        .listed(
+            Role.DESTINATION,
+            device -> device(MTTY).apply(device).setPlace(DevicePlace.getDefaultInstance()))
+        .decide();
+    assertThat(scene.status().phase()).isEqualTo(Phase.PREPARING);
   }
 
   @Test

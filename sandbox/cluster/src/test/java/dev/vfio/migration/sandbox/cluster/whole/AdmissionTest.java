@@ -95,7 +95,7 @@ class AdmissionTest {
       scenario.awaitPhase("Failed");
       MigrationView.Condition condition = scenario.view().condition("Succeeded").orElseThrow();
       assertThat(condition.reason()).isEqualTo("DeviceBusy");
-      assertThat(condition.message()).contains(scenario.name(), "running");
+      assertThat(scenario.cause()).contains(scenario.name(), "running");
       for (SimulatedDevice device :
           List.of(scenario.pair().source(), scenario.pair().destination())) {
         assertThat(scenario.states(device)).containsExactly("RUNNING");

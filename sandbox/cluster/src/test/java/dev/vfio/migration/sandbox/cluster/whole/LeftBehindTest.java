@@ -49,7 +49,9 @@ class LeftBehindTest {
     try (Scenario there = cluster.scenario("no-reset").sourceFault("no-reset").begin()) {
       there.succeeded().awaitCondition("SourceReady", "False", "ResetFailed");
       assertThat(there.view().condition("Succeeded").orElseThrow().message())
-          .contains("To be done: reset", there.name(), "restart its server");
+          .contains("To be done: reset", there.name(), "SourceReady says");
+      assertThat(there.view().condition("SourceReady").orElseThrow().message())
+          .contains(there.name(), "restart its server");
       try (Scenario back = there.back("refused").apply()) {
         back.awaitPhase("Failed");
         MigrationView.Condition refused = back.view().condition("Validated").orElseThrow();

@@ -322,10 +322,20 @@ final class Scenario implements AutoCloseable {
     assertThat(condition.status()).isEqualTo("False");
     assertThat(condition.reason()).as(condition.message()).isEqualTo(reason);
     for (String words : message) {
-      assertThat(condition.message()).contains(words);
+      assertThat(cause()).contains(words);
     }
     runsOnAt(pair.source());
     return this;
+  }
+
+  /** Told once: by Validated where it was refused, by Succeeded where it went wrong later. */
+  String cause() throws IOException {
+    return view()
+        .condition("Validated")
+        .filter(condition -> condition.status().equals("False"))
+        .or(() -> view().condition("Succeeded"))
+        .orElseThrow()
+        .message();
   }
 
   /** As {@link #failed}, where more than one reason is right. */
