@@ -93,8 +93,7 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
           directory.path(), trouble, inUse.credentials().own().getNotAfter().toInstant());
     }
     return new IllegalStateException(
-        "this agent has no usable certificate in " + directory.path() + ": " + trouble,
-        unusable);
+        "this agent has no usable certificate in " + directory.path() + ": " + trouble, unusable);
   }
 
   private static KeyStore emptyStore() throws GeneralSecurityException, IOException {
