@@ -6,7 +6,9 @@ import dev.vfio.migration.agent.journal.RecordCodec;
 import dev.vfio.migration.agent.session.SourceAction.Journal;
 import dev.vfio.migration.agent.session.SourceAction.Reply;
 import dev.vfio.migration.agent.session.SourceEvent.*;
+import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
@@ -103,7 +105,14 @@ class WhatWasSeenTest {
                                 "default/move",
                                 "vfio-user:gpu-0",
                                 "a",
-                                null,
+                                new DeviceDescription(
+                                    "vfio-user:gpu-0",
+                                    MigrationInterface.REGION_2018,
+                                    "gpu",
+                                    1 << 20,
+                                    true,
+                                    true,
+                                    4096),
                                 List.of(),
                                 1))),
                     new Moment(nanos, nanos)),

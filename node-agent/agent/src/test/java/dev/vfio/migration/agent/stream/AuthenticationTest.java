@@ -208,7 +208,7 @@ class AuthenticationTest {
           nodes.sourceTls.resolve("tls.crt"),
           StandardCopyOption.REPLACE_EXISTING);
       moves(nodes);
-      log.awaitMatch(".*changed, but cannot be used .*the key in .* is not that of tls.crt.*");
+      log.awaitMatch(".*cannot be used as they are now .*the key in .* is not that of tls.crt.*");
       Files.copy(
           halfDone.resolve("tls.key"),
           nodes.sourceTls.resolve("tls.key"),
