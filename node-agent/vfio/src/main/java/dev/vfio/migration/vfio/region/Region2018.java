@@ -43,9 +43,6 @@ import java.nio.ByteBuffer;
  * <p>Source: "VFIO KABI for migration interface", November 2018.
  */
 public final class Region2018 implements MigratableDevice {
-  /** No value of device_state. */
-  private static final int NO_STATE = -1;
-
   private final RegionParts parts;
   private final DeviceDescription description;
   private final RegionRegisters registers;
@@ -68,7 +65,7 @@ public final class Region2018 implements MigratableDevice {
     this.description = parts.description();
     this.registers = parts.registers();
     this.data = parts.data();
-    this.place = new DataPlace(registers, parts.region());
+    this.place = new DataPlace(registers, data, parts.region());
     this.dirtyPagesAction =
         new DirtyPagesAction(registers, data, place, parts.region(), description.pageSize());
     this.incoming = new IncomingChunk(data, new IncomingRegisters());
@@ -244,7 +241,9 @@ public final class Region2018 implements MigratableDevice {
     }
     int now;
     try {
-      now = registers.deviceStateAfter(stateKnown ? state.wireValue() : NO_STATE);
+      now =
+          registers.deviceStateAfter(
+              told -> isThere(told, target) || told == DeviceState.FAILED.wireValue());
     } catch (AccessException failure) {
       boolean notTold = failure.errno() == Errno.EINVAL.number() || !toldItsState;
       if (failure.reason() == Reason.REFUSED && notTold) {
@@ -257,9 +256,7 @@ public final class Region2018 implements MigratableDevice {
           failure,
           "It counts as being in the state before; lead it out through FAILED, or reset it.");
     }
-    // What a save has set up is cleaned up, and a driver may begin anew: it stands still, too.
-    boolean cleanedUp = target == DeviceState.SAVE_COMPLETED && now == DeviceState.NONE.wireValue();
-    if (now == target.wireValue() || cleanedUp) {
+    if (isThere(now, target)) {
       toldItsState = true;
       return true;
     }
@@ -281,6 +278,13 @@ public final class Region2018 implements MigratableDevice {
             + (failed
                 ? "FAILED; reset it."
                 : "the state before; lead it out through FAILED, or reset it."));
+  }
+
+  /** What a save has set up is cleaned up, and a driver may begin anew: it stands still, too. */
+  private static boolean isThere(int told, DeviceState target) {
+    boolean cleanedUp =
+        target == DeviceState.SAVE_COMPLETED && told == DeviceState.NONE.wireValue();
+    return told == target.wireValue() || cleanedUp;
   }
 
   /**
