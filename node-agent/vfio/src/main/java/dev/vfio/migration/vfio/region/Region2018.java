@@ -225,6 +225,24 @@ public final class Region2018 implements MigratableDevice {
     tellsThatItIsLoaded = told && target == DeviceState.RESUME_COMPLETED;
     if (target == DeviceState.RESUME) {
       incomingOffset = whereItTakesData();
+      requireWholeWrites();
+    }
+  }
+
+  /** Found out while nothing is lost: a state is given to a device inside the pause. */
+  private void requireWholeWrites() throws DeviceException {
+    if (!registers.takesHalvesOnly()) {
+      return;
+    }
+    try {
+      registers.write(MigrationRegionLayout.DATA_OFFSET, incomingOffset);
+    } catch (AccessException failure) {
+      throw failed(
+          "writing data.offset in one access of 8 bytes (its driver takes reads of 4 bytes only,"
+              + " and half a data.size might commit a chunk, so such a device takes nothing in)",
+          Kind.WRITE_FAILED,
+          failure,
+          "It is in RESUME; reset it.");
     }
   }
 
@@ -297,7 +315,8 @@ public final class Region2018 implements MigratableDevice {
       return false;
     }
     try {
-      return registers.readDeviceState() == DeviceState.RUNNING.wireValue();
+      int running = DeviceState.RUNNING.wireValue();
+      return registers.deviceStateAfter(told -> told == running) == running;
     } catch (AccessException unreadable) {
       return false;
     }

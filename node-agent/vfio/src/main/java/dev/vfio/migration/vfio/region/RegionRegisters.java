@@ -104,6 +104,11 @@ final class RegionRegisters {
     }
   }
 
+  /** Whether an access of 8 bytes was refused and both of its halves were taken. */
+  boolean takesHalvesOnly() {
+    return halves;
+  }
+
   private long readHalves(int field) throws AccessException {
     wide.clear();
     for (int at = 0; at < Long.BYTES; at += Integer.BYTES) {

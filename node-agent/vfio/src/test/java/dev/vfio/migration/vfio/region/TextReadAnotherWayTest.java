@@ -225,6 +225,19 @@ class TextReadAnotherWayTest {
     assertThat(access.accesses()).containsExactly("write 76/100", "write 36/8", "write 44/8");
   }
 
+  @Test
+  void aDestinationThatTakesHalvesOnlyIsRefusedBeforeAnythingIsLoaded() throws DeviceException {
+    access.fail("read 36/8", Reason.REFUSED, 22);
+    Region2018 device = openIn(DeviceState.RUNNING);
+    device.transition(DeviceState.RESUME);
+    assertThat(access.accesses()).as("one that takes whole writes").contains("write 36/8");
+    access.fail("write 36/8", Reason.REFUSED, 22);
+    Region2018 other = openIn(DeviceState.RUNNING);
+    DeviceException failure = failureOf(() -> other.transition(DeviceState.RESUME));
+    assertThat(failure.kind()).isEqualTo(Kind.WRITE_FAILED);
+    assertThat(failure).hasMessageContaining("4 bytes only");
+  }
+
   // ---------------------------------------------------------------- the state
 
   @Test
@@ -274,6 +287,15 @@ class TextReadAnotherWayTest {
   void aDriverThatPassesThroughOtherStatesIsWaitedFor() throws DeviceException {
     Region2018 device = openIn(DeviceState.RESUME_COMPLETED);
     access.takingNoState(7, 7, 0, 77, 1);
+    device.transition(DeviceState.RUNNING);
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+  }
+
+  @Test
+  void aDeviceThatIsOnItsWayBackByItselfIsWaitedFor() throws DeviceException {
+    Region2018 device = openIn(DeviceState.STOPNCOPY);
+    device.transition(DeviceState.CANCELLED);
+    access.fail("write 0/4", Reason.REFUSED, 22).takingNoState(9, 9, 4, 1);
     device.transition(DeviceState.RUNNING);
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
