@@ -96,7 +96,8 @@ final class DataPlace {
   void beforeBitmap(long bytes) throws AccessException {
     before = null;
     if (setBySize && !bitmapsSetAtOnce && holds(last, 1)) {
-      before = whatLiesAtTheLast(Math.min(bytes, Math.min(MOST_COMPARED, region.info().size() - last)));
+      before =
+          whatLiesAtTheLast(Math.min(bytes, Math.min(MOST_COMPARED, region.info().size() - last)));
     }
   }
 

@@ -99,8 +99,7 @@ class MigrationInterfacesTest {
   @Test
   void anOldKernelThatKnowsNoFeaturesIsAskedForRegions() throws Exception {
     node.speaksV1();
-    for (Errno unknown :
-        new Errno[] {Errno.ENOTTY, Errno.EINVAL, Errno.EOPNOTSUPP, Errno.ENOSYS}) {
+    for (Errno unknown : new Errno[] {Errno.ENOTTY, Errno.EINVAL, Errno.EOPNOTSUPP, Errno.ENOSYS}) {
       node.model().refusals.put(FEATURE, unknown);
       isLookedAtAndOpenedAs(MigrationInterface.REGION_V1);
     }
