@@ -355,8 +355,9 @@ final class DestinationEnding {
     if (failure.reason() == Reason.TRANSITION_FAILED) {
       return "The handover is committed, and the device "
           + s.spec().device()
-          + " was not reset since the state was loaded into it here. Do not reset it. Mend the"
-          + " device or its driver, then activate again.";
+          + " was not reset since the state was loaded into it here. Do not reset it, and do not"
+          + " end the workload at the source: its stopped device still holds the state, too. Mend"
+          + " the device or its driver, then activate again.";
     }
     return failure
             .stateOutOfReach()

@@ -153,6 +153,7 @@ class HalfAStateTest {
     assertThat(stranded.failure().reason()).isEqualTo(Reason.TRANSITION_FAILED);
     assertThat(stranded.failure().message())
         .contains(DEVICE, "does not look at what it took in before it is to run", "not whole")
+        .contains("Do not reset it, and do not end the workload at the source")
         .contains("The handover is committed");
     assertThat(waiting.state()).as("nobody was given it").isEqualTo(WorkloadState.WAITING);
     assertThat(from.state()).as("stopped, with its state").isEqualTo(2);

@@ -66,8 +66,12 @@ public final class DeviceFailures {
             + " not stay where it was led. It was not asked to change.");
   }
 
-  private static boolean isUnknown(int errno) {
-    return errno == Errno.ENOTTY.number() || errno == Errno.EINVAL.number();
+  /** Whether a driver says by this that it does not know what it was asked for. */
+  public static boolean isUnknown(int errno) {
+    return errno == Errno.ENOTTY.number()
+        || errno == Errno.EINVAL.number()
+        || errno == Errno.EOPNOTSUPP.number()
+        || errno == Errno.ENOSYS.number();
   }
 
   /**

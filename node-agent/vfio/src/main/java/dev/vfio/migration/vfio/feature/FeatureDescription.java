@@ -54,9 +54,7 @@ final class FeatureDescription {
       access.get(PayloadLayout.MIGRATION, payload);
     } catch (AccessException failure) {
       boolean hasNot =
-          failure.reason() == Reason.REFUSED
-              && (failure.errno() == Errno.ENOTTY.number()
-                  || failure.errno() == Errno.EINVAL.number());
+          failure.reason() == Reason.REFUSED && DeviceFailures.isUnknown(failure.errno());
       if (!hasNot) {
         throw DeviceFailures.whileOpening(id, "its migration feature", failure);
       }

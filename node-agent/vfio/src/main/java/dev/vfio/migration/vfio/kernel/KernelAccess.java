@@ -10,6 +10,7 @@ import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.access.StateFile;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.DriverFile;
@@ -315,7 +316,7 @@ public final class KernelAccess implements FeatureAccess {
       feature(feature, FeatureLayout.PROBE | directions, ByteBuffer.allocateDirect(0));
       return true;
     } catch (ErrnoException failure) {
-      if (failure.is(Errno.ENOTTY) || failure.is(Errno.EINVAL)) {
+      if (DeviceFailures.isUnknown(failure.errno())) {
         return false;
       }
       throw KernelFailures.ofDevice(failure);

@@ -59,14 +59,20 @@ final class MigrationInterfaces {
   }
 
   private DeviceLook first(Try... interfaces) throws DeviceException {
+    DeviceException unusable = null;
     for (Try candidate : interfaces) {
       try {
         return candidate.look();
       } catch (DeviceException other) {
-        if (other.kind() != Kind.NOT_MIGRATABLE) {
+        if (other.kind() == Kind.PROTOCOL_VIOLATION && isAboutRegions()) {
+          unusable = unusable == null ? other : unusable;
+        } else if (other.kind() != Kind.NOT_MIGRATABLE) {
           throw other;
         }
       }
+    }
+    if (unusable != null) {
+      throw unusable;
     }
     throw new DeviceException(
         Kind.NOT_MIGRATABLE,
@@ -78,6 +84,19 @@ final class MigrationInterfaces {
             + " regions is a migration region of 2018 (type 1<<30) or of Linux 5.8 (type 3)."
             + " Nothing was done to the device. "
             + advice());
+  }
+
+  /**
+   * Whether some region is badly described, which may be any, and not the state of a device whose
+   * region was found: what hides one format does not hide the other.
+   */
+  private boolean isAboutRegions() {
+    try {
+      Region2018.describe(device.id(), access, pageSize);
+      return false;
+    } catch (DeviceException failure) {
+      return failure.kind() == Kind.PROTOCOL_VIOLATION;
+    }
   }
 
   private String advice() {

@@ -54,6 +54,7 @@ final class DirtyPagesAction {
     try {
       while (answered < pages) {
         long remaining = pages - answered;
+        place.beforeBitmap(DirtyBitmap.bytesFor(remaining));
         registers.write(MigrationRegionLayout.DIRTY_PFNS_START_ADDR, iova + answered * pageSize);
         registers.write(MigrationRegionLayout.DIRTY_PFNS_TOTAL, remaining);
         long copied = registers.read(MigrationRegionLayout.DIRTY_PFNS_COPIED);
@@ -69,7 +70,7 @@ final class DirtyPagesAction {
                   + remaining
                   + " were asked for (dirty_pfns.total)");
         }
-        long offset = place.ofBitmap(DirtyBitmap.bytesFor(copied));
+        long offset = place.ofBitmap(copied);
         if (!region.holdsData(offset, DirtyBitmap.bytesFor(copied))) {
           throw violation(
               subject,

@@ -9,7 +9,6 @@ import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceFailures;
-import dev.vfio.migration.vfio.linux.Errno;
 import java.util.List;
 import java.util.Optional;
 
@@ -81,9 +80,7 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
             throw failure;
           }
           // A region that the driver does not describe is none; another may be the one.
-          boolean isNone =
-              failure.errno() == Errno.EINVAL.number() || failure.errno() == Errno.ENOTTY.number();
-          refused = isNone ? refused : failure;
+          refused = DeviceFailures.isUnknown(failure.errno()) ? refused : failure;
         } catch (DeviceException badlyDescribed) {
           malformed = malformed == null ? badlyDescribed : malformed;
         }

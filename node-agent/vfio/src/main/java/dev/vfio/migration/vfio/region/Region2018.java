@@ -43,9 +43,6 @@ import java.nio.ByteBuffer;
  * <p>Source: "VFIO KABI for migration interface", November 2018.
  */
 public final class Region2018 implements MigratableDevice {
-  /** No value of device_state. */
-  private static final int NO_STATE = -1;
-
   private final RegionParts parts;
   private final DeviceDescription description;
   private final RegionRegisters registers;
@@ -68,7 +65,7 @@ public final class Region2018 implements MigratableDevice {
     this.description = parts.description();
     this.registers = parts.registers();
     this.data = parts.data();
-    this.place = new DataPlace(registers, parts.region());
+    this.place = new DataPlace(registers, data, parts.region());
     this.dirtyPagesAction =
         new DirtyPagesAction(registers, data, place, parts.region(), description.pageSize());
     this.incoming = new IncomingChunk(data, new IncomingRegisters());
@@ -228,6 +225,24 @@ public final class Region2018 implements MigratableDevice {
     tellsThatItIsLoaded = told && target == DeviceState.RESUME_COMPLETED;
     if (target == DeviceState.RESUME) {
       incomingOffset = whereItTakesData();
+      requireWholeWrites();
+    }
+  }
+
+  /** Found out while nothing is lost: a state is given to a device inside the pause. */
+  private void requireWholeWrites() throws DeviceException {
+    if (!registers.takesHalvesOnly()) {
+      return;
+    }
+    try {
+      registers.write(MigrationRegionLayout.DATA_OFFSET, incomingOffset);
+    } catch (AccessException failure) {
+      throw failed(
+          "writing data.offset in one access of 8 bytes (its driver takes reads of 4 bytes only,"
+              + " and half a data.size might commit a chunk, so such a device takes nothing in)",
+          Kind.WRITE_FAILED,
+          failure,
+          "It is in RESUME; reset it.");
     }
   }
 
@@ -244,7 +259,9 @@ public final class Region2018 implements MigratableDevice {
     }
     int now;
     try {
-      now = registers.deviceStateAfter(stateKnown ? state.wireValue() : NO_STATE);
+      now =
+          registers.deviceStateAfter(
+              told -> isThere(told, target) || told == DeviceState.FAILED.wireValue());
     } catch (AccessException failure) {
       boolean notTold = failure.errno() == Errno.EINVAL.number() || !toldItsState;
       if (failure.reason() == Reason.REFUSED && notTold) {
@@ -257,9 +274,7 @@ public final class Region2018 implements MigratableDevice {
           failure,
           "It counts as being in the state before; lead it out through FAILED, or reset it.");
     }
-    // What a save has set up is cleaned up, and a driver may begin anew: it stands still, too.
-    boolean cleanedUp = target == DeviceState.SAVE_COMPLETED && now == DeviceState.NONE.wireValue();
-    if (now == target.wireValue() || cleanedUp) {
+    if (isThere(now, target)) {
       toldItsState = true;
       return true;
     }
@@ -283,6 +298,13 @@ public final class Region2018 implements MigratableDevice {
                 : "the state before; lead it out through FAILED, or reset it."));
   }
 
+  /** What a save has set up is cleaned up, and a driver may begin anew: it stands still, too. */
+  private static boolean isThere(int told, DeviceState target) {
+    boolean cleanedUp =
+        target == DeviceState.SAVE_COMPLETED && told == DeviceState.NONE.wireValue();
+    return told == target.wireValue() || cleanedUp;
+  }
+
   /**
    * By the text CANCELLED, and FAILED at the source, are themselves the way back to running, and a
    * state is sent "on state change": a device that went on by itself may refuse to be told.
@@ -293,7 +315,8 @@ public final class Region2018 implements MigratableDevice {
       return false;
     }
     try {
-      return registers.readDeviceState() == DeviceState.RUNNING.wireValue();
+      int running = DeviceState.RUNNING.wireValue();
+      return registers.deviceStateAfter(told -> told == running) == running;
     } catch (AccessException unreadable) {
       return false;
     }

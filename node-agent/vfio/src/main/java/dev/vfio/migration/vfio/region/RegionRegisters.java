@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntPredicate;
 
 /**
  * The fields of the structure at its start, at their exact widths: one 4-byte access for {@code
@@ -53,13 +54,16 @@ final class RegionRegisters {
   }
 
   /**
-   * The state after a change that the driver took. Where it is still the one before the driver may
-   * be at it yet: it is read again, for as long as {@link #SETTLING}.
+   * The state after a change that the driver took. Where it is not what it is to be the driver may
+   * be at it yet, and pass through other states: it is read again, for as long as {@link
+   * #SETTLING}.
+   *
+   * @param settled whether a value of the register is the end of the change, good or bad
    */
-  int deviceStateAfter(int before) throws AccessException {
+  int deviceStateAfter(IntPredicate settled) throws AccessException {
     long start = System.nanoTime();
     int now = readDeviceState();
-    while (now == before
+    while (!settled.test(now)
         && System.nanoTime() - start < SETTLING.toNanos()
         && !Thread.currentThread().isInterrupted()) {
       LockSupport.parkNanos(BETWEEN_TRIES.toNanos());
@@ -98,6 +102,11 @@ final class RegionRegisters {
         throw failure;
       }
     }
+  }
+
+  /** Whether an access of 8 bytes was refused and both of its halves were taken. */
+  boolean takesHalvesOnly() {
+    return halves;
   }
 
   private long readHalves(int field) throws AccessException {

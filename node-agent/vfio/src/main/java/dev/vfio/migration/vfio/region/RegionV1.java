@@ -164,6 +164,16 @@ public final class RegionV1 implements MigratableDevice {
     return RegionV1State.of(deviceState(registers::readDeviceState));
   }
 
+  /** Where it is after a change that its driver took, and may be at yet. */
+  private RegionV1State positionAfter(RegionV1State wanted)
+      throws AccessException, RegionV1State.UndefinedException {
+    return RegionV1State.of(
+        deviceState(
+            () ->
+                registers.deviceStateAfter(
+                    told -> wanted.in(told) == told || RegionV1State.ERROR.in(told) == told)));
+  }
+
   private RegionV1State readBack() throws DeviceException {
     try {
       return position();
@@ -267,23 +277,18 @@ public final class RegionV1 implements MigratableDevice {
    * A driver that takes nothing at all for a whole state does not look at the change from 100 to
    * 000, so it would never look: that from 000 to 001 begins with a device that was not loaded.
    *
-   * @return where the device is now
+   * @return where the device is now; null where it does not say so, which its reset mends
    */
   private RegionV1State findWhenItChecks() throws DeviceException {
     try {
-      int register = registers.readDeviceState();
-      try {
-        registers.writeDeviceState(RegionV1State.STOPPED.in(register));
-      } catch (AccessException failure) {
-        if (failure.reason() != Reason.REFUSED) {
-          throw failure;
-        }
-      }
+      RegionV1State now = tryToStop();
       // Where it is counts, and not what the driver answered.
-      RegionV1State now = position();
       checksWhenStopped = now != RegionV1State.STOPPED;
       return now;
     } catch (AccessException failure) {
+      if (failure.reason() == Reason.REFUSED) {
+        return null;
+      }
       book.failedOnTheWayTo(DeviceState.RESUME);
       throw DeviceFailures.duringAction(
           subject(),
@@ -292,9 +297,21 @@ public final class RegionV1 implements MigratableDevice {
           failure,
           "Nothing was loaded into it; reset it.");
     } catch (RegionV1State.UndefinedException undefined) {
-      book.failedOnTheWayTo(DeviceState.RESUME);
-      throw undefined(undefined, "Nothing was loaded into it; reset it.");
+      return null;
     }
+  }
+
+  private RegionV1State tryToStop() throws AccessException, RegionV1State.UndefinedException {
+    int register = registers.readDeviceState();
+    try {
+      registers.writeDeviceState(RegionV1State.STOPPED.in(register));
+    } catch (AccessException failure) {
+      if (failure.reason() != Reason.REFUSED) {
+        throw failure;
+      }
+      return position();
+    }
+    return positionAfter(RegionV1State.STOPPED);
   }
 
   private void run() throws DeviceException {
@@ -342,7 +359,7 @@ public final class RegionV1 implements MigratableDevice {
         registers.writeDeviceState(wanted.in(register));
         asked = true;
         taken = true;
-        RegionV1State now = position();
+        RegionV1State now = positionAfter(wanted);
         if (now != wanted) {
           throw notThere(target, wanted, now, now.words());
         }

@@ -64,6 +64,9 @@ public final class VfioModel implements InterceptedCalls.Model {
   /** How the driver describes the region, in full; null for a plain one. */
   private ByteBuffer description;
 
+  /** The same of a region behind it; null for none. */
+  private ByteBuffer another;
+
   /** What 32-bit registers of the region hold, by their offset. */
   private final Map<Long, Integer> registers = new HashMap<>();
 
@@ -110,6 +113,11 @@ public final class VfioModel implements InterceptedCalls.Model {
    */
   public void describes(ByteBuffer structure) {
     description = structure.putLong(24, REGION_PLACE);
+  }
+
+  /** It has one region more, of which nothing but the description can be read. */
+  public void describesAnother(ByteBuffer structure) {
+    another = structure;
   }
 
   /**
@@ -240,7 +248,7 @@ public final class VfioModel implements InterceptedCalls.Model {
       return -Errno.EINVAL.number();
     }
     argument.setInt(4, deviceFlags);
-    argument.setInt(8, REGION_INDEX + 1);
+    argument.setInt(8, REGION_INDEX + (another == null ? 1 : 2));
     return 0;
   }
 
@@ -254,11 +262,14 @@ public final class VfioModel implements InterceptedCalls.Model {
       argument.setLong(24, REGION_PLACE);
       return 0;
     }
+    if (room >= 32 && argument.getInt(8) == REGION_INDEX + 1 && another != null) {
+      return described(another, argument, room);
+    }
     if (room < 32 || argument.getInt(8) != REGION_INDEX) {
       return -Errno.EINVAL.number();
     }
     if (description != null) {
-      return described(argument, room);
+      return described(description, argument, room);
     }
     argument.setInt(0, regionInfoNeeds);
     argument.setInt(4, 0xf);
@@ -273,7 +284,7 @@ public final class VfioModel implements InterceptedCalls.Model {
     return 0;
   }
 
-  private long described(Pointer argument, int room) {
+  private static long described(ByteBuffer description, Pointer argument, int room) {
     if (room < description.limit()) {
       argument.setInt(0, description.limit());
       return 0;

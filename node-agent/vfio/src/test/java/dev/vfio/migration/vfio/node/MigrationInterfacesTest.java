@@ -13,9 +13,12 @@ import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.kernel.KernelAccess;
 import dev.vfio.migration.vfio.kernel.NodeChoice;
+import dev.vfio.migration.vfio.kernel.VfioModel;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.region.RegionInfoBytes;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -96,10 +99,32 @@ class MigrationInterfacesTest {
   @Test
   void anOldKernelThatKnowsNoFeaturesIsAskedForRegions() throws Exception {
     node.speaksV1();
-    for (Errno unknown : new Errno[] {Errno.ENOTTY, Errno.EINVAL}) {
+    for (Errno unknown : new Errno[] {Errno.ENOTTY, Errno.EINVAL, Errno.EOPNOTSUPP, Errno.ENOSYS}) {
       node.model().refusals.put(FEATURE, unknown);
       isLookedAtAndOpenedAs(MigrationInterface.REGION_V1);
     }
+  }
+
+  @Test
+  void aRegionThatIsBadlyDescribedHidesNoneOfTheOtherFormat() throws Exception {
+    node.speaksV1();
+    int behind = VfioModel.REGION_INDEX + 1;
+    for (RegionInfoBytes bad :
+        List.of(
+            RegionInfoBytes.migration(behind, 76),
+            RegionInfoBytes.migration(behind, 8192).flags(1),
+            RegionInfoBytes.plain(behind, 64).type(1 << 30, 1).patch(12, 3))) {
+      node.model().describesAnother(bad.toBuffer());
+      isLookedAtAndOpenedAs(MigrationInterface.REGION_V1);
+    }
+    node.speaks2018();
+    isLookedAtAndOpenedAs(MigrationInterface.REGION_2018);
+    node.speaksNothing();
+    node.model().describes(RegionInfoBytes.plain(VfioModel.REGION_INDEX, 8192).toBuffer());
+    use(
+        (interfaces, access) ->
+            assertThat(catchThrowableOfType(DeviceException.class, interfaces::look).kind())
+                .isEqualTo(Kind.PROTOCOL_VIOLATION));
   }
 
   @Test

@@ -28,6 +28,7 @@ final class RecordingAccess implements DeviceAccess {
   private final List<String> log = new ArrayList<>();
   private final Map<Integer, Deque<Long>> answers = new HashMap<>();
   private final Map<String, AccessException> failures = new HashMap<>();
+  private final Map<Integer, Runnable> effects = new HashMap<>();
   private final Map<String, Integer> busy = new HashMap<>();
   private final Map<Integer, RegionInfo> regions = new HashMap<>();
   private final List<DirectArea> areas = new ArrayList<>();
@@ -57,6 +58,12 @@ final class RecordingAccess implements DeviceAccess {
     for (long value : values) {
       answers.computeIfAbsent(field, unused -> new ArrayDeque<>()).add(value);
     }
+    return this;
+  }
+
+  /** What the driver does whenever a u64 field is read. */
+  RecordingAccess whenReading(int field, Runnable effect) {
+    effects.put(field, effect);
     return this;
   }
 
@@ -135,6 +142,7 @@ final class RecordingAccess implements DeviceAccess {
   @Override
   public int readRegion(int index, long offset, ByteBuffer into) throws AccessException {
     int width = record("read", offset, into);
+    effects.getOrDefault((int) offset, () -> {}).run();
     Deque<Long> scripted = answers.get((int) offset);
     if (index == REGION && width == Long.BYTES && scripted != null && !scripted.isEmpty()) {
       memory.putLong((int) offset, scripted.remove());

@@ -46,6 +46,10 @@ final class RegionV1Model implements DeviceAccess {
   private int readableSize;
   private String failing = "";
   private int failingLeaves = -1;
+  private Runnable failingEffect = () -> {};
+  private int settling;
+  private int toldBefore;
+  private int readsBefore;
   private String ignored = "";
   private boolean untold;
   private boolean asDrawn;
@@ -111,6 +115,18 @@ final class RegionV1Model implements DeviceAccess {
   RegionV1Model failing(String access, int leaves) {
     failing = access;
     failingLeaves = leaves;
+    return this;
+  }
+
+  /** As {@link #failing(String, int)}, and does that beside it. */
+  RegionV1Model failing(String access, int leaves, Runnable effect) {
+    failingEffect = effect;
+    return failing(access, leaves);
+  }
+
+  /** A change is over only when the state was read so often; before it reads as it was. */
+  RegionV1Model settling(int reads) {
+    settling = reads;
     return this;
   }
 
@@ -220,7 +236,7 @@ final class RegionV1Model implements DeviceAccess {
     if (offset == 0 && width == 4 && untold) {
       throw refused(EINVAL);
     } else if (offset == 0 && width == 4) {
-      into.order(ByteOrder.nativeOrder()).putInt(register);
+      into.order(ByteOrder.nativeOrder()).putInt(readsBefore-- > 0 ? toldBefore : register);
     } else if (offset == 8 && width == 8) {
       into.order(ByteOrder.nativeOrder()).putLong(pendingBytes());
     } else if (offset == 16 && width == 8) {
@@ -274,6 +290,7 @@ final class RegionV1Model implements DeviceAccess {
       if (failingLeaves >= 0) {
         register = failingLeaves;
       }
+      failingEffect.run();
       throw refused(EIO);
     }
   }
@@ -317,6 +334,8 @@ final class RegionV1Model implements DeviceAccess {
       taken.reset();
     }
     boolean goesOn = saving() && (wanted & SAVING) != 0;
+    toldBefore = register;
+    readsBefore = settling;
     register = value;
     if (!goesOn) {
       handedOut = 0;

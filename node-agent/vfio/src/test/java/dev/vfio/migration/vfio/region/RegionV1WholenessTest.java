@@ -133,15 +133,38 @@ class RegionV1WholenessTest {
   }
 
   @Test
-  void whatCannotBeFoundOutIsSaid() throws DeviceException {
+  void whereTheTrialLeavesNoStateAtAllTheResetLeadsBack() throws DeviceException {
+    model.wholeWith(WHOLE, true);
     RegionV1 device = destination(false);
     device.reset();
     model.failing("write 0/4=0", 7);
+    device.transition(DeviceState.RESUME);
+    assertThat(model.register()).isEqualTo(4);
+    assertThat(model.resets()).isEqualTo(2);
+    model.failing("", -1);
+    device.writeState(ByteBuffer.allocateDirect(WHOLE));
+    device.transition(DeviceState.RESUME_COMPLETED);
+    device.transition(DeviceState.RUNNING);
+    assertThat(model.register()).isEqualTo(1);
+  }
+
+  @Test
+  void whatCannotBeFoundOutIsSaid() throws DeviceException {
+    RegionV1 device = destination(false);
+    device.reset();
+    model.failing("write 0/4=0", 7, model::lost);
     assertThat(failureOf(() -> device.transition(DeviceState.RESUME)))
         .hasMessageContaining(ID)
-        .hasMessageContaining("reset it");
-    model.failing("", -1);
-    device.reset();
+        .hasMessageContaining("finding out when its driver looks");
+  }
+
+  @Test
+  void aDriverThatIsAtTheChangeYetIsWaitedFor() throws DeviceException {
+    model.settling(3).wholeWith(WHOLE, false);
+    RegionV1 device = loaded(WHOLE);
+    device.transition(DeviceState.RESUME_COMPLETED);
+    device.transition(DeviceState.RUNNING);
     assertThat(model.register()).isEqualTo(1);
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
 }

@@ -132,6 +132,61 @@ class TextReadAnotherWayTest {
         .containsExactly("write 52/8", "write 60/8", "read 68/8", "read 36/8");
   }
 
+  /** It has read one chunk at 128, whose place was set when the size was read. */
+  private Region2018 openedByASizeThatStages() throws DeviceException {
+    Region2018 device = open();
+    access.answer(36, 0, 128).answer(44, 100);
+    assertThat(read(device)).isEqualTo(100);
+    access.accesses();
+    return device;
+  }
+
+  private static List<String> dirty(Region2018 device) throws DeviceException {
+    List<String> runs = new ArrayList<>();
+    device.dirtyPages(IOVA, 16, (iova, pages) -> runs.add((iova - IOVA) / 4096 + "+" + pages));
+    return runs;
+  }
+
+  @Test
+  void aBitmapIsNotReadWhereTheChunkBeforeLay() throws DeviceException {
+    Region2018 device = openedByASizeThatStages();
+    access.memory().put(128, (byte) 0).put(129, (byte) 0).put(500, (byte) 0b100);
+    access.answer(68, 16).answer(36, 128, 500).answer(44, 2);
+    assertThat(dirty(device)).as("its place is set when its size is read").containsExactly("2+1");
+  }
+
+  @Test
+  void aBitmapThatReplacesTheChunkBeforeIsTakenWithoutReadingTheSize() throws DeviceException {
+    Region2018 device = openedByASizeThatStages();
+    access.memory().put(128, (byte) 0b1111).put(129, (byte) 0);
+    access.whenReading(68, () -> access.memory().put(128, (byte) 0b1)).answer(68, 16, 16);
+    assertThat(dirty(device)).containsExactly("0+1");
+    assertThat(dirty(device)).as("known from then on").containsExactly("0+1");
+    assertThat(access.accesses()).as("that might stage a chunk").doesNotContain("read 44/8");
+  }
+
+  @Test
+  void aChunkThatWasStagedWhereABitmapMayLieIsNotLost() throws DeviceException {
+    Region2018 device = openedByASizeThatStages();
+    access.answer(68, 16).answer(36, 128, 128).answer(44, 1000);
+    failureOf(() -> dirty(device));
+    assertThat(read(device)).isEqualTo(1000);
+  }
+
+  @Test
+  void whatMayBeABitmapOrAChunkIsReadAsNeither() throws DeviceException {
+    for (long size : new long[] {16, 4096, SIZE - 76}) {
+      Region2018 device = openIn(DeviceState.PRECOPY);
+      access.answer(68, 16).answer(36, 0, 80).answer(44, size);
+      assertThat(failureOf(() -> dirty(device))).hasMessageContaining("reported dirty");
+      assertThat(failureOf(() -> read(device)).kind()).isEqualTo(Kind.READ_FAILED);
+      device.transition(DeviceState.FAILED);
+      device.transition(DeviceState.RUNNING);
+      access.answer(36, 128).answer(44, 100);
+      assertThat(read(device)).as("another attempt").isEqualTo(100);
+    }
+  }
+
   // ---------------------------------------------------------------- widths
 
   @Test
@@ -168,6 +223,19 @@ class TextReadAnotherWayTest {
     assertThat(failureOf(() -> device.writeState(ByteBuffer.allocateDirect(100))).kind())
         .isEqualTo(Kind.WRITE_FAILED);
     assertThat(access.accesses()).containsExactly("write 76/100", "write 36/8", "write 44/8");
+  }
+
+  @Test
+  void aDestinationThatTakesHalvesOnlyIsRefusedBeforeAnythingIsLoaded() throws DeviceException {
+    access.fail("read 36/8", Reason.REFUSED, 22);
+    Region2018 device = openIn(DeviceState.RUNNING);
+    device.transition(DeviceState.RESUME);
+    assertThat(access.accesses()).as("one that takes whole writes").contains("write 36/8");
+    access.fail("write 36/8", Reason.REFUSED, 22);
+    Region2018 other = openIn(DeviceState.RUNNING);
+    DeviceException failure = failureOf(() -> other.transition(DeviceState.RESUME));
+    assertThat(failure.kind()).isEqualTo(Kind.WRITE_FAILED);
+    assertThat(failure).hasMessageContaining("4 bytes only");
   }
 
   // ---------------------------------------------------------------- the state
@@ -213,6 +281,23 @@ class TextReadAnotherWayTest {
     access.takingNoState(3, 3, 3, 4);
     device.transition(DeviceState.STOPNCOPY);
     assertThat(device.state()).isEqualTo(DeviceState.STOPNCOPY);
+  }
+
+  @Test
+  void aDriverThatPassesThroughOtherStatesIsWaitedFor() throws DeviceException {
+    Region2018 device = openIn(DeviceState.RESUME_COMPLETED);
+    access.takingNoState(7, 7, 0, 77, 1);
+    device.transition(DeviceState.RUNNING);
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
+  }
+
+  @Test
+  void aDeviceThatIsOnItsWayBackByItselfIsWaitedFor() throws DeviceException {
+    Region2018 device = openIn(DeviceState.STOPNCOPY);
+    device.transition(DeviceState.CANCELLED);
+    access.fail("write 0/4", Reason.REFUSED, 22).takingNoState(9, 9, 4, 1);
+    device.transition(DeviceState.RUNNING);
+    assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
 
   @Test
