@@ -208,7 +208,7 @@ class AuthenticationTest {
           nodes.sourceTls.resolve("tls.crt"),
           StandardCopyOption.REPLACE_EXISTING);
       moves(nodes);
-      log.awaitMatch(".*changed, but cannot be used .*the key in .* is not that of tls.crt.*");
+      log.awaitMatch(".*cannot be used as they are now .*the key in .* is not that of tls.crt.*");
       Files.copy(
           halfDone.resolve("tls.key"),
           nodes.sourceTls.resolve("tls.key"),
@@ -223,7 +223,7 @@ class AuthenticationTest {
             () -> new NettyStateStreams(TwoNodes.anyPort(), work, StreamSettings.defaults()))
         .isInstanceOf(StreamException.class)
         .hasMessageContaining("no usable certificate in " + work)
-        .hasMessageContaining("tls.crt, tls.key (PKCS#8) and ca.crt");
+        .hasMessageContaining("tls.crt, tls.key and ca.crt");
   }
 
   private void refusedBothWays(
