@@ -24,7 +24,7 @@ public interface OperatorConfig {
    */
   Optional<List<String>> adminNamespaces();
 
-  /** Directory with tls.crt, tls.key (PKCS#8) and ca.crt. */
+  /** Directory with tls.crt, tls.key and ca.crt. */
   @WithDefault("/etc/vfio-migration/tls")
   Path tlsDirectory();
 

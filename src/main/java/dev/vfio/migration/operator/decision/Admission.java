@@ -363,11 +363,12 @@ final class Admission {
     return device.getDmaWindowsList().stream()
         .map(
             window ->
-                "%s (%s bytes at 0x%x)"
-                    .formatted(
-                        window.getName(),
-                        Long.toUnsignedString(window.getSize()),
-                        window.getIova()))
+                window.getName()
+                    + " ("
+                    + Long.toUnsignedString(window.getSize())
+                    + " bytes at 0x"
+                    + Long.toHexString(window.getIova())
+                    + ")")
         .collect(Collectors.toCollection(TreeSet::new));
   }
 

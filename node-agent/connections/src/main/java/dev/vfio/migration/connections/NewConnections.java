@@ -13,7 +13,8 @@ import java.util.function.Consumer;
 /**
  * The handler of a listening channel that bounds what unknown callers hold: memory, file
  * descriptors, time and log lines. To be given to {@code ServerBootstrap.handler}; it puts a {@link
- * NewConnection} first into the pipeline of each channel that is accepted. Thread-safe.
+ * NewConnection}, and a {@link StreamFaults} before it, first into the pipeline of each channel
+ * that is accepted. Thread-safe.
  *
  * <p>Connections go through {@linkplain Stage stages} that cost a caller more and more, and each
  * has room of its own: a flood of connections that say nothing pushes out none that is in the
@@ -47,6 +48,7 @@ public final class NewConnections extends ChannelInboundHandlerAdapter {
     }
   }
 
+  private final StreamFaults streamFaults = new StreamFaults();
   private final ConnectionLimits limits;
   private final RefusalLog log;
   private final boolean authenticates;
@@ -105,7 +107,7 @@ public final class NewConnections extends ChannelInboundHandlerAdapter {
       return;
     }
     NewConnection connection = new NewConnection(this, channel);
-    channel.pipeline().addFirst(connection);
+    channel.pipeline().addFirst(streamFaults, connection);
     channel.closeFuture().addListener(closed -> connection.closed());
     context.fireChannelRead(channel);
     connection.reached(Stage.SILENT);

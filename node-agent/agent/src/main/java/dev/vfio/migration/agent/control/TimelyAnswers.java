@@ -108,6 +108,29 @@ public final class TimelyAnswers implements ServerInterceptor, Prioritized {
         timer = eventLoop.setTimer(Math.max(1, timeLeft.toMillis()), unused -> expire(timeLeft));
       }
       return new SimpleForwardingServerCallListener<>(listener) {
+        // What arrives for a call that is over begins nothing: nobody would be told that it ended.
+
+        @Override
+        public void onMessage(Q message) {
+          if (!over) {
+            super.onMessage(message);
+          }
+        }
+
+        @Override
+        public void onHalfClose() {
+          if (!over) {
+            super.onHalfClose();
+          }
+        }
+
+        @Override
+        public void onReady() {
+          if (!over) {
+            super.onReady();
+          }
+        }
+
         @Override
         public void onCancel() {
           giveUp();

@@ -17,6 +17,7 @@ import dev.vfio.migration.contract.v1.ListDevicesResponse;
 import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Mode;
 import dev.vfio.migration.contract.v1.NodeAgentGrpc;
+import dev.vfio.migration.contract.v1.NodeDescription;
 import dev.vfio.migration.contract.v1.PrepareDestinationRequest;
 import dev.vfio.migration.contract.v1.RollBackRequest;
 import dev.vfio.migration.contract.v1.Session;
@@ -24,9 +25,12 @@ import dev.vfio.migration.contract.v1.StartSourceRequest;
 import dev.vfio.migration.contract.v1.SwitchOverRequest;
 import dev.vfio.migration.contract.v1.VerifyLoadedRequest;
 import dev.vfio.migration.contract.v1.WatchSessionsRequest;
+import io.grpc.CallOptions;
+import io.grpc.ClientCall;
 import io.grpc.ConnectivityState;
 import io.grpc.Context;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.GrpcSslContexts;
@@ -120,10 +124,18 @@ class LateAnswerTest {
   }
 
   private ManagedChannel channel() throws SSLException {
+    return channel(1 << 20);
+  }
+
+  /**
+   * @param window bytes of a stream that may be under way to it
+   */
+  private ManagedChannel channel(int window) throws SSLException {
     Path own = certificates.resolve("operator");
     ManagedChannel channel =
         NettyChannelBuilder.forAddress("127.0.0.1", control.getPort())
             .overrideAuthority(NodeForTests.AGENT_NAME)
+            .initialFlowControlWindow(window)
             .sslContext(
                 GrpcSslContexts.forClient()
                     .trustManager(certificates.resolve("agent/ca.crt").toFile())
@@ -247,6 +259,26 @@ class LateAnswerTest {
     assertThat(operator.getState(false)).isEqualTo(ConnectivityState.READY);
   }
 
+  /** Its answer has begun, and most of it waits until there is room for it: there never is. */
+  private static ClientCall<DescribeNodeRequest, NodeDescription> answeredHalf(
+      ManagedChannel narrow) throws Exception {
+    CountDownLatch begun = new CountDownLatch(1);
+    ClientCall<DescribeNodeRequest, NodeDescription> call =
+        narrow.newCall(NodeAgentGrpc.getDescribeNodeMethod(), CallOptions.DEFAULT);
+    call.start(
+        new ClientCall.Listener<>() {
+          @Override
+          public void onHeaders(Metadata headers) {
+            begun.countDown();
+          }
+        },
+        new Metadata());
+    call.sendMessage(DescribeNodeRequest.getDefaultInstance());
+    call.halfClose();
+    assertThat(begun.await(30, TimeUnit.SECONDS)).isTrue();
+    return call;
+  }
+
   private static Status statusOf(ThrowingCallable call) {
     return catchThrowableOfType(StatusRuntimeException.class, call).getStatus();
   }
@@ -346,6 +378,37 @@ class LateAnswerTest {
     calling.cancel(null);
     await().atMost(Duration.ofSeconds(30)).until(() -> feed.watchers() == before);
     assertNothingElseWasHarmed();
+  }
+
+  /** What was said before it was cancelled arrives together with that, and begins nothing. */
+  @Test
+  void watchesThatAreCancelledAtOnceLeaveNothingBehind() throws Exception {
+    int before = feed.watchers();
+    for (int call = 0; call < 1000; call++) {
+      Context.CancellableContext calling = Context.current().withCancellation();
+      Watcher other = new Watcher();
+      calling.run(
+          () ->
+              NodeAgentGrpc.newStub(operator)
+                  .watchSessions(WatchSessionsRequest.getDefaultInstance(), other));
+      calling.cancel(null);
+      assertThat(other.end.get(30, TimeUnit.SECONDS)).contains("CANCELLED");
+    }
+    assertNothingElseWasHarmed();
+    await().atMost(Duration.ofSeconds(30)).until(() -> feed.watchers() == before);
+  }
+
+  @Test
+  void anAnswerThatWaitsForRoomIsGivenUpAlone() throws Exception {
+    operator = channel(16);
+    watcher = new Watcher();
+    NodeAgentGrpc.newStub(operator)
+        .watchSessions(WatchSessionsRequest.newBuilder().setMarkFirstBatch(true).build(), watcher);
+    assertThat(watcher.firstBatch.await(30, TimeUnit.SECONDS)).isTrue();
+    for (int call = 0; call < 10; call++) {
+      answeredHalf(operator).cancel("nobody waits for it", null);
+      assertNothingElseWasHarmed();
+    }
   }
 
   @Test

@@ -223,7 +223,7 @@ class AuthenticationTest {
             () -> new NettyStateStreams(TwoNodes.anyPort(), work, StreamSettings.defaults()))
         .isInstanceOf(StreamException.class)
         .hasMessageContaining("no usable certificate in " + work)
-        .hasMessageContaining("tls.crt, tls.key (PKCS#8) and ca.crt");
+        .hasMessageContaining("tls.crt, tls.key and ca.crt");
   }
 
   private void refusedBothWays(

@@ -238,7 +238,7 @@ class CertificateFormsTest {
         .isInstanceOf(UnusableCertificatesException.class)
         .hasMessageContaining(work.resolve(name).toString());
     Files.delete(work.resolve(name));
-    requireRefused(name, "is missing", "needs tls.crt, tls.key (PKCS#8) and ca.crt");
+    requireRefused(name, "is missing", "needs tls.crt, tls.key and ca.crt");
     Files.createDirectory(work.resolve(name));
     requireRefused(name, "is a directory", "PEM");
   }

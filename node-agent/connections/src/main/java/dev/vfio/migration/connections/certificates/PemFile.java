@@ -60,8 +60,7 @@ final class PemFile {
       return new PemFile(path, content);
     } catch (NoSuchFileException absent) {
       throw new UnusableCertificatesException(
-          path + " is missing; its directory needs tls.crt, tls.key (PKCS#8) and ca.crt, in PEM",
-          absent);
+          path + " is missing; its directory needs tls.crt, tls.key and ca.crt, in PEM", absent);
     } catch (AccessDeniedException denied) {
       throw new UnusableCertificatesException(
           path

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -48,9 +49,14 @@ final class ReservedAddresses {
               && Long.compareUnsigned(window.iova() + window.size() - 1, first) >= 0) {
             return Optional.of(
                 String.format(
+                    Locale.ROOT,
                     "window %s (address 0x%x, %d bytes) lies where this node's IOMMU takes no"
                         + " mapping (%s, see %s)",
-                    window.name(), window.iova(), window.size(), line, file));
+                    window.name(),
+                    window.iova(),
+                    window.size(),
+                    line,
+                    file));
           }
         }
       }

@@ -194,9 +194,14 @@ public final class DeclaredWindows {
       }
     } catch (InvalidPathException malformed) {
       throw new UnusableException(
-          "window %s: this agent, whose file names are in %s, can name no file %s: %s"
-              .formatted(
-                  name, System.getProperty("sun.jnu.encoding"), text, malformed.getReason()));
+          "window "
+              + name
+              + ": this agent, whose file names are in "
+              + System.getProperty("sun.jnu.encoding")
+              + ", can name no file "
+              + text
+              + ": "
+              + malformed.getReason());
     }
     throw new UnusableException("window " + name + ": its file must be an absolute path");
   }
