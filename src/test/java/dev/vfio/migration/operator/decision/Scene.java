@@ -87,6 +87,11 @@ final class Scene {
     return this;
   }
 
+  /** Now, by the monotonic clock. */
+  Instant steady() {
+    return now;
+  }
+
   /** The record says that this phase was entered now. */
   Scene phase(Phase phase) {
     status = new StatusDraft(now, generation, status).enter(phase).build(1);
