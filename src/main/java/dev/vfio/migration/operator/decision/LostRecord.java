@@ -102,10 +102,15 @@ final class LostRecord {
         .map(Session::getState);
   }
 
-  /** The workload is paused only once SwitchingOver was recorded. */
+  /**
+   * The workload is paused only once SwitchingOver was recorded. A source that says why it failed,
+   * as one whose journal is damaged, waits for a decision without having been told to pause.
+   */
   private boolean isPaused() {
     SessionState state = seen.source().state();
-    return state == SessionState.SOURCE_STOPNCOPY || state == SessionState.SOURCE_AWAITING_DECISION;
+    return (state == SessionState.SOURCE_STOPNCOPY
+            || state == SessionState.SOURCE_AWAITING_DECISION)
+        && seen.source().session().filter(Session::hasFailure).isEmpty();
   }
 
   /** No phase but those after RolledBack leads there. */

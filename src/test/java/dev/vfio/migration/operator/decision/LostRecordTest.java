@@ -2,7 +2,10 @@ package dev.vfio.migration.operator.decision;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
@@ -191,6 +194,30 @@ class LostRecordTest {
     scene.decide();
     assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
     assertThat(scene.decide().commands()).hasSize(2).allMatch(Command.RollBack.class::isInstance);
+  }
+
+  /**
+   * Its journal is damaged: it waits for the decision by itself, and nothing of the status is lost.
+   */
+  @Test
+  void aSourceThatFailedInPreCopyIsToldOfItsOwnFailure() {
+    Scene scene =
+        new Scene()
+            .phase(Phase.PRE_COPY)
+            .touched()
+            .source(
+                Session.newBuilder()
+                    .setState(SessionState.SOURCE_AWAITING_DECISION)
+                    .setFailure(
+                        Failure.newBuilder().setReason(Reason.JOURNAL_FAILED).setMessage("torn")))
+            .destinationAgent(new Side.Unreachable("refused", Scene.START));
+    scene.decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
+    assertThat(scene.status().rollback().reason())
+        .isNotEqualTo(ConditionReason.CONTRADICTION.text());
+    assertThat(scene.decide().commands())
+        .singleElement()
+        .matches(command -> command.side() == Role.SOURCE);
   }
 
   @Test
