@@ -5,6 +5,7 @@ import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.DeviceMigration;
@@ -251,9 +252,66 @@ final class AfterRolledBack {
     return activated ? contradiction(destination) : tell(destination);
   }
 
+  /**
+   * Whether a source in that state tells that nobody committed: it is not yet where the decision is
+   * waited for, or was told to go back.
+   */
+  static boolean provesNothingCommitted(SessionState source) {
+    return switch (source) {
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_ROLLING_BACK,
+          SOURCE_ROLLED_BACK ->
+          true;
+      case SOURCE_AWAITING_DECISION,
+          SOURCE_COMPLETING,
+          SOURCE_COMPLETED,
+          SOURCE_STRANDED,
+          DESTINATION_LISTENING,
+          DESTINATION_RECEIVING,
+          DESTINATION_LOADED,
+          DESTINATION_ACTIVATING,
+          DESTINATION_ACTIVE,
+          DESTINATION_STRANDED,
+          DESTINATION_DISCARDING,
+          DESTINATION_DISCARDED,
+          SESSION_STATE_UNSPECIFIED,
+          UNRECOGNIZED ->
+          false;
+    };
+  }
+
+  /**
+   * Where the status had lost what was decided the destination is told first: only once it has
+   * discarded what it holds is it certain that nobody's command to activate it comes late.
+   */
+  private boolean mayStillBeActivated() {
+    boolean disarmed =
+        switch (destination.state()) {
+          case DESTINATION_LISTENING,
+              DESTINATION_RECEIVING,
+              DESTINATION_DISCARDING,
+              DESTINATION_DISCARDED ->
+              true;
+          default -> !draft.touched(Role.DESTINATION);
+        };
+    return rollback.reason().equals(ConditionReason.CONTRADICTION.text())
+        && !provesNothingCommitted(source.state())
+        && !disarmed;
+  }
+
   private Progress tell(Side side) {
     if (!side.reachable()) {
       return new Waiting(side.unavailability() + ".");
+    }
+    if (side.role() == Role.SOURCE && mayStillBeActivated()) {
+      return new Waiting(
+          side.location()
+              + " is told once "
+              + destination.location()
+              + " has discarded what it holds, because the status had lost what was decided.");
     }
     commands.add(
         rollback.cancelled()

@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Preparing, PreCopy and SwitchingOver: agents hold sessions, nothing is decided, everything can go
@@ -323,6 +324,10 @@ final class BeforeHandover {
       draft.switchoverStart(sourceProgress());
     }
     tellOfLongPause();
+    return orSwitchoverTimedOut();
+  }
+
+  private Decision orSwitchoverTimedOut() {
     return orTimeOut(
         Phase.SWITCHING_OVER,
         switchoverTimeout(),
@@ -403,7 +408,23 @@ final class BeforeHandover {
     }
     sides.render(source);
     sides.render(destination);
-    return unavailable(source).or(() -> unavailable(destination));
+    return overdue().or(() -> unavailable(source)).or(() -> unavailable(destination));
+  }
+
+  /**
+   * The pause has its limit also while a side is away or has forgotten its session. How long it has
+   * been away a new leader counts from its own first look, so that with leaders that follow one
+   * another the workload would be paused without end.
+   */
+  private Optional<Decision> overdue() {
+    boolean missing =
+        Stream.of(source, destination)
+            .anyMatch(side -> !side.reachable() || side.session().isEmpty());
+    return missing
+            && draft.phase() == Phase.SWITCHING_OVER
+            && draft.timeIn(Phase.SWITCHING_OVER).compareTo(switchoverTimeout()) >= 0
+        ? Optional.of(orSwitchoverTimedOut())
+        : Optional.empty();
   }
 
   private Optional<Decision> unavailable(Side side) {

@@ -36,8 +36,14 @@ public final class Decisions {
         seen.status().handover() == null ? Handover.UNDECIDED : seen.status().handover();
     return switch (handover) {
       case UNDECIDED -> undecided(seen);
-      case COMMITTED -> new AfterCommitted(seen).decide();
-      case ROLLED_BACK -> new AfterRolledBack(seen).decide();
+      case COMMITTED ->
+          new LostRecord(seen)
+              .withoutItsPhase(Phase.COMMITTED)
+              .orElseGet(() -> new AfterCommitted(seen).decide());
+      case ROLLED_BACK ->
+          new LostRecord(seen)
+              .withoutItsPhase(Phase.ROLLING_BACK)
+              .orElseGet(() -> new AfterRolledBack(seen).decide());
     };
   }
 

@@ -6,8 +6,10 @@ import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.Phase;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -16,6 +18,15 @@ import java.util.stream.Stream;
  * recorded does not mean that nothing was begun. What the phases and both agents still tell counts.
  */
 final class LostRecord {
+  /** What a destination that was activated never is again. */
+  private static final Set<SessionState> DISARMED =
+      EnumSet.of(
+          SessionState.DESTINATION_LISTENING,
+          SessionState.DESTINATION_RECEIVING,
+          SessionState.DESTINATION_LOADED,
+          SessionState.DESTINATION_DISCARDING,
+          SessionState.DESTINATION_DISCARDED);
+
   private final Observation seen;
   private final StatusDraft draft;
 
@@ -32,16 +43,39 @@ final class LostRecord {
       return Optional.of(committed());
     }
     Phase phase = draft.phase() == null ? Phase.PENDING : draft.phase();
-    boolean begun =
+    boolean saidMore =
         switch (phase) {
           case PENDING, VALIDATING -> hasSession();
-          case PREPARING, PRE_COPY, SWITCHING_OVER -> false;
+          case PREPARING, PRE_COPY -> isPaused();
+          case SWITCHING_OVER -> false;
           case COMMITTED, SUCCEEDED, ROLLING_BACK, FAILED, CANCELLED, ACTION_REQUIRED -> true;
         };
-    if (!begun) {
+    if (!saidMore) {
       return Optional.empty();
     }
-    return Optional.of(mayHaveBeenActivated() ? held(phase) : back(phase));
+    if (wasRolledBack()) {
+      return Optional.of(back(phase, ConditionReason.ROLLED_BACK));
+    }
+    return Optional.of(
+        mayHaveBeenActivated() ? held(phase) : back(phase, ConditionReason.CONTRADICTION));
+  }
+
+  /**
+   * What follows where the decision is known and the phase is one of before it, or is missing;
+   * empty where it is not. A side that is not known to be settled is not taken for one.
+   */
+  Optional<Decision> withoutItsPhase(Phase after) {
+    Phase phase = draft.phase() == null ? Phase.PENDING : draft.phase();
+    return switch (phase) {
+      case PENDING, VALIDATING, PREPARING, PRE_COPY, SWITCHING_OVER -> {
+        draft.touch(Role.SOURCE).touch(Role.DESTINATION).enter(after);
+        yield Optional.of(
+            new Decision(
+                draft.build(seen.attempt()), List.of(), Optional.of(Duration.ZERO), false));
+      }
+      case COMMITTED, SUCCEEDED, ROLLING_BACK, FAILED, CANCELLED, ACTION_REQUIRED ->
+          Optional.empty();
+    };
   }
 
   /** No phase and no state of an agent but those after Committed leads there. */
@@ -68,9 +102,34 @@ final class LostRecord {
         .map(Session::getState);
   }
 
-  /** A destination strands before the decision, and after it. */
+  /**
+   * The workload is paused only once SwitchingOver was recorded. A source that says why it failed,
+   * as one whose journal is damaged, waits for a decision without having been told to pause.
+   */
+  private boolean isPaused() {
+    SessionState state = seen.source().state();
+    return (state == SessionState.SOURCE_STOPNCOPY
+            || state == SessionState.SOURCE_AWAITING_DECISION)
+        && seen.source().session().filter(Session::hasFailure).isEmpty();
+  }
+
+  /** No phase but those after RolledBack leads there. */
+  private boolean wasRolledBack() {
+    return draft.wasIn(Phase.ROLLING_BACK)
+        || draft.wasIn(Phase.FAILED)
+        || draft.wasIn(Phase.CANCELLED);
+  }
+
+  /**
+   * Whether the destination may run for all that is seen now. One that strands does so before the
+   * decision and after it; one that is not seen may have been activated long ago, and only a source
+   * that does not wait for the decision yet tells that nobody took it.
+   */
   private boolean mayHaveBeenActivated() {
-    return states().anyMatch(state -> state == SessionState.DESTINATION_STRANDED);
+    SessionState state = seen.destination().state();
+    return state == SessionState.DESTINATION_STRANDED
+        || !AfterRolledBack.provesNothingCommitted(seen.source().state())
+            && !DISARMED.contains(state);
   }
 
   private Decision committed() {
@@ -99,11 +158,11 @@ final class LostRecord {
     return "source " + seen.source().state() + ", destination " + seen.destination().state();
   }
 
-  private Decision back(Phase phase) {
+  private Decision back(Phase phase, ConditionReason reason) {
     draft.touch(Role.SOURCE).touch(Role.DESTINATION);
     return new BeforeHandover(seen, draft)
         .backTo(
-            ConditionReason.CONTRADICTION,
+            reason,
             "The status says phase "
                 + phase.text()
                 + " although the handover is undecided, and the agents report "

@@ -96,6 +96,10 @@ final class StatusDraft {
     this.touched = before.touched() == null ? assumed(before.phase()) : before.touched();
     this.switchoverStart = before.switchoverStart();
     this.transitions = new ArrayList<>(before.phaseTransitions());
+    if (phase != null && transitions.stream().noneMatch(entry -> entry.phase() == phase)) {
+      // It was lost, and with it what the phase's limit is counted from.
+      told(phase);
+    }
     for (ConditionType type : ConditionType.values()) {
       before.conditions().stream()
           .filter(condition -> condition.type().equals(type.text()))
@@ -157,12 +161,16 @@ final class StatusDraft {
   StatusDraft enter(Phase next) {
     if (phase != next) {
       phase = next;
-      transitions.add(new PhaseTransition(next, now.truncatedTo(ChronoUnit.MILLIS).toString()));
-      if (transitions.size() > MOST_TRANSITIONS) {
-        transitions.remove(0);
-      }
+      told(next);
     }
     return this;
+  }
+
+  private void told(Phase entered) {
+    transitions.add(new PhaseTransition(entered, now.truncatedTo(ChronoUnit.MILLIS).toString()));
+    if (transitions.size() > MOST_TRANSITIONS) {
+      transitions.remove(0);
+    }
   }
 
   /** Whether it is in {@code entered} or was before. */

@@ -61,6 +61,29 @@ class LongPauseTest {
     assertThat(scene.status().switchoverStart()).isEqualTo(new SwitchoverStart(64 * MIB, 5));
   }
 
+  /** Each leader counts anew how long an agent is away; the pause goes on meanwhile. */
+  @Test
+  void aPauseEndsHoweverOftenTheLeaderChangesWhileTheDestinationIsAway() {
+    Scene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
+    scene.decide();
+    for (int leader = 0; leader < 20 && scene.status().rollback() == null; leader++) {
+      scene.after(Duration.ofSeconds(20));
+      scene.destinationAgent(new Side.Absent(scene.steady())).decide();
+    }
+    assertThat(scene.status().rollback().reason())
+        .isEqualTo(ConditionReason.SWITCHOVER_TIMED_OUT.text());
+  }
+
+  /** Whether it has forgotten it is asked, and may not be answered. */
+  @Test
+  void aPauseEndsWhereAnAgentDoesNotSayWhetherItHasTheSession() {
+    Scene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
+    scene.decide();
+    scene.withoutDestination().after(Duration.ofMinutes(10)).decide();
+    assertThat(scene.status().rollback().reason())
+        .isEqualTo(ConditionReason.SWITCHOVER_TIMED_OUT.text());
+  }
+
   @Test
   void aLongPauseIsTold() {
     Scene scene = sends(paused(Mode.LIVE), 64 * MIB, 0);

@@ -2,9 +2,14 @@ package dev.vfio.migration.operator.decision;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -73,7 +78,12 @@ class LostRecordTest {
   /** Deleted or cancelled meanwhile: an object that says nothing does not leave its sessions. */
   @Test
   void whatIsDeletedWithoutItsStatusIsRolledBackFirst() {
-    Scene scene = new Scene().loseStatus().delete().source(SessionState.SOURCE_AWAITING_DECISION);
+    Scene scene =
+        new Scene()
+            .loseStatus()
+            .delete()
+            .source(SessionState.SOURCE_AWAITING_DECISION)
+            .destination(SessionState.DESTINATION_LOADED);
     Decision decision = scene.decide();
     assertThat(decision.finished()).isFalse();
     assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
@@ -95,6 +105,152 @@ class LostRecordTest {
     }
     scene.destination(SessionState.DESTINATION_ACTIVE).decide();
     assertThat(scene.status().handover()).isEqualTo(Handover.COMMITTED);
+  }
+
+  /**
+   * Committed and activated, then the status was emptied while nobody reaches the destination: the
+   * source waits, for the other one runs.
+   */
+  @Test
+  void aSourceThatWaitsIsToldNothingWhileTheDestinationIsNotSeen() {
+    for (Phase phase : new Phase[] {null, Phase.VALIDATING, Phase.PRE_COPY, Phase.PREPARING}) {
+      Scene scene = new Scene();
+      if (phase != null) {
+        scene.phase(phase);
+      }
+      scene
+          .source(SessionState.SOURCE_AWAITING_DECISION)
+          .destinationAgent(new Side.Unreachable("refused", Scene.START));
+      for (int look = 0; look < 3; look++) {
+        assertThat(scene.after(Duration.ofHours(1)).decide().commands()).isEmpty();
+        assertThat(scene.status().handover()).isIn(null, Handover.UNDECIDED);
+        assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+      }
+      scene
+          .destinationAgent(new Side.Reachable("10.0.0.1"))
+          .destination(SessionState.DESTINATION_ACTIVE)
+          .decide();
+      assertThat(scene.status().handover()).isEqualTo(Handover.COMMITTED);
+    }
+  }
+
+  /** Its agent has forgotten the session, which one that was activated long ago has too. */
+  @Test
+  void aDestinationWithoutSessionMayHaveRunLongAgo() {
+    Scene scene = new Scene().source(SessionState.SOURCE_AWAITING_DECISION);
+    scene.listed(Role.DESTINATION, device -> device.setBusy(false));
+    assertThat(scene.decide().commands()).isEmpty();
+    assertThat(scene.status().handover()).isIn(null, Handover.UNDECIDED);
+    assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+  }
+
+  /** A command to activate it may be under way yet. */
+  @Test
+  void theSourceGoesBackOnceTheDestinationHasDiscarded() {
+    Scene scene =
+        new Scene()
+            .source(SessionState.SOURCE_AWAITING_DECISION)
+            .destination(SessionState.DESTINATION_LOADED);
+    scene.decide();
+    assertThat(scene.decide().commands()).hasSize(1).allMatch(this::isForDestination);
+    scene.destination(SessionState.DESTINATION_ACTIVE);
+    assertThat(scene.decide().commands()).isEmpty();
+    assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+
+    scene.destination(SessionState.DESTINATION_DISCARDED);
+    assertThat(scene.decide().commands())
+        .singleElement()
+        .matches(command -> command.side() == Role.SOURCE);
+  }
+
+  private boolean isForDestination(Command command) {
+    return command.side() == Role.DESTINATION;
+  }
+
+  /** It says of itself that it was told to go back, so that nobody is waited for. */
+  @Test
+  void aPhaseAfterRolledBackStandsForIt() {
+    Scene scene =
+        new Scene()
+            .phase(Phase.ROLLING_BACK)
+            .source(SessionState.SOURCE_AWAITING_DECISION)
+            .destinationAgent(new Side.Unreachable("refused", Scene.START));
+    scene.decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
+    assertThat(scene.decide().commands())
+        .singleElement()
+        .matches(command -> command.side() == Role.SOURCE);
+  }
+
+  /** A status of some minutes ago: in PreCopy nobody looks how long the workload is paused. */
+  @Test
+  void aPauseThatThePhaseKnowsNothingOfEnds() {
+    Scene scene =
+        new Scene()
+            .phase(Phase.PRE_COPY)
+            .touched()
+            .source(SessionState.SOURCE_STOPNCOPY)
+            .destination(SessionState.DESTINATION_RECEIVING);
+    scene.decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
+    assertThat(scene.decide().commands()).hasSize(2).allMatch(Command.RollBack.class::isInstance);
+  }
+
+  /**
+   * Its journal is damaged: it waits for the decision by itself, and nothing of the status is lost.
+   */
+  @Test
+  void aSourceThatFailedInPreCopyIsToldOfItsOwnFailure() {
+    Scene scene =
+        new Scene()
+            .phase(Phase.PRE_COPY)
+            .touched()
+            .source(
+                Session.newBuilder()
+                    .setState(SessionState.SOURCE_AWAITING_DECISION)
+                    .setFailure(
+                        Failure.newBuilder().setReason(Reason.JOURNAL_FAILED).setMessage("torn")))
+            .destinationAgent(new Side.Unreachable("refused", Scene.START));
+    scene.decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
+    assertThat(scene.status().rollback().reason())
+        .isNotEqualTo(ConditionReason.CONTRADICTION.text());
+    assertThat(scene.decide().commands())
+        .singleElement()
+        .matches(command -> command.side() == Role.SOURCE);
+  }
+
+  @Test
+  void aDecisionWithoutAPhaseHasTheFirstPhaseBehindIt() {
+    Scene committed = new Scene().record(StatusDraft::commit).losePhases();
+    committed.destinationAgent(new Side.Unreachable("refused", Scene.START)).decide();
+    assertThat(committed.status().phase()).isEqualTo(Phase.COMMITTED);
+    committed.after(Duration.ofHours(1)).decide();
+    assertThat(committed.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
+
+    Scene back =
+        new Scene()
+            .rolledBack(ConditionReason.AGENT_FAILED)
+            .losePhases()
+            .sourceAgent(new Side.Unreachable("refused", Scene.START))
+            .destinationAgent(new Side.Unreachable("refused", Scene.START));
+    back.decide();
+    assertThat(back.status().phase()).isEqualTo(Phase.ROLLING_BACK);
+    assertThat(back.decide().finished()).as("the source is still paused").isFalse();
+  }
+
+  @Test
+  void aPhaseThatLostWhenItWasEnteredHasItsLimitAllTheSame() {
+    Scene scene =
+        new Scene()
+            .phase(Phase.SWITCHING_OVER)
+            .touched()
+            .loseTransitions()
+            .source(SessionState.SOURCE_STOPNCOPY)
+            .destination(SessionState.DESTINATION_RECEIVING);
+    scene.decide();
+    scene.after(Duration.ofHours(1)).decide();
+    assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
   }
 
   @Test

@@ -15,8 +15,11 @@ import dev.vfio.migration.operator.api.Convergence.OnStall;
 import dev.vfio.migration.operator.api.DeviceLocation;
 import dev.vfio.migration.operator.api.DeviceMigrationSpec;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.Rollback;
 import dev.vfio.migration.operator.api.Switchover;
+import dev.vfio.migration.operator.api.Touched;
 import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Sample;
 import java.time.Duration;
@@ -84,6 +87,11 @@ final class Scene {
     return this;
   }
 
+  /** Now, by the monotonic clock. */
+  Instant steady() {
+    return now;
+  }
+
   /** The record says that this phase was entered now. */
   Scene phase(Phase phase) {
     status = new StatusDraft(now, generation, status).enter(phase).build(1);
@@ -126,6 +134,25 @@ final class Scene {
             was.conditions(),
             null);
     return this;
+  }
+
+  /** Somebody leaves nothing of the record but the decision. */
+  Scene losePhases() {
+    status = only(null, status.handover(), status.rollback(), null);
+    return this;
+  }
+
+  /** Somebody takes out when each phase was entered. */
+  Scene loseTransitions() {
+    status = only(status.phase(), status.handover(), status.rollback(), status.touched());
+    return this;
+  }
+
+  private static DeviceMigrationStatus only(
+      Phase phase, Handover handover, Rollback rollback, Touched touched) {
+    return new DeviceMigrationStatus(
+        phase, null, null, handover, rollback, null, null, null, null, null, null, null, null, null,
+        null, null, null, null, touched, null, null, null, null);
   }
 
   /** Somebody takes all of the record away. */

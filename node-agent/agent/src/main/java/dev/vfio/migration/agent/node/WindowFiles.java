@@ -46,11 +46,12 @@ final class WindowFiles implements WindowMemory {
     List<WindowFile> opened = new ArrayList<>();
     boolean complete = false;
     try {
-      if (writable) {
-        room.requireFor(windows);
-      }
+      // What cannot be used at all is said first: no memory helps it.
       for (DmaWindow window : windows) {
         opened.add(WindowFile.open(window, writable));
+      }
+      if (writable) {
+        room.requireFor(windows);
       }
       complete = true;
       return new Opened(List.copyOf(opened));

@@ -70,9 +70,28 @@ class WindowFilesTest {
     List<DmaWindow> large = windows(2, 1L << 20);
     assertThatThrownBy(() -> files.map(large, true))
         .hasMessageContaining("need 2097152 bytes of memory")
-        .hasMessageContaining("may have 1048576 (memory.max)");
+        .hasMessageContaining("may have 1048576 more (memory.max");
     files.map(large, false).close();
     files.map(windows(1, 1L << 20), true).close();
+  }
+
+  /** More memory would not help it: hugetlbfs, which takes no writes, is one of these. */
+  @Test
+  void whatCannotBeWrittenIsSaidBeforeTheMemoryThatItWouldTake() throws IOException {
+    Path file = Files.createTempFile(Path.of("/dev/shm"), "window", "");
+    try (var channel = Files.newByteChannel(file, java.nio.file.StandardOpenOption.WRITE)) {
+      channel.position((1 << 20) - 1);
+      channel.write(java.nio.ByteBuffer.allocate(1));
+    }
+    try (RootDirectory root = RootDirectory.open(file.getParent());
+        Descriptor open = root.open(file.getFileName(), false)) {
+      DmaWindow window = new DmaWindow("ring", 0, 1 << 20, file, false, Optional.of(open));
+      WindowFiles files = new WindowFiles(8, new MemoryRoom(INFORMATION, () -> 1));
+      assertThatThrownBy(() -> files.map(List.of(window), true))
+          .hasMessageContaining("is not open for reading and writing");
+    } finally {
+      Files.delete(file);
+    }
   }
 
   @Test

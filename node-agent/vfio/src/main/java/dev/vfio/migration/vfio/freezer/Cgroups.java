@@ -87,7 +87,8 @@ public final class Cgroups {
   }
 
   /**
-   * Bytes of memory that this process may have by the limits of its cgroup and those above it.
+   * Bytes of memory that this process may have, by the limits of its cgroup and those above it,
+   * besides what programs there hold already and the kernel cannot take from them.
    *
    * @return {@link Long#MAX_VALUE} where there is no limit, or none can be seen
    */
@@ -98,10 +99,21 @@ public final class Cgroups {
       for (Path one = own.get().directory(); one.startsWith(root); one = one.getParent()) {
         Path most = one.resolve("memory.max");
         String text = Files.exists(most) ? Files.readString(most).strip() : "max";
-        limit = text.matches("[0-9]+") ? Math.min(limit, Long.parseLong(text)) : limit;
+        if (text.matches("[0-9]+")) {
+          limit = Math.min(limit, Math.max(0, Long.parseLong(text) - anonymous(one)));
+        }
       }
     }
     return limit;
+  }
+
+  private static long anonymous(Path cgroup) throws IOException {
+    for (String line : Files.readAllLines(cgroup.resolve("memory.stat"))) {
+      if (line.startsWith("anon ")) {
+        return Long.parseLong(line.substring("anon ".length()).strip());
+      }
+    }
+    return 0;
   }
 
   /**

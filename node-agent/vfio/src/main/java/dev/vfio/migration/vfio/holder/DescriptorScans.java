@@ -26,6 +26,7 @@ final class DescriptorScans {
 
   // Guarded by turn.
   private DescriptorTable shared;
+  private IOException failure;
   private long sharedBegan;
   private long sharedEnded;
 
@@ -62,24 +63,36 @@ final class DescriptorScans {
 
   /**
    * A look that began after the listing did, and ended at most {@link #SHARED_FOR} ago. Of several
-   * threads that need one, one looks.
+   * threads that need one, one looks; one that failed has failed for all of them.
    */
   DescriptorTable ofListing() throws IOException {
     turn.lock();
     try {
       boolean fresh =
-          shared != null
+          (shared != null || failure != null)
               && sharedBegan > listingBegan.get()
               && nanoTime.getAsLong() - sharedEnded <= SHARED_FOR.toNanos();
       if (!fresh) {
         sharedBegan = looks.incrementAndGet();
-        shared = null;
-        shared = DescriptorTable.ofAll(processes, sysfs, deviceLink);
+        lookForAll();
         sharedEnded = nanoTime.getAsLong();
+      }
+      if (failure != null) {
+        throw failure;
       }
       return shared;
     } finally {
       turn.unlock();
+    }
+  }
+
+  private void lookForAll() {
+    shared = null;
+    failure = null;
+    try {
+      shared = DescriptorTable.ofAll(processes, sysfs, deviceLink);
+    } catch (IOException failed) {
+      failure = failed;
     }
   }
 

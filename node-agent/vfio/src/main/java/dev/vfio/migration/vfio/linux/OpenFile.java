@@ -167,7 +167,8 @@ public final class OpenFile {
     if (answer < 0) {
       throw new ErrnoException("fstatfs", errno);
     }
-    return found.getLong(STATFS_BLOCKS) == 0
+    // hugetlbfs says -1 where only its least size was set.
+    return found.getLong(STATFS_BLOCKS) <= 0
         ? Long.MAX_VALUE
         : found.getLong(STATFS_AVAILABLE) * found.getLong(STATFS_BLOCK_SIZE);
   }

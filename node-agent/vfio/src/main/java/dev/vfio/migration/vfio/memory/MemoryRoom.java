@@ -24,7 +24,7 @@ public final class MemoryRoom {
   private final Path information;
   private final Limit limit;
 
-  /** The most memory that this process may have. */
+  /** The most memory that this process may have besides its own. */
   @FunctionalInterface
   public interface Limit {
     /** Bytes; {@link Long#MAX_VALUE} for no limit. */
@@ -89,7 +89,8 @@ public final class MemoryRoom {
               + all
               + " bytes of memory that count for the node agent, and its cgroup may have "
               + most
-              + " (memory.max). Raise the agent's memory limit");
+              + " more (memory.max, less what programs hold there). Raise the agent's memory limit"
+              + " (agent.resources.limits.memory of the chart)");
     }
   }
 

@@ -1,11 +1,14 @@
 package dev.vfio.migration.vfio.holder;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.vfio.migration.vfio.device.DeviceException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -86,6 +89,29 @@ class SharedScanTest {
       threads.shutdownNow();
       assertThat(threads.awaitTermination(20, TimeUnit.SECONDS)).isTrue();
     }
+  }
+
+  /** Else what keeps one from looking would cost a look for each device. */
+  @Test
+  void aLookThatFailedHasFailedForAllDevicesOfAListing() throws Exception {
+    Holders blind =
+        new Holders(
+            new Processes(folder.resolve("no-proc")),
+            folder.resolve("sys"),
+            Holders.DEVICE_LINK,
+            device -> Optional.empty(),
+            cgroup -> cgroup,
+            now::get);
+    blind.listingBegins();
+    for (int device = 0; device < DEVICES; device++) {
+      assertThatThrownBy(() -> blind.forListing().of(node.device()))
+          .isInstanceOf(DeviceException.class);
+    }
+    assertThat(blind.looks()).isEqualTo(1);
+    blind.listingBegins();
+    assertThatThrownBy(() -> blind.forListing().of(node.device()))
+        .isInstanceOf(DeviceException.class);
+    assertThat(blind.looks()).isEqualTo(2);
   }
 
   @Test
