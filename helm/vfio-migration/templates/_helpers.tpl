@@ -51,3 +51,23 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end -}}
 {{- join "," $texts -}}
 {{- end -}}
+
+{{/* A quantity of Kubernetes as a number: 1500m is 1.5, 1Ki is 1024. */}}
+{{- define "vfio-migration.quantity" -}}
+{{- if kindIs "string" . -}}
+{{- $suffix := regexFind "([numkMGTPE]|[KMGTPE]i)$" . -}}
+{{- $factors := dict "" 1.0 "n" 1e-9 "u" 1e-6 "m" 1e-3 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
+{{- mulf (trimSuffix $suffix . | float64) (get $factors $suffix) -}}
+{{- else -}}
+{{- float64 . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The address of an IPv4 block as a number. */}}
+{{- define "vfio-migration.ipv4" -}}
+{{- $number := 0 -}}
+{{- range splitList "/" . | first | splitList "." -}}
+{{- $number = add (mul $number 256) (int .) -}}
+{{- end -}}
+{{- $number -}}
+{{- end -}}

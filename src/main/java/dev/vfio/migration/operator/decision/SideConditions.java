@@ -205,13 +205,18 @@ final class SideConditions {
       return " is released and was not reset." + agentSays(side);
     }
     Optional<Failure> failure = side.session().filter(Session::hasFailure).map(Session::getFailure);
+    // Its agent's text may be of before the reset, and say what was to be done then.
+    String where =
+        side.session().map(Session::getDeviceState).filter(DeviceState.NONE::equals).isPresent()
+            ? " is released, in NONE."
+            : " is released.";
     boolean echo =
         failure
             .filter(known -> AgentReasons.echo(AgentReasons.conditionReason(known.getReason())))
             .isPresent();
     return failure.isEmpty()
         ? " is reset and released."
-        : " is released." + (echo ? " Succeeded says why." : agentSays(side));
+        : where + (echo ? " Succeeded says why." : agentSays(side));
   }
 
   /**

@@ -231,9 +231,9 @@ class ChartAccessTest {
 
     NetworkPolicySpec known =
         agents(
-            "{agent: {stateHost: a.example, ports: {state: 19444}}, networkPolicy: {stateCidrs:"
-                + " [10.20.0.0/16, 'fd00:20::/32'], dnsPorts: [5353], metricsFrom: [{podSelector:"
-                + " {}}]}}");
+            "{agent: {stateHost: '$(AGENT_NODE_NAME).example', ports: {state: 19444}},"
+                + " networkPolicy: {stateCidrs: [10.20.0.0/16, 'fd00:20::/32'], dnsPorts: [5353],"
+                + " metricsFrom: [{podSelector: {}}]}}");
     assertThat(known.getIngress().stream().map(ChartAccessTest::ports))
         .containsExactly("TCP control", "TCP state", "TCP state", "TCP health");
     assertThat(blocks(known.getIngress().get(2).getFrom()))

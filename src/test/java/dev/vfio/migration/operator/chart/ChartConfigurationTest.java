@@ -55,8 +55,8 @@ class ChartConfigurationTest {
     Set<String> set =
         variables(
             Chart.render(
-                    "agent: {hostNetwork: true, stateHost: a, kernelDevices: {enabled: true,"
-                        + " handoverUsers: [1]}}")
+                    "agent: {hostNetwork: true, stateHost: $(AGENT_NODE_NAME), kernelDevices:"
+                        + " {enabled: true, handoverUsers: [1]}}")
                 .agentPod(),
             "AGENT_");
 

@@ -169,7 +169,7 @@ class ChartTest {
 
   @Test
   void agentsCanNameEveryFile() {
-    assertThat(environment(Chart.render("").agentPod()).get("LANG").getValue())
+    assertThat(environment(Chart.render("").agentPod()).get("LC_ALL").getValue())
         .isEqualTo("C.UTF-8");
   }
 

@@ -152,6 +152,39 @@ class ChartValuesTest {
           networkPolicy: {metricsFrom: [{ipBlock: {}}]}                 | /networkPolicy/metricsFrom/0/ipBlock
           networkPolicy: {metricsFrom: [{ipBlock: {cidr: 10.0.0.0/8}, podSelector: {}}]} | /networkPolicy/metricsFrom/0
           networkPolicy: {metricsFrom: [{podSelector: {app: a}}]}       | 'app'
+          agent: {extraEnv: [{name: A, valueFrom: {fieldRef: {field: spec.nodeName}}}]} | /agent/extraEnv/0/valueFrom/fieldRef
+          agent: {extraEnv: [{name: A, valueFrom: {fieldRef: {fieldPath: 7}}}]} | /agent/extraEnv/0/valueFrom/fieldRef/fieldPath
+          agent: {extraEnv: [{name: A, valueFrom: {secretKeyRef: {name: s}}}]} | /agent/extraEnv/0/valueFrom/secretKeyRef
+          agent: {extraEnv: [{name: A, valueFrom: {secretKeyRef: {name: 7, key: k}}}]} | /agent/extraEnv/0/valueFrom/secretKeyRef/name
+          agent: {extraEnv: [{name: A, valueFrom: {configMapKeyRef: {key: k}}}]} | /agent/extraEnv/0/valueFrom/configMapKeyRef
+          agent: {extraEnv: [{name: A, valueFrom: {resourceFieldRef: {}}}]} | /agent/extraEnv/0/valueFrom/resourceFieldRef
+          agent: {extraEnv: [{name: LC_ALL, value: POSIX}]}             | agent.extraEnv: LC_ALL
+          operator: {extraEnv: [{name: LANG, value: POSIX}]}            | operator.extraEnv: LANG
+          agent: {memoryDirectories: [/var/run/vfio-user]}              | agent.vfioUserDirectory and agent.memoryDirectories[0] are both /run/vfio-user
+          agent: {vfioUserDirectory: /var/run/vfio-migration, kernelDevices: {enabled: true}} | agent.kernelDevices.handoverDirectory
+          agent: {kernelDevices: {cgroupDirectory: /sys/fs}}            | /agent/kernelDevices/cgroupDirectory
+          agent: {hostNetwork: true, ports: {health: 10250}}            | agent.ports.health: with agent.hostNetwork 10250
+          agent: {stateHost: storage.example.org}                       | agent.stateHost: storage.example.org is one name for all nodes
+          agent: {stateHost: 10.20.0.1}                                 | agent.stateHost: 10.20.0.1 is one name for all nodes
+          agent: {stateHost: '$(AGENT_NODE_NAME):9444'}                 | agent.stateHost: $(AGENT_NODE_NAME):9444 has a port
+          agent: {stateHost: '$(AGENT_NODE_NAME)..example'}             | agent.stateHost: $(AGENT_NODE_NAME)..example is no name
+          agent: {affinity: {nodeAffinity: {required: {}}}}             | /agent/affinity/nodeAffinity
+          agent: {affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpression: []}]}}}} | 'matchExpression'
+          agent: {affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: In, values: [true]}]}]}}}} | /matchExpressions/0/values/0
+          operator: {affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{labelSelector: {}}]}}} | 'topologyKey'
+          operator: {affinity: {podAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 101, podAffinityTerm: {topologyKey: a}}]}}} | /weight
+          agent: {resources: {limits: {memroy: 1Gi}}}                   | 'memroy'
+          agent: {resources: {limits: {memory: 768}}}                   | agent.resources.limits.memory: with 768
+          agent: {resources: {limits: {memory: 768m}}}                  | agent.resources.limits.memory: with 768m
+          operator: {resources: {requests: {memory: 2Gi}}}              | operator.resources.requests.memory: 2Gi is more than its limit of 512Mi
+          operator: {resources: {requests: {cpu: 2}, limits: {cpu: 1500m}}} | operator.resources.requests.cpu: 2 is more
+          operator: {resources: {requests: {memory: 1e10}, limits: {memory: 1Gi}}} | operator.resources.requests.memory
+          networkPolicy: {metricsFrom: [{podSelector: {matchExpressions: [{key: app, operator: in, values: [a]}]}}]} | /matchExpressions/0/operator
+          networkPolicy: {metricsFrom: [{podSelector: {matchExpressions: [{key: app, operator: In}]}}]} | /matchExpressions/0
+          networkPolicy: {metricsFrom: [{podSelector: {matchExpressions: [{key: app, operator: Exists, values: [a]}]}}]} | /matchExpressions/0/values
+          networkPolicy: {metricsFrom: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/16]}}]} | networkPolicy.metricsFrom[0].ipBlock.except: 11.0.0.0/16 is no part of 10.0.0.0/8
+          networkPolicy: {metricsFrom: [{ipBlock: {cidr: 10.0.0.0/16, except: [10.0.0.0/8]}}]} | networkPolicy.metricsFrom[0].ipBlock.except
+          networkPolicy: {metricsFrom: [{ipBlock: {cidr: 10.0.0.0/8, except: ['fd00::/8']}}]} | networkPolicy.metricsFrom[0].ipBlock.except
           rbac: {aggregateToEdit: 'true'}                               | /rbac/aggregateToEdit
           """)
   void whatCannotWorkIsRefusedByName(String values, String complaint) {
@@ -219,13 +252,15 @@ class ChartValuesTest {
               priorityClassName: '1e3'
               maximumWindowMemory: 999999T
               updateStrategy: {maxUnavailable: 100%%}
-              resources: {requests: {cpu: 0.5, memory: 4294967296, nvidia.com/gpu: 1}, limits: {cpu: 100m, memory: 1e3}}
+              resources: {requests: {cpu: 0.5, memory: 4294967296, nvidia.com/gpu: 1}, limits: {cpu: 500m, memory: '4294967.296E3'}}
               nodeSelector: {kubernetes.io/arch: arm64, 'a.example/b': ''}
-              tolerations: [{operator: Exists}, {key: a, effect: NoExecute, tolerationSeconds: 3000000}]
+              tolerations: [{operator: Exists, effect: ''}, {key: a, operator: '', effect: NoExecute, tolerationSeconds: 3000000}]
             networkPolicy:
               stateCidrs: [10.0.0.0/8, '::/0', 'fd00:1::/64', '2001:db8::1:2/127', '1:2:3:4:5:6:7:8/128']
               metricsFrom:
                 - {namespaceSelector: {}}
+                - {podSelector: {matchExpressions: [{key: app, operator: In, values: [a]}, {key: b, operator: Exists}]}}
+                - {ipBlock: {cidr: '::/0', except: ['fd00::/8']}}
                 - {ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}
             """
                 .formatted(DIGEST));
@@ -247,6 +282,57 @@ class ChartValuesTest {
         .isEqualTo(java.util.Arrays.asList(null, 3000000L));
     assertThat(onlyContainer(agent).getResources().getRequests().get("memory").getNumericalAmount())
         .isEqualByComparingTo("4294967296");
+  }
+
+  /** What clusters with accelerators commonly ask for. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "agent: {affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution:"
+            + " {nodeSelectorTerms: [{matchExpressions: [{key: nvidia.com/gpu.count, operator: Gt,"
+            + " values: ['1']}]}, {matchFields: [{key: metadata.name, operator: In, values:"
+            + " [node-a]}]}]}}}}",
+        "operator: {affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution:"
+            + " [{weight: 1, podAffinityTerm: {topologyKey: topology.kubernetes.io/zone,"
+            + " labelSelector: {matchLabels: {app.kubernetes.io/component: operator}}}}]}}}",
+        "operator: {podLabels: {sidecar.istio.io/inject: 'false', istio.io/rev: stable},"
+            + " podAnnotations: {prometheus.io/port: '8080', json: '{\"a\": [1]}'}}",
+        "agent: {extraEnv: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k, optional:"
+            + " true}}}, {name: B, valueFrom: {fieldRef: {apiVersion: v1, fieldPath:"
+            + " status.hostIP}}}, {name: C, valueFrom: {resourceFieldRef: {resource: limits.memory,"
+            + " divisor: 1Mi}}}]}",
+        "agent: {stateHost: '$(ADDRESS)', extraEnv: [{name: ADDRESS, valueFrom: {fieldRef:"
+            + " {fieldPath: status.hostIP}}}]}",
+        "agent: {stateHost: 'fd00:20::$(NUMBER)', extraEnv: [{name: NUMBER, value: '7'}]}",
+      })
+  void whatIsCommonIsTaken(String values) {
+    Chart.render(values).agentPod();
+  }
+
+  /** The same value set in two places: which of the two counts is not said. */
+  @Test
+  void noVariableOfTheChartMayBeSetBesideIt() {
+    RenderedObjects rendered =
+        Chart.render(
+            "agent: {hostNetwork: true, stateHost: $(AGENT_NODE_NAME), memoryDirectories:"
+                + " [/dev/shm], kernelDevices: {enabled: true, handoverUsers: [1]}}");
+    for (String component : List.of("agent", "operator")) {
+      PodSpec pod = component.equals("agent") ? rendered.agentPod() : rendered.operatorPod();
+      assertThat(onlyContainer(pod).getEnv()).isNotEmpty();
+      for (var variable : onlyContainer(pod).getEnv()) {
+        assertThatThrownBy(
+                () ->
+                    Chart.render(
+                        component
+                            + ": {"
+                            + (component.equals("agent") ? "hostNetwork: true, " : "")
+                            + "extraEnv: [{name: "
+                            + variable.getName()
+                            + ", value: a}]}"))
+            .hasMessageContaining(component + ".extraEnv: ")
+            .hasMessageContaining(variable.getName());
+      }
+    }
   }
 
   /** Which of two variables of one name counts is not said by what reads them. */

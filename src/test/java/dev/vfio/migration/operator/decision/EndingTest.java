@@ -163,7 +163,7 @@ class EndingTest {
                 scene ->
                     failing(scene).source(back(DeviceState.RUNNING, 0)).destination(discarded()))
             .source(no, "RolledBack", "is RUNNING; its workload was not paused")
-            .destination(no, "Discarded", "is released. Succeeded says why")
+            .destination(no, "Discarded", "is released, in NONE. Succeeded says why")
             .says(ConditionType.CONVERGED, no, "RolledBack", "given up. Last said: 12Mi")
             .says(ConditionType.HANDED_OVER, no, "RolledBack", "Succeeded says why")
             .says(ConditionType.SUCCEEDED, no, "DeviceWriteFailed", "cause-1"),
@@ -188,7 +188,7 @@ class EndingTest {
                                   failure(Reason.STREAM_BROKEN, "the source hung up (later-2).")));
                 })
             .source(no, "RolledBack", "was not paused")
-            .destination(no, "Discarded", "is released. Succeeded says why")
+            .destination(no, "Discarded", "is released, in NONE. Succeeded says why")
             .says(ConditionType.CONVERGED, no, "RolledBack", "what was copied is given up")
             .says(ConditionType.SUCCEEDED, no, "CancelledByDeletion", "deleted before"),
         ending(

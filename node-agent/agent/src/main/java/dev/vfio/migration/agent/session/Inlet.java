@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.session;
 import dev.vfio.migration.agent.stream.StateSink;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -142,8 +143,8 @@ final class Inlet implements StateSink {
               + (size - part.remaining())
               + " of "
               + size
-              + " bytes of state that it was given. The state on it is incomplete and must not"
-              + " run");
+              + " bytes of state that it was given. "
+              + DeviceFailures.INCOMPLETE);
     }
   }
 

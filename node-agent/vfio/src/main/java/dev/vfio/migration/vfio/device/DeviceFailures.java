@@ -6,6 +6,12 @@ import dev.vfio.migration.vfio.linux.Errno;
 
 /** Turns a failed access into what it means for the device, with words for people. */
 public final class DeviceFailures {
+  /**
+   * What is to be known of a device that took in a part of its state. True before a reset and after
+   * it: the sentence stays in a migration's status when its agent has long reset the device.
+   */
+  public static final String INCOMPLETE =
+      "What it took in is incomplete: it must not run before it is reset.";
 
   private DeviceFailures() {}
 

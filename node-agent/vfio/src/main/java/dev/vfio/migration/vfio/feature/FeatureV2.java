@@ -249,9 +249,9 @@ public final class FeatureV2 implements MigratableDevice {
   private void completeLoading() throws DeviceException {
     if (file.isBroken()) {
       throw book.refused(
-          "it refused a part of its state, so what it holds is incomplete even if its driver would"
-              + " take it for whole. The device was not asked and is as before; lead it to FAILED"
-              + " and reset it.",
+          "it refused a part of its state, even if its driver would take what it holds for whole."
+              + " The device was not asked and is as before. "
+              + DeviceFailures.INCOMPLETE,
           null);
     }
     walk.lead(DeviceState.RESUME_COMPLETED, FeatureState.STOP, EnumSet.of(FeatureState.RESUMING));
@@ -366,12 +366,7 @@ public final class FeatureV2 implements MigratableDevice {
       file.write(chunk);
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(
-          subject(),
-          "writing state",
-          Kind.WRITE_FAILED,
-          failure,
-          "The state on this device is incomplete and must not run: lead it to FAILED and reset"
-              + " it.");
+          subject(), "writing state", Kind.WRITE_FAILED, failure, DeviceFailures.INCOMPLETE);
     }
   }
 

@@ -443,12 +443,7 @@ public final class Region2018 implements MigratableDevice {
     try {
       incoming.take(part, following);
     } catch (AccessException failure) {
-      throw failed(
-          "writing state",
-          Kind.WRITE_FAILED,
-          failure,
-          "The state on this device is incomplete and must not run: lead it to FAILED and reset"
-              + " it.");
+      throw failed("writing state", Kind.WRITE_FAILED, failure, DeviceFailures.INCOMPLETE);
     }
   }
 

@@ -582,12 +582,7 @@ public final class RegionV1 implements MigratableDevice {
       incoming.take(part, following);
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(
-          subject(),
-          "writing state",
-          Kind.WRITE_FAILED,
-          failure,
-          "The state on this device is incomplete and must not run: lead it to FAILED and reset"
-              + " it.");
+          subject(), "writing state", Kind.WRITE_FAILED, failure, DeviceFailures.INCOMPLETE);
     }
   }
 
@@ -620,8 +615,8 @@ public final class RegionV1 implements MigratableDevice {
               + RegionV1Layout.SIZE
               + " on and inside the region of "
               + parts.region().info().size()
-              + " bytes. Nothing was written there. The state on this device is incomplete and must"
-              + " not run: lead it to FAILED and reset it.");
+              + " bytes. Nothing was written there. "
+              + DeviceFailures.INCOMPLETE);
     }
     return parts.region().info().size() - offset;
   }

@@ -251,7 +251,9 @@ class FeatureV2Test {
 
     DeviceException incomplete = failureOf(() -> to.transition(DeviceState.RESUME_COMPLETED));
     assertThat(incomplete.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(incomplete).hasMessageContaining("refused a part");
+    assertThat(incomplete)
+        .hasMessageContaining("refused a part")
+        .hasMessageContaining("must not run before it is reset");
     assertThat(other.state()).isEqualTo("RESUMING");
   }
 

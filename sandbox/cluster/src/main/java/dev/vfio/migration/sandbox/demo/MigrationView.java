@@ -65,15 +65,29 @@ public record MigrationView(
     };
   }
 
+  /** Whether the copy was given up: nothing is pending any more, and nothing is done either. */
+  public boolean givenUp() {
+    return switch (phase) {
+      case "RollingBack", "Failed", "Cancelled" -> true;
+      default -> false;
+    };
+  }
+
   /** Device state and memory that are still to be moved, as far as is known. */
   public long pending() {
     return precopyOnly + compatible + postcopyOnly + memory;
   }
 
-  /** How much is done, 0 to 1. May fall when the device dirties its state. */
+  /**
+   * How much is done, 0 to 1. May fall when the device dirties its state; 0 where the copy was
+   * given up.
+   */
   public double fraction() {
     if (phase.equals("Succeeded")) {
       return 1;
+    }
+    if (givenUp()) {
+      return 0;
     }
     if (progressPercent.isPresent()) {
       return progressPercent.getAsInt() / 100.0;

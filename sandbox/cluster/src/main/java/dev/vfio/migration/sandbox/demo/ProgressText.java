@@ -18,10 +18,10 @@ final class ProgressText {
         orDash(view.sourceState()),
         orDash(view.destinationState()),
         pendingByClass(view),
-        bytes(view.memory()),
+        view.givenUp() ? "-" : bytes(view.memory()),
         bytes(view.transferredBytes()),
         bytes(view.rate()),
-        bar(view.fraction()));
+        outcome(view));
   }
 
   /** A block of lines of at most 80 columns, for a terminal: it is drawn over the one before. */
@@ -31,21 +31,30 @@ final class ProgressText {
         format(
             "  devices      source %-18s destination %s",
             orDash(view.sourceState()), orDash(view.destinationState())),
-        format(
-            "  pending      precopy %s, compatible %s, postcopy %s",
-            bytes(view.precopyOnly()), bytes(view.compatible()), bytes(view.postcopyOnly())),
+        view.givenUp()
+            ? "  pending      -"
+            : format(
+                "  pending      precopy %s, compatible %s, postcopy %s",
+                bytes(view.precopyOnly()), bytes(view.compatible()), bytes(view.postcopyOnly())),
         format("  memory       %-14s dirty pages %d", bytes(view.memory()), view.dirtyPages()),
         format(
             "  sent         %-14s rate %s/s", bytes(view.transferredBytes()), bytes(view.rate())),
-        "  " + bar(view.fraction()));
+        "  " + outcome(view));
   }
 
   static String pendingByClass(MigrationView view) {
+    if (view.givenUp()) {
+      return "-";
+    }
     return bytes(view.precopyOnly())
         + " + "
         + bytes(view.compatible())
         + " + "
         + bytes(view.postcopyOnly());
+  }
+
+  private static String outcome(MigrationView view) {
+    return view.givenUp() ? "the copy is given up" : bar(view.fraction());
   }
 
   static String bar(double fraction) {

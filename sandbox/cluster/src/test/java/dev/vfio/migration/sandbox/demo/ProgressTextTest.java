@@ -7,6 +7,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the demo shows is what the status says. */
 class ProgressTextTest {
@@ -51,6 +53,22 @@ class ProgressTextTest {
     assertThat(view.ended()).isFalse();
     assertThat(view.fraction()).isZero();
     assertThat(ProgressText.line(0, view)).endsWith("[--------------------------------]   0 %");
+  }
+
+  /** From RollingBack on a status has nothing pending: that is not because all of it was moved. */
+  @ParameterizedTest
+  @ValueSource(strings = {"RollingBack", "Failed", "Cancelled"})
+  void a_copy_that_was_given_up_is_no_full_bar(String phase) throws Exception {
+    MigrationView view =
+        view("{\"status\": {\"phase\": \"" + phase + "\", \"transferredBytes\": 67893280}}");
+
+    assertThat(view.fraction()).isZero();
+    assertThat(ProgressText.line(1, view))
+        .contains("pending -  memory -  sent 64.7 MiB")
+        .endsWith("the copy is given up")
+        .doesNotContain("100 %");
+    assertThat(ProgressText.block(1, view))
+        .allSatisfy(line -> assertThat(line).hasSizeLessThan(81).doesNotContain("100 %"));
   }
 
   @Test
