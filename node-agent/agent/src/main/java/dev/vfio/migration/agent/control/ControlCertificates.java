@@ -88,8 +88,8 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
     if (inUse != null && !lastTrouble.equals(trouble)) {
       lastTrouble = trouble;
       LOG.warnf(
-          "control service: the certificates in %s cannot be used as they are now (%s); goes on with"
-              + " those from before, which are valid until %s",
+          "control service: the certificates in %s cannot be used as they are now (%s); goes on"
+              + " with those from before, which are valid until %s",
           directory.path(), trouble, inUse.credentials().own().getNotAfter().toInstant());
     }
     return new IllegalStateException(
