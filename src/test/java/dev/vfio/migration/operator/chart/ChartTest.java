@@ -167,6 +167,14 @@ class ChartTest {
         .isGreaterThan(names.indexOf("AGENT_NODE_NAME"));
   }
 
+  /** Kubernetes would set AGENT_PORT for a Service that somebody calls "agent". */
+  @Test
+  void noServiceOfTheNamespaceGivesAPodVariables() {
+    RenderedObjects rendered = Chart.render("agent: {kernelDevices: {enabled: true}}");
+    assertThat(rendered.operatorPod().getEnableServiceLinks()).isFalse();
+    assertThat(rendered.agentPod().getEnableServiceLinks()).isFalse();
+  }
+
   @Test
   void agentsCanNameEveryFile() {
     assertThat(environment(Chart.render("").agentPod()).get("LC_ALL").getValue())

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -61,6 +62,19 @@ class SysfsDevicesTest {
     assertThat(devices.list()).containsExactly(expected);
     assertThat(devices.find("0000:65:00.1")).contains(expected);
     assertThat(expected.mediated()).isFalse();
+  }
+
+  /** Domains behind a bridge such as Intel VMD are numbered above ffff. */
+  @Test
+  void a_pci_device_in_a_domain_of_more_digits_is_listed() throws IOException {
+    for (String address : List.of("10000:e1:00.0", "deadbeef:00:1f.7")) {
+      Path device = tree.pci(address, NETWORK_FUNCTION);
+      tree.bind(device, "pci", "mlx5_vfio_pci");
+      tree.group(device, address.length());
+      tree.vfioDevice(device, "vfio" + address.length(), "511:" + address.length());
+      assertThat(devices.find(address)).get().extracting(NodeDevice::id).isEqualTo(address);
+    }
+    assertThat(devices.list()).hasSize(2);
   }
 
   @Test
