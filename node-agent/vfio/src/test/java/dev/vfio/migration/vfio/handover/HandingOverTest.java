@@ -35,6 +35,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -356,16 +358,17 @@ class HandingOverTest {
     }
   }
 
-  @Test
-  void moreWindowsThanOneMessageCarriesAreRefusedInWords() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {251, 300, 1024})
+  void moreWindowsThanOneMessageCarriesAreRefusedInWords(int count) throws Exception {
     List<WindowShape> many =
-        IntStream.range(0, 251).mapToObj(i -> new WindowShape("w" + i, i * 4096L, 4096)).toList();
+        IntStream.range(0, count).mapToObj(i -> new WindowShape("w" + i, i * 4096L, 4096)).toList();
     scene.openDevice();
     KernelWorkload workload = scene.workload(LONG);
     try (DeskClient client = DeskClient.waitAt(scene.socket(), null)) {
       // Before anything is loaded.
       assertThatThrownBy(() -> workload.accommodate(many))
-          .hasMessageContaining("254 file descriptors, and one message carries 253");
+          .hasMessageContaining(count + 3 + " file descriptors, and one message carries 253");
       assertThat(client.descriptors()).isEmpty();
     }
   }
