@@ -1,7 +1,6 @@
 package dev.vfio.migration.vfio.feature;
 
 import dev.vfio.migration.vfio.access.AccessException;
-import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.FeatureAccess;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
@@ -92,8 +91,7 @@ final class FeatureWalk {
     try {
       number = control.get();
     } catch (AccessException failure) {
-      boolean untold =
-          failure.reason() == Reason.REFUSED && failure.errno() == Errno.EINVAL.number();
+      boolean untold = failure.refusedWith(Errno.EINVAL);
       untoldMeansRunning |= untold && !asked;
       if (untold && untoldMeansRunning) {
         return FeatureState.RUNNING;

@@ -150,8 +150,7 @@ public final class RegionV1 implements MigratableDevice {
     try {
       return question.ask();
     } catch (AccessException failure) {
-      boolean untold =
-          failure.reason() == Reason.REFUSED && failure.errno() == Errno.EINVAL.number();
+      boolean untold = failure.refusedWith(Errno.EINVAL);
       untoldMeansRunning |= untold && !asked;
       if (untold && untoldMeansRunning) {
         return RegionV1Layout.STATE_RUNNING;
@@ -425,7 +424,7 @@ public final class RegionV1 implements MigratableDevice {
 
   /** Whether it does not know the change from 100 to 000, and is ready for that to 001. */
   private boolean waitsInResuming(AccessException failure) {
-    if (failure.reason() != Reason.REFUSED || failure.errno() != Errno.EINVAL.number()) {
+    if (!failure.refusedWith(Errno.EINVAL)) {
       return false;
     }
     try {
@@ -460,7 +459,7 @@ public final class RegionV1 implements MigratableDevice {
   public void requireUnchanged() throws DeviceException {
     try {
       RegionV1State now = position();
-      if (!of(state()).contains(now)) {
+      if (!positionsIn(state()).contains(now)) {
         throw DeviceFailures.elsewhere(subject(), now.words());
       }
     } catch (RegionV1State.UndefinedException undefined) {
@@ -476,7 +475,7 @@ public final class RegionV1 implements MigratableDevice {
   }
 
   /** Where the device may be in that state. */
-  private static Set<RegionV1State> of(DeviceState state) {
+  private static Set<RegionV1State> positionsIn(DeviceState state) {
     return switch (state) {
       case RUNNING, SETUP -> EnumSet.of(RegionV1State.RUNNING);
       case PRECOPY -> EnumSet.of(RegionV1State.PRE_COPY);
