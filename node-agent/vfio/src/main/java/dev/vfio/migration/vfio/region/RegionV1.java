@@ -15,6 +15,7 @@ import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.device.StateBook;
+import dev.vfio.migration.vfio.device.UntoldState;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.region.RegionData.Announced;
 import java.nio.ByteBuffer;
@@ -61,18 +62,13 @@ public final class RegionV1 implements MigratableDevice {
   private final RegionData data;
   private final IncomingChunk incoming;
   private final StateBook book;
+  private final UntoldState untold = new UntoldState();
 
   /** Whether it was reset by this object and nothing was done to it since. */
   private boolean holdsNothing;
 
   /** Whether its driver looks, from 100 to 000, at whether what it took in is whole. */
   private boolean checksWhenStopped = true;
-
-  /** Whether the driver took a change since the device was opened or reset. */
-  private boolean asked;
-
-  /** Whether EINVAL is what this driver says of a device that runs. */
-  private boolean untoldMeansRunning;
 
   private RegionV1(RegionParts parts, MigrationEnd end) {
     this.parts = parts;
@@ -142,17 +138,12 @@ public final class RegionV1 implements MigratableDevice {
     int ask() throws AccessException;
   }
 
-  /**
-   * The register. A driver whose migration nobody has asked for yet may answer EINVAL: its device
-   * runs, which is the state that the text has it begin in.
-   */
+  /** The register, also of a driver that does not tell it while its device runs. */
   private int deviceState(Question question) throws AccessException {
     try {
       return question.ask();
     } catch (AccessException failure) {
-      boolean untold = failure.refusedWith(Errno.EINVAL);
-      untoldMeansRunning |= untold && !asked;
-      if (untold && untoldMeansRunning) {
+      if (untold.saysRunning(failure)) {
         return RegionV1Layout.STATE_RUNNING;
       }
       throw failure;
@@ -356,7 +347,7 @@ public final class RegionV1 implements MigratableDevice {
       written = true;
       if (before != wanted) {
         registers.writeDeviceState(wanted.in(register));
-        asked = true;
+        untold.changeTaken();
         taken = true;
         RegionV1State now = positionAfter(wanted);
         if (now != wanted) {
@@ -657,7 +648,7 @@ public final class RegionV1 implements MigratableDevice {
           failure,
           "The device is as before; a person has to reset it.");
     }
-    asked = false;
+    untold.wasReset();
     try {
       book.found(meaningOf(position(), false));
       holdsNothing = book.state() == DeviceState.RUNNING;
