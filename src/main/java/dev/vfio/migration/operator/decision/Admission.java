@@ -1,7 +1,6 @@
 package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
-import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.DriverProfile;
 import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Role;
@@ -166,13 +165,6 @@ final class Admission {
             ConditionReason.STARTING,
             "The destination is being prepared.");
     return decision(List.of(), Optional.of(Duration.ZERO));
-  }
-
-  private static DeviceState listedState(Side side) {
-    return side.inspection()
-        .flatMap(Side.Inspection::device)
-        .map(Device::getState)
-        .orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
   }
 
   private record Objection(ConditionReason reason, String message) {}
@@ -478,7 +470,7 @@ final class Admission {
 
   private Decision refused(ConditionReason reason, String message) {
     draft
-        .deviceStates(listedState(seen.source()), listedState(seen.destination()))
+        .deviceStates(seen.source().listedState(), seen.destination().listedState())
         .refused(reason, message);
     return new Decision(draft.build(seen.attempt()), List.of(), seen.settings().timeToLive(), true);
   }

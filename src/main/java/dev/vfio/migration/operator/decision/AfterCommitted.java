@@ -221,7 +221,7 @@ final class AfterCommitted {
   /** What its agent lists now is all that is known of its device. */
   private void lostSource() {
     Optional<Device> listed = source.inspection().flatMap(Side.Inspection::device);
-    DeviceState state = listed.map(Device::getState).orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
+    DeviceState state = source.listedState();
     boolean free =
         listed.filter(device -> !device.getBusy()).isPresent()
             && (state == DeviceState.NONE || state == DeviceState.RUNNING);
@@ -351,12 +351,7 @@ final class AfterCommitted {
     if (!destination.lost(seen.claim())) {
       return activate();
     }
-    DeviceState state =
-        destination
-            .inspection()
-            .flatMap(Side.Inspection::device)
-            .map(Device::getState)
-            .orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
+    DeviceState state = destination.listedState();
     sides.forgotten(destination, state);
     return actionRequired(
         ConditionReason.SESSION_LOST,

@@ -336,15 +336,8 @@ final class AfterRolledBack {
     if (!side.lost(seen.claim())) {
       return tell(side);
     }
-    draft.deviceStates(listedState(source), listedState(destination));
+    draft.deviceStates(source.listedState(), destination.listedState());
     return side.role() == Role.SOURCE ? forgottenSource() : forgottenDestination();
-  }
-
-  private static DeviceState listedState(Side side) {
-    return side.inspection()
-        .flatMap(Side.Inspection::device)
-        .map(Device::getState)
-        .orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
   }
 
   /**
@@ -353,7 +346,7 @@ final class AfterRolledBack {
    */
   private Progress forgottenSource() {
     Optional<Device> device = source.inspection().flatMap(Side.Inspection::device);
-    DeviceState state = listedState(source);
+    DeviceState state = source.listedState();
     WorkloadState workload =
         device.map(Device::getWorkloadState).orElse(WorkloadState.WORKLOAD_STATE_UNSPECIFIED);
     boolean untold = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
@@ -390,7 +383,7 @@ final class AfterRolledBack {
 
   /** What is in the device now may be somebody else's: nothing is done to it. */
   private Progress forgottenDestination() {
-    DeviceState state = listedState(destination);
+    DeviceState state = destination.listedState();
     boolean left = DeviceStates.leftOver(state);
     boolean untold = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
     sides.say(

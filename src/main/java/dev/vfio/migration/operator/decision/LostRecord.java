@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  */
 final class LostRecord {
   /** What a destination that was activated never is again. */
-  private static final Set<SessionState> DISARMED =
+  private static final Set<SessionState> NOT_ACTIVATED =
       EnumSet.of(
           SessionState.DESTINATION_LISTENING,
           SessionState.DESTINATION_RECEIVING,
@@ -129,7 +129,7 @@ final class LostRecord {
     SessionState state = seen.destination().state();
     return state == SessionState.DESTINATION_STRANDED
         || !AfterRolledBack.provesNothingCommitted(seen.source().state())
-            && !DISARMED.contains(state);
+            && !NOT_ACTIVATED.contains(state);
   }
 
   private Decision committed() {

@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
@@ -119,6 +120,17 @@ public record Side(
    */
   SessionState state() {
     return session.map(Session::getState).orElse(SessionState.SESSION_STATE_UNSPECIFIED);
+  }
+
+  /**
+   * The state in which the agent lists the device; UNSPECIFIED where it was not asked in this
+   * reconciliation, has no such device, or does not tell.
+   */
+  DeviceState listedState() {
+    return inspection
+        .flatMap(Inspection::device)
+        .map(Device::getState)
+        .orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
   }
 
   /**

@@ -76,6 +76,9 @@ public final class AbandonedLease {
     } catch (KubernetesClientException unreachable) {
       // Nothing is known of the lease until the next look.
       LOG.debugf("the lease %s/%s could not be looked at: %s", namespace, name, unreachable);
+    } catch (RuntimeException fault) {
+      // A scheduled task that throws is never run again.
+      LOG.errorf(fault, "the lease %s/%s could not be looked at", namespace, name);
     }
   }
 

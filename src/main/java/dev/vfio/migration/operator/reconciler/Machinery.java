@@ -170,10 +170,14 @@ public class Machinery {
       letGo(migration);
     }
     if (outcome.migration().isEmpty()) {
-      observer.gone(migration.getMetadata().getUid());
-      record.gone(migration.getMetadata().getUid());
+      gone(migration.getMetadata().getUid());
     }
     return outcome;
+  }
+
+  private void gone(String uid) {
+    observer.gone(uid);
+    record.gone(uid);
   }
 
   private void letGo(DeviceMigration migration) {
@@ -189,8 +193,7 @@ public class Machinery {
   /** The object goes. */
   void forget(DeviceMigration migration) {
     letGo(migration);
-    observer.gone(migration.getMetadata().getUid());
-    record.gone(migration.getMetadata().getUid());
+    gone(migration.getMetadata().getUid());
     agentEvents.forget(migration.getMetadata().getUid());
     health.forget(migration.qualifiedName());
   }

@@ -72,6 +72,7 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
         .rescheduleAfter(outcome.checkAgain().orElse(Duration.ofSeconds(10)));
   }
 
+  @SuppressWarnings("try") // The log is what asks it.
   private Outcome advance(DeviceMigration migration, Context<DeviceMigration> context) {
     DeviceMigrationStatus status = StatusRecord.statusOf(migration);
     int attempt = Optional.ofNullable(status.attempt()).orElse(1);

@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.reconciler;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 
 import dev.vfio.migration.operator.fake.LeaseServer;
 import dev.vfio.migration.operator.fake.SettableClock;
@@ -79,6 +80,15 @@ class AbandonedLeaseTest {
     server.delete();
     lease.look();
     lookAfter(Duration.ofHours(1));
+  }
+
+  /** Whoever looks again and again stops for good where a look throws. */
+  @Test
+  void aFaultOfOneLookEndsNoOther() {
+    server.write("other", ZonedDateTime.now());
+    AbandonedLease faulty =
+        new AbandonedLease(null, LeaseServer.NAMESPACE, LeaseServer.NAME, "me", LASTS, steady);
+    assertThatCode(faulty::look).doesNotThrowAnyException();
   }
 
   @Test

@@ -102,17 +102,12 @@ public final class SettingsCheck {
                 name,
                 duration,
                 "must be longer than nothing, such as 10s"));
-    for (Map.Entry<String, Duration> duration :
-        Map.of(
-                "agent.remembered-for", config.rememberedFor(),
-                "agent.stop-patience", config.stopPatience())
-            .entrySet()) {
-      require(
-          !duration.getValue().isNegative(),
-          duration.getKey(),
-          duration.getValue(),
-          "must not be negative");
-    }
+    notNegative("agent.remembered-for", config.rememberedFor());
+    notNegative("agent.stop-patience", config.stopPatience());
+  }
+
+  private static void notNegative(String name, Duration duration) {
+    require(!duration.isNegative(), name, duration, "must not be negative");
   }
 
   private static void require(boolean fine, String name, Object value, String rule) {

@@ -247,6 +247,7 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
     }
   }
 
+  @SuppressWarnings("try") // The log is what asks it.
   private <T, A> void carryOut(
       String command,
       CommandHeader header,

@@ -16,6 +16,7 @@ final class SessionLog implements SessionWatcher {
   private static final double NANOS_PER_MILLI = 1e6;
 
   @Override
+  @SuppressWarnings("try") // The log is what asks it.
   public void changed(SessionSnapshot before, SessionSnapshot now) {
     boolean moved = before == null || before.state() != now.state();
     boolean failed =

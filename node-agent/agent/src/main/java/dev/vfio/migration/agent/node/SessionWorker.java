@@ -58,6 +58,7 @@ final class SessionWorker implements SessionThread {
     answer.get();
   }
 
+  @SuppressWarnings("try") // The log is what asks it.
   private void run(Runnable task) {
     try (LoggedMigration logged =
         LoggedMigration.open(name.migrationName(), name.key().attempt())) {

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** A line of the log carries the migration that it belongs to, and never another. */
+@SuppressWarnings("try") // The log is what asks them.
 class LoggedMigrationTest {
   private static final Logger LOG = Logger.getLogger(LoggedMigrationTest.class);
 

@@ -1,5 +1,6 @@
 package dev.vfio.migration.vfio.access;
 
+import dev.vfio.migration.vfio.linux.Errno;
 import java.io.IOException;
 
 /** An access to a device failed. Who accesses adds which device it was and what it means for it. */
@@ -36,5 +37,10 @@ public final class AccessException extends IOException {
   /** The errno of the failed access; 0 where there was none. */
   public int errno() {
     return errno;
+  }
+
+  /** Whether the device, or whoever serves it, answered with this errno. */
+  public boolean refusedWith(Errno answer) {
+    return reason == Reason.REFUSED && errno == answer.number();
   }
 }

@@ -126,7 +126,7 @@ final class DataFile {
     try {
       return open.precopyInfo();
     } catch (AccessException failure) {
-      if (failure.reason() != Reason.REFUSED || failure.errno() == Errno.ENODEV.number()) {
+      if (failure.reason() != Reason.REFUSED || failure.refusedWith(Errno.ENODEV)) {
         throw failure;
       }
       return new PrecopyInfo(0, 0);

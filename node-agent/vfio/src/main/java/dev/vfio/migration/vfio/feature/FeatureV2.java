@@ -292,7 +292,7 @@ public final class FeatureV2 implements MigratableDevice {
   public void requireUnchanged() throws DeviceException {
     try {
       FeatureState now = walk.position();
-      if (!of(state()).contains(now)) {
+      if (!positionsIn(state()).contains(now)) {
         throw DeviceFailures.elsewhere(subject(), now.name());
       }
     } catch (FeatureWalk.UnknownStateException unknown) {
@@ -308,7 +308,7 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   /** Where the device may be in that state. */
-  private static Set<FeatureState> of(DeviceState state) {
+  private static Set<FeatureState> positionsIn(DeviceState state) {
     return switch (state) {
       case RUNNING, SETUP -> EnumSet.of(FeatureState.RUNNING);
       case PRECOPY -> EnumSet.of(FeatureState.PRE_COPY, FeatureState.PRE_COPY_P2P);

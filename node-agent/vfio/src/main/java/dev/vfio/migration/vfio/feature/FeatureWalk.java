@@ -1,7 +1,6 @@
 package dev.vfio.migration.vfio.feature;
 
 import dev.vfio.migration.vfio.access.AccessException;
-import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.FeatureAccess;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
@@ -9,17 +8,14 @@ import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationFlag;
 import dev.vfio.migration.vfio.device.StateBook;
-import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.device.UntoldState;
 import java.util.List;
 import java.util.Set;
 
 /**
  * Leads a device through the states of the v2 interface, one hop at a time, and hands the data
  * files that hops bring to their owner. A driver's word is not enough: after the last hop the
- * device is asked where it is.
- *
- * <p>A driver may answer EINVAL to that question while nobody has asked it for a state yet, because
- * its migration is not switched on. Its device runs then, and by the same answer later.
+ * device is asked where it is. What counts where it does not tell: {@link UntoldState}.
  */
 final class FeatureWalk {
   /** The device is in a state that is not known here. */
@@ -71,12 +67,7 @@ final class FeatureWalk {
   private final StateControl control;
   private final DataFile file;
   private final StateBook book;
-
-  /** Whether the driver took a change since the device was opened or reset. */
-  private boolean asked;
-
-  /** Whether EINVAL is what this driver says of a device that runs. */
-  private boolean untoldMeansRunning;
+  private final UntoldState untold = new UntoldState();
 
   FeatureWalk(FeatureAccess access, Set<MigrationFlag> flags, DataFile file, StateBook book) {
     this.access = access;
@@ -92,10 +83,7 @@ final class FeatureWalk {
     try {
       number = control.get();
     } catch (AccessException failure) {
-      boolean untold =
-          failure.reason() == Reason.REFUSED && failure.errno() == Errno.EINVAL.number();
-      untoldMeansRunning |= untold && !asked;
-      if (untold && untoldMeansRunning) {
+      if (untold.saysRunning(failure)) {
         return FeatureState.RUNNING;
       }
       throw failure;
@@ -109,7 +97,7 @@ final class FeatureWalk {
 
   /** The device was reset: it is as one that nobody asked for a state yet. */
   void wasReset() {
-    asked = false;
+    untold.wasReset();
   }
 
   /**
@@ -271,7 +259,7 @@ final class FeatureWalk {
           "from " + at + " to " + hop + ": " + failure.getMessage(),
           failure);
     }
-    asked = true;
+    untold.changeTaken();
     boolean begins = hop == FeatureState.RESUMING || (hop.saving() && !at.saving());
     boolean goesOn = hop.saving() && at.saving();
     if (descriptor >= 0) {

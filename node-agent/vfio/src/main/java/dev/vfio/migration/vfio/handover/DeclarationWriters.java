@@ -6,6 +6,8 @@ import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.linux.GuardedFile;
 import dev.vfio.migration.vfio.workload.DeclaredWindows.UnusableException;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -58,6 +60,8 @@ final class DeclarationWriters {
               + " that holds the device, with its \"pid\" and \"startTicks\"");
     }
     if (first == now) {
+      // Devices come and go: whatever is put where a file is gone is another file.
+      seen.keySet().removeIf(known -> Files.notExists(known, LinkOption.NOFOLLOW_LINKS));
       LOG.log(
           System.Logger.Level.INFO,
           path
@@ -65,6 +69,11 @@ final class DeclarationWriters {
               + holder.name()
               + ", which holds the device, and whether an earlier process wrote it is not known.");
     }
+  }
+
+  /** How many declarations without a writer's name are remembered. */
+  int remembered() {
+    return seen.size();
   }
 
   private static void requireNamed(JsonNode declaration, Holder holder, Processes processes)

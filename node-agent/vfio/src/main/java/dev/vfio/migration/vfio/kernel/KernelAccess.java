@@ -298,8 +298,7 @@ public final class KernelAccess implements FeatureAccess {
     try {
       device.ioctl(request.name(), request.code(), 0);
     } catch (ErrnoException failure) {
-      boolean unknown = failure.is(Errno.ENOTTY) || failure.is(Errno.EINVAL);
-      if (unknown && !deviceInfo.resettable()) {
+      if (DeviceFailures.isUnknown(failure.errno()) && !deviceInfo.resettable()) {
         throw new AccessException(
             Reason.REFUSED,
             Errno.EOPNOTSUPP.number(),

@@ -1,5 +1,8 @@
 package dev.vfio.migration.vfio.linux;
 
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
 /**
  * The socket structures of 64-bit Linux, as bytes.
  *
@@ -43,4 +46,24 @@ final class SocketLayout {
   static final int CREDENTIALS_BYTES = 12;
 
   private SocketLayout() {}
+
+  /**
+   * The bytes of a socket's path.
+   *
+   * @param call for messages, such as {@code bind(/run/a.sock)}
+   * @throws ErrnoException ENAMETOOLONG where they do not fit, with the NUL that ends them
+   */
+  static byte[] pathBytes(Path path, String call) throws ErrnoException {
+    byte[] bytes = path.toString().getBytes(StandardCharsets.UTF_8);
+    if (bytes.length >= ADDRESS_PATH_BYTES) {
+      throw new ErrnoException(
+          call,
+          Errno.ENAMETOOLONG.number(),
+          "it has "
+              + bytes.length
+              + " bytes, and the path of a socket may have "
+              + (ADDRESS_PATH_BYTES - 1));
+    }
+    return bytes;
+  }
 }

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -41,7 +40,7 @@ public final class UnixListener implements AutoCloseable {
    */
   public static UnixListener listen(
       Path path, Path birthplace, Set<PosixFilePermission> permissions) throws IOException {
-    nameOf(path);
+    SocketLayout.pathBytes(path, "bind(" + path + ")");
     removeLeftOver(path);
     removeLeftOver(birthplace);
     int fd = LibC.socket(LibC.AF_UNIX, LibC.SOCK_STREAM | LibC.SOCK_CLOEXEC, 0);
@@ -66,17 +65,6 @@ public final class UnixListener implements AutoCloseable {
     }
   }
 
-  private static byte[] nameOf(Path path) throws ErrnoException {
-    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
-    if (name.length >= SocketLayout.ADDRESS_PATH_BYTES) {
-      throw new ErrnoException(
-          "bind(" + path + ")",
-          Errno.ENAMETOOLONG.number(),
-          "it has " + name.length + " bytes, and the path of a socket may have 107");
-    }
-    return name;
-  }
-
   private static void removeLeftOver(Path path) throws IOException {
     if (Files.notExists(path, LinkOption.NOFOLLOW_LINKS)) {
       return;
@@ -92,7 +80,7 @@ public final class UnixListener implements AutoCloseable {
   }
 
   private void bind(Path birthplace) throws ErrnoException {
-    byte[] name = nameOf(birthplace);
+    byte[] name = SocketLayout.pathBytes(birthplace, "bind(" + birthplace + ")");
     ByteBuffer address =
         ByteBuffer.allocateDirect(SocketLayout.ADDRESS_BYTES).order(ByteOrder.nativeOrder());
     address.putShort(SocketLayout.ADDRESS_FAMILY, (short) LibC.AF_UNIX);

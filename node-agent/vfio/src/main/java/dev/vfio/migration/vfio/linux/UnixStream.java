@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -110,13 +109,7 @@ public final class UnixStream implements AutoCloseable {
   }
 
   private static UnixStream connect(Path path, Path shown, Duration timeout) throws ErrnoException {
-    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
-    if (name.length >= SocketLayout.ADDRESS_PATH_BYTES) {
-      throw new ErrnoException(
-          "connect(" + shown + ")",
-          Errno.ENAMETOOLONG.number(),
-          "it has " + name.length + " bytes, and the path of a socket may have 107");
-    }
+    byte[] name = SocketLayout.pathBytes(path, "connect(" + shown + ")");
     int fd = LibC.socket(LibC.AF_UNIX, LibC.SOCK_STREAM | LibC.SOCK_CLOEXEC, 0);
     if (fd < 0) {
       throw new ErrnoException("socket(AF_UNIX)", LibC.lastErrno());

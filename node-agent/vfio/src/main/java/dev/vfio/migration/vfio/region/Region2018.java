@@ -263,8 +263,7 @@ public final class Region2018 implements MigratableDevice {
           registers.deviceStateAfter(
               told -> isThere(told, target) || told == DeviceState.FAILED.wireValue());
     } catch (AccessException failure) {
-      boolean notTold = failure.errno() == Errno.EINVAL.number() || !toldItsState;
-      if (failure.reason() == Reason.REFUSED && notTold) {
+      if (mayKeepItsStateToItself(failure)) {
         return false;
       }
       runRefused = target == DeviceState.RUNNING;
@@ -296,6 +295,15 @@ public final class Region2018 implements MigratableDevice {
             + (failed
                 ? "FAILED; reset it."
                 : "the state before; lead it out through FAILED, or reset it."));
+  }
+
+  /**
+   * Whether this is no failure: EINVAL is how a driver says that it does not tell the state, and
+   * one that never told it may say so in any way.
+   */
+  private boolean mayKeepItsStateToItself(AccessException failure) {
+    return failure.refusedWith(Errno.EINVAL)
+        || (failure.reason() == Reason.REFUSED && !toldItsState);
   }
 
   /** What a save has set up is cleaned up, and a driver may begin anew: it stands still, too. */
@@ -369,8 +377,7 @@ public final class Region2018 implements MigratableDevice {
         throw DeviceFailures.elsewhere(subject(), nameOf(told));
       }
     } catch (AccessException failure) {
-      boolean notTold = failure.errno() == Errno.EINVAL.number() || !toldItsState;
-      if (failure.reason() != Reason.REFUSED || !notTold) {
+      if (!mayKeepItsStateToItself(failure)) {
         throw failed("asking for its state", Kind.READ_FAILED, failure, STATE_UNTOUCHED);
       }
     }

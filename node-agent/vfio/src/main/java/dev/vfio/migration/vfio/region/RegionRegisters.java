@@ -90,7 +90,7 @@ final class RegionRegisters {
       read(field, wide.clear());
       return wide.getLong(0);
     } catch (AccessException failure) {
-      if (region.format() != RegionFormat.OF_2018 || !isEinval(failure)) {
+      if (region.format() != RegionFormat.OF_2018 || !failure.refusedWith(Errno.EINVAL)) {
         throw failure;
       }
       try {
@@ -116,10 +116,6 @@ final class RegionRegisters {
       patiently("read", field, field + at, half, access::readRegion);
     }
     return wide.getLong(0);
-  }
-
-  private static boolean isEinval(AccessException failure) {
-    return failure.reason() == Reason.REFUSED && failure.errno() == Errno.EINVAL.number();
   }
 
   void write(int field, long value) throws AccessException {
@@ -150,8 +146,7 @@ final class RegionRegisters {
         requireWhole(what, field, width, one.make(region.info().index(), offset, value.rewind()));
         return;
       } catch (AccessException failure) {
-        boolean busy =
-            failure.reason() == Reason.REFUSED && failure.errno() == Errno.EAGAIN.number();
+        boolean busy = failure.refusedWith(Errno.EAGAIN);
         if (!busy || System.nanoTime() - start >= PATIENCE.toNanos()) {
           throw failure;
         }

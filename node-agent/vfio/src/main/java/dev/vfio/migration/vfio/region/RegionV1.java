@@ -15,6 +15,7 @@ import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.device.StateBook;
+import dev.vfio.migration.vfio.device.UntoldState;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.region.RegionData.Announced;
 import java.nio.ByteBuffer;
@@ -61,18 +62,13 @@ public final class RegionV1 implements MigratableDevice {
   private final RegionData data;
   private final IncomingChunk incoming;
   private final StateBook book;
+  private final UntoldState untold = new UntoldState();
 
   /** Whether it was reset by this object and nothing was done to it since. */
   private boolean holdsNothing;
 
   /** Whether its driver looks, from 100 to 000, at whether what it took in is whole. */
   private boolean checksWhenStopped = true;
-
-  /** Whether the driver took a change since the device was opened or reset. */
-  private boolean asked;
-
-  /** Whether EINVAL is what this driver says of a device that runs. */
-  private boolean untoldMeansRunning;
 
   private RegionV1(RegionParts parts, MigrationEnd end) {
     this.parts = parts;
@@ -142,18 +138,12 @@ public final class RegionV1 implements MigratableDevice {
     int ask() throws AccessException;
   }
 
-  /**
-   * The register. A driver whose migration nobody has asked for yet may answer EINVAL: its device
-   * runs, which is the state that the text has it begin in.
-   */
+  /** The register, also of a driver that does not tell it while its device runs. */
   private int deviceState(Question question) throws AccessException {
     try {
       return question.ask();
     } catch (AccessException failure) {
-      boolean untold =
-          failure.reason() == Reason.REFUSED && failure.errno() == Errno.EINVAL.number();
-      untoldMeansRunning |= untold && !asked;
-      if (untold && untoldMeansRunning) {
+      if (untold.saysRunning(failure)) {
         return RegionV1Layout.STATE_RUNNING;
       }
       throw failure;
@@ -357,7 +347,7 @@ public final class RegionV1 implements MigratableDevice {
       written = true;
       if (before != wanted) {
         registers.writeDeviceState(wanted.in(register));
-        asked = true;
+        untold.changeTaken();
         taken = true;
         RegionV1State now = positionAfter(wanted);
         if (now != wanted) {
@@ -425,7 +415,7 @@ public final class RegionV1 implements MigratableDevice {
 
   /** Whether it does not know the change from 100 to 000, and is ready for that to 001. */
   private boolean waitsInResuming(AccessException failure) {
-    if (failure.reason() != Reason.REFUSED || failure.errno() != Errno.EINVAL.number()) {
+    if (!failure.refusedWith(Errno.EINVAL)) {
       return false;
     }
     try {
@@ -460,7 +450,7 @@ public final class RegionV1 implements MigratableDevice {
   public void requireUnchanged() throws DeviceException {
     try {
       RegionV1State now = position();
-      if (!of(state()).contains(now)) {
+      if (!positionsIn(state()).contains(now)) {
         throw DeviceFailures.elsewhere(subject(), now.words());
       }
     } catch (RegionV1State.UndefinedException undefined) {
@@ -476,7 +466,7 @@ public final class RegionV1 implements MigratableDevice {
   }
 
   /** Where the device may be in that state. */
-  private static Set<RegionV1State> of(DeviceState state) {
+  private static Set<RegionV1State> positionsIn(DeviceState state) {
     return switch (state) {
       case RUNNING, SETUP -> EnumSet.of(RegionV1State.RUNNING);
       case PRECOPY -> EnumSet.of(RegionV1State.PRE_COPY);
@@ -658,7 +648,7 @@ public final class RegionV1 implements MigratableDevice {
           failure,
           "The device is as before; a person has to reset it.");
     }
-    asked = false;
+    untold.wasReset();
     try {
       book.found(meaningOf(position(), false));
       holdsNothing = book.state() == DeviceState.RUNNING;

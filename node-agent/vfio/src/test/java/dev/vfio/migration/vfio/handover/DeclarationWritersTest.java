@@ -111,6 +111,22 @@ class DeclarationWritersTest {
         .hasMessageContaining("Nothing was done to the workload or the device");
   }
 
+  /** Made and removed for as long as the agent runs, as mediated devices are. */
+  @Test
+  void devicesThatAreGoneAreForgotten() throws IOException {
+    for (int device = 0; device < 10; device++) {
+      file = folder.resolve(device + ".json");
+      write("");
+      read(holder);
+      Files.delete(file);
+    }
+    file = folder.resolve("memory.json");
+    write("");
+    read(earlier);
+    assertThat(writers.remembered()).isEqualTo(1);
+    assertThatThrownBy(() -> read(holder)).hasMessageContaining("an earlier process wrote it");
+  }
+
   /** Numbers are used again: the start tells. */
   @Test
   void anEarlierProcessOfTheSameNumberIsAnother() throws IOException {
