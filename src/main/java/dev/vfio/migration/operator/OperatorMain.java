@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator;
 
+import dev.vfio.migration.connections.certificates.LongNames;
 import dev.vfio.migration.operator.certificates.MakeCertificates;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
@@ -17,9 +18,6 @@ import org.jboss.logging.Logger;
 @QuarkusMain
 public final class OperatorMain {
   static final String CERTIFICATES = "certificates";
-
-  /** Bytes of one message of a TLS handshake; Java reads it once, before the first connection. */
-  private static final String LONGEST_MESSAGE = "jdk.tls.maxHandshakeMessageSize";
 
   /** Those in which a leader is elected; see application.properties. */
   private static final Set<String> ELECTING = Set.of("prod", "dev");
@@ -41,7 +39,7 @@ public final class OperatorMain {
       System.err.println(refusal.get());
       System.exit(1);
     }
-    allowLongCertificates();
+    LongNames.allow();
     Quarkus.run(null, OperatorMain::ended, arguments);
   }
 
@@ -51,16 +49,6 @@ public final class OperatorMain {
       Logger.getLogger(OperatorMain.class).error(StartFailure.explain(failure));
     }
     System.exit(status);
-  }
-
-  /**
-   * A certificate that names each node of a large cluster is longer than the 32 KiB that Java takes
-   * by itself.
-   */
-  public static void allowLongCertificates() {
-    if (System.getProperty(LONGEST_MESSAGE) == null) {
-      System.setProperty(LONGEST_MESSAGE, String.valueOf(64 << 10));
-    }
   }
 
   private static Map<String, String> ofThisProcess() {

@@ -3,8 +3,8 @@ package dev.vfio.migration.operator.agents;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.vfio.migration.connections.certificates.LongNames;
 import dev.vfio.migration.contract.v1.Session;
-import dev.vfio.migration.operator.OperatorMain;
 import dev.vfio.migration.operator.decision.Side;
 import dev.vfio.migration.operator.fake.AgentServer;
 import dev.vfio.migration.operator.fake.FakeNodes;
@@ -86,11 +86,11 @@ class OddNodeNamesTest {
   }
 
   /**
-   * More than the 32,768 bytes that Java takes of a message of a handshake by itself, which it
-   * reads once: so in a process of its own, as the operator begins.
+   * More than the 32,768 bytes that Java takes of a message of a handshake by itself, and than a
+   * session ticket has room for. Java reads both once: so in a process of its own.
    */
   @Test
-  void aCertificateOfFiveHundredLongNamesIsRead() throws Exception {
+  void aCertificateOfAThousandLongNamesIsRead() throws Exception {
     Process process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -114,11 +114,11 @@ class OddNodeNamesTest {
     private LongCertificate() {}
 
     public static void main(String... arguments) {
-      OperatorMain.allowLongCertificates();
+      LongNames.allow();
       OddNodeNamesTest test = new OddNodeNamesTest();
       test.directory = Path.of(arguments[0]);
       List<String> names = new ArrayList<>();
-      IntStream.range(0, 500)
+      IntStream.range(0, 1000)
           .mapToObj(number -> "ip-10-0-0-" + number + ".eu-central-1.compute.internal.example")
           .forEach(node -> names.add(node + ".node.migration.vfio.dev"));
       names.add("node-a.node.migration.vfio.dev");

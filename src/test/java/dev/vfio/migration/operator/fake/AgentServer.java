@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.fake;
 
+import dev.vfio.migration.connections.certificates.LongNames;
 import dev.vfio.migration.operator.agents.AgentAddress;
 import io.grpc.Server;
 import io.grpc.netty.GrpcSslContexts;
@@ -21,6 +22,11 @@ import java.util.concurrent.TimeUnit;
  */
 public final class AgentServer implements AutoCloseable {
   private static final Duration PORT_PATIENCE = Duration.ofSeconds(40);
+
+  static {
+    // As an agent begins.
+    LongNames.allow();
+  }
 
   private final FakeAgent agent;
   private Path certificates;

@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.node;
 
+import dev.vfio.migration.connections.certificates.LongNames;
 import dev.vfio.migration.vfio.linux.Host;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
@@ -34,6 +35,7 @@ public final class AgentMain {
               + "). Nothing was started. Name one by -Djna.tmpdir=DIRECTORY in JAVA_TOOL_OPTIONS.");
       System.exit(1);
     }
+    LongNames.allow();
     Quarkus.run(arguments);
   }
 }
