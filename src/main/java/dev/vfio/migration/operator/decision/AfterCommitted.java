@@ -93,32 +93,11 @@ final class AfterCommitted {
    * One that is stranded because its journal cannot be read did nothing to its device.
    */
   private static boolean contradictsCommitted(Side source) {
-    return switch (source.state()) {
-      case SOURCE_STARTING,
-          SOURCE_READY,
-          SOURCE_PRECOPY,
-          SOURCE_STOPNCOPY,
-          SOURCE_ROLLING_BACK,
-          SOURCE_ROLLED_BACK ->
-          true;
-      case SOURCE_STRANDED ->
-          source.session().map(Session::getFailure).map(Failure::getReason).orElse(null)
-              != Reason.JOURNAL_FAILED;
-      case SOURCE_AWAITING_DECISION,
-          SOURCE_COMPLETING,
-          SOURCE_COMPLETED,
-          DESTINATION_LISTENING,
-          DESTINATION_RECEIVING,
-          DESTINATION_LOADED,
-          DESTINATION_ACTIVATING,
-          DESTINATION_ACTIVE,
-          DESTINATION_STRANDED,
-          DESTINATION_DISCARDING,
-          DESTINATION_DISCARDED,
-          SESSION_STATE_UNSPECIFIED,
-          UNRECOGNIZED ->
-          false;
-    };
+    boolean strandedForAnotherReason =
+        source.state() == SessionState.SOURCE_STRANDED
+            && source.session().map(Session::getFailure).map(Failure::getReason).orElse(null)
+                != Reason.JOURNAL_FAILED;
+    return AfterRolledBack.provesNothingCommitted(source.state()) || strandedForAnotherReason;
   }
 
   /** The destination is not activated, not even once more: the source may run. */
