@@ -1,14 +1,14 @@
 package dev.vfio.migration.agent.control;
 
-import dev.vfio.migration.agent.session.DestinationSpec;
-import dev.vfio.migration.agent.session.Mode;
-import dev.vfio.migration.agent.session.Progress;
-import dev.vfio.migration.agent.session.Reason;
+import dev.vfio.migration.agent.machine.DestinationSpec;
+import dev.vfio.migration.agent.machine.Mode;
+import dev.vfio.migration.agent.machine.Progress;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.agent.session.Refusal;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SourceSpec;
-import dev.vfio.migration.agent.session.WindowSpec;
 import dev.vfio.migration.contract.v1.CommandHeader;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
@@ -213,7 +213,7 @@ final class ContractMapping {
     return MigrationInterface.valueOf(known.name());
   }
 
-  static Failure failure(dev.vfio.migration.agent.session.Failure failure) {
+  static Failure failure(dev.vfio.migration.agent.machine.Failure failure) {
     return Failure.newBuilder()
         .setReason(reason(failure.reason()))
         .setMessage(failure.message())

@@ -1,7 +1,7 @@
 package dev.vfio.migration.agent.node;
 
-import dev.vfio.migration.agent.stream.NettyStateStreams;
 import dev.vfio.migration.agent.stream.StreamSettings;
+import dev.vfio.migration.agent.stream.netty.NettyStateStreams;
 import dev.vfio.migration.connections.ConnectionLimits;
 import dev.vfio.migration.vfio.workload.DeclaredWindows;
 import java.time.Duration;

@@ -1,8 +1,8 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceException;

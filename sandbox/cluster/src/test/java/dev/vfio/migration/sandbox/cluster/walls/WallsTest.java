@@ -221,7 +221,7 @@ class WallsTest {
             candidate ->
                 candidate.getPackageName().startsWith(ROOT + ".operator.decision")
                     || candidate.getPackageName().startsWith(ROOT + ".operator.convergence")
-                    || (candidate.getPackageName().equals(ROOT + ".agent.session")
+                    || (candidate.getPackageName().equals(ROOT + ".agent.machine")
                         && candidate.getSimpleName().endsWith("Machine")))
         .forEach(open::add);
     assertThat(open)
