@@ -11,9 +11,6 @@ import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.freezer.Cgroups;
 import dev.vfio.migration.vfio.freezer.Freezer;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
-import dev.vfio.migration.vfio.handover.HandedOver;
-import dev.vfio.migration.vfio.handover.HandoverDesk;
-import dev.vfio.migration.vfio.handover.KernelWorkload;
 import dev.vfio.migration.vfio.holder.ConfigurationSpace;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Holders;
@@ -22,6 +19,9 @@ import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.node.KernelDirectory;
 import dev.vfio.migration.vfio.node.Offers;
+import dev.vfio.migration.vfio.transfer.DeviceDescriptors;
+import dev.vfio.migration.vfio.transfer.KernelWorkload;
+import dev.vfio.migration.vfio.transfer.WorkloadListener;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.time.Duration;
@@ -44,7 +44,7 @@ final class KernelNode implements KernelSide {
   private final SysfsDevices inventory;
   private final Holders holders;
   private final KernelDirectory directory;
-  private final HandoverDesk desk;
+  private final WorkloadListener desk;
   private final Freezer freezer;
   private final AgentConfig config;
   private final int pageSize;
@@ -71,7 +71,7 @@ final class KernelNode implements KernelSide {
             new FreezerLedger(config.journalDirectory().resolve("frozen")),
             config.workloadTimeout());
     this.desk =
-        new HandoverDesk(
+        new WorkloadListener(
             config.handoverDirectory(),
             config.journalDirectory().resolve("handed-over"),
             HELLO_TIMEOUT,
@@ -96,7 +96,7 @@ final class KernelNode implements KernelSide {
     if (known.isEmpty()) {
       return false;
     }
-    Optional<HandedOver> open = directory.openHere(device);
+    Optional<DeviceDescriptors> open = directory.openHere(device);
     Optional<Holder> holder =
         open.isPresent() ? holders.of(known.get(), open.get().device()) : holders.of(known.get());
     return holder.filter(found -> found.together().contains(process)).isPresent();

@@ -10,7 +10,6 @@ import dev.vfio.migration.vfio.device.DeviceLook;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
-import dev.vfio.migration.vfio.handover.HandedOver;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
@@ -18,6 +17,7 @@ import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.kernel.KernelAccess;
 import dev.vfio.migration.vfio.kernel.NodeChoice;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.transfer.DeviceDescriptors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,7 +52,7 @@ public final class KernelDirectory implements DeviceDirectory {
 
   private final SysfsDevices inventory;
   private final Holders holders;
-  private final Receipt received;
+  private final DeliveredTo received;
   private final Path deviceDirectory;
   private final NodeChoice choice;
   private final int pageSize;
@@ -73,7 +73,7 @@ public final class KernelDirectory implements DeviceDirectory {
   public KernelDirectory(
       SysfsDevices inventory,
       Holders holders,
-      Receipt received,
+      DeliveredTo received,
       Path deviceDirectory,
       NodeChoice choice,
       int pageSize,
@@ -91,7 +91,7 @@ public final class KernelDirectory implements DeviceDirectory {
 
   /** Tells who was given a device. */
   @FunctionalInterface
-  public interface Receipt {
+  public interface DeliveredTo {
     /** Whether that holder was given its device for that migration. */
     boolean is(Holder holder, String migration) throws DeviceException;
   }
@@ -430,12 +430,12 @@ public final class KernelDirectory implements DeviceDirectory {
   }
 
   /** What a device that is open here consists of; empty where it is not open here. */
-  public Optional<HandedOver> openHere(String id) {
+  public Optional<DeviceDescriptors> openHere(String id) {
     Opened here = slot(id).opened;
     return here == null || !here.access().isOpen()
         ? Optional.empty()
         : Optional.of(
-            new HandedOver(
+            new DeviceDescriptors(
                 here.access().descriptor(),
                 here.access().companions(),
                 here.access().addressSpace(),

@@ -1,9 +1,9 @@
 package dev.vfio.migration.vfio.node;
 
 import dev.vfio.migration.vfio.device.DeviceDirectory.Entry;
-import dev.vfio.migration.vfio.handover.HandoverDesk;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
+import dev.vfio.migration.vfio.transfer.WorkloadListener;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -20,13 +20,13 @@ public final class Offers {
   private static final System.Logger LOG = System.getLogger(Offers.class.getName());
 
   private final SysfsDevices inventory;
-  private final HandoverDesk desk;
+  private final WorkloadListener desk;
 
   /** Of the one thread that follows. */
   private Set<NodeDevice> seen = Set.of();
 
   /** Does no I/O. */
-  public Offers(SysfsDevices inventory, HandoverDesk desk) {
+  public Offers(SysfsDevices inventory, WorkloadListener desk) {
     this.inventory = inventory;
     this.desk = desk;
   }

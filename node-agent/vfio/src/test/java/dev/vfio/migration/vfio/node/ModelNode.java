@@ -126,7 +126,7 @@ final class ModelNode implements AutoCloseable {
     return directory(choice, (holder, migration) -> received.contains(migration));
   }
 
-  KernelDirectory directory(NodeChoice choice, KernelDirectory.Receipt receipt) {
+  KernelDirectory directory(NodeChoice choice, KernelDirectory.DeliveredTo receipt) {
     return new KernelDirectory(
         inventory(),
         processes.holders(),

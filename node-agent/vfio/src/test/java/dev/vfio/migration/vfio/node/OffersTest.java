@@ -2,7 +2,7 @@ package dev.vfio.migration.vfio.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.vfio.handover.HandoverDesk;
+import dev.vfio.migration.vfio.transfer.WorkloadListener;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -23,7 +23,7 @@ class OffersTest {
 
   @TempDir Path folder;
   private ModelNode node;
-  private HandoverDesk desk;
+  private WorkloadListener desk;
   private Offers offers;
 
   @BeforeEach
@@ -34,7 +34,7 @@ class OffersTest {
 
   private void start() throws IOException {
     desk =
-        new HandoverDesk(
+        new WorkloadListener(
             folder.resolve("desk"),
             folder.resolve("receipts"),
             Duration.ofSeconds(60),
