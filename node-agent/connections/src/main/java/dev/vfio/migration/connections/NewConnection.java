@@ -21,7 +21,7 @@ public final class NewConnection extends ChannelDuplexHandler {
 
   private static final int LENGTH_OFFSET = 3;
   private static final int RECORD_HEAD_BYTES = 5;
-  private static final int LONGEST_RECORD_BYTES = 1 << 14;
+  private static final int MAX_RECORD_BYTES = 1 << 14;
 
   private final NewConnections all;
   private final Channel channel;
@@ -247,7 +247,7 @@ public final class NewConnection extends ChannelDuplexHandler {
       return false;
     }
     int length = bytes.getUnsignedShort(bytes.readerIndex() + LENGTH_OFFSET);
-    return length > LONGEST_RECORD_BYTES || bytes.readableBytes() >= RECORD_HEAD_BYTES + length;
+    return length > MAX_RECORD_BYTES || bytes.readableBytes() >= RECORD_HEAD_BYTES + length;
   }
 
   @Override

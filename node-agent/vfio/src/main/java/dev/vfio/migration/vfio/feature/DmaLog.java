@@ -58,7 +58,7 @@ final class DmaLog {
   }
 
   void watch(List<MemoryRange> ranges) {
-    watched = WatchedMemory.of(ranges, pageSize, PayloadLayout.MOST_RANGES);
+    watched = WatchedMemory.of(ranges, pageSize, PayloadLayout.MAX_RANGES);
   }
 
   /**

@@ -14,7 +14,7 @@ import dev.vfio.migration.vfio.device.MemoryRange;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.PendingBytes;
-import dev.vfio.migration.vfio.device.StateBook;
+import dev.vfio.migration.vfio.device.StateTracker;
 import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.List;
@@ -55,15 +55,15 @@ public final class FeatureV2 implements MigratableDevice {
   private final DataFile file;
   private final StateSize size;
   private final DmaLog log;
-  private final StateBook book;
+  private final StateTracker tracker;
 
   private FeatureV2(
       FeatureAccess access, DeviceDescription description, MigrationEnd end, boolean adopted) {
     this.access = access;
     this.description = description;
-    this.book = new StateBook(description.id(), end);
+    this.tracker = new StateTracker(description.id(), end);
     this.file = new DataFile();
-    this.walk = new FeatureWalk(access, description.driver().flags(), file, book);
+    this.walk = new FeatureWalk(access, description.driver().flags(), file, tracker);
     this.size = new StateSize(access);
     this.log = new DmaLog(access, description.pageSize(), description.dirtyPageTracking(), adopted);
   }
@@ -111,7 +111,7 @@ public final class FeatureV2 implements MigratableDevice {
     try {
       DeviceDescription description = FeatureDescription.of(id, access, driver, pageSize);
       FeatureV2 device = new FeatureV2(access, description, end, adopted);
-      device.book.found(device.meaningOf(device.whileOpening()));
+      device.tracker.found(device.meaningOf(device.whileOpening()));
       opened = true;
       return device;
     } finally {
@@ -146,9 +146,9 @@ public final class FeatureV2 implements MigratableDevice {
       case PRE_COPY, PRE_COPY_P2P -> DeviceState.PRECOPY;
       case STOP_COPY -> DeviceState.STOPNCOPY;
       case RESUMING -> DeviceState.RESUME;
-      case STOP -> book.stopped();
+      case STOP -> tracker.stopped();
       // Left there by a change that failed, or was cut off.
-      case RUNNING_P2P -> book.halfStopped();
+      case RUNNING_P2P -> tracker.halfStopped();
     };
   }
 
@@ -159,7 +159,7 @@ public final class FeatureV2 implements MigratableDevice {
 
   @Override
   public DeviceState state() {
-    return book.state();
+    return tracker.state();
   }
 
   @Override
@@ -169,10 +169,10 @@ public final class FeatureV2 implements MigratableDevice {
 
   @Override
   public void transition(DeviceState target) throws DeviceException {
-    if (book.isAt(target)) {
+    if (tracker.isAt(target)) {
       return;
     }
-    book.requireAllowed(target);
+    tracker.requireAllowed(target);
     switch (target) {
       case SETUP -> setUp();
       case PRECOPY ->
@@ -195,7 +195,7 @@ public final class FeatureV2 implements MigratableDevice {
       case FAILED, CANCELLED -> {
         file.close();
         stopLog(target);
-        book.noted(target);
+        tracker.noted(target);
       }
       case NONE -> throw new IllegalStateException("nothing leads to NONE");
     }
@@ -206,7 +206,7 @@ public final class FeatureV2 implements MigratableDevice {
     try {
       log.start();
     } catch (AccessException failure) {
-      book.noted(DeviceState.RUNNING);
+      tracker.noted(DeviceState.RUNNING);
       throw DeviceFailures.duringAction(
           subject(),
           "starting its log of dirty pages",
@@ -232,7 +232,7 @@ public final class FeatureV2 implements MigratableDevice {
   private void stop() throws DeviceException {
     boolean goesOn = state() == DeviceState.PRECOPY;
     if (goesOn && !file.isOpen()) {
-      throw book.refused(
+      throw tracker.refused(
           "the data file of its PRE_COPY belonged to who brought it there, so what was read before"
               + " cannot be continued. The device was not asked and is as before; lead it out"
               + " through FAILED.",
@@ -248,7 +248,7 @@ public final class FeatureV2 implements MigratableDevice {
 
   private void completeLoading() throws DeviceException {
     if (file.isBroken()) {
-      throw book.refused(
+      throw tracker.refused(
           "it refused a part of its state, even if its driver would take what it holds for whole."
               + " The device was not asked and is as before. "
               + DeviceFailures.INCOMPLETE,
@@ -259,7 +259,7 @@ public final class FeatureV2 implements MigratableDevice {
 
   private void run() throws DeviceException {
     // One that runs before it was told to was reset, and what it had taken in is lost.
-    boolean waits = state() == DeviceState.RESUME_COMPLETED && !book.mayHaveBegunToRun();
+    boolean waits = state() == DeviceState.RESUME_COMPLETED && !tracker.mayHaveBegunToRun();
     walk.lead(
         DeviceState.RUNNING,
         FeatureState.RUNNING,
@@ -373,7 +373,7 @@ public final class FeatureV2 implements MigratableDevice {
   /** The data file is a stream; this is how much of it is read at once. */
   @Override
   public long maxChunkBytes() {
-    return DataFile.MOST_BYTES_AT_ONCE;
+    return DataFile.MAX_BYTES_AT_ONCE;
   }
 
   @Override
@@ -397,7 +397,7 @@ public final class FeatureV2 implements MigratableDevice {
     log.lost();
     walk.wasReset();
     try {
-      book.found(meaningOf(walk.position()));
+      tracker.found(meaningOf(walk.position()));
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(
           subject(),
@@ -422,6 +422,6 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   private String subject() {
-    return book.subject();
+    return tracker.subject();
   }
 }

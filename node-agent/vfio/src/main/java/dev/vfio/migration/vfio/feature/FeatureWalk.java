@@ -7,15 +7,15 @@ import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationFlag;
-import dev.vfio.migration.vfio.device.StateBook;
-import dev.vfio.migration.vfio.device.UntoldState;
+import dev.vfio.migration.vfio.device.StateTracker;
+import dev.vfio.migration.vfio.device.UnreportedState;
 import java.util.List;
 import java.util.Set;
 
 /**
  * Leads a device through the states of the v2 interface, one hop at a time, and hands the data
  * files that hops bring to their owner. A driver's word is not enough: after the last hop the
- * device is asked where it is. What counts where it does not tell: {@link UntoldState}.
+ * device is asked where it is. What counts where it does not tell: {@link UnreportedState}.
  */
 final class FeatureWalk {
   /** The device is in a state that is not known here. */
@@ -66,15 +66,15 @@ final class FeatureWalk {
   private final Set<MigrationFlag> flags;
   private final StateControl control;
   private final DataFile file;
-  private final StateBook book;
-  private final UntoldState untold = new UntoldState();
+  private final StateTracker tracker;
+  private final UnreportedState unreported = new UnreportedState();
 
-  FeatureWalk(FeatureAccess access, Set<MigrationFlag> flags, DataFile file, StateBook book) {
+  FeatureWalk(FeatureAccess access, Set<MigrationFlag> flags, DataFile file, StateTracker tracker) {
     this.access = access;
     this.flags = flags;
     this.control = new StateControl(access);
     this.file = file;
-    this.book = book;
+    this.tracker = tracker;
   }
 
   /** Asks the device where it is. */
@@ -83,7 +83,7 @@ final class FeatureWalk {
     try {
       number = control.get();
     } catch (AccessException failure) {
-      if (untold.saysRunning(failure)) {
+      if (unreported.saysRunning(failure)) {
         return FeatureState.RUNNING;
       }
       throw failure;
@@ -97,14 +97,14 @@ final class FeatureWalk {
 
   /** The device was reset: it is as one that nobody asked for a state yet. */
   void wasReset() {
-    untold.wasReset();
+    unreported.wasReset();
   }
 
   /**
    * Takes the device there, hop by hop, and says where it is when a hop fails. It is there when it
    * says so itself.
    *
-   * @param target what the book notes when it is there
+   * @param target what the tracker notes when it is there
    * @param from where the device is expected to be
    * @throws DeviceException TRANSITION_FAILED, also where the driver answers success and the device
    *     is elsewhere; READ_FAILED where it answers success and does not tell where the device is;
@@ -117,20 +117,20 @@ final class FeatureWalk {
     try {
       at = position();
       if (at == FeatureState.ERROR) {
-        throw book.inErrorState("ERROR", target);
+        throw tracker.inErrorState("ERROR", target);
       }
       if (!from.contains(at)) {
-        throw book.strayed(at.name(), target);
+        throw tracker.strayed(at.name(), target);
       }
       to(at, wanted);
       taken = true;
       if (at != wanted) {
         requireThere(wanted);
       }
-      book.reached(target);
+      tracker.reached(target);
     } catch (NotThereException elsewhere) {
-      book.failedOnTheWayTo(target);
-      String before = book.subject();
+      tracker.failedOnTheWayTo(target);
+      String before = tracker.subject();
       throw new DeviceException(
           Kind.TRANSITION_FAILED,
           0,
@@ -143,8 +143,8 @@ final class FeatureWalk {
               + (elsewhere.now == null ? "Reset it." : consequence(elsewhere.now)),
           elsewhere);
     } catch (UnknownStateException unknown) {
-      book.disturbed();
-      throw book.refused(
+      tracker.disturbed();
+      throw tracker.refused(
           "it says that it is in "
               + unknown.getMessage()
               + ", so it cannot be led to "
@@ -152,18 +152,18 @@ final class FeatureWalk {
               + ". Nothing was done to it; reset it.",
           unknown);
     } catch (NoWayException noWay) {
-      throw book.refused(
+      throw tracker.refused(
           noWay.getMessage()
               + ", so it cannot be led to "
               + target
               + ". The device was not asked and is as before.",
           noWay);
     } catch (FileRuleException broken) {
-      book.disturbed();
+      tracker.disturbed();
       throw new DeviceException(
           Kind.PROTOCOL_VIOLATION,
           0,
-          book.subject()
+          tracker.subject()
               + ": on the way to "
               + target
               + " "
@@ -172,11 +172,11 @@ final class FeatureWalk {
           broken);
     } catch (AccessException failure) {
       if (at == null) {
-        book.disturbed();
+        tracker.disturbed();
       } else {
-        book.failedOnTheWayTo(target);
+        tracker.failedOnTheWayTo(target);
       }
-      String before = book.subject();
+      String before = tracker.subject();
       String now = at == null ? "It was not asked to change and is as before." : afterRefusal();
       throw DeviceFailures.duringAction(
           before,
@@ -202,7 +202,7 @@ final class FeatureWalk {
   private String consequence(FeatureState now) {
     return switch (now) {
       case ERROR -> {
-        book.broken();
+        tracker.broken();
         yield "The device is in ERROR now; only a reset leads out, which loses its state.";
       }
       case RESUMING ->
@@ -259,7 +259,7 @@ final class FeatureWalk {
           "from " + at + " to " + hop + ": " + failure.getMessage(),
           failure);
     }
-    untold.changeTaken();
+    unreported.changeTaken();
     boolean begins = hop == FeatureState.RESUMING || (hop.saving() && !at.saving());
     boolean goesOn = hop.saving() && at.saving();
     if (descriptor >= 0) {

@@ -30,7 +30,7 @@ public final class Freezer {
   private final Cgroups cgroups;
   private final Processes processes;
   private final FreezerLedger ledger;
-  private final Duration patience;
+  private final Duration timeout;
 
   /** Of this process, as it was found first: looking for it may mean to walk the hierarchy. */
   private volatile Optional<Cgroup> self;
@@ -38,13 +38,13 @@ public final class Freezer {
   /**
    * Freezes a cgroup whoever else is in it. Does no I/O.
    *
-   * @param patience for a cgroup to stand still, to run again, or to be empty
+   * @param timeout for a cgroup to stand still, to run again, or to be empty
    */
-  public Freezer(Cgroups cgroups, Processes processes, FreezerLedger ledger, Duration patience) {
+  public Freezer(Cgroups cgroups, Processes processes, FreezerLedger ledger, Duration timeout) {
     this.cgroups = cgroups;
     this.processes = processes;
     this.ledger = ledger;
-    this.patience = patience;
+    this.timeout = timeout;
   }
 
   /** Everything that is frozen. */
@@ -88,13 +88,13 @@ public final class Freezer {
     }
     ledger.write(entry);
     try {
-      if (!cgroup.freeze(patience)) {
+      if (!cgroup.freeze(timeout)) {
         throw failed(
             Errno.ETIMEDOUT.number(),
             holder,
             cgroup,
             "did not stand still within "
-                + patience.toMillis()
+                + timeout.toMillis()
                 + " ms: a process of it waits in the kernel and cannot be stopped. It is thawed"
                 + " again and runs on.",
             null);
@@ -250,7 +250,7 @@ public final class Freezer {
   private void thaw(Entry entry) throws IOException {
     Cgroup cgroup = cgroups.at(entry.cgroup());
     try {
-      if (cgroup.exists() && !cgroup.thaw(patience)) {
+      if (cgroup.exists() && !cgroup.thaw(timeout)) {
         throw new WorkloadException(
             Errno.ETIMEDOUT.number(),
             "the cgroup "
@@ -260,7 +260,7 @@ public final class Freezer {
                 + " of the device "
                 + entry.device()
                 + ", was thawed and does not run within "
-                + patience.toMillis()
+                + timeout.toMillis()
                 + " ms: a cgroup above it is frozen. Thaw that (cgroup.freeze).",
             null);
       }
@@ -306,7 +306,7 @@ public final class Freezer {
       boolean ours =
           cgroup.exists()
               && (cgroup.freezeAsked() || processes.lives(entry.process(), entry.startTime()));
-      if (ours && !cgroup.kill(patience)) {
+      if (ours && !cgroup.kill(timeout)) {
         throw new WorkloadException(
             Errno.ETIMEDOUT.number(),
             "processes "
@@ -314,7 +314,7 @@ public final class Freezer {
                 + " of the cgroup "
                 + entry.cgroup()
                 + " were killed and still live after "
-                + patience.toMillis()
+                + timeout.toMillis()
                 + " ms. The cgroup stays frozen, and the device "
                 + device
                 + " does not run here.",

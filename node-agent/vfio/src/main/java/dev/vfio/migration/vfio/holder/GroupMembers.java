@@ -66,7 +66,7 @@ final class GroupMembers {
               + ":"
               + id(device, "subsystem_device"));
     } catch (ErrnoException failure) {
-      if (KernelText.isOurOwnLack(failure)) {
+      if (KernelText.isOwnShortage(failure)) {
         throw failure;
       }
       return KernelText.isGone(failure) ? Optional.of("") : Optional.empty();

@@ -31,7 +31,7 @@ public final class Holders {
   /** What a device's descriptor is called where the device was opened by its group. */
   public static final String DEVICE_LINK = "anon_inode:[vfio-device]";
 
-  private static final int MOST_LOOKS = 3;
+  private static final int MAX_LOOKS = 3;
 
   private final Processes processes;
   private final DescriptorScans scans;
@@ -171,7 +171,7 @@ public final class Holders {
           return kind.run(look > 1);
         } catch (ErrnoException changed) {
           boolean gone = changed.is(Errno.EBADF) || KernelText.isGone(changed);
-          if (!gone || look == MOST_LOOKS) {
+          if (!gone || look == MAX_LOOKS) {
             throw changed;
           }
         }

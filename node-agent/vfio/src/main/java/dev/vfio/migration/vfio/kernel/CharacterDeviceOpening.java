@@ -102,7 +102,7 @@ final class CharacterDeviceOpening {
   /** A group that is not viable is told by the same errno as one that is in use. */
   private DeviceException taken(ErrnoException failure) {
     List<String> others =
-        failure.is(Errno.EBUSY) ? GroupMembers.outsideVfio(opening.device()) : List.of();
+        failure.is(Errno.EBUSY) ? ForeignGroupMembers.outsideVfio(opening.device()) : List.of();
     if (!others.isEmpty()) {
       return opening.failed(
           Kind.BUSY,

@@ -71,7 +71,7 @@ final class GroupOpening {
     }
     int flags = status.getInt(GroupLayout.STATUS_FLAGS);
     if ((flags & GroupLayout.FLAG_VIABLE) == 0) {
-      List<String> others = GroupMembers.outsideVfio(opening.device());
+      List<String> others = ForeignGroupMembers.outsideVfio(opening.device());
       throw opening.failed(
           Kind.BUSY,
           0,

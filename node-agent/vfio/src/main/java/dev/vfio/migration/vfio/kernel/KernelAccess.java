@@ -47,7 +47,7 @@ public final class KernelAccess implements FeatureAccess {
   /** Where a region's description starts; it grows to what the driver asks for, up to the most. */
   private static final int FIRST_INFO_BYTES = 256;
 
-  private static final int MOST_INFO_BYTES = 64 << 10;
+  private static final int MAX_INFO_BYTES = 64 << 10;
 
   private final OpenedDevice opened;
   private final DriverFile device;
@@ -173,7 +173,7 @@ public final class KernelAccess implements FeatureAccess {
         regions.put(index, info);
         return info;
       }
-      if (needed > MOST_INFO_BYTES) {
+      if (needed > MAX_INFO_BYTES) {
         throw new AccessException(
             Reason.VIOLATION,
             0,
@@ -182,7 +182,7 @@ public final class KernelAccess implements FeatureAccess {
                 + " needs "
                 + needed
                 + " bytes; at most "
-                + MOST_INFO_BYTES
+                + MAX_INFO_BYTES
                 + " are taken");
       }
       room = (int) needed;

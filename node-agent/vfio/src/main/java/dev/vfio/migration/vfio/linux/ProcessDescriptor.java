@@ -84,10 +84,10 @@ public final class ProcessDescriptor implements AutoCloseable {
    *
    * @return false where it had not within that time
    */
-  public boolean awaitEnd(Duration patience) throws ErrnoException {
+  public boolean awaitEnd(Duration timeout) throws ErrnoException {
     PollSet one = new PollSet();
     int place = one.add(descriptor, PollSet.IN);
-    return one.await(patience) && one.ready(place);
+    return one.await(timeout) && one.ready(place);
   }
 
   /**

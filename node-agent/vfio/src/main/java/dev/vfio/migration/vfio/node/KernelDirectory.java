@@ -56,7 +56,7 @@ public final class KernelDirectory implements DeviceDirectory {
   private final Path deviceDirectory;
   private final NodeChoice choice;
   private final int pageSize;
-  private final Duration longestTurn;
+  private final Duration turnTimeout;
   private final LongSupplier clock;
   private final Map<String, Slot> slots = new ConcurrentHashMap<>();
 
@@ -67,7 +67,7 @@ public final class KernelDirectory implements DeviceDirectory {
    * @param deviceDirectory {@code /dev/vfio}
    * @param choice what free devices are opened by
    * @param pageSize bytes of a page
-   * @param longestTurn how long a device that another thread looks at or opens is waited for
+   * @param turnTimeout how long a device that another thread looks at or opens is waited for
    * @param clock nanoseconds that pass, {@link System#nanoTime()}
    */
   public KernelDirectory(
@@ -77,7 +77,7 @@ public final class KernelDirectory implements DeviceDirectory {
       Path deviceDirectory,
       NodeChoice choice,
       int pageSize,
-      Duration longestTurn,
+      Duration turnTimeout,
       LongSupplier clock) {
     this.inventory = inventory;
     this.holders = holders;
@@ -85,7 +85,7 @@ public final class KernelDirectory implements DeviceDirectory {
     this.deviceDirectory = deviceDirectory;
     this.choice = choice;
     this.pageSize = pageSize;
-    this.longestTurn = longestTurn;
+    this.turnTimeout = turnTimeout;
     this.clock = clock;
   }
 
@@ -446,7 +446,7 @@ public final class KernelDirectory implements DeviceDirectory {
   private void takeTurn(String id, Slot slot) throws DeviceException {
     boolean taken = false;
     try {
-      taken = slot.lock.tryLock(longestTurn.toNanos(), TimeUnit.NANOSECONDS);
+      taken = slot.lock.tryLock(turnTimeout.toNanos(), TimeUnit.NANOSECONDS);
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
     }
@@ -458,7 +458,7 @@ public final class KernelDirectory implements DeviceDirectory {
               + id
               + " could not be asked: its driver has not answered another thread of this agent for"
               + " more than "
-              + longestTurn.toMillis()
+              + turnTimeout.toMillis()
               + " ms. Nothing was done to the device now; see the node's kernel log (dmesg).");
     }
   }

@@ -36,7 +36,7 @@ final class RegionData {
   }
 
   /** A region may be as large as the device's memory; two parts of this size are under way. */
-  static final int MOST_AT_ONCE = 16 << 20;
+  static final int MAX_AT_ONCE = 16 << 20;
 
   private final DeviceAccess access;
   private final MigrationRegion region;
@@ -55,7 +55,7 @@ final class RegionData {
 
   /** The largest chunk, or part of one, in bytes. */
   long maxChunkBytes() {
-    return Math.min(region.dataArea(), MOST_AT_ONCE);
+    return Math.min(region.dataArea(), MAX_AT_ONCE);
   }
 
   /** Bytes that are left of the chunk that is being read. */

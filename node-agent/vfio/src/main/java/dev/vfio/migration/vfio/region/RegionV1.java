@@ -14,8 +14,8 @@ import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.PendingBytes;
-import dev.vfio.migration.vfio.device.StateBook;
-import dev.vfio.migration.vfio.device.UntoldState;
+import dev.vfio.migration.vfio.device.StateTracker;
+import dev.vfio.migration.vfio.device.UnreportedState;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.region.RegionData.Announced;
 import java.nio.ByteBuffer;
@@ -61,8 +61,8 @@ public final class RegionV1 implements MigratableDevice {
   private final RegionRegisters registers;
   private final RegionData data;
   private final IncomingChunk incoming;
-  private final StateBook book;
-  private final UntoldState untold = new UntoldState();
+  private final StateTracker tracker;
+  private final UnreportedState unreported = new UnreportedState();
 
   /** Whether it was reset by this object and nothing was done to it since. */
   private boolean holdsNothing;
@@ -76,7 +76,7 @@ public final class RegionV1 implements MigratableDevice {
     this.registers = parts.registers();
     this.data = parts.data();
     this.incoming = new IncomingChunk(data, new IncomingRegisters());
-    this.book = new StateBook(description.id(), end);
+    this.tracker = new StateTracker(description.id(), end);
   }
 
   /**
@@ -126,7 +126,7 @@ public final class RegionV1 implements MigratableDevice {
         parts -> {
           RegionV1 device = new RegionV1(parts, end);
           RegionV1State found = device.readBack();
-          device.book.found(device.meaningOf(found, adopted));
+          device.tracker.found(device.meaningOf(found, adopted));
           device.checksWhenStopped = found != RegionV1State.RESUMING;
           return device;
         });
@@ -143,7 +143,7 @@ public final class RegionV1 implements MigratableDevice {
     try {
       return question.ask();
     } catch (AccessException failure) {
-      if (untold.saysRunning(failure)) {
+      if (unreported.saysRunning(failure)) {
         return RegionV1Layout.STATE_RUNNING;
       }
       throw failure;
@@ -189,13 +189,13 @@ public final class RegionV1 implements MigratableDevice {
       case STOP_AND_COPY -> DeviceState.STOPNCOPY;
       case RESUMING -> resumingMeans(adopted);
       case ERROR -> DeviceState.FAILED;
-      case STOPPED -> book.stopped();
+      case STOPPED -> tracker.stopped();
     };
   }
 
   /** Nobody else is given a destination's device before everything was loaded into it. */
   private DeviceState resumingMeans(boolean adopted) {
-    return adopted && book.stopped() == DeviceState.RESUME_COMPLETED
+    return adopted && tracker.stopped() == DeviceState.RESUME_COMPLETED
         ? DeviceState.RESUME_COMPLETED
         : DeviceState.RESUME;
   }
@@ -207,15 +207,15 @@ public final class RegionV1 implements MigratableDevice {
 
   @Override
   public DeviceState state() {
-    return book.state();
+    return tracker.state();
   }
 
   @Override
   public void transition(DeviceState target) throws DeviceException {
-    if (book.isAt(target)) {
+    if (tracker.isAt(target)) {
       return;
     }
-    book.requireAllowed(target);
+    tracker.requireAllowed(target);
     abandonChunks();
     switch (target) {
       case SETUP -> change(target, RegionV1State.RUNNING, EnumSet.of(RegionV1State.RUNNING));
@@ -238,7 +238,7 @@ public final class RegionV1 implements MigratableDevice {
               checksWhenStopped ? RegionV1State.STOPPED : RegionV1State.RESUMING,
               EnumSet.of(RegionV1State.RESUMING));
       case RUNNING -> run();
-      case FAILED, CANCELLED -> book.noted(target);
+      case FAILED, CANCELLED -> tracker.noted(target);
       case NONE -> throw new IllegalStateException("nothing leads to NONE");
     }
   }
@@ -279,7 +279,7 @@ public final class RegionV1 implements MigratableDevice {
       if (failure.reason() == Reason.REFUSED) {
         return null;
       }
-      book.failedOnTheWayTo(DeviceState.RESUME);
+      tracker.failedOnTheWayTo(DeviceState.RESUME);
       throw DeviceFailures.duringAction(
           subject(),
           "finding out when its driver looks at what was loaded",
@@ -309,7 +309,7 @@ public final class RegionV1 implements MigratableDevice {
         EnumSet.complementOf(EnumSet.of(RegionV1State.RESUMING, RegionV1State.ERROR));
     if (state() == DeviceState.RESUME_COMPLETED) {
       from.add(RegionV1State.RESUMING);
-      if (!book.mayHaveBegunToRun()) {
+      if (!tracker.mayHaveBegunToRun()) {
         // One that runs before it was told to was reset, and what it had taken in is lost.
         from.retainAll(EnumSet.of(RegionV1State.STOPPED, RegionV1State.RESUMING));
       }
@@ -339,28 +339,28 @@ public final class RegionV1 implements MigratableDevice {
       int register = deviceState(registers::readDeviceState);
       RegionV1State before = RegionV1State.of(register);
       if (before == RegionV1State.ERROR) {
-        throw book.inErrorState(before.words(), target);
+        throw tracker.inErrorState(before.words(), target);
       }
       if (!from.contains(before)) {
-        throw book.strayed(before.words(), target);
+        throw tracker.strayed(before.words(), target);
       }
       written = true;
       if (before != wanted) {
         registers.writeDeviceState(wanted.in(register));
-        untold.changeTaken();
+        unreported.changeTaken();
         taken = true;
         RegionV1State now = positionAfter(wanted);
         if (now != wanted) {
           throw notThere(target, wanted, now, now.words());
         }
       }
-      book.reached(target);
+      tracker.reached(target);
     } catch (RegionV1State.UndefinedException undefined) {
       if (taken) {
         throw notThere(target, wanted, null, undefined.getMessage());
       }
-      book.disturbed();
-      throw book.refused(
+      tracker.disturbed();
+      throw tracker.refused(
           "it reports "
               + undefined.getMessage()
               + ", so it cannot be led to "
@@ -369,13 +369,13 @@ public final class RegionV1 implements MigratableDevice {
           undefined);
     } catch (AccessException failure) {
       if (written && !taken && target == DeviceState.RESUME_COMPLETED && waitsInResuming(failure)) {
-        book.reached(target);
+        tracker.reached(target);
         return;
       }
       if (written) {
-        book.failedOnTheWayTo(target);
+        tracker.failedOnTheWayTo(target);
       } else {
-        book.disturbed();
+        tracker.disturbed();
       }
       String before = subject();
       String now = written ? afterRefusal() : "It was not asked to change and is as before.";
@@ -397,7 +397,7 @@ public final class RegionV1 implements MigratableDevice {
    */
   private DeviceException notThere(
       DeviceState target, RegionV1State wanted, RegionV1State now, String where) {
-    book.failedOnTheWayTo(target);
+    tracker.failedOnTheWayTo(target);
     String before = subject();
     return new DeviceException(
         Kind.TRANSITION_FAILED,
@@ -493,7 +493,7 @@ public final class RegionV1 implements MigratableDevice {
   /** Where a change that failed has left the device, and what to do next; a sentence. */
   private String consequence(RegionV1State now) {
     if (now == RegionV1State.ERROR) {
-      book.broken();
+      tracker.broken();
       return "The device is in its error state (110) now; only a reset leads out, which loses its"
           + " state.";
     }
@@ -533,7 +533,7 @@ public final class RegionV1 implements MigratableDevice {
   private void requireStillSaving() throws AccessException, DeviceException {
     int register = registers.readDeviceState();
     if (RegionV1State.STOP_AND_COPY.in(register) != register) {
-      book.disturbed();
+      tracker.disturbed();
       throw new DeviceException(
           Kind.READ_FAILED,
           0,
@@ -648,10 +648,10 @@ public final class RegionV1 implements MigratableDevice {
           failure,
           "The device is as before; a person has to reset it.");
     }
-    untold.wasReset();
+    unreported.wasReset();
     try {
-      book.found(meaningOf(position(), false));
-      holdsNothing = book.state() == DeviceState.RUNNING;
+      tracker.found(meaningOf(position(), false));
+      holdsNothing = tracker.state() == DeviceState.RUNNING;
     } catch (AccessException failure) {
       throw DeviceFailures.duringAction(
           subject(),
@@ -675,6 +675,6 @@ public final class RegionV1 implements MigratableDevice {
   }
 
   private String subject() {
-    return book.subject();
+    return tracker.subject();
   }
 }

@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
  * {@link WindowDirectories} to say.
  */
 public final class DeclaredWindows {
-  public static final int MOST_WINDOWS = 1024;
+  public static final int MAX_WINDOWS = 1024;
 
   /** Of the workload protocol, of the handover protocol, and of {@code memory.json}. */
   public static final int PROTOCOL = 1;
@@ -117,13 +117,9 @@ public final class DeclaredWindows {
       throw new UnusableException(
           "\"windows\" must be said in a list, an empty one where no memory moves");
     }
-    if (declared.size() > MOST_WINDOWS) {
+    if (declared.size() > MAX_WINDOWS) {
       throw new UnusableException(
-          "it declares "
-              + declared.size()
-              + " windows, and at most "
-              + MOST_WINDOWS
-              + " are moved");
+          "it declares " + declared.size() + " windows, and at most " + MAX_WINDOWS + " are moved");
     }
     Set<String> ofWindow = Set.of("name", "iova", "size", "logged", place);
     List<Declared> windows = new ArrayList<>();

@@ -29,7 +29,7 @@ import java.util.Set;
  * waits; everything else is for one thread at a time.
  */
 public final class WorkloadSocket implements Workload {
-  static final int MOST_LINE_BYTES = 64 << 10;
+  static final int MAX_LINE_BYTES = 64 << 10;
 
   private static final Set<String> MEMBERS =
       Set.of("ok", "protocol", "workload", "state", "device");
@@ -43,7 +43,7 @@ public final class WorkloadSocket implements Workload {
   private final Endpoint endpoint;
   private final int pageSize;
   private final Duration timeout;
-  private final ByteBuffer line = ByteBuffer.allocateDirect(MOST_LINE_BYTES);
+  private final ByteBuffer line = ByteBuffer.allocateDirect(MAX_LINE_BYTES);
   private final WindowDirectories directories;
 
   /** For the request that is made now, connecting included. */
@@ -294,7 +294,7 @@ public final class WorkloadSocket implements Workload {
 
   private static ByteBuffer lineOf(ObjectNode request) {
     byte[] text = (request + "\n").getBytes(StandardCharsets.UTF_8);
-    if (text.length > MOST_LINE_BYTES) {
+    if (text.length > MAX_LINE_BYTES) {
       throw new IllegalArgumentException("a request of " + text.length + " bytes");
     }
     return ByteBuffer.allocateDirect(text.length).put(text);
@@ -328,7 +328,7 @@ public final class WorkloadSocket implements Workload {
       }
       if (!line.hasRemaining()) {
         dropConnection();
-        throw failed(0, "sent a line longer than " + MOST_LINE_BYTES + " bytes", null);
+        throw failed(0, "sent a line longer than " + MAX_LINE_BYTES + " bytes", null);
       }
     }
   }

@@ -8,7 +8,7 @@ import dev.vfio.migration.vfio.device.DeviceException.Kind;
  *
  * <p>Used by one thread.
  */
-public final class StateBook {
+public final class StateTracker {
   private final String device;
   private final MigrationEnd end;
   private DeviceState state = DeviceState.NONE;
@@ -21,7 +21,7 @@ public final class StateBook {
    * @param device its id, for messages
    * @param end settles what "stopped" means
    */
-  public StateBook(String device, MigrationEnd end) {
+  public StateTracker(String device, MigrationEnd end) {
     this.device = device;
     this.end = end;
   }

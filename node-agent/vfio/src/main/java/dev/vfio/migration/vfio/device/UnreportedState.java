@@ -9,7 +9,7 @@ import dev.vfio.migration.vfio.linux.Errno;
  * has said so once says later, too, by EINVAL that its device runs; one that says so only after it
  * took a change does not tell where its device is. For one thread.
  */
-public final class UntoldState {
+public final class UnreportedState {
   /** Whether the driver took a change since the device was opened or reset. */
   private boolean changed;
 
@@ -27,8 +27,8 @@ public final class UntoldState {
 
   /** Whether a question for the state that failed so says that the device runs. */
   public boolean saysRunning(AccessException failure) {
-    boolean untold = failure.refusedWith(Errno.EINVAL);
-    meansRunning |= untold && !changed;
-    return untold && meansRunning;
+    boolean unreported = failure.refusedWith(Errno.EINVAL);
+    meansRunning |= unreported && !changed;
+    return unreported && meansRunning;
   }
 }
