@@ -96,12 +96,9 @@ final class PemFile {
     long begun = BEGIN.matcher(text).results().count();
     if (blocks.size() < begun) {
       throw new UnusableCertificatesException(
-          path
-              + " is damaged: "
-              + begun
-              + " PEM blocks begin in it, and "
-              + blocks.size()
-              + " of them end");
+          String.format(
+              "%s is damaged: %s PEM blocks begin in it, and %s of them end",
+              path, begun, blocks.size()));
     }
     if (blocks.isEmpty()) {
       throw new UnusableCertificatesException(

@@ -29,13 +29,9 @@ public final class DeviceFailures {
     return new DeviceException(
         kind,
         failure.errno(),
-        "device "
-            + device
-            + ": asking for "
-            + what
-            + " failed"
-            + withErrno(failure)
-            + ". Nothing was done to the device.",
+        String.format(
+            "device %s: asking for %s failed%s. Nothing was done to the device.",
+            device, what, withErrno(failure)),
         failure);
   }
 
@@ -99,25 +95,19 @@ public final class DeviceFailures {
           new DeviceException(
               Kind.UNREACHABLE,
               failure.errno(),
-              subject
-                  + ": "
-                  + what
-                  + " failed"
-                  + withErrno(failure)
-                  + ". Whether the device still did what was asked is not known; open it anew and"
-                  + " ask for its state.",
+              String.format(
+                  "%s: %s failed%s. Whether the device still did what was asked is not known; open"
+                      + " it anew and ask for its state.",
+                  subject, what, withErrno(failure)),
               failure);
       case VIOLATION ->
           new DeviceException(
               Kind.PROTOCOL_VIOLATION,
               failure.errno(),
-              subject
-                  + ": "
-                  + what
-                  + " failed: "
-                  + failure.getMessage()
-                  + ". The connection is of no more use; open the device anew and lead it out"
-                  + " through FAILED.",
+              String.format(
+                  "%s: %s failed: %s. The connection is of no more use; open the device anew and"
+                      + " lead it out through FAILED.",
+                  subject, what, failure.getMessage()),
               failure);
     };
   }

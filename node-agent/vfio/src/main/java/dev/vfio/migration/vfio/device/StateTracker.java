@@ -117,13 +117,10 @@ public final class StateTracker {
   public void requireAllowed(DeviceState target) throws DeviceException {
     if (target != state && !TransitionRules.allows(state, target)) {
       throw refused(
-          "the interface does not allow a change from "
-              + state
-              + " to "
-              + target
-              + ", only to "
-              + TransitionRules.allowedFrom(state)
-              + ". The device was not asked and is as before.",
+          String.format(
+              "the interface does not allow a change from %s to %s, only to %s. The device was not"
+                  + " asked and is as before.",
+              state, target, TransitionRules.allowedFrom(state)),
           null);
     }
     if (target == DeviceState.RUNNING
@@ -148,12 +145,11 @@ public final class StateTracker {
       return DeviceFailures.stateLost(subject(), where);
     }
     return refused(
-        "the device says that it is in "
-            + where
-            + ", where this agent did not leave it: it was reset, or led by somebody else. It was"
-            + " not asked to change to "
-            + target
-            + "; lead it out through FAILED.",
+        String.format(
+            "the device says that it is in %s, where this agent did not leave it: it was reset, or"
+                + " led by somebody else. It was not asked to change to %s; lead it out through"
+                + " FAILED.",
+            where, target),
         null);
   }
 
@@ -165,11 +161,10 @@ public final class StateTracker {
   public DeviceException inErrorState(String name, DeviceState target) {
     broken();
     return refused(
-        "it is in "
-            + name
-            + ", so it cannot go to "
-            + target
-            + ". Nothing was done to it; only a reset leads out, which loses its state.",
+        String.format(
+            "it is in %s, so it cannot go to %s. Nothing was done to it; only a reset leads out,"
+                + " which loses its state.",
+            name, target),
         null);
   }
 

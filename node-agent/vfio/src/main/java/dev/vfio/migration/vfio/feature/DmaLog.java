@@ -189,13 +189,10 @@ final class DmaLog {
       throw new DeviceException(
           Kind.READ_FAILED,
           errnoOfRefusal,
-          subject
-              + ": "
-              + why
-              + ". All "
-              + pages
-              + " pages were reported dirty. Its state was not touched: copy all its memory while"
-              + " it stands still.");
+          String.format(
+              "%s: %s. All %s pages were reported dirty. Its state was not touched: copy all its"
+                  + " memory while it stands still.",
+              subject, why, pages));
     }
   }
 

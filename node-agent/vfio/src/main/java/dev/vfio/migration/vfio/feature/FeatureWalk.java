@@ -134,22 +134,20 @@ final class FeatureWalk {
       throw new DeviceException(
           Kind.TRANSITION_FAILED,
           0,
-          before
-              + ": "
-              + elsewhere.getMessage()
-              + ", so it did not reach "
-              + target
-              + ". "
-              + (elsewhere.now == null ? "Reset it." : consequence(elsewhere.now)),
+          String.format(
+              "%s: %s, so it did not reach %s. %s",
+              before,
+              elsewhere.getMessage(),
+              target,
+              elsewhere.now == null ? "Reset it." : consequence(elsewhere.now)),
           elsewhere);
     } catch (UnknownStateException unknown) {
       tracker.disturbed();
       throw tracker.refused(
-          "it says that it is in "
-              + unknown.getMessage()
-              + ", so it cannot be led to "
-              + target
-              + ". Nothing was done to it; reset it.",
+          String.format(
+              "it says that it is in %s, so it cannot be led to %s. Nothing was done to it; reset"
+                  + " it.",
+              unknown.getMessage(), target),
           unknown);
     } catch (NoWayException noWay) {
       throw tracker.refused(
@@ -163,12 +161,9 @@ final class FeatureWalk {
       throw new DeviceException(
           Kind.PROTOCOL_VIOLATION,
           0,
-          tracker.subject()
-              + ": on the way to "
-              + target
-              + " "
-              + broken.getMessage()
-              + ". It was not led any further; lead it out through FAILED.",
+          String.format(
+              "%s: on the way to %s %s. It was not led any further; lead it out through FAILED.",
+              tracker.subject(), target, broken.getMessage()),
           broken);
     } catch (AccessException failure) {
       if (at == null) {

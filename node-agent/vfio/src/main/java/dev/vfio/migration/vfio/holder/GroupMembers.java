@@ -58,13 +58,12 @@ final class GroupMembers {
   private static Optional<String> ids(Path device) throws IOException {
     try {
       return Optional.of(
-          id(device, "vendor")
-              + ":"
-              + id(device, "device")
-              + " "
-              + id(device, "subsystem_vendor")
-              + ":"
-              + id(device, "subsystem_device"));
+          String.format(
+              "%s:%s %s:%s",
+              id(device, "vendor"),
+              id(device, "device"),
+              id(device, "subsystem_vendor"),
+              id(device, "subsystem_device")));
     } catch (ErrnoException failure) {
       if (KernelText.isOwnShortage(failure)) {
         throw failure;

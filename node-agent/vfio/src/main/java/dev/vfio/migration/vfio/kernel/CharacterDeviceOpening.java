@@ -55,11 +55,10 @@ final class CharacterDeviceOpening {
           Kind.UNREACHABLE,
           Errno.ENOENT.number(),
           "there is no " + node + " here, which its character device needs",
-          Opening.UNTOUCHED
-              + "Load the kernel module iommufd; where the agent runs in a container, give it the"
-              + " host's "
-              + node
-              + ".",
+          String.format(
+              "%sLoad the kernel module iommufd; where the agent runs in a container, give it the"
+                  + " host's %s.",
+              Opening.UNTOUCHED, node),
           null);
     }
     return opening.openNode(node);

@@ -75,10 +75,10 @@ final class GroupOpening {
       throw opening.failed(
           Kind.BUSY,
           0,
-          "its IOMMU group "
-              + opening.device().iommuGroup()
-              + " is not viable, because "
-              + (others.isEmpty()
+          String.format(
+              "its IOMMU group %s is not viable, because %s",
+              opening.device().iommuGroup(),
+              others.isEmpty()
                   ? "a driver outside VFIO has another device of it"
                   : "other devices of it are bound to drivers outside VFIO: "
                       + String.join(", ", others)),

@@ -77,11 +77,8 @@ public final class OfferedDevices {
     } catch (IOException failure) {
       LOG.log(
           System.Logger.Level.ERROR,
-          "no workload can wait for "
-              + id
-              + " at "
-              + desk.socket(id)
-              + ": it can be no destination",
+          String.format(
+              "no workload can wait for %s at %s: it can be no destination", id, desk.socket(id)),
           failure);
     }
   }

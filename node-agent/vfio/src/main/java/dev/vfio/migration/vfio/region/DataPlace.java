@@ -149,11 +149,10 @@ final class DataPlace {
     }
     if (countsTheBitmap(size, copied, bytes)) {
       unclear =
-          "after a bitmap of "
-              + bytes
-              + " bytes was asked for it announced "
-              + size
-              + " (data.size), which may be that bitmap or a chunk of state";
+          String.format(
+              "after a bitmap of %s bytes was asked for it announced %s (data.size), which may be"
+                  + " that bitmap or a chunk of state",
+              bytes, size);
     } else if (holds(later, size)) {
       staged = announced(later, size);
     }

@@ -28,12 +28,9 @@ public final class DirtyRuns {
   public static void requireRange(long iova, long pages, int pageSize) {
     if (pages < 1 || pages > Long.MAX_VALUE / pageSize || iova % pageSize != 0) {
       throw new IllegalArgumentException(
-          pages
-              + " pages of "
-              + pageSize
-              + " bytes from address "
-              + Long.toUnsignedString(iova)
-              + " are no range of pages");
+          String.format(
+              "%s pages of %s bytes from address %s are no range of pages",
+              pages, pageSize, Long.toUnsignedString(iova)));
     }
     // The first address behind the range may be 2^64, which is 0 here, and no more.
     long beforeLast = (pages - 1) * pageSize;

@@ -171,11 +171,10 @@ public final class Region2018 implements MigratableDevice {
       throw new DeviceException(
           Kind.PROTOCOL_VIOLATION,
           0,
-          "device "
-              + description.id()
-              + " reports a state that the interface does not know: "
-              + undefined.getMessage()
-              + ". Nothing was done to the device; reset it.",
+          String.format(
+              "device %s reports a state that the interface does not know: %s. Nothing was done to"
+                  + " the device; reset it.",
+              description.id(), undefined.getMessage()),
           undefined);
     }
   }
@@ -186,14 +185,10 @@ public final class Region2018 implements MigratableDevice {
       throw new DeviceException(
           Kind.TRANSITION_FAILED,
           0,
-          subject()
-              + ": the interface does not allow a change from "
-              + state
-              + " to "
-              + target
-              + ", only to "
-              + TransitionRules.allowedFrom(state)
-              + ". The device was not asked and is as before.");
+          String.format(
+              "%s: the interface does not allow a change from %s to %s, only to %s. The device was"
+                  + " not asked and is as before.",
+              subject(), state, target, TransitionRules.allowedFrom(state)));
     }
     if (target == DeviceState.RUNNING) {
       requireStillLoaded();
@@ -286,13 +281,13 @@ public final class Region2018 implements MigratableDevice {
     throw new DeviceException(
         Kind.TRANSITION_FAILED,
         0,
-        before
-            + ": its driver answered the change to "
-            + target
-            + " with success, and the device says that it is in "
-            + nameOf(now)
-            + ". It counts as being in "
-            + (failed
+        String.format(
+            "%s: its driver answered the change to %s with success, and the device says that it is"
+                + " in %s. It counts as being in %s",
+            before,
+            target,
+            nameOf(now),
+            failed
                 ? "FAILED; reset it."
                 : "the state before; lead it out through FAILED, or reset it."));
   }
@@ -515,10 +510,7 @@ public final class Region2018 implements MigratableDevice {
   }
 
   private String subject() {
-    return "device "
-        + description.id()
-        + " (state "
-        + (stateKnown ? state.name() : "not known")
-        + ")";
+    return String.format(
+        "device %s (state %s)", description.id(), stateKnown ? state.name() : "not known");
   }
 }

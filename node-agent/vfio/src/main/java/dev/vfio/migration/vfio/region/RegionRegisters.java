@@ -164,15 +164,8 @@ final class RegionRegisters {
       throw new AccessException(
           Reason.REFUSED,
           0,
-          "short "
-              + what
-              + " of "
-              + region.format().nameOf(field)
-              + ": "
-              + done
-              + " of "
-              + width
-              + " bytes");
+          String.format(
+              "short %s of %s: %s of %s bytes", what, region.format().nameOf(field), done, width));
     }
   }
 }

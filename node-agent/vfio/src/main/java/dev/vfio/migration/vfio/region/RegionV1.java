@@ -361,11 +361,9 @@ public final class RegionV1 implements MigratableDevice {
       }
       tracker.disturbed();
       throw tracker.refused(
-          "it reports "
-              + undefined.getMessage()
-              + ", so it cannot be led to "
-              + target
-              + ". Nothing was done to it; reset it.",
+          String.format(
+              "it reports %s, so it cannot be led to %s. Nothing was done to it; reset it.",
+              undefined.getMessage(), target),
           undefined);
     } catch (AccessException failure) {
       if (written && !taken && target == DeviceState.RESUME_COMPLETED && waitsInResuming(failure)) {
@@ -402,15 +400,10 @@ public final class RegionV1 implements MigratableDevice {
     return new DeviceException(
         Kind.TRANSITION_FAILED,
         0,
-        before
-            + ": its driver answered the change to "
-            + wanted.words()
-            + " with success, and the device says that it is in "
-            + where
-            + ", so it did not reach "
-            + target
-            + ". "
-            + (now == null ? "Reset it." : consequence(now)));
+        String.format(
+            "%s: its driver answered the change to %s with success, and the device says that it is"
+                + " in %s, so it did not reach %s. %s",
+            before, wanted.words(), where, target, now == null ? "Reset it." : consequence(now)));
   }
 
   /** Whether it does not know the change from 100 to 000, and is ready for that to 001. */
@@ -598,15 +591,14 @@ public final class RegionV1 implements MigratableDevice {
       throw new DeviceException(
           Kind.PROTOCOL_VIOLATION,
           0,
-          subject()
-              + ": it wants state at data_offset "
-              + Long.toUnsignedString(offset)
-              + "; data lies from offset "
-              + RegionV1Layout.SIZE
-              + " on and inside the region of "
-              + parts.region().info().size()
-              + " bytes. Nothing was written there. "
-              + DeviceFailures.INCOMPLETE);
+          String.format(
+              "%s: it wants state at data_offset %s; data lies from offset %s on and inside the"
+                  + " region of %s bytes. Nothing was written there. %s",
+              subject(),
+              Long.toUnsignedString(offset),
+              RegionV1Layout.SIZE,
+              parts.region().info().size(),
+              DeviceFailures.INCOMPLETE));
     }
     return parts.region().info().size() - offset;
   }
@@ -623,11 +615,10 @@ public final class RegionV1 implements MigratableDevice {
     throw new DeviceException(
         Kind.READ_FAILED,
         0,
-        subject()
-            + ": the v1 migration region does not report dirty pages; all "
-            + pages
-            + " were reported dirty. Its state was not touched: copy all its memory while it stands"
-            + " still.");
+        String.format(
+            "%s: the v1 migration region does not report dirty pages; all %s were reported dirty."
+                + " Its state was not touched: copy all its memory while it stands still.",
+            subject(), pages));
   }
 
   private void abandonChunks() {

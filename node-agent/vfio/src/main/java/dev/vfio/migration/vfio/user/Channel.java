@@ -132,11 +132,11 @@ final class Channel implements AutoCloseable {
         throw broken(
             Reason.UNREACHABLE,
             Errno.ETIMEDOUT.number(),
-            "the server of "
-                + path
-                + " did not answer "
-                + command
-                + (opening && System.nanoTime() - openBy >= 0
+            String.format(
+                "the server of %s did not answer %s%s",
+                path,
+                command,
+                opening && System.nanoTime() - openBy >= 0
                     ? " within " + toOpen.toMillis() + " ms, counted from the connection on"
                     : " within " + timeout.toMillis() + " ms"),
             failure);
@@ -243,15 +243,9 @@ final class Channel implements AutoCloseable {
     if (id != lastId || answered != command.number()) {
       throw violation(
           command,
-          "it answered message "
-              + id
-              + " with command "
-              + answered
-              + "; message "
-              + lastId
-              + " with command "
-              + command.number()
-              + " was asked");
+          String.format(
+              "it answered message %s with command %s; message %s with command %s was asked",
+              id, answered, lastId, command.number()));
     }
     if (size < HEADER_BYTES || size > most) {
       throw violation(

@@ -86,14 +86,9 @@ public final class VfioUserAccess implements DeviceAccess {
     if (major != ServerLimits.MAJOR || minor > ServerLimits.MINOR) {
       throw channel.violation(
           VfioUserCommand.VERSION,
-          "it answered version "
-              + major
-              + "."
-              + minor
-              + " to the offer of "
-              + ServerLimits.MAJOR
-              + "."
-              + ServerLimits.MINOR);
+          String.format(
+              "it answered version %s.%s to the offer of %s.%s",
+              major, minor, ServerLimits.MAJOR, ServerLimits.MINOR));
     }
     try {
       return ServerLimits.parse(data.flip());
@@ -161,13 +156,9 @@ public final class VfioUserAccess implements DeviceAccess {
       if (needed > MAX_INFO_BYTES) {
         throw channel.violation(
             VfioUserCommand.DEVICE_GET_REGION_INFO,
-            "its description of region "
-                + index
-                + " needs "
-                + needed
-                + " bytes; at most "
-                + MAX_INFO_BYTES
-                + " are taken");
+            String.format(
+                "its description of region %s needs %s bytes; at most %s are taken",
+                index, needed, MAX_INFO_BYTES));
       }
       closeAll(descriptors);
       room = (int) needed;
@@ -243,18 +234,15 @@ public final class VfioUserAccess implements DeviceAccess {
         || moved > count) {
       throw channel.violation(
           command,
-          "its reply is about "
-              + moved
-              + " bytes at "
-              + Long.toUnsignedString(reply.getLong(MessageLayout.TRANSFER_OFFSET))
-              + " of region "
-              + Integer.toUnsignedString(reply.getInt(MessageLayout.TRANSFER_REGION))
-              + ", the request was about "
-              + count
-              + " bytes at "
-              + offset
-              + " of region "
-              + index);
+          String.format(
+              "its reply is about %s bytes at %s of region %s, the request was about %s bytes at %s"
+                  + " of region %s",
+              moved,
+              Long.toUnsignedString(reply.getLong(MessageLayout.TRANSFER_OFFSET)),
+              Integer.toUnsignedString(reply.getInt(MessageLayout.TRANSFER_REGION)),
+              count,
+              offset,
+              index));
     }
     return (int) moved;
   }

@@ -265,13 +265,11 @@ public final class VfioUserDirectory implements DeviceDirectory {
       throw new DeviceException(
           Kind.UNREACHABLE,
           Errno.ETIMEDOUT.number(),
-          "device "
-              + id
-              + " could not be asked: somebody else in this agent has been waiting for its server"
-              + " for more than "
-              + timeouts.toConnect().toMillis()
-              + " ms. Nothing was done to the device; see whether the process that serves it"
-              + " answers.");
+          String.format(
+              "device %s could not be asked: somebody else in this agent has been waiting for its"
+                  + " server for more than %s ms. Nothing was done to the device; see whether the"
+                  + " process that serves it answers.",
+              id, timeouts.toConnect().toMillis()));
     }
   }
 
@@ -285,11 +283,9 @@ public final class VfioUserDirectory implements DeviceDirectory {
       throw new DeviceException(
           Kind.UNKNOWN_DEVICE,
           0,
-          "device "
-              + shown(id)
-              + " is not known on this node: it serves devices named "
-              + ID_PREFIX
-              + "NAME");
+          String.format(
+              "device %s is not known on this node: it serves devices named %sNAME",
+              shown(id), ID_PREFIX));
     }
     String name = id.substring(ID_PREFIX.length());
     requireValid(id, name);
@@ -358,11 +354,10 @@ public final class VfioUserDirectory implements DeviceDirectory {
     return new DeviceException(
         Kind.UNREACHABLE,
         errno,
-        "device "
-            + id
-            + " cannot be reached: "
-            + failure.getMessage()
-            + ". Nothing was done to the device; see whether the process that serves it runs.",
+        String.format(
+            "device %s cannot be reached: %s. Nothing was done to the device; see whether the"
+                + " process that serves it runs.",
+            id, failure.getMessage()),
         failure);
   }
 
@@ -372,17 +367,11 @@ public final class VfioUserDirectory implements DeviceDirectory {
       return new DeviceException(
           Kind.UNREACHABLE,
           errno,
-          "device "
-              + id
-              + ": its socket "
-              + directory.resolve(name + FLAT_SUFFIX)
-              + " lies in a directory that it shares with other devices, and is not used. Nothing"
-              + " was asked of its server; give the device a folder of its own (install -d -o USER"
-              + " -m 0711 "
-              + socket.getParent()
-              + ") and let its server listen at "
-              + socket
-              + ".",
+          String.format(
+              "device %s: its socket %s lies in a directory that it shares with other devices, and"
+                  + " is not used. Nothing was asked of its server; give the device a folder of its"
+                  + " own (install -d -o USER -m 0711 %s) and let its server listen at %s.",
+              id, directory.resolve(name + FLAT_SUFFIX), socket.getParent(), socket),
           failure);
     }
     return new DeviceException(
@@ -401,11 +390,9 @@ public final class VfioUserDirectory implements DeviceDirectory {
     return new DeviceException(
         kind,
         failure.errno(),
-        "device "
-            + id
-            + " cannot be used: "
-            + failure.getMessage()
-            + ". Nothing was done to the device.",
+        String.format(
+            "device %s cannot be used: %s. Nothing was done to the device.",
+            id, failure.getMessage()),
         failure);
   }
 

@@ -115,11 +115,10 @@ public final class ChunkReader {
     if (registers.digest() != pages.digest()) {
       throw new RefusalException(
           Errno.EIO,
-          "the pages are not those that the registers stand for: a chunk was lost or is stale ("
-              + chunks
-              + " chunks came, "
-              + registers.chunks()
-              + " were handed out)");
+          String.format(
+              "the pages are not those that the registers stand for: a chunk was lost or is stale"
+                  + " (%s chunks came, %s were handed out)",
+              chunks, registers.chunks()));
     }
     return registers;
   }
@@ -162,12 +161,9 @@ public final class ChunkReader {
     expect((int) words[1] == ChunkFormat.FORMAT, "unknown chunk format " + (int) words[1]);
     expect(
         words[5] == pages.geometry().stateSize() && (int) words[6] == pages.geometry().pageSize(),
-        "the source has a state of "
-            + words[5]
-            + " bytes in pages of "
-            + (int) words[6]
-            + ", this device "
-            + pages.geometry());
+        String.format(
+            "the source has a state of %s bytes in pages of %s, this device %s",
+            words[5], (int) words[6], pages.geometry()));
     if (!started) {
       started = true;
       stream = words[2];
