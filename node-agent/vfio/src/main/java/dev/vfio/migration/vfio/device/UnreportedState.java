@@ -4,10 +4,10 @@ import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.linux.Errno;
 
 /**
- * Drivers that answer EINVAL when they are asked for the state of a device whose migration nobody
- * has switched on: it runs, which is the state that every interface has it begin in. A driver that
- * has said so once says later, too, by EINVAL that its device runs; one that says so only after it
- * took a change does not tell where its device is. For one thread.
+ * Recognises drivers that answer EINVAL to the question for the state of a device that nobody has
+ * begun to migrate. Such a device runs, because every interface begins in its running state. After
+ * one such answer a later EINVAL of the same driver means "running" as well. A driver whose first
+ * EINVAL follows a change does not tell the state of its device. For one thread.
  */
 public final class UnreportedState {
   /** Whether the driver took a change since the device was opened or reset. */
@@ -20,12 +20,12 @@ public final class UnreportedState {
     changed = true;
   }
 
-  /** The device is as one that nobody changed yet. */
+  /** The device was reset, so it is as one that nobody has changed. */
   public void wasReset() {
     changed = false;
   }
 
-  /** Whether a question for the state that failed so says that the device runs. */
+  /** Whether this failed question for the state means that the device runs. */
   public boolean saysRunning(AccessException failure) {
     boolean unreported = failure.refusedWith(Errno.EINVAL);
     meansRunning |= unreported && !changed;

@@ -51,7 +51,7 @@ import java.util.Set;
 public final class FeatureV2 implements MigratableDevice {
   private final FeatureAccess access;
   private final DeviceDescription description;
-  private final FeatureWalk walk;
+  private final FeatureTransitions transitions;
   private final DataFile file;
   private final StateSize size;
   private final DmaLog log;
@@ -63,7 +63,7 @@ public final class FeatureV2 implements MigratableDevice {
     this.description = description;
     this.tracker = new StateTracker(description.id(), end);
     this.file = new DataFile();
-    this.walk = new FeatureWalk(access, description.driver().flags(), file, tracker);
+    this.transitions = new FeatureTransitions(access, description.driver().flags(), file, tracker);
     this.size = new StateSize(access);
     this.log = new DmaLog(access, description.pageSize(), description.dirtyPageTracking(), adopted);
   }
@@ -80,7 +80,7 @@ public final class FeatureV2 implements MigratableDevice {
       throws DeviceException {
     DeviceDescription description = FeatureDescription.of(id, access, driver, pageSize);
     FeatureV2 device = new FeatureV2(access, description, MigrationEnd.SOURCE, true);
-    FeatureState found = device.whileOpening();
+    FeatureState found = device.transitions.whileOpening();
     boolean settledByTheEnd = found == FeatureState.STOP || found == FeatureState.RUNNING_P2P;
     return settledByTheEnd
         ? new DeviceLook(description, null, true)
@@ -111,7 +111,7 @@ public final class FeatureV2 implements MigratableDevice {
     try {
       DeviceDescription description = FeatureDescription.of(id, access, driver, pageSize);
       FeatureV2 device = new FeatureV2(access, description, end, adopted);
-      device.tracker.found(device.meaningOf(device.whileOpening()));
+      device.tracker.found(device.meaningOf(device.transitions.whileOpening()));
       opened = true;
       return device;
     } finally {
@@ -119,24 +119,6 @@ public final class FeatureV2 implements MigratableDevice {
         access.close();
       }
     }
-  }
-
-  private FeatureState whileOpening() throws DeviceException {
-    try {
-      return walk.position();
-    } catch (AccessException failure) {
-      throw DeviceFailures.whileOpening(description.id(), "its migration state", failure);
-    } catch (FeatureWalk.UnknownStateException unknown) {
-      throw unknown(unknown, "Nothing was done to the device; reset it.");
-    }
-  }
-
-  private DeviceException unknown(FeatureWalk.UnknownStateException unknown, String done) {
-    return new DeviceException(
-        Kind.PROTOCOL_VIOLATION,
-        0,
-        "device " + description.id() + " says that it is in " + unknown.getMessage() + ". " + done,
-        unknown);
   }
 
   private DeviceState meaningOf(FeatureState found) {
@@ -176,17 +158,18 @@ public final class FeatureV2 implements MigratableDevice {
     switch (target) {
       case SETUP -> setUp();
       case PRECOPY ->
-          walk.lead(
+          transitions.lead(
               target,
               FeatureState.PRE_COPY,
               EnumSet.of(FeatureState.RUNNING, FeatureState.RUNNING_P2P));
       case STOPNCOPY -> stop();
       case SAVE_COMPLETED -> {
-        walk.lead(target, FeatureState.STOP, EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP));
+        transitions.lead(
+            target, FeatureState.STOP, EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP));
         stopLog(target);
       }
       case RESUME ->
-          walk.lead(
+          transitions.lead(
               target,
               FeatureState.RESUMING,
               EnumSet.of(FeatureState.RUNNING, FeatureState.RUNNING_P2P, FeatureState.STOP));
@@ -202,7 +185,7 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   private void setUp() throws DeviceException {
-    walk.lead(DeviceState.SETUP, FeatureState.RUNNING, EnumSet.of(FeatureState.RUNNING));
+    transitions.lead(DeviceState.SETUP, FeatureState.RUNNING, EnumSet.of(FeatureState.RUNNING));
     try {
       log.start();
     } catch (AccessException failure) {
@@ -225,7 +208,7 @@ public final class FeatureV2 implements MigratableDevice {
           "stopping its log of dirty pages for " + target,
           Kind.TRANSITION_FAILED,
           failure,
-          "The state of the device was not touched.");
+          DeviceFailures.UNTOUCHED);
     }
   }
 
@@ -238,7 +221,7 @@ public final class FeatureV2 implements MigratableDevice {
               + " through FAILED.",
           null);
     }
-    walk.lead(
+    transitions.lead(
         DeviceState.STOPNCOPY,
         FeatureState.STOP_COPY,
         goesOn
@@ -254,13 +237,14 @@ public final class FeatureV2 implements MigratableDevice {
               + DeviceFailures.INCOMPLETE,
           null);
     }
-    walk.lead(DeviceState.RESUME_COMPLETED, FeatureState.STOP, EnumSet.of(FeatureState.RESUMING));
+    transitions.lead(
+        DeviceState.RESUME_COMPLETED, FeatureState.STOP, EnumSet.of(FeatureState.RESUMING));
   }
 
   private void run() throws DeviceException {
     // One that runs before it was told to was reset, and what it had taken in is lost.
     boolean waits = state() == DeviceState.RESUME_COMPLETED && !tracker.mayHaveBegunToRun();
-    walk.lead(
+    transitions.lead(
         DeviceState.RUNNING,
         FeatureState.RUNNING,
         waits
@@ -270,41 +254,15 @@ public final class FeatureV2 implements MigratableDevice {
 
   @Override
   public void requireLoaded() throws DeviceException {
-    try {
-      FeatureState now = walk.position();
-      // Those from which it is run.
-      if (now != FeatureState.STOP && now != FeatureState.RUNNING_P2P) {
-        throw DeviceFailures.stateLost(subject(), now.name());
-      }
-    } catch (FeatureWalk.UnknownStateException unknown) {
-      throw DeviceFailures.stateLost(subject(), unknown.getMessage());
-    } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(),
-          "asking for its state",
-          Kind.READ_FAILED,
-          failure,
-          "The state of the device was not touched.");
-    }
+    tracker.requireLoaded(
+        transitions::position,
+        EnumSet.of(FeatureState.STOP, FeatureState.RUNNING_P2P),
+        FeatureState::name);
   }
 
   @Override
   public void requireUnchanged() throws DeviceException {
-    try {
-      FeatureState now = walk.position();
-      if (!positionsIn(state()).contains(now)) {
-        throw DeviceFailures.elsewhere(subject(), now.name());
-      }
-    } catch (FeatureWalk.UnknownStateException unknown) {
-      throw DeviceFailures.elsewhere(subject(), unknown.getMessage());
-    } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(),
-          "asking for its state",
-          Kind.READ_FAILED,
-          failure,
-          "The state of the device was not touched.");
-    }
+    tracker.requireUnchanged(transitions::position, positionsIn(state()), FeatureState::name);
   }
 
   /** Where the device may be in that state. */
@@ -323,9 +281,7 @@ public final class FeatureV2 implements MigratableDevice {
 
   @Override
   public PendingBytes pending(long thresholdBytes) throws DeviceException {
-    if (thresholdBytes < 0) {
-      throw new IllegalArgumentException("a threshold of " + thresholdBytes + " bytes");
-    }
+    PendingBytes.requireThreshold(thresholdBytes);
     try {
       return switch (state()) {
         case RUNNING, SETUP -> size.beforeReading();
@@ -336,12 +292,7 @@ public final class FeatureV2 implements MigratableDevice {
             PendingBytes.NOTHING;
       };
     } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(),
-          "asking for pending bytes",
-          Kind.READ_FAILED,
-          failure,
-          "The state of the device was not touched; lead it back through FAILED.");
+      throw DeviceFailures.pendingNotRead(subject(), failure);
     }
   }
 
@@ -365,8 +316,7 @@ public final class FeatureV2 implements MigratableDevice {
     try {
       file.write(chunk);
     } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(), "writing state", Kind.WRITE_FAILED, failure, DeviceFailures.INCOMPLETE);
+      throw DeviceFailures.writingFailed(subject(), failure);
     }
   }
 
@@ -384,30 +334,13 @@ public final class FeatureV2 implements MigratableDevice {
   @Override
   public void reset() throws DeviceException {
     file.close();
-    try {
-      access.reset();
-    } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(),
-          "the reset",
-          Kind.TRANSITION_FAILED,
-          failure,
-          "The device is as before; a person has to reset it.");
-    }
-    log.lost();
-    walk.wasReset();
-    try {
-      tracker.found(meaningOf(walk.position()));
-    } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(),
-          "asking for its state after the reset",
-          Kind.TRANSITION_FAILED,
-          failure,
-          "It was reset; open it anew.");
-    } catch (FeatureWalk.UnknownStateException unknown) {
-      throw unknown(unknown, "It was reset before.");
-    }
+    tracker.reset(
+        () -> {
+          access.reset();
+          log.lost();
+          transitions.wasReset();
+        },
+        () -> meaningOf(transitions.position()));
   }
 
   /**

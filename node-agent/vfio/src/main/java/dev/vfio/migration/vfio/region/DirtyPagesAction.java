@@ -89,16 +89,10 @@ final class DirtyPagesAction {
       }
       return runs.finish();
     } catch (AccessException failure) {
-      reportRest(runs, answered, pages);
-      throw DeviceFailures.duringAction(
-          subject,
-          "asking for dirty pages",
-          Kind.READ_FAILED,
-          failure,
-          "The device does not tell which pages it wrote; the rest was reported dirty. Its state"
-              + " was not touched: copy all its memory while it stands still.");
+      runs.finishWithRestDirty(answered, pages);
+      throw DeviceFailures.dirtyPagesNotRead(subject, failure);
     } catch (DeviceException violation) {
-      reportRest(runs, answered, pages);
+      runs.finishWithRestDirty(answered, pages);
       throw violation;
     }
   }
@@ -113,13 +107,6 @@ final class DirtyPagesAction {
     if (DirtyBitmap.setBehind(piece, bits)) {
       throw violation(subject, "its bitmap marks pages behind the range that was asked for");
     }
-  }
-
-  private static void reportRest(DirtyRuns runs, long answered, long pages) {
-    if (answered < pages) {
-      runs.dirty(answered, pages - answered);
-    }
-    runs.finish();
   }
 
   private static DeviceException violation(String subject, String what) {

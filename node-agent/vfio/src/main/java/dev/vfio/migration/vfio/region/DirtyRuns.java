@@ -52,10 +52,23 @@ public final class DirtyRuns {
     total += pages;
   }
 
-  /** Reports what is still held back and answers how many pages were dirty in all. */
+  /** Reports the last run. Returns how many pages were dirty in all. */
   public long finish() {
     flush();
     return total;
+  }
+
+  /**
+   * Reports the pages that a device did not answer for as dirty, and ends the report.
+   *
+   * @param answered pages that the device answered for
+   * @param pages of the whole report
+   */
+  public void finishWithRestDirty(long answered, long pages) {
+    if (answered < pages) {
+      dirty(answered, pages - answered);
+    }
+    finish();
   }
 
   private void flush() {

@@ -8,6 +8,7 @@ import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationFlag;
 import dev.vfio.migration.vfio.device.StateTracker;
+import dev.vfio.migration.vfio.device.UndefinedStateException;
 import dev.vfio.migration.vfio.device.UnreportedState;
 import java.util.List;
 import java.util.Set;
@@ -17,16 +18,7 @@ import java.util.Set;
  * files that hops bring to their owner. A driver's word is not enough: after the last hop the
  * device is asked where it is. What counts where it does not tell: {@link UnreportedState}.
  */
-final class FeatureWalk {
-  /** The device is in a state that is not known here. */
-  static final class UnknownStateException extends Exception {
-    private static final long serialVersionUID = 1L;
-
-    UnknownStateException(int number) {
-      super("the migration state " + number + ", which this agent does not know");
-    }
-  }
-
+final class FeatureTransitions {
   /** No way leads there. */
   private static final class NoWayException extends Exception {
     private static final long serialVersionUID = 1L;
@@ -49,15 +41,14 @@ final class FeatureWalk {
   private static final class NotThereException extends Exception {
     private static final long serialVersionUID = 1L;
 
-    /** Null where it says a state that is not known here. */
+    private final FeatureState wanted;
+
+    /** Null where the device reports a state that is not known here. */
     private final transient FeatureState now;
 
     NotThereException(FeatureState wanted, FeatureState now, String where) {
-      super(
-          "its driver answered the change to "
-              + wanted
-              + " with success, and the device says that it is in "
-              + where);
+      super(where);
+      this.wanted = wanted;
       this.now = now;
     }
   }
@@ -69,7 +60,8 @@ final class FeatureWalk {
   private final StateTracker tracker;
   private final UnreportedState unreported = new UnreportedState();
 
-  FeatureWalk(FeatureAccess access, Set<MigrationFlag> flags, DataFile file, StateTracker tracker) {
+  FeatureTransitions(
+      FeatureAccess access, Set<MigrationFlag> flags, DataFile file, StateTracker tracker) {
     this.access = access;
     this.flags = flags;
     this.control = new StateControl(access);
@@ -77,8 +69,13 @@ final class FeatureWalk {
     this.tracker = tracker;
   }
 
+  /** The state of a device that is being opened. */
+  FeatureState whileOpening() throws DeviceException {
+    return tracker.whileOpening("its migration state", this::position);
+  }
+
   /** Asks the device where it is. */
-  FeatureState position() throws AccessException, UnknownStateException {
+  FeatureState position() throws AccessException, UndefinedStateException {
     int number;
     try {
       number = control.get();
@@ -90,7 +87,8 @@ final class FeatureWalk {
     }
     FeatureState found = FeatureState.of(number);
     if (found == null) {
-      throw new UnknownStateException(number);
+      throw new UndefinedStateException(
+          "the migration state " + number + ", which this agent does not know");
     }
     return found;
   }
@@ -130,25 +128,14 @@ final class FeatureWalk {
       tracker.reached(target);
     } catch (NotThereException elsewhere) {
       tracker.failedOnTheWayTo(target);
-      String before = tracker.subject();
-      throw new DeviceException(
-          Kind.TRANSITION_FAILED,
-          0,
-          String.format(
-              "%s: %s, so it did not reach %s. %s",
-              before,
-              elsewhere.getMessage(),
-              target,
-              elsewhere.now == null ? "Reset it." : consequence(elsewhere.now)),
-          elsewhere);
-    } catch (UnknownStateException unknown) {
-      tracker.disturbed();
-      throw tracker.refused(
-          String.format(
-              "it says that it is in %s, so it cannot be led to %s. Nothing was done to it; reset"
-                  + " it.",
-              unknown.getMessage(), target),
-          unknown);
+      throw DeviceFailures.notReached(
+          tracker.subject(),
+          elsewhere.wanted.name(),
+          elsewhere.getMessage(),
+          target,
+          elsewhere.now == null ? "Reset it." : consequence(elsewhere.now));
+    } catch (UndefinedStateException undefined) {
+      throw tracker.undefined(undefined, target);
     } catch (NoWayException noWay) {
       throw tracker.refused(
           noWay.getMessage()
@@ -186,7 +173,7 @@ final class FeatureWalk {
   private String afterRefusal() {
     try {
       return consequence(position());
-    } catch (AccessException | UnknownStateException unreadable) {
+    } catch (AccessException | UndefinedStateException unreadable) {
       return "What state it is in now is not known ("
           + unreadable.getMessage()
           + "); lead it out through FAILED, or reset it.";
@@ -214,7 +201,7 @@ final class FeatureWalk {
       if (now != wanted) {
         throw new NotThereException(wanted, now, now.name());
       }
-    } catch (UnknownStateException unknown) {
+    } catch (UndefinedStateException unknown) {
       throw new NotThereException(wanted, null, unknown.getMessage());
     } catch (AccessException failure) {
       throw new AccessException(
