@@ -104,11 +104,11 @@ final class ContractMapping {
 
   /** In the order in which both ends number them. */
   private static List<WindowSpec> windows(List<DmaWindow> windows) throws Refusal {
-    if (windows.size() > DeclaredWindows.MOST_WINDOWS
+    if (windows.size() > DeclaredWindows.MAX_WINDOWS
         || !windows.stream().map(DmaWindow::getName).allMatch(DeclaredWindows::isName)) {
       throw invalid(
           "there are more than "
-              + DeclaredWindows.MOST_WINDOWS
+              + DeclaredWindows.MAX_WINDOWS
               + " windows, or the name of a window is none");
     }
     return windows.stream()

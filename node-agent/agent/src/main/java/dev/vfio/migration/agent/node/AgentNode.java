@@ -21,7 +21,7 @@ import dev.vfio.migration.vfio.freezer.Cgroups;
 import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.linux.Host;
 import dev.vfio.migration.vfio.memory.MemoryRoom;
-import dev.vfio.migration.vfio.user.Patience;
+import dev.vfio.migration.vfio.user.Timeouts;
 import dev.vfio.migration.vfio.user.VfioUserDirectory;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
@@ -115,7 +115,7 @@ public class AgentNode {
         new VfioUserDirectory(
             config.vfioUserDirectory(),
             pageSize,
-            new Patience(config.deviceLookTimeout(), Patience.DEFAULT.toAnswer()));
+            new Timeouts(config.deviceLookTimeout(), Timeouts.DEFAULT.toAnswer()));
     this.kernel = KernelSide.of(config, KernelFiles.OF_THIS_MACHINE, pageSize);
     this.following =
         new DeviceFollower(

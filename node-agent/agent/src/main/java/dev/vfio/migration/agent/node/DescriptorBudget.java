@@ -64,7 +64,7 @@ public record DescriptorBudget(
     double share = Math.min(1, (double) Math.max(0, limit - kept) / wanted);
     // Half of what nobody else needs: a look may have the windows of a workload open as well.
     long left = Math.max(0, limit - kept - wanted) / 2 / OF_A_WINDOW;
-    long most = (long) sessions * DeclaredWindows.MOST_WINDOWS;
+    long most = (long) sessions * DeclaredWindows.MAX_WINDOWS;
     return new DescriptorBudget(
         limit,
         kept,

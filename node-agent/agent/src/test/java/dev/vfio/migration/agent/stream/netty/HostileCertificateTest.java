@@ -67,7 +67,7 @@ class HostileCertificateTest {
       assertThat(why).isNotNull();
       assertThat(ForeignText.isPlain(why.getMessage())).as(why.getMessage()).isTrue();
       assertThat(why.getMessage().getBytes(StandardCharsets.UTF_8).length)
-          .isLessThanOrEqualTo(ForeignText.LONGEST_MESSAGE);
+          .isLessThanOrEqualTo(ForeignText.MAX_MESSAGE_BYTES);
       return why;
     }
   }

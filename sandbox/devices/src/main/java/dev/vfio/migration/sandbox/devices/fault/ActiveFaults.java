@@ -2,7 +2,7 @@ package dev.vfio.migration.sandbox.devices.fault;
 
 import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -14,7 +14,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * The faults that are set at the moment. Each logs an event {@code fault} when it first fires, and
  * each time if it fails or stalls something. Thread-safe; never calls back into the device.
  */
-public final class Faults {
+public final class ActiveFaults {
   private static final class Armed {
     private final Fault fault;
     private int fired;
@@ -31,7 +31,7 @@ public final class Faults {
   // read without the lock, so that a device without faults pays nothing for asking at every step
   private volatile boolean anyArmed;
 
-  public Faults(EventLog log) {
+  public ActiveFaults(EventLog log) {
     this.log = log;
   }
 
@@ -104,10 +104,10 @@ public final class Faults {
   }
 
   /** Refuses if a fault of that kind is set for that state. */
-  public void refuse(FaultKind kind, DeviceState state, long amount) throws RefusedException {
+  public void refuse(FaultKind kind, DeviceState state, long amount) throws RefusalException {
     Optional<Fault> fault = fire(kind, state, amount);
     if (fault.isPresent()) {
-      throw new RefusedException(
+      throw new RefusalException(
           fault.get().errno(), "fault on demand: " + fault.get().notation() + " in " + state);
     }
   }

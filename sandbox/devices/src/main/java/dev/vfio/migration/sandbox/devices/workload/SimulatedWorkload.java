@@ -6,7 +6,7 @@ import dev.vfio.migration.sandbox.devices.device.WorkloadSide;
 import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -22,7 +22,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * of its own; where the sequence stands is in the device. Thread-safe. Locks are taken in the order
  * workload, device; the device calls back without its lock.
  */
-public final class Workload implements WorkloadSide, AutoCloseable {
+public final class SimulatedWorkload implements WorkloadSide, AutoCloseable {
   private static final long CATCH_UP_STEPS = 20;
 
   private final DeviceModel device;
@@ -43,7 +43,7 @@ public final class Workload implements WorkloadSide, AutoCloseable {
   /**
    * @param interval nanoseconds between two steps
    */
-  public Workload(DeviceModel device, Auditor auditor, EventLog log, long interval) {
+  public SimulatedWorkload(DeviceModel device, Auditor auditor, EventLog log, long interval) {
     this.device = device;
     this.auditor = auditor;
     this.log = log;
@@ -67,7 +67,7 @@ public final class Workload implements WorkloadSide, AutoCloseable {
   }
 
   /** Returns once no step is under way and none will begin. */
-  public void pause(MigrationKey key) throws RefusedException {
+  public void pause(MigrationKey key) throws RefusalException {
     lock.lock();
     try {
       switch (state) {
@@ -84,7 +84,7 @@ public final class Workload implements WorkloadSide, AutoCloseable {
           enter(WorkloadState.PAUSED, key);
         }
         case WAITING, RELEASED ->
-            throw new RefusedException(Errno.EINVAL, "the workload is " + state.notation());
+            throw new RefusalException(Errno.EINVAL, "the workload is " + state.notation());
       }
     } finally {
       lock.unlock();
@@ -92,7 +92,7 @@ public final class Workload implements WorkloadSide, AutoCloseable {
   }
 
   /** Goes on here, on a device that runs; then checks beside its steps that nothing is missing. */
-  public void resume(MigrationKey key) throws RefusedException {
+  public void resume(MigrationKey key) throws RefusalException {
     lock.lock();
     try {
       switch (state) {
@@ -100,7 +100,7 @@ public final class Workload implements WorkloadSide, AutoCloseable {
         case PAUSED -> {
           requireHolder(key, "paused");
           if (!device.operates()) {
-            throw new RefusedException(
+            throw new RefusalException(
                 Errno.EBUSY, "the device is stopped in " + device.state() + "; start it first");
           }
           RunningAudit audit = device.audit();
@@ -108,7 +108,7 @@ public final class Workload implements WorkloadSide, AutoCloseable {
           auditor.inBackground(audit, "resume");
         }
         case WAITING, RELEASED ->
-            throw new RefusedException(
+            throw new RefusalException(
                 Errno.EINVAL,
                 "the workload is " + state.notation() + " and must not run on this device");
       }
@@ -118,7 +118,7 @@ public final class Workload implements WorkloadSide, AutoCloseable {
   }
 
   /** Takes the device with what was loaded into it, and runs; checks all of it beside its steps. */
-  public void take(MigrationKey key) throws RefusedException {
+  public void take(MigrationKey key) throws RefusalException {
     lock.lock();
     try {
       switch (state) {
@@ -129,7 +129,7 @@ public final class Workload implements WorkloadSide, AutoCloseable {
         }
         case RUNNING -> requireHolder(key, "taken");
         case PAUSED, RELEASED ->
-            throw new RefusedException(Errno.EINVAL, "the workload is " + state.notation());
+            throw new RefusalException(Errno.EINVAL, "the workload is " + state.notation());
       }
     } finally {
       lock.unlock();
@@ -137,7 +137,7 @@ public final class Workload implements WorkloadSide, AutoCloseable {
   }
 
   /** Gives the device up for good; only once the device has given its state away. */
-  public void release(MigrationKey key) throws RefusedException {
+  public void release(MigrationKey key) throws RefusalException {
     lock.lock();
     try {
       switch (state) {
@@ -145,14 +145,14 @@ public final class Workload implements WorkloadSide, AutoCloseable {
         case PAUSED -> {
           requireHolder(key, "paused");
           if (device.state() != DeviceState.SAVE_COMPLETED) {
-            throw new RefusedException(
+            throw new RefusalException(
                 Errno.EBUSY,
                 "the device is in " + device.state() + "; a release follows SAVE_COMPLETED");
           }
           enter(WorkloadState.RELEASED, key);
         }
         case RUNNING, WAITING ->
-            throw new RefusedException(Errno.EINVAL, "the workload is " + state.notation());
+            throw new RefusalException(Errno.EINVAL, "the workload is " + state.notation());
       }
     } finally {
       lock.unlock();
@@ -250,10 +250,10 @@ public final class Workload implements WorkloadSide, AutoCloseable {
     }
   }
 
-  private void requireHolder(MigrationKey key, String what) throws RefusedException {
+  private void requireHolder(MigrationKey key, String what) throws RefusalException {
     if (holder == null || !key.mayFollow(holder)) {
       String by = holder == null ? "no migration" : "migration " + holder;
-      throw new RefusedException(
+      throw new RefusalException(
           Errno.EBUSY, "the workload was " + what + " by " + by + ", not by " + key);
     }
   }

@@ -11,7 +11,7 @@ import java.nio.ByteBuffer;
  * mapping; addresses are plain longs (64-bit Linux). Every call throws {@link LastErrorException}
  * with the errno.
  */
-final class LibC {
+final class DescriptorCalls {
   static final int AF_UNIX = 1;
   static final int SOCK_STREAM = 1;
   static final int SOCK_CLOEXEC = 0x80000;
@@ -27,10 +27,10 @@ final class LibC {
   static final int ECONNRESET = 104;
 
   static {
-    Native.register(LibC.class, Platform.C_LIBRARY_NAME);
+    Native.register(DescriptorCalls.class, Platform.C_LIBRARY_NAME);
   }
 
-  private LibC() {}
+  private DescriptorCalls() {}
 
   static native int socket(int domain, int type, int protocol) throws LastErrorException;
 

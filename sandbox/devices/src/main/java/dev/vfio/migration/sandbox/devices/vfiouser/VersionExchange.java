@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.vfio.migration.sandbox.devices.lines.JsonObjects;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.nio.ByteBuffer;
@@ -18,33 +18,33 @@ import java.util.Map;
  * @param takesDescriptors whether the client said that it takes file descriptors
  * @param reply the JSON that answers; only capabilities that the client named are in it
  */
-record Greeting(int minor, boolean takesDescriptors, String reply) {
+record VersionExchange(int minor, boolean takesDescriptors, String reply) {
   private static final int MAJOR = 0;
   private static final int LATEST_MINOR = 1;
-  private static final String MAXIMUM_DESCRIPTORS = "max_msg_fds";
-  private static final String MAXIMUM_TRANSFER = "max_data_xfer_size";
+  private static final String MAX_DESCRIPTORS = "max_msg_fds";
+  private static final String MAX_TRANSFER = "max_data_xfer_size";
 
   /**
    * Reads a client's proposal.
    *
-   * @throws RefusedException EINVAL for another major version or data that is not JSON
+   * @throws RefusalException EINVAL for another major version or data that is not JSON
    */
-  static Greeting answer(ByteBuffer payload) throws RefusedException {
+  static VersionExchange answer(ByteBuffer payload) throws RefusalException {
     if (payload.remaining() < 2 * Short.BYTES) {
-      throw new RefusedException(Errno.EINVAL, "VERSION is too short");
+      throw new RefusalException(Errno.EINVAL, "VERSION is too short");
     }
     int major = Short.toUnsignedInt(payload.getShort());
     int minor = Short.toUnsignedInt(payload.getShort());
     if (major != MAJOR) {
-      throw new RefusedException(Errno.EINVAL, "this server speaks version 0, not " + major);
+      throw new RefusalException(Errno.EINVAL, "this server speaks version 0, not " + major);
     }
     Map<?, ?> capabilities = capabilities(payload);
-    Object descriptors = capabilities.get(MAXIMUM_DESCRIPTORS);
+    Object descriptors = capabilities.get(MAX_DESCRIPTORS);
     boolean takes = descriptors instanceof Number number && number.longValue() >= 1;
     try {
-      return new Greeting(Math.min(minor, LATEST_MINOR), takes, reply(capabilities));
+      return new VersionExchange(Math.min(minor, LATEST_MINOR), takes, reply(capabilities));
     } catch (IOException e) {
-      throw new RefusedException(Errno.EINVAL, "VERSION cannot be answered: " + e.getMessage());
+      throw new RefusalException(Errno.EINVAL, "VERSION cannot be answered: " + e.getMessage());
     }
   }
 
@@ -54,7 +54,7 @@ record Greeting(int minor, boolean takesDescriptors, String reply) {
     out.put(reply.getBytes(StandardCharsets.UTF_8)).put((byte) 0);
   }
 
-  private static Map<?, ?> capabilities(ByteBuffer payload) throws RefusedException {
+  private static Map<?, ?> capabilities(ByteBuffer payload) throws RefusalException {
     byte[] bytes = new byte[payload.remaining()];
     payload.get(bytes);
     String text = new String(bytes, StandardCharsets.UTF_8);
@@ -67,7 +67,7 @@ record Greeting(int minor, boolean takesDescriptors, String reply) {
       Object capabilities = JsonObjects.parse(json).get("capabilities");
       return capabilities instanceof Map<?, ?> map ? map : Map.of();
     } catch (IOException e) {
-      throw new RefusedException(Errno.EINVAL, "VERSION data is not JSON: " + e.getMessage());
+      throw new RefusalException(Errno.EINVAL, "VERSION data is not JSON: " + e.getMessage());
     }
   }
 
@@ -76,11 +76,11 @@ record Greeting(int minor, boolean takesDescriptors, String reply) {
     try (JsonGenerator json = new JsonFactory().createGenerator(text)) {
       json.writeStartObject();
       json.writeObjectFieldStart("capabilities");
-      if (proposed.containsKey(MAXIMUM_DESCRIPTORS)) {
-        json.writeNumberField(MAXIMUM_DESCRIPTORS, 1);
+      if (proposed.containsKey(MAX_DESCRIPTORS)) {
+        json.writeNumberField(MAX_DESCRIPTORS, 1);
       }
-      if (proposed.containsKey(MAXIMUM_TRANSFER)) {
-        json.writeNumberField(MAXIMUM_TRANSFER, Message.MAXIMUM_TRANSFER);
+      if (proposed.containsKey(MAX_TRANSFER)) {
+        json.writeNumberField(MAX_TRANSFER, Message.MAX_TRANSFER);
       }
       json.writeEndObject();
       json.writeEndObject();

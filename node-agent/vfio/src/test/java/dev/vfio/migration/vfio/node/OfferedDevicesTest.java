@@ -18,13 +18,13 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** For which devices workloads find a place to wait. */
 @Timeout(120)
-class OffersTest {
+class OfferedDevicesTest {
   private static final String ID = ModelNode.ID;
 
   @TempDir Path folder;
   private ModelNode node;
   private WorkloadListener desk;
-  private Offers offers;
+  private OfferedDevices offers;
 
   @BeforeEach
   void makeNode() throws IOException {
@@ -40,7 +40,7 @@ class OffersTest {
             Duration.ofSeconds(60),
             user -> false,
             (device, process) -> false);
-    offers = new Offers(node.inventory(), desk);
+    offers = new OfferedDevices(node.inventory(), desk);
   }
 
   @AfterEach
@@ -108,12 +108,12 @@ class OffersTest {
   void afterARestartThePlaceIsThereAgainWhereSomebodyWaited() throws Exception {
     Path before = desk.socket(ID);
     Files.createDirectories(before.getParent());
-    offers.toThoseWhoCameBack();
+    offers.reofferExistingSockets();
     assertThat(desk.offered()).as("nobody was offered it").isEmpty();
     // An agent that is killed leaves its socket behind.
     ServerSocketChannel killed = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     killed.bind(UnixDomainSocketAddress.of(before)).close();
-    offers.toThoseWhoCameBack();
+    offers.reofferExistingSockets();
     assertThat(desk.offered()).containsExactly(ID);
   }
 

@@ -7,26 +7,18 @@ import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationFlag;
-import dev.vfio.migration.vfio.device.StateBook;
-import dev.vfio.migration.vfio.device.UntoldState;
+import dev.vfio.migration.vfio.device.StateTracker;
+import dev.vfio.migration.vfio.device.UndefinedStateException;
+import dev.vfio.migration.vfio.device.UnreportedState;
 import java.util.List;
 import java.util.Set;
 
 /**
  * Leads a device through the states of the v2 interface, one hop at a time, and hands the data
  * files that hops bring to their owner. A driver's word is not enough: after the last hop the
- * device is asked where it is. What counts where it does not tell: {@link UntoldState}.
+ * device is asked where it is. What counts where it does not tell: {@link UnreportedState}.
  */
-final class FeatureWalk {
-  /** The device is in a state that is not known here. */
-  static final class UnknownStateException extends Exception {
-    private static final long serialVersionUID = 1L;
-
-    UnknownStateException(int number) {
-      super("the migration state " + number + ", which this agent does not know");
-    }
-  }
-
+final class FeatureTransitions {
   /** No way leads there. */
   private static final class NoWayException extends Exception {
     private static final long serialVersionUID = 1L;
@@ -49,15 +41,14 @@ final class FeatureWalk {
   private static final class NotThereException extends Exception {
     private static final long serialVersionUID = 1L;
 
-    /** Null where it says a state that is not known here. */
+    private final FeatureState wanted;
+
+    /** Null where the device reports a state that is not known here. */
     private final transient FeatureState now;
 
     NotThereException(FeatureState wanted, FeatureState now, String where) {
-      super(
-          "its driver answered the change to "
-              + wanted
-              + " with success, and the device says that it is in "
-              + where);
+      super(where);
+      this.wanted = wanted;
       this.now = now;
     }
   }
@@ -66,45 +57,52 @@ final class FeatureWalk {
   private final Set<MigrationFlag> flags;
   private final StateControl control;
   private final DataFile file;
-  private final StateBook book;
-  private final UntoldState untold = new UntoldState();
+  private final StateTracker tracker;
+  private final UnreportedState unreported = new UnreportedState();
 
-  FeatureWalk(FeatureAccess access, Set<MigrationFlag> flags, DataFile file, StateBook book) {
+  FeatureTransitions(
+      FeatureAccess access, Set<MigrationFlag> flags, DataFile file, StateTracker tracker) {
     this.access = access;
     this.flags = flags;
     this.control = new StateControl(access);
     this.file = file;
-    this.book = book;
+    this.tracker = tracker;
+  }
+
+  /** The state of a device that is being opened. */
+  FeatureState whileOpening() throws DeviceException {
+    return tracker.whileOpening("its migration state", this::position);
   }
 
   /** Asks the device where it is. */
-  FeatureState position() throws AccessException, UnknownStateException {
+  FeatureState position() throws AccessException, UndefinedStateException {
     int number;
     try {
       number = control.get();
     } catch (AccessException failure) {
-      if (untold.saysRunning(failure)) {
+      if (unreported.saysRunning(failure)) {
         return FeatureState.RUNNING;
       }
       throw failure;
     }
     FeatureState found = FeatureState.of(number);
     if (found == null) {
-      throw new UnknownStateException(number);
+      throw new UndefinedStateException(
+          "the migration state " + number + ", which this agent does not know");
     }
     return found;
   }
 
   /** The device was reset: it is as one that nobody asked for a state yet. */
   void wasReset() {
-    untold.wasReset();
+    unreported.wasReset();
   }
 
   /**
    * Takes the device there, hop by hop, and says where it is when a hop fails. It is there when it
    * says so itself.
    *
-   * @param target what the book notes when it is there
+   * @param target what the tracker notes when it is there
    * @param from where the device is expected to be
    * @throws DeviceException TRANSITION_FAILED, also where the driver answers success and the device
    *     is elsewhere; READ_FAILED where it answers success and does not tell where the device is;
@@ -117,66 +115,50 @@ final class FeatureWalk {
     try {
       at = position();
       if (at == FeatureState.ERROR) {
-        throw book.inErrorState("ERROR", target);
+        throw tracker.inErrorState("ERROR", target);
       }
       if (!from.contains(at)) {
-        throw book.strayed(at.name(), target);
+        throw tracker.strayed(at.name(), target);
       }
       to(at, wanted);
       taken = true;
       if (at != wanted) {
         requireThere(wanted);
       }
-      book.reached(target);
+      tracker.reached(target);
     } catch (NotThereException elsewhere) {
-      book.failedOnTheWayTo(target);
-      String before = book.subject();
-      throw new DeviceException(
-          Kind.TRANSITION_FAILED,
-          0,
-          before
-              + ": "
-              + elsewhere.getMessage()
-              + ", so it did not reach "
-              + target
-              + ". "
-              + (elsewhere.now == null ? "Reset it." : consequence(elsewhere.now)),
-          elsewhere);
-    } catch (UnknownStateException unknown) {
-      book.disturbed();
-      throw book.refused(
-          "it says that it is in "
-              + unknown.getMessage()
-              + ", so it cannot be led to "
-              + target
-              + ". Nothing was done to it; reset it.",
-          unknown);
+      tracker.failedOnTheWayTo(target);
+      throw DeviceFailures.notReached(
+          tracker.subject(),
+          elsewhere.wanted.name(),
+          elsewhere.getMessage(),
+          target,
+          elsewhere.now == null ? "Reset it." : consequence(elsewhere.now));
+    } catch (UndefinedStateException undefined) {
+      throw tracker.undefined(undefined, target);
     } catch (NoWayException noWay) {
-      throw book.refused(
+      throw tracker.refused(
           noWay.getMessage()
               + ", so it cannot be led to "
               + target
               + ". The device was not asked and is as before.",
           noWay);
     } catch (FileRuleException broken) {
-      book.disturbed();
+      tracker.disturbed();
       throw new DeviceException(
           Kind.PROTOCOL_VIOLATION,
           0,
-          book.subject()
-              + ": on the way to "
-              + target
-              + " "
-              + broken.getMessage()
-              + ". It was not led any further; lead it out through FAILED.",
+          String.format(
+              "%s: on the way to %s %s. It was not led any further; lead it out through FAILED.",
+              tracker.subject(), target, broken.getMessage()),
           broken);
     } catch (AccessException failure) {
       if (at == null) {
-        book.disturbed();
+        tracker.disturbed();
       } else {
-        book.failedOnTheWayTo(target);
+        tracker.failedOnTheWayTo(target);
       }
-      String before = book.subject();
+      String before = tracker.subject();
       String now = at == null ? "It was not asked to change and is as before." : afterRefusal();
       throw DeviceFailures.duringAction(
           before,
@@ -191,7 +173,7 @@ final class FeatureWalk {
   private String afterRefusal() {
     try {
       return consequence(position());
-    } catch (AccessException | UnknownStateException unreadable) {
+    } catch (AccessException | UndefinedStateException unreadable) {
       return "What state it is in now is not known ("
           + unreadable.getMessage()
           + "); lead it out through FAILED, or reset it.";
@@ -202,7 +184,7 @@ final class FeatureWalk {
   private String consequence(FeatureState now) {
     return switch (now) {
       case ERROR -> {
-        book.broken();
+        tracker.broken();
         yield "The device is in ERROR now; only a reset leads out, which loses its state.";
       }
       case RESUMING ->
@@ -219,7 +201,7 @@ final class FeatureWalk {
       if (now != wanted) {
         throw new NotThereException(wanted, now, now.name());
       }
-    } catch (UnknownStateException unknown) {
+    } catch (UndefinedStateException unknown) {
       throw new NotThereException(wanted, null, unknown.getMessage());
     } catch (AccessException failure) {
       throw new AccessException(
@@ -259,7 +241,7 @@ final class FeatureWalk {
           "from " + at + " to " + hop + ": " + failure.getMessage(),
           failure);
     }
-    untold.changeTaken();
+    unreported.changeTaken();
     boolean begins = hop == FeatureState.RESUMING || (hop.saving() && !at.saving());
     boolean goesOn = hop.saving() && at.saving();
     if (descriptor >= 0) {

@@ -9,4 +9,4 @@ package dev.vfio.migration.sandbox.devices.device;
  * @param pages of device state and DMA window that were compared
  * @param bytes that those pages hold
  */
-public record Continuity(boolean ok, String detail, long step, long pages, long bytes) {}
+public record AuditResult(boolean ok, String detail, long step, long pages, long bytes) {}

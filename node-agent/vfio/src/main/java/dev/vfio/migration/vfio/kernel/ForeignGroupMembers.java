@@ -11,9 +11,9 @@ import java.util.Collections;
 import java.util.List;
 
 /** The devices that share an IOMMU group, for the words of a message. */
-final class GroupMembers {
+final class ForeignGroupMembers {
 
-  private GroupMembers() {}
+  private ForeignGroupMembers() {}
 
   /**
    * The others of a device's group that are bound to a driver which is none of VFIO's by its name,

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
  * line of a bounded length.
  */
 @Timeout(120)
-class HostileTextTest {
+class HostileWorkloadTextTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   /** Ends a line in each way that a reader of logs may know, colours, and turns the text around. */
@@ -86,7 +86,7 @@ class HostileTextTest {
     assertThat(ForeignText.isPlain(message)).as("one line: %s", message).isTrue();
     assertThat(message.getBytes(StandardCharsets.UTF_8).length)
         .as("bytes")
-        .isLessThanOrEqualTo(ForeignText.LONGEST_MESSAGE);
+        .isLessThanOrEqualTo(ForeignText.MAX_MESSAGE_BYTES);
     return message;
   }
 

@@ -37,9 +37,9 @@ import org.junit.jupiter.params.provider.ValueSource;
  * SocketUsersTest}'s.
  */
 @Timeout(120)
-class SocketIdentityTest {
+class DeviceSocketIdentityTest {
   private static final Duration LONG = Duration.ofMinutes(5);
-  private static final Patience PATIENCE = new Patience(LONG, LONG);
+  private static final Timeouts TIMEOUTS = new Timeouts(LONG, LONG);
   private static final int RACES = 300;
 
   @TempDir Path directory;
@@ -57,7 +57,7 @@ class SocketIdentityTest {
     victim = DeviceFolder.make(directory, "victim");
     victimsWorkload = workload(victim.resolve("workload.sock"), "victim");
     victimsDevice = new ScriptedServer(victim.resolve("device.sock"), 4096);
-    devices = new VfioUserDirectory(directory, 4096, PATIENCE);
+    devices = new VfioUserDirectory(directory, 4096, TIMEOUTS);
   }
 
   @AfterEach
@@ -251,7 +251,7 @@ class SocketIdentityTest {
         Map.of(
             "a regular file", Files::createFile,
             "a directory", Files::createDirectory,
-            "a FIFO", SocketIdentityTest::makeFifo,
+            "a FIFO", DeviceSocketIdentityTest::makeFifo,
             "a link is in the way", path -> Files.createSymbolicLink(path, path),
             "ECONNREFUSED", path -> PassingSocket.listen(path).close());
     for (Map.Entry<String, ThrowingMaker> oddity : oddities.entrySet()) {
@@ -324,7 +324,7 @@ class SocketIdentityTest {
   @Test
   void aDirectoryThatIsALinkIsNotTakenForAnEmptyOne() throws IOException {
     Path link = Files.createSymbolicLink(attacker.resolve("link"), directory);
-    VfioUserDirectory through = new VfioUserDirectory(link, 4096, PATIENCE);
+    VfioUserDirectory through = new VfioUserDirectory(link, 4096, TIMEOUTS);
     assertThatThrownBy(through::list)
         .isInstanceOf(UncheckedIOException.class)
         .hasMessageContaining(link.toString())
@@ -346,7 +346,7 @@ class SocketIdentityTest {
     Path born = directory.resolve("born");
     try (ScriptedServer server = new ScriptedServer(born, 4096)) {
       Files.move(born, folder.resolve("device.sock"));
-      new VfioUserDirectory(deep, 4096, PATIENCE).open("vfio-user:" + "n".repeat(63)).close();
+      new VfioUserDirectory(deep, 4096, TIMEOUTS).open("vfio-user:" + "n".repeat(63)).close();
       assertThat(server.connections()).isPositive();
     }
     try (WorkloadSocket absent = agentsView(deep, "n".repeat(63))) {

@@ -9,12 +9,12 @@ package dev.vfio.migration.sandbox.devices.content;
  * @param fromWrites pages written up to that step, under earlier paces
  * @param perStep pages a step, times 2^20
  */
-public record Pace(long fromStep, long fromWrites, long perStep) {
+public record WriteRate(long fromStep, long fromWrites, long perStep) {
   private static final int FRACTION_BITS = 20;
 
   /** A pace from the very start. */
-  public static Pace initial(long perStep) {
-    return new Pace(0, 0, perStep);
+  public static WriteRate initial(long perStep) {
+    return new WriteRate(0, 0, perStep);
   }
 
   /**
@@ -38,7 +38,7 @@ public record Pace(long fromStep, long fromWrites, long perStep) {
   }
 
   /** The same history up to {@code step}, another pace from there on. */
-  public Pace changedAt(long step, long newPerStep) {
-    return new Pace(step, writesAfter(step), newPerStep);
+  public WriteRate changedAt(long step, long newPerStep) {
+    return new WriteRate(step, writesAfter(step), newPerStep);
   }
 }

@@ -4,12 +4,12 @@ package dev.vfio.migration.sandbox.devices.refusal;
  * The device, or its workload, says no. The errno goes to the client; the message goes to the log
  * and to people.
  */
-public final class RefusedException extends Exception {
+public final class RefusalException extends Exception {
   private static final long serialVersionUID = 1L;
 
   private final int errno;
 
-  public RefusedException(int errno, String message) {
+  public RefusalException(int errno, String message) {
     super(message);
     this.errno = errno;
   }

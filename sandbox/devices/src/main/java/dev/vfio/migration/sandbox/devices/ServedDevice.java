@@ -3,14 +3,14 @@ package dev.vfio.migration.sandbox.devices;
 import dev.vfio.migration.sandbox.devices.console.Console;
 import dev.vfio.migration.sandbox.devices.device.DeviceModel;
 import dev.vfio.migration.sandbox.devices.device.DmaWindow;
-import dev.vfio.migration.sandbox.devices.fault.Faults;
+import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
 import dev.vfio.migration.sandbox.devices.lines.LineServer;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
 import dev.vfio.migration.sandbox.devices.region.MigrationRegion;
 import dev.vfio.migration.sandbox.devices.region.RegionMemory;
 import dev.vfio.migration.sandbox.devices.vfiouser.VfioUserServer;
 import dev.vfio.migration.sandbox.devices.workload.Auditor;
-import dev.vfio.migration.sandbox.devices.workload.Workload;
+import dev.vfio.migration.sandbox.devices.workload.SimulatedWorkload;
 import dev.vfio.migration.sandbox.devices.workload.WorkloadProtocol;
 import dev.vfio.migration.sandbox.devices.workload.WorkloadState;
 import java.io.IOException;
@@ -25,15 +25,15 @@ import java.util.Deque;
  * One device with its workload and its three sockets, in this process. {@link #start} returns when
  * all of them listen; {@link #close} leaves no file behind but the log.
  */
-public final class SimulatedDevice implements AutoCloseable {
+public final class ServedDevice implements AutoCloseable {
   private final EventLog log;
   private final DeviceModel device;
-  private final Workload workload;
+  private final SimulatedWorkload workload;
   private final Deque<AutoCloseable> parts;
   private boolean closed;
 
-  private SimulatedDevice(
-      EventLog log, DeviceModel device, Workload workload, Deque<AutoCloseable> parts) {
+  private ServedDevice(
+      EventLog log, DeviceModel device, SimulatedWorkload workload, Deque<AutoCloseable> parts) {
     this.log = log;
     this.device = device;
     this.workload = workload;
@@ -44,7 +44,7 @@ public final class SimulatedDevice implements AutoCloseable {
    * @param stop what the console's {@code stop} asks for
    * @throws IOException if a socket, the log or the window cannot be had; nothing is left behind
    */
-  public static SimulatedDevice start(DeviceOptions options, Runnable stop) throws IOException {
+  public static ServedDevice start(DeviceOptions options, Runnable stop) throws IOException {
     Deque<AutoCloseable> parts = new ArrayDeque<>();
     try {
       return start(options, stop, parts);
@@ -54,18 +54,18 @@ public final class SimulatedDevice implements AutoCloseable {
     }
   }
 
-  private static SimulatedDevice start(
+  private static ServedDevice start(
       DeviceOptions options, Runnable stop, Deque<AutoCloseable> parts) throws IOException {
     Path folder = folder(options, parts);
     Files.createDirectories(options.memoryDirectory());
     EventLog log = EventLog.open(options.log(), options.node(), options.name());
     parts.push(log);
-    Faults faults = new Faults(log);
+    ActiveFaults faults = new ActiveFaults(log);
     options.faults().forEach(faults::add);
     DmaWindow window = window(options, parts);
     DeviceModel device = new DeviceModel(options.settings(), window, faults, log);
     Auditor auditor = new Auditor(log);
-    Workload workload = new Workload(device, auditor, log, options.interval());
+    SimulatedWorkload workload = new SimulatedWorkload(device, auditor, log, options.interval());
     parts.push(workload);
     device.attach(workload);
     RegionMemory memory =
@@ -97,7 +97,7 @@ public final class SimulatedDevice implements AutoCloseable {
           line.writeNumberField("memorySize", options.memorySize());
           line.writeNumberField("pid", ProcessHandle.current().pid());
         });
-    return new SimulatedDevice(log, device, workload, parts);
+    return new ServedDevice(log, device, workload, parts);
   }
 
   /** The device, for tests that look inside. */
@@ -106,7 +106,7 @@ public final class SimulatedDevice implements AutoCloseable {
   }
 
   /** The workload, for tests that look inside. */
-  Workload workload() {
+  SimulatedWorkload workload() {
     return workload;
   }
 

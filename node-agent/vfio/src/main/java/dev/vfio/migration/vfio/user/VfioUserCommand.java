@@ -1,7 +1,7 @@
 package dev.vfio.migration.vfio.user;
 
 /** The commands that this client sends. */
-enum Command {
+enum VfioUserCommand {
   VERSION(1),
   DEVICE_GET_INFO(4),
   DEVICE_GET_REGION_INFO(5),
@@ -11,7 +11,7 @@ enum Command {
 
   private final int number;
 
-  Command(int number) {
+  VfioUserCommand(int number) {
     this.number = number;
   }
 

@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
  *
  * <p>Safe for use by several threads, but for {@link #follow()}, which is one thread's.
  */
-public final class Offers {
-  private static final System.Logger LOG = System.getLogger(Offers.class.getName());
+public final class OfferedDevices {
+  private static final System.Logger LOG = System.getLogger(OfferedDevices.class.getName());
 
   private final SysfsDevices inventory;
   private final WorkloadListener desk;
@@ -26,7 +26,7 @@ public final class Offers {
   private Set<NodeDevice> seen = Set.of();
 
   /** Does no I/O. */
-  public Offers(SysfsDevices inventory, WorkloadListener desk) {
+  public OfferedDevices(SysfsDevices inventory, WorkloadListener desk) {
     this.inventory = inventory;
     this.desk = desk;
   }
@@ -64,7 +64,7 @@ public final class Offers {
    *
    * @throws UncheckedIOException where sysfs cannot be read
    */
-  public void toThoseWhoCameBack() {
+  public void reofferExistingSockets() {
     inventory.list().stream()
         .map(NodeDevice::id)
         .filter(id -> Files.exists(desk.socket(id)))
@@ -77,11 +77,8 @@ public final class Offers {
     } catch (IOException failure) {
       LOG.log(
           System.Logger.Level.ERROR,
-          "no workload can wait for "
-              + id
-              + " at "
-              + desk.socket(id)
-              + ": it can be no destination",
+          String.format(
+              "no workload can wait for %s at %s: it can be no destination", id, desk.socket(id)),
           failure);
     }
   }
