@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The device proper: its registers, its bulk of state, what it writes into the workload's memory. */
+/* The device proper: its registers, its configuration space, its bulk of state, what it writes into the workload's memory. */
 #include <linux/crc32.h>
 #include <linux/math64.h>
 #include <linux/module.h>
+#include <linux/pci_regs.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include "vmig.h"
@@ -18,6 +19,7 @@ enum {
 	REG_FIRST = 0x20,		/* struct vmig_registers */
 };
 
+#define VENDOR		0x5646
 #define MAGIC		0x47494d56	/* "VMIG" */
 #define COMMAND_STEP	1
 #define IDLE_TICK_MS	250
@@ -67,7 +69,7 @@ int vmig_resize(struct vmig *device, u64 bytes)
 	unsigned long *changed = NULL;
 	u8 *bulk = NULL;
 
-	if (bytes > VMIG_MAXIMUM_STATE)
+	if (bytes > VMIG_MAX_STATE)
 		return -EINVAL;
 	if (blocks) {
 		bulk = vzalloc(blocks * VMIG_BLOCK_BYTES);
@@ -87,6 +89,39 @@ int vmig_resize(struct vmig *device, u64 bytes)
 	device->changed_blocks = 0;
 	return 0;
 }
+
+/* --- configuration space */
+
+void vmig_make_config(struct vmig *device)
+{
+	u8 *config = device->config;
+
+	memset(config, 0, VMIG_CONFIG_BYTES);
+	*(__le16 *)(config + PCI_VENDOR_ID) = cpu_to_le16(VENDOR);
+	*(__le16 *)(config + PCI_DEVICE_ID) = cpu_to_le16(device->interface->pci_device);
+	*(__le16 *)(config + PCI_SUBSYSTEM_VENDOR_ID) = cpu_to_le16(VENDOR);
+	*(__le16 *)(config + PCI_SUBSYSTEM_ID) = cpu_to_le16(1);
+	config[PCI_CLASS_DEVICE] = 0x80;	/* other system peripheral */
+	config[PCI_CLASS_DEVICE + 1] = 0x08;
+	config[PCI_REVISION_ID] = 1;
+}
+
+void vmig_write_config(struct vmig *device, u64 at, const u8 *from, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		u64 byte = at + i;
+
+		if (byte == PCI_COMMAND || byte == PCI_CACHE_LINE_SIZE || byte == PCI_LATENCY_TIMER || byte == PCI_INTERRUPT_LINE ||
+		    byte == PCI_BASE_ADDRESS_0 + 2 || byte == PCI_BASE_ADDRESS_0 + 3)
+			device->config[byte] = from[i];
+		else if (byte == PCI_BASE_ADDRESS_0 + 1)
+			device->config[byte] = from[i] & 0xf0;	/* 4 KiB */
+	}
+}
+
+/* --- life */
 
 /* Both locks held, or the device not yet reachable. */
 void vmig_device_reset(struct vmig *device)

@@ -26,7 +26,7 @@ MODULE_PARM_DESC(step_blocks, "blocks of 16 KiB of the state that change at each
 
 unsigned int vmig_tick_ms;
 module_param_named(tick_ms, vmig_tick_ms, uint, 0644);
-MODULE_PARM_DESC(tick_ms, "a running device does a step by itself every so many ms; 0: only when told to");
+MODULE_PARM_DESC(tick_ms, "a running device does a step by itself every so many ms; 0: only by a command");
 
 bool vmig_v2_precopy = true;
 module_param_named(v2_precopy, vmig_v2_precopy, bool, 0644);
@@ -161,8 +161,8 @@ int vmig_fault_transition(struct vmig *device, u32 state)
 	result = delay(READ_ONCE(transition_delay_ms));
 	if (result)
 		return result;
-	chosen = device->interface == &vmig_interface_2018 ? READ_ONCE(fail_2018) :
-		 device->interface == &vmig_interface_v1 ? READ_ONCE(fail_v1) : READ_ONCE(fail_v2);
+	chosen = device->interface->number == 2018 ? READ_ONCE(fail_2018) :
+		 device->interface->number == 1 ? READ_ONCE(fail_v1) : READ_ONCE(fail_v2);
 	return chosen >= 0 && chosen == state ? failure() : 0;
 }
 

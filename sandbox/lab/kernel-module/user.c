@@ -1,45 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What whoever holds a device's file can do with it: configuration space, regions, ioctls. */
+/* What whoever holds a device's file can do with it: regions and ioctls. */
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/pci_regs.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include "vmig.h"
-
-#define VENDOR	0x5646
-
-/* --- configuration space */
-
-void vmig_make_config(struct vmig *device)
-{
-	u8 *config = device->config;
-
-	memset(config, 0, VMIG_CONFIG_BYTES);
-	*(__le16 *)(config + PCI_VENDOR_ID) = cpu_to_le16(VENDOR);
-	*(__le16 *)(config + PCI_DEVICE_ID) = cpu_to_le16(device->interface->pci_device);
-	*(__le16 *)(config + PCI_SUBSYSTEM_VENDOR_ID) = cpu_to_le16(VENDOR);
-	*(__le16 *)(config + PCI_SUBSYSTEM_ID) = cpu_to_le16(1);
-	config[PCI_CLASS_DEVICE] = 0x80;	/* other system peripheral */
-	config[PCI_CLASS_DEVICE + 1] = 0x08;
-	config[PCI_REVISION_ID] = 1;
-}
-
-static void write_config(struct vmig *device, u64 at, const u8 *from, size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		u64 byte = at + i;
-
-		if (byte == PCI_COMMAND || byte == PCI_CACHE_LINE_SIZE || byte == PCI_LATENCY_TIMER || byte == PCI_INTERRUPT_LINE ||
-		    byte == PCI_BASE_ADDRESS_0 + 2 || byte == PCI_BASE_ADDRESS_0 + 3)
-			device->config[byte] = from[i];
-		else if (byte == PCI_BASE_ADDRESS_0 + 1)
-			device->config[byte] = from[i] & 0xf0;	/* 4 KiB */
-	}
-}
 
 /* --- regions */
 
@@ -117,7 +83,7 @@ static ssize_t access_region(struct vmig *device, loff_t position, void __user *
 		return -EINTR;
 	if (index == VFIO_PCI_CONFIG_REGION_INDEX) {
 		if (from)
-			write_config(device, at, config, count);
+			vmig_write_config(device, at, config, count);
 		else
 			memcpy(config, device->config + at, count);
 		result = count;

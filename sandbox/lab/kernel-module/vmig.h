@@ -25,7 +25,7 @@
 /* The migration region: one trapped page of fields, the data area, and (2018) the trapped bitmap area. */
 #define VMIG_DATA_START		4096ULL
 #define VMIG_BLOCK_BYTES	16384ULL
-#define VMIG_MAXIMUM_STATE	(1ULL << 30)
+#define VMIG_MAX_STATE	(1ULL << 30)
 #define VMIG_SCRATCH		8
 
 /* Registers of BAR 0. What the workload sees and what migrates as the last part of the state. */
@@ -150,17 +150,18 @@ static inline struct vmig *vmig_of(struct vfio_device *vdev)
 	return container_of(vdev, struct vmig, vdev);
 }
 
-/* main.c */
+/* reset.c */
 void vmig_reset(struct vmig *device, const char *event, int from);
 
 /* user.c */
-void vmig_make_config(struct vmig *device);
 ssize_t vmig_read(struct vfio_device *vdev, char __user *to, size_t count, loff_t *position);
 ssize_t vmig_write(struct vfio_device *vdev, const char __user *from, size_t count, loff_t *position);
 int vmig_mmap(struct vfio_device *vdev, struct vm_area_struct *vma);
 long vmig_ioctl(struct vfio_device *vdev, unsigned int command, unsigned long argument);
 
 /* device.c */
+void vmig_make_config(struct vmig *device);
+void vmig_write_config(struct vmig *device, u64 at, const u8 *from, size_t count);
 int vmig_device_open(struct vmig *device);
 void vmig_device_close(struct vmig *device);
 void vmig_device_reset(struct vmig *device);

@@ -328,7 +328,7 @@ static void failing_states(void)
 	set_parameter("fail_stage_after", "0");
 	got = v2_read(device.data, &stream);
 	set_parameter("fail_stage_after", "-1");
-	check(got == -EIO, "v2: reading fails when told to");
+	check(got == -EIO, "v2: reading fails when it is to");
 	set_parameter("fail_device", "00000000-0000-0000-0000-000000000000");
 	set_parameter("fail_stage_after", "0");
 	got = v2_read(device.data, &stream);
@@ -339,7 +339,7 @@ static void failing_states(void)
 	set_parameter("fail_into_error", "Y");
 	set_parameter("fail_v2", "%d", STOP);
 	check(v2_set(&device, STOP_COPY, NULL) == -EIO && v2_state(&device) == ERROR && do_step(&device) == -EIO,
-	      "v2: into ERROR when told to");
+	      "v2: into ERROR when it is to");
 	set_parameter("fail_v2", "-1");
 	set_parameter("fail_into_error", "N");
 	check(v2_set(&device, RUNNING, NULL) == -EINVAL && v2_set(&device, ERROR, NULL) == -EINVAL && !reset_device(&device) &&
@@ -374,7 +374,7 @@ static void slow_and_stalled(void)
 	set_parameter("stall_after", "-1");
 	set_parameter("stage_delay_ms", "300");
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	check(v2_read(device.data, &stream) > 0 && milliseconds(&from) >= 290, "v2: after the stall it goes on, slow when told to");
+	check(v2_read(device.data, &stream) > 0 && milliseconds(&from) >= 290, "v2: after the stall it goes on, slow when it is to be");
 	set_parameter("stage_delay_ms", "0");
 	set_parameter("transition_delay_ms", "300");
 	clock_gettime(CLOCK_MONOTONIC, &from);

@@ -57,7 +57,7 @@ static void read_while_reset(void)
 	remove_device(&device);
 }
 
-static bool gone(int data)
+static bool gives_enodev(int data)
 {
 	uint8_t byte;
 
@@ -77,7 +77,7 @@ void test_v2_files(void)
 	need(!v2_set(&device, STOP_COPY, &first) && v2_read(first, &stream) > 0 && !v2_set(&device, STOP, NULL) &&
 	     !v2_set(&device, STOP_COPY, &second), "two files");
 	clear(&stream);
-	check(gone(first) && v2_precopy_info(first, &initial, &dirty) != 0 && v2_read(second, &stream) > 0 && stream.at[4] == 1,
+	check(gives_enodev(first) && v2_precopy_info(first, &initial, &dirty) != 0 && v2_read(second, &stream) > 0 && stream.at[4] == 1,
 	      "v2: a second save has a file of its own, from the beginning; that of the first is over");
 	close(first);
 	check(v2_read(second, &stream) > 0, "v2: closing the first does not touch the second");
@@ -99,13 +99,13 @@ void test_v2_files(void)
 
 	need(!v2_set(&device, STOP_COPY, &first), "STOP_COPY");
 	stop_work(&device, memory);
-	check(gone(first), "v2: the device is closed, its data file open: ENODEV");
+	check(gives_enodev(first), "v2: the device is closed, its data file open: ENODEV");
 	memory = start_work(&device, 2);
-	check(v2_state(&device) == RUNNING && gone(first), "v2: and so it stays when the device is opened again");
+	check(v2_state(&device) == RUNNING && gives_enodev(first), "v2: and so it stays when the device is opened again");
 	need(!v2_set(&device, RESUMING, &second), "RESUMING");
 	stop_work(&device, memory);
 	remove_device(&device);
-	check(gone(first) && write(second, "x", 1) < 0 && errno == ENODEV, "v2: the device is gone, its data files open: ENODEV");
+	check(gives_enodev(first) && write(second, "x", 1) < 0 && errno == ENODEV, "v2: the device is removed, its data files open: ENODEV");
 	close(first);
 	close(second);
 	read_while_reset();
@@ -136,7 +136,7 @@ static void read_log(struct device *device)
 	good = !v2_log_report(device, WINDOW_IOVA, bytes, PAGE, bitmap) && bitmap[0] == 1 << 3;
 	memset(bitmap, 0, sizeof(bitmap));
 	good = good && !v2_log_report(device, WINDOW_IOVA, bytes, PAGE, bitmap) && !bitmap[0];
-	check(good, "v2: told once is told; bits are set and never cleared");
+	check(good, "v2: a page is reported once; bits are set and never cleared");
 	for (int i = 0; i < 10; i++)
 		need(!do_step(device), "a step");
 	need(!v2_log_report(device, WINDOW_IOVA + 4 * PAGE, 5 * PAGE, PAGE, bitmap), "report");
@@ -158,12 +158,12 @@ static void read_log(struct device *device)
 	memset(bitmap, 0, sizeof(bitmap));
 	check(!v2_log_report(device, WINDOW_IOVA, bytes, PAGE, bitmap) && count_bits(bitmap, 4) == 1, "v2: nor does going back to RUNNING");
 	set_parameter("log_report_fails", "%d", EIO);
-	check(v2_log_report(device, WINDOW_IOVA, bytes, PAGE, bitmap) == -EIO, "v2: reading it fails when told to");
+	check(v2_log_report(device, WINDOW_IOVA, bytes, PAGE, bitmap) == -EIO, "v2: reading it fails when it is to");
 	set_parameter("log_report_fails", "0");
 	set_parameter("lose_dirty", "Y");
 	need(!do_step(device), "a step");
 	memset(bitmap, 0, sizeof(bitmap));
-	check(!v2_log_report(device, WINDOW_IOVA, bytes, PAGE, bitmap) && !bitmap[0], "v2: it loses pages when told to");
+	check(!v2_log_report(device, WINDOW_IOVA, bytes, PAGE, bitmap) && !bitmap[0], "v2: it loses pages when it is to");
 	set_parameter("lose_dirty", "N");
 	check(!v2_log_stop(device) && v2_log_report(device, WINDOW_IOVA, bytes, PAGE, bitmap) == -EINVAL, "v2: a log that was stopped cannot be read");
 }
@@ -182,7 +182,7 @@ void test_v2_log(void)
 	check(!v2_log_offered(&device), "v2: the log is offered");
 	check(!v2_log_stop(&device), "v2: a log that does not run can be stopped");
 	set_parameter("log_refused", "%d", ENOSPC);
-	check(v2_log_start(&device, ranges, 3, &page_size) == -ENOSPC, "v2: a log is refused when told to");
+	check(v2_log_start(&device, ranges, 3, &page_size) == -ENOSPC, "v2: a log is refused when it is to be");
 	set_parameter("log_refused", "0");
 	check(!v2_log_start(&device, ranges, 3, &other) && other == PAGE, "v2: a log starts, in pages of 4096");
 	check(v2_log_start(&device, ranges, 3, &page_size) == -EBUSY, "v2: and only once");

@@ -122,7 +122,7 @@ static void dirty_memory(void)
 	for (int i = 0; i < 70; i++)
 		need(!do_step(&device), "a step");
 	check(dirty_pages(&device, WINDOW_IOVA, WINDOW_PAGES, bitmap) == WINDOW_PAGES, "2018: 70 steps dirty all 64 pages");
-	check(dirty_pages(&device, WINDOW_IOVA, WINDOW_PAGES, bitmap) == 0, "2018: told once is told");
+	check(dirty_pages(&device, WINDOW_IOVA, WINDOW_PAGES, bitmap) == 0, "2018: a page is reported once");
 	need(!do_step(&device), "step 76");
 	check(dirty_pages(&device, WINDOW_IOVA, WINDOW_PAGES, bitmap) == 1 && bitmap[76 % 64 / 8] == 1 << 76 % 64 % 8,
 	      "2018: one step dirties one page, the right one");
@@ -249,7 +249,7 @@ void test_faults(enum type type)
 	set_parameter(first ? "fail_2018" : "fail_v1", "-1");
 	set_parameter("fail_errno", "%d", EIO);
 	set_parameter("fail_stage_after", "0");
-	check(get_at(&device, first ? 36 : 16, &value, 8) == -EIO, "%s: staging fails when told to", name_of(type));
+	check(get_at(&device, first ? 36 : 16, &value, 8) == -EIO, "%s: staging fails when it is to", name_of(type));
 	set_parameter("fail_stage_after", "-1");
 	set_parameter("stall_after", "0");
 	check(pending(&device) > 0 && read_chunk(&device, &stream, false) == 0, "%s: a stall: bytes are pending, none come", name_of(type));
@@ -281,7 +281,7 @@ void test_faults(enum type type)
 		set_parameter("v1_reserved", "0");
 	} else {
 		set_parameter("state_unreadable", "Y");
-		check(get_at(&device, 0, &value, 4) == -EINVAL, "2018: the state cannot be read when told so");
+		check(get_at(&device, 0, &value, 4) == -EINVAL, "2018: the state cannot be read when it is to be so");
 		set_parameter("state_unreadable", "N");
 	}
 	stop_work(&device, memory);

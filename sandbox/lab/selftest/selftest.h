@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The device module's own test, run as root in a guest: drives all three interfaces as an agent would, misbehaves as an agent would
- * not, and hands a device from one workload to another. Written from the texts, not from the agent.
+ * not, and transfers a device from one workload to another. Written from the texts, not from the agent.
  */
 #ifndef SELFTEST_H
 #define SELFTEST_H
@@ -38,11 +38,11 @@ struct bytes {
 	size_t chunk_count;
 };
 
-/* main.c */
+/* report.c */
 void check(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void need(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void skipped(const char *format, ...) __attribute__((format(printf, 1, 2)));
-extern const char *workload_program;
+int verdict(void);
 
 /* support.c */
 void make_device(struct device *device, enum type type);
@@ -108,6 +108,6 @@ void test_v2_faults(void);
 void test_v2_files(void);
 void test_v2_log(void);
 void test_v2_hostile(void);
-void test_handover(enum type type);
+void test_transfer(enum type type, const char *workload_program);
 
 #endif

@@ -22,7 +22,7 @@
 
 #define DIRECTORY	"/tmp/selftest"
 #define WINDOW_BYTES	(16 * PAGE)
-#define PATIENCE_MS	60000
+#define TIMEOUT_MS	60000
 
 static const uint64_t iovas[] = { 0x10000000, 0x20000000 };
 
@@ -32,7 +32,7 @@ struct child {
 	char last[1024];
 };
 
-static void spawn(struct child *child, const char *role, struct device *device)
+static void spawn(struct child *child, const char *program, const char *role, struct device *device)
 {
 	int output[2];
 
@@ -42,10 +42,10 @@ static void spawn(struct child *child, const char *role, struct device *device)
 	if (!child->pid) {
 		dup2(output[1], STDOUT_FILENO);
 		if (!strcmp(role, "owner"))
-			execl(workload_program, "workload", role, "--device", device->id, "--directory", DIRECTORY, "--interval", "10", "--window",
+			execl(program, "workload", role, "--device", device->id, "--directory", DIRECTORY, "--interval", "10", "--window",
 			      "ring:0x10000000:65536:logged", "--window", "own:0x20000000:65536", device->cdev ? "--cdev" : NULL, NULL);
 		else
-			execl(workload_program, "workload", role, "--device", device->id, "--directory", DIRECTORY, "--interval", "10", NULL);
+			execl(program, "workload", role, "--device", device->id, "--directory", DIRECTORY, "--interval", "10", NULL);
 		_exit(127);
 	}
 	close(output[1]);
@@ -97,12 +97,12 @@ static int listen_for(struct device *device)
 	return file;
 }
 
-static int accept_patiently(int listener)
+static int accept_in_time(int listener)
 {
 	struct pollfd poller = { .fd = listener, .events = POLLIN };
 	int peer = -1;
 
-	if (poll(&poller, 1, PATIENCE_MS) == 1)
+	if (poll(&poller, 1, TIMEOUT_MS) == 1)
 		peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	need(peer >= 0, "nobody connects");
 	return peer;
@@ -113,7 +113,7 @@ static void read_line(int peer, char *to, size_t size)
 	size_t length = 0;
 	struct pollfd poller = { .fd = peer, .events = POLLIN };
 
-	while (length + 1 < size && poll(&poller, 1, PATIENCE_MS) == 1 && read(peer, to + length, 1) == 1 && to[length] != '\n')
+	while (length + 1 < size && poll(&poller, 1, TIMEOUT_MS) == 1 && read(peer, to + length, 1) == 1 && to[length] != '\n')
 		length++;
 	to[length] = '\0';
 }
@@ -252,7 +252,7 @@ static void save(struct child *owner, struct device *source, struct bytes *strea
 	end(owner);
 }
 
-static void hand_over(enum type type, bool lose, bool cdev)
+static void transfer(const char *program, enum type type, bool lose, bool cdev)
 {
 	static const char *const all_names[] = { "2018", "v1", "v2", "mtty", "2018 by cdev", "v1 by cdev", "v2 by cdev", "mtty by cdev" };
 	const char *const *names = all_names + (cdev ? 4 : 0);
@@ -268,15 +268,15 @@ static void hand_over(enum type type, bool lose, bool cdev)
 	make_device(&destination, type);
 	source.cdev = destination.cdev = cdev;
 	need(!ftruncate(windows[0], WINDOW_BYTES) && !ftruncate(windows[1], WINDOW_BYTES), "windows");
-	spawn(&owner, "owner", &source);
+	spawn(&owner, program, "owner", &source);
 	save(&owner, &source, &stream, windows, lose);
 	sscanf(owner.last, "STEP %llu", &step);
 	open_device(&destination);
 	check(!load_and_run(&destination, &stream, false), "%s: %zu bytes loaded", names[type], stream.length);
 	listener = listen_for(&destination);
-	spawn(&waiting, "waiting", &destination);
+	spawn(&waiting, program, "waiting", &destination);
 
-	peer = accept_patiently(listener);
+	peer = accept_in_time(listener);
 	greet(peer, "{\"protocol\":1,\"workload\":\"workload\",\"holds\":null}");
 	say_receive(peer, &destination, windows);
 	need(await(&waiting, "RECEIVED "), "RECEIVED");
@@ -295,12 +295,12 @@ static void hand_over(enum type type, bool lose, bool cdev)
 		}
 		check(!probe, "%s: nothing of the device is left open after giving back", names[type]);
 		close(peer);
-		peer = accept_patiently(listener);
+		peer = accept_in_time(listener);
 		greet(peer, "{\"protocol\":1,\"workload\":\"workload\",\"holds\":null}");
 		say_receive(peer, &destination, windows);
 		/* the agent dies; the workload keeps the device and comes back with it */
 		close(peer);
-		peer = accept_patiently(listener);
+		peer = accept_in_time(listener);
 		greet(peer, "{\"protocol\":1,\"workload\":\"workload\",\"holds\":\"m/1\"}");
 		say(peer, "{\"op\":\"take\",\"migration\":\"other/1\"}\n", NULL, 0);
 		read_line(peer, link, sizeof(link));
@@ -338,12 +338,12 @@ static void hand_over(enum type type, bool lose, bool cdev)
 	free(stream.at);
 }
 
-void test_handover(enum type type)
+void test_transfer(enum type type, const char *workload_program)
 {
-	hand_over(type, false, false);
+	transfer(workload_program, type, false, false);
 	if (type == TYPE_2018)
-		hand_over(type, true, false);
+		transfer(workload_program, type, true, false);
 	/* only where the kernel has iommufd */
 	if (!access("/dev/iommu", F_OK))
-		hand_over(type, false, true);
+		transfer(workload_program, type, false, true);
 }

@@ -53,24 +53,24 @@ static void open_group(struct workload *workload)
 	snprintf(link, sizeof(link), "/sys/bus/%s/devices/%s/iommu_group", bus_of(workload->device), workload->device);
 	length = readlink(link, target, sizeof(target) - 1);
 	if (length < 0)
-		die("%s: %s", link, strerror(errno));
+		fail("%s: %s", link, strerror(errno));
 	target[length] = '\0';
 	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(target, '/') + 1);
 	workload->container_file = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	if (workload->container_file < 0)
-		die("/dev/vfio/vfio: %s", strerror(errno));
+		fail("/dev/vfio/vfio: %s", strerror(errno));
 	workload->group_file = open(path, O_RDWR | O_CLOEXEC);
 	if (workload->group_file < 0)
-		die("%s: %s", path, strerror(errno));
+		fail("%s: %s", path, strerror(errno));
 	if (ioctl(workload->group_file, VFIO_GROUP_GET_STATUS, &status) || !(status.flags & VFIO_GROUP_FLAGS_VIABLE))
-		die("%s: the group is not viable", path);
+		fail("%s: the group is not viable", path);
 	if (ioctl(workload->group_file, VFIO_GROUP_SET_CONTAINER, &workload->container_file))
-		die("%s: VFIO_GROUP_SET_CONTAINER: %s", path, strerror(errno));
+		fail("%s: VFIO_GROUP_SET_CONTAINER: %s", path, strerror(errno));
 	if (ioctl(workload->container_file, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
-		die("VFIO_SET_IOMMU: %s", strerror(errno));
+		fail("VFIO_SET_IOMMU: %s", strerror(errno));
 	workload->device_file = ioctl(workload->group_file, VFIO_GROUP_GET_DEVICE_FD, workload->device);
 	if (workload->device_file < 0)
-		die("VFIO_GROUP_GET_DEVICE_FD %s: %s", workload->device, strerror(errno));
+		fail("VFIO_GROUP_GET_DEVICE_FD %s: %s", workload->device, strerror(errno));
 }
 
 static void open_cdev(struct workload *workload)
@@ -85,25 +85,25 @@ static void open_cdev(struct workload *workload)
 	snprintf(folder, sizeof(folder), "/sys/bus/%s/devices/%s/vfio-dev", bus_of(workload->device), workload->device);
 	list = opendir(folder);
 	if (!list)
-		die("%s: %s", folder, strerror(errno));
+		fail("%s: %s", folder, strerror(errno));
 	while ((entry = readdir(list)))
 		if (!strncmp(entry->d_name, "vfio", 4))
 			snprintf(path, sizeof(path), "/dev/vfio/devices/%s", entry->d_name);
 	closedir(list);
 	workload->device_file = open(path, O_RDWR | O_CLOEXEC);
 	if (workload->device_file < 0)
-		die("%s: %s", path, strerror(errno));
+		fail("%s: %s", path, strerror(errno));
 	workload->iommu_file = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	if (workload->iommu_file < 0)
-		die("/dev/iommu: %s", strerror(errno));
+		fail("/dev/iommu: %s", strerror(errno));
 	bind.iommufd = workload->iommu_file;
 	if (ioctl(workload->device_file, BIND_IOMMUFD, &bind))
-		die("%s: VFIO_DEVICE_BIND_IOMMUFD: %s", path, strerror(errno));
+		fail("%s: VFIO_DEVICE_BIND_IOMMUFD: %s", path, strerror(errno));
 	if (ioctl(workload->iommu_file, IOAS_ALLOC, &alloc))
-		die("IOMMU_IOAS_ALLOC: %s", strerror(errno));
+		fail("IOMMU_IOAS_ALLOC: %s", strerror(errno));
 	workload->address_space = attach.pt_id = alloc.out_ioas_id;
 	if (ioctl(workload->device_file, ATTACH_PT, &attach))
-		die("%s: VFIO_DEVICE_ATTACH_IOMMUFD_PT: %s", path, strerror(errno));
+		fail("%s: VFIO_DEVICE_ATTACH_IOMMUFD_PT: %s", path, strerror(errno));
 }
 
 void open_device(struct workload *workload)
@@ -132,7 +132,7 @@ static void get(struct workload *workload, int region, uint64_t at, void *to, si
 	ssize_t done = pread(workload->device_file, to, bytes, (off_t)(workload->region_offset[region] + at));
 
 	if (done != (ssize_t)bytes)
-		die("reading %zu bytes of region %d at 0x%llx: %s", bytes, region, (unsigned long long)at, done < 0 ? strerror(errno) : "short");
+		fail("reading %zu bytes of region %d at 0x%llx: %s", bytes, region, (unsigned long long)at, done < 0 ? strerror(errno) : "short");
 }
 
 static void put(struct workload *workload, int region, uint64_t at, const void *from, size_t bytes)
@@ -140,7 +140,7 @@ static void put(struct workload *workload, int region, uint64_t at, const void *
 	ssize_t done = pwrite(workload->device_file, from, bytes, (off_t)(workload->region_offset[region] + at));
 
 	if (done != (ssize_t)bytes)
-		die("writing %zu bytes of region %d at 0x%llx: %s", bytes, region, (unsigned long long)at, done < 0 ? strerror(errno) : "short");
+		fail("writing %zu bytes of region %d at 0x%llx: %s", bytes, region, (unsigned long long)at, done < 0 ? strerror(errno) : "short");
 }
 
 static uint64_t get64(struct workload *workload, uint64_t at)
@@ -214,7 +214,7 @@ void recognise_device(struct workload *workload)
 	uint32_t i, type, subtype;
 
 	if (ioctl(workload->device_file, VFIO_DEVICE_GET_INFO, &info))
-		die("VFIO_DEVICE_GET_INFO: %s", strerror(errno));
+		fail("VFIO_DEVICE_GET_INFO: %s", strerror(errno));
 	for (i = 0; i < VFIO_PCI_NUM_REGIONS; i++) {
 		struct vfio_region_info region = { .argsz = sizeof(region), .index = i };
 
@@ -245,7 +245,7 @@ void recognise_device(struct workload *workload)
 		workload->interface = "v2";
 		return;
 	}
-	die("the device %04x:%04x is neither vmig nor mtty", le16toh(ids[0]), le16toh(ids[1]));
+	fail("the device %04x:%04x is neither vmig nor mtty", le16toh(ids[0]), le16toh(ids[1]));
 }
 
 int map_window(struct workload *workload, struct window *window)
@@ -322,7 +322,7 @@ void start_device(struct workload *workload)
 	uint32_t running = 1;
 
 	if (ioctl(workload->device_file, VFIO_DEVICE_RESET))
-		die("VFIO_DEVICE_RESET: %s", strerror(errno));
+		fail("VFIO_DEVICE_RESET: %s", strerror(errno));
 	workload->sequence = 0;
 	if (workload->kind == MTTY) {
 		fill_queue(workload, 0);
@@ -332,9 +332,9 @@ void start_device(struct workload *workload)
 	/* a user that knows the region of 2018 says when it starts to use the device; the others run from the start */
 	if (!strcmp(workload->interface, "2018") &&
 	    pwrite(workload->device_file, &running, 4, (off_t)workload->migration_offset) != 4)
-		die("writing RUNNING: %s", strerror(errno));
+		fail("writing RUNNING: %s", strerror(errno));
 	if (getentropy(&seed, sizeof(seed)))
-		die("getentropy: %s", strerror(errno));
+		fail("getentropy: %s", strerror(errno));
 	if (workload->window_count) {
 		put64(workload, REG_IOVA, workload->windows[0].iova);
 		put64(workload, REG_BYTES, workload->windows[0].bytes);
@@ -356,7 +356,7 @@ uint64_t do_step(struct workload *workload)
 	put8(workload, UART_LCR, UART_LCR_WLEN8);
 	oldest = get8(workload, UART_RX);
 	if (oldest != (uint8_t)(workload->sequence - MTTY_QUEUED))
-		die("the FIFO gave 0x%02x at step %llu", oldest, (unsigned long long)workload->sequence);
+		fail("the FIFO gave 0x%02x at step %llu", oldest, (unsigned long long)workload->sequence);
 	put8(workload, UART_TX, (unsigned int)workload->sequence);
 	set_registers(workload, workload->sequence);
 	note_done(workload);
@@ -440,11 +440,11 @@ uint64_t check_continuity(struct workload *workload)
 						 vmig_continuity(workload, problem, sizeof(problem));
 
 	if (problem[0])
-		tell("CONTINUITY broken: %s", problem);
+		report("CONTINUITY broken: %s", problem);
 	else if (workload->kind == VMIG)
-		tell("CONTINUITY ok step=%llu windows=%d chain=%016llx", (unsigned long long)step, workload->window_count,
+		report("CONTINUITY ok step=%llu windows=%d chain=%016llx", (unsigned long long)step, workload->window_count,
 		     (unsigned long long)get64(workload, REG_CHAIN));
 	else
-		tell("CONTINUITY ok step=%llu windows=%d%s", (unsigned long long)step, workload->window_count, broken_off ? " mid-step" : "");
+		report("CONTINUITY ok step=%llu windows=%d%s", (unsigned long long)step, workload->window_count, broken_off ? " mid-step" : "");
 	return step;
 }

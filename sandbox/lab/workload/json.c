@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Just enough JSON to read one line of the hand-over protocol. A path is names and indices: "windows/0/iova". */
+/* Just enough JSON to read one line of the protocol of handover.sock. A path is names and indices: "windows/0/iova". */
 #include <stdlib.h>
 #include <string.h>
 #include "workload.h"

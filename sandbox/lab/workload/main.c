@@ -1,62 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* workload owner|waiting: see ../README.md. Every line is written at once, so that a reader sees what happened before a kill. */
+/* workload owner|waiting: see README.md. */
 #define _GNU_SOURCE
 #include <getopt.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "workload.h"
-
-volatile bool ending;
-
-void tell(const char *format, ...)
-{
-	char text[2048];
-	va_list arguments;
-	int length;
-
-	va_start(arguments, format);
-	length = vsnprintf(text, sizeof(text) - 1, format, arguments);
-	va_end(arguments);
-	if (length < 0)
-		return;
-	if ((size_t)length > sizeof(text) - 2)
-		length = sizeof(text) - 2;
-	text[length] = '\n';
-	/* one write per line: two writers of one file do not mix */
-	if (write(STDOUT_FILENO, text, (size_t)length + 1) < 0)
-		exit(2);
-}
-
-void die(const char *format, ...)
-{
-	char text[1024];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	tell("ERROR %s", text);
-	exit(1);
-}
-
-/* Ends early when a signal arrives. */
-void pause_ms(unsigned int milliseconds)
-{
-	struct timespec time = { milliseconds / 1000, milliseconds % 1000 * 1000000L };
-
-	nanosleep(&time, NULL);
-}
-
-static void end(int signal)
-{
-	(void)signal;
-	ending = true;
-}
 
 static void add_window(struct workload *workload, const char *text)
 {
@@ -64,11 +14,11 @@ static void add_window(struct workload *workload, const char *text)
 	char logged[16] = "";
 	long long iova, bytes;
 
-	if (workload->window_count == MAXIMUM_WINDOWS)
-		die("at most %d windows", MAXIMUM_WINDOWS);
+	if (workload->window_count == MAX_WINDOWS)
+		fail("at most %d windows", MAX_WINDOWS);
 	if (sscanf(text, "%63[^:]:%lli:%lli:%15s", window->name, &iova, &bytes, logged) < 3 || iova < 0 || bytes < (long long)(2 * PAGE) ||
 	    iova % PAGE || bytes % PAGE || (logged[0] && strcmp(logged, "logged")))
-		die("--window NAME:IOVA:BYTES[:logged], whole pages of 4096, at least two: %s", text);
+		fail("--window NAME:IOVA:BYTES[:logged], whole pages of 4096, at least two: %s", text);
 	window->iova = (uint64_t)iova;
 	window->bytes = (uint64_t)bytes;
 	window->logged = logged[0];
@@ -82,7 +32,7 @@ static void parse(struct workload *workload, int count, char **arguments)
 		{ "name", required_argument, NULL, 'n' }, { "device", required_argument, NULL, 'd' },
 		{ "directory", required_argument, NULL, 'D' }, { "window", required_argument, NULL, 'w' },
 		{ "interval", required_argument, NULL, 'i' }, { "steps", required_argument, NULL, 's' },
-		{ "cdev", no_argument, NULL, 'c' }, { "patience", required_argument, NULL, 'p' },
+		{ "cdev", no_argument, NULL, 'c' }, { "timeout", required_argument, NULL, 't' },
 		{ "also", required_argument, NULL, 'a' }, { 0 },
 	};
 	int option;
@@ -96,13 +46,13 @@ static void parse(struct workload *workload, int count, char **arguments)
 		case 'i': workload->interval_ms = (unsigned int)atoi(optarg); break;
 		case 's': workload->steps = strtoull(optarg, NULL, 10); break;
 		case 'c': workload->cdev = true; break;
-		case 'p': workload->patience_s = (unsigned int)atoi(optarg); break;
+		case 't': workload->timeout_s = (unsigned int)atoi(optarg); break;
 		case 'a': workload->also = optarg; break;
 		default: exit(2);
 		}
 	}
 	if (!workload->device)
-		die("--device is missing");
+		fail("--device is missing");
 }
 
 /* Held and not used, to the end: a process with two devices. */
@@ -124,21 +74,20 @@ static void own(struct workload *workload)
 	for (int i = 0; i < workload->window_count; i++) {
 		make_window(&workload->windows[i]);
 		if (map_window(workload, &workload->windows[i]))
-			die("mapping window %s at 0x%llx for the device: %m", workload->windows[i].name,
+			fail("mapping window %s at 0x%llx for the device: %m", workload->windows[i].name,
 			    (unsigned long long)workload->windows[i].iova);
 	}
 	start_device(workload);
 	write_manifest(workload);
-	tell("OPENED interface=%s access=%s device-fd=%d", workload->interface, workload->cdev ? "cdev" : "group", workload->device_file);
+	report("OPENED interface=%s access=%s device-fd=%d", workload->interface, workload->cdev ? "cdev" : "group", workload->device_file);
 }
 
 int main(int count, char **arguments)
 {
 	struct workload workload = {
-		.name = "workload", .directory = "/run/vfio-migration/devices", .interval_ms = 200, .patience_s = 600,
+		.name = "workload", .directory = "/run/vfio-migration/devices", .interval_ms = 200, .timeout_s = 600,
 		.device_file = -1, .group_file = -1, .container_file = -1, .iommu_file = -1,
 	};
-	struct sigaction action = { .sa_handler = end };
 	uint64_t step = 0;
 	bool waiting = count > 1 && !strcmp(arguments[1], "waiting");
 
@@ -146,26 +95,25 @@ int main(int count, char **arguments)
 		fprintf(stderr, "usage: workload owner|waiting --device UUID [...]: see the README beside the source\n");
 		return 2;
 	}
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
+	end_on_signals();
 	parse(&workload, count - 1, arguments + 1);
-	tell("PID %d", getpid());
+	report("PID %d", getpid());
 	if (waiting) {
 		wait_for_device(&workload);
 		if (ending) {
-			tell("ENDED step=0");
+			report("ENDED step=0");
 			return 0;
 		}
 		step = check_continuity(&workload);
-		tell("TAKEN first-step %llu migration=%s", (unsigned long long)step + 1, workload.holds);
+		report("TAKEN first-step %llu migration=%s", (unsigned long long)step + 1, workload.holds);
 	} else {
 		own(&workload);
 	}
 	for (uint64_t done = 0; !ending && (!workload.steps || done < workload.steps); done++) {
 		step = do_step(&workload);
-		tell("STEP %llu", (unsigned long long)step);
+		report("STEP %llu", (unsigned long long)step);
 		pause_ms(workload.interval_ms);
 	}
-	tell("ENDED step=%llu", (unsigned long long)step);
+	report("ENDED step=%llu", (unsigned long long)step);
 	return 0;
 }

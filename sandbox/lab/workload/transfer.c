@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The waiting side of the hand-over: lines of JSON over DIRECTORY/DEVICE/handover.sock, descriptors beside them (SCM_RIGHTS).
+ * The waiting side of the transfer: lines of JSON over DIRECTORY/DEVICE/handover.sock, descriptors beside them (SCM_RIGHTS).
  * Between "receive" and "take" the device is kept open and mapped, and not touched.
  */
 #define _GNU_SOURCE
@@ -16,12 +16,12 @@
 #include <unistd.h>
 #include "workload.h"
 
-#define MAXIMUM_FILES	(MAXIMUM_WINDOWS + 4)
+#define MAX_FILES	(MAX_WINDOWS + 4)
 
 struct line {
 	char text[65536];
 	size_t length;
-	int files[MAXIMUM_FILES];
+	int files[MAX_FILES];
 	int file_count;
 };
 
@@ -34,26 +34,26 @@ static int connect_once(struct workload *workload)
 	int peer;
 
 	if (length < 0 || (size_t)length >= sizeof(address.sun_path))
-		die("%s/%s/handover.sock is too long for a socket", workload->directory, workload->device);
+		fail("%s/%s/handover.sock is too long for a socket", workload->directory, workload->device);
 	peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (peer < 0)
-		die("socket: %s", strerror(errno));
+		fail("socket: %s", strerror(errno));
 	if (!connect(peer, (struct sockaddr *)&address, sizeof(address)))
 		return peer;
 	close(peer);
 	return -1;
 }
 
-static int connect_patiently(struct workload *workload)
+static int connect_in_time(struct workload *workload)
 {
-	time_t end = time(NULL) + workload->patience_s;
+	time_t end = time(NULL) + workload->timeout_s;
 	int peer;
 
 	/* whoever holds a loaded device waits for the agent for ever: nobody else has the state */
 	while ((peer = connect_once(workload)) < 0 && !ending) {
 		if (!workload->holds[0] && time(NULL) > end)
-			die("nobody listens at %s/%s/handover.sock after %u s: %s", workload->directory, workload->device,
-			    workload->patience_s, strerror(errno));
+			fail("nobody listens at %s/%s/handover.sock after %u s: %s", workload->directory, workload->device,
+			    workload->timeout_s, strerror(errno));
 		pause_ms(200);
 	}
 	return peer;
@@ -61,9 +61,9 @@ static int connect_patiently(struct workload *workload)
 
 static void say(int peer, const char *text)
 {
-	/* a peer that has gone is noticed when reading */
+	/* a connection that the peer has closed is noticed when reading */
 	if (send(peer, text, strlen(text), MSG_NOSIGNAL) < 0)
-		tell("NOTE the answer did not reach the agent: %s", strerror(errno));
+		report("NOTE the answer did not reach the agent: %s", strerror(errno));
 }
 
 static void refuse(int peer, int error, const char *what)
@@ -85,7 +85,7 @@ static bool read_line(int peer, struct line *line)
 {
 	line->length = 0;
 	while (!ending) {
-		char control[CMSG_SPACE(sizeof(int) * MAXIMUM_FILES)];
+		char control[CMSG_SPACE(sizeof(int) * MAX_FILES)];
 		char byte;
 		struct iovec part = { &byte, 1 };
 		struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
@@ -104,7 +104,7 @@ static bool read_line(int peer, struct line *line)
 				int file;
 
 				memcpy(&file, CMSG_DATA(part) + i * sizeof(int), sizeof(file));
-				if (line->file_count < MAXIMUM_FILES)
+				if (line->file_count < MAX_FILES)
 					line->files[line->file_count++] = file;
 				else
 					close(file);
@@ -168,7 +168,7 @@ static int receive(struct workload *workload, struct line *line, const char **wh
 		if (!json_find(line->text, path))
 			return 0;
 		*what = "more windows than this workload can hold";
-		if (i == MAXIMUM_WINDOWS)
+		if (i == MAX_WINDOWS)
 			return E2BIG;
 		*what = "reading windows";
 		snprintf(path, sizeof(path), "windows/%d/name", i);
@@ -213,7 +213,7 @@ static void answer_receive(struct workload *workload, int peer, struct line *lin
 			close(line->files[i]);
 	line->file_count = 0;
 	if (error) {
-		tell("REFUSED errno=%d receive: %s", error, what);
+		report("REFUSED errno=%d receive: %s", error, what);
 		give_back(workload);
 		refuse(peer, error, what);
 		return;
@@ -221,7 +221,7 @@ static void answer_receive(struct workload *workload, int peer, struct line *lin
 	json_text(line->text, "migration", workload->holds, sizeof(workload->holds));
 	json_text(line->text, "access", access, sizeof(access));
 	workload->cdev = workload->iommu_file >= 0;
-	tell("RECEIVED migration=%s access=%s windows=%d", workload->holds, access, workload->window_count);
+	report("RECEIVED migration=%s access=%s windows=%d", workload->holds, access, workload->window_count);
 	say(peer, "{\"ok\":true}\n");
 }
 
@@ -242,10 +242,10 @@ static enum outcome converse(struct workload *workload, int peer)
 		return AGAIN;
 	if (!json_true(line.text, "ok")) {
 		json_number(line.text, "errno", &error);
-		tell("REFUSED errno=%llu %s", (unsigned long long)error, line.text);
+		report("REFUSED errno=%llu %s", (unsigned long long)error, line.text);
 		return AGAIN;
 	}
-	tell("CONNECTED%s%s", workload->holds[0] ? " holds=" : "", workload->holds);
+	report("CONNECTED%s%s", workload->holds[0] ? " holds=" : "", workload->holds);
 	while (read_line(peer, &line)) {
 		if (!json_text(line.text, "op", operation, sizeof(operation)))
 			snprintf(operation, sizeof(operation), "none");
@@ -260,10 +260,10 @@ static enum outcome converse(struct workload *workload, int peer)
 			return TAKEN;
 		} else if (!strcmp(operation, "give-back")) {
 			give_back(workload);
-			tell("GIVEN-BACK migration=%s", migration);
+			report("GIVEN-BACK migration=%s", migration);
 			say(peer, "{\"ok\":true}\n");
 		} else {
-			tell("REFUSED errno=%d %s", EPROTO, line.text);
+			report("REFUSED errno=%d %s", EPROTO, line.text);
 			refuse(peer, EPROTO, operation);
 		}
 		drop_files(&line);
@@ -272,11 +272,11 @@ static enum outcome converse(struct workload *workload, int peer)
 	return AGAIN;
 }
 
-/* Returns with a device that is ours, or when told to end. */
+/* Returns with a device that is ours, or when a signal says to end. */
 void wait_for_device(struct workload *workload)
 {
 	while (!ending) {
-		int peer = connect_patiently(workload);
+		int peer = connect_in_time(workload);
 		enum outcome outcome;
 
 		if (peer < 0)
@@ -286,7 +286,7 @@ void wait_for_device(struct workload *workload)
 		if (outcome == TAKEN)
 			return;
 		if (!ending)
-			tell("DISCONNECTED%s%s", workload->holds[0] ? " holds=" : "", workload->holds);
+			report("DISCONNECTED%s%s", workload->holds[0] ? " holds=" : "", workload->holds);
 		pause_ms(200);
 	}
 }

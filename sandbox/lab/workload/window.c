@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The workload's memory: files without a name, mapped, mapped for the device, told to whoever migrates us in memory.json. */
+/* The workload's memory: files without a name, mapped, mapped for the device, listed in memory.json for whoever migrates us. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -30,9 +30,9 @@ void make_window(struct window *window)
 {
 	window->file = memfd_create(window->name, 0);
 	if (window->file < 0 || ftruncate(window->file, (off_t)window->bytes))
-		die("memfd of %llu bytes for window %s: %s", (unsigned long long)window->bytes, window->name, strerror(errno));
+		fail("memfd of %llu bytes for window %s: %s", (unsigned long long)window->bytes, window->name, strerror(errno));
 	if (show_window(window))
-		die("mmap of window %s: %s", window->name, strerror(errno));
+		fail("mmap of window %s: %s", window->name, strerror(errno));
 }
 
 int show_window(struct window *window)
@@ -67,7 +67,7 @@ static void make_folder(const char *path)
 		*slash = '/';
 	}
 	if (mkdir(part, 0755) && errno != EEXIST)
-		die("folder %s: %s", path, strerror(errno));
+		fail("folder %s: %s", path, strerror(errno));
 }
 
 /* Field 22 of /proc/self/stat. The command, field 2, may hold spaces and brackets: count from the last bracket on. */
@@ -82,7 +82,7 @@ static unsigned long long start_ticks(void)
 	text[length] = 0;
 	behind = strrchr(text, ')');
 	if (!behind || sscanf(behind + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1)
-		die("/proc/self/stat: it does not say when this process was started");
+		fail("/proc/self/stat: it does not say when this process was started");
 	fclose(file);
 	return ticks;
 }
@@ -99,7 +99,7 @@ void write_manifest(struct workload *workload)
 	snprintf(aside, sizeof(aside), "%s/.memory.json.%d", folder, getpid());
 	file = fopen(aside, "we");
 	if (!file)
-		die("%s: %s", aside, strerror(errno));
+		fail("%s: %s", aside, strerror(errno));
 	fprintf(file, "{\"protocol\":1,\"workload\":\"%s\",\"pid\":%d,\"startTicks\":%llu,\"windows\":[", workload->name, getpid(), start_ticks());
 	for (int i = 0; i < workload->window_count; i++) {
 		struct window *window = &workload->windows[i];
@@ -110,7 +110,7 @@ void write_manifest(struct workload *workload)
 	}
 	fprintf(file, "]}\n");
 	if (fclose(file) || rename(aside, path))
-		die("%s: %s", path, strerror(errno));
+		fail("%s: %s", path, strerror(errno));
 }
 
 /* --- notes of the processor, in all windows but the one a vmig device writes into */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The workload of the kernel lab: owns a VFIO device, or waits to be handed one. See ../README.md for what it prints. */
+/* The workload of the kernel lab: owns a VFIO device, or waits until one is transferred to it. See README.md for what it prints. */
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
 
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PAGE		4096ULL
-#define MAXIMUM_WINDOWS	8
+#define MAX_WINDOWS	8
 
 struct window {
 	char name[64];
@@ -30,7 +30,7 @@ struct workload {
 	bool cdev;
 	unsigned int interval_ms;
 	uint64_t steps;
-	unsigned int patience_s;
+	unsigned int timeout_s;
 
 	/* what is held; -1: nothing */
 	int device_file;
@@ -43,16 +43,19 @@ struct workload {
 	uint64_t region_offset[16];
 	uint64_t migration_offset;	/* 0: no migration region */
 
-	struct window windows[MAXIMUM_WINDOWS];
+	struct window windows[MAX_WINDOWS];
 	int window_count;
 	uint64_t sequence;		/* of the notes written by the processor */
 	char holds[256];		/* UID/ATTEMPT of the migration that loaded the device; "" : none */
 };
 
-/* main.c */
+/* report.c */
+void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* ending.c */
 extern volatile bool ending;
-void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+void end_on_signals(void);
 void pause_ms(unsigned int milliseconds);
 
 /* device.c */
@@ -76,7 +79,7 @@ bool check_notes(struct workload *workload, int first, char *problem, size_t siz
 bool mid_step(struct workload *workload, int first);
 bool check_ring(struct workload *workload, uint64_t before, uint64_t after, uint64_t seed, char *problem, size_t size);
 
-/* handover.c */
+/* transfer.c */
 void wait_for_device(struct workload *workload);
 
 /* json.c */
