@@ -80,7 +80,7 @@ public record DeviceMigrationStatus(
         List<PhaseTransition> phaseTransitions,
     @JsonPropertyDescription(
             "Validated, SourceReady, DestinationReady, Converged, HandedOver, Succeeded."
-                + " docs/status.md explains each.")
+                + " docs/reference.md explains each.")
         List<Condition> conditions,
     @JsonIgnore String unreadable) {
 

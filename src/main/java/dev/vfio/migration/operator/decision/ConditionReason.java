@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * Every reason that a condition can carry. Closed: docs/status.md lists them all, and a test
- * compares the two.
+ * Every reason that a condition can carry. Closed: docs/reference.md, which is generated from here,
+ * lists them all.
  */
 public enum ConditionReason {
   // Before anything was touched.
