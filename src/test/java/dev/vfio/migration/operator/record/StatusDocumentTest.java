@@ -3,8 +3,8 @@ package dev.vfio.migration.operator.record;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.operator.api.Phase;
-import dev.vfio.migration.operator.decision.ConditionReason;
-import dev.vfio.migration.operator.decision.ConditionType;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
