@@ -24,7 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The committed CRD is what the types say, and says what users and API servers need. */
-class DefinitionTest {
+class CrdTest {
   private static final Path DEFINITIONS = Path.of("..", "crds");
   private static final Path COMMITTED =
       DEFINITIONS.resolve("devicemigrations.migration.vfio.dev-v1.yml");
@@ -37,7 +37,7 @@ class DefinitionTest {
       Class<? extends HasMetadata> type, @TempDir Path directory) throws IOException {
     new CRDGenerator()
         .customResourceClasses(type)
-        .withPostProcessor(new DefinitionFinish())
+        .withPostProcessor(new CrdPostProcessor())
         .forCRDVersions("v1")
         .inOutputDir(directory.toFile())
         .generate();

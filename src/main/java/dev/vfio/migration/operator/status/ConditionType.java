@@ -1,4 +1,4 @@
-package dev.vfio.migration.operator.decision;
+package dev.vfio.migration.operator.status;
 
 /** The aspects of a migration that conditions tell of, in the order in which they come true. */
 public enum ConditionType {

@@ -5,10 +5,7 @@ import dev.vfio.migration.contract.v1.DriverProfile;
 import dev.vfio.migration.contract.v1.MigrationInterface;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.WorkloadState;
-import dev.vfio.migration.operator.api.Condition.Status;
-import dev.vfio.migration.operator.api.GoDuration;
-import dev.vfio.migration.operator.api.Phase;
-import java.time.Duration;
+import dev.vfio.migration.operator.status.ConditionReason;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -16,160 +13,22 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** Pending and Validating: nothing is touched before everything that can be checked was checked. */
-final class Admission {
-  private static final Duration PATIENCE = Duration.ofMillis(500);
+/** Whether two devices can migrate, and into each other, by what their agents list of them. */
+final class DeviceCheck {
+  private DeviceCheck() {}
 
-  private final Observation seen;
-  private final StatusDraft draft;
+  /** Why nothing is begun, for programs and for people. */
+  record Objection(ConditionReason reason, String message) {}
 
-  Admission(Observation seen) {
-    this.seen = seen;
-    this.draft = new StatusDraft(seen);
+  /** The first objection to the source, to the destination, or to the two together. */
+  static Optional<Objection> objection(Side source, Side destination) {
+    return deviceObjection(source)
+        .or(() -> deviceObjection(destination))
+        .or(() -> mismatch(device(source), device(destination)));
   }
 
-  Decision pending() {
-    draft.enter(Phase.PENDING);
-    if (withdrawn().isPresent()) {
-      return cancelled();
-    }
-    if (!seen.adminNamespaces().allow(seen.namespace())) {
-      return namespaceNotAllowed();
-    }
-    if (seen.predecessor().isPresent()) {
-      Predecessor first = seen.predecessor().get();
-      draft.condition(
-          ConditionType.VALIDATED,
-          Status.UNKNOWN,
-          ConditionReason.WAITING_FOR_DEVICE,
-          "Waits for " + first.qualifiedName() + ", which uses " + first.device() + ".");
-      draft.condition(
-          ConditionType.SUCCEEDED,
-          Status.UNKNOWN,
-          ConditionReason.WAITING_FOR_DEVICE,
-          "Not begun. Validated says for whom it waits.");
-      return decision(List.of(), Optional.of(Decisions.SOON.multipliedBy(5)));
-    }
-    draft
-        .enter(Phase.VALIDATING)
-        .condition(
-            ConditionType.VALIDATED,
-            Status.UNKNOWN,
-            ConditionReason.VALIDATING,
-            "Asking both agents about both devices.")
-        .condition(
-            ConditionType.DESTINATION_READY,
-            Status.UNKNOWN,
-            ConditionReason.NOT_STARTED,
-            "Not prepared yet.")
-        .condition(
-            ConditionType.SOURCE_READY,
-            Status.UNKNOWN,
-            ConditionReason.NOT_STARTED,
-            "Not started yet.")
-        .condition(
-            ConditionType.CONVERGED,
-            Status.UNKNOWN,
-            ConditionReason.NOT_STARTED,
-            "Copying has not begun.")
-        .condition(
-            ConditionType.HANDED_OVER,
-            Status.FALSE,
-            ConditionReason.UNDECIDED,
-            "Everything can still go back to the source.")
-        .condition(
-            ConditionType.SUCCEEDED,
-            Status.UNKNOWN,
-            ConditionReason.IN_PROGRESS,
-            "The migration goes on.");
-    return decision(List.of(), Optional.of(Duration.ZERO));
-  }
-
-  Decision validating() {
-    if (withdrawn().isPresent()) {
-      return cancelled();
-    }
-    // Again: whoever led before may have had another list.
-    if (!seen.adminNamespaces().allow(seen.namespace())) {
-      return namespaceNotAllowed();
-    }
-    List<Side> sides = List.of(seen.source(), seen.destination());
-    for (Side side : sides) {
-      if (side.agent() instanceof Side.Absent) {
-        return refused(
-            ConditionReason.UNKNOWN_NODE,
-            "No node agent runs on node "
-                + side.location().nodeName()
-                + " ("
-                + side.name()
-                + "). Nothing was touched."
-                + " Check the node's name and that the agents' DaemonSet covers it.");
-      }
-    }
-    Optional<Decision> waiting =
-        sides.stream().filter(side -> !side.reachable()).findFirst().map(this::awaitAgent);
-    if (waiting.isPresent()) {
-      return waiting.get();
-    }
-    if (seen.destination().agent() instanceof Side.Reachable agent && !agent.verifiesLoaded()) {
-      return refused(
-          ConditionReason.AGENT_TOO_OLD,
-          "The agent on "
-              + seen.destination().location().nodeName()
-              + " (destination, version "
-              + agent.version()
-              + ") cannot be asked whether what it loaded is still there, and without that nothing"
-              + " is committed. Nothing was touched. Bring it to the operator's version.");
-    }
-    for (Side side : sides) {
-      Optional<Side.Refusal> refusal = side.refusal();
-      if (refusal.isPresent()) {
-        return awaitAnswer(side, refusal.get().message());
-      }
-    }
-    if (sides.stream().anyMatch(side -> side.inspection().isEmpty())) {
-      return decision(
-          Stream.of(seen.source(), seen.destination())
-              .filter(side -> side.inspection().isEmpty())
-              .map(side -> (Command) new Command.Inspect(side.role()))
-              .toList(),
-          Optional.of(Decisions.SOON));
-    }
-    return admit();
-  }
-
-  private Decision admit() {
-    Optional<Objection> objection =
-        deviceObjection(seen.source())
-            .or(() -> deviceObjection(seen.destination()))
-            .or(this::mismatch);
-    if (objection.isPresent()) {
-      return refused(objection.get().reason(), objection.get().message());
-    }
-    draft
-        .deviceStates(device(seen.source()).getState(), device(seen.destination()).getState())
-        .migrationInterface(device(seen.source()).getInterface())
-        .enter(Phase.PREPARING)
-        // Recorded before the command is given: from here on it may have been touched.
-        .touch(Role.DESTINATION)
-        .condition(
-            ConditionType.VALIDATED,
-            Status.TRUE,
-            ConditionReason.VALID,
-            "Both devices exist, are free and fit each other ("
-                + device(seen.source()).getModel()
-                + ").")
-        .condition(
-            ConditionType.DESTINATION_READY,
-            Status.FALSE,
-            ConditionReason.STARTING,
-            "The destination is being prepared.");
-    return decision(List.of(), Optional.of(Duration.ZERO));
-  }
-
-  private record Objection(ConditionReason reason, String message) {}
-
-  private static Device device(Side side) {
+  /** The device that the side's agent listed; only where it listed one. */
+  static Device device(Side side) {
     return side.inspection().flatMap(Side.Inspection::device).orElseThrow();
   }
 
@@ -287,9 +146,7 @@ final class Admission {
     return text.isEmpty() || text.endsWith(".") ? text : text + ".";
   }
 
-  private Optional<Objection> mismatch() {
-    Device source = device(seen.source());
-    Device destination = device(seen.destination());
+  private static Optional<Objection> mismatch(Device source, Device destination) {
     if (source.getInterface() != destination.getInterface()) {
       return objection(
           ConditionReason.INCOMPATIBLE_DEVICE,
@@ -397,85 +254,5 @@ final class Admission {
 
   private static Optional<Objection> objection(ConditionReason reason, String message) {
     return Optional.of(new Objection(reason, message));
-  }
-
-  private Decision awaitAgent(Side side) {
-    return awaitAnswer(side, side.unavailability());
-  }
-
-  private Decision awaitAnswer(Side side, String cause) {
-    Duration limit = seen.settings().timeouts().validating();
-    Duration waited = draft.timeIn(Phase.VALIDATING);
-    if (waited.compareTo(limit) >= 0) {
-      return refused(
-          ConditionReason.AGENT_UNAVAILABLE,
-          "Gave up after " + GoDuration.format(limit) + ": " + cause + ". Nothing was touched.");
-    }
-    if (waited.compareTo(PATIENCE) < 0) {
-      // An agent that is only just being connected to is no news.
-      return decision(List.of(), Optional.of(PATIENCE.minus(waited)));
-    }
-    draft.condition(
-        ConditionType.VALIDATED,
-        Status.FALSE,
-        ConditionReason.AGENT_UNAVAILABLE,
-        "Waiting up to "
-            + GoDuration.format(limit)
-            + " for node "
-            + side.location().nodeName()
-            + ": "
-            + cause
-            + ".");
-    Duration left = limit.minus(waited);
-    return decision(
-        List.of(), Optional.of(left.compareTo(Decisions.SOON) < 0 ? left : Decisions.SOON));
-  }
-
-  private Optional<ConditionReason> withdrawn() {
-    if (seen.deletionRequested()) {
-      return Optional.of(ConditionReason.CANCELLED_BY_DELETION);
-    }
-    return seen.settings().cancel()
-        ? Optional.of(ConditionReason.CANCELLED_BY_USER)
-        : Optional.empty();
-  }
-
-  private Decision cancelled() {
-    ConditionReason reason = withdrawn().orElseThrow();
-    String message = "Cancelled before anything was touched.";
-    draft.condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message);
-    if (draft.reasonOf(ConditionType.VALIDATED) != ConditionReason.VALID) {
-      draft.condition(
-          ConditionType.VALIDATED,
-          Status.UNKNOWN,
-          reason,
-          "Cancelled before both devices were looked at.");
-    }
-    draft.refuse(reason, message, true);
-    return new Decision(draft.build(seen.attempt()), List.of(), seen.settings().timeToLive(), true);
-  }
-
-  private Decision namespaceNotAllowed() {
-    return refused(
-        ConditionReason.NAMESPACE_NOT_ALLOWED,
-        "Namespace "
-            + seen.namespace()
-            + " may not migrate devices by node and name; allowed: "
-            + seen.adminNamespaces()
-            + ". Nothing was touched, and no agent was asked. An administrator creates it in a"
-            + " namespace that is allowed, or adds this one to the operator's admin-namespaces"
-            + " (the chart's admission.adminNamespaces): that lets whoever may create a"
-            + " DeviceMigration here move any workload's device.");
-  }
-
-  private Decision refused(ConditionReason reason, String message) {
-    draft
-        .deviceStates(seen.source().listedState(), seen.destination().listedState())
-        .refused(reason, message);
-    return new Decision(draft.build(seen.attempt()), List.of(), seen.settings().timeToLive(), true);
-  }
-
-  private Decision decision(List<Command> commands, Optional<Duration> checkAgain) {
-    return new Decision(draft.build(seen.attempt()), commands, checkAgain, false);
   }
 }

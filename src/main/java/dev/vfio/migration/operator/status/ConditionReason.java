@@ -1,4 +1,4 @@
-package dev.vfio.migration.operator.decision;
+package dev.vfio.migration.operator.status;
 
 import java.util.Arrays;
 import java.util.Optional;

@@ -9,179 +9,59 @@ import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.DeviceMigration;
-import dev.vfio.migration.operator.api.GoDuration;
-import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Rollback;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
+import dev.vfio.migration.operator.status.ConditionReason;
 import java.util.Optional;
 
-/**
- * The source keeps the state. Both sides are told until both have confirmed; a side that cannot is
- * waited for and, after a while, a person is called. Nothing leads forward.
- */
-final class AfterRolledBack {
-  private final Observation seen;
+/** What rolling back still has to do for each side, and how far that side is. */
+final class RollbackSteps {
+  private final DecisionDraft draft;
   private final Side source;
   private final Side destination;
-  private final StatusDraft draft;
-  private final SideConditions sides;
   private final Rollback rollback;
-  private final List<Command> commands = new ArrayList<>();
 
   /** How far one side is. */
-  private sealed interface Progress {}
+  sealed interface Progress {}
 
-  private record Done() implements Progress {}
+  record Done() implements Progress {}
 
-  private record Waiting(String message) implements Progress {}
+  record Waiting(String message) implements Progress {}
 
-  private record Stuck(ConditionReason reason, String message) implements Progress {}
+  record Stuck(ConditionReason reason, String message) implements Progress {}
 
-  AfterRolledBack(Observation seen) {
-    this.seen = seen;
-    this.source = seen.source();
-    this.destination = seen.destination();
-    this.draft = new StatusDraft(seen);
-    this.sides = new SideConditions(draft);
+  RollbackSteps(DecisionDraft draft) {
+    this.draft = draft;
+    this.source = draft.source();
+    this.destination = draft.destination();
     this.rollback =
-        Optional.ofNullable(seen.status().rollback())
+        draft
+            .status()
+            .rollback()
             .orElseGet(
                 () ->
                     new Rollback(
                         ConditionReason.AGENT_FAILED.text(), "No reason was recorded.", false));
   }
 
-  Decision decide() {
-    draft.progress(source, destination).nothingToCopy();
-    Progress sourceProgress = progress(source);
-    Progress destinationProgress = progress(destination);
-    if (draft.phase().terminal()) {
-      return finished();
-    }
-    for (Progress side : List.of(sourceProgress, destinationProgress)) {
-      if (side instanceof Stuck stuck) {
-        return actionRequired(stuck.reason(), stuck.message());
-      }
-    }
-    for (Progress side : List.of(sourceProgress, destinationProgress)) {
-      if (side instanceof Waiting waiting) {
-        return await(waiting.message());
-      }
-    }
-    return end();
+  /** Why it is rolled back. */
+  Rollback rollback() {
+    return rollback;
   }
 
-  private Decision end() {
-    String outcome = rollback.message();
-    ConditionReason reason =
-        ConditionReason.of(rollback.reason()).orElse(ConditionReason.AGENT_FAILED);
-    Optional<Causes.Cause> cause =
-        rollback.cancelled() ? Optional.empty() : Causes.of(source, destination);
-    // The side that failed first may have reported later than the echo that the decision was taken
-    // on.
-    if (AgentReasons.echo(reason)
-        && cause.isPresent()
-        && !AgentReasons.echo(cause.get().reason())) {
-      reason = cause.get().reason();
-      outcome = cause.get().message() + " (First seen as: " + rollback.message() + ")";
-    }
-    if (SideConditions.resetFailed(destination)) {
-      outcome +=
-          " To be done before "
-              + destination.location()
-              + " is used again: reset it."
-              + unlessTold(outcome, destination, " DestinationReady says why and how.");
-    }
-    if (SideConditions.workloadGone(source)) {
-      outcome +=
-          " To be done: start the workload of "
-              + source.location()
-              + " anew."
-              + unlessTold(outcome, source, " SourceReady says what became of the device.");
-    }
-    draft
-        .downtime(
-            source.session().map(session -> session.getProgress().getDowntimeNanos()).orElse(0L))
-        .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, outcome)
-        .enter(rollback.cancelled() ? Phase.CANCELLED : Phase.FAILED);
-    tellSides();
-    return finished();
+  /**
+   * A side that no command reached, or that was rolled back: it stays settled when its agent
+   * forgets the session or goes out of reach.
+   */
+  boolean isSettled(Side side) {
+    return !draft.status().touched(side.role()) && (side.session().isEmpty() || !side.reachable());
   }
 
-  private static String unlessTold(String outcome, Side side, String where) {
-    return outcome.contains(SideConditions.failureText(side)) ? "" : where;
-  }
-
-  /** Again, now that it is known what the condition Succeeded tells. */
-  private void tellSides() {
-    for (Side side : List.of(source, destination)) {
-      if (!confirmedBefore(side)) {
-        sides.render(side);
-      }
-    }
-  }
-
-  /** Also one that was never touched: it stays so when its agent forgets it or goes away. */
-  private boolean confirmedBefore(Side side) {
-    return !draft.touched(side.role()) && (side.session().isEmpty() || !side.reachable());
-  }
-
-  private Decision finished() {
-    Optional<Duration> left =
-        seen.settings()
-            .timeToLive()
-            .map(timeToLive -> timeToLive.minus(draft.timeIn(draft.phase())));
-    if (left.isPresent()
-        && (left.get().isNegative() || left.get().isZero())
-        && !seen.deletionRequested()) {
-      commands.add(new Command.Delete());
-      left = Optional.of(Decisions.SOON);
-    }
-    return new Decision(
-        draft.build(seen.attempt()), commands, left.filter(time -> !time.isNegative()), true);
-  }
-
-  private Decision await(String message) {
-    if (draft.reasonOf(ConditionType.SUCCEEDED) == ConditionReason.CONTRADICTION) {
-      // A person was called for what an agent answered; being asked again does not take it back.
-      return decision();
-    }
-    Duration limit = seen.settings().timeouts().rollingBack();
-    if (draft.timeIn(Phase.ROLLING_BACK).compareTo(limit) >= 0) {
-      return actionRequired(
-          ConditionReason.ROLLING_BACK,
-          "Not rolled back after "
-              + GoDuration.format(limit)
-              + ": "
-              + message
-              + " Rolling back goes on being tried.");
-    }
-    return decision();
-  }
-
-  private Decision actionRequired(ConditionReason reason, String message) {
-    draft
-        .enter(Phase.ACTION_REQUIRED)
-        .condition(
-            ConditionType.SUCCEEDED,
-            Status.FALSE,
-            reason,
-            message + " Rolled back because: " + rollback.message());
-    tellSides();
-    return decision();
-  }
-
-  private Decision decision() {
-    return new Decision(draft.build(seen.attempt()), commands, Optional.of(Decisions.SOON), false);
-  }
-
-  private Progress progress(Side side) {
-    if (confirmedBefore(side)) {
+  /** Does the next step for {@code side}, and says how far it is. */
+  Progress next(Side side) {
+    if (isSettled(side)) {
       return new Done();
     }
-    sides.render(side);
+    draft.ready().describe(side);
     return switch (side.state()) {
       case SOURCE_ROLLED_BACK, DESTINATION_DISCARDED -> settled(side);
       case SOURCE_STARTING,
@@ -201,7 +81,7 @@ final class AfterRolledBack {
             ConditionReason.STRANDED,
             side.location()
                 + " could not be brought back to RUNNING: "
-                + SideConditions.failureText(side)
+                + ReadyConditions.failureText(side)
                 + " Rolling back goes on being tried."
                 + whatTheSourceHolds());
       }
@@ -223,7 +103,7 @@ final class AfterRolledBack {
   }
 
   private Progress settled(Side side) {
-    draft.settle(side.role());
+    draft.status().settle(side.role());
     return new Done();
   }
 
@@ -235,7 +115,7 @@ final class AfterRolledBack {
             + " reports "
             + side.location().device()
             + " as "
-            + SessionWords.withName(side.state())
+            + SessionDescriptions.withName(side.state())
             + ". Make sure by hand that exactly one of the two devices runs.");
   }
 
@@ -295,7 +175,7 @@ final class AfterRolledBack {
               DESTINATION_DISCARDING,
               DESTINATION_DISCARDED ->
               true;
-          default -> !draft.touched(Role.DESTINATION);
+          default -> !draft.status().touched(Role.DESTINATION);
         };
     return rollback.reason().equals(ConditionReason.CONTRADICTION.text())
         && !provesNothingCommitted(source.state())
@@ -313,7 +193,7 @@ final class AfterRolledBack {
               + destination.location()
               + " has discarded what it holds, because the status had lost what was decided.");
     }
-    commands.add(
+    draft.command(
         rollback.cancelled()
             ? new Command.Cancel(side.role())
             : new Command.RollBack(side.role(), rollback.reason() + ": " + rollback.message()));
@@ -330,13 +210,13 @@ final class AfterRolledBack {
       return new Waiting(side.unavailability() + ".");
     }
     if (side.inspection().isEmpty()) {
-      commands.add(new Command.Inspect(side.role()));
+      draft.command(new Command.Inspect(side.role()));
       return new Waiting("The agent on " + side.location().nodeName() + " is being asked.");
     }
-    if (!side.lost(seen.claim())) {
+    if (!side.lost(draft.seen().claim())) {
       return tell(side);
     }
-    draft.deviceStates(source.listedState(), destination.listedState());
+    draft.status().deviceStates(source.listedState(), destination.listedState());
     return side.role() == Role.SOURCE ? forgottenSource() : forgottenDestination();
   }
 
@@ -354,18 +234,20 @@ final class AfterRolledBack {
         state == DeviceState.RUNNING && workload != WorkloadState.WORKLOAD_PAUSED
             || untold && workload == WorkloadState.WORKLOAD_RUNNING;
     if (runs) {
-      sides.say(
-          source,
-          Status.FALSE,
-          ConditionReason.ROLLED_BACK,
-          "The agent on "
-              + source.location().nodeName()
-              + " holds no session of this migration and lists "
-              + source.location().device()
-              + (untold ? " with a workload that is running." : " as RUNNING."));
+      draft
+          .ready()
+          .say(
+              source,
+              Status.FALSE,
+              ConditionReason.ROLLED_BACK,
+              "The agent on "
+                  + source.location().nodeName()
+                  + " holds no session of this migration and lists "
+                  + source.location().device()
+                  + (untold ? " with a workload that is running." : " as RUNNING."));
       return settled(source);
     }
-    sides.forgotten(source, state);
+    draft.ready().forgotten(source, state);
     return new Stuck(
         ConditionReason.SESSION_LOST,
         "The agent on "
@@ -386,22 +268,25 @@ final class AfterRolledBack {
     DeviceState state = destination.listedState();
     boolean left = DeviceStates.leftOver(state);
     boolean untold = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
-    sides.say(
-        destination,
-        untold ? Status.UNKNOWN : Status.FALSE,
-        left || untold ? ConditionReason.SESSION_LOST : ConditionReason.DISCARDED,
-        "The agent on "
-            + destination.location().nodeName()
-            + " holds no session of this migration"
-            + (untold
-                ? " and does not tell the state of "
-                    + destination.location().device()
-                    + "."
-                    + draft.lastSeen(Role.DESTINATION)
-                : " and lists " + destination.location().device() + " as " + state + ".")
-            + (left || untold
-                ? " Reset it before it is used again, once it is certain that nobody else has it."
-                : ""));
+    draft
+        .ready()
+        .say(
+            destination,
+            untold ? Status.UNKNOWN : Status.FALSE,
+            left || untold ? ConditionReason.SESSION_LOST : ConditionReason.DISCARDED,
+            "The agent on "
+                + destination.location().nodeName()
+                + " holds no session of this migration"
+                + (untold
+                    ? " and does not tell the state of "
+                        + destination.location().device()
+                        + "."
+                        + draft.status().lastSeen(Role.DESTINATION)
+                    : " and lists " + destination.location().device() + " as " + state + ".")
+                + (left || untold
+                    ? " Reset it before it is used again, once it is certain that nobody else has"
+                        + " it."
+                    : ""));
     return settled(destination);
   }
 }

@@ -18,7 +18,7 @@ import java.util.stream.Stream;
  * integer-or-string sizes may look like, and descriptions of the top level. Run by the build, see
  * {@code application.properties}.
  */
-public final class DefinitionFinish implements CRDPostProcessor {
+public final class CrdPostProcessor implements CRDPostProcessor {
   private static final List<CustomResourceColumnDefinition> COLUMNS =
       List.of(
           column("Phase", "string", ".status.phase", "Where the migration stands"),
@@ -51,11 +51,11 @@ public final class DefinitionFinish implements CRDPostProcessor {
     if (definition instanceof CustomResourceDefinition crd
         && crd.getSpec().getNames().getKind().equals(DeviceMigration.KIND)) {
       crd.getSpec().getNames().setCategories(List.of("vfio"));
-      crd.getSpec().getVersions().forEach(DefinitionFinish::finish);
+      crd.getSpec().getVersions().forEach(CrdPostProcessor::finish);
     }
     if (definition instanceof CustomResourceDefinition crd
         && crd.getSpec().getNames().getKind().equals(VfioNode.KIND)) {
-      NodeDefinitionFinish.finish(crd);
+      NodeCrdPostProcessor.finish(crd);
     }
     return definition;
   }
@@ -68,7 +68,7 @@ public final class DefinitionFinish implements CRDPostProcessor {
             new SelectableField(".spec.destination.nodeName"),
             new SelectableField(".status.phase")));
     JSONSchemaProps root = version.getSchema().getOpenAPIV3Schema();
-    everySchemaIn(root).forEach(DefinitionFinish::finish);
+    everySchemaIn(root).forEach(CrdPostProcessor::finish);
     root.setDescription(
         "DeviceMigration moves the state of one VFIO device, and the memory its workload declared,"
             + " from one node to a device of the same model on another node.");
@@ -120,7 +120,7 @@ public final class DefinitionFinish implements CRDPostProcessor {
         Stream.of(schema),
         Stream.concat(
             items,
-            schema.getProperties().values().stream().flatMap(DefinitionFinish::everySchemaIn)));
+            schema.getProperties().values().stream().flatMap(CrdPostProcessor::everySchemaIn)));
   }
 
   /** A column that is shown in wide output only. */

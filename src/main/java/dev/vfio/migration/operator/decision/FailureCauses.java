@@ -2,13 +2,14 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.operator.status.ConditionReason;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Why a side failed, and which of two failures is the cause and which its echo. */
-final class Causes {
-  private Causes() {}
+final class FailureCauses {
+  private FailureCauses() {}
 
   /** A reason and what to tell people about it. */
   record Cause(ConditionReason reason, String message) {}
@@ -62,7 +63,7 @@ final class Causes {
                   ConditionReason.AGENT_FAILED,
                   where
                       + "the agent gave the migration up, and it is "
-                      + SessionWords.of(side.state())
+                      + SessionDescriptions.of(side.state())
                       + "; the agent's log says why."));
       case SOURCE_STARTING,
           SOURCE_READY,

@@ -1,4 +1,4 @@
-package dev.vfio.migration.operator.decision;
+package dev.vfio.migration.operator.status;
 
 import dev.vfio.migration.contract.v1.PendingBytes;
 import dev.vfio.migration.contract.v1.Progress;

@@ -4,8 +4,8 @@ import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
-import dev.vfio.migration.operator.decision.ConditionReason;
-import dev.vfio.migration.operator.decision.ConditionType;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -14,7 +14,7 @@ import java.util.Optional;
  * The events that a change of status is worth. Pure: what was written before and after is all there
  * is to it.
  */
-final class Story {
+final class EventDifference {
   /** One event to tell. */
   record Chapter(EventReason reason, String note) {}
 
@@ -22,13 +22,13 @@ final class Story {
   private final DeviceMigrationStatus after;
   private final List<Chapter> chapters = new ArrayList<>();
 
-  private Story(DeviceMigrationStatus before, DeviceMigrationStatus after) {
+  private EventDifference(DeviceMigrationStatus before, DeviceMigrationStatus after) {
     this.before = before;
     this.after = after;
   }
 
   static List<Chapter> between(DeviceMigrationStatus before, DeviceMigrationStatus after) {
-    Story story = new Story(before, after);
+    EventDifference story = new EventDifference(before, after);
     story.conditions();
     story.handover();
     if (after.phase() != before.phase()) {

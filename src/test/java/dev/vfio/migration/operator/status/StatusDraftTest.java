@@ -1,4 +1,4 @@
-package dev.vfio.migration.operator.decision;
+package dev.vfio.migration.operator.status;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
@@ -55,7 +55,7 @@ class StatusDraftTest {
     for (int turn = 0; turn < 40; turn++) {
       draft.enter(turn % 2 == 0 ? Phase.PENDING : Phase.VALIDATING);
     }
-    assertThat(draft.build(1).phaseTransitions()).hasSize(StatusDraft.MOST_TRANSITIONS);
+    assertThat(draft.build(1).phaseTransitions()).hasSize(PhaseHistory.MAX_TRANSITIONS);
   }
 
   @Test

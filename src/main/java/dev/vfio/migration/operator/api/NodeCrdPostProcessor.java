@@ -8,37 +8,37 @@ import java.util.List;
 import java.util.Map;
 
 /** What the generator cannot say of {@link VfioNode}. */
-final class NodeDefinitionFinish {
+final class NodeCrdPostProcessor {
   private static final List<CustomResourceColumnDefinition> COLUMNS =
       List.of(
-          DefinitionFinish.column(
+          CrdPostProcessor.column(
               "Devices", "integer", ".status.counts.devices", "VFIO devices of the node"),
-          DefinitionFinish.column(
+          CrdPostProcessor.column(
               "Migratable", "integer", ".status.counts.migratable", "Those that can be moved"),
-          DefinitionFinish.column(
+          CrdPostProcessor.column(
               "Busy", "integer", ".status.counts.busy", "Those that somebody has open"),
-          DefinitionFinish.column(
+          CrdPostProcessor.column(
               "Agent", "string", ".status.agentVersion", "Version of the node's agent"),
-          DefinitionFinish.column(
+          CrdPostProcessor.column(
               "Reachable",
               "boolean",
               ".status.reachable",
               "Whether the operator reaches the agent"),
-          DefinitionFinish.column(
+          CrdPostProcessor.column(
               "Age", "date", ".metadata.creationTimestamp", "When the agent was first seen"),
-          DefinitionFinish.wide(
+          CrdPostProcessor.wide(
               "Changed", "date", ".status.lastChange", "When anything of its status last changed"),
-          DefinitionFinish.wide(
+          CrdPostProcessor.wide(
               "Problem",
               "string",
               ".status.problem",
               "Why the agent is not reached, or could not list its devices"));
 
-  private NodeDefinitionFinish() {}
+  private NodeCrdPostProcessor() {}
 
   static void finish(CustomResourceDefinition definition) {
     definition.getSpec().getNames().setCategories(List.of("vfio"));
-    definition.getSpec().getVersions().forEach(NodeDefinitionFinish::finish);
+    definition.getSpec().getVersions().forEach(NodeCrdPostProcessor::finish);
   }
 
   private static void finish(CustomResourceDefinitionVersion version) {
