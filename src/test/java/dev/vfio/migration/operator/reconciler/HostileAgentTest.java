@@ -55,7 +55,7 @@ class HostileAgentTest {
   private void assertRecorded(String message, String beginning) {
     assertThat(ForeignText.isPlain(message)).as(message).isTrue();
     assertThat(message.getBytes(StandardCharsets.UTF_8).length)
-        .isLessThanOrEqualTo(ForeignText.MAX_MESSAGE_BYTES);
+        .isLessThanOrEqualTo(ForeignText.LONGEST_MESSAGE);
     assertThat(message)
         .contains(beginning)
         .containsPattern("\\(cut, 12[0-9]{4} characters\\)")
