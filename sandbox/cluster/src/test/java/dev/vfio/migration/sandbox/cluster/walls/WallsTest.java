@@ -31,6 +31,7 @@ class WallsTest {
   private static final String CONTRACT = ROOT + ".contract..";
   private static final String SANDBOX = ROOT + ".sandbox..";
   private static final String DEVICES = ROOT + ".sandbox.devices..";
+  private static final String GENERATORS = ROOT + ".sandbox.generators..";
   private static final String[] KUBERNETES = {
     "io.fabric8..", "io.javaoperatorsdk..", "io.quarkiverse.operatorsdk..", "io.kubernetes.."
   };
@@ -143,6 +144,23 @@ class WallsTest {
             .should()
             .dependOnClassesThat()
             .resideInAPackage(SANDBOX));
+  }
+
+  @Test
+  void theGeneratorsForTestsKnowTheJdkAloneAndNoProgramUsesThem() {
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(GENERATORS)
+            .should()
+            .dependOnClassesThat(not(resideInAnyPackage("java..", GENERATORS))));
+    check(
+        noClasses()
+            .that()
+            .resideOutsideOfPackage(GENERATORS)
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage(GENERATORS));
   }
 
   @Test
