@@ -33,6 +33,7 @@ class WallsTest {
   private static final String CONNECTIONS = ROOT + ".connections..";
   private static final String CONTRACT = ROOT + ".contract..";
   private static final String SANDBOX = ROOT + ".sandbox..";
+  private static final String GENERATORS = ROOT + ".sandbox.generators..";
   private static final String[] KUBERNETES = {
     "io.fabric8..", "io.javaoperatorsdk..", "io.quarkiverse.operatorsdk..", "io.kubernetes.."
   };
@@ -145,6 +146,23 @@ class WallsTest {
             .should()
             .dependOnClassesThat()
             .resideInAPackage(SANDBOX));
+  }
+
+  @Test
+  void theGeneratorsForTestsKnowTheJdkAloneAndNoProgramUsesThem() {
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(GENERATORS)
+            .should()
+            .dependOnClassesThat(not(resideInAnyPackage("java..", GENERATORS))));
+    check(
+        noClasses()
+            .that()
+            .resideOutsideOfPackage(GENERATORS)
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage(GENERATORS));
   }
 
   /**

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
 import dev.vfio.migration.agent.stream.netty.FrameType.Direction;
+import dev.vfio.migration.sandbox.generators.Seeds;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.ArrayList;
@@ -13,12 +14,8 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.zip.CRC32C;
-import net.jqwik.api.Example;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
-import net.jqwik.api.constraints.Size;
-import net.jqwik.api.lifecycle.BeforeTry;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 
 /** A stream of frames is taken only exactly as it was sent. */
 class IncomingFramesTest {
@@ -28,63 +25,72 @@ class IncomingFramesTest {
   private OutgoingFrames outgoing;
   private IncomingFrames incoming;
 
-  @BeforeTry
+  @BeforeEach
   void freshEnds() {
     outgoing = new OutgoingFrames(0);
     incoming = new IncomingFrames(0, Direction.TO_DESTINATION, TWO_STREAMS);
   }
 
-  @Property
-  void aWholeStreamIsTakenAndBothEndsHaveTheSameDigest(
-      @ForAll @Size(max = 40) List<@IntRange(max = CHUNK) Integer> lengths) throws StreamException {
-    List<byte[]> frames = stream(lengths);
-    for (byte[] frame : frames.subList(0, frames.size() - 1)) {
-      take(frame);
-    }
-    ByteBuffer mark = ByteBuffer.wrap(frames.get(frames.size() - 1));
-    FrameHeader header = incoming.header(mark);
-    incoming.payload(header, header.payloadCrc());
-    assertThat(incoming.end(mark)).isEqualTo(digestOfHeaders(frames));
+  @Test
+  void aWholeStreamIsTakenAndBothEndsHaveTheSameDigest() {
+    Seeds.check(
+        1000,
+        values -> {
+          freshEnds();
+          List<byte[]> frames = stream(values.list(0, 40, () -> values.integer(0, CHUNK)));
+          for (byte[] frame : frames.subList(0, frames.size() - 1)) {
+            take(frame);
+          }
+          ByteBuffer mark = ByteBuffer.wrap(frames.get(frames.size() - 1));
+          FrameHeader header = incoming.header(mark);
+          incoming.payload(header, header.payloadCrc());
+          assertThat(incoming.end(mark)).isEqualTo(digestOfHeaders(frames));
+        });
   }
 
-  @Property
-  void aMissingARepeatedOrASwappedFrameIsNoticed(
-      @ForAll @Size(min = 2, max = 20) List<@IntRange(max = 64) Integer> lengths,
-      @ForAll @IntRange(max = 19) int where,
-      @ForAll @IntRange(max = 2) int how) {
-    List<byte[]> frames = stream(lengths);
-    int index = where % (frames.size() - 1);
-    switch (how) {
-      case 0 -> frames.remove(index);
-      case 1 -> frames.add(index, frames.get(index));
-      default -> Collections.swap(frames, index, index + 1);
-    }
-    assertThatThrownBy(() -> takeAll(frames))
-        .isInstanceOfSatisfying(
-            StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.CORRUPT))
-        .hasMessageMatching("stream 0, frame \\d+: its sequence number is \\d+: .*");
+  @Test
+  void aMissingARepeatedOrASwappedFrameIsNoticed() {
+    Seeds.check(
+        1000,
+        values -> {
+          freshEnds();
+          List<byte[]> frames = stream(values.list(2, 20, () -> values.integer(0, 64)));
+          int index = values.integer(0, 19) % (frames.size() - 1);
+          switch (values.integer(0, 2)) {
+            case 0 -> frames.remove(index);
+            case 1 -> frames.add(index, frames.get(index));
+            default -> Collections.swap(frames, index, index + 1);
+          }
+          assertThatThrownBy(() -> takeAll(frames))
+              .isInstanceOfSatisfying(
+                  StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.CORRUPT))
+              .hasMessageMatching("stream 0, frame \\d+: its sequence number is \\d+: .*");
+        });
   }
 
-  @Property
-  void anyFlippedBitOfTheStreamIsNoticed(
-      @ForAll @Size(min = 1, max = 6) List<@IntRange(max = 64) Integer> lengths,
-      @ForAll @IntRange(max = 1 << 20) int bit) {
-    List<byte[]> frames = stream(lengths);
-    int total = frames.stream().mapToInt(frame -> frame.length * 8).sum();
-    int at = bit % total;
-    for (byte[] frame : frames) {
-      if (at < frame.length * 8) {
-        frame[at / 8] ^= (byte) (1 << at % 8);
-        break;
-      }
-      at -= frame.length * 8;
-    }
-    assertThatThrownBy(() -> takeAll(frames))
-        .isInstanceOfSatisfying(
-            StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.CORRUPT));
+  @Test
+  void anyFlippedBitOfTheStreamIsNoticed() {
+    Seeds.check(
+        1000,
+        values -> {
+          freshEnds();
+          List<byte[]> frames = stream(values.list(1, 6, () -> values.integer(0, 64)));
+          int total = frames.stream().mapToInt(frame -> frame.length * 8).sum();
+          int at = values.integer(0, total - 1);
+          for (byte[] frame : frames) {
+            if (at < frame.length * 8) {
+              frame[at / 8] ^= (byte) (1 << at % 8);
+              break;
+            }
+            at -= frame.length * 8;
+          }
+          assertThatThrownBy(() -> takeAll(frames))
+              .isInstanceOfSatisfying(
+                  StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.CORRUPT));
+        });
   }
 
-  @Example
+  @Test
   void aSentAgainAndAMissingFrameAreToldApart() throws StreamException {
     byte[] first = frame(FrameType.PING, 0, 0, new byte[0]);
     byte[] second = frame(FrameType.PING, 0, 0, new byte[0]);
@@ -95,7 +101,7 @@ class IncomingFramesTest {
         .hasMessage("stream 0, frame 1: its sequence number is 0: a frame was sent again");
   }
 
-  @Example
+  @Test
   void anOversizedFrameIsRefusedByItsHeader() {
     ByteBuffer header = header(FrameType.DEVICE_STATE, 0, 0, CHUNK + 1);
     assertThatThrownBy(() -> incoming.header(header))
@@ -106,7 +112,7 @@ class IncomingFramesTest {
         .hasMessageContaining("PAUSED announces 7 bytes; 8 to 8 are allowed");
   }
 
-  @Example
+  @Test
   void aFrameOfAnotherStreamIsRefused() {
     ByteBuffer bytes = ByteBuffer.allocate(FrameHeader.BYTES);
     new FrameHeader(FrameType.PING, 1, 0, 0, 0, 0, 0).encode(bytes);
@@ -114,7 +120,7 @@ class IncomingFramesTest {
         .hasMessageContaining("it belongs to stream 1");
   }
 
-  @Example
+  @Test
   void memoryThatBelongsToAnotherStreamIsRefused() throws StreamException {
     incoming.header(header(FrameType.MEMORY, 0, 0, 1));
     incoming.header(header(FrameType.MEMORY, 1, CHUNK, 1));
@@ -126,7 +132,7 @@ class IncomingFramesTest {
         .hasMessageContaining("beyond 2^63");
   }
 
-  @Example
+  @Test
   void deviceStateTravelsOnTheFirstStreamOnly() {
     IncomingFrames second = new IncomingFrames(1, Direction.TO_DESTINATION, TWO_STREAMS);
     ByteBuffer bytes = ByteBuffer.allocate(FrameHeader.BYTES);
@@ -135,7 +141,7 @@ class IncomingFramesTest {
         .hasMessageContaining("DEVICE_STATE travels on stream 0 only");
   }
 
-  @Example
+  @Test
   void eachEndHearsOnlyWhatIsForIt() {
     assertThatThrownBy(() -> incoming.header(header(FrameType.LOADED, 0, 0, 32)))
         .hasMessageContaining("LOADED does not travel this way");
@@ -144,7 +150,7 @@ class IncomingFramesTest {
         .hasMessageContaining("DEVICE_STATE does not travel this way");
   }
 
-  @Example
+  @Test
   void anEndMarkThatCountsOtherwiseIsRefused() throws StreamException {
     take(frame(FrameType.DEVICE_STATE, 0, 0, new byte[10]));
     EndMark right = outgoing.endMark();
@@ -155,7 +161,7 @@ class IncomingFramesTest {
                 + " came");
   }
 
-  @Example
+  @Test
   void anEndMarkWithAnotherDigestIsRefused() throws StreamException {
     take(frame(FrameType.DEVICE_STATE, 0, 0, new byte[10]));
     EndMark wrong = new EndMark(1, 10, new byte[32]);
@@ -163,7 +169,7 @@ class IncomingFramesTest {
         .hasMessageContaining("the end mark's digest is 0000");
   }
 
-  @Example
+  @Test
   void nothingFollowsTheEnd() throws StreamException {
     incoming.requireOpen();
     incoming.end(outgoing.endMark().encode());

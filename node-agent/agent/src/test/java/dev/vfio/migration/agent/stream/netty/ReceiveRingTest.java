@@ -2,16 +2,12 @@ package dev.vfio.migration.agent.stream.netty;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.sandbox.generators.Seeds;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.List;
-import net.jqwik.api.Example;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
-import net.jqwik.api.constraints.Size;
-import net.jqwik.api.lifecycle.BeforeTry;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 
 /** Places never overlap while they are in use, and there is always room again. */
 class ReceiveRingTest {
@@ -19,39 +15,43 @@ class ReceiveRingTest {
 
   private DirectMemory pool;
 
-  @BeforeTry
+  @BeforeEach
   void emptyPool() {
     pool = new DirectMemory(1024);
   }
 
   private record Held(ByteBuffer place, byte mark) {}
 
-  @Property
-  void whatIsReservedIsNobodyElses(
-      @ForAll @Size(max = 200) List<@IntRange(min = -1, max = 64) Integer> steps) {
-    ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
-    Deque<Held> held = new ArrayDeque<>();
-    byte mark = 0;
-    for (int step : steps) {
-      ByteBuffer place = step < 0 ? null : ring.reserve(step);
-      if (place != null) {
-        assertThat(place.remaining()).isEqualTo(step);
-        mark++;
-        fill(place, mark);
-        held.addLast(new Held(place, mark));
-      } else if (!held.isEmpty()) {
-        checkAndRelease(ring, held);
-      } else {
-        assertThat(step).as("an empty ring has room for every frame").isNegative();
-      }
-    }
-    while (!held.isEmpty()) {
-      checkAndRelease(ring, held);
-    }
-    assertThat(ring.reserve(BYTES)).as("an empty ring has room for the largest").isNotNull();
+  @Test
+  void whatIsReservedIsNobodyElses() {
+    Seeds.check(
+        1000,
+        values -> {
+          emptyPool();
+          ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
+          Deque<Held> held = new ArrayDeque<>();
+          byte mark = 0;
+          for (int step : values.list(0, 200, () -> values.integer(-1, 64))) {
+            ByteBuffer place = step < 0 ? null : ring.reserve(step);
+            if (place != null) {
+              assertThat(place.remaining()).isEqualTo(step);
+              mark++;
+              fill(place, mark);
+              held.addLast(new Held(place, mark));
+            } else if (!held.isEmpty()) {
+              checkAndRelease(ring, held);
+            } else {
+              assertThat(step).as("an empty ring has room for every frame").isNegative();
+            }
+          }
+          while (!held.isEmpty()) {
+            checkAndRelease(ring, held);
+          }
+          assertThat(ring.reserve(BYTES)).as("an empty ring has room for the largest").isNotNull();
+        });
   }
 
-  @Example
+  @Test
   void whoeverFoundNoRoomIsToldOnce() {
     ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
     assertThat(ring.reserve(200)).isNotNull();
@@ -61,7 +61,7 @@ class ReceiveRingTest {
     assertThat(ring.release()).isFalse();
   }
 
-  @Example
+  @Test
   void tinyFramesAreBoundedInNumber() {
     ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
     for (int frame = 0; frame < ReceiveRing.MAXIMUM_FRAMES; frame++) {
@@ -71,7 +71,7 @@ class ReceiveRingTest {
     assertThat(ring.frames()).isEqualTo(ReceiveRing.MAXIMUM_FRAMES);
   }
 
-  @Example
+  @Test
   void theMemoryGoesBackWhenBothUsersHaveLeft() {
     ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
     ring.leave();
