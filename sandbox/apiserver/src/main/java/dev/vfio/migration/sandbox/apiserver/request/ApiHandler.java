@@ -81,10 +81,7 @@ public final class ApiHandler implements Function<ApiRequest, Answer> {
     requireLocalHost(request);
     List<String> path =
         Arrays.stream(request.path().split("/")).filter(part -> !part.isEmpty()).toList();
-    if (path.isEmpty()) {
-      return discovery.paths();
-    }
-    return switch (path.get(0)) {
+    return switch (path.isEmpty() ? "" : path.get(0)) {
       case "healthz", "livez", "readyz" -> Reply.text(200, "ok");
       case "version" -> discovery.version();
       case "openapi" -> openApi.answer(request, path);
