@@ -1,12 +1,12 @@
 package dev.vfio.migration.sandbox.apiserver;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.vfio.migration.sandbox.apiserver.audit.RequestLog;
 import dev.vfio.migration.sandbox.apiserver.builtin.BuiltInTypes;
 import dev.vfio.migration.sandbox.apiserver.definition.CustomTypes;
 import dev.vfio.migration.sandbox.apiserver.deletion.Deletions;
 import dev.vfio.migration.sandbox.apiserver.deletion.GarbageCollector;
 import dev.vfio.migration.sandbox.apiserver.faults.Faults;
+import dev.vfio.migration.sandbox.apiserver.faults.RequestLog;
 import dev.vfio.migration.sandbox.apiserver.http.HttpFrontend;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import dev.vfio.migration.sandbox.apiserver.request.ApiHandler;
@@ -54,7 +54,7 @@ public final class ApiServer implements AutoCloseable {
         change -> serve(registry, change));
     Deletions deletions = new Deletions(store, options.clock());
     this.watches = new Watches(store, options.bookmarkInterval());
-    this.log = new RequestLog(options.clock());
+    this.log = new RequestLog();
     AtomicBoolean refusing = new AtomicBoolean();
     this.faults = new Faults(watches, store, refusing, this::closeConnections);
     this.handler =

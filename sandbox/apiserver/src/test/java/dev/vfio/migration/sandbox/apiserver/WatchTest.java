@@ -128,7 +128,7 @@ class WatchTest {
         raw.watch(MAPS + "?watch=1", "Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")) {
       JsonNode first = watch.next().path("object");
       assertThat(first.path("kind").asText()).isEqualTo("Table");
-      assertThat(first.path("columnDefinitions")).hasSize(3);
+      assertThat(first.path("columnDefinitions")).hasSize(2);
       assertThat(watch.next().path("object").path("columnDefinitions")).isEmpty();
     }
   }

@@ -34,28 +34,6 @@ public final class Discovery {
     return Reply.json(200, version.put("platform", platform.toLowerCase(Locale.ROOT)));
   }
 
-  /** {@code /}. */
-  public Reply paths() {
-    ObjectNode paths = Json.object();
-    ArrayNode list = paths.putArray("paths").add("/api").add("/api/v1").add("/apis");
-    registry
-        .groups()
-        .forEach(
-            (group, versions) -> {
-              if (!group.isEmpty()) {
-                list.add("/apis/" + group);
-                versions.forEach(version -> list.add("/apis/" + group + "/" + version));
-              }
-            });
-    list.add("/healthz")
-        .add("/livez")
-        .add("/openapi/v2")
-        .add("/openapi/v3")
-        .add("/readyz")
-        .add("/version");
-    return Reply.json(200, paths);
-  }
-
   /** {@code /api}. */
   public Reply coreVersions(ApiRequest request) {
     ObjectNode versions = Json.object().put("kind", "APIVersions");

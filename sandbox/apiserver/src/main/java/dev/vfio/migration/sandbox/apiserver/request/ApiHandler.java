@@ -1,10 +1,10 @@
 package dev.vfio.migration.sandbox.apiserver.request;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.vfio.migration.sandbox.apiserver.audit.RequestLog;
 import dev.vfio.migration.sandbox.apiserver.deletion.Deletions;
 import dev.vfio.migration.sandbox.apiserver.discovery.Discovery;
 import dev.vfio.migration.sandbox.apiserver.faults.Faults;
+import dev.vfio.migration.sandbox.apiserver.faults.RequestLog;
 import dev.vfio.migration.sandbox.apiserver.http.Answer;
 import dev.vfio.migration.sandbox.apiserver.http.ApiException;
 import dev.vfio.migration.sandbox.apiserver.http.ApiRequest;
@@ -81,10 +81,7 @@ public final class ApiHandler implements Function<ApiRequest, Answer> {
     requireLocalHost(request);
     List<String> path =
         Arrays.stream(request.path().split("/")).filter(part -> !part.isEmpty()).toList();
-    if (path.isEmpty()) {
-      return discovery.paths();
-    }
-    return switch (path.get(0)) {
+    return switch (path.isEmpty() ? "" : path.get(0)) {
       case "healthz", "livez", "readyz" -> Reply.text(200, "ok");
       case "version" -> discovery.version();
       case "openapi" -> openApi.answer(request, path);
@@ -115,16 +112,26 @@ public final class ApiHandler implements Function<ApiRequest, Answer> {
     if (!WRITES.contains(request.method())) {
       return read(request, target);
     }
+    int code = 500;
     try {
       faults.beforeWrite(
           request.method(), target.type().plural(), target.namespace(), target.name());
       Reply reply = write(request, target);
-      log.record(
-          request, target.type(), target.namespace(), target.name(), subresource, reply.code());
+      code = reply.code();
       return reply;
     } catch (ApiException e) {
-      log.record(request, target.type(), target.namespace(), target.name(), subresource, e.code());
+      code = e.code();
       throw e;
+    } finally {
+      log.record(
+          new RequestLog.Entry(
+              request.method(),
+              target.type().plural(),
+              subresource,
+              target.namespace(),
+              target.name(),
+              request.parameter("fieldManager").orElse(request.program()),
+              code));
     }
   }
 

@@ -9,9 +9,8 @@ import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore.Listing;
 import dev.vfio.migration.sandbox.apiserver.store.Selector;
-import java.nio.charset.StandardCharsets;
 import java.time.Clock;
-import java.util.Base64;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,33 +22,15 @@ import java.util.UUID;
  * fetched are kept for a while.
  */
 final class ReadRequests {
-  private static final int KEPT_LISTS = 64;
+  private static final int MAX_KEPT_LISTS = 64;
   private static final Set<String> FIELDS = Set.of("metadata.name", "metadata.namespace");
   private static final Map<String, Set<String>> FIELDS_BY_KIND =
       Map.of(
-          "Pod",
-              Set.of(
-                  "spec.nodeName",
-                  "spec.restartPolicy",
-                  "spec.schedulerName",
-                  "spec.serviceAccountName",
-                  "spec.hostNetwork",
-                  "status.phase",
-                  "status.podIP",
-                  "status.podIPs",
-                  "status.nominatedNodeName"),
-          "Event",
-              Set.of(
-                  "involvedObject.*",
-                  "reason",
-                  "reportingComponent",
-                  "source",
-                  "type",
-                  "regarding.*"),
+          "Pod", Set.of("spec.nodeName", "spec.schedulerName", "status.phase", "status.podIP"),
+          "Event", Set.of("involvedObject.*", "reason", "type", "regarding.*"),
           "Node", Set.of("spec.unschedulable"),
           "Namespace", Set.of("status.phase"),
-          "Secret", Set.of("type"),
-          "Service", Set.of("spec.clusterIP", "spec.type"));
+          "Secret", Set.of("type"));
 
   private final ObjectStore store;
   private final Clock clock;
@@ -59,7 +40,7 @@ final class ReadRequests {
 
         @Override
         protected boolean removeEldestEntry(Map.Entry<String, Listing> eldest) {
-          return size() > KEPT_LISTS;
+          return size() > MAX_KEPT_LISTS;
         }
       };
 
@@ -100,7 +81,7 @@ final class ReadRequests {
 
   /** The selectors of a list, watch or deletecollection. */
   static Selector selector(ApiRequest request, RequestTarget target) {
-    Set<String> known = new java.util.HashSet<>(FIELDS);
+    Set<String> known = new HashSet<>(FIELDS);
     known.addAll(FIELDS_BY_KIND.getOrDefault(target.type().kind(), Set.of()));
     try {
       return Selector.of(
@@ -134,18 +115,10 @@ final class ReadRequests {
     synchronized (unfinished) {
       unfinished.put(token, listing);
     }
-    return Base64.getUrlEncoder()
-        .withoutPadding()
-        .encodeToString(token.getBytes(StandardCharsets.UTF_8));
+    return token;
   }
 
-  private Listing rest(String continueToken) {
-    String token;
-    try {
-      token = new String(Base64.getUrlDecoder().decode(continueToken), StandardCharsets.UTF_8);
-    } catch (IllegalArgumentException e) {
-      throw Failures.badRequest("continue key is not valid: " + e.getMessage());
-    }
+  private Listing rest(String token) {
     synchronized (unfinished) {
       Listing listing = unfinished.get(token);
       if (listing == null) {

@@ -7,6 +7,7 @@ import dev.vfio.migration.sandbox.apiserver.http.ApiRequest;
 import dev.vfio.migration.sandbox.apiserver.http.Failures;
 import dev.vfio.migration.sandbox.apiserver.http.Reply;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
+import dev.vfio.migration.sandbox.apiserver.patch.PatchType;
 import dev.vfio.migration.sandbox.apiserver.request.Bodies.Body;
 import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.schema.Cause;
@@ -69,10 +70,10 @@ final class WriteRequests {
   }
 
   Reply patch(ApiRequest request, RequestTarget target) {
-    Patches kind = Patches.of(Bodies.mediaType(request), target.type());
+    PatchType kind = PatchType.of(Bodies.mediaType(request), target.type());
     WriteContext context = new WriteContext(request, target);
     Body body = Bodies.readPatch(request);
-    if (kind == Patches.APPLY) {
+    if (kind == PatchType.APPLY) {
       return apply(context, body);
     }
     ResourceType type = target.type();

@@ -26,7 +26,6 @@ import java.util.Map;
  * @param listType how lists merge
  * @param listMapKeys x-kubernetes-list-map-keys
  * @param atomicMap x-kubernetes-map-type is atomic
- * @param patchMergeKey by what a strategic merge patch joins items, empty if it replaces the list
  * @param format for example {@code date-time}, empty if there is none
  * @param rules x-kubernetes-validations
  * @param raw the text it was read from
@@ -44,7 +43,6 @@ public record Schema(
     ListType listType,
     List<String> listMapKeys,
     boolean atomicMap,
-    String patchMergeKey,
     String format,
     List<Rule> rules,
     JsonNode raw) {
@@ -98,8 +96,6 @@ public record Schema(
               rule.path("fieldPath").asText(""),
               rule.path("optionalOldSelf").asBoolean(false)));
     }
-    List<String> keys = new ArrayList<>();
-    node.path("x-kubernetes-list-map-keys").forEach(key -> keys.add(key.asText()));
     JsonNode additional = node.path("additionalProperties");
     return new Schema(
         node.path("type").asText(""),
@@ -116,9 +112,8 @@ public record Schema(
           case "set" -> ListType.SET;
           default -> ListType.ATOMIC;
         },
-        List.copyOf(keys),
+        Json.texts(node.path("x-kubernetes-list-map-keys")),
         node.path("x-kubernetes-map-type").asText("").equals("atomic"),
-        node.path("x-kubernetes-patch-merge-key").asText(""),
         node.path("format").asText(""),
         List.copyOf(rules),
         node);

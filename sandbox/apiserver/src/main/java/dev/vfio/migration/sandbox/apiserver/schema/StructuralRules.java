@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -17,49 +18,19 @@ import java.util.regex.PatternSyntaxException;
 public final class StructuralRules {
   private static final Set<String> TYPES =
       Set.of("object", "array", "string", "integer", "number", "boolean");
-  private static final List<String> FORBIDDEN =
-      List.of(
-          "$ref",
-          "definitions",
-          "dependencies",
-          "deprecated",
-          "discriminator",
-          "id",
-          "patternProperties",
-          "readOnly",
-          "writeOnly",
-          "xml",
-          "additionalItems");
+  private static final Set<String> FORBIDDEN =
+      words(
+          "$ref definitions dependencies deprecated discriminator id patternProperties readOnly"
+              + " writeOnly xml additionalItems");
 
   /** What a kube-apiserver checks and this server does not: to ignore it would be a difference. */
   private static final Set<String> UNKNOWN_FORMATS =
-      Set.of(
-          "byte",
-          "bsonobjectid",
-          "cidr",
-          "creditcard",
-          "date",
-          "datetime",
-          "duration",
-          "email",
-          "hexcolor",
-          "hostname",
-          "ipv4",
-          "ipv6",
-          "isbn",
-          "isbn10",
-          "isbn13",
-          "mac",
-          "rgbcolor",
-          "ssn",
-          "uri",
-          "uuid",
-          "uuid3",
-          "uuid4",
-          "uuid5");
+      words(
+          "byte bsonobjectid cidr creditcard date datetime duration email hexcolor hostname ipv4"
+              + " ipv6 isbn isbn10 isbn13 mac rgbcolor ssn uri uuid uuid3 uuid4 uuid5");
 
-  private static final List<String> NOT_IN_JUNCTORS =
-      List.of("default", "description", "nullable", "additionalProperties", "type", "title");
+  private static final Set<String> NOT_IN_JUNCTORS =
+      words("default description nullable additionalProperties type title");
 
   private final List<Cause> causes = new ArrayList<>();
 
@@ -80,7 +51,6 @@ public final class StructuralRules {
     } else {
       rules.visit(schema, path, "");
     }
-    rules.metadata(schema.path("properties").path("metadata"), path + ".properties[metadata]");
     return List.copyOf(rules.causes);
   }
 
@@ -113,7 +83,7 @@ public final class StructuralRules {
               schema.get("x-kubernetes-preserve-unknown-fields"),
               "must be true or undefined"));
     }
-    for (String junctor : new String[] {"allOf", "anyOf", "oneOf"}) {
+    for (String junctor : List.of("allOf", "anyOf", "oneOf")) {
       for (int i = 0; i < schema.path(junctor).size(); i++) {
         junctor(
             schema.get(junctor).get(i),
@@ -121,9 +91,7 @@ public final class StructuralRules {
             isIntOrString(schema));
       }
     }
-    if (schema.has("not")) {
-      junctor(schema.get("not"), path + ".not", false);
-    }
+    junctor(schema.path("not"), path + ".not", false);
     lists(schema, path);
     defaultValue(schema, path);
     schema
@@ -295,26 +263,8 @@ public final class StructuralRules {
     }
   }
 
-  /** At the root only the name may be restricted. */
-  private void metadata(JsonNode metadata, String path) {
-    for (String word : new String[] {"default", "required", "additionalProperties"}) {
-      if (metadata.has(word)) {
-        causes.add(FieldErrors.forbidden(path + "." + word, "must not be specified for metadata"));
-      }
-    }
-    metadata
-        .path("properties")
-        .properties()
-        .forEach(
-            field -> {
-              if (!Set.of("name", "generateName").contains(field.getKey())) {
-                causes.add(
-                    FieldErrors.forbidden(
-                        path + ".properties[" + field.getKey() + "]",
-                        "must not specify anything other than name and generateName, but metadata"
-                            + " is implicitly specified"));
-              }
-            });
+  private static Set<String> words(String text) {
+    return new LinkedHashSet<>(List.of(text.split(" ")));
   }
 
   private static boolean isIntOrString(JsonNode schema) {

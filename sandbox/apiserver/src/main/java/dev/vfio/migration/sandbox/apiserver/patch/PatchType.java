@@ -1,17 +1,15 @@
-package dev.vfio.migration.sandbox.apiserver.request;
+package dev.vfio.migration.sandbox.apiserver.patch;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.sandbox.apiserver.http.Failures;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
-import dev.vfio.migration.sandbox.apiserver.patch.MergePatch;
-import dev.vfio.migration.sandbox.apiserver.patch.StrategicMergePatch;
 import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import io.fabric8.zjsonpatch.JsonPatch;
 import io.fabric8.zjsonpatch.JsonPatchException;
 
-/** The kinds of patch, and what each makes of an object. */
-enum Patches {
+/** The types of patch, and what each makes of an object. */
+public enum PatchType {
   /** RFC 6902. */
   JSON("application/json-patch+json"),
   /** RFC 7396. */
@@ -21,16 +19,21 @@ enum Patches {
   /** Server-side apply. */
   APPLY("application/apply-patch+yaml");
 
-  private static final int MOST_OPERATIONS = 10_000;
+  private static final int MAX_OPERATIONS = 10_000;
 
   private final String mediaType;
 
-  Patches(String mediaType) {
+  PatchType(String mediaType) {
     this.mediaType = mediaType;
   }
 
-  static Patches of(String mediaType, ResourceType type) {
-    for (Patches patch : values()) {
+  /**
+   * The type of a media type.
+   *
+   * @throws dev.vfio.migration.sandbox.apiserver.http.ApiException 415 if the kind has none such
+   */
+  public static PatchType of(String mediaType, ResourceType type) {
+    for (PatchType patch : values()) {
       if (patch.mediaType.equals(mediaType) && !(patch == STRATEGIC && type.custom())) {
         return patch;
       }
@@ -50,16 +53,17 @@ enum Patches {
   }
 
   /**
-   * The patched object, in the version of the request; not for server-side apply, which needs to
-   * know who asks.
+   * The patched object, in the version of the request. Not for server-side apply, which needs the
+   * field manager.
    */
-  ObjectNode patched(ObjectNode live, JsonNode patch, ResourceType type) {
+  public ObjectNode patched(ObjectNode live, JsonNode patch, ResourceType type) {
     JsonNode result =
         switch (this) {
           case JSON -> json(live, patch);
           case MERGE -> MergePatch.apply(live, object(patch));
           case STRATEGIC -> strategic(live, object(patch), type);
-          case APPLY -> throw new IllegalStateException("an apply patch needs its manager's name");
+          case APPLY ->
+              throw new IllegalStateException("server-side apply needs the field manager");
         };
     if (result instanceof ObjectNode object) {
       return object;
@@ -71,11 +75,11 @@ enum Patches {
     if (patch == null || !patch.isArray()) {
       throw Failures.badRequest("a JSON patch is a list of operations");
     }
-    if (patch.size() > MOST_OPERATIONS) {
+    if (patch.size() > MAX_OPERATIONS) {
       throw Failures.of(
           413,
           "The allowed maximum operations in a JSON patch is %d, got %d"
-              .formatted(MOST_OPERATIONS, patch.size()));
+              .formatted(MAX_OPERATIONS, patch.size()));
     }
     try {
       return JsonPatch.apply(patch, live);
