@@ -54,7 +54,7 @@ class WallsTest {
   private static JavaClasses classes;
 
   @BeforeAll
-  static void read_every_room() {
+  static void importEveryModule() {
     classes =
         new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -62,7 +62,7 @@ class WallsTest {
   }
 
   @Test
-  void the_operator_knows_kubernetes_and_the_contract_but_neither_vfio_nor_the_agents_code() {
+  void theOperatorKnowsKubernetesAndTheContractButNeitherVfioNorTheAgentsCode() {
     check(
         noClasses()
             .that()
@@ -73,7 +73,7 @@ class WallsTest {
   }
 
   @Test
-  void the_agent_knows_vfio_and_the_contract_but_not_kubernetes() {
+  void theAgentKnowsVfioAndTheContractButNotKubernetes() {
     check(
         noClasses()
             .that()
@@ -83,7 +83,7 @@ class WallsTest {
   }
 
   @Test
-  void vfio_is_a_plain_library() {
+  void vfioIsAPlainLibrary() {
     check(
         noClasses()
             .that()
@@ -106,7 +106,7 @@ class WallsTest {
   }
 
   @Test
-  void what_bounds_connections_knows_nobody() {
+  void whatBoundsConnectionsKnowsNobody() {
     check(
         noClasses()
             .that()
@@ -127,7 +127,7 @@ class WallsTest {
 
   /** Whatever else puts something there has threads inherit it that are made meanwhile. */
   @Test
-  void what_a_log_line_carries_is_said_in_one_place() {
+  void whatALogLineCarriesIsSaidInOnePlace() {
     check(
         noClasses()
             .that()
@@ -137,7 +137,7 @@ class WallsTest {
   }
 
   @Test
-  void nothing_but_the_sandbox_uses_the_sandbox() {
+  void nothingButTheSandboxUsesTheSandbox() {
     check(
         noClasses()
             .that()
@@ -178,7 +178,7 @@ class WallsTest {
   }
 
   @Test
-  void the_pure_machines_touch_no_thread_no_socket_and_no_file() {
+  void thePureMachinesTouchNoThreadNoSocketAndNoFile() {
     check(
         noClasses()
             .that(pure())
@@ -207,7 +207,7 @@ class WallsTest {
   }
 
   @Test
-  void the_pure_machines_read_no_clock() {
+  void thePureMachinesReadNoClock() {
     check(
         noClasses()
             .that(pure())

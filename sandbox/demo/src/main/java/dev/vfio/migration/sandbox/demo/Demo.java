@@ -10,6 +10,7 @@ import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
 import dev.vfio.migration.sandbox.cluster.console.DeviceConsole.Continuity;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
+import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.KubernetesClientTimeoutException;
@@ -27,8 +28,8 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Shows one migration from end to end: see {@link DemoOptions#USAGE}. Exit codes: 0 it ended as it
- * was asked for, 1 it did not, 2 an option is wrong, 3 another demo is running.
+ * Shows one migration from end to end: see {@link DemoOptions}. Exit codes: 0 it ended as it was
+ * asked for, 1 it did not, 2 an option is wrong, 3 another demo is running.
  */
 public final class Demo {
   private static final long MEBIBYTE = 1L << 20;
@@ -53,8 +54,9 @@ public final class Demo {
     DemoOptions options;
     try {
       options = DemoOptions.parse(arguments);
-    } catch (DemoOptions.BadOption e) {
-      DemoOptions.refuse(e, System.err);
+    } catch (WrongOptionException e) {
+      System.err.println(
+          "demo: " + e.getMessage() + "; nothing was started (./demo --help lists the options)");
       System.exit(2);
       return;
     }
