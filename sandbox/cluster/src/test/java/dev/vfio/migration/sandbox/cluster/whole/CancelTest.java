@@ -52,7 +52,7 @@ class CancelTest {
   void byDeletion(Moment moment, TestCluster cluster) throws Exception {
     String name = "delete-" + moment.name().toLowerCase(java.util.Locale.ROOT);
     try (Scenario scenario = moment.prolonged(cluster.scenario(name)).begin()) {
-      scenario.awaitSourceState(moment.name()).delete().awaitGone();
+      scenario.awaitSourceState(moment.name()).delete().awaitDeleted();
 
       scenario.runsOnAt(scenario.pair().source());
       assertThat(scenario.states(scenario.pair().source())).endsWith("RUNNING");

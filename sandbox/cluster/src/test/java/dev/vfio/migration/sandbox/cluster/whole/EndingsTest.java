@@ -91,7 +91,7 @@ class EndingsTest {
   @Test
   void aFinishedMigrationIsDeletedAfterItsTimeToLive(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("ttl").spec("ttlSecondsAfterFinished", 1).begin()) {
-      scenario.awaitGone().runsOnAt(scenario.pair().destination());
+      scenario.awaitDeleted().runsOnAt(scenario.pair().destination());
     }
   }
 }

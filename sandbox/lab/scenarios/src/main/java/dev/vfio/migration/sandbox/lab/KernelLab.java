@@ -93,7 +93,8 @@ public final class KernelLab {
     Path archives = options.archives().orElse(repository.root().resolve(".lab/archives"));
     source.clear();
     destination.clear();
-    return LabCluster.start(repository, options.work(), source, destination, archives);
+    return LabCluster.start(
+        repository, options.work(), source, destination, archives, options.workload());
   }
 
   private static int failed(String why) {
@@ -101,14 +102,14 @@ public final class KernelLab {
     return 1;
   }
 
-  private GuestNode node(String name, Guest guest, LabOptions.GuestAddress place)
+  private GuestNode node(String name, Guest guest, LabOptions.GuestAddress address)
       throws IOException {
     return new GuestNode(
         name,
         guest,
         "0.0.0.0",
-        place.address(),
-        place.stateHost(),
+        address.address(),
+        address.stateHost(),
         Files.createDirectories(options.share().resolve(name)),
         RUN_DIRECTORY,
         CGROUPS,
@@ -149,8 +150,8 @@ public final class KernelLab {
 
   private List<String> scenarios(LabCluster cluster, String plainDevice, List<DeviceKind> kinds)
       throws IOException, InterruptedException {
-    Scenarios scenarios = new Scenarios(cluster, options.workload(), plainDevice, kinds);
-    Traces traces = new Traces(cluster);
+    Scenarios scenarios = new Scenarios(cluster, plainDevice, kinds);
+    Leftovers leftovers = new Leftovers(cluster);
     List<String> failed = new ArrayList<>();
     int run = 0;
     for (Scenarios.Scenario scenario : scenarios.all()) {
@@ -163,7 +164,7 @@ public final class KernelLab {
       long began = System.nanoTime();
       try {
         String evidence = scenario.body().run(scenario.slug());
-        verdict(true, scenario, evidence + "; " + traces.awaitNone(), began);
+        verdict(true, scenario, evidence + "; " + leftovers.awaitNone(), began);
         passedAny = true;
       } catch (SkippedException e) {
         skipped.add(scenario.name() + ": " + e.getMessage());
