@@ -6,11 +6,11 @@ import dev.vfio.migration.sandbox.cluster.JavaCommand;
 import dev.vfio.migration.sandbox.cluster.LoopbackNetwork;
 import dev.vfio.migration.sandbox.cluster.Repository;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
+import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -41,14 +41,10 @@ public final class Bench {
 
   public static void main(String[] arguments) throws IOException, InterruptedException {
     Locale.setDefault(Locale.ROOT);
-    if (Arrays.asList(arguments).equals(List.of("--help"))) {
-      System.out.print(BenchOptions.USAGE);
-      return;
-    }
     BenchOptions options;
     try {
       options = BenchOptions.parse(arguments);
-    } catch (IllegalArgumentException e) {
+    } catch (WrongOptionException e) {
       System.err.println("bench: " + e.getMessage() + "; sandbox/bench --help lists the options");
       System.exit(2);
       return;

@@ -1,15 +1,14 @@
 package dev.vfio.migration.sandbox.benchmark;
 
-import java.util.ArrayDeque;
+import dev.vfio.migration.sandbox.cluster.options.ByteSize;
+import dev.vfio.migration.sandbox.cluster.options.CommandLineReader;
+import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Deque;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import picocli.CommandLine.Option;
 
 /**
- * What to measure.
+ * What to measure; {@code usage.txt} of this module is what the script prints of it.
  *
  * @param throughputBytes device state of the throughput runs
  * @param memorySizes device states at which the agents' memory is measured, bytes, rising
@@ -19,97 +18,56 @@ import java.util.regex.Pattern;
 record BenchOptions(long throughputBytes, List<Long> memorySizes, int repeats, int streams) {
   private static final long MEBIBYTE = 1L << 20;
   private static final long GIBIBYTE = 1L << 30;
-  private static final long LARGEST = 8 * GIBIBYTE;
-  private static final int MOST_REPEATS = 20;
-  private static final int MOST_STREAMS = 16;
-  private static final Pattern SIZE = Pattern.compile("(\\d{1,7})(MiB|GiB)");
+  private static final int MAX_REPEATS = 20;
+  private static final int MAX_STREAMS = 16;
 
-  static final String USAGE =
-      """
-      usage: sandbox/bench [option...]
+  /** The command line as it was given; what was not is null. */
+  static final class Given {
+    @Option(names = "--quick")
+    private boolean quick;
 
-      Moves incompressible device state between two agent processes on this machine and, in the same run, copies
-      as many bytes through a plain loopback socket and through a plain TLS 1.3 socket of the same library.
+    @Option(names = "--sizes", split = ",")
+    private List<String> sizes;
 
-        --quick           a quarter of the bytes, each once: a first impression in about a minute
-        --sizes LIST      states at which the agents' memory is measured (256MiB,2GiB,8GiB)
-        --repeats COUNT   how often each measurement is taken, 1 to 20   (3)
-        --streams COUNT   connections of the state stream, 1 to 16       (1)
-        --help            this text
-      """;
+    @Option(names = "--repeats")
+    private Integer repeats;
 
-  static BenchOptions full() {
-    return new BenchOptions(
-        2 * GIBIBYTE, List.of(256 * MEBIBYTE, 2 * GIBIBYTE, 8 * GIBIBYTE), 3, 1);
+    @Option(names = "--streams")
+    private Integer streams;
   }
 
   /**
    * Reads the arguments.
    *
-   * @throws IllegalArgumentException with a message for the user
+   * @throws WrongOptionException where one is unknown, lacks its value, or has one out of range
    */
-  static BenchOptions parse(String... arguments) {
-    BenchOptions options = full();
-    Deque<String> left = new ArrayDeque<>(Arrays.asList(arguments));
-    while (!left.isEmpty()) {
-      String option = left.removeFirst();
-      options =
-          switch (option) {
-            case "--quick" ->
-                new BenchOptions(
-                    512 * MEBIBYTE, List.of(64 * MEBIBYTE, 512 * MEBIBYTE), 1, options.streams);
-            case "--sizes" ->
-                new BenchOptions(
-                    options.throughputBytes,
-                    sizes(value(option, left)),
-                    options.repeats,
-                    options.streams);
-            case "--repeats" ->
-                new BenchOptions(
-                    options.throughputBytes,
-                    options.memorySizes,
-                    number(option, value(option, left), MOST_REPEATS),
-                    options.streams);
-            case "--streams" ->
-                new BenchOptions(
-                    options.throughputBytes,
-                    options.memorySizes,
-                    options.repeats,
-                    number(option, value(option, left), MOST_STREAMS));
-            default -> throw new IllegalArgumentException("there is no option " + option);
-          };
-    }
-    return options;
+  static BenchOptions parse(String... arguments) throws WrongOptionException {
+    Given given = CommandLineReader.read(new Given(), arguments);
+    boolean quick = given.quick;
+    List<Long> sizes =
+        quick
+            ? List.of(64 * MEBIBYTE, 512 * MEBIBYTE)
+            : List.of(256 * MEBIBYTE, 2 * GIBIBYTE, 8 * GIBIBYTE);
+    return new BenchOptions(
+        quick ? 512 * MEBIBYTE : 2 * GIBIBYTE,
+        given.sizes == null ? sizes : sizes(given.sizes),
+        number("--repeats", given.repeats, quick ? 1 : 3, MAX_REPEATS),
+        number("--streams", given.streams, 1, MAX_STREAMS));
   }
 
-  private static String value(String option, Deque<String> left) {
-    if (left.isEmpty()) {
-      throw new IllegalArgumentException(option + " needs a value");
+  private static int number(String option, Integer given, int otherwise, int max)
+      throws WrongOptionException {
+    int number = given == null ? otherwise : given;
+    if (number < 1 || number > max) {
+      throw new WrongOptionException(option + " takes a number from 1 to " + max);
     }
-    return left.removeFirst();
+    return number;
   }
 
-  private static int number(String option, String text, int most) {
-    if (!text.matches("\\d{1,3}") || Integer.parseInt(text) < 1 || Integer.parseInt(text) > most) {
-      throw new IllegalArgumentException(option + " takes a number from 1 to " + most);
-    }
-    return Integer.parseInt(text);
-  }
-
-  private static List<Long> sizes(String list) {
+  private static List<Long> sizes(List<String> texts) throws WrongOptionException {
     List<Long> sizes = new ArrayList<>();
-    for (String text : list.split(",")) {
-      Matcher matcher = SIZE.matcher(text);
-      if (!matcher.matches()) {
-        throw new IllegalArgumentException(
-            "--sizes takes sizes like 256MiB,2GiB; '" + text + "' is none");
-      }
-      long unit = matcher.group(2).equals("GiB") ? GIBIBYTE : MEBIBYTE;
-      long size = Long.parseLong(matcher.group(1)) * unit;
-      if (size < MEBIBYTE || size > LARGEST) {
-        throw new IllegalArgumentException("--sizes: " + text + " is out of range, 1MiB to 8GiB");
-      }
-      sizes.add(size);
+    for (String text : texts) {
+      sizes.add(ByteSize.between("--sizes", text, MEBIBYTE, 8 * GIBIBYTE));
     }
     return sizes.stream().sorted().toList();
   }

@@ -1,19 +1,17 @@
 package dev.vfio.migration.sandbox.benchmark;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.vfio.migration.sandbox.cluster.DevicePair;
 import dev.vfio.migration.sandbox.cluster.DeviceShape;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.cluster.evidence.DeviceEvent;
 import dev.vfio.migration.sandbox.cluster.evidence.HandoverEvidence;
-import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
-import io.fabric8.kubernetes.api.model.GenericKubernetesResourceBuilder;
-import io.fabric8.kubernetes.client.dsl.Resource;
+import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
+import dev.vfio.migration.sandbox.cluster.migration.MigrationEnd;
+import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 
 /**
  * One migration through operator, agents and devices, as a user starts it, with its times. The
@@ -33,7 +31,7 @@ record MeasuredMigration(
     long copyNanos,
     long transferredBytes,
     boolean verified) {
-  private static final long BOUND_MINUTES = 15;
+  private static final Duration BOUND = Duration.ofMinutes(15);
 
   /** How a migration is done. */
   enum Mode {
@@ -54,27 +52,16 @@ record MeasuredMigration(
 
   private static MeasuredMigration migrate(
       SandboxCluster cluster, DevicePair pair, Mode mode, int streams) throws IOException {
-    ObjectMapper json = new ObjectMapper();
-    Resource<GenericKubernetesResource> migration =
-        cluster.client().resource(object(pair.shape(), mode, streams));
     long begin = System.nanoTime();
-    migration.serverSideApply();
-    GenericKubernetesResource last =
-        migration.waitUntilCondition(
-            object -> object != null && ended(json.valueToTree(object)),
-            BOUND_MINUTES,
-            TimeUnit.MINUTES);
+    MigrationView last =
+        AppliedMigration.apply(
+                cluster.client(),
+                "bench",
+                AppliedMigration.object(
+                    "default", "bench-" + pair.shape().name(), spec(pair.shape(), mode, streams)),
+                BOUND)
+            .awaitPhase("Succeeded");
     long end = System.nanoTime();
-    JsonNode status = json.valueToTree(last).path("status");
-    if (!status.path("phase").asText().equals("Succeeded")) {
-      throw new IOException(
-          "the migration of "
-              + pair.shape().stateSize()
-              + " bytes ended as "
-              + status.path("phase").asText()
-              + ": "
-              + status.path("conditions"));
-    }
     HandoverEvidence evidence = pair.evidence();
     if (!evidence.violations().isEmpty()) {
       throw new IOException("the handover broke its rules: " + evidence.violations());
@@ -84,15 +71,8 @@ record MeasuredMigration(
         end - begin,
         evidence.downtimeNanos().orElseThrow(),
         entry(evidence.destination(), "RESUME_COMPLETED") - entry(evidence.source(), "STOPNCOPY"),
-        status.path("transferredBytes").asLong(),
+        last.transferredBytes(),
         pair.destination().console().verify().ok());
-  }
-
-  private static boolean ended(JsonNode object) {
-    return switch (object.path("status").path("phase").asText()) {
-      case "Succeeded", "Failed", "Cancelled", "ActionRequired" -> true;
-      default -> false;
-    };
   }
 
   private static long entry(List<DeviceEvent> log, String state) throws IOException {
@@ -103,28 +83,13 @@ record MeasuredMigration(
         .orElseThrow(() -> new IOException("no device was ever in " + state));
   }
 
-  private static GenericKubernetesResource object(DeviceShape shape, Mode mode, int streams) {
-    return new GenericKubernetesResourceBuilder()
-        .withApiVersion("migration.vfio.dev/v1alpha1")
-        .withKind("DeviceMigration")
-        .withNewMetadata()
-        .withName("bench-" + shape.name())
-        .withNamespace("default")
-        .endMetadata()
-        .addToAdditionalProperties(
-            "spec",
-            Map.of(
-                "source",
-                Map.of("nodeName", SandboxCluster.SOURCE_NODE, "device", shape.id()),
-                "destination",
-                Map.of("nodeName", SandboxCluster.DESTINATION_NODE, "device", shape.id()),
-                "convergence",
-                Map.of("mode", mode.name()),
-                "timeouts",
-                Map.of("switchingOver", "10m"),
-                "transfer",
-                Map.of("streams", streams)))
-        .build();
+  private static Map<String, Object> spec(DeviceShape shape, Mode mode, int streams) {
+    return Map.of(
+        "source", new MigrationEnd(SandboxCluster.SOURCE_NODE, shape.id()).spec(),
+        "destination", new MigrationEnd(SandboxCluster.DESTINATION_NODE, shape.id()).spec(),
+        "convergence", Map.of("mode", mode.name()),
+        "timeouts", Map.of("switchingOver", "10m"),
+        "transfer", Map.of("streams", streams));
   }
 
   /** Device state per second while the device stood still. */

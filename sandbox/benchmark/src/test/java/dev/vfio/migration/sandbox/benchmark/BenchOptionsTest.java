@@ -3,6 +3,7 @@ package dev.vfio.migration.sandbox.benchmark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -12,13 +13,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 class BenchOptionsTest {
 
   @Test
-  void without_options_it_measures_what_the_aims_are_set_for() {
+  void withoutOptionsItMeasuresWhatTheAimsAreSetFor() throws Exception {
     assertThat(BenchOptions.parse())
         .isEqualTo(new BenchOptions(2L << 30, List.of(256L << 20, 2L << 30, 8L << 30), 3, 1));
   }
 
   @Test
-  void options_change_what_they_name() {
+  void optionsChangeWhatTheyName() throws Exception {
     assertThat(
             BenchOptions.parse(
                 "--quick", "--sizes", "1GiB,64MiB", "--repeats", "5", "--streams", "2"))
@@ -28,22 +29,24 @@ class BenchOptionsTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
+      quoteCharacter = '"',
       value = {
         "--fast | there is no option --fast",
         "--sizes | --sizes needs a value",
-        "--sizes 1TiB | sizes like 256MiB,2GiB",
+        "--sizes 1TiB | not '1TiB'",
         "--sizes 16GiB | out of range",
         "--repeats 0 | from 1 to 20",
-        "--streams many | from 1 to 16"
+        "--streams many | --streams: 'many' is not possible",
+        "--streams 17 | from 1 to 16"
       })
-  void what_cannot_be_understood_is_refused(String arguments, String reason) {
+  void whatCannotBeUnderstoodIsRefused(String arguments, String reason) {
     assertThatThrownBy(() -> BenchOptions.parse(arguments.split(" ")))
-        .isInstanceOf(IllegalArgumentException.class)
+        .isInstanceOf(WrongOptionException.class)
         .hasMessageContaining(reason);
   }
 
   @Test
-  void the_median_is_not_moved_by_one_bad_run() {
+  void theMedianIsNotMovedByOneBadRun() {
     assertThat(Spread.of(List.of(2.0, 0.1, 2.2))).isEqualTo(new Spread(2.0, 0.1, 2.2));
     assertThat(Spread.of(List.of(3.0, 1.0))).isEqualTo(new Spread(2.0, 1.0, 3.0));
     assertThat(Spread.of(List.of(1.5)).text("GB/s")).isEqualTo("1.50 GB/s (1.50 to 1.50)");

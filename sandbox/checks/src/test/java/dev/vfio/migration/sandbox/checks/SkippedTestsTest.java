@@ -47,7 +47,7 @@ class SkippedTestsTest {
   }
 
   @Test
-  void eachReasonIsToldOnceWithWhatItKeptFromRunning() throws Exception {
+  void eachReasonIsReportedOnceWithTheTestsThatItSkipped() throws Exception {
     assertThat(SkippedTests.of(repository, BEGIN))
         .containsExactly(
             "1 test of OneTest: kubectl & more",
@@ -55,7 +55,7 @@ class SkippedTestsTest {
   }
 
   @Test
-  void reportsOfAnEarlierRunAreNotTold() throws Exception {
+  void reportsOfAnEarlierRunAreLeftOut() throws Exception {
     assertThat(SkippedTests.of(repository, FileTime.fromMillis(BEGIN.toMillis() + 1))).isEmpty();
   }
 

@@ -64,7 +64,7 @@ class WallClockTest {
   private static JavaClasses classes;
 
   @BeforeAll
-  static void readAllButTheSandbox() {
+  static void importAllButTheSandbox() {
     classes =
         new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -82,7 +82,7 @@ class WallClockTest {
   }
 
   @Test
-  void onlyWhoTellsPeopleOrHoldsCertificatesReadsTheTimeOfDay() {
+  void onlyWhatInformsPeopleOrHoldsCertificatesReadsTheTimeOfDay() {
     DescribedPredicate<JavaClass> others =
         describe(
             "are none of " + ALLOWED.keySet(),
@@ -98,7 +98,7 @@ class WallClockTest {
 
   /** A name that is not needed any more would let the next one in. */
   @Test
-  void whoeverIsNamedDoes() {
+  void everyAllowedClassStillReadsIt() {
     assertThat(
             classes.stream()
                 .filter(

@@ -55,7 +55,7 @@ class WallsTest {
   private static JavaClasses classes;
 
   @BeforeAll
-  static void read_every_room() {
+  static void importEveryModule() {
     classes =
         new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -63,7 +63,7 @@ class WallsTest {
   }
 
   @Test
-  void the_operator_knows_kubernetes_and_the_contract_but_neither_vfio_nor_the_agents_code() {
+  void theOperatorKnowsKubernetesAndTheContractButNeitherVfioNorTheAgentsCode() {
     check(
         noClasses()
             .that()
@@ -74,7 +74,7 @@ class WallsTest {
   }
 
   @Test
-  void the_agent_knows_vfio_and_the_contract_but_not_kubernetes() {
+  void theAgentKnowsVfioAndTheContractButNotKubernetes() {
     check(
         noClasses()
             .that()
@@ -84,7 +84,7 @@ class WallsTest {
   }
 
   @Test
-  void vfio_is_a_plain_library() {
+  void vfioIsAPlainLibrary() {
     check(
         noClasses()
             .that()
@@ -107,7 +107,7 @@ class WallsTest {
   }
 
   @Test
-  void what_bounds_connections_knows_nobody() {
+  void whatBoundsConnectionsKnowsNobody() {
     check(
         noClasses()
             .that()
@@ -128,7 +128,7 @@ class WallsTest {
 
   /** Whatever else puts something there has threads inherit it that are made meanwhile. */
   @Test
-  void what_a_log_line_carries_is_said_in_one_place() {
+  void whatALogLineCarriesIsSaidInOnePlace() {
     check(
         noClasses()
             .that()
@@ -138,7 +138,7 @@ class WallsTest {
   }
 
   @Test
-  void nothing_but_the_sandbox_uses_the_sandbox() {
+  void nothingButTheSandboxUsesTheSandbox() {
     check(
         noClasses()
             .that()
@@ -196,7 +196,7 @@ class WallsTest {
   }
 
   @Test
-  void the_pure_machines_touch_no_thread_no_socket_and_no_file() {
+  void thePureMachinesTouchNoThreadNoSocketAndNoFile() {
     check(
         noClasses()
             .that(pure())
@@ -225,7 +225,7 @@ class WallsTest {
   }
 
   @Test
-  void the_pure_machines_read_no_clock() {
+  void thePureMachinesReadNoClock() {
     check(
         noClasses()
             .that(pure())

@@ -9,7 +9,7 @@ import java.time.Duration;
  * waits at the destination.
  */
 public record DevicePair(DeviceShape shape, SimulatedDevice source, SimulatedDevice destination) {
-  private static final Duration PATIENCE = Duration.ofSeconds(5);
+  private static final Duration END_TIMEOUT = Duration.ofSeconds(5);
 
   /** What both logs prove now. */
   public HandoverEvidence evidence() throws IOException {
@@ -20,7 +20,7 @@ public record DevicePair(DeviceShape shape, SimulatedDevice source, SimulatedDev
   public void end() {
     source.process().terminate();
     destination.process().terminate();
-    source.process().end(PATIENCE);
-    destination.process().end(PATIENCE);
+    source.process().end(END_TIMEOUT);
+    destination.process().end(END_TIMEOUT);
   }
 }

@@ -1,13 +1,12 @@
 package dev.vfio.migration.sandbox.cluster;
 
+import dev.vfio.migration.sandbox.cluster.process.FileTree;
 import dev.vfio.migration.sandbox.cluster.process.Supervisor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Comparator;
-import java.util.stream.Stream;
 
 /** Folders of the sandbox. */
 final class WorkFolder {
@@ -21,13 +20,7 @@ final class WorkFolder {
 
   /** That folder, without what an earlier run left in it. */
   static Path emptied(Path folder) throws IOException {
-    if (Files.exists(folder)) {
-      try (Stream<Path> files = Files.walk(folder)) {
-        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-          Files.delete(file);
-        }
-      }
-    }
+    FileTree.delete(folder);
     return Files.createDirectories(folder);
   }
 

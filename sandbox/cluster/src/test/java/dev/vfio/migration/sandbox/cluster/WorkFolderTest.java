@@ -13,7 +13,7 @@ class WorkFolderTest {
   @TempDir Path work;
 
   @Test
-  void sockets_lie_in_the_work_folder_where_its_path_is_short_enough() throws Exception {
+  void socketsLieInTheWorkFolderWhereItsPathIsShortEnough() throws Exception {
     Path shortWork = Files.createTempDirectory(Path.of("/tmp"), "w");
     try (Supervisor supervisor = open()) {
       assertThat(WorkFolder.forSockets(shortWork, supervisor)).isEqualTo(shortWork.resolve("run"));
@@ -24,7 +24,7 @@ class WorkFolderTest {
   }
 
   @Test
-  void sockets_lie_in_a_short_folder_that_is_removed_where_the_path_is_too_long() throws Exception {
+  void socketsLieInAShortFolderThatIsRemovedWhereThePathIsTooLong() throws Exception {
     Path sockets;
     try (Supervisor supervisor = open()) {
       sockets = WorkFolder.forSockets(work.resolve("x".repeat(80)), supervisor);
@@ -36,7 +36,7 @@ class WorkFolderTest {
   }
 
   @Test
-  void what_an_earlier_run_left_is_removed() throws Exception {
+  void whatAnEarlierRunLeftIsRemoved() throws Exception {
     Path folder = Files.createDirectories(work.resolve("journal/node-a"));
     Files.createFile(folder.resolve("session"));
 

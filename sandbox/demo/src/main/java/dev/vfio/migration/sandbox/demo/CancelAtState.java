@@ -1,11 +1,8 @@
 package dev.vfio.migration.sandbox.demo;
 
 import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
-import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.fabric8.kubernetes.client.dsl.Resource;
-import io.fabric8.kubernetes.client.dsl.base.PatchContext;
-import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -25,7 +22,7 @@ final class CancelAtState implements AutoCloseable {
   private CancelAtState(
       Optional<DemoOptions.SourceState> state,
       SimulatedDevice source,
-      Resource<GenericKubernetesResource> migration,
+      AppliedMigration migration,
       Screen screen) {
     this.thread =
         new Thread(
@@ -38,7 +35,7 @@ final class CancelAtState implements AutoCloseable {
   static CancelAtState of(
       Optional<DemoOptions.SourceState> state,
       SimulatedDevice source,
-      Resource<GenericKubernetesResource> migration,
+      AppliedMigration migration,
       Screen screen) {
     CancelAtState cancel = new CancelAtState(state, source, migration, screen);
     cancel.thread.start();
@@ -46,14 +43,11 @@ final class CancelAtState implements AutoCloseable {
   }
 
   private void watch(
-      String state,
-      SimulatedDevice source,
-      Resource<GenericKubernetesResource> migration,
-      Screen screen) {
+      String state, SimulatedDevice source, AppliedMigration migration, Screen screen) {
     try {
       while (!closed) {
         if (source.log().events().stream().anyMatch(event -> event.entersState(state))) {
-          migration.patch(PatchContext.of(PatchType.JSON_MERGE), "{\"spec\":{\"cancel\":true}}");
+          migration.cancel();
           screen.say("the source's device is in " + state + ": cancelled");
           return;
         }
@@ -64,7 +58,7 @@ final class CancelAtState implements AutoCloseable {
     }
   }
 
-  /** Tells what went wrong while watching. */
+  /** Throws what went wrong while watching, if anything did. */
   void rethrow() throws IOException {
     if (failure != null) {
       throw new IOException("the migration could not be cancelled: " + failure, failure);

@@ -1,6 +1,5 @@
 package dev.vfio.migration.sandbox.demo;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.vfio.migration.sandbox.cluster.ClusterSettings;
 import dev.vfio.migration.sandbox.cluster.DevicePair;
 import dev.vfio.migration.sandbox.cluster.DeviceShape;
@@ -9,32 +8,31 @@ import dev.vfio.migration.sandbox.cluster.Repository;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
 import dev.vfio.migration.sandbox.cluster.console.DeviceConsole.Continuity;
+import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
-import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.fabric8.kubernetes.client.KubernetesClientTimeoutException;
-import io.fabric8.kubernetes.client.dsl.Resource;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 
 /**
- * Shows one migration from end to end: see {@link DemoOptions#USAGE}. Exit codes: 0 it ended as it
- * was asked for, 1 it did not, 2 an option is wrong, 3 another demo is running.
+ * Shows one migration from end to end: see {@link DemoOptions}. Exit codes: 0 it ended as it was
+ * asked for, 1 it did not, 2 an option is wrong, 3 another demo is running.
  */
 public final class Demo {
   private static final long MEBIBYTE = 1L << 20;
   private static final long MEMORY_SIZE = 16 * MEBIBYTE;
   private static final long MEMORY_DIRTY_RATE = 4 * MEBIBYTE;
-  private static final long LONGEST_MINUTES = 30;
+  private static final Duration MAX_DURATION = Duration.ofMinutes(30);
 
   private final DemoOptions options;
   private final Repository repository;
@@ -53,8 +51,9 @@ public final class Demo {
     DemoOptions options;
     try {
       options = DemoOptions.parse(arguments);
-    } catch (DemoOptions.BadOption e) {
-      DemoOptions.refuse(e, System.err);
+    } catch (WrongOptionException e) {
+      System.err.println(
+          "demo: " + e.getMessage() + "; nothing was started (./demo --help lists the options)");
       System.exit(2);
       return;
     }
@@ -119,11 +118,17 @@ public final class Demo {
 
     Example example = Example.read(repository.example(), options);
     screen.say("applying examples/devicemigration.yaml" + example.changes());
-    Resource<GenericKubernetesResource> migration = example.applyTo(cluster.client());
+    AppliedMigration migration =
+        AppliedMigration.apply(cluster.client(), "demo", example.migration(), MAX_DURATION);
     MigrationView view;
     try (CancelAtState cancel =
         CancelAtState.of(options.cancelAt(), pair.source(), migration, screen)) {
-      view = follow(migration);
+      view =
+          migration.watch(
+              now -> {
+                screen.show(now);
+                return now.ended();
+              });
       cancel.rethrow();
     }
 
@@ -143,36 +148,13 @@ public final class Demo {
         DeviceShape.small("gpu-0")
             .withState(options.stateSize(), options.dirtyRate())
             .withMemory(MEMORY_SIZE, MEMORY_DIRTY_RATE);
-    expected
-        .sourceFault()
-        .ifPresent(fault -> screen.say("the source's device is told to " + fault));
+    expected.sourceFault().ifPresent(fault -> screen.say("the source's device is set to " + fault));
     expected
         .destinationFault()
-        .ifPresent(fault -> screen.say("the destination's device is told to " + fault));
+        .ifPresent(fault -> screen.say("the destination's device is set to " + fault));
     return cluster.launchDevices(
         expected.sourceFault().map(shape::withFault).orElse(shape),
         expected.destinationFault().map(shape::withFault).orElse(shape));
-  }
-
-  private MigrationView follow(Resource<GenericKubernetesResource> migration) {
-    ObjectMapper json = new ObjectMapper();
-    try {
-      GenericKubernetesResource last =
-          migration.waitUntilCondition(
-              object -> {
-                if (object == null) {
-                  return false;
-                }
-                MigrationView view = MigrationView.of(json.valueToTree(object));
-                screen.show(view);
-                return view.ended();
-              },
-              LONGEST_MINUTES,
-              TimeUnit.MINUTES);
-      return MigrationView.of(json.valueToTree(last));
-    } catch (KubernetesClientTimeoutException e) {
-      return MigrationView.of(json.valueToTree(migration.get()));
-    }
   }
 
   private void sayProof(Ending ending, boolean atDestination) {

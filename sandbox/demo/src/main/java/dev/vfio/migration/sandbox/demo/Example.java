@@ -4,15 +4,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
-import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.dsl.Resource;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The example migration, with what the demo's options change in it.
+ * The example migration, with the changes that the demo's options make in it.
  *
  * @param object the whole object
  * @param changed {@code field=value} of every change
@@ -51,12 +49,8 @@ record Example(ObjectNode object, List<String> changed) {
     return changed.isEmpty() ? "" : " with " + String.join(", ", changed);
   }
 
-  /** Server-side apply. */
-  Resource<GenericKubernetesResource> applyTo(KubernetesClient client) {
-    GenericKubernetesResource migration =
-        new ObjectMapper().convertValue(object, GenericKubernetesResource.class);
-    Resource<GenericKubernetesResource> resource = client.resource(migration);
-    resource.fieldManager("demo").serverSideApply();
-    return resource;
+  /** The object to apply. */
+  GenericKubernetesResource migration() {
+    return new ObjectMapper().convertValue(object, GenericKubernetesResource.class);
   }
 }

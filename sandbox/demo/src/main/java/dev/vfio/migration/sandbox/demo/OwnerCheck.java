@@ -3,10 +3,10 @@ package dev.vfio.migration.sandbox.demo;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
 import dev.vfio.migration.sandbox.cluster.console.DeviceConsole.Continuity;
+import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * Asks the device that owns the state at the end for its own verification.
@@ -14,23 +14,21 @@ import java.util.concurrent.locks.LockSupport;
  * @param owner the device that should run
  */
 record OwnerCheck(SimulatedDevice owner) {
-  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
-  private static final long ASK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+  private static final Duration TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(20);
 
   /** Waits until the workload makes steps, then verifies. Empty where it makes none. */
-  Optional<Continuity> verifyRunning() throws IOException {
-    long deadline = System.nanoTime() + PATIENCE_NANOS;
+  Optional<Continuity> verifyRunning() throws IOException, InterruptedException {
     long first = owner.console().status().path("step").asLong();
-    while (true) {
-      JsonNode status = owner.console().status();
-      boolean runs = status.path("workload").asText().equals("running");
-      if (runs && status.path("step").asLong() > first) {
-        return Optional.of(owner.console().verify());
-      }
-      if (System.nanoTime() > deadline) {
-        return Optional.empty();
-      }
-      LockSupport.parkNanos(ASK_AGAIN_NANOS);
-    }
+    boolean steps =
+        Waiting.within(
+            TIMEOUT,
+            LOOK_AGAIN,
+            () -> {
+              JsonNode status = owner.console().status();
+              return status.path("workload").asText().equals("running")
+                  && status.path("step").asLong() > first;
+            });
+    return steps ? Optional.of(owner.console().verify()) : Optional.empty();
   }
 }

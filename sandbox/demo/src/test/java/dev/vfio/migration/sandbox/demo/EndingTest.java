@@ -21,7 +21,7 @@ class EndingTest {
   private final List<DeviceEvent> destination = new ArrayList<>();
 
   @Test
-  void a_move_is_what_was_asked_for() throws Exception {
+  void aMoveIsWhatWasAskedFor() throws Exception {
     moved();
     Ending ending = ending(options(), "Succeeded", CONTINUITY);
 
@@ -33,7 +33,7 @@ class EndingTest {
   }
 
   @Test
-  void a_failure_that_was_asked_for_must_have_been_the_devices() throws Exception {
+  void aFailureThatWasAskedForMustHaveBeenTheDevices() throws Exception {
     rolledBack();
     assertThat(ending(options("--fail-at=RESUME"), "Failed", CONTINUITY).objections())
         .containsExactly("the destination's device never did fail-buffer=RESUME@67108864:5");
@@ -45,7 +45,7 @@ class EndingTest {
   }
 
   @Test
-  void a_move_is_not_what_was_asked_for_where_a_cancel_was() throws Exception {
+  void aMoveIsNotWhatWasAskedForWhereACancelWas() throws Exception {
     moved();
     assertThat(ending(options("--cancel-at=PRECOPY"), "Succeeded", CONTINUITY).objections())
         .first()
@@ -53,14 +53,14 @@ class EndingTest {
   }
 
   @Test
-  void a_failure_is_told_with_the_reason_of_the_condition() throws Exception {
+  void aFailureIsReportedWithTheReasonOfTheCondition() throws Exception {
     rolledBack();
     assertThat(ending(options(), "Failed", CONTINUITY).objections())
         .contains("Succeeded is False: StreamBroken: the stream ended early");
   }
 
   @Test
-  void lost_steps_are_a_failure_whatever_the_status_says() throws Exception {
+  void lostStepsAreAFailureWhateverTheStatusSays() throws Exception {
     moved();
     Ending ending =
         ending(
@@ -71,7 +71,7 @@ class EndingTest {
   }
 
   @Test
-  void two_owners_are_a_failure_whatever_the_status_says() throws Exception {
+  void twoOwnersAreAFailureWhateverTheStatusSays() throws Exception {
     event(source, 10, state("NONE", "RUNNING"));
     event(source, 10, workload("running"));
     event(source, 20, workload("paused"));
@@ -83,7 +83,7 @@ class EndingTest {
   }
 
   @Test
-  void a_workload_that_runs_nowhere_is_a_failure() throws Exception {
+  void aWorkloadThatRunsNowhereIsAFailure() throws Exception {
     rolledBack();
     Ending ending = ending(options("--cancel-at=SETUP"), "Cancelled", Optional.empty());
 

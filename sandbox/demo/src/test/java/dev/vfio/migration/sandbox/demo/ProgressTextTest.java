@@ -29,7 +29,7 @@ class ProgressTextTest {
   }
 
   @Test
-  void a_line_tells_phase_states_pending_by_class_memory_rate_and_a_bar() throws Exception {
+  void aLineHasPhaseStatesPendingByClassMemoryRateAndABar() throws Exception {
     assertThat(ProgressText.line(1.5, view(STATUS)))
         .contains("1.50 s")
         .contains("PreCopy")
@@ -42,13 +42,13 @@ class ProgressTextTest {
   }
 
   @Test
-  void a_block_fits_a_terminal_of_eighty_columns() throws Exception {
+  void aBlockFitsATerminalOfEightyColumns() throws Exception {
     assertThat(ProgressText.block(123.4, view(STATUS)))
         .allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(80));
   }
 
   @Test
-  void an_object_without_a_status_shows_nothing_moved() throws Exception {
+  void anObjectWithoutAStatusShowsNothingMoved() throws Exception {
     MigrationView view = view("{}");
 
     assertThat(view.ended()).isFalse();
@@ -59,7 +59,7 @@ class ProgressTextTest {
   /** From RollingBack on a status has nothing pending: that is not because all of it was moved. */
   @ParameterizedTest
   @ValueSource(strings = {"RollingBack", "Failed", "Cancelled"})
-  void a_copy_that_was_given_up_is_no_full_bar(String phase) throws Exception {
+  void aCopyThatWasGivenUpIsNoFullBar(String phase) throws Exception {
     MigrationView view =
         view("{\"status\": {\"phase\": \"" + phase + "\", \"transferredBytes\": 67893280}}");
 
@@ -73,14 +73,14 @@ class ProgressTextTest {
   }
 
   @Test
-  void what_went_wrong_is_found_in_the_conditions() throws Exception {
+  void whatWentWrongIsFoundInTheConditions() throws Exception {
     assertThat(view(STATUS).refusals())
         .extracting(MigrationView.Condition::reason)
         .containsExactly("StreamBroken");
   }
 
   @Test
-  void sizes_are_written_with_the_unit_that_fits() {
+  void sizesAreWrittenWithTheUnitThatFits() {
     assertThat(ProgressText.bytes(0)).isEqualTo("0 B");
     assertThat(ProgressText.bytes(1024)).isEqualTo("1.0 KiB");
     assertThat(ProgressText.bytes(8L << 30)).isEqualTo("8.0 GiB");
@@ -88,7 +88,7 @@ class ProgressTextTest {
   }
 
   @Test
-  void without_a_terminal_there_is_one_line_for_each_change() throws Exception {
+  void withoutATerminalThereIsOneLineForEachChange() throws Exception {
     ByteArrayOutputStream written = new ByteArrayOutputStream();
     Screen screen = new Screen(new PrintStream(written, true, StandardCharsets.UTF_8), false);
     screen.show(view(STATUS));
@@ -100,7 +100,7 @@ class ProgressTextTest {
   }
 
   @Test
-  void on_a_terminal_the_block_is_drawn_in_place() throws Exception {
+  void onATerminalTheBlockIsDrawnInPlace() throws Exception {
     ByteArrayOutputStream written = new ByteArrayOutputStream();
     Screen screen = new Screen(new PrintStream(written, true, StandardCharsets.UTF_8), true);
     screen.show(view(STATUS));

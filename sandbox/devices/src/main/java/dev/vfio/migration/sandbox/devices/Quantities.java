@@ -5,17 +5,19 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Reads sizes, rates and durations as they are written on the command line. */
-final class Quantities {
+public final class Quantities {
   private static final Pattern NOTATION = Pattern.compile("([0-9]{1,18})([A-Za-z]*)");
   private static final Map<String, Long> BYTES =
-      Map.of("", 1L, "B", 1L, "KiB", 1L << 10, "MiB", 1L << 20, "GiB", 1L << 30);
+      Map.of(
+          "", 1L, "B", 1L, "KiB", 1L << 10, "MiB", 1L << 20, "GiB", 1L << 30, "Ki", 1L << 10, "Mi",
+          1L << 20, "Gi", 1L << 30);
   private static final Map<String, Long> NANOSECONDS =
       Map.of("ns", 1L, "us", 1_000L, "ms", 1_000_000L, "s", 1_000_000_000L);
 
   private Quantities() {}
 
   /** Bytes from {@code 64MiB}; a bare number is bytes. */
-  static long size(String text) {
+  public static long size(String text) {
     return read(text, text, BYTES, "a size is a number with B, KiB, MiB or GiB");
   }
 

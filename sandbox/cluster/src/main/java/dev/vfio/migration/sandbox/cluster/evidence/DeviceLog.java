@@ -3,17 +3,16 @@ package dev.vfio.migration.sandbox.cluster.evidence;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.vfio.migration.sandbox.cluster.process.ProcessLog;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * The log that a device process writes itself: JSON lines. It is the witness of every handover;
- * what operator and agents say is not asked.
+ * The log that a device process writes itself: JSON lines. Every handover is judged by it, and not
+ * by what operator and agents say.
  */
 public record DeviceLog(Path file) {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -25,13 +24,8 @@ public record DeviceLog(Path file) {
    * @throws IOException where a complete line is not JSON
    */
   public List<DeviceEvent> events() throws IOException {
-    if (!Files.exists(file)) {
-      return List.of();
-    }
-    String content = Files.readString(file, StandardCharsets.UTF_8);
-    int end = content.lastIndexOf('\n');
     List<DeviceEvent> events = new ArrayList<>();
-    for (String line : content.substring(0, end + 1).lines().toList()) {
+    for (String line : new ProcessLog(file).lines()) {
       events.add(parse(line));
     }
     return List.copyOf(events);

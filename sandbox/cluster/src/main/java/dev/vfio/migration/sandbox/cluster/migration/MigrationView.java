@@ -101,6 +101,16 @@ public record MigrationView(
     return conditions.stream().filter(condition -> condition.status().equals("False")).toList();
   }
 
+  /** Reasons and messages of the conditions that say no. */
+  public String why() {
+    StringBuilder text = new StringBuilder();
+    for (Condition condition : refusals()) {
+      text.append(
+          "%s=False %s (%s) ".formatted(condition.type(), condition.reason(), condition.message()));
+    }
+    return text.isEmpty() ? "no condition says why" : text.toString().strip();
+  }
+
   /** The condition of that type. */
   public Optional<Condition> condition(String type) {
     return conditions.stream().filter(condition -> condition.type().equals(type)).findFirst();

@@ -1,17 +1,14 @@
 package dev.vfio.migration.sandbox.cluster.process;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** A process that was started by the supervisor. Safe for use by several threads. */
 public final class RunningProcess {
   private static final long ASK_AGAIN_MILLIS = 20;
-  private static final int LAST_LINES = 12;
 
   private final ProcessSpec spec;
   private final Process process;
@@ -60,11 +57,12 @@ public final class RunningProcess {
       if (process.waitFor(ASK_AGAIN_MILLIS, TimeUnit.MILLISECONDS)) {
         throw new ProcessException(
             "%s ended with exit code %d before it was ready%s"
-                .formatted(name(), process.exitValue(), lastWords()));
+                .formatted(name(), process.exitValue(), new ProcessLog(log()).ending()));
       }
       if (System.nanoTime() > deadline) {
         throw new ProcessException(
-            "%s was not ready within %d s%s".formatted(name(), bound.toSeconds(), lastWords()));
+            "%s was not ready within %d s%s"
+                .formatted(name(), bound.toSeconds(), new ProcessLog(log()).ending()));
       }
     }
     return this;
@@ -78,7 +76,7 @@ public final class RunningProcess {
   /** SIGKILL, and waits until the kernel has taken it away. */
   public void kill() {
     process.destroyForcibly();
-    awaitGone(Long.MAX_VALUE);
+    waitUninterruptibly(Long.MAX_VALUE);
   }
 
   /** SIGTERM; SIGKILL where it still runs after {@code bound}. */
@@ -89,13 +87,13 @@ public final class RunningProcess {
 
   /** Waits for its end after {@link #terminate()}; SIGKILL where it still runs after that time. */
   void awaitEnd(Duration bound) {
-    if (!awaitGone(Math.max(1, bound.toMillis()))) {
+    if (!waitUninterruptibly(Math.max(1, bound.toMillis()))) {
       kill();
     }
   }
 
-  /** Not to be interrupted: who ends a process must know that it is gone. */
-  private boolean awaitGone(long millis) {
+  /** Not to be interrupted: whoever ends a process must know that it ended. */
+  private boolean waitUninterruptibly(long millis) {
     boolean interrupted = false;
     try {
       while (true) {
@@ -120,11 +118,13 @@ public final class RunningProcess {
   public void awaitExit(Duration bound) throws ProcessException, InterruptedException {
     if (!process.waitFor(bound.toMillis(), TimeUnit.MILLISECONDS)) {
       throw new ProcessException(
-          "%s did not end within %d s%s".formatted(name(), bound.toSeconds(), lastWords()));
+          "%s did not end within %d s%s"
+              .formatted(name(), bound.toSeconds(), new ProcessLog(log()).ending()));
     }
     if (process.exitValue() != 0) {
       throw new ProcessException(
-          "%s ended with exit code %d%s".formatted(name(), process.exitValue(), lastWords()));
+          "%s ended with exit code %d%s"
+              .formatted(name(), process.exitValue(), new ProcessLog(log()).ending()));
     }
   }
 
@@ -159,18 +159,5 @@ public final class RunningProcess {
       }
     }
     throw new ProcessException("%s has no VmHWM in %s".formatted(name(), status));
-  }
-
-  private String lastWords() {
-    try {
-      List<String> lines =
-          new String(Files.readAllBytes(log()), StandardCharsets.UTF_8).lines().toList();
-      List<String> last = lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size());
-      return last.isEmpty()
-          ? "; its log " + log() + " is empty"
-          : "; its log " + log() + " ends with:\n  " + String.join("\n  ", last);
-    } catch (IOException e) {
-      return "; its log " + log() + " cannot be read: " + e.getMessage();
-    }
   }
 }

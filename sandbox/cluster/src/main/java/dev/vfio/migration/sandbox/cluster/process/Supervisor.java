@@ -10,18 +10,16 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * Starts processes and sees to it that none outlives its purpose. Three lines of defence: {@link
  * #close()}; a shutdown hook for Ctrl-C and SIGTERM; and {@code guard.sh}, a shell process at the
- * other end of a pipe, which ends everything when this process is gone without a word. Safe for use
+ * other end of a pipe, which ends everything when this process ended without doing so. Safe for use
  * by several threads.
  */
 public final class Supervisor implements AutoCloseable {
-  private static final Duration PATIENCE = Duration.ofSeconds(5);
+  private static final Duration END_TIMEOUT = Duration.ofSeconds(5);
 
   private final ProcessTable table;
   private final List<RunningProcess> processes = new ArrayList<>();
@@ -116,8 +114,8 @@ public final class Supervisor implements AutoCloseable {
     synchronized (this) {
       closed = true;
     }
-    try (OutputStream word = guard.getOutputStream()) {
-      word.write("leave\n".getBytes(StandardCharsets.US_ASCII));
+    try (OutputStream input = guard.getOutputStream()) {
+      input.write("leave\n".getBytes(StandardCharsets.US_ASCII));
     }
     forgetHook();
   }
@@ -149,13 +147,13 @@ public final class Supervisor implements AutoCloseable {
     }
     Collections.reverse(latestFirst);
     latestFirst.forEach(RunningProcess::terminate);
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    long deadline = System.nanoTime() + END_TIMEOUT.toNanos();
     for (RunningProcess process : latestFirst) {
       process.awaitEnd(Duration.ofNanos(deadline - System.nanoTime()));
     }
     try {
       for (Path directory : directories) {
-        deleteTree(directory);
+        FileTree.delete(directory);
       }
       table.remove();
     } catch (IOException e) {
@@ -165,23 +163,12 @@ public final class Supervisor implements AutoCloseable {
     }
   }
 
-  /** The end of its input wakes the guard; it finds no table and goes. */
+  /** The end of its input wakes the guard, which finds no table and ends. */
   private void dismissGuard() {
     try {
       guard.getOutputStream().close();
     } catch (IOException e) {
-      throw new UncheckedIOException("every process ended, but the guard cannot be told", e);
-    }
-  }
-
-  private static void deleteTree(Path directory) throws IOException {
-    if (!Files.exists(directory)) {
-      return;
-    }
-    try (Stream<Path> files = Files.walk(directory)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
+      throw new UncheckedIOException("every process ended, but the guard cannot be dismissed", e);
     }
   }
 }

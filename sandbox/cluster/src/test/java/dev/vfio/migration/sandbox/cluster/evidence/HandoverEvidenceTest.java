@@ -18,7 +18,7 @@ class HandoverEvidenceTest {
   private final StringBuilder destination = new StringBuilder();
 
   @BeforeEach
-  void both_begin() {
+  void bothBegin() {
     source(10, "\"event\":\"ready\"");
     source(11, state("NONE", "RUNNING"));
     source(12, workload("running"));
@@ -40,7 +40,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void a_move_keeps_every_rule_and_has_its_downtime() throws Exception {
+  void aMoveKeepsEveryRuleAndHasItsDowntime() throws Exception {
     moved();
     HandoverEvidence evidence = read();
 
@@ -49,7 +49,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void a_move_that_was_rolled_back_keeps_every_rule_and_tells_the_pause() throws Exception {
+  void aMoveThatWasRolledBackKeepsEveryRuleAndHasAPause() throws Exception {
     source(100, state("RUNNING", "SETUP"));
     destination(110, state("NONE", "RESUME"));
     source(200, workload("paused"));
@@ -66,7 +66,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void two_devices_that_run_at_once_break_H1() throws Exception {
+  void twoDevicesThatRunAtOnceBreakH1() throws Exception {
     source(200, workload("paused"));
     destination(230, state("RESUME_COMPLETED", "RUNNING"));
     source(260, state("RUNNING", "STOPNCOPY"));
@@ -76,7 +76,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void a_device_that_is_copied_while_the_other_runs_breaks_H1() throws Exception {
+  void aDeviceThatIsCopiedWhileTheOtherRunsBreaksH1() throws Exception {
     source(100, state("RUNNING", "PRECOPY"));
     destination(230, state("RESUME_COMPLETED", "RUNNING"));
 
@@ -85,7 +85,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void a_source_that_comes_back_after_the_destination_ran_breaks_H1() throws Exception {
+  void aSourceThatComesBackAfterTheDestinationRanBreaksH1() throws Exception {
     moved();
     source(300, state("SAVE_COMPLETED", "RUNNING"));
 
@@ -96,7 +96,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void two_workloads_that_run_at_once_break_H1() throws Exception {
+  void twoWorkloadsThatRunAtOnceBreakH1() throws Exception {
     source(210, state("RUNNING", "STOPNCOPY"));
     destination(230, state("RESUME", "RUNNING"));
     destination(240, workload("running"));
@@ -107,8 +107,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void a_device_that_runs_from_the_first_line_on_is_known_by_the_state_it_leaves()
-      throws Exception {
+  void aDeviceThatRunsFromTheFirstLineOnIsKnownByTheStateItLeaves() throws Exception {
     source.setLength(0);
     source(10, "\"event\":\"ready\"");
     source(300, state("RUNNING", "STOPNCOPY"));
@@ -119,7 +118,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void a_source_that_lets_go_before_the_destination_has_loaded_breaks_H2() throws Exception {
+  void aSourceThatLetsGoBeforeTheDestinationHasLoadedBreaksH2() throws Exception {
     source(210, state("RUNNING", "STOPNCOPY"));
     source(220, state("STOPNCOPY", "SAVE_COMPLETED"));
     destination(230, state("RESUME", "RESUME_COMPLETED"));
@@ -130,7 +129,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void a_destination_that_discards_what_the_source_has_let_go_breaks_H2() throws Exception {
+  void aDestinationThatDiscardsWhatTheSourceHasLetGoBreaksH2() throws Exception {
     source(210, state("RUNNING", "STOPNCOPY"));
     destination(220, state("RESUME", "RESUME_COMPLETED"));
     source(230, state("STOPNCOPY", "SAVE_COMPLETED"));
@@ -142,7 +141,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void nobody_running_breaks_H3() throws Exception {
+  void nobodyRunningBreaksH3() throws Exception {
     source(200, workload("paused"));
     source(210, state("RUNNING", "STOPNCOPY"));
 
@@ -154,14 +153,14 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void a_device_that_runs_without_its_workload_breaks_H3() throws Exception {
+  void aDeviceThatRunsWithoutItsWorkloadBreaksH3() throws Exception {
     source(200, workload("paused"));
 
     assertThat(read().exactlyOneRunsNow()).isPresent();
   }
 
   @Test
-  void a_line_that_is_still_being_written_is_left_out() throws Exception {
+  void aLineThatIsStillBeingWrittenIsLeftOut() throws Exception {
     moved();
     source.append("{\"t\":300,\"eve");
 
@@ -169,7 +168,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void a_broken_line_is_not_passed_over() {
+  void aBrokenLineIsNotPassedOver() {
     source.append("rubbish\n");
 
     assertThatThrownBy(this::read)

@@ -48,7 +48,7 @@ class FaultyLinkTest {
   }
 
   @Test
-  void a_good_link_carries_both_ways_and_the_end() throws IOException {
+  void aGoodLinkCarriesBothWaysAndTheEnd() throws IOException {
     client.getOutputStream().write(new byte[] {1, 2, 3});
     assertThat(accepted.getInputStream().readNBytes(3)).containsExactly(1, 2, 3);
     accepted.getOutputStream().write(4);
@@ -58,7 +58,7 @@ class FaultyLinkTest {
   }
 
   @Test
-  void a_cut_link_resets_what_is_connected_and_what_comes() throws IOException {
+  void aCutLinkResetsWhatIsConnectedAndWhatComes() throws IOException {
     InetSocketAddress address = (InetSocketAddress) client.getRemoteSocketAddress();
     link.cut();
 
@@ -69,7 +69,7 @@ class FaultyLinkTest {
   }
 
   @Test
-  void one_bit_is_changed_and_only_one() throws IOException {
+  void oneBitIsChangedAndOnlyOne() throws IOException {
     link.flipBitAfter(1);
     byte[] sent = new byte[100];
     client.getOutputStream().write(sent);
@@ -87,7 +87,7 @@ class FaultyLinkTest {
   }
 
   @Test
-  void a_stalled_link_holds_bytes_back_and_loses_none() throws Exception {
+  void aStalledLinkHoldsBytesBackAndLosesNone() throws Exception {
     link.stallAfter(1);
     client.getOutputStream().write(7);
     await().atMost(40, TimeUnit.SECONDS).until(() -> !link.ambushed());

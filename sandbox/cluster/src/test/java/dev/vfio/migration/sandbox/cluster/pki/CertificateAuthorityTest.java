@@ -29,7 +29,7 @@ class CertificateAuthorityTest {
   private final CertificateAuthority authority = CertificateAuthority.create("sandbox");
 
   @Test
-  void an_agent_serves_and_calls_under_the_name_of_its_node() throws Exception {
+  void anAgentServesAndCallsUnderTheNameOfItsNode() throws Exception {
     X509Certificate agent = authority.agent("node-a").certificate();
 
     agent.verify(authority.certificate().getPublicKey());
@@ -41,7 +41,7 @@ class CertificateAuthorityTest {
   }
 
   @Test
-  void the_operator_only_calls() throws Exception {
+  void theOperatorOnlyCalls() throws Exception {
     X509Certificate operator = authority.operator().certificate();
 
     operator.verify(authority.certificate().getPublicKey());
@@ -51,7 +51,7 @@ class CertificateAuthorityTest {
   }
 
   @Test
-  void an_expired_certificate_is_good_but_for_its_time() throws Exception {
+  void anExpiredCertificateIsGoodButForItsTime() throws Exception {
     X509Certificate expired = authority.expiredAgent("node-a").certificate();
 
     expired.verify(authority.certificate().getPublicKey());
@@ -59,7 +59,7 @@ class CertificateAuthorityTest {
   }
 
   @Test
-  void another_authority_of_the_same_name_is_another_authority() {
+  void anotherAuthorityOfTheSameNameIsAnotherAuthority() {
     X509Certificate strange = CertificateAuthority.create("sandbox").agent("node-a").certificate();
 
     assertThatThrownBy(() -> strange.verify(authority.certificate().getPublicKey()))
@@ -67,7 +67,7 @@ class CertificateAuthorityTest {
   }
 
   @Test
-  void the_files_are_a_tls_secret_and_belong_together(@TempDir Path directory) throws Exception {
+  void theFilesAreATlsSecretAndBelongTogether(@TempDir Path directory) throws Exception {
     Identity identity = authority.agent("node-b");
     identity.writeTo(directory);
     identity.writeTo(directory);

@@ -23,7 +23,7 @@ class SupervisorTest {
   @TempDir Path work;
 
   @Test
-  void closing_ends_every_process_and_removes_what_lies_outside_the_work_folder() throws Exception {
+  void closingEndsEveryProcessAndRemovesWhatLiesOutsideTheWorkFolder() throws Exception {
     Path sockets = Files.createTempDirectory(work, "sockets");
     RunningProcess sleeper;
     RunningProcess stubborn;
@@ -45,7 +45,7 @@ class SupervisorTest {
   }
 
   @Test
-  void the_guard_ends_everything_when_the_supervisor_is_killed() throws Exception {
+  void theGuardEndsEverythingWhenTheSupervisorIsKilled() throws Exception {
     Path sockets = Files.createTempDirectory(work, "sockets");
     Process supervisor =
         new ProcessBuilder(
@@ -80,7 +80,7 @@ class SupervisorTest {
   }
 
   @Test
-  void what_is_left_running_runs_on_until_the_next_sandbox_ends_it() throws Exception {
+  void whatIsLeftRunningRunsOnUntilTheNextSandboxEndsIt() throws Exception {
     Supervisor leaving = open();
     RunningProcess left = leaving.start(shell("left", "exec sleep 1000"));
     leaving.leaveRunning();
@@ -95,7 +95,7 @@ class SupervisorTest {
   }
 
   @Test
-  void a_process_that_only_has_the_same_number_is_left_alone() throws Exception {
+  void aProcessThatOnlyHasTheSameNumberIsLeftAlone() throws Exception {
     Process stranger = new ProcessBuilder("sleep", "1000").start();
     try {
       long start = ProcessTable.startTicks(stranger.pid());
@@ -111,7 +111,7 @@ class SupervisorTest {
   }
 
   @Test
-  void a_process_that_ends_before_it_is_ready_is_told_with_its_last_words() throws Exception {
+  void aProcessThatEndsBeforeItIsReadyIsReportedWithTheEndOfItsLog() throws Exception {
     try (Supervisor supervisor = open()) {
       RunningProcess process =
           supervisor.start(shell("operator", "echo 'no such address' >&2; exit 7"));
@@ -125,7 +125,7 @@ class SupervisorTest {
   }
 
   @Test
-  void a_process_that_is_not_ready_in_time_is_told() throws Exception {
+  void aProcessThatIsNotReadyInTimeIsReported() throws Exception {
     try (Supervisor supervisor = open()) {
       RunningProcess process = supervisor.start(shell("agent", "exec sleep 1000"));
 
@@ -136,7 +136,7 @@ class SupervisorTest {
   }
 
   @Test
-  void a_restart_is_not_ready_because_the_earlier_start_was() throws Exception {
+  void aRestartIsNotReadyBecauseTheEarlierStartWas() throws Exception {
     try (Supervisor supervisor = open()) {
       RunningProcess first = supervisor.start(shell("device", "echo READY; exec sleep 1000"));
       first.awaitReady(Readiness.logLine(first.log(), first.logOffset(), "READY"), BOUND);

@@ -81,7 +81,7 @@ class DecisionStoreTest {
   }
 
   @Test
-  void aDecisionOnAnObjectThatIsGoneIsRefused() {
+  void aDecisionOnADeletedObjectIsRefused() {
     DeviceMigration seen = read();
     client.resource(seen).delete();
     assertThatThrownBy(() -> store.writeStatus(seen, status("Committed")))

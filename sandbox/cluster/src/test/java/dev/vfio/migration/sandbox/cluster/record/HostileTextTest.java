@@ -280,7 +280,7 @@ class HostileTextTest {
   }
 
   @Test
-  void aNoteOfTooManyBytesIsToldWithFewer() {
+  void aNoteOfTooManyBytesIsShortened() {
     DeviceMigration about = read();
     about.getMetadata().setName("a".repeat(62) + "." + "b".repeat(173) + "-" + "c".repeat(16));
     try (ApiServerEvents events = new ApiServerEvents(client, Clock.systemUTC(), "operator-0")) {

@@ -112,7 +112,7 @@ class NodeStoreTest {
   }
 
   @Test
-  void anObjectThatIsGoneIsNotWrittenAndNotMadeByIt() {
+  void aDeletedObjectIsNeitherWrittenNorMade() {
     VfioNode seen = store.create(NODE);
     client.resource(seen).delete();
     assertThat(store.writeStatus(seen, status("1.0", true))).isFalse();

@@ -26,7 +26,7 @@ class AdmissionTest {
   private static final Map<String, Object> SOON = Map.of("validating", "2s", "preparing", "5s");
 
   @Test
-  void a_namespace_that_the_administrator_did_not_list(TestCluster cluster) throws Exception {
+  void aNamespaceThatTheAdministratorDidNotList(TestCluster cluster) throws Exception {
     try (Scenario tenants = cluster.scenario("tenants").namespace("tenant").begin();
         Scenario allowed = tenants.again("allowed")) {
       tenants.failed("NamespaceNotAllowed", "tenant", "allowed: default").untouched();
@@ -36,7 +36,7 @@ class AdmissionTest {
   }
 
   @Test
-  void an_unknown_node(TestCluster cluster) throws Exception {
+  void anUnknownNode(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("no-node")) {
       scenario
           .spec(
@@ -50,7 +50,7 @@ class AdmissionTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"source", "destination"})
-  void an_unknown_device(String side, TestCluster cluster) throws Exception {
+  void anUnknownDevice(String side, TestCluster cluster) throws Exception {
     String node = side.equals("source") ? SOURCE_NODE : DESTINATION_NODE;
     try (Scenario scenario = cluster.scenario("no-device")) {
       scenario
@@ -62,7 +62,7 @@ class AdmissionTest {
   }
 
   @Test
-  void a_device_without_a_migration_region(TestCluster cluster) throws Exception {
+  void aDeviceWithoutAMigrationRegion(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster.scenario("no-region").destinationFault("no-migration-region").begin()) {
       scenario.failed("NoMigrationRegion", scenario.name(), DESTINATION_NODE).untouched();
@@ -70,7 +70,7 @@ class AdmissionTest {
   }
 
   @Test
-  void devices_of_different_models(TestCluster cluster) throws Exception {
+  void devicesOfDifferentModels(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("models")
@@ -81,7 +81,7 @@ class AdmissionTest {
   }
 
   @Test
-  void workloads_with_different_windows(TestCluster cluster) throws Exception {
+  void workloadsWithDifferentWindows(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster.scenario("windows").destination(shape -> shape.withMemory(2 << 20, 0)).begin()) {
       scenario.failed("IncompatibleDevice", "ring").untouched();
@@ -90,7 +90,7 @@ class AdmissionTest {
 
   /** Such a device is RUNNING, and so is one that is free: its workload makes the difference. */
   @Test
-  void a_device_that_a_workload_uses_at_the_destination(TestCluster cluster) throws Exception {
+  void aDeviceThatAWorkloadUsesAtTheDestination(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("in-use").busyDestination().begin()) {
       scenario.awaitPhase("Failed");
       MigrationView.Condition condition = scenario.view().condition("Succeeded").orElseThrow();
@@ -106,7 +106,7 @@ class AdmissionTest {
   }
 
   @Test
-  void a_device_that_has_been_moved_away(TestCluster cluster) throws Exception {
+  void aDeviceThatHasBeenMovedAway(TestCluster cluster) throws Exception {
     try (Scenario moved = cluster.scenario("moved").begin().succeeded();
         Scenario again = moved.again("again").apply()) {
       again.awaitPhase("Failed");
@@ -117,7 +117,7 @@ class AdmissionTest {
   }
 
   @Test
-  void the_same_device_on_both_ends(TestCluster cluster) throws Exception {
+  void theSameDeviceOnBothEnds(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("same")) {
       scenario
           .spec(
@@ -133,7 +133,7 @@ class AdmissionTest {
   }
 
   @Test
-  void absurd_numbers(TestCluster cluster) throws Exception {
+  void absurdNumbers(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("absurd")) {
       scenario.spec("transfer", Map.of("bandwidthLimit", -1, "streams", 0)).startDevices();
 
@@ -146,8 +146,7 @@ class AdmissionTest {
   }
 
   @Test
-  void the_second_migration_of_a_device_waits_and_says_for_whom(TestCluster cluster)
-      throws Exception {
+  void theSecondMigrationOfADeviceWaitsAndSaysForWhom(TestCluster cluster) throws Exception {
     try (Scenario first = cluster.scenario("first").manual().begin().awaitSourceState("PRECOPY");
         Scenario second = first.again("second").apply()) {
       second.awaitCondition("Validated", "Unknown", "WaitingForDevice");
@@ -161,7 +160,7 @@ class AdmissionTest {
   }
 
   @Test
-  void an_agent_that_is_down_before_the_start(TestCluster cluster) throws Exception {
+  void anAgentThatIsDownBeforeTheStart(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("down").spec("timeouts", SOON).startDevices()) {
       cluster.killAgent(DESTINATION_NODE);
       scenario.apply().failed("AgentUnavailable", DESTINATION_NODE).untouched();
@@ -169,7 +168,7 @@ class AdmissionTest {
   }
 
   @Test
-  void an_agent_that_comes_up_late_is_waited_for(TestCluster cluster) throws Exception {
+  void anAgentThatComesUpLateIsWaitedFor(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("late").startDevices()) {
       cluster.killAgent(SOURCE_NODE);
       scenario.apply().awaitCondition("Validated", "False", "AgentUnavailable");
@@ -180,13 +179,13 @@ class AdmissionTest {
   }
 
   @Test
-  void an_agent_with_an_expired_certificate(TestCluster cluster) throws Exception {
+  void anAgentWithAnExpiredCertificate(TestCluster cluster) throws Exception {
     Identity expired = cluster.cluster().authority().expiredAgent(DESTINATION_NODE);
     refused(cluster, "expired", expired);
   }
 
   @Test
-  void an_agent_with_a_certificate_of_another_authority(TestCluster cluster) throws Exception {
+  void anAgentWithACertificateOfAnotherAuthority(TestCluster cluster) throws Exception {
     Identity strange =
         CertificateAuthority.create("sandbox cluster")
             .agent(DESTINATION_NODE)
@@ -195,7 +194,7 @@ class AdmissionTest {
   }
 
   @Test
-  void an_agent_with_the_certificate_of_another_node(TestCluster cluster) throws Exception {
+  void anAgentWithTheCertificateOfAnotherNode(TestCluster cluster) throws Exception {
     refused(cluster, "other-node", cluster.cluster().authority().agent(SOURCE_NODE));
   }
 

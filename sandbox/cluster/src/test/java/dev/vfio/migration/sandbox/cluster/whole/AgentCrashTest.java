@@ -85,7 +85,7 @@ class AgentCrashTest {
 
   @ParameterizedTest
   @MethodSource("everyMomentAtBothSides")
-  void an_agent_that_comes_back_loses_nothing(Moment moment, String node, TestCluster cluster)
+  void anAgentThatComesBackLosesNothing(Moment moment, String node, TestCluster cluster)
       throws Exception {
     try (Scenario scenario = moment.hold(cluster.scenario("killed"), 2500).begin()) {
       moment.await(scenario);
@@ -104,8 +104,8 @@ class AgentCrashTest {
 
   @ParameterizedTest
   @MethodSource("everyMomentAtBothSides")
-  void an_agent_that_stays_away_holds_nothing_back_for_good(
-      Moment moment, String node, TestCluster cluster) throws Exception {
+  void anAgentThatStaysAwayHoldsNothingBackForGood(Moment moment, String node, TestCluster cluster)
+      throws Exception {
     try (Scenario scenario =
         moment
             // The agent must be gone before the moment is: what comes then is another one.
@@ -131,7 +131,7 @@ class AgentCrashTest {
   /** The operator stands still, so that the agents are killed between LOADED and the decision. */
   @ParameterizedTest
   @MethodSource("bothSides")
-  void after_loading_and_before_the_decision(String node, TestCluster cluster) throws Exception {
+  void afterLoadingAndBeforeTheDecision(String node, TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("loaded")

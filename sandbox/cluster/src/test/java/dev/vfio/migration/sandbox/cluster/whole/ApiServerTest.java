@@ -16,8 +16,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class ApiServerTest {
 
   @Test
-  void a_restart_of_the_api_server_drops_every_watch_and_nothing_else(TestCluster cluster)
-      throws Exception {
+  void aRestartOfTheApiServerDropsEveryWatchAndNothingElse(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster.scenario("restart").manual().begin().awaitSourceState("PRECOPY")) {
       cluster.cluster().restartApiServer();
@@ -28,7 +27,7 @@ class ApiServerTest {
   }
 
   @Test
-  void a_decision_that_cannot_be_recorded_is_not_taken(TestCluster cluster) throws Exception {
+  void aDecisionThatCannotBeRecordedIsNotTaken(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("no-record")
@@ -50,7 +49,7 @@ class ApiServerTest {
 
   /** As a newer version's objects look after a downgrade. */
   @Test
-  void an_object_with_unknown_fields_does_not_keep_the_operator_from_starting(TestCluster cluster)
+  void anObjectWithUnknownFieldsDoesNotKeepTheOperatorFromStarting(TestCluster cluster)
       throws Exception {
     KubernetesClient client = cluster.cluster().client();
     try (Scenario odd = cluster.scenario("odd").startDevices();

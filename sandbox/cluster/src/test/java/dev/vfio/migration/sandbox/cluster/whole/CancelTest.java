@@ -33,7 +33,7 @@ class CancelTest {
 
   @ParameterizedTest
   @EnumSource
-  void by_field(Moment moment, TestCluster cluster) throws Exception {
+  void byField(Moment moment, TestCluster cluster) throws Exception {
     String name = "cancel-" + moment.name().toLowerCase(java.util.Locale.ROOT);
     try (Scenario scenario = moment.prolonged(cluster.scenario(name)).begin()) {
       scenario.awaitSourceState(moment.name()).cancel().cancelled();
@@ -49,10 +49,10 @@ class CancelTest {
 
   @ParameterizedTest
   @EnumSource
-  void by_deletion(Moment moment, TestCluster cluster) throws Exception {
+  void byDeletion(Moment moment, TestCluster cluster) throws Exception {
     String name = "delete-" + moment.name().toLowerCase(java.util.Locale.ROOT);
     try (Scenario scenario = moment.prolonged(cluster.scenario(name)).begin()) {
-      scenario.awaitSourceState(moment.name()).delete().awaitGone();
+      scenario.awaitSourceState(moment.name()).delete().awaitDeleted();
 
       scenario.runsOnAt(scenario.pair().source());
       assertThat(scenario.states(scenario.pair().source())).endsWith("RUNNING");

@@ -30,8 +30,7 @@ class CertificatesJobTest {
   @TempDir private Path folder;
 
   @Test
-  void what_it_makes_serves_a_migration_and_is_kept_by_the_next_run(TestCluster cluster)
-      throws Exception {
+  void whatItMakesServesAMigrationAndIsKeptByTheNextRun(TestCluster cluster) throws Exception {
     assertThat(job(cluster, "365")).contains("operator-tls: made").doesNotContain("PRIVATE");
     List<Secret> made = SECRETS.stream().map(name -> secret(cluster, name)).toList();
     assertThat(job(cluster, "365")).contains("ca: kept", "operator-tls: kept", "agent-tls: kept");
@@ -59,7 +58,7 @@ class CertificatesJobTest {
   }
 
   @Test
-  void a_request_that_is_wrong_ends_it_with_the_reason(TestCluster cluster) throws Exception {
+  void aRequestThatIsWrongEndsItWithTheReason(TestCluster cluster) throws Exception {
     Process process = start(cluster, "soon");
     assertThat(process.waitFor(180, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isEqualTo(1);

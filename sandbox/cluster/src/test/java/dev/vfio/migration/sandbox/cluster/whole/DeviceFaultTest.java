@@ -27,7 +27,7 @@ class DeviceFaultTest {
         "bad-offset=STOPNCOPY | DeviceProtocolViolation | data.offset",
         "never-dry | DeviceNeverDry | node-a"
       })
-  void of_the_source(String fault, String reason, String message, TestCluster cluster)
+  void ofTheSource(String fault, String reason, String message, TestCluster cluster)
       throws Exception {
     try (Scenario scenario = cluster.scenario("source-fault").sourceFault(fault).begin()) {
       scenario.failed(reason, message, scenario.name());
@@ -42,7 +42,7 @@ class DeviceFaultTest {
         "fail-buffer=RESUME@0:5 | DeviceWriteFailed | node-b",
         "fail-buffer=RESUME@2097152:5 | DeviceWriteFailed | node-b"
       })
-  void of_the_destination(String fault, String reason, String message, TestCluster cluster)
+  void ofTheDestination(String fault, String reason, String message, TestCluster cluster)
       throws Exception {
     try (Scenario scenario =
         cluster.scenario("destination-fault").destinationFault(fault).begin()) {
@@ -53,8 +53,7 @@ class DeviceFaultTest {
   /** Where the log of dirty pages cannot be trusted, all pages are dirty: slower, and right. */
   @ParameterizedTest
   @CsvSource({"bad-bitmap", "bad-bitmap=bits", "copied-beyond-total"})
-  void a_dirty_page_log_that_lies_is_not_believed(String fault, TestCluster cluster)
-      throws Exception {
+  void aDirtyPageLogThatLiesIsNotBelieved(String fault, TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("bitmap").sourceFault(fault).begin()) {
       scenario.endedSafely();
     }

@@ -16,8 +16,7 @@ class EarlyEndTest {
   private static final String ENDS_EARLY = "end-early=STOPNCOPY@65536";
 
   @Test
-  void is_rolled_back_where_the_driver_looks_before_the_decision(TestCluster cluster)
-      throws Exception {
+  void isRolledBackWhereTheDriverLooksBeforeTheDecision(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("half").sourceFault(ENDS_EARLY).begin()) {
       scenario.failed("TransitionFailed", "RESUME_COMPLETED", "node-b", scenario.name());
       assertThat(scenario.states(scenario.pair().source())).endsWith("RUNNING");
@@ -26,8 +25,7 @@ class EarlyEndTest {
   }
 
   @Test
-  void is_no_success_where_the_driver_looks_only_when_it_is_to_run(TestCluster cluster)
-      throws Exception {
+  void isNoSuccessWhereTheDriverLooksOnlyWhenItIsToRun(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("half-late")
@@ -46,7 +44,7 @@ class EarlyEndTest {
   }
 
   @Test
-  void a_device_that_hands_out_nothing_stays_where_it_is(TestCluster cluster) throws Exception {
+  void aDeviceThatHandsOutNothingStaysWhereItIs(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("nothing")

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class EndingsTest {
 
   @Test
-  void a_live_migration_pauses_only_for_the_rest(TestCluster cluster) throws Exception {
+  void aLiveMigrationPausesOnlyForTheRest(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("live").begin()) {
       // The source cleans up after the destination was seen to run.
       scenario.succeeded().awaitSourceState("SAVE_COMPLETED");
@@ -28,7 +28,7 @@ class EndingsTest {
   }
 
   @Test
-  void a_cold_migration_copies_everything_in_the_pause(TestCluster cluster) throws Exception {
+  void aColdMigrationCopiesEverythingInThePause(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("cold").cold().begin()) {
       scenario.succeeded();
 
@@ -37,7 +37,7 @@ class EndingsTest {
   }
 
   @Test
-  void a_manual_switchover_waits_for_a_person(TestCluster cluster) throws Exception {
+  void aManualSwitchoverWaitsForAPerson(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("manual").manual().begin()) {
       scenario.awaitCondition("Converged", "True", "WaitingForSwitchover").neverPaused();
       assertThat(scenario.view().phase()).isEqualTo("PreCopy");
@@ -47,7 +47,7 @@ class EndingsTest {
   }
 
   @Test
-  void several_streams_carry_one_state(TestCluster cluster) throws Exception {
+  void severalStreamsCarryOneState(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("streams")
@@ -59,8 +59,7 @@ class EndingsTest {
   }
 
   @Test
-  void a_device_without_dirty_page_log_has_its_memory_sent_in_the_pause(TestCluster cluster)
-      throws Exception {
+  void aDeviceWithoutDirtyPageLogHasItsMemorySentInThePause(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster.scenario("no-log").devices(shape -> shape.withFault("dirty-log-refused")).begin()) {
       scenario.succeeded();
@@ -68,8 +67,7 @@ class EndingsTest {
   }
 
   @Test
-  void a_device_whose_state_cannot_be_read_back_moves_as_well(TestCluster cluster)
-      throws Exception {
+  void aDeviceWhoseStateCannotBeReadBackMovesAsWell(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("no-read")
@@ -80,8 +78,7 @@ class EndingsTest {
   }
 
   @Test
-  void a_device_without_mmap_and_without_memory_moves_as_well(TestCluster cluster)
-      throws Exception {
+  void aDeviceWithoutMmapAndWithoutMemoryMovesAsWell(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("trapped")
@@ -92,10 +89,9 @@ class EndingsTest {
   }
 
   @Test
-  void a_finished_migration_is_deleted_after_its_time_to_live(TestCluster cluster)
-      throws Exception {
+  void aFinishedMigrationIsDeletedAfterItsTimeToLive(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("ttl").spec("ttlSecondsAfterFinished", 1).begin()) {
-      scenario.awaitGone().runsOnAt(scenario.pair().destination());
+      scenario.awaitDeleted().runsOnAt(scenario.pair().destination());
     }
   }
 }

@@ -15,7 +15,7 @@ class FailingTransitionTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"SETUP", "PRECOPY", "STOPNCOPY"})
-  void the_source_refuses(String state, TestCluster cluster) throws Exception {
+  void theSourceRefuses(String state, TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster.scenario("source-refuses").sourceFault("fail-transition=" + state + ":5").begin()) {
       scenario.failed("TransitionFailed", state, "node-a", scenario.name());
@@ -25,7 +25,7 @@ class FailingTransitionTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"RESUME", "RESUME_COMPLETED"})
-  void the_destination_refuses(String state, TestCluster cluster) throws Exception {
+  void theDestinationRefuses(String state, TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("destination-refuses")
@@ -37,7 +37,7 @@ class FailingTransitionTest {
   }
 
   @Test
-  void after_the_handover_a_destination_that_does_not_run_waits_for_a_person(TestCluster cluster)
+  void afterTheHandoverADestinationThatDoesNotRunWaitsForAPerson(TestCluster cluster)
       throws Exception {
     try (Scenario scenario =
         cluster.scenario("stranded").destinationFault("fail-transition=RUNNING:5").begin()) {
@@ -54,8 +54,7 @@ class FailingTransitionTest {
   }
 
   @Test
-  void a_source_that_cannot_clean_up_does_not_hold_up_the_destination(TestCluster cluster)
-      throws Exception {
+  void aSourceThatCannotCleanUpDoesNotHoldUpTheDestination(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster.scenario("unclean").sourceFault("fail-transition=SAVE_COMPLETED:5*2").begin()) {
       scenario.awaitDestinationState("RUNNING");

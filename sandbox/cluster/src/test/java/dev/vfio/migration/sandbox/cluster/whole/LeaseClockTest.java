@@ -20,7 +20,7 @@ class LeaseClockTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"PT1H", "PT-1H"})
-  void the_next_leader_goes_on_whatever_the_last_one_wrote(Duration ahead, TestCluster cluster)
+  void theNextLeaderGoesOnWhateverTheLastOneWrote(Duration ahead, TestCluster cluster)
       throws Exception {
     try (Scenario scenario =
         cluster.scenario("lease").manual().begin().awaitSourceState("PRECOPY")) {

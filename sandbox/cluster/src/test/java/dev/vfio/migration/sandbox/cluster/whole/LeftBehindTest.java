@@ -44,7 +44,7 @@ class LeftBehindTest {
   }
 
   @Test
-  void aSourceThatCannotBeResetIsToldToAPersonAndTakesNothingInBeforeItIs(TestCluster cluster)
+  void aSourceThatCannotBeResetWaitsForAPersonAndTakesNoStateInBeforeItIsReset(TestCluster cluster)
       throws Exception {
     try (Scenario there = cluster.scenario("no-reset").sourceFault("no-reset").begin()) {
       there.succeeded().awaitCondition("SourceReady", "False", "ResetFailed");

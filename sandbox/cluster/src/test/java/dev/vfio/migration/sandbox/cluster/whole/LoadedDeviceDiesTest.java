@@ -52,7 +52,7 @@ class LoadedDeviceDiesTest {
   }
 
   @Test
-  void killed_at_the_last_moment(TestCluster cluster) throws Exception {
+  void killedAtTheLastMoment(TestCluster cluster) throws Exception {
     try (Scenario scenario = loaded(cluster, "dies-late")) {
       try {
         scenario.pair().destination().process().kill();
@@ -65,7 +65,7 @@ class LoadedDeviceDiesTest {
   }
 
   @Test
-  void its_agent_notices_that_by_itself(TestCluster cluster) throws Exception {
+  void itsAgentNoticesThatByItself(TestCluster cluster) throws Exception {
     try (Scenario scenario = loaded(cluster, "dies")) {
       try {
         scenario.pair().destination().process().kill();
@@ -79,7 +79,7 @@ class LoadedDeviceDiesTest {
   }
 
   @Test
-  void an_agent_that_came_back_watches_as_well(TestCluster cluster) throws Exception {
+  void anAgentThatCameBackWatchesAsWell(TestCluster cluster) throws Exception {
     try (Scenario scenario = loaded(cluster, "dies-later")) {
       try {
         cluster.killAgent(DESTINATION_NODE);

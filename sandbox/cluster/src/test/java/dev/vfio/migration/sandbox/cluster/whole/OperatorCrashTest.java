@@ -32,7 +32,7 @@ class OperatorCrashTest {
 
   @ParameterizedTest
   @EnumSource
-  void the_migration_goes_on(Moment moment, TestCluster cluster) throws Exception {
+  void theMigrationGoesOn(Moment moment, TestCluster cluster) throws Exception {
     Scenario scenario = cluster.scenario("operator");
     if (moment == Moment.PRECOPY) {
       scenario.manual();
@@ -61,8 +61,7 @@ class OperatorCrashTest {
   }
 
   @Test
-  void a_cancel_that_nobody_saw_is_carried_out_by_the_next_operator(TestCluster cluster)
-      throws Exception {
+  void aCancelThatNobodySawIsCarriedOutByTheNextOperator(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster.scenario("unseen").manual().begin().awaitSourceState("PRECOPY")) {
       cluster.killOperator();
@@ -74,7 +73,7 @@ class OperatorCrashTest {
   }
 
   @Test
-  void a_rollback_goes_on(TestCluster cluster) throws Exception {
+  void aRollbackGoesOn(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("rollback")

@@ -4,19 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.vfio.migration.sandbox.cluster.DevicePair;
 import dev.vfio.migration.sandbox.cluster.DeviceShape;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
 import dev.vfio.migration.sandbox.cluster.evidence.DeviceEvent;
+import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
-import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
-import io.fabric8.kubernetes.api.model.GenericKubernetesResourceBuilder;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
-import io.fabric8.kubernetes.client.dsl.Resource;
-import io.fabric8.kubernetes.client.dsl.base.PatchContext;
-import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -37,7 +32,6 @@ import org.awaitility.core.ConditionFactory;
  * must have ended. Used by one thread.
  */
 final class Scenario implements AutoCloseable {
-  private static final ObjectMapper JSON = new ObjectMapper();
   private static final Duration LOOK_AGAIN = Duration.ofMillis(25);
   private static final Set<String> ENDED = Set.of("Succeeded", "Failed", "Cancelled");
 
@@ -48,9 +42,9 @@ final class Scenario implements AutoCloseable {
   private DeviceShape source;
   private DeviceShape destination;
   private DevicePair pair;
-  private boolean borrowed;
+  private boolean ownedByAnother;
   private boolean busyDestination;
-  private Resource<GenericKubernetesResource> migration;
+  private AppliedMigration migration;
 
   Scenario(TestCluster testCluster, String name) {
     this.testCluster = testCluster;
@@ -140,20 +134,11 @@ final class Scenario implements AutoCloseable {
 
   Scenario apply() {
     migration =
-        testCluster
-            .cluster()
-            .client()
-            .resource(
-                new GenericKubernetesResourceBuilder()
-                    .withApiVersion("migration.vfio.dev/v1alpha1")
-                    .withKind("DeviceMigration")
-                    .withNewMetadata()
-                    .withName(name)
-                    .withNamespace(namespace)
-                    .endMetadata()
-                    .addToAdditionalProperties("spec", spec)
-                    .build());
-    migration.serverSideApply();
+        AppliedMigration.apply(
+            testCluster.cluster().client(),
+            "whole-system-test",
+            AppliedMigration.object(namespace, name, spec),
+            TestCluster.TIMEOUT);
     return this;
   }
 
@@ -163,7 +148,7 @@ final class Scenario implements AutoCloseable {
     other.spec.put("source", spec.get("source"));
     other.spec.put("destination", spec.get("destination"));
     other.pair = pair;
-    other.borrowed = true;
+    other.ownedByAnother = true;
     return other;
   }
 
@@ -177,20 +162,17 @@ final class Scenario implements AutoCloseable {
   }
 
   Scenario switchOver() {
-    return patch("{\"spec\":{\"switchover\":\"Automatic\"}}");
+    migration.switchOver();
+    return this;
   }
 
   Scenario cancel() {
-    return patch("{\"spec\":{\"cancel\":true}}");
+    migration.cancel();
+    return this;
   }
 
   Scenario delete() {
     migration.delete();
-    return this;
-  }
-
-  private Scenario patch(String merge) {
-    migration.patch(PatchContext.of(PatchType.JSON_MERGE), merge);
     return this;
   }
 
@@ -265,14 +247,14 @@ final class Scenario implements AutoCloseable {
     return this;
   }
 
-  /** Waits until the object is gone: its finalizer was taken away, so nothing is under way. */
-  Scenario awaitGone() {
-    waiting("the object is gone").until(() -> !exists());
+  /** Waits until the object does not exist: its finalizer was removed, so nothing is under way. */
+  Scenario awaitDeleted() {
+    waiting("the object does not exist").until(() -> !exists());
     return this;
   }
 
   private ConditionFactory waiting(String what) {
-    return await(name + ": " + what).atMost(TestCluster.PATIENCE).pollInterval(LOOK_AGAIN);
+    return await(name + ": " + what).atMost(TestCluster.TIMEOUT).pollInterval(LOOK_AGAIN);
   }
 
   // --- what is ---
@@ -286,16 +268,15 @@ final class Scenario implements AutoCloseable {
   }
 
   JsonNode object() {
-    GenericKubernetesResource now = migration.get();
-    return now == null ? JSON.createObjectNode() : JSON.valueToTree(now);
+    return migration.object();
   }
 
   MigrationView view() {
-    return MigrationView.of(object());
+    return migration.view();
   }
 
   boolean exists() {
-    return migration.get() != null;
+    return migration.exists();
   }
 
   private static boolean faulted(SimulatedDevice device) throws IOException {
@@ -315,7 +296,10 @@ final class Scenario implements AutoCloseable {
     return this;
   }
 
-  /** Failed for that reason, told in that text; the source runs on with every step and byte. */
+  /**
+   * Failed for that reason, with a message that has those words; the source runs on with every step
+   * and byte.
+   */
   Scenario failed(String reason, String... message) throws IOException {
     awaitPhase("Failed");
     MigrationView.Condition condition = view().condition("Succeeded").orElseThrow();
@@ -328,7 +312,7 @@ final class Scenario implements AutoCloseable {
     return this;
   }
 
-  /** Told once: by Validated where it was refused, by Succeeded where it went wrong later. */
+  /** Stated by one condition: Validated where it was refused, Succeeded where it failed later. */
   String cause() throws IOException {
     return view()
         .condition("Validated")
@@ -410,7 +394,7 @@ final class Scenario implements AutoCloseable {
     if (migration != null) {
       migration.delete();
     }
-    if (pair != null && !borrowed) {
+    if (pair != null && !ownedByAnother) {
       pair.end();
     }
   }

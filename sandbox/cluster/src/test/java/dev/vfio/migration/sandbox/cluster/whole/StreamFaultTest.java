@@ -18,7 +18,7 @@ class StreamFaultTest {
   }
 
   @Test
-  void a_cut_while_the_workload_runs(TestCluster cluster) throws Exception {
+  void aCutWhileTheWorkloadRuns(TestCluster cluster) throws Exception {
     try (Scenario scenario = scenario(cluster, "cut").startDevices()) {
       cluster.stateLink().cutAfter(HALF);
       scenario.apply().failed("StreamBroken", "node-b");
@@ -27,7 +27,7 @@ class StreamFaultTest {
   }
 
   @Test
-  void a_cut_while_the_workload_is_paused(TestCluster cluster) throws Exception {
+  void aCutWhileTheWorkloadIsPaused(TestCluster cluster) throws Exception {
     try (Scenario scenario = scenario(cluster, "cut-paused").cold().startDevices()) {
       cluster.stateLink().cutAfter(HALF);
       scenario.apply().failed("StreamBroken", "node-b");
@@ -35,7 +35,7 @@ class StreamFaultTest {
   }
 
   @Test
-  void a_cut_while_the_destination_loads(TestCluster cluster) throws Exception {
+  void aCutWhileTheDestinationLoads(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         scenario(cluster, "cut-loading")
             .destinationFault("stall=RESUME_COMPLETED:1500")
@@ -48,7 +48,7 @@ class StreamFaultTest {
   }
 
   @Test
-  void a_destination_that_cannot_be_reached(TestCluster cluster) throws Exception {
+  void aDestinationThatCannotBeReached(TestCluster cluster) throws Exception {
     try (Scenario scenario = scenario(cluster, "unreachable").startDevices()) {
       cluster.stateLink().cut();
       scenario.apply().failed("StreamBroken", "node-b").neverPaused();
@@ -56,7 +56,7 @@ class StreamFaultTest {
   }
 
   @Test
-  void a_flipped_bit(TestCluster cluster) throws Exception {
+  void aFlippedBit(TestCluster cluster) throws Exception {
     try (Scenario scenario = scenario(cluster, "bit").startDevices()) {
       cluster.stateLink().flipBitAfter(HALF);
       scenario.apply().failedBecauseOfOneOf("StreamCorrupt", "StreamBroken");
@@ -65,7 +65,7 @@ class StreamFaultTest {
   }
 
   @Test
-  void a_stream_that_stands_still_for_a_while_goes_on(TestCluster cluster) throws Exception {
+  void aStreamThatStandsStillForAWhileGoesOn(TestCluster cluster) throws Exception {
     try (Scenario scenario = scenario(cluster, "pause").startDevices()) {
       cluster.stateLink().stallAfter(HALF);
       scenario.apply().awaitSourceState("PRECOPY").awaitTrue(() -> !cluster.stateLink().ambushed());
@@ -76,7 +76,7 @@ class StreamFaultTest {
   }
 
   @Test
-  void a_stream_that_stands_still_for_good_is_given_up(TestCluster cluster) throws Exception {
+  void aStreamThatStandsStillForGoodIsGivenUp(TestCluster cluster) throws Exception {
     try (Scenario scenario = scenario(cluster, "stall").startDevices()) {
       cluster.stateLink().stallAfter(HALF);
       scenario.apply().failedBecauseOfOneOf("StreamBroken", "SwitchoverTimedOut", "DidNotConverge");

@@ -20,7 +20,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * that a test can break.
  */
 final class TestCluster implements AutoCloseable {
-  static final Duration PATIENCE = Duration.ofSeconds(180);
+  static final Duration TIMEOUT = Duration.ofSeconds(180);
   private static final Duration END = Duration.ofSeconds(60);
 
   private final SandboxCluster cluster;

@@ -19,7 +19,6 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * The classes of the agent in the form in which a Java machine maps them, instead of parsing and
@@ -49,16 +48,14 @@ final class ClassDataArchive {
     return archive;
   }
 
-  /** The archive that an earlier run made for that agent, where it is there. */
-  static Optional<Path> existing(Path agentJar, Path folder) throws IOException {
-    return Optional.of(file(agentJar, folder)).filter(Files::exists);
-  }
-
   private static Path file(Path agentJar, Path folder) throws IOException {
     return folder.resolve("agent-" + key(agentJar) + ".jsa");
   }
 
-  /** What an archive is only good for: Java checks path, size and time of the jar itself. */
+  /**
+   * What an archive was made for and is good for alone: Java checks path, size and time of the jar
+   * itself.
+   */
   private static String key(Path agentJar) throws IOException {
     String facts =
         String.join(

@@ -1,37 +1,23 @@
 package dev.vfio.migration.sandbox.lab;
 
+import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import dev.vfio.migration.sandbox.lab.Scenarios.Scenario;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 
 /**
- * Agents that are killed where the handover hangs by a thread: while the destination takes in, when
- * everything is loaded and nothing decided, and when it is decided and not done. Used by one
+ * Agents that are killed at the critical moments of a handover: while the destination receives,
+ * when everything is loaded and nothing decided, and when it is decided and not done. Used by one
  * thread.
  */
-final class CrashScenarios {
+record CrashScenarios(LabCluster cluster, List<DeviceKind> kinds) {
   private static final Duration LOADING_BOUND = Duration.ofSeconds(120);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(100);
   private static final Duration SLOW_LOAD = Duration.ofSeconds(5);
 
   /** Longer than it takes to see it in two guests; a kill ends it at once. */
   private static final Duration SLOW_TRANSITION = Duration.ofSeconds(60);
-
-  private final LabCluster cluster;
-  private final Path workload;
-  private final List<DeviceKind> kinds;
-
-  /**
-   * @param workload the program, as the guests see it
-   * @param kinds what the guests' kernel offers
-   */
-  CrashScenarios(LabCluster cluster, Path workload, List<DeviceKind> kinds) {
-    this.cluster = cluster;
-    this.workload = workload;
-    this.kinds = List.copyOf(kinds);
-  }
 
   List<Scenario> all() {
     String each = DeviceKind.labels(kinds);
@@ -45,7 +31,7 @@ final class CrashScenarios {
 
   /** Nothing is loaded: each goes back, and the waiting programs wait for the next one. */
   private String receiving(String name) throws IOException, InterruptedException {
-    try (Trials trials = Trials.heldInPrecopy(cluster, workload, kinds, name)) {
+    try (Trials trials = Trials.heldInPrecopy(cluster, kinds, name)) {
       for (Trial trial : trials.all()) {
         trial.migration().await(view -> view.transferredBytes() > 0, "bytes that arrived");
       }
@@ -57,21 +43,21 @@ final class CrashScenarios {
             LOOK_AGAIN,
             () -> cluster.destinationAgent().isInside(slow.to().kind().module()));
         cluster.destinationAgent().kill();
-        slow.note(fault.told());
+        slow.note(fault.description());
       }
-      restart(cluster.destinationAgent());
+      cluster.destinationAgent().restart();
       trials.each(trial -> trial.rolledBack("Failed").waitsAgain());
       return trials.evidence();
     }
   }
 
-  /** Everything is loaded and handed to programs that wait: it outlives the agent. */
+  /** Everything is loaded and transferred to programs that wait: it outlives the agent. */
   private String loaded(String name) throws IOException, InterruptedException {
-    try (Trials trials = Trials.heldInPrecopy(cluster, workload, kinds, name)) {
+    try (Trials trials = Trials.heldInPrecopy(cluster, kinds, name)) {
       try {
         loadUndecided(trials);
         cluster.destinationAgent().kill();
-        restart(cluster.destinationAgent());
+        cluster.destinationAgent().restart();
         trials.each(trial -> trial.waiting().awaitLine("CONNECTED holds=", LOADING_BOUND));
       } finally {
         cluster.proceedOperator();
@@ -83,10 +69,10 @@ final class CrashScenarios {
 
   /**
    * It is decided: the destination gets there, whether its device was on the way to RUNNING, or it
-   * ran already and its program had been told and had not answered.
+   * ran already and its program had been asked to take it and had not answered.
    */
   private String activating(String name) throws IOException, InterruptedException {
-    try (Trials trials = Trials.heldInPrecopy(cluster, workload, kinds, name)) {
+    try (Trials trials = Trials.heldInPrecopy(cluster, kinds, name)) {
       try {
         loadUndecided(trials);
       } catch (IOException | InterruptedException | RuntimeException e) {
@@ -104,20 +90,20 @@ final class CrashScenarios {
           trial.destinationJournal().awaitDestination("Activating");
         }
         for (Trial trial : others) {
-          trial.destinationJournal().awaitTold(trial.to());
+          trial.destinationJournal().awaitTakeAsked(trial.to());
         }
         cluster.destinationAgent().kill();
         for (Trial trial : trials.all()) {
           requireNotTaken(trial);
           trial.note(
-              others.contains(trial) ? "killed before it heard of TAKEN" : "killed before RUNNING");
+              others.contains(trial) ? "killed before it received TAKEN" : "killed before RUNNING");
         }
-        trials.all().get(0).note(slow.told());
+        trials.all().get(0).note(slow.description());
       }
       for (Trial trial : others) {
         trial.waiting().proceed();
       }
-      restart(cluster.destinationAgent());
+      cluster.destinationAgent().restart();
       trials.each(Trial::succeeded);
       return trials.evidence();
     }
@@ -133,11 +119,11 @@ final class CrashScenarios {
 
   /** The destination may hold everything: the source stands still until it learns the decision. */
   private String awaitingDecision(String name) throws IOException, InterruptedException {
-    try (Trials trials = Trials.heldInPrecopy(cluster, workload, kinds, name)) {
+    try (Trials trials = Trials.heldInPrecopy(cluster, kinds, name)) {
       try {
         loadUndecided(trials);
         cluster.sourceAgent().kill();
-        restart(cluster.sourceAgent());
+        cluster.sourceAgent().restart();
         for (Trial trial : trials.all()) {
           if (!trial.owner().frozen()) {
             throw new IOException(
@@ -165,14 +151,9 @@ final class CrashScenarios {
           trial.destinationJournal().awaitDestination("Loaded");
           trial.sourceJournal().awaitSource("EndAllowed");
           if (!trial.waiting().printed("RECEIVED")) {
-            throw new IOException("Loaded is journalled before the device was handed over");
+            throw new IOException("Loaded is journalled before the device was transferred");
           }
         });
-  }
-
-  private static void restart(GuestAgent agent) throws IOException, InterruptedException {
-    agent.start();
-    agent.awaitReady();
   }
 
   private static Trial ours(Trials trials) {

@@ -3,27 +3,13 @@ package dev.vfio.migration.sandbox.lab;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
 import dev.vfio.migration.sandbox.lab.Scenarios.Scenario;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
 
 /**
  * Workloads that are killed by somebody else while their device is being moved. The agent has the
  * device open as well, so its state outlives them. Used by one thread.
  */
-final class DeadWorkloadScenarios {
-  private final LabCluster cluster;
-  private final Path workload;
-  private final List<DeviceKind> kinds;
-
-  /**
-   * @param workload the program, as the guests see it
-   * @param kinds what the guests' kernel offers
-   */
-  DeadWorkloadScenarios(LabCluster cluster, Path workload, List<DeviceKind> kinds) {
-    this.cluster = cluster;
-    this.workload = workload;
-    this.kinds = List.copyOf(kinds);
-  }
+record DeadWorkloadScenarios(LabCluster cluster, List<DeviceKind> kinds) {
 
   List<Scenario> all() {
     String each = DeviceKind.labels(kinds);
@@ -33,9 +19,12 @@ final class DeadWorkloadScenarios {
         new Scenario(each + " workload killed while frozen, cancelled", false, this::cancelled));
   }
 
-  /** What it used to do cannot be paused: the migration goes back, and says that it is gone. */
+  /**
+   * What it used to do cannot be paused: the migration rolls back, and says that the workload
+   * ended.
+   */
   private String inPrecopy(String name) throws IOException, InterruptedException {
-    try (Trials trials = Trials.heldInPrecopy(cluster, workload, kinds, name)) {
+    try (Trials trials = Trials.heldInPrecopy(cluster, kinds, name)) {
       trials.each(trial -> trial.owner().kill());
       trials.each(trial -> trial.migration().switchOver());
       trials.each(trial -> startedAnew(trial, "Failed"));
@@ -45,7 +34,7 @@ final class DeadWorkloadScenarios {
 
   /** The state is all there and moves; it goes on at the destination. */
   private String movedOn(String name) throws IOException, InterruptedException {
-    try (Trials trials = Trials.heldInPrecopy(cluster, workload, kinds, name)) {
+    try (Trials trials = Trials.heldInPrecopy(cluster, kinds, name)) {
       killFrozen(trials);
       trials.each(trial -> trial.waiting().proceed());
       trials.each(Trial::succeeded);
@@ -53,9 +42,9 @@ final class DeadWorkloadScenarios {
     }
   }
 
-  /** Nobody is left who could have the state back. */
+  /** No program is left that could go on with the state. */
   private String cancelled(String name) throws IOException, InterruptedException {
-    try (Trials trials = Trials.heldInPrecopy(cluster, workload, kinds, name)) {
+    try (Trials trials = Trials.heldInPrecopy(cluster, kinds, name)) {
       killFrozen(trials);
       trials.each(trial -> trial.migration().cancel());
       trials.each(trial -> trial.sourceJournal().awaitSource("RollingBack"));
@@ -79,13 +68,15 @@ final class DeadWorkloadScenarios {
         "phase=%s %s, %s"
             .formatted(
                 phase,
-                Told.by(view, List.of("Succeeded"), List.of(device, "start the workload of")),
-                Told.by(
+                ConditionAssertions.refusal(
+                    view, List.of("Succeeded"), List.of(device, "start the workload of")),
+                ConditionAssertions.refusal(
                     view,
                     List.of("SourceReady"),
                     List.of(device, "has no workload any more", "died", "It was reset"))));
     if (trial.waiting().printed("TAKEN")) {
-      throw new IOException("it was rolled back, and the destination's program was given a device");
+      throw new IOException(
+          "it was rolled back, and a device was transferred to the destination's program");
     }
     trial.ownerAnew();
     trial.note("started anew at step " + trial.owner().lastStep());

@@ -51,9 +51,9 @@ final class DeviceFaults implements AutoCloseable {
   }
 
   /**
-   * From now on the 2018 devices of that node refuse to tell their state, as the text lets them.
+   * From now on the 2018 devices of that node refuse reads of their state, as the text lets them.
    */
-  static DeviceFaults stateIsNotTold(GuestNode node) throws IOException, InterruptedException {
+  static DeviceFaults stateIsUnreadable(GuestNode node) throws IOException, InterruptedException {
     return new DeviceFaults(node, "state_unreadable", "Y", "N");
   }
 
@@ -71,8 +71,8 @@ final class DeviceFaults implements AutoCloseable {
     return new DeviceFaults(device.node(), "log_refused", Integer.toString(errno), "0");
   }
 
-  /** What the module was told. */
-  String told() {
+  /** The parameter and its value, for the verdict. */
+  String description() {
     return "%s=%s on %s".formatted(parameter, value, node.name());
   }
 
@@ -88,7 +88,7 @@ final class DeviceFaults implements AutoCloseable {
       set(node, "fail_device", "");
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new IOException("interrupted while a fault was taken away", e);
+      throw new IOException("interrupted while a fault was removed", e);
     }
   }
 }

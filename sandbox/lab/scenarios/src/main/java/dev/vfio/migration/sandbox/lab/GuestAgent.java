@@ -1,16 +1,15 @@
 package dev.vfio.migration.sandbox.lab;
 
 import dev.vfio.migration.sandbox.cluster.Node;
+import dev.vfio.migration.sandbox.cluster.process.ProcessLog;
 import dev.vfio.migration.sandbox.cluster.process.Readiness;
+import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -30,35 +29,24 @@ final class GuestAgent {
           "anon_inode:[timerfd]",
           "anon_inode:inotify");
 
-  private static final int LAST_LINES = 15;
-
   private final GuestNode node;
   private final Path jar;
-  private final Optional<Path> archive;
-  private final Map<String, String> furtherSettings;
+  private final Path archive;
   private long pid;
 
   /**
    * @param jar quarkus-run.jar, as the guest sees it
-   * @param archive class data archive made with the same jar and Java, where there is one
-   * @param furtherSettings of the agent's environment
+   * @param archive class data archive made with the same jar and Java
    */
-  GuestAgent(
-      GuestNode node, Path jar, Optional<Path> archive, Map<String, String> furtherSettings) {
+  GuestAgent(GuestNode node, Path jar, Path archive) {
     this.node = node;
     this.jar = jar;
     this.archive = archive;
-    this.furtherSettings = Map.copyOf(furtherSettings);
   }
 
   /** Starts it; does not wait. */
   void start() throws IOException, InterruptedException {
     pid = node.launch(PROGRAM, script());
-  }
-
-  /** Goes on with the agent that an earlier run left running. */
-  void attach() throws IOException, InterruptedException {
-    pid = node.processOf(PROGRAM);
   }
 
   private String script() {
@@ -101,16 +89,14 @@ final class GuestAgent {
     environment.put("AGENT_STOP_PATIENCE", "60s");
     environment.put("AGENT_DEVICE_LOOK_TIMEOUT", "60s");
     environment.put("AGENT_COMMAND_TIMEOUT", "60s");
-    environment.putAll(furtherSettings);
     return environment;
   }
 
   private List<String> command() {
     Path temporary = node.runDirectory().resolve("tmp");
-    List<String> flags = archive.map(JvmFlags::quickStart).orElseGet(JvmFlags::quickStart);
     return Stream.of(
             List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()),
-            flags,
+            JvmFlags.quickStart(archive),
             List.of(
                 "-Djava.io.tmpdir=" + temporary,
                 "-Djna.tmpdir=" + temporary,
@@ -143,19 +129,25 @@ final class GuestAgent {
             return false;
           });
     } catch (IOException e) {
-      throw new IOException(e.getMessage() + lastWords(), e);
+      throw new IOException(e.getMessage() + new ProcessLog(node.log(PROGRAM)).ending(), e);
     }
+  }
+
+  /** Starts it after {@link #kill()} and waits until it is ready. */
+  void restart() throws IOException, InterruptedException {
+    start();
+    awaitReady();
   }
 
   boolean alive() throws IOException, InterruptedException {
     return node.holds("kill -0 " + pid);
   }
 
-  /** SIGKILL; returns when the process is gone. */
+  /** SIGKILL; returns when the process has ended. */
   void kill() throws IOException, InterruptedException {
     node.run("kill -9 " + pid);
     Waiting.until(
-        "the killed agent of " + node.name() + " is gone",
+        "the killed agent of " + node.name() + " has ended",
         GuestNode.COMMAND_BOUND,
         Duration.ofMillis(50),
         () -> !alive());
@@ -215,19 +207,5 @@ final class GuestAgent {
   String peakMemory() throws IOException, InterruptedException {
     return String.join(
         "", node.run("sed -n 's/VmHWM:[[:space:]]*//p' /proc/%d/status".formatted(pid)));
-  }
-
-  private String lastWords() throws IOException {
-    Path log = node.log(PROGRAM);
-    if (!Files.exists(log)) {
-      return "; it wrote no log";
-    }
-    List<String> lines =
-        new String(Files.readAllBytes(log), StandardCharsets.UTF_8).lines().toList();
-    return "; %s ends with:%n  %s"
-        .formatted(
-            log,
-            String.join(
-                "\n  ", lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size())));
   }
 }

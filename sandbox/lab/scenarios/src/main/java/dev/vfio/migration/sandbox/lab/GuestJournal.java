@@ -1,11 +1,12 @@
 package dev.vfio.migration.sandbox.lab;
 
+import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 
 /**
- * What an agent has on disk of one migration, looked at in its guest: how far its session has come,
+ * The journal of an agent of one migration, read in its guest: how far its session has come,
  * whatever the operator knows of that.
  *
  * @param uid of the DeviceMigration
@@ -36,13 +37,13 @@ record GuestJournal(GuestNode node, String uid) {
   }
 
   /**
-   * Waits until the agent has noted that a waiting workload is told to take its device.
+   * Waits until the agent has recorded that it asks a waiting workload to take its device.
    *
    * @param device at the destination
    */
-  void awaitTold(LabDevice device) throws IOException, InterruptedException {
+  void awaitTakeAsked(LabDevice device) throws IOException, InterruptedException {
     Waiting.until(
-        "the agent of %s tells a workload to take %s".formatted(node.name(), device.id()),
+        "the agent of %s asks a workload to take %s".formatted(node.name(), device.id()),
         BOUND,
         LOOK_AGAIN,
         () ->

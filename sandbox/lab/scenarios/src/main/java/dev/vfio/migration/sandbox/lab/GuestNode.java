@@ -90,12 +90,6 @@ record GuestNode(
     return Long.parseLong(output.get(output.size() - 1).strip());
   }
 
-  /** The number of a process of a program started with {@link #launch}, perhaps by another run. */
-  long processOf(String program) throws IOException, InterruptedException {
-    return Long.parseLong(
-        run("head -n 1 %s/cgroup.procs".formatted(Shell.quoted(cgroup(program)))).get(0).strip());
-  }
-
   /** Ends what an earlier run left in the guest, removes its devices and forgets its journals. */
   void clear() throws IOException, InterruptedException {
     for (String cgroup : run("cd %s && ls -d lab-* 2>/dev/null; true".formatted(cgroups))) {

@@ -24,11 +24,6 @@ final class JvmFlags {
     return List.copyOf(flags);
   }
 
-  /** In a guest, without an archive. */
-  static List<String> quickStart() {
-    return QUICK_START;
-  }
-
   /**
    * In a guest. What the archive holds was verified when it was made, from the same files; the rest
    * is not verified again.

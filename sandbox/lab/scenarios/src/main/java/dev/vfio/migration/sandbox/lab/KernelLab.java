@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.lab;
 
 import dev.vfio.migration.sandbox.cluster.Repository;
+import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -8,14 +9,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 
 /**
  * Migrates real VFIO devices between two booted guests and judges what happened: see {@link
- * LabOptions#USAGE}. The guests are there already. One verdict line for each scenario; the last
- * line is {@code LAB-PASSED}, {@code LAB-FAILED: reason}, or {@code LAB-SKIPPED: reason} where
- * nothing could be shown. Exit codes: 0 passed, 1 failed, 2 an option is wrong, 77 skipped.
+ * LabOptions}. The guests are there already. One verdict line for each scenario; the last line is
+ * {@code LAB-PASSED}, {@code LAB-FAILED: reason}, or {@code LAB-SKIPPED: reason} where nothing
+ * could be shown. Exit codes: 0 passed, 1 failed, 2 an option is wrong, 77 skipped.
  */
 public final class KernelLab {
   private static final Duration CONNECT_BOUND = Duration.ofSeconds(60);
@@ -47,9 +47,8 @@ public final class KernelLab {
     LabOptions options;
     try {
       options = LabOptions.parse(arguments);
-    } catch (LabOptions.BadOption e) {
+    } catch (WrongOptionException e) {
       System.err.println("kernel-lab: " + e.getMessage());
-      System.err.println(LabOptions.USAGE);
       System.exit(2);
       return;
     }
@@ -92,13 +91,10 @@ public final class KernelLab {
   private LabCluster cluster(GuestNode source, GuestNode destination)
       throws IOException, InterruptedException {
     Path archives = options.archives().orElse(repository.root().resolve(".lab/archives"));
-    if (options.again()) {
-      return LabCluster.attach(repository, options.work(), source, destination, archives, Map.of());
-    }
     source.clear();
     destination.clear();
     return LabCluster.start(
-        repository, options.work(), source, destination, Optional.of(archives), Map.of());
+        repository, options.work(), source, destination, archives, options.workload());
   }
 
   private static int failed(String why) {
@@ -106,13 +102,14 @@ public final class KernelLab {
     return 1;
   }
 
-  private GuestNode node(String name, Guest guest, LabOptions.GuestPlace place) throws IOException {
+  private GuestNode node(String name, Guest guest, LabOptions.GuestAddress address)
+      throws IOException {
     return new GuestNode(
         name,
         guest,
         "0.0.0.0",
-        place.address(),
-        place.stateHost(),
+        address.address(),
+        address.stateHost(),
         Files.createDirectories(options.share().resolve(name)),
         RUN_DIRECTORY,
         CGROUPS,
@@ -153,8 +150,8 @@ public final class KernelLab {
 
   private List<String> scenarios(LabCluster cluster, String plainDevice, List<DeviceKind> kinds)
       throws IOException, InterruptedException {
-    Scenarios scenarios = new Scenarios(cluster, options.workload(), plainDevice, kinds);
-    Traces traces = new Traces(cluster);
+    Scenarios scenarios = new Scenarios(cluster, plainDevice, kinds);
+    Leftovers leftovers = new Leftovers(cluster);
     List<String> failed = new ArrayList<>();
     int run = 0;
     for (Scenarios.Scenario scenario : scenarios.all()) {
@@ -167,7 +164,7 @@ public final class KernelLab {
       long began = System.nanoTime();
       try {
         String evidence = scenario.body().run(scenario.slug());
-        verdict(true, scenario, evidence + "; " + traces.awaitNone(), began);
+        verdict(true, scenario, evidence + "; " + leftovers.awaitNone(), began);
         passedAny = true;
       } catch (SkippedException e) {
         skipped.add(scenario.name() + ": " + e.getMessage());

@@ -4,16 +4,16 @@ import dev.vfio.migration.sandbox.cluster.ClusterSettings;
 import dev.vfio.migration.sandbox.cluster.ControlPlane;
 import dev.vfio.migration.sandbox.cluster.JavaCommand;
 import dev.vfio.migration.sandbox.cluster.Repository;
-import io.fabric8.kubernetes.client.Config;
-import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
+import dev.vfio.migration.sandbox.cluster.migration.MigrationEnd;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A cluster whose operator and API server are processes of this machine and whose two nodes are
@@ -30,35 +30,38 @@ final class LabCluster implements AutoCloseable {
   private static final Map<String, String> OPERATOR_SETTINGS =
       Map.of("OPERATOR_CALL_TIMEOUT", "120s", "OPERATOR_INVENTORY_PERIOD", "10s");
 
-  private final Optional<ControlPlane> controlPlane;
-  private final KubernetesClient client;
+  /** How long anything may take in guests whose processors are emulated. */
+  private static final Duration BOUND = Duration.ofMinutes(6);
+
+  private final ControlPlane controlPlane;
   private final GuestAgent sourceAgent;
   private final GuestAgent destinationAgent;
+  private final Path workload;
 
   private LabCluster(
-      Optional<ControlPlane> controlPlane,
-      KubernetesClient client,
+      ControlPlane controlPlane,
       GuestAgent sourceAgent,
-      GuestAgent destinationAgent) {
+      GuestAgent destinationAgent,
+      Path workload) {
     this.controlPlane = controlPlane;
-    this.client = client;
     this.sourceAgent = sourceAgent;
     this.destinationAgent = destinationAgent;
+    this.workload = workload;
   }
 
   /**
    * Starts everything and returns when every part is ready.
    *
-   * @param archives folder of class data archives for the agents; empty to do without
-   * @param agentSettings environment of both agents, in addition to what the lab sets
+   * @param archives folder of class data archives for the agents
+   * @param workload the program, as the guests see it
    */
   static LabCluster start(
       Repository repository,
       Path work,
       GuestNode source,
       GuestNode destination,
-      Optional<Path> archives,
-      Map<String, String> agentSettings)
+      Path archives,
+      Path workload)
       throws IOException, InterruptedException {
     ControlPlane controlPlane =
         ControlPlane.prepare(
@@ -66,15 +69,11 @@ final class LabCluster implements AutoCloseable {
                 repository, work, JavaCommand.Tuning.QUICK_START, false, OPERATOR_SETTINGS));
     try {
       Path jar = repository.agentJar();
-      Optional<Path> archive = Optional.empty();
-      if (archives.isPresent()) {
-        archive =
-            Optional.of(ClassDataArchive.of(jar, archives.get(), controlPlane.supervisor(), work));
-      }
+      Path archive = ClassDataArchive.of(jar, archives, controlPlane.supervisor(), work);
       List<GuestAgent> agents = new ArrayList<>();
       for (GuestNode node : List.of(source, destination)) {
         controlPlane.authority().agent(node.name()).writeTo(node.tls());
-        GuestAgent agent = new GuestAgent(node, jar, archive, agentSettings);
+        GuestAgent agent = new GuestAgent(node, jar, archive);
         agent.start();
         agents.add(agent);
       }
@@ -84,36 +83,13 @@ final class LabCluster implements AutoCloseable {
       for (GuestAgent agent : agents) {
         agent.awaitReady();
       }
-      // Only now: an operator that knocks on a starting agent's door makes it slower.
+      // Only now: an operator that connects to an agent while it starts makes it slower.
       controlPlane.announce(List.of(source.announced(), destination.announced()));
-      return new LabCluster(
-          Optional.of(controlPlane), controlPlane.client(), agents.get(0), agents.get(1));
+      return new LabCluster(controlPlane, agents.get(0), agents.get(1), workload);
     } catch (IOException | InterruptedException | RuntimeException e) {
       controlPlane.close();
       throw e;
     }
-  }
-
-  /** Goes on with what an earlier run left running in that work folder. */
-  static LabCluster attach(
-      Repository repository,
-      Path work,
-      GuestNode source,
-      GuestNode destination,
-      Path archives,
-      Map<String, String> agentSettings)
-      throws IOException, InterruptedException {
-    Path jar = repository.agentJar();
-    Optional<Path> archive = ClassDataArchive.existing(jar, archives);
-    GuestAgent sourceAgent = new GuestAgent(source, jar, archive, agentSettings);
-    GuestAgent destinationAgent = new GuestAgent(destination, jar, archive, agentSettings);
-    sourceAgent.attach();
-    destinationAgent.attach();
-    KubernetesClient client =
-        new KubernetesClientBuilder()
-            .withConfig(Config.fromKubeconfig(Files.readString(work.resolve("kubeconfig"))))
-            .build();
-    return new LabCluster(Optional.empty(), client, sourceAgent, destinationAgent);
   }
 
   GuestNode source() {
@@ -132,45 +108,68 @@ final class LabCluster implements AutoCloseable {
     return destinationAgent;
   }
 
-  KubernetesClient client() {
-    return client;
+  /** The program that uses devices, as the guests see it. */
+  Path workload() {
+    return workload;
   }
 
   /**
-   * SIGSTOP: nothing is decided until {@link #proceedOperator()}.
+   * Applies a migration whose timeouts suit slow guests.
    *
-   * @throws IOException where the operator is another run's
+   * @param live whether it copies while the workload runs
+   * @param manual whether it stays in PreCopy until {@link AppliedMigration#switchOver()}
    */
+  AppliedMigration migrate(
+      String name, MigrationEnd source, MigrationEnd destination, boolean live, boolean manual) {
+    Map<String, String> timeouts =
+        Stream.of(
+                "validating",
+                "preparing",
+                "switchingOver",
+                "activating",
+                "rollingBack",
+                "agentUnavailable")
+            .collect(Collectors.toMap(phase -> phase, phase -> BOUND.toMinutes() + "m"));
+    return AppliedMigration.apply(
+        controlPlane.client(),
+        "kernel-lab",
+        AppliedMigration.object(
+            "default",
+            name,
+            Map.of(
+                "source",
+                source.spec(),
+                "destination",
+                destination.spec(),
+                "convergence",
+                live
+                    ? Map.of("mode", "Live", "downtimeLimit", "20s", "maxDuration", "20m")
+                    : Map.of("mode", "Cold"),
+                "switchover",
+                manual ? "Manual" : "Automatic",
+                "timeouts",
+                timeouts)),
+        BOUND);
+  }
+
+  /** SIGSTOP: nothing is decided until {@link #proceedOperator()}. */
   void suspendOperator() throws IOException, InterruptedException {
-    ownControlPlane().operator().suspend();
+    controlPlane.operator().suspend();
   }
 
   /** SIGCONT; nothing where it is not suspended. */
   void proceedOperator() throws IOException, InterruptedException {
-    ownControlPlane().operator().proceed();
-  }
-
-  private ControlPlane ownControlPlane() throws IOException {
-    return controlPlane.orElseThrow(
-        () -> new IOException("the operator belongs to an earlier run and is left alone"));
+    controlPlane.operator().proceed();
   }
 
   /** Lets everything run on. */
   void leaveRunning() throws IOException {
-    if (controlPlane.isPresent()) {
-      controlPlane.get().leaveRunning();
-    }
+    controlPlane.leaveRunning();
   }
 
-  /**
-   * Ends operator and API server, unless they were there before. The agents end with the guests.
-   */
+  /** Ends operator and API server. The agents end with the guests. */
   @Override
   public void close() {
-    if (controlPlane.isPresent()) {
-      controlPlane.get().close();
-    } else {
-      client.close();
-    }
+    controlPlane.close();
   }
 }

@@ -1,5 +1,6 @@
 package dev.vfio.migration.sandbox.lab;
 
+import dev.vfio.migration.sandbox.cluster.migration.MigrationEnd;
 import java.io.IOException;
 import java.util.List;
 
@@ -16,11 +17,11 @@ record LabDevice(GuestNode node, DeviceKind kind, String id) {
     return new LabDevice(node, kind, id);
   }
 
-  Migration.End end() {
-    return new Migration.End(node.name(), id);
+  MigrationEnd end() {
+    return new MigrationEnd(node.name(), id);
   }
 
-  /** Takes it away; nobody may hold it any more. */
+  /** Removes it; nobody may hold it any more. */
   void remove() throws IOException, InterruptedException {
     node.run("echo 1 >/sys/bus/mdev/devices/%s/remove".formatted(id));
   }

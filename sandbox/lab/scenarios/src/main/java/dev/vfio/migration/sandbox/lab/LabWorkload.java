@@ -1,7 +1,8 @@
 package dev.vfio.migration.sandbox.lab;
 
+import dev.vfio.migration.sandbox.cluster.process.ProcessLog;
+import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -34,13 +35,13 @@ final class LabWorkload {
 
   private final GuestNode node;
   private final String program;
-  private final Path log;
+  private final ProcessLog log;
   private long pid;
 
   private LabWorkload(GuestNode node, String program) {
     this.node = node;
     this.program = program;
-    this.log = node.log(program);
+    this.log = new ProcessLog(node.log(program));
   }
 
   /**
@@ -48,27 +49,11 @@ final class LabWorkload {
    *
    * @param options further ones of the program
    */
-  static LabWorkload owner(Path binary, LabDevice device, String program, String options)
+  static LabWorkload owner(
+      Path binary, LabDevice device, String program, Window window, String options)
       throws IOException, InterruptedException {
-    return start(
-        Shell.quoted(binary),
-        device.node().cdev() ? "owner --cdev" : "owner",
-        device,
-        program,
-        Window.USUAL,
-        options);
-  }
-
-  /** Starts the program that owns the device. */
-  static LabWorkload owner(Path binary, LabDevice device, String name, Window window)
-      throws IOException, InterruptedException {
-    return start(
-        Shell.quoted(binary),
-        device.node().cdev() ? "owner --cdev" : "owner",
-        device,
-        name + "-owner",
-        window,
-        "");
+    String role = device.node().cdev() ? "owner --cdev" : "owner";
+    return start(Shell.quoted(binary), role, device, program, window, options);
   }
 
   /**
@@ -81,19 +66,13 @@ final class LabWorkload {
     return start(by + Shell.quoted(binary), "waiting", device, program, Window.USUAL, "");
   }
 
-  /** Starts the program that waits for the device. */
-  static LabWorkload waiting(Path binary, LabDevice device, String name)
-      throws IOException, InterruptedException {
-    return waiting(binary, device, name + "-waiting", "");
-  }
-
   private static LabWorkload start(
       String command, String role, LabDevice device, String program, Window window, String options)
       throws IOException, InterruptedException {
     GuestNode node = device.node();
     LabWorkload workload = new LabWorkload(node, program);
     // What an earlier run printed is no evidence.
-    Files.deleteIfExists(workload.log);
+    Files.deleteIfExists(workload.log.file());
     workload.pid =
         node.launch(
             program,
@@ -111,11 +90,7 @@ final class LabWorkload {
 
   /** Everything that it printed so far; the last line only where it is complete. */
   List<String> lines() throws IOException {
-    if (!Files.exists(log)) {
-      return List.of();
-    }
-    String text = new String(Files.readAllBytes(log), StandardCharsets.UTF_8);
-    return text.substring(0, text.lastIndexOf('\n') + 1).lines().toList();
+    return log.lines();
   }
 
   /** The last step that it made. */
@@ -130,7 +105,7 @@ final class LabWorkload {
     return last;
   }
 
-  /** The first step that it made with a device it was given. */
+  /** The first step that it made with a device that was transferred to it. */
   OptionalLong firstStepTaken() throws IOException {
     for (String line : lines()) {
       Matcher taken = TAKEN.matcher(line);
@@ -141,19 +116,14 @@ final class LabWorkload {
     return OptionalLong.empty();
   }
 
-  /** Its lines about what it found changed: {@code CONTINUITY ok} or {@code CONTINUITY broken}. */
-  List<String> continuity() throws IOException {
-    return lines().stream().filter(line -> line.startsWith("CONTINUITY")).toList();
-  }
-
-  /** What it said against the continuity of its device, or about its own failure. */
+  /** Its line that says that its device's continuity is broken, or that it failed itself. */
   Optional<String> broken() throws IOException {
     return lines().stream()
         .filter(line -> line.startsWith("CONTINUITY broken") || line.startsWith("ERROR"))
         .findFirst();
   }
 
-  /** Whether it ended because somebody else had its device. */
+  /** Whether it ended because another process had its device. */
   boolean refusedAsBusy() throws IOException {
     return broken()
         .filter(
@@ -184,7 +154,7 @@ final class LabWorkload {
           LOOK_AGAIN,
           () -> printed(beginning) || !mustBeAlive());
     } catch (IOException e) {
-      throw new IOException(e.getMessage() + "; it printed " + lastLines(), e);
+      throw new IOException(e.getMessage() + log.ending(), e);
     }
   }
 
@@ -220,11 +190,6 @@ final class LabWorkload {
     return node.holds("grep -q 'frozen 1' %s/cgroup.events".formatted(node.cgroup(program)));
   }
 
-  private List<String> lastLines() throws IOException {
-    List<String> lines = lines();
-    return lines.subList(Math.max(0, lines.size() - 6), lines.size());
-  }
-
   /** How many lines it has printed that begin so. */
   long timesPrinted(String beginning) throws IOException {
     return lines().stream().filter(line -> line.startsWith(beginning)).count();
@@ -240,11 +205,11 @@ final class LabWorkload {
     node.run("kill -CONT " + pid);
   }
 
-  /** SIGKILL, frozen or not; returns when it is gone. */
+  /** SIGKILL, frozen or not; returns when it has ended. */
   void kill() throws IOException, InterruptedException {
     node.run("kill -9 " + pid);
     Waiting.until(
-        "the killed %s on %s is gone".formatted(program, node.name()),
+        "the killed %s on %s has ended".formatted(program, node.name()),
         GuestNode.COMMAND_BOUND,
         LOOK_AGAIN,
         () -> !alive());

@@ -1,16 +1,15 @@
 package dev.vfio.migration.sandbox.lab;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * What a device's log of the memory it writes to is good for, and what becomes of a migration when
- * the log was promised and is refused. Used by one thread.
+ * What a device's log of the memory it writes saves, and how a migration ends when the log was
+ * promised and is refused. Used by one thread.
  */
-final class LogScenarios {
+record LogScenarios(LabCluster cluster) {
   /** So much that the pages written in a slow guest's pre-copy are few of it. */
   private static final LabWorkload.Window WINDOW = new LabWorkload.Window(8 << 20, true);
 
@@ -18,17 +17,6 @@ final class LogScenarios {
   private static final Duration STEPS_BOUND = Duration.ofSeconds(120);
   private static final int NOT_SUPPORTED = 95;
   private static final int NO_ROOM = 28;
-
-  private final LabCluster cluster;
-  private final Path workload;
-
-  /**
-   * @param workload the program, as the guests see it
-   */
-  LogScenarios(LabCluster cluster, Path workload) {
-    this.cluster = cluster;
-    this.workload = workload;
-  }
 
   /** The scenarios, for a kernel that has the device. */
   List<Scenarios.Scenario> all() {
@@ -50,14 +38,14 @@ final class LogScenarios {
         unread = migrateUnlogged(trial, 0, "by the kernel: " + kernel.get());
       } else {
         try (DeviceFaults fault = DeviceFaults.logCannotBeRead(trial.from(), NOT_SUPPORTED)) {
-          unread = migrateUnlogged(trial, 0, fault.told());
+          unread = migrateUnlogged(trial, 0, fault.description());
         }
       }
     }
     try (Trial trial = trial(name + "-unstarted");
         DeviceFaults fault = DeviceFaults.logDoesNotStart(trial.from(), NO_ROOM)) {
       return "reading refused %s; starting refused %s"
-          .formatted(unread, migrateUnlogged(trial, -NO_ROOM, fault.told()));
+          .formatted(unread, migrateUnlogged(trial, -NO_ROOM, fault.description()));
     }
   }
 
@@ -90,7 +78,7 @@ final class LogScenarios {
   }
 
   private Trial trial(String name) throws IOException, InterruptedException {
-    return Trial.prepare(cluster, workload, DeviceKind.FEATURE_V2_OURS, name, WINDOW);
+    return Trial.prepare(cluster, DeviceKind.FEATURE_V2_OURS, name, WINDOW);
   }
 
   /** Live, with steps while it is copied; the device's trace must tell of the log. */

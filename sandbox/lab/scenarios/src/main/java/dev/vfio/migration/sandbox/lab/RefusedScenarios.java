@@ -1,5 +1,8 @@
 package dev.vfio.migration.sandbox.lab;
 
+import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
+import dev.vfio.migration.sandbox.cluster.migration.MigrationEnd;
+import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import dev.vfio.migration.sandbox.lab.Scenarios.Scenario;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -12,25 +15,11 @@ import java.util.List;
  * condition says which device, why, and what to do. Several of them in one scenario, because each
  * costs slow guests seconds. Used by one thread.
  */
-final class RefusedScenarios {
+record RefusedScenarios(LabCluster cluster, String plainDevice) {
   private static final Duration BOUND = Duration.ofSeconds(180);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(500);
   private static final int NOBODY = 65534;
   private static final int FURTHER_STEPS = 3;
-
-  private final LabCluster cluster;
-  private final Path workload;
-  private final String plainDevice;
-
-  /**
-   * @param workload the program, as the guests see it
-   * @param plainDevice PCI address of a device, in both guests, that is bound to vfio-pci
-   */
-  RefusedScenarios(LabCluster cluster, Path workload, String plainDevice) {
-    this.cluster = cluster;
-    this.workload = workload;
-    this.plainDevice = plainDevice;
-  }
 
   List<Scenario> all() {
     return List.of(
@@ -43,20 +32,20 @@ final class RefusedScenarios {
   private String monitors(String name) throws IOException, InterruptedException {
     GuestNode source = cluster.source();
     List<String> evidence = new ArrayList<>();
-    try (Props props = new Props(workload, name)) {
-      LabDevice named = props.device(source, DeviceKind.REGION_2018);
-      LabDevice real = props.device(source, DeviceKind.REGION_V1);
-      LabDevice to2018 = props.device(cluster.destination(), DeviceKind.REGION_2018);
-      LabDevice toV1 = props.device(cluster.destination(), DeviceKind.REGION_V1);
-      props.program(
+    try (Fixtures fixtures = new Fixtures(cluster.workload(), name)) {
+      LabDevice named = fixtures.device(source, DeviceKind.REGION_2018);
+      LabDevice real = fixtures.device(source, DeviceKind.REGION_V1);
+      LabDevice to2018 = fixtures.device(cluster.destination(), DeviceKind.REGION_2018);
+      LabDevice toV1 = fixtures.device(cluster.destination(), DeviceKind.REGION_V1);
+      fixtures.program(
           source,
           "machine",
           "exec qemu-system-x86_64 -accel tcg -machine q35 -m 32 -nodefaults -no-user-config"
               + " -display none -device vfio-pci,sysfsdev=/sys/bus/mdev/devices/"
               + real.id());
       Path renamed = source.runDirectory().resolve("tmp/qemu-system-x86_64");
-      source.run("cp %s %s".formatted(Shell.quoted(workload), Shell.quoted(renamed)));
-      LabWorkload owner = props.owner(renamed, named, "owner", "");
+      source.run("cp %s %s".formatted(Shell.quoted(cluster.workload()), Shell.quoted(renamed)));
+      LabWorkload owner = fixtures.owner(renamed, named, "owner", LabWorkload.Window.USUAL, "");
       evidence.add(
           refused(
               name + "-named", named.end(), to2018.end(), List.of("Validated"), monitor(named)));
@@ -81,16 +70,18 @@ final class RefusedScenarios {
         device.id(), "virtual machine", "qemu-system-x86", "Nothing was", "its own means");
   }
 
-  /** What is to leave node-a. */
+  /** Devices that cannot leave the source. */
   private String sources(String name) throws IOException, InterruptedException {
     GuestNode source = cluster.source();
     List<String> evidence = new ArrayList<>();
-    try (Props props = new Props(workload, name)) {
-      LabDevice to = props.device(cluster.destination(), DeviceKind.REGION_V1);
-      LabDevice one = props.device(source, DeviceKind.REGION_V1);
-      LabDevice other = props.device(source, DeviceKind.REGION_V1);
-      LabDevice free = props.device(source, DeviceKind.REGION_V1);
-      LabWorkload owner = props.owner(workload, one, "owner", "--also " + other.id());
+    try (Fixtures fixtures = new Fixtures(cluster.workload(), name)) {
+      LabDevice to = fixtures.device(cluster.destination(), DeviceKind.REGION_V1);
+      LabDevice one = fixtures.device(source, DeviceKind.REGION_V1);
+      LabDevice other = fixtures.device(source, DeviceKind.REGION_V1);
+      LabDevice free = fixtures.device(source, DeviceKind.REGION_V1);
+      LabWorkload owner =
+          fixtures.owner(
+              cluster.workload(), one, "owner", LabWorkload.Window.USUAL, "--also " + other.id());
       List<String> before = DeviceTrace.of(one).states();
       evidence.add(
           "two candidates: "
@@ -117,25 +108,25 @@ final class RefusedScenarios {
                   List.of("Validated"),
                   List.of(free.id(), "no workload uses it", "Nothing was touched")));
       requireUntouched(free, List.of());
-      LabDevice gone =
+      LabDevice removed =
           LabDevice.create(source, DeviceKind.REGION_V1, java.util.UUID.randomUUID().toString());
-      gone.remove();
+      removed.remove();
       evidence.add(
           "mdev removed: "
               + refused(
                   name + "-gone",
-                  gone.end(),
+                  removed.end(),
                   to.end(),
                   List.of("Validated"),
-                  List.of(gone.id(), "no mediated device", "Create it", "Nothing was touched")));
-      props.atTheEnd(
+                  List.of(removed.id(), "no mediated device", "Create it", "Nothing was touched")));
+      fixtures.atTheEnd(
           () -> source.run("echo %s >/sys/bus/pci/drivers_probe".formatted(plainDevice)));
       source.run("echo %s >/sys/bus/pci/drivers/vfio-pci/unbind".formatted(plainDevice));
       evidence.add(
           "no VFIO driver: "
               + refused(
                   name + "-unbound",
-                  new Migration.End(source.name(), plainDevice),
+                  new MigrationEnd(source.name(), plainDevice),
                   to.end(),
                   List.of("Validated"),
                   List.of(plainDevice, "bound to no driver", "Bind it", "Nothing was touched")));
@@ -143,24 +134,24 @@ final class RefusedScenarios {
     return String.join("; ", evidence);
   }
 
-  /** What node-b is to take in. */
+  /** Devices that cannot receive at the destination. */
   private String destinations(String name) throws IOException, InterruptedException {
     GuestNode node = cluster.destination();
     List<String> evidence = new ArrayList<>();
-    try (Props props = new Props(workload, name)) {
-      LabDevice from = props.device(cluster.source(), DeviceKind.REGION_V1);
-      LabDevice awaited = props.device(node, DeviceKind.REGION_V1);
-      LabDevice alone = props.device(node, DeviceKind.REGION_V1);
-      LabDevice taken = props.device(node, DeviceKind.REGION_V1);
-      LabWorkload owner = props.owner(from, "owner");
-      LabWorkload stranger = props.waitingAs(NOBODY, alone, "stranger");
-      LabWorkload waiting = props.waiting(awaited, "waiting");
-      props.owner(taken, "tenant");
+    try (Fixtures fixtures = new Fixtures(cluster.workload(), name)) {
+      LabDevice from = fixtures.device(cluster.source(), DeviceKind.REGION_V1);
+      LabDevice awaited = fixtures.device(node, DeviceKind.REGION_V1);
+      LabDevice alone = fixtures.device(node, DeviceKind.REGION_V1);
+      LabDevice taken = fixtures.device(node, DeviceKind.REGION_V1);
+      LabWorkload owner = fixtures.owner(from, "owner");
+      LabWorkload stranger = fixtures.waitingAs(NOBODY, alone, "stranger");
+      LabWorkload waiting = fixtures.waiting(awaited, "waiting");
+      fixtures.owner(taken, "tenant");
       List<String> before = DeviceTrace.of(from).states();
 
       stranger.awaitLine("REFUSED errno=1 ", BOUND);
       evidence.add(
-          "a stranger was told: "
+          "a stranger was answered: "
               + stranger.lines().stream().filter(it -> it.startsWith("REFUSED")).findFirst().get());
       evidence.add(
           "nobody waits: "
@@ -189,7 +180,7 @@ final class RefusedScenarios {
 
       waiting.awaitLine("CONNECTED", BOUND);
       String group = awaited.groupNode();
-      props.program(node, "group", "exec sleep 600 <>" + group);
+      fixtures.program(node, "group", "exec sleep 600 <>" + group);
       Waiting.until(
           "a program holds " + group, BOUND, LOOK_AGAIN, () -> !awaited.holders().isEmpty());
       evidence.add(
@@ -220,7 +211,7 @@ final class RefusedScenarios {
       requireUntouched(from, before);
       owner.awaitSteps(FURTHER_STEPS, BOUND);
       if (waiting.printed("RECEIVED")) {
-        throw new IOException("the waiting program was handed a device after all");
+        throw new IOException("a device was transferred to the waiting program after all");
       }
     }
     return String.join("; ", evidence);
@@ -234,13 +225,13 @@ final class RefusedScenarios {
    * @return that condition
    */
   private String refused(
-      String name, Migration.End from, Migration.End to, List<String> types, List<String> words)
+      String name, MigrationEnd from, MigrationEnd to, List<String> types, List<String> words)
       throws IOException {
-    Migration migration = Migration.apply(cluster.client(), name, from, to, true, false);
+    AppliedMigration migration = cluster.migrate(name, from, to, true, false);
     try {
-      return Told.by(migration.awaitPhase("Failed"), types, words);
+      return ConditionAssertions.refusal(migration.awaitPhase("Failed"), types, words);
     } finally {
-      migration.delete();
+      migration.deleteAndWait();
     }
   }
 

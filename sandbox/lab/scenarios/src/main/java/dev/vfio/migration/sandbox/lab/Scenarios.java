@@ -1,35 +1,25 @@
 package dev.vfio.migration.sandbox.lab;
 
+import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
+import dev.vfio.migration.sandbox.cluster.migration.MigrationEnd;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
+import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What the lab shows. Each scenario ends with its evidence, or throws. Used by one thread. */
-final class Scenarios {
+/**
+ * What the lab shows. Each scenario ends with its evidence, or throws. Used by one thread.
+ *
+ * @param plainDevice PCI address of a device, in both guests, that cannot migrate
+ * @param kinds what the guests' kernel offers
+ */
+record Scenarios(LabCluster cluster, String plainDevice, List<DeviceKind> kinds) {
   private static final Duration SLOW_TRANSITION = Duration.ofSeconds(30);
   private static final Duration FREEZE_BOUND = Duration.ofSeconds(120);
   private static final long FAULT_AFTER_BYTES = 65_536;
   private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
-
-  private final LabCluster cluster;
-  private final Path workload;
-  private final String plainDevice;
-  private final List<DeviceKind> kinds;
-
-  /**
-   * @param workload the program, as the guests see it
-   * @param plainDevice PCI address of a device, in both guests, that cannot migrate
-   * @param kinds what the guests' kernel offers
-   */
-  Scenarios(LabCluster cluster, Path workload, String plainDevice, List<DeviceKind> kinds) {
-    this.cluster = cluster;
-    this.kinds = List.copyOf(kinds);
-    this.workload = workload;
-    this.plainDevice = plainDevice;
-  }
 
   /** Runs and ends with evidence. */
   @FunctionalInterface
@@ -72,19 +62,19 @@ final class Scenarios {
     forEachKind(scenarios, " source agent killed in STOPNCOPY", false, this::killedInStopAndCopy);
     scenarios.add(
         new Scenario(
-            "2018 source agent killed in STOPNCOPY, state not told",
+            "2018 source agent killed in STOPNCOPY, state unreadable",
             false,
             this::killedWithSilentDevice));
     // One device for each interface is enough there.
     List<DeviceKind> one = kinds.stream().filter(DeviceKind::core).toList();
-    scenarios.addAll(new CrashScenarios(cluster, workload, one).all());
-    scenarios.addAll(new DeadWorkloadScenarios(cluster, workload, one).all());
+    scenarios.addAll(new CrashScenarios(cluster, one).all());
+    scenarios.addAll(new DeadWorkloadScenarios(cluster, one).all());
     if (!cluster.source().cdev()) {
       // These are about groups, which several programs cannot have at once.
-      scenarios.addAll(new RefusedScenarios(cluster, workload, plainDevice).all());
+      scenarios.addAll(new RefusedScenarios(cluster, plainDevice).all());
     }
     if (kinds.contains(DeviceKind.FEATURE_V2_OURS)) {
-      scenarios.addAll(new LogScenarios(cluster, workload).all());
+      scenarios.addAll(new LogScenarios(cluster).all());
     }
     return List.copyOf(scenarios);
   }
@@ -97,7 +87,7 @@ final class Scenarios {
   }
 
   private Trial trial(DeviceKind kind, String name) throws IOException, InterruptedException {
-    return Trial.prepare(cluster, workload, kind, name);
+    return Trial.prepare(cluster, kind, name);
   }
 
   private String liveSuccess(DeviceKind kind, String name)
@@ -127,40 +117,24 @@ final class Scenarios {
     try (Trial trial = trial(kind, name)) {
       if (kind.ours()) {
         try (DeviceFaults fault = DeviceFaults.loadFailsAfter(trial.to(), FAULT_AFTER_BYTES)) {
-          return trial.live().rolledBack("Failed").note(fault.told()).evidence();
+          return trial.live().rolledBack("Failed").note(fault.description()).evidence();
         }
       }
-      // The kernel's own sample fails on nobody's word: here it is the waiting program that fails.
+      // The kernel's own sample cannot be made to fail: it is the waiting program that fails.
       trial.heldInPrecopy().waiting().end();
       trial.migration().switchOver();
       return trial.rolledBack("Failed").evidence();
     }
   }
 
-  /** One agent, three migrations: each is taken up from its own journal. */
+  /** One agent, a migration for each kind: each is taken up from its own journal. */
   private String killedInPrecopy(String name) throws IOException, InterruptedException {
-    List<Trial> trials = new ArrayList<>();
-    List<String> evidence = new ArrayList<>();
-    try {
-      for (DeviceKind kind : kinds) {
-        Trial trial = trial(kind, kind.label() + "-" + name);
-        trials.add(trial);
-        trial.heldInPrecopy();
-      }
+    try (Trials trials = Trials.heldInPrecopy(cluster, kinds, name)) {
       cluster.sourceAgent().kill();
-      cluster.sourceAgent().start();
-      cluster.sourceAgent().awaitReady();
-      for (Trial trial : trials) {
-        trial.migration().switchOver();
-      }
-      for (Trial trial : trials) {
-        evidence.add(trial.from().kind().label() + " " + trial.endedSafely().evidence());
-      }
-      return String.join("; ", evidence);
-    } finally {
-      for (Trial trial : trials) {
-        trial.close();
-      }
+      cluster.sourceAgent().restart();
+      trials.each(trial -> trial.migration().switchOver());
+      trials.each(Trial::endedSafely);
+      return trials.evidence();
     }
   }
 
@@ -174,7 +148,7 @@ final class Scenarios {
       if (kind.ours()) {
         try (DeviceFaults fault = DeviceFaults.transitionsTake(trial.to(), SLOW_TRANSITION)) {
           killWhileFrozen(trial);
-          trial.note(fault.told());
+          trial.note(fault.description());
         }
       } else {
         // Its state and the window fit into the buffers of the connection.
@@ -185,22 +159,22 @@ final class Scenarios {
           cluster.destinationAgent().proceed();
         }
       }
-      cluster.sourceAgent().start();
-      cluster.sourceAgent().awaitReady();
+      cluster.sourceAgent().restart();
       return trial.endedSafely().evidence();
     }
   }
 
-  /** The workload held the device all the time: it is as it was left, though it does not say so. */
+  /**
+   * The workload held the device all the time: its state is what it was, though it cannot be read.
+   */
   private String killedWithSilentDevice(String name) throws IOException, InterruptedException {
     try (Trial trial = trial(DeviceKind.REGION_2018, name);
-        DeviceFaults silent = DeviceFaults.stateIsNotTold(trial.from().node())) {
-      trial.note(silent.told()).heldInPrecopy();
+        DeviceFaults silent = DeviceFaults.stateIsUnreadable(trial.from().node())) {
+      trial.note(silent.description()).heldInPrecopy();
       try (DeviceFaults slow = DeviceFaults.transitionsTake(trial.to(), SLOW_TRANSITION)) {
         killWhileFrozen(trial);
       }
-      cluster.sourceAgent().start();
-      cluster.sourceAgent().awaitReady();
+      cluster.sourceAgent().restart();
       return trial.endedSafely().evidence();
     }
   }
@@ -216,12 +190,11 @@ final class Scenarios {
   }
 
   private String plainRefused(String name) throws IOException {
-    Migration migration =
-        Migration.apply(
-            cluster.client(),
+    AppliedMigration migration =
+        cluster.migrate(
             name,
-            new Migration.End(LabCluster.SOURCE_NODE, plainDevice),
-            new Migration.End(LabCluster.DESTINATION_NODE, plainDevice),
+            new MigrationEnd(LabCluster.SOURCE_NODE, plainDevice),
+            new MigrationEnd(LabCluster.DESTINATION_NODE, plainDevice),
             true,
             false);
     try {
@@ -232,7 +205,7 @@ final class Scenarios {
               .orElseThrow(() -> new IOException("Validated is not False: " + view));
       return "Validated=False %s (%s)".formatted(validated.reason(), validated.message());
     } finally {
-      migration.delete();
+      migration.deleteAndWait();
     }
   }
 }

@@ -1,50 +1,53 @@
 package dev.vfio.migration.sandbox.lab;
 
+import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
+import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
-import java.util.UUID;
 
 /**
  * One migration of one new pair of devices: a program owns the device of the source, another waits
- * for that of the destination. Used by one thread; closed it leaves neither programs nor devices.
+ * for that of the destination. Used by one thread; once it is closed neither programs nor devices
+ * are left.
  */
 final class Trial implements AutoCloseable {
   private static final Duration PROGRAM_BOUND = Duration.ofSeconds(120);
   private static final Duration CLEAN_BOUND = Duration.ofSeconds(60);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(300);
   private static final int FURTHER_STEPS = 3;
-  private static final int MOST_REFUSALS = 2;
 
   private final LabCluster cluster;
   private final String name;
-  private final List<LabDevice> devices = new ArrayList<>();
+  private final Fixtures fixtures;
   private final LabDevice from;
   private final LabDevice to;
-  private final Path workload;
   private final LabWorkload.Window window;
-  private LabWorkload owner;
   private final LabWorkload waiting;
   private final List<String> evidence = new ArrayList<>();
-  private Migration migration;
+  private LabWorkload owner;
+  private AppliedMigration migration;
 
   private Trial(
-      LabCluster cluster, Path workload, DeviceKind kind, String name, LabWorkload.Window window)
+      LabCluster cluster,
+      String name,
+      Fixtures fixtures,
+      DeviceKind kind,
+      LabWorkload.Window window)
       throws IOException, InterruptedException {
     this.cluster = cluster;
     this.name = name;
-    this.from = LabDevice.create(cluster.source(), kind, UUID.randomUUID().toString());
-    devices.add(from);
-    this.to = LabDevice.create(cluster.destination(), kind, UUID.randomUUID().toString());
-    devices.add(to);
-    this.workload = workload;
+    this.fixtures = fixtures;
     this.window = window;
-    this.owner = LabWorkload.owner(workload, from, name, window);
-    this.waiting = LabWorkload.waiting(workload, to, name);
+    this.from = fixtures.device(cluster.source(), kind);
+    this.to = fixtures.device(cluster.destination(), kind);
+    this.waiting = fixtures.waiting(to, "waiting");
+    startOwner();
+    // The agent offers a free device when it lists it: by the operator's next inventory.
+    waiting.awaitLine("CONNECTED", PROGRAM_BOUND);
   }
 
   /**
@@ -52,55 +55,33 @@ final class Trial implements AutoCloseable {
    *
    * @param name of programs, logs and the DeviceMigration
    */
-  static Trial prepare(LabCluster cluster, Path workload, DeviceKind kind, String name)
+  static Trial prepare(LabCluster cluster, DeviceKind kind, String name)
       throws IOException, InterruptedException {
-    return prepare(cluster, workload, kind, name, LabWorkload.Window.USUAL);
+    return prepare(cluster, kind, name, LabWorkload.Window.USUAL);
   }
 
   /** The same with that DMA memory. */
-  static Trial prepare(
-      LabCluster cluster, Path workload, DeviceKind kind, String name, LabWorkload.Window window)
+  static Trial prepare(LabCluster cluster, DeviceKind kind, String name, LabWorkload.Window window)
       throws IOException, InterruptedException {
-    Trial trial = new Trial(cluster, workload, kind, name, window);
+    Fixtures fixtures = new Fixtures(cluster.workload(), name);
     try {
-      trial.awaitOwner();
-      // The agent offers a free device when it lists it: by the operator's next inventory.
-      trial.waiting.awaitLine("CONNECTED", PROGRAM_BOUND);
-      return trial;
+      return new Trial(cluster, name, fixtures, kind, window);
     } catch (IOException | InterruptedException | RuntimeException e) {
-      trial.close();
+      fixtures.close();
       throw e;
     }
   }
 
-  /**
-   * The agent opens a free device for a moment to learn what it is; a program that wants it in that
-   * moment is refused, and tries again.
-   */
-  private void awaitOwner() throws IOException, InterruptedException {
-    for (int refused = 1; ; refused++) {
-      try {
-        owner.awaitLine("STEP", PROGRAM_BOUND);
-        owner.requireAccess("OPENED");
-        return;
-      } catch (IOException e) {
-        if (refused > MOST_REFUSALS || !owner.refusedAsBusy()) {
-          throw e;
-        }
-        note("owner was refused with EBUSY %d times".formatted(refused));
-        owner.end();
-        owner = LabWorkload.owner(workload, from, name, window);
-      }
-    }
+  private void startOwner() throws IOException, InterruptedException {
+    owner = fixtures.owner(cluster.workload(), from, "owner", window, "");
   }
 
   // --- what happens ---
 
-  /** Somebody starts the program again that owns the source's device. */
+  /** Starts the program again that owns the source's device. */
   void ownerAnew() throws IOException, InterruptedException {
     owner.end();
-    owner = LabWorkload.owner(workload, from, name, window);
-    awaitOwner();
+    startOwner();
   }
 
   /** Applies the migration; it copies while the owner works. */
@@ -123,11 +104,11 @@ final class Trial implements AutoCloseable {
   }
 
   private Trial apply(boolean live, boolean manual) {
-    migration = Migration.apply(cluster.client(), name, from.end(), to.end(), live, manual);
+    migration = cluster.migrate(name, from.end(), to.end(), live, manual);
     return this;
   }
 
-  Migration migration() {
+  AppliedMigration migration() {
     return migration;
   }
 
@@ -157,10 +138,10 @@ final class Trial implements AutoCloseable {
 
   // --- how it must have ended ---
 
-  /** Succeeded: the destination's program goes on where the source's stood, which is gone. */
+  /** Succeeded: the destination's program goes on where the source's stopped and ended. */
   Trial succeeded() throws IOException, InterruptedException {
     migration.awaitPhase("Succeeded");
-    evidence.add("phase=Succeeded downtime=" + migration.downtime());
+    evidence.add("phase=Succeeded downtime=" + migration.object().at("/status/downtime").asText());
     return runsAtDestination();
   }
 
@@ -192,7 +173,7 @@ final class Trial implements AutoCloseable {
       return succeeded();
     }
     if (view.phase().equals("ActionRequired")) {
-      throw new IOException("it needs a person: " + Migration.why(view));
+      throw new IOException("it needs a person: " + view.why());
     }
     return rolledBack(view.phase());
   }
@@ -208,7 +189,7 @@ final class Trial implements AutoCloseable {
     waiting.awaitSteps(FURTHER_STEPS, PROGRAM_BOUND);
     requireUnbroken();
     waiting.requireAccess("RECEIVED");
-    Waiting.until("the source's program is gone", CLEAN_BOUND, LOOK_AGAIN, () -> !owner.alive());
+    Waiting.until("the source's program ends", CLEAN_BOUND, LOOK_AGAIN, () -> !owner.alive());
     OptionalLong first = waiting.firstStepTaken();
     long last = owner.lastStep();
     // The owner may have been stopped between a step and the line about it.
@@ -226,7 +207,8 @@ final class Trial implements AutoCloseable {
     owner.awaitSteps(FURTHER_STEPS, PROGRAM_BOUND);
     requireUnbroken();
     if (waiting.printed("TAKEN")) {
-      throw new IOException("both programs run: the destination's was given the device as well");
+      throw new IOException(
+          "both programs run: the device was transferred to the destination's as well");
     }
     evidence.add("the source runs on at step " + owner.lastStep());
     requireOneWorked(false);
@@ -281,18 +263,10 @@ final class Trial implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    try {
+    try (fixtures) {
       if (migration != null) {
-        migration.delete();
+        migration.deleteAndWait();
       }
-      owner.end();
-      waiting.end();
-      for (LabDevice device : devices) {
-        device.remove();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted while the trial was cleared away", e);
     }
   }
 }

@@ -1,7 +1,7 @@
 package dev.vfio.migration.sandbox.lab;
 
+import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,14 +25,13 @@ final class Trials implements AutoCloseable {
   }
 
   /** Makes them, and waits until each copies while its owner works. */
-  static Trials heldInPrecopy(
-      LabCluster cluster, Path workload, List<DeviceKind> kinds, String name)
+  static Trials heldInPrecopy(LabCluster cluster, List<DeviceKind> kinds, String name)
       throws IOException, InterruptedException {
     Trials trials = new Trials();
     boolean held = false;
     try {
       for (DeviceKind kind : kinds) {
-        Trial trial = Trial.prepare(cluster, workload, kind, kind.label() + "-" + name);
+        Trial trial = Trial.prepare(cluster, kind, kind.label() + "-" + name);
         trials.trials.add(trial);
         trial.heldInPrecopy();
       }
@@ -47,8 +46,8 @@ final class Trials implements AutoCloseable {
 
   /**
    * Switches all over and returns when every owner is frozen. None gets further than having sent
-   * everything: the waiting programs are stopped, so that what is loaded cannot be handed to them,
-   * until they proceed.
+   * everything: the waiting programs are stopped, so that what is loaded cannot be transferred to
+   * them, until they proceed.
    */
   void frozenWhileNobodyTakes() throws IOException, InterruptedException {
     each(trial -> trial.waiting().suspend());

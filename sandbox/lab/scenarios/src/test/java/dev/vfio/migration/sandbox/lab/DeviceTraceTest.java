@@ -13,7 +13,7 @@ class DeviceTraceTest {
   private static final String ID = "6b0e5f0c-2f10-4a39-9d0b-1c7a3e1f2a11";
 
   @Test
-  void a_source_that_was_left_stopped_when_it_stopped_last() throws Exception {
+  void aSourceThatWasLeftStoppedWhenItStoppedLast() throws Exception {
     DeviceTrace trace =
         trace(
             line(1, "open", "NONE", "NONE", 0),
@@ -30,7 +30,7 @@ class DeviceTraceTest {
   }
 
   @Test
-  void a_source_that_came_back_works() throws Exception {
+  void aSourceThatCameBackWorks() throws Exception {
     DeviceTrace trace =
         trace(
             line(1, "state", "001-RUNNING", "011-PRE-COPY", 0),
@@ -41,7 +41,7 @@ class DeviceTraceTest {
   }
 
   @Test
-  void a_state_that_was_refused_was_not_entered() throws Exception {
+  void aStateThatWasRefusedWasNotEntered() throws Exception {
     DeviceTrace trace =
         trace(
             line(1, "state", "NONE", "RESUME", 0),
@@ -54,7 +54,7 @@ class DeviceTraceTest {
   }
 
   @Test
-  void a_device_of_the_third_interface_stands_from_the_p2p_states_on() throws Exception {
+  void aDeviceOfTheThirdInterfaceStandsFromTheP2pStatesOn() throws Exception {
     DeviceTrace trace =
         trace(
             line(1, "open", "-", "RUNNING", 0),
@@ -72,7 +72,7 @@ class DeviceTraceTest {
   }
 
   @Test
-  void the_bytes_that_were_sent_are_those_of_the_last_save() throws Exception {
+  void theBytesThatWereSentAreThoseOfTheLastSave() throws Exception {
     DeviceTrace trace =
         trace(
             line(1, "state", "RUNNING", "PRE_COPY", 0),
@@ -84,7 +84,7 @@ class DeviceTraceTest {
   }
 
   @Test
-  void another_line_is_not_guessed_at() {
+  void anotherLineIsNotGuessedAt() {
     assertThatThrownBy(() -> DeviceTrace.parse("1 2 3 " + ID + " 2018 state RUNNING"))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("not a line of the module's trace");

@@ -33,7 +33,7 @@ class GuestTest {
   }
 
   @Test
-  void output_and_status_of_a_command_come_back() throws Exception {
+  void outputAndStatusOfACommandComeBack() throws Exception {
     Guest.Answer answer = guest.run("echo one; echo; echo 'two = 2' >&2; exit 7", BOUND);
 
     assertThat(answer.status()).isEqualTo(7);
@@ -41,13 +41,13 @@ class GuestTest {
   }
 
   @Test
-  void lines_of_others_are_passed_over() throws Exception {
+  void linesOfOthersArePassedOver() throws Exception {
     assertThat(guest.expect("echo mine", BOUND)).isEqualTo(List.of("mine"));
     assertThat(guest.expect("echo mine again", BOUND)).isEqualTo(List.of("mine again"));
   }
 
   @Test
-  void a_command_that_fails_is_told_with_its_output() {
+  void aFailedCommandIsReportedWithItsOutput() {
     assertThatThrownBy(() -> guest.expect("echo no such thing; exit 3", BOUND))
         .isInstanceOf(GuestException.class)
         .hasMessageContaining("exit status 3")
@@ -55,7 +55,7 @@ class GuestTest {
   }
 
   @Test
-  void a_command_without_an_end_is_given_up() throws Exception {
+  void aCommandWithoutAnEndIsGivenUp() throws Exception {
     // Ends by itself, so that nothing is left of it.
     assertThatThrownBy(() -> guest.run("exec sleep 3", Duration.ofMillis(100)))
         .isInstanceOf(GuestException.class)
@@ -65,7 +65,7 @@ class GuestTest {
   }
 
   @Test
-  void a_guest_that_ends_is_noticed_at_once() throws Exception {
+  void aGuestThatEndsIsNoticedAtOnce() throws Exception {
     far.hangUp();
 
     assertThatThrownBy(() -> guest.run("true", BOUND))
@@ -75,13 +75,13 @@ class GuestTest {
   }
 
   @Test
-  void a_command_of_several_lines_is_refused_here() {
+  void aCommandOfSeveralLinesIsRefusedHere() {
     assertThatThrownBy(() -> guest.run("true\nfalse", BOUND))
         .isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test
-  void where_nobody_listens_it_is_said() {
+  void whereNobodyListensItIsSaid() {
     assertThatThrownBy(() -> Guest.connect("b", folder.resolve("none.sock"), BOUND))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("guest b takes no commands")

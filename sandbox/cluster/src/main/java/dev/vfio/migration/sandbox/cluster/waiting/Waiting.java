@@ -1,4 +1,4 @@
-package dev.vfio.migration.sandbox.lab;
+package dev.vfio.migration.sandbox.cluster.waiting;
 
 import java.io.IOException;
 import java.time.Duration;
@@ -6,12 +6,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /** Looks again and again at what cannot call back. Bounded. */
-final class Waiting {
+public final class Waiting {
   private Waiting() {}
 
-  /** May be asked often; each look costs a guest time. */
+  /** May be asked often; each look costs time. */
   @FunctionalInterface
-  interface Look {
+  public interface Look {
     boolean done() throws IOException, InterruptedException;
   }
 
@@ -20,18 +20,25 @@ final class Waiting {
    *
    * @throws IOException where it did not in time; the message names {@code what}
    */
-  static void until(String what, Duration bound, Duration between, Look look)
+  public static void until(String what, Duration bound, Duration between, Look look)
+      throws IOException, InterruptedException {
+    if (!within(bound, between, look)) {
+      throw new IOException("waited %d s in vain: %s".formatted(bound.toSeconds(), what));
+    }
+  }
+
+  /** Whether the look said so in time. */
+  public static boolean within(Duration bound, Duration between, Look look)
       throws IOException, InterruptedException {
     CountDownLatch never = new CountDownLatch(1);
     long deadline = System.nanoTime() + bound.toNanos();
     while (!look.done()) {
-      if (System.nanoTime() - deadline > 0) {
-        throw new IOException("waited %d s in vain: %s".formatted(bound.toSeconds(), what));
-      }
       // Nobody counts it down: it is a pause that an interrupt ends.
-      if (never.await(between.toNanos(), TimeUnit.NANOSECONDS)) {
-        return;
+      if (System.nanoTime() - deadline > 0
+          || never.await(between.toNanos(), TimeUnit.NANOSECONDS)) {
+        return false;
       }
     }
+    return true;
   }
 }

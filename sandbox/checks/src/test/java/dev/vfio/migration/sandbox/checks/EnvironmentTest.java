@@ -18,9 +18,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * What operator and agent may not leave to their surroundings: how long they wait, and a locale.
+ * What operator and agent may not leave to the environment of their process: how long they wait,
+ * and a locale.
  */
-class SurroundingsTest {
+class EnvironmentTest {
   private static final String ROOT = "dev.vfio.migration";
 
   /** Waits without a limit, where they are called without one. */
@@ -136,7 +137,7 @@ class SurroundingsTest {
   }
 
   @Test
-  void everyWaitThatIsExcusedIsThereStill() {
+  void everyExcusedWaitStillExists() {
     List<String> waits =
         product.stream()
             .flatMap(owner -> owner.getMethodCallsFromSelf().stream())

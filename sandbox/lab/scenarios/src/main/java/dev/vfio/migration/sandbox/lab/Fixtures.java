@@ -8,18 +8,18 @@ import java.util.Deque;
 import java.util.UUID;
 
 /**
- * Devices and programs for scenarios that need others than a migration's usual ones. Used by one
- * thread; closed it takes them away again, the latest first.
+ * Devices and programs of one scenario. Used by one thread; when it is closed it ends and removes
+ * them, the latest first.
  */
-final class Props implements AutoCloseable {
+final class Fixtures implements AutoCloseable {
   private static final Duration BOUND = Duration.ofSeconds(120);
-  private static final int MOST_REFUSALS = 3;
+  private static final int MAX_REFUSALS = 3;
 
   private final Path workload;
   private final String name;
   private final Deque<Undo> undos = new ArrayDeque<>();
 
-  /** Takes something away. */
+  /** Removes something that a scenario made. */
   @FunctionalInterface
   interface Undo {
     void run() throws IOException, InterruptedException;
@@ -29,7 +29,7 @@ final class Props implements AutoCloseable {
    * @param workload the program, as the guests see it
    * @param name the scenario's, for programs and logs
    */
-  Props(Path workload, String name) {
+  Fixtures(Path workload, String name) {
     this.workload = workload;
     this.name = name;
   }
@@ -48,24 +48,27 @@ final class Props implements AutoCloseable {
 
   /** A program that owns the device and works with it. */
   LabWorkload owner(LabDevice device, String what) throws IOException, InterruptedException {
-    return owner(workload, device, what, "");
+    return owner(workload, device, what, LabWorkload.Window.USUAL, "");
   }
 
   /**
-   * The same, with another executable or further options. It is started again where the agent's own
-   * look at the free device kept it out.
+   * The same, with another executable, DMA memory or further options. The agent opens a free device
+   * for a moment to learn what it is; a program that wants it in that moment is refused, and is
+   * started again.
    */
-  LabWorkload owner(Path binary, LabDevice device, String what, String options)
+  LabWorkload owner(
+      Path binary, LabDevice device, String what, LabWorkload.Window window, String options)
       throws IOException, InterruptedException {
     String program = name + "-" + what;
     atTheEnd(() -> device.node().endProgram(program));
     for (int refused = 1; ; refused++) {
-      LabWorkload owner = LabWorkload.owner(binary, device, program, options);
+      LabWorkload owner = LabWorkload.owner(binary, device, program, window, options);
       try {
         owner.awaitLine("STEP", BOUND);
+        owner.requireAccess("OPENED");
         return owner;
       } catch (IOException e) {
-        if (refused > MOST_REFUSALS || !owner.refusedAsBusy()) {
+        if (refused > MAX_REFUSALS || !owner.refusedAsBusy()) {
           throw e;
         }
         owner.end();
@@ -73,7 +76,7 @@ final class Props implements AutoCloseable {
     }
   }
 
-  /** A program that waits for the device; it need not be let in. */
+  /** Starts a program that waits for the device; the agent need not accept it. */
   LabWorkload waiting(LabDevice device, String what) throws IOException, InterruptedException {
     String program = name + "-" + what;
     atTheEnd(() -> device.node().endProgram(program));
@@ -114,7 +117,7 @@ final class Props implements AutoCloseable {
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
-        throw new IOException("interrupted while " + name + " was cleared away", e);
+        throw new IOException("interrupted while " + name + " was cleared up", e);
       }
     }
     if (trouble != null) {

@@ -1,5 +1,6 @@
 package dev.vfio.migration.sandbox.lab;
 
+import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -8,17 +9,17 @@ import java.util.List;
 import java.util.Map;
 
 /** What a scenario must not leave behind in the guests. */
-final class Traces {
+final class Leftovers {
   private static final Duration BOUND = Duration.ofSeconds(45);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(500);
 
   /** Threads of the network come with their first use, and bring descriptors of their own. */
-  private static final int COME_WITH_USE = 4;
+  private static final int OPENED_BY_FIRST_USE = 4;
 
   private final LabCluster cluster;
   private final Map<Long, Integer> afterFirst = new HashMap<>();
 
-  Traces(LabCluster cluster) {
+  Leftovers(LabCluster cluster) {
     this.cluster = cluster;
   }
 
@@ -32,7 +33,7 @@ final class Traces {
     List<String> left = new ArrayList<>();
     try {
       Waiting.until(
-          "agents let go of devices, and no cgroup is frozen",
+          "agents close the devices, and no cgroup is frozen",
           BOUND,
           LOOK_AGAIN,
           () -> {
@@ -55,7 +56,7 @@ final class Traces {
     for (GuestAgent agent : agents()) {
       int descriptors = agent.descriptors();
       int usual = afterFirst.getOrDefault(agent.pid(), descriptors);
-      if (descriptors > usual + COME_WITH_USE) {
+      if (descriptors > usual + OPENED_BY_FIRST_USE) {
         left.add(
             "%s: agent holds %d descriptors, and held %d after its first scenario"
                 .formatted(agent.node().name(), descriptors, usual));
