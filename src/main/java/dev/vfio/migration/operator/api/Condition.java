@@ -41,7 +41,7 @@ public record Condition(
   }
 
   /** The same with another message. */
-  Condition saying(String other) {
+  public Condition saying(String other) {
     return new Condition(type, status, reason, other, lastTransitionTime, observedGeneration);
   }
 

@@ -95,38 +95,6 @@ public record DeviceMigrationStatus(
           null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
           null, null, null, null, null, null, null, null);
 
-  /**
-   * What the migration cannot go on without, for an API server that does not take all of it: the
-   * phase, the decision, what was touched, the pause, and each condition with {@code why} as its
-   * message. Progress and device states are left out.
-   */
-  public DeviceMigrationStatus essential(String why) {
-    return new DeviceMigrationStatus(
-        phase,
-        observedGeneration,
-        attempt,
-        handover,
-        rollback == null ? null : new Rollback(rollback.reason(), why, rollback.cancelled()),
-        null,
-        null,
-        migrationInterface,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        downtime,
-        downtimeMicroseconds,
-        touched,
-        switchoverStart,
-        phaseTransitions,
-        conditions.stream().map(condition -> condition.saying(why)).toList(),
-        null);
-  }
-
   /** A status that could not be read, and why. */
   static DeviceMigrationStatus unreadable(String why) {
     return new DeviceMigrationStatus(

@@ -11,13 +11,13 @@ import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.MigrationInterface;
-import dev.vfio.migration.vfio.handover.HandedOver;
 import dev.vfio.migration.vfio.holder.ConfigurationSpace;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.StandInNode;
 import dev.vfio.migration.vfio.kernel.NodeChoice;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.transfer.DeviceDescriptors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -455,7 +455,7 @@ class KernelDirectoryTest {
           try (MigratableDevice device = directory.open(ID, MigrationEnd.SOURCE, MIGRATION)) {
             assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
             assertThat(directory.continuity(ID)).isEqualTo(Continuity.KEPT);
-            HandedOver here = directory.openHere(ID).orElseThrow();
+            DeviceDescriptors here = directory.openHere(ID).orElseThrow();
             assertThat(here.companions()).isEmpty();
             assertThat(node.left()).containsExactly(node.processes().deviceFile().toString());
             Entry shown = look();
@@ -491,7 +491,7 @@ class KernelDirectoryTest {
         () -> {
           assertThat(look().description()).isNotNull();
           try (MigratableDevice device = directory.open(ID, MigrationEnd.DESTINATION, MIGRATION)) {
-            HandedOver here = directory.openHere(ID).orElseThrow();
+            DeviceDescriptors here = directory.openHere(ID).orElseThrow();
             assertThat(here.companions().keySet()).containsExactly("iommufd");
             assertThat(here.ioas()).isPresent();
             assertThat(node.left()).hasSize(2);
