@@ -2,8 +2,8 @@ package dev.vfio.migration.operator.reference;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.operator.api.Phase;
-import dev.vfio.migration.operator.decision.ConditionReason;
-import dev.vfio.migration.operator.decision.ConditionType;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.record.EventReason;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
