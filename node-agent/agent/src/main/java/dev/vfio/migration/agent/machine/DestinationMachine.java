@@ -8,7 +8,6 @@ import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.linux.Errno;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -38,17 +37,20 @@ import java.util.List;
  * from time to time, and whenever the operator asks ({@link LoadedWatch}): where the device lost it
  * or cannot be reached, or nobody is left to take it, the session is STRANDED before the decision.
  * RollBack leads out of that, and Activate does where the device still holds the state. What
- * follows the decision is {@link DestinationEnding}'s.
+ * follows Committed is {@link DestinationActivation}'s, what is rolled back {@link
+ * DestinationDiscard}'s.
  */
 public final class DestinationMachine {
   private final Timings timings;
   private final LoadedWatch watch;
-  private final DestinationEnding ending;
+  private final DestinationActivation activation;
+  private final DestinationDiscard discard;
 
   public DestinationMachine(Timings timings) {
     this.timings = timings;
     this.watch = new LoadedWatch(timings);
-    this.ending = new DestinationEnding(timings, watch);
+    this.activation = new DestinationActivation(timings, watch);
+    this.discard = new DestinationDiscard(timings, watch);
   }
 
   /** The state after {@code event}, and what is to be done. */
@@ -86,7 +88,7 @@ public final class DestinationMachine {
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(Activate command) {
-      return ending.activate(s, command);
+      return activation.activate(s, command);
     }
 
     @Override
@@ -96,7 +98,7 @@ public final class DestinationMachine {
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(RollBack command) {
-      return ending.discardAsked(
+      return discard.discardAsked(
           s,
           Failure.of(Reason.ROLLED_BACK, "the operator rolled back: " + command.reason()),
           command);
@@ -104,7 +106,7 @@ public final class DestinationMachine {
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(Cancel command) {
-      return ending.discardAsked(
+      return discard.discardAsked(
           s, Failure.of(Reason.CANCELLED_BY_USER, "a user cancelled the migration"), command);
     }
 
@@ -120,7 +122,7 @@ public final class DestinationMachine {
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(Stop event) {
-      return isReceiving(s) ? ending.discard(s, restarted(s), 0) : Outcome.of(s);
+      return isReceiving(s) ? discard.discard(s, restarted(s), 0) : Outcome.of(s);
     }
 
     @Override
@@ -135,7 +137,7 @@ public final class DestinationMachine {
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(StreamBroke event) {
-      return isReceiving(s) ? ending.discard(s, event.failure(), 0) : Outcome.of(s);
+      return isReceiving(s) ? discard.discard(s, event.failure(), 0) : Outcome.of(s);
     }
 
     @Override
@@ -172,20 +174,22 @@ public final class DestinationMachine {
           ACTIVATE_TAKE_RESTING,
           ACTIVATE_LOOKING,
           ACTIVATE_LOOK_RESTING,
-          JOURNALLING_ACTIVE,
-          JOURNALLING_DISCARD,
+          JOURNALLING_ACTIVE ->
+          activation.step(s, event, now);
+      case JOURNALLING_DISCARD,
           DISCARD_OPENING,
           DISCARD_FAILING,
           DISCARD_RESETTING,
           DISCARD_RESTING,
           TAKING_BACK,
           TAKE_BACK_RESTING,
-          JOURNALLING_DISCARDED,
-          END_RESTING,
-          STRANDED,
-          ENDED,
-          REFUSED ->
-          ending.step(s, event, now);
+          JOURNALLING_DISCARDED ->
+          discard.step(s, event);
+      case END_RESTING ->
+          s.handover().activating()
+              ? DestinationActivation.journalActive(s)
+              : DestinationDiscard.journalDiscarded(s);
+      case STRANDED, ENDED, REFUSED -> Outcome.of(s);
     };
   }
 
@@ -197,9 +201,9 @@ public final class DestinationMachine {
   private Outcome<DestinationState, DestinationAction> recover(DestinationState s) {
     return switch (s.state()) {
       case DESTINATION_LOADED -> watch.reopen(s);
-      case DESTINATION_ACTIVATING -> ending.openToActivate(s);
-      case DESTINATION_DISCARDING -> ending.openToDiscard(s);
-      default -> ending.discard(s, restarted(s), 0);
+      case DESTINATION_ACTIVATING -> activation.openToActivate(s);
+      case DESTINATION_DISCARDING -> discard.openToDiscard(s);
+      default -> discard.discard(s, restarted(s), 0);
     };
   }
 
@@ -258,7 +262,7 @@ public final class DestinationMachine {
       DeviceState now = opened.state();
       return now == null || !now.leftOver()
           ? resume(s.withDevice(now))
-          : ending.discard(
+          : discard.discard(
               s,
               Failure.of(
                   Reason.DEVICE_NOT_RESET,
@@ -288,7 +292,7 @@ public final class DestinationMachine {
                 failure.errno())
             : failure;
     // A device that refused may be in use after all: it is looked at before it is done anything to.
-    return ending.discard(s.deviceTouched(false), refusal, s.command());
+    return discard.discard(s.deviceTouched(false), refusal, s.command());
   }
 
   private static Outcome<DestinationState, DestinationAction> resume(DestinationState s) {
@@ -338,7 +342,7 @@ public final class DestinationMachine {
   private Outcome<DestinationState, DestinationAction> failedOr(
       DestinationState s, DestinationEvent event) {
     return event instanceof DestinationEvent.Failed failed
-        ? ending.discard(s, failed.failure(), s.command())
+        ? discard.discard(s, failed.failure(), s.command())
         : unexpected(s, event);
   }
 
@@ -378,7 +382,7 @@ public final class DestinationMachine {
                       + s.state().description())));
     }
     if (complete.deviceStateBytes() == 0) {
-      return ending.discard(
+      return discard.discard(
           s.withStreamWaits(true),
           Failure.of(
               Reason.STREAM_CORRUPT,
@@ -422,17 +426,16 @@ public final class DestinationMachine {
   private Outcome<DestinationState, DestinationAction> loaded(
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
-        ? then(
-            watch.await(s.withLoaded().withStreamWaits(false), DESTINATION_LOADED),
-            new ConfirmLoaded())
+        ? watch
+            .await(s.withLoaded().withStreamWaits(false), DESTINATION_LOADED)
+            .then(new ConfirmLoaded())
         : failedOr(s, event);
   }
 
-  private static Outcome<DestinationState, DestinationAction> then(
-      Outcome<DestinationState, DestinationAction> outcome, DestinationAction last) {
-    List<DestinationAction> actions = new ArrayList<>(outcome.actions());
-    actions.add(last);
-    return new Outcome<>(outcome.state(), actions);
+  static Outcome<DestinationState, DestinationAction> retryLater(
+      Timings timings, DestinationState s, DestinationStep step, Failure failure) {
+    DestinationState next = s.withObstacle(failure).withTries(s.tries() + 1).at(step);
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
   }
 
   static Outcome<DestinationState, DestinationAction> accept(DestinationState s, Command command) {

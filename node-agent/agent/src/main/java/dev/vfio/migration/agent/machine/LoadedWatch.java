@@ -7,8 +7,6 @@ import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.linux.Errno;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
  * What is loaded is looked at until the handover is decided: whether the device still holds it, and
@@ -119,9 +117,7 @@ final class LoadedWatch {
     if (before.command() == 0) {
       return outcome;
     }
-    List<DestinationAction> actions = new ArrayList<>(outcome.actions());
-    actions.add(new Reply(before.command(), refusal));
-    return new Outcome<>(outcome.state(), actions);
+    return outcome.then(new Reply(before.command(), refusal));
   }
 
   // ------------------------------------------------------------------ opened anew
@@ -149,7 +145,7 @@ final class LoadedWatch {
             .at(DESTINATION_LOADED, DestinationStep.LOADED);
     return s.command() == 0
         ? await(loaded, DESTINATION_LOADED)
-        : DestinationEnding.journalActivating(loaded);
+        : DestinationActivation.journalActivating(loaded);
   }
 
   private Outcome<DestinationState, DestinationAction> notVerified(

@@ -29,11 +29,11 @@ final class SourceCopying {
   private static final long STOPPED_MARGIN_BYTES = 64L << 20;
 
   private final Timings timings;
-  private final SourceEnding ending;
+  private final SourceRollBack rollBack;
 
-  SourceCopying(Timings timings, SourceEnding ending) {
+  SourceCopying(Timings timings, SourceRollBack rollBack) {
     this.timings = timings;
-    this.ending = ending;
+    this.rollBack = rollBack;
   }
 
   Outcome<SourceState, SourceAction> beginRound(SourceState s) {
@@ -99,16 +99,15 @@ final class SourceCopying {
       return awaitDecision(s, failure);
     }
     if (s.step() == SourceStep.JOURNALLING_SWITCH_OVER) {
-      Outcome<SourceState, SourceAction> back = ending.failed(s.withCommand(0), failure);
-      return SourceEnding.prepend(back, new Reply(s.command(), failure));
+      return rollBack.failed(s.withCommand(0), failure).after(new Reply(s.command(), failure));
     }
-    return ending.failed(s, failure);
+    return rollBack.failed(s, failure);
   }
 
   private Outcome<SourceState, SourceAction> awaitDecision(SourceState s, Failure failure) {
     SourceState next = s.at(SOURCE_AWAITING_DECISION, SourceStep.AWAITING_DECISION);
     if (failure != null) {
-      return Outcome.of(next.withFailure(SourceEnding.waiting(s, failure)), new CloseStream());
+      return Outcome.of(next.withFailure(SourceRollBack.waiting(s, failure)), new CloseStream());
     }
     return Outcome.of(next, new AwaitLoaded(next.epoch(), timings.loadedTimeout()));
   }
@@ -252,17 +251,17 @@ final class SourceCopying {
       return pending.total() < s.round().estimate().bytes()
           ? yieldToCommands(
               change.with(s.round().pendingRead(pending, now.nanos())).at(SourceStep.LAST_STATE))
-          : ending.failed(change, endless(s, pending));
+          : rollBack.failed(change, endless(s, pending));
     }
     if (pending.total() == 0) {
       long bytes = s.progress().deviceStateBytes();
       return bytes == 0
-          ? ending.failed(change, nothing(s))
+          ? rollBack.failed(change, nothing(s))
           : Outcome.of(
               change.at(SourceStep.LAST_LOOK), new LookAtSaved(bytes, s.progress().memoryBytes()));
     }
     if (s.tries() >= timings.dryRetries()) {
-      return ending.failed(change, neverDry(s, pending));
+      return rollBack.failed(change, neverDry(s, pending));
     }
     SourceState next = change.withTries(s.tries() + 1).at(SourceStep.LAST_STATE);
     // The first time at once: it may have had nothing at that moment only.

@@ -9,7 +9,6 @@ import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.agent.machine.SourceState.Decision;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.workload.WorkloadState;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -38,16 +37,19 @@ import java.util.List;
  *    +--> STRANDED --- RollBack, Cancel ---> ROLLING_BACK
  * </pre>
  *
- * <p>In brackets: what is journalled before the session acts on it. What follows the decision, and
- * every rollback, is {@link SourceEnding}'s; copying is {@link SourceCopying}'s.
+ * <p>In brackets: what is journalled before the session acts on it. Copying is {@link
+ * SourceCopying}'s, what follows Committed {@link SourceCompletion}'s, every way back {@link
+ * SourceRollBack}'s.
  */
 public final class SourceMachine {
   private final SourceCopying copying;
-  private final SourceEnding ending;
+  private final SourceCompletion completion;
+  private final SourceRollBack rollBack;
 
   public SourceMachine(Timings timings) {
-    this.ending = new SourceEnding(timings);
-    this.copying = new SourceCopying(timings, ending);
+    this.completion = new SourceCompletion(timings);
+    this.rollBack = new SourceRollBack(timings);
+    this.copying = new SourceCopying(timings, rollBack);
   }
 
   /** The state after {@code event}, and what is to be done. */
@@ -92,19 +94,19 @@ public final class SourceMachine {
 
     @Override
     public Outcome<SourceState, SourceAction> on(Commit command) {
-      return ending.commit(s, command);
+      return completion.commit(s, command);
     }
 
     @Override
     public Outcome<SourceState, SourceAction> on(RollBack command) {
       Failure failure =
           Failure.of(Reason.ROLLED_BACK, "the operator rolled back: " + command.reason());
-      return ending.rollBackAsked(s, Decision.ROLLED_BACK, failure, command);
+      return rollBack.rollBackAsked(s, Decision.ROLLED_BACK, failure, command);
     }
 
     @Override
     public Outcome<SourceState, SourceAction> on(Cancel command) {
-      return ending.rollBackAsked(s, Decision.CANCELLED, null, command);
+      return rollBack.rollBackAsked(s, Decision.CANCELLED, null, command);
     }
 
     @Override
@@ -167,8 +169,9 @@ public final class SourceMachine {
           COMPLETE_RESET_REOPENING,
           COMPLETE_LOOKING,
           COMPLETE_RESTING,
-          JOURNALLING_COMPLETED,
-          JOURNALLING_ROLL_BACK,
+          JOURNALLING_COMPLETED ->
+          completion.step(s, event);
+      case JOURNALLING_ROLL_BACK,
           ROLL_BACK_OPENING,
           ROLL_BACK_OPEN_RESTING,
           ROLL_BACK_LEAVING,
@@ -177,12 +180,13 @@ public final class SourceMachine {
           ROLL_BACK_RESUMING,
           ROLL_BACK_RESUME_RESTING,
           ROLL_BACK_RESETTING,
-          JOURNALLING_ROLLED_BACK,
-          END_RESTING,
-          STRANDED,
-          ENDED,
-          REFUSED ->
-          ending.step(s, event, now);
+          JOURNALLING_ROLLED_BACK ->
+          rollBack.step(s, event, now);
+      case END_RESTING ->
+          s.handover().decision() == Decision.COMMITTED
+              ? SourceRelease.journalCompleted(s)
+              : SourceRollBack.journalRolledBack(s);
+      case STRANDED, ENDED, REFUSED -> Outcome.of(s);
     };
   }
 
@@ -193,15 +197,15 @@ public final class SourceMachine {
 
   private Outcome<SourceState, SourceAction> recover(SourceState s) {
     if (s.handover().decision() == Decision.COMMITTED) {
-      return ending.complete(s);
+      return completion.complete(s);
     }
     if (s.state() == SessionState.SOURCE_ROLLING_BACK) {
-      return ending.rollBackJournalled(s, new ArrayList<>());
+      return rollBack.rollBackJournalled(s);
     }
     if (s.handover().endAllowed()) {
       return Outcome.of(s.at(SourceStep.AWAITING_DECISION));
     }
-    return ending.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0);
+    return rollBack.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0);
   }
 
   private Outcome<SourceState, SourceAction> stop(SourceState s) {
@@ -210,7 +214,7 @@ public final class SourceMachine {
             && s.handover().decision() == Decision.UNKNOWN
             && s.step() != SourceStep.NEW
             && !s.state().terminal();
-    return leavable ? ending.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0) : Outcome.of(s);
+    return leavable ? rollBack.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0) : Outcome.of(s);
   }
 
   private static Failure restarted(SourceState s) {
@@ -270,13 +274,13 @@ public final class SourceMachine {
 
   private Outcome<SourceState, SourceAction> opened(SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Opened opened) {
-      SourceState next = s.deviceOpened(opened.state(), opened.precopy()).at(SourceStep.MAPPING);
+      SourceState next = s.deviceOpened(opened).at(SourceStep.MAPPING);
       boolean mayRun =
           opened.state() == null
               || opened.state() == DeviceState.RUNNING
               || opened.state() == DeviceState.NONE;
       if (!mayRun) {
-        return ending.failed(
+        return rollBack.failed(
             next,
             Failure.of(
                 Reason.TRANSITION_FAILED,
@@ -297,7 +301,7 @@ public final class SourceMachine {
       SourceState next =
           s.at(SourceStep.CONNECTING).withProgress(s.progress().withMemoryPending(mapped.bytes()));
       if (mapped.workload() != WorkloadState.RUNNING) {
-        return ending.failed(
+        return rollBack.failed(
             next,
             Failure.of(
                 Reason.DEVICE_BUSY,
@@ -323,7 +327,7 @@ public final class SourceMachine {
           : setUp(touched);
     }
     if (event instanceof NotConnected not) {
-      return ending.failed(s, not.failure());
+      return rollBack.failed(s, not.failure());
     }
     return failedOr(s, event);
   }
@@ -375,7 +379,7 @@ public final class SourceMachine {
 
   private Outcome<SourceState, SourceAction> awaiting(SourceState s, SourceEvent event) {
     if (event instanceof LoadedNotHeard not) {
-      return Outcome.of(s.withFailure(SourceEnding.waiting(s, not.failure())), new CloseStream());
+      return Outcome.of(s.withFailure(SourceRollBack.waiting(s, not.failure())), new CloseStream());
     }
     if (event instanceof LoadedHeard) {
       return Outcome.of(s, new CloseStream());
@@ -385,7 +389,7 @@ public final class SourceMachine {
 
   private Outcome<SourceState, SourceAction> failedOr(SourceState s, SourceEvent event) {
     return event instanceof SourceEvent.Failed failed
-        ? ending.failed(s, failed.failure())
+        ? rollBack.failed(s, failed.failure())
         : unexpected(s, event);
   }
 

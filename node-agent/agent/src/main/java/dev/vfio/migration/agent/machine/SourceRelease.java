@@ -8,7 +8,7 @@ import dev.vfio.migration.vfio.linux.Errno;
 
 /**
  * What becomes of the source's device once its workload has let go of it for good: it is reset, and
- * looked at whether that helped. Part of {@link SourceEnding}, and as pure.
+ * looked at whether that helped. Part of {@link SourceCompletion}, and as pure.
  *
  * <p>Not every driver resets a device at its last close, and the next who opens it would read what
  * the workload had in it. A device that cannot be reset is let go of all the same, because nothing
@@ -43,7 +43,7 @@ final class SourceRelease {
       case COMPLETE_RESET_REOPENING -> {
         if (event instanceof Opened) {
           // What is shown of a migration's source is where the migration left it.
-          yield reset(s.deviceOpened(s.device().state(), s.device().precopy()));
+          yield reset(s.deviceReopened());
         }
         Failure failure = ((SourceEvent.Failed) event).failure();
         yield isGone(failure) ? completed(s, null) : again(s, failure);

@@ -139,8 +139,13 @@ public record SourceState(
     return with(device.in(value));
   }
 
-  SourceState deviceOpened(DeviceState value, boolean precopy) {
-    return with(device.opened(value, precopy));
+  SourceState deviceOpened(SourceEvent.Opened opened) {
+    return with(device.opened(opened.state(), opened.precopy()));
+  }
+
+  /** The device was opened again, and is shown as it was before. */
+  SourceState deviceReopened() {
+    return with(device.opened(device.state(), device.precopy()));
   }
 
   SourceState deviceClosed() {

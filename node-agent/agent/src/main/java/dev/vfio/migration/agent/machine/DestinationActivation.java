@@ -10,24 +10,25 @@ import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_STRANDED
 import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
-import dev.vfio.migration.vfio.device.ResetAdvice;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
- * How a destination ends: activation after Committed, and the discarding of what it took in. Part
- * of {@link DestinationMachine}, and as pure.
+ * The activation of a destination after Committed. Part of {@link DestinationMachine}, and as pure.
+ *
+ * <pre>
+ *  LOADED -- Activate --&gt; [Activating] ACTIVATING
+ *    RUNNING --&gt; the workload takes the device --&gt; a look whether it is RUNNING
+ *    | each was done      | refused, or tried too often: STRANDED, until Activate tries again
+ *  [Active] ACTIVE        | the device lost its state: [StateLost] STRANDED for good
+ * </pre>
  */
-final class DestinationEnding {
+final class DestinationActivation {
   private final Timings timings;
   private final LoadedWatch watch;
 
-  DestinationEnding(Timings timings, LoadedWatch watch) {
+  DestinationActivation(Timings timings, LoadedWatch watch) {
     this.timings = timings;
     this.watch = watch;
   }
-
-  // ------------------------------------------------------------------ the decision's commands
 
   Outcome<DestinationState, DestinationAction> activate(DestinationState s, Command command) {
     return switch (s.state()) {
@@ -35,7 +36,7 @@ final class DestinationEnding {
       case DESTINATION_ACTIVE -> DestinationMachine.accept(s, command);
       case DESTINATION_ACTIVATING ->
           isResting(s)
-              ? then(List.of(new Reply(command.command(), null)), activateAgain(s))
+              ? activateAgain(s).after(new Reply(command.command(), null))
               : DestinationMachine.accept(s, command);
       case DESTINATION_STRANDED ->
           s.handover().activating() ? activateStranded(s, command) : activateDoubted(s, command);
@@ -56,31 +57,12 @@ final class DestinationEnding {
     };
   }
 
-  Outcome<DestinationState, DestinationAction> discardAsked(
-      DestinationState s, Failure failure, Command command) {
-    return switch (s.state()) {
-      case DESTINATION_DISCARDED, DESTINATION_DISCARDING -> DestinationMachine.accept(s, command);
-      default ->
-          s.handover().activating()
-              ? DestinationMachine.refuse(
-                  s,
-                  command,
-                  Reason.ALREADY_COMMITTED,
-                  "the handover was committed; the device "
-                      + s.spec().device()
-                      + " belongs to this node ("
-                      + s.state().description()
-                      + ")")
-              : discard(s, failure, command.command());
-    };
-  }
-
   /** What is lost does not come back by trying. */
   private Outcome<DestinationState, DestinationAction> activateStranded(
       DestinationState s, Command command) {
     return s.lost()
         ? DestinationMachine.accept(s, command)
-        : then(List.of(new Reply(command.command(), null)), activateAgain(s));
+        : activateAgain(s).after(new Reply(command.command(), null));
   }
 
   /**
@@ -109,30 +91,9 @@ final class DestinationEnding {
     return s.device().state() == DeviceState.RUNNING ? take(again) : run(again);
   }
 
-  // ------------------------------------------------------------------ ways in
-
   static Outcome<DestinationState, DestinationAction> journalActivating(DestinationState s) {
     return Outcome.of(
         s.at(DestinationStep.JOURNALLING_ACTIVATING), new Journal(new SessionRecord.Activating()));
-  }
-
-  Outcome<DestinationState, DestinationAction> discard(
-      DestinationState s, Failure failure, long command) {
-    List<DestinationAction> actions = new ArrayList<>();
-    if (s.handover().streamWaits()) {
-      actions.add(new RejectLoaded(failure));
-    }
-    actions.add(new CloseStreams());
-    actions.add(new Journal(new SessionRecord.Discarding(failure)));
-    // What is loaded is not given up before that is on disk: watchers see it loaded until then.
-    SessionState state = s.handover().loaded() ? s.state() : DESTINATION_DISCARDING;
-    return new Outcome<>(
-        s.withFailure(failure)
-            .withCommand(command)
-            .withStreamWaits(false)
-            .withTries(0)
-            .at(state, DestinationStep.JOURNALLING_DISCARD),
-        actions);
   }
 
   Outcome<DestinationState, DestinationAction> openToActivate(DestinationState s) {
@@ -142,14 +103,6 @@ final class DestinationEnding {
             .at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_OPENING),
         new OpenDevice());
   }
-
-  Outcome<DestinationState, DestinationAction> openToDiscard(DestinationState s) {
-    return Outcome.of(
-        s.deviceClosed().at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING),
-        new OpenDevice());
-  }
-
-  // ------------------------------------------------------------------ steps
 
   Outcome<DestinationState, DestinationAction> step(
       DestinationState s, DestinationEvent event, Moment now) {
@@ -171,28 +124,6 @@ final class DestinationEnding {
           failure != null
               ? restBeforeEnding(s, failure)
               : Outcome.of(s.at(DESTINATION_ACTIVE, DestinationStep.ENDED), new CloseDevice());
-      case JOURNALLING_DISCARD -> discardJournalled(s, failure);
-      case DISCARD_OPENING ->
-          failure != null
-              ? restBeforeDiscarding(s, failure)
-              : failOrLeave(opened(s, (Opened) event), ((Opened) event).fresh());
-      case DISCARD_FAILING ->
-          // Refused or not: the reset is what counts.
-          Outcome.of(
-              (failure == null ? s.withDevice(DeviceState.FAILED) : s)
-                  .at(DestinationStep.DISCARD_RESETTING),
-              new Reset());
-      case DISCARD_RESETTING ->
-          failure != null ? restBeforeDiscarding(s, failure) : reset(opened(s, (Opened) event));
-      case DISCARD_RESTING -> openToDiscard(s);
-      case TAKING_BACK -> failure != null ? restBeforeTakingBack(s, failure) : journalDiscarded(s);
-      case TAKE_BACK_RESTING -> takeBack(s);
-      case JOURNALLING_DISCARDED ->
-          failure != null
-              ? restBeforeEnding(s, failure)
-              : Outcome.of(s.at(DESTINATION_DISCARDED, DestinationStep.ENDED), new CloseDevice());
-      case END_RESTING -> s.handover().activating() ? journalActive(s) : journalDiscarded(s);
-      case STRANDED, ENDED, REFUSED -> Outcome.of(s);
       default -> DestinationMachine.unexpected(s, event);
     };
   }
@@ -200,28 +131,24 @@ final class DestinationEnding {
   private Outcome<DestinationState, DestinationAction> activatingJournalled(
       DestinationState s, Failure failure) {
     if (failure != null) {
-      return then(List.of(new Reply(s.command(), failure)), watch.goOn(s));
+      return watch.goOn(s).after(new Reply(s.command(), failure));
     }
     DestinationState change = s.withActivating().withCommand(0).withTries(0).withObstacle(null);
     Outcome<DestinationState, DestinationAction> next =
         s.device().open() ? run(change) : openToActivate(change);
-    return then(List.of(new Reply(s.command(), null)), next);
-  }
-
-  private static DestinationState opened(DestinationState s, Opened opened) {
-    return s.deviceOpened(opened.state());
+    return next.after(new Reply(s.command(), null));
   }
 
   private Outcome<DestinationState, DestinationAction> runOrTake(
       DestinationState s, Opened opened) {
-    DestinationState open = opened(s, opened);
+    DestinationState open = s.deviceOpened(opened.state());
     if (opened.state() == DeviceState.RUNNING && !opened.fresh()) {
       return take(open);
     }
     if (LoadedWatch.isLoaded(opened)) {
       return run(open);
     }
-    return letGo(
+    return closeStranded(
         open, Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, LoadedWatch.notAsLeft(s, opened)));
   }
 
@@ -282,7 +209,8 @@ final class DestinationEnding {
             || failure.reason() == Reason.DEVICE_PROTOCOL_VIOLATION;
     boolean elsewhere = failure.reason() == Reason.TRANSITION_FAILED;
     if (!elsewhere && s.tries() < timings.retries()) {
-      return rest(
+      return DestinationMachine.retryLater(
+          timings,
           s,
           connectionOver
               ? DestinationStep.ACTIVATE_OPEN_RESTING
@@ -304,21 +232,15 @@ final class DestinationEnding {
   private Outcome<DestinationState, DestinationAction> restBeforeActivating(
       DestinationState s, Failure failure) {
     return s.tries() >= timings.retries()
-        ? letGo(s, failure)
-        : rest(s, DestinationStep.ACTIVATE_OPEN_RESTING, failure);
+        ? closeStranded(s, failure)
+        : DestinationMachine.retryLater(timings, s, DestinationStep.ACTIVATE_OPEN_RESTING, failure);
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeTaking(
       DestinationState s, Failure failure) {
     return s.tries() >= timings.retries()
         ? stranded(s, failure)
-        : rest(s, DestinationStep.ACTIVATE_TAKE_RESTING, failure);
-  }
-
-  private Outcome<DestinationState, DestinationAction> rest(
-      DestinationState s, DestinationStep step, Failure failure) {
-    DestinationState next = s.withObstacle(failure).withTries(s.tries() + 1).at(step);
-    return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
+        : DestinationMachine.retryLater(timings, s, DestinationStep.ACTIVATE_TAKE_RESTING, failure);
   }
 
   /** The device stays open: where nobody else holds it, its last close may reset it. */
@@ -355,108 +277,13 @@ final class DestinationEnding {
   }
 
   /** A device that is of no more use as it is open; what it holds, another opening may find. */
-  private static Outcome<DestinationState, DestinationAction> letGo(
+  private static Outcome<DestinationState, DestinationAction> closeStranded(
       DestinationState s, Failure failure) {
     DestinationState closed = stranded(s, failure).state().deviceClosed();
     return Outcome.of(closed, new CloseDevice());
   }
 
-  private Outcome<DestinationState, DestinationAction> discardJournalled(
-      DestinationState s, Failure failure) {
-    if (failure != null && s.handover().loaded()) {
-      return then(List.of(new Reply(s.command(), failure)), watch.goOn(s.withFailure(null)));
-    }
-    List<DestinationAction> first = new ArrayList<>();
-    if (s.command() != 0) {
-      first.add(new Reply(s.command(), null));
-    }
-    DestinationState next =
-        s.withCommand(0).withObstacle(null).at(DESTINATION_DISCARDING, s.step());
-    return then(
-        first, next.device().open() && next.device().touched() ? fail(next) : openToDiscard(next));
-  }
-
-  /** A device that shows no trace of us holds nothing of ours, and may be somebody else's. */
-  private Outcome<DestinationState, DestinationAction> failOrLeave(
-      DestinationState s, boolean fresh) {
-    boolean looksEmpty =
-        s.device().state() == DeviceState.NONE
-            || (fresh && s.device().state() == DeviceState.RUNNING);
-    if (looksEmpty && s.device().touched()) {
-      // It should hold nothing. There are drivers that keep state over the last close.
-      return Outcome.of(s.at(DestinationStep.DISCARD_RESETTING), new Reset());
-    }
-    boolean leave =
-        s.device().state() == null
-            ? !s.device().touched()
-            : s.device().state() == DeviceState.NONE || s.device().state() == DeviceState.RUNNING;
-    return leave ? takeBack(s.withObstacle(null).withTries(0)) : fail(s);
-  }
-
-  /** A reset is believed after a look. */
-  private Outcome<DestinationState, DestinationAction> reset(DestinationState s) {
-    return s.device().state() != null && s.device().state().leftOver()
-        ? restBeforeDiscarding(
-            s,
-            Failure.of(
-                Reason.TRANSITION_FAILED,
-                "the device "
-                    + s.spec().device()
-                    + " was reset and says that it is in "
-                    + s.device().state()
-                    + ", so the reset did not help"))
-        : takeBack(s.withObstacle(null).withTries(0));
-  }
-
-  /** Before it is over for good: a workload that kept the device would keep it for ever. */
-  private static Outcome<DestinationState, DestinationAction> takeBack(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.TAKING_BACK), new TakeBack());
-  }
-
-  private Outcome<DestinationState, DestinationAction> restBeforeTakingBack(
-      DestinationState s, Failure failure) {
-    if (s.tries() < timings.retries()) {
-      return rest(s, DestinationStep.TAKE_BACK_RESTING, failure);
-    }
-    Failure said =
-        (s.failure() != null ? s.failure() : failure)
-            .with(
-                "The workload that was given the device "
-                    + s.spec().device()
-                    + " here has not given it back ("
-                    + failure.message()
-                    + "); end it before the device is used again.");
-    return journalDiscarded(s.withFailure(said).withNotReset(failure).withObstacle(null));
-  }
-
-  private Outcome<DestinationState, DestinationAction> fail(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.DISCARD_FAILING), new Transition(DeviceState.FAILED));
-  }
-
-  private Outcome<DestinationState, DestinationAction> restBeforeDiscarding(
-      DestinationState s, Failure failure) {
-    if (s.tries() < timings.retries()) {
-      return rest(s, DestinationStep.DISCARD_RESTING, failure);
-    }
-    Failure said =
-        (s.failure() != null ? s.failure() : failure)
-            .with(
-                "The device "
-                    + s.spec().device()
-                    + " here could not be reset ("
-                    + failure.message()
-                    + "); it was not made to run. "
-                    + failure
-                        .stateOutOfReach()
-                        .map(known -> known + " Where it has not, reset the device")
-                        .orElse("Reset it")
-                    + " before it is used again: "
-                    + ResetAdvice.of(s.spec().device())
-                    + ".");
-    return takeBack(s.withFailure(said).withNotReset(failure).withObstacle(null).withTries(0));
-  }
-
-  private static Outcome<DestinationState, DestinationAction> journalActive(DestinationState s) {
+  static Outcome<DestinationState, DestinationAction> journalActive(DestinationState s) {
     return Outcome.of(
         s.withObstacle(null).at(DestinationStep.JOURNALLING_ACTIVE),
         new CloseDevice(),
@@ -466,26 +293,9 @@ final class DestinationEnding {
   /** As at the source: the device is free only once the disk says so. */
   private Outcome<DestinationState, DestinationAction> restBeforeEnding(
       DestinationState s, Failure failure) {
-    String done =
-        s.handover().activating()
-            ? "The workload runs here with the device."
-            : "What the device had taken in is discarded.";
     DestinationState next =
-        s.withObstacle(failure.endNotWritten(done)).at(DestinationStep.END_RESTING);
+        s.withObstacle(failure.endNotWritten("The workload runs here with the device."))
+            .at(DestinationStep.END_RESTING);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
-  }
-
-  private static Outcome<DestinationState, DestinationAction> journalDiscarded(DestinationState s) {
-    return Outcome.of(
-        s.withObstacle(null).at(DestinationStep.JOURNALLING_DISCARDED),
-        new CloseDevice(),
-        new Journal(new SessionRecord.Discarded(s.failure(), s.problems().notReset())));
-  }
-
-  private static Outcome<DestinationState, DestinationAction> then(
-      List<DestinationAction> first, Outcome<DestinationState, DestinationAction> outcome) {
-    List<DestinationAction> actions = new ArrayList<>(first);
-    actions.addAll(outcome.actions());
-    return new Outcome<>(outcome.state(), actions);
   }
 }

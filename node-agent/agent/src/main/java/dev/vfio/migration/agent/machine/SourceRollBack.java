@@ -12,55 +12,26 @@ import dev.vfio.migration.agent.machine.SourceState.Decision;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.ResetAdvice;
 import dev.vfio.migration.vfio.linux.Errno;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
- * How a source ends: completion after Committed, and the way back to running. Part of {@link
- * SourceMachine}, and as pure.
+ * The way of a source back to running. Part of {@link SourceMachine}, and as pure.
  *
- * <p>On the way back the device runs before the workload is resumed, and the device is not reset: a
- * reset would lose the only state there is. Where its workload has died nobody can go on with that
- * state, and the device is reset for whoever comes next.
+ * <pre>
+ *  [RollingBack] ROLLING_BACK
+ *    FAILED, or CANCELLED where a user cancelled --&gt; RUNNING --&gt; the workload is resumed
+ *    | each was done            | the device refused, or the workload cannot be resumed
+ *  [RolledBack] ROLLED_BACK   STRANDED, until RollBack or Cancel tries again
+ * </pre>
+ *
+ * <p>The device runs before the workload is resumed, and the device is not reset: a reset would
+ * lose the only state there is. Where its workload has died nobody can go on with that state, and
+ * the device is reset for whoever comes next.
  */
-final class SourceEnding {
+final class SourceRollBack {
   private final Timings timings;
-  private final SourceRelease release;
 
-  SourceEnding(Timings timings) {
+  SourceRollBack(Timings timings) {
     this.timings = timings;
-    this.release = new SourceRelease(timings);
-  }
-
-  // ------------------------------------------------------------------ the decision's commands
-
-  Outcome<SourceState, SourceAction> commit(SourceState s, Command command) {
-    return switch (s.state()) {
-      case SOURCE_COMPLETED -> SourceMachine.accept(s, command);
-      case SOURCE_COMPLETING ->
-          s.step() == SourceStep.COMPLETE_RESTING
-              ? prepend(complete(s), new Reply(command.command(), null))
-              : SourceMachine.accept(s, command);
-      case SOURCE_ROLLING_BACK, SOURCE_ROLLED_BACK, SOURCE_STRANDED ->
-          SourceMachine.refuse(
-              s,
-              command,
-              Reason.ALREADY_ROLLED_BACK,
-              "the source is rolled back (" + s.state().description() + "); it was not committed");
-      default ->
-          s.handover().endAllowed()
-              ? Outcome.of(
-                  s.at(SourceStep.JOURNALLING_COMMIT).withCommand(command.command()),
-                  new CloseStream(),
-                  new Journal(new SessionRecord.Committed()))
-              : SourceMachine.refuse(
-                  s,
-                  command,
-                  Reason.NOT_LOADED,
-                  "the source has not sent everything yet ("
-                      + s.state().description()
-                      + "); nothing was done");
-    };
   }
 
   Outcome<SourceState, SourceAction> rollBackAsked(
@@ -69,9 +40,9 @@ final class SourceEnding {
       case SOURCE_ROLLED_BACK -> SourceMachine.accept(s, command);
       case SOURCE_ROLLING_BACK ->
           isResting(s)
-              ? prepend(again(s), new Reply(command.command(), null))
+              ? again(s).after(new Reply(command.command(), null))
               : SourceMachine.accept(s, command);
-      case SOURCE_STRANDED -> prepend(again(s), new Reply(command.command(), null));
+      case SOURCE_STRANDED -> again(s).after(new Reply(command.command(), null));
       case SOURCE_COMPLETING, SOURCE_COMPLETED ->
           SourceMachine.refuse(
               s,
@@ -89,8 +60,6 @@ final class SourceEnding {
     return s.step() == SourceStep.ROLL_BACK_OPEN_RESTING
         || s.step() == SourceStep.ROLL_BACK_RESUME_RESTING;
   }
-
-  // ------------------------------------------------------------------ ways in
 
   /** Something failed before the end mark was allowed. */
   Outcome<SourceState, SourceAction> failed(SourceState s, Failure failure) {
@@ -112,61 +81,20 @@ final class SourceEnding {
         new Journal(new SessionRecord.RollingBack(decision == Decision.CANCELLED, why)));
   }
 
-  /** Committed is journalled: makes the device clean up. */
-  Outcome<SourceState, SourceAction> complete(SourceState s) {
-    if (!s.device().open()) {
-      return Outcome.of(s.at(SOURCE_COMPLETING, SourceStep.COMPLETE_REOPENING), new OpenDevice());
-    }
-    // A device that was reset meanwhile has nothing left to clean up; the later interfaces call
-    // what that leads to RUNNING.
-    boolean clean =
-        s.device().state() == DeviceState.SAVE_COMPLETED
-            || s.device().state() == DeviceState.NONE
-            || s.device().state() == DeviceState.RUNNING;
-    return clean
-        ? release(s)
-        : Outcome.of(
-            s.at(SOURCE_COMPLETING, SourceStep.COMPLETE_SAVING),
-            new Transition(DeviceState.SAVE_COMPLETED));
-  }
-
-  // ------------------------------------------------------------------ steps
-
   Outcome<SourceState, SourceAction> step(SourceState s, SourceEvent event, Moment now) {
     Failure failure = event instanceof SourceEvent.Failed failed ? failed.failure() : null;
     return switch (s.step()) {
-      case JOURNALLING_COMMIT -> commitJournalled(s, failure);
-      case COMPLETE_REOPENING ->
-          failure != null ? restBeforeCompleting(s, failure) : complete(reopened(s, event));
-      case COMPLETE_SAVING ->
-          failure != null
-              ? notSaved(s, failure)
-              : release(s.withDevice(DeviceState.SAVE_COMPLETED));
-      case COMPLETE_RELEASING ->
-          failure != null
-              ? restBeforeCompleting(s, failure)
-              : release.reset(s.withObstacle(null).withTries(0));
-      case COMPLETE_RESETTING, COMPLETE_RESET_RESTING, COMPLETE_RESET_REOPENING, COMPLETE_LOOKING ->
-          release.step(s, event);
-      case COMPLETE_RESTING -> complete(s);
-      case JOURNALLING_COMPLETED ->
-          failure != null
-              ? restBeforeEnding(s, failure)
-              : Outcome.of(s.at(SOURCE_COMPLETED, SourceStep.ENDED), new CloseDevice());
       case JOURNALLING_ROLL_BACK -> {
         // Where this could not be journalled a restart rolls back as well, or waits, paused, for
         // the operator to say so again. A workload that stands still for want of disk helps nobody.
-        List<SourceAction> first = new ArrayList<>();
-        if (s.command() != 0) {
-          first.add(new Reply(s.command(), null));
-        }
-        yield rollBackJournalled(s.withCommand(0), first);
+        Outcome<SourceState, SourceAction> next = rollBackJournalled(s.withCommand(0));
+        yield s.command() == 0 ? next : next.after(new Reply(s.command(), null));
       }
       case ROLL_BACK_OPENING ->
           failure != null
               ? restBeforeOpening(s, failure)
-              : leaveOrRun(reopened(s, event), ((Opened) event).kept(), now);
-      case ROLL_BACK_OPEN_RESTING -> open(s, List.of());
+              : leaveOrRun(s.deviceOpened((Opened) event), ((Opened) event).kept(), now);
+      case ROLL_BACK_OPEN_RESTING -> open(s);
       case ROLL_BACK_LEAVING -> {
         if (failure == null) {
           yield run(s.withDevice(exit(s)));
@@ -200,78 +128,25 @@ final class SourceEnding {
           failure != null
               ? restBeforeEnding(s, failure)
               : Outcome.of(s.at(SOURCE_ROLLED_BACK, SourceStep.ENDED), new CloseDevice());
-      case END_RESTING ->
-          s.state() == SOURCE_COMPLETING ? SourceRelease.journalCompleted(s) : journalRolledBack(s);
-      case STRANDED, ENDED, REFUSED -> Outcome.of(s);
       default -> SourceMachine.unexpected(s, event);
     };
   }
 
-  private Outcome<SourceState, SourceAction> commitJournalled(SourceState s, Failure failure) {
-    if (failure != null) {
-      return Outcome.of(
-          s.at(SourceStep.AWAITING_DECISION).withCommand(0), new Reply(s.command(), failure));
-    }
-    return prepend(
-        complete(
-            s.decided(Decision.COMMITTED)
-                .withFailure(null)
-                .withCommand(0)
-                .withTries(0)
-                .at(SOURCE_COMPLETING, SourceStep.COMPLETE_SAVING)),
-        new Reply(s.command(), null));
-  }
-
-  private static SourceState reopened(SourceState s, SourceEvent event) {
-    Opened opened = (Opened) event;
-    return s.deviceOpened(opened.state(), opened.precopy());
-  }
-
-  /**
-   * A device that does not tell its state may have cleaned up, or been reset, before the agent was
-   * restarted: then it has nothing to save, and refuses.
-   */
-  private Outcome<SourceState, SourceAction> notSaved(SourceState s, Failure failure) {
-    boolean mayHaveBeenSaved =
-        s.recovered() && s.device().state() == null && failure.reason() == Reason.TRANSITION_FAILED;
-    return mayHaveBeenSaved ? release(s) : restBeforeCompleting(s.deviceClosed(), failure);
-  }
-
-  private Outcome<SourceState, SourceAction> release(SourceState s) {
-    return Outcome.of(s.at(SourceStep.COMPLETE_RELEASING), new ReleaseWorkload());
-  }
-
-  /** Cleaning up has all the time there is; it never gives up and never runs the device. */
-  private Outcome<SourceState, SourceAction> restBeforeCompleting(SourceState s, Failure failure) {
-    int tries = s.tries() + 1;
-    Failure said =
-        failure.with(
-            "The handover is committed and the destination runs; this is clean-up at the source"
-                + " and is tried again by itself.");
-    SourceState next =
-        s.withObstacle(said).withTries(tries).at(SOURCE_COMPLETING, SourceStep.COMPLETE_RESTING);
-    long times = Math.min(tries, 40);
-    return Outcome.of(next, new StartTimer(next.epoch(), timings.retry().multipliedBy(times)));
-  }
-
-  Outcome<SourceState, SourceAction> rollBackJournalled(SourceState s, List<SourceAction> first) {
+  Outcome<SourceState, SourceAction> rollBackJournalled(SourceState s) {
     if (!s.device().touched() && !s.handover().pauseAsked()) {
-      return then(first, journalRolledBack(s));
+      return journalRolledBack(s);
     }
-    return s.device().open() ? then(first, leave(s)) : open(s, first);
+    return s.device().open() ? leave(s) : open(s);
   }
 
   /** Another try, from what is known of the device now. */
   private Outcome<SourceState, SourceAction> again(SourceState s) {
-    return open(s.withTries(0).withObstacle(null), List.of());
+    return open(s.withTries(0).withObstacle(null));
   }
 
-  private Outcome<SourceState, SourceAction> open(SourceState s, List<SourceAction> first) {
-    return then(
-        first,
-        Outcome.of(
-            s.deviceClosed().at(SOURCE_ROLLING_BACK, SourceStep.ROLL_BACK_OPENING),
-            new OpenDevice()));
+  private Outcome<SourceState, SourceAction> open(SourceState s) {
+    return Outcome.of(
+        s.deviceClosed().at(SOURCE_ROLLING_BACK, SourceStep.ROLL_BACK_OPENING), new OpenDevice());
   }
 
   private Outcome<SourceState, SourceAction> restBeforeOpening(SourceState s, Failure failure) {
@@ -351,15 +226,12 @@ final class SourceEnding {
    * end would do the work once more, to a device that another migration may have by then.
    */
   private Outcome<SourceState, SourceAction> restBeforeEnding(SourceState s, Failure failure) {
-    String done =
-        s.state() == SOURCE_COMPLETING
-            ? "The handover is committed and the source is released."
-            : "The source runs again.";
-    SourceState next = s.withObstacle(failure.endNotWritten(done)).at(SourceStep.END_RESTING);
+    SourceState next =
+        s.withObstacle(failure.endNotWritten("The source runs again.")).at(SourceStep.END_RESTING);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
   }
 
-  private static Outcome<SourceState, SourceAction> journalRolledBack(SourceState s) {
+  static Outcome<SourceState, SourceAction> journalRolledBack(SourceState s) {
     SourceState next = s.withObstacle(null).at(SourceStep.JOURNALLING_ROLLED_BACK);
     return Outcome.of(
         next,
@@ -473,17 +345,5 @@ final class SourceEnding {
         "The destination may hold everything, so the source "
             + s.spec().device()
             + " waits, paused, for the decision; nothing was undone.");
-  }
-
-  static Outcome<SourceState, SourceAction> prepend(
-      Outcome<SourceState, SourceAction> outcome, SourceAction... first) {
-    return then(List.of(first), outcome);
-  }
-
-  private static Outcome<SourceState, SourceAction> then(
-      List<SourceAction> first, Outcome<SourceState, SourceAction> outcome) {
-    List<SourceAction> actions = new ArrayList<>(first);
-    actions.addAll(outcome.actions());
-    return new Outcome<>(outcome.state(), actions);
   }
 }
