@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.machine;
 
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * What a machine answers to an event.
@@ -19,5 +20,20 @@ public record Outcome<S, A>(S state, List<A> actions) {
   @SafeVarargs
   public static <S, A> Outcome<S, A> of(S state, A... actions) {
     return new Outcome<>(state, List.of(actions));
+  }
+
+  /** The same with those actions first. */
+  Outcome<S, A> after(List<? extends A> first) {
+    return new Outcome<>(state, Stream.concat(first.stream(), actions.stream()).toList());
+  }
+
+  /** The same with that action first. */
+  Outcome<S, A> after(A first) {
+    return after(List.of(first));
+  }
+
+  /** The same with that action last. */
+  Outcome<S, A> then(A last) {
+    return new Outcome<>(state, Stream.concat(actions.stream(), Stream.of(last)).toList());
   }
 }
