@@ -44,9 +44,7 @@ public final class DeviceFailures {
    * @param where the position in the words of the device's interface
    */
   public static DeviceException stateLost(String subject, String where) {
-    return new DeviceException(
-        Kind.STATE_LOST,
-        0,
+    return Kind.STATE_LOST.exception(
         subject
             + ": the device says that it is in "
             + where
@@ -60,9 +58,7 @@ public final class DeviceFailures {
    * @param where the position in the words of the device's interface
    */
   public static DeviceException elsewhere(String subject, String where) {
-    return new DeviceException(
-        Kind.TRANSITION_FAILED,
-        0,
+    return Kind.TRANSITION_FAILED.exception(
         subject
             + ": the device says that it is in "
             + where
@@ -88,13 +84,10 @@ public final class DeviceFailures {
    */
   public static DeviceException notReached(
       String subject, String wanted, String where, DeviceState target, String next) {
-    return new DeviceException(
-        Kind.TRANSITION_FAILED,
-        0,
-        String.format(
-            "%s: its driver answered the change to %s with success, and the device says that it is"
-                + " in %s, so it did not reach %s. %s",
-            subject, wanted, where, target, next));
+    return Kind.TRANSITION_FAILED.exception(
+        "%s: its driver answered the change to %s with success, and the device says that it is"
+            + " in %s, so it did not reach %s. %s",
+        subject, wanted, where, target, next);
   }
 
   /** READ_FAILED: the question for the state failed and changed nothing. */

@@ -9,11 +9,11 @@ import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DirtyPages;
 import dev.vfio.migration.vfio.device.MemoryRange;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.region.DirtyBitmap;
 import dev.vfio.migration.vfio.region.DirtyRuns;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 
 /**
@@ -41,7 +41,7 @@ final class DmaLog {
   private String whyOff = "it was not started";
   private int errnoOfRefusal;
 
-  private final ByteBuffer report = buffer(PayloadLayout.REPORT_SIZE);
+  private final ByteBuffer report = NativeMemory.allocate(PayloadLayout.REPORT_SIZE);
 
   /** Made with the first report: not every device is asked. */
   private ByteBuffer bitmap;
@@ -98,13 +98,13 @@ final class DmaLog {
 
   private void askToStart() throws AccessException {
     List<WatchedMemory.Piece> pieces = watched.pieces();
-    ByteBuffer ranges = buffer(pieces.size() * PayloadLayout.RANGE_SIZE);
+    ByteBuffer ranges = NativeMemory.allocate(pieces.size() * PayloadLayout.RANGE_SIZE);
     for (int i = 0; i < pieces.size(); i++) {
       int at = i * PayloadLayout.RANGE_SIZE;
       ranges.putLong(at + PayloadLayout.RANGE_IOVA, pieces.get(i).first());
       ranges.putLong(at + PayloadLayout.RANGE_LENGTH, pieces.get(i).length());
     }
-    ByteBuffer control = buffer(PayloadLayout.CONTROL_SIZE);
+    ByteBuffer control = NativeMemory.allocate(PayloadLayout.CONTROL_SIZE);
     control.putLong(PayloadLayout.CONTROL_PAGE_SIZE, pageSize);
     control.putInt(PayloadLayout.CONTROL_NUM_RANGES, pieces.size());
     control.putLong(PayloadLayout.CONTROL_RANGES, access.addressOf(ranges));
@@ -128,7 +128,7 @@ final class DmaLog {
     boolean started = on;
     off("it was stopped", 0);
     try {
-      access.set(PayloadLayout.DMA_LOGGING_STOP, buffer(0));
+      access.set(PayloadLayout.DMA_LOGGING_STOP, NativeMemory.allocate(0));
       leftOn = false;
     } catch (AccessException failure) {
       requireRefused(failure);
@@ -192,7 +192,7 @@ final class DmaLog {
 
   private void readPiece(long iova, long bits) throws AccessException {
     if (bitmap == null) {
-      bitmap = buffer(PIECE_BYTES);
+      bitmap = NativeMemory.allocate(PIECE_BYTES);
     }
     bitmap.clear();
     // The kernel takes and sets bits in words of 64, and clears none.
@@ -211,9 +211,5 @@ final class DmaLog {
     } finally {
       Reference.reachabilityFence(bitmap);
     }
-  }
-
-  private static ByteBuffer buffer(int size) {
-    return ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
   }
 }

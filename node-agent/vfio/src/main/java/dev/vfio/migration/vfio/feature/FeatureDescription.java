@@ -11,9 +11,9 @@ import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigrationFlag;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.region.PciModel;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -48,8 +48,7 @@ final class FeatureDescription {
 
   private static Set<MigrationFlag> flagsOf(String id, FeatureAccess access, DriverProfile driver)
       throws DeviceException {
-    ByteBuffer payload =
-        ByteBuffer.allocateDirect(PayloadLayout.MIGRATION_SIZE).order(ByteOrder.nativeOrder());
+    ByteBuffer payload = NativeMemory.allocate(PayloadLayout.MIGRATION_SIZE);
     try {
       access.get(PayloadLayout.MIGRATION, payload);
     } catch (AccessException failure) {
@@ -76,13 +75,10 @@ final class FeatureDescription {
       }
     }
     if (!flags.contains(MigrationFlag.STOP_COPY)) {
-      throw new DeviceException(
-          Kind.NOT_MIGRATABLE,
-          0,
-          String.format(
-              "device %s cannot migrate by the v2 interface: %s does not offer STOP_COPY (flags"
-                  + " 0x%s), without which no state can be read. Nothing was done to the device.",
-              id, nameOf(driver), Long.toHexString(payload.getLong(0))));
+      throw Kind.NOT_MIGRATABLE.exception(
+          "device %s cannot migrate by the v2 interface: %s does not offer STOP_COPY (flags"
+              + " 0x%s), without which no state can be read. Nothing was done to the device.",
+          id, nameOf(driver), Long.toHexString(payload.getLong(0)));
     }
     return flags;
   }

@@ -107,17 +107,14 @@ public final class FeatureV2 implements MigratableDevice {
       MigrationEnd end,
       boolean adopted)
       throws DeviceException {
-    boolean opened = false;
     try {
       DeviceDescription description = FeatureDescription.of(id, access, driver, pageSize);
       FeatureV2 device = new FeatureV2(access, description, end, adopted);
       device.tracker.found(device.meaningOf(device.transitions.whileOpening()));
-      opened = true;
       return device;
-    } finally {
-      if (!opened) {
-        access.close();
-      }
+    } catch (Throwable failure) {
+      access.close();
+      throw failure;
     }
   }
 

@@ -2,8 +2,8 @@ package dev.vfio.migration.vfio.feature;
 
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.FeatureAccess;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /** {@code VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE}. */
 final class StateControl {
@@ -11,8 +11,7 @@ final class StateControl {
   static final int NO_FILE = -1;
 
   private final FeatureAccess access;
-  private final ByteBuffer payload =
-      ByteBuffer.allocateDirect(PayloadLayout.STATE_SIZE).order(ByteOrder.nativeOrder());
+  private final ByteBuffer payload = NativeMemory.allocate(PayloadLayout.STATE_SIZE);
 
   StateControl(FeatureAccess access) {
     this.access = access;

@@ -5,8 +5,8 @@ import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.FeatureAccess;
 import dev.vfio.migration.vfio.access.StateFile.PrecopyInfo;
 import dev.vfio.migration.vfio.device.PendingBytes;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /**
  * How much a device will still hand out, by {@code VFIO_DEVICE_FEATURE_MIG_DATA_SIZE} and {@code
@@ -20,8 +20,7 @@ final class StateSize {
   static final long NOT_TOLD = 100L << 30;
 
   private final FeatureAccess access;
-  private final ByteBuffer payload =
-      ByteBuffer.allocateDirect(PayloadLayout.DATA_SIZE_SIZE).order(ByteOrder.nativeOrder());
+  private final ByteBuffer payload = NativeMemory.allocate(PayloadLayout.DATA_SIZE_SIZE);
 
   StateSize(FeatureAccess access) {
     this.access = access;

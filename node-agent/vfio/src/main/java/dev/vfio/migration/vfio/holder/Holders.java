@@ -181,7 +181,7 @@ public final class Holders {
     } catch (IOException failure) {
       throw new DeviceException(
           Kind.UNREACHABLE,
-          failure instanceof ErrnoException call ? call.errno() : 0,
+          ErrnoException.errnoOf(failure),
           String.format(
               "who holds the device %s cannot be found out: %s. Nothing was done to the device or"
                   + " to any process.",
@@ -294,14 +294,11 @@ public final class Holders {
       machine |= scan.holdsMachine(process) || VirtualMachineMonitors.isOne(processes, process);
     }
     if (cgroups.size() > 1) {
-      throw new DeviceException(
-          Kind.BUSY,
-          0,
-          String.format(
-              "the device %s is held by processes %s of different cgroups %s, which cannot be made"
-                  + " to stand still as one workload. Nothing was done to them or to the device."
-                  + " Let one workload hold it.",
-              device.id(), together, cgroups));
+      throw Kind.BUSY.exception(
+          "the device %s is held by processes %s of different cgroups %s, which cannot be made"
+              + " to stand still as one workload. Nothing was done to them or to the device."
+              + " Let one workload hold it.",
+          device.id(), together, cgroups);
     }
     OpenDescriptor first = first(file, together);
     return new Holder(
@@ -359,7 +356,7 @@ public final class Holders {
     } catch (DeviceException known) {
       throw known;
     } catch (IOException failure) {
-      int errno = failure instanceof ErrnoException call ? call.errno() : 0;
+      int errno = ErrnoException.errnoOf(failure);
       throw new DeviceException(
           Kind.UNREACHABLE,
           errno,
@@ -406,13 +403,10 @@ public final class Holders {
             && (listing ? mayStillBe(holder) : isStill(holder))
             && OpenFile.isSame(duplicate, process, holder.descriptor());
     if (!still) {
-      throw new DeviceException(
-          Kind.BUSY,
-          0,
-          String.format(
-              "descriptor %s of %s was the device %s and is something else now. Nothing was done to"
-                  + " the device; try again once the workload has settled.",
-              holder.descriptor(), holder.name(), holder.device().id()));
+      throw Kind.BUSY.exception(
+          "descriptor %s of %s was the device %s and is something else now. Nothing was done to"
+              + " the device; try again once the workload has settled.",
+          holder.descriptor(), holder.name(), holder.device().id());
     }
   }
 }

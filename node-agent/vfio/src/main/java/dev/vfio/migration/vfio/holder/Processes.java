@@ -115,19 +115,16 @@ public final class Processes {
    */
   public ProcessDescriptor pinned(long number, long startTime) throws IOException {
     ProcessDescriptor process = ProcessDescriptor.open(number);
-    boolean meant = false;
     try {
       if (!lives(number, startTime) || process.ended()) {
         throw new ErrnoException(
             "the process with number " + number + " is another one now; the look at it",
             Errno.ESRCH.number());
       }
-      meant = true;
       return process;
-    } finally {
-      if (!meant) {
-        process.close();
-      }
+    } catch (Throwable failure) {
+      process.close();
+      throw failure;
     }
   }
 

@@ -20,7 +20,6 @@ import dev.vfio.migration.vfio.linux.Host;
 import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.region.RegionInfoLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -117,8 +116,7 @@ public final class KernelAccess implements FeatureAccess {
   private static KernelAccess described(OpenedDevice opened, Words words) throws DeviceException {
     boolean described = false;
     try {
-      ByteBuffer structure =
-          ByteBuffer.allocateDirect(DeviceInfoLayout.SIZE).order(ByteOrder.nativeOrder());
+      ByteBuffer structure = NativeMemory.allocate(DeviceInfoLayout.SIZE);
       structure.putInt(DeviceInfoLayout.ARGSZ, DeviceInfoLayout.SIZE);
       VfioRequest request = VfioRequest.VFIO_DEVICE_GET_INFO;
       opened.device().ioctl(request.name(), request.code(), structure);
@@ -164,7 +162,7 @@ public final class KernelAccess implements FeatureAccess {
   public RegionInfo regionInfo(int index) throws AccessException {
     int room = FIRST_INFO_BYTES;
     while (true) {
-      ByteBuffer structure = ByteBuffer.allocateDirect(room).order(ByteOrder.nativeOrder());
+      ByteBuffer structure = NativeMemory.allocate(room);
       structure.putInt(RegionInfoLayout.ARGSZ, room).putInt(RegionInfoLayout.INDEX, index);
       call(VfioRequest.VFIO_DEVICE_GET_REGION_INFO, structure);
       long needed = Integer.toUnsignedLong(structure.getInt(RegionInfoLayout.ARGSZ));
@@ -337,8 +335,7 @@ public final class KernelAccess implements FeatureAccess {
       throw new IllegalArgumentException("there is no feature " + feature);
     }
     int bytes = payload.remaining();
-    ByteBuffer structure =
-        ByteBuffer.allocateDirect(FeatureLayout.DATA + bytes).order(ByteOrder.nativeOrder());
+    ByteBuffer structure = NativeMemory.allocate(FeatureLayout.DATA + bytes);
     structure.putInt(FeatureLayout.ARGSZ, FeatureLayout.DATA + bytes);
     structure.putInt(FeatureLayout.FLAGS, feature | flags);
     structure.put(FeatureLayout.DATA, payload, payload.position(), bytes);

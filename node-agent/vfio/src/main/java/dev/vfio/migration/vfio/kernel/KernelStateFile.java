@@ -7,8 +7,8 @@ import dev.vfio.migration.vfio.linux.DriverFile;
 import dev.vfio.migration.vfio.linux.DriverFile.Ready;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 
@@ -21,8 +21,7 @@ final class KernelStateFile implements StateFile {
   private static final Duration BETWEEN_TRIES = Duration.ofMillis(1);
 
   private final DriverFile file;
-  private final ByteBuffer precopyInfo =
-      ByteBuffer.allocateDirect(PrecopyInfoLayout.SIZE).order(ByteOrder.nativeOrder());
+  private final ByteBuffer precopyInfo = NativeMemory.allocate(PrecopyInfoLayout.SIZE);
   private boolean asked;
 
   KernelStateFile(DriverFile file) {

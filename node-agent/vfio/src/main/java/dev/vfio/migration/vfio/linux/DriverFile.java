@@ -2,7 +2,6 @@ package dev.vfio.migration.vfio.linux;
 
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.time.Duration;
 
@@ -172,7 +171,7 @@ public final class DriverFile implements AutoCloseable {
    */
   public boolean await(Ready ready, Duration timeout) throws ErrnoException {
     long deadline = System.nanoTime() + timeout.toNanos();
-    ByteBuffer waited = ByteBuffer.allocateDirect(POLL_BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer waited = NativeMemory.allocate(POLL_BYTES);
     while (true) {
       long left = Math.max(0, (deadline - System.nanoTime() + 999_999) / 1_000_000);
       int fd = enter("poll");

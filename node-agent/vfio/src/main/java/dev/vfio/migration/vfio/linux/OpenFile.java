@@ -4,7 +4,6 @@ import com.sun.jna.Platform;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -153,7 +152,7 @@ public final class OpenFile {
    * @return {@link Long#MAX_VALUE} where it has no size of its own, as where a memfd is
    */
   public static long freeBytes(Descriptor descriptor) throws ErrnoException {
-    ByteBuffer found = ByteBuffer.allocateDirect(STATFS_BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer found = NativeMemory.allocate(STATFS_BYTES);
     long answer =
         LibC.syscall(
             Platform.isIntel() ? FSTATFS_X86_64 : FSTATFS_GENERIC,

@@ -2,7 +2,6 @@ package dev.vfio.migration.vfio.linux;
 
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,7 +46,7 @@ final class PollSet {
    */
   boolean await(Duration timeout) throws ErrnoException {
     long start = System.nanoTime();
-    entries = ByteBuffer.allocateDirect(BYTES * descriptors.size()).order(ByteOrder.nativeOrder());
+    entries = NativeMemory.allocate(BYTES * descriptors.size());
     for (int i = 0; i < descriptors.size(); i++) {
       entries.putInt(i * BYTES + NUMBER, descriptors.get(i).number());
       entries.putShort(i * BYTES + WANTED, wanted.get(i).shortValue());

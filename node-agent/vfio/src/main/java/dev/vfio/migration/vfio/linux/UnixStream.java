@@ -3,7 +3,6 @@ package dev.vfio.migration.vfio.linux;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -40,13 +39,11 @@ public final class UnixStream implements AutoCloseable {
   private final Descriptor socket;
   private final AtomicBoolean closing = new AtomicBoolean();
   private final ReentrantLock inUse = new ReentrantLock();
-  private final ByteBuffer message =
-      ByteBuffer.allocateDirect(CONTROL + CONTROL_CAPACITY).order(ByteOrder.nativeOrder());
+  private final ByteBuffer message = NativeMemory.allocate(CONTROL + CONTROL_CAPACITY);
   private final long messageAddress = LibC.addressOf(message);
 
   /** A {@code struct pollfd}. */
-  private final ByteBuffer waited =
-      ByteBuffer.allocateDirect(POLL_BYTES).order(ByteOrder.nativeOrder());
+  private final ByteBuffer waited = NativeMemory.allocate(POLL_BYTES);
 
   private volatile long timeoutNanos;
 
@@ -126,8 +123,7 @@ public final class UnixStream implements AutoCloseable {
   }
 
   private void connect(Path shown, byte[] name) throws ErrnoException {
-    ByteBuffer address =
-        ByteBuffer.allocateDirect(SocketLayout.ADDRESS_BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer address = NativeMemory.allocate(SocketLayout.ADDRESS_BYTES);
     address.putShort(SocketLayout.ADDRESS_FAMILY, (short) LibC.AF_UNIX);
     address.put(SocketLayout.ADDRESS_PATH, name);
     int answer;
@@ -172,8 +168,7 @@ public final class UnixStream implements AutoCloseable {
    * @throws ErrnoException where the kernel refuses; EBADF after {@link #close()}
    */
   public void timeout(Duration timeout) throws ErrnoException {
-    ByteBuffer time =
-        ByteBuffer.allocateDirect(SocketLayout.TIME_BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer time = NativeMemory.allocate(SocketLayout.TIME_BYTES);
     time.putLong(SocketLayout.TIME_SECONDS, timeout.getSeconds());
     // Zero and zero would mean for ever.
     time.putLong(SocketLayout.TIME_MICROSECONDS, Math.max(1000, timeout.getNano() / 1000));
@@ -189,7 +184,7 @@ public final class UnixStream implements AutoCloseable {
   }
 
   private void option(int name, int bytes, int value) {
-    ByteBuffer holder = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+    ByteBuffer holder = NativeMemory.allocate(bytes);
     holder.putInt(0, value);
     LibC.setsockopt(
         socket.number(), LibC.SOL_SOCKET, name, LibC.addressOf(holder), holder.capacity());

@@ -48,7 +48,6 @@ public final class WindowFile implements AutoCloseable {
 
   private static SharedFile openLongEnough(DmaWindow window, boolean writable) throws IOException {
     SharedFile file = SharedFile.of(opened(window, writable));
-    boolean usable = false;
     try {
       if (writable) {
         file.requireReadableAndWritable();
@@ -56,12 +55,10 @@ public final class WindowFile implements AutoCloseable {
       if (file.size() < window.size()) {
         throw new IOException("the file has " + file.size() + " bytes");
       }
-      usable = true;
       return file;
-    } finally {
-      if (!usable) {
-        file.close();
-      }
+    } catch (Throwable failure) {
+      file.close();
+      throw failure;
     }
   }
 

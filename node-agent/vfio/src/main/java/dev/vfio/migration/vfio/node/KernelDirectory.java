@@ -219,7 +219,7 @@ public final class KernelDirectory implements DeviceDirectory {
   }
 
   private DeviceException absent(String id) {
-    return new DeviceException(Kind.UNKNOWN_DEVICE, 0, inventory.explainAbsence(id));
+    return Kind.UNKNOWN_DEVICE.exception(inventory.explainAbsence(id));
   }
 
   private Entry looked(NodeDevice device, boolean named) {
@@ -289,13 +289,10 @@ public final class KernelDirectory implements DeviceDirectory {
     boolean known = identity.equals(slot.lookedAt);
     if (!known || slot.staleWhenFree(wanted, now)) {
       if (!known && !wanted && slot.isNew(identity, now)) {
-        throw new DeviceException(
-            Kind.UNREACHABLE,
-            0,
-            String.format(
-                "device %s was first seen less than %s s ago and is not looked at before somebody"
-                    + " may have opened it. Ask again later.",
-                device.id(), LEFT_ALONE.toSeconds()));
+        throw Kind.UNREACHABLE.exception(
+            "device %s was first seen less than %s s ago and is not looked at before somebody"
+                + " may have opened it. Ask again later.",
+            device.id(), LEFT_ALONE.toSeconds());
       }
       try (KernelAccess access = KernelAccess.open(device, deviceDirectory, choice)) {
         DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
@@ -338,8 +335,7 @@ public final class KernelDirectory implements DeviceDirectory {
     takeTurn(id, slot);
     try {
       if (slot.opened != null && slot.opened.access().isOpen()) {
-        throw new DeviceException(
-            Kind.BUSY, 0, "device " + id + " is open in this agent for another migration");
+        throw Kind.BUSY.exception("device " + id + " is open in this agent for another migration");
       }
       Holder holder = holders.of(device).orElse(null);
       KernelAccess access =
@@ -357,16 +353,11 @@ public final class KernelDirectory implements DeviceDirectory {
   private MigratableDevice opened(
       NodeDevice device, KernelAccess access, MigrationEnd end, boolean adopted)
       throws DeviceException {
-    boolean done = false;
     try {
-      MigratableDevice opened =
-          new MigrationInterfaces(device, access, pageSize).open(end, adopted);
-      done = true;
-      return opened;
-    } finally {
-      if (!done) {
-        access.close();
-      }
+      return new MigrationInterfaces(device, access, pageSize).open(end, adopted);
+    } catch (Throwable failure) {
+      access.close();
+      throw failure;
     }
   }
 
@@ -374,28 +365,22 @@ public final class KernelDirectory implements DeviceDirectory {
       throws DeviceException {
     requireNoMonitor(device, holder);
     if (end == MigrationEnd.DESTINATION && !received.is(holder, migration)) {
-      throw new DeviceException(
-          Kind.BUSY,
-          0,
-          String.format(
-              "device %s is in use here by %s in cgroup %s, so it can take nothing in. It was not"
-                  + " touched; choose a free device, or end that process.",
-              device.id(), holder.name(), holder.cgroup()));
+      throw Kind.BUSY.exception(
+          "device %s is in use here by %s in cgroup %s, so it can take nothing in. It was not"
+              + " touched; choose a free device, or end that process.",
+          device.id(), holder.name(), holder.cgroup());
     }
     return KernelAccess.adopt(device.id(), holders.adopt(holder));
   }
 
   private static void requireNoMonitor(NodeDevice device, Holder holder) throws DeviceException {
     if (holder.virtualMachineMonitor()) {
-      throw new DeviceException(
-          Kind.NOT_MIGRATABLE,
-          0,
-          String.format(
-              "device %s belongs to a virtual machine: %s is its monitor and keeps a part of the"
-                  + " device's state itself, so moving the device behind its back would corrupt the"
-                  + " guest. Nothing was done to the device; migrate the virtual machine with its"
-                  + " own means.",
-              device.id(), holder.name()));
+      throw Kind.NOT_MIGRATABLE.exception(
+          "device %s belongs to a virtual machine: %s is its monitor and keeps a part of the"
+              + " device's state itself, so moving the device behind its back would corrupt the"
+              + " guest. Nothing was done to the device; migrate the virtual machine with its"
+              + " own means.",
+          device.id(), holder.name());
     }
   }
 
@@ -403,7 +388,7 @@ public final class KernelDirectory implements DeviceDirectory {
   public boolean heldByOthers(String id) throws DeviceException {
     Opened here = slot(id).opened;
     if (here == null || !here.access().isOpen()) {
-      throw new DeviceException(Kind.UNREACHABLE, 0, "device " + id + " is not open in this agent");
+      throw Kind.UNREACHABLE.exception("device " + id + " is not open in this agent");
     }
     NodeDevice device = inventory.find(id).orElseThrow(() -> absent(id));
     try {

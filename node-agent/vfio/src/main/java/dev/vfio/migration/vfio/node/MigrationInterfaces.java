@@ -74,9 +74,7 @@ final class MigrationInterfaces {
     if (unusable != null) {
       throw unusable;
     }
-    throw new DeviceException(
-        Kind.NOT_MIGRATABLE,
-        0,
+    throw Kind.NOT_MIGRATABLE.exception(
         "device "
             + device.id()
             + (device.driver().isEmpty() ? "" : " (driver " + device.driver() + ")")

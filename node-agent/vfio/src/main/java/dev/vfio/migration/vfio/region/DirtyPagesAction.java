@@ -110,13 +110,10 @@ final class DirtyPagesAction {
   }
 
   private static DeviceException violation(String subject, String what) {
-    return new DeviceException(
-        Kind.PROTOCOL_VIOLATION,
-        0,
-        String.format(
-            "%s: %s. Every page not yet answered for was reported dirty, the state of the device"
-                + " was not touched; lead it back through FAILED, or copy all its memory while it"
-                + " stands still.",
-            subject, what));
+    return Kind.PROTOCOL_VIOLATION.exception(
+        "%s: %s. Every page not yet answered for was reported dirty, the state of the device"
+            + " was not touched; lead it back through FAILED, or copy all its memory while it"
+            + " stands still.",
+        subject, what);
   }
 }

@@ -55,13 +55,10 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
     try {
       DeviceInfo deviceInfo = access.deviceInfo();
       if (deviceInfo.regions() > MAX_REGIONS) {
-        throw new DeviceException(
-            Kind.PROTOCOL_VIOLATION,
-            0,
-            String.format(
-                "device %s says that it has %s regions; at most %s are looked at. Nothing was done"
-                    + " to the device.",
-                device, deviceInfo.regions(), MAX_REGIONS));
+        throw Kind.PROTOCOL_VIOLATION.exception(
+            "device %s says that it has %s regions; at most %s are looked at. Nothing was done"
+                + " to the device.",
+            device, deviceInfo.regions(), MAX_REGIONS);
       }
       AccessException refused = null;
       DeviceException malformed = null;
@@ -88,13 +85,10 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
       if (refused != null) {
         throw refused;
       }
-      throw new DeviceException(
-          Kind.NOT_MIGRATABLE,
-          0,
-          String.format(
-              "device %s has no migration region: none of its %s regions has %s. Nothing was done"
-                  + " to the device; its driver has to offer %s.",
-              device, deviceInfo.regions(), format.signature(), format.title()));
+      throw Kind.NOT_MIGRATABLE.exception(
+          "device %s has no migration region: none of its %s regions has %s. Nothing was done"
+              + " to the device; its driver has to offer %s.",
+          device, deviceInfo.regions(), format.signature(), format.title());
     } catch (AccessException failure) {
       throw DeviceFailures.whileOpening(device, "its regions", failure);
     }

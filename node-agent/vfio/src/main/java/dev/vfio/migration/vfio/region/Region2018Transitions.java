@@ -78,13 +78,10 @@ final class Region2018Transitions {
 
   void requireAllowed(DeviceState target) throws DeviceException {
     if (stateKnown && !TransitionRules.allows(state, target)) {
-      throw new DeviceException(
-          Kind.TRANSITION_FAILED,
-          0,
-          String.format(
-              "%s: the interface does not allow a change from %s to %s, only to %s. The device was"
-                  + " not asked and is as before.",
-              subject(), state, target, TransitionRules.allowedFrom(state)));
+      throw Kind.TRANSITION_FAILED.exception(
+          "%s: the interface does not allow a change from %s to %s, only to %s. The device was"
+              + " not asked and is as before.",
+          subject(), state, target, TransitionRules.allowedFrom(state));
     }
     if (target == DeviceState.RUNNING) {
       requireStillLoaded();

@@ -200,20 +200,17 @@ final class RegionData {
   private void requireInsideRegion(String subject, Announced announced) throws DeviceException {
     long size = announced.size();
     if (size < 0 || !region.holdsData(announced.offset(), size)) {
-      throw new DeviceException(
-          Kind.PROTOCOL_VIOLATION,
-          0,
-          String.format(
-              "%s: it announced %s bytes of state (%s) at %s %s; data lies from offset %s on and"
-                  + " inside the region of %s bytes. Nothing was read. This attempt cannot be"
-                  + " completed: lead the device back through FAILED.",
-              subject,
-              Long.toUnsignedString(size),
-              region.format().dataSizeName(),
-              region.format().dataOffsetName(),
-              Long.toUnsignedString(announced.offset()),
-              region.format().structureBytes(),
-              region.info().size()));
+      throw Kind.PROTOCOL_VIOLATION.exception(
+          "%s: it announced %s bytes of state (%s) at %s %s; data lies from offset %s on and"
+              + " inside the region of %s bytes. Nothing was read. This attempt cannot be"
+              + " completed: lead the device back through FAILED.",
+          subject,
+          Long.toUnsignedString(size),
+          region.format().dataSizeName(),
+          region.format().dataOffsetName(),
+          Long.toUnsignedString(announced.offset()),
+          region.format().structureBytes(),
+          region.info().size());
     }
   }
 

@@ -4,6 +4,7 @@ import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -32,10 +33,8 @@ final class RegionRegisters {
   /** Whether it takes no access of 8 bytes. */
   private boolean halves;
 
-  private final ByteBuffer narrow =
-      ByteBuffer.allocateDirect(Integer.BYTES).order(ByteOrder.nativeOrder());
-  private final ByteBuffer wide =
-      ByteBuffer.allocateDirect(Long.BYTES).order(ByteOrder.nativeOrder());
+  private final ByteBuffer narrow = NativeMemory.allocate(Integer.BYTES);
+  private final ByteBuffer wide = NativeMemory.allocate(Long.BYTES);
 
   RegionRegisters(DeviceAccess access, MigrationRegion region) {
     this.access = access;

@@ -206,17 +206,14 @@ public final class RegionV1 implements MigratableDevice {
     public long room(long place) throws DeviceException {
       long size = parts.region().info().size();
       if (!parts.region().holdsData(place, 1)) {
-        throw new DeviceException(
-            Kind.PROTOCOL_VIOLATION,
-            0,
-            String.format(
-                "%s: it wants state at data_offset %s; data lies from offset %s on and inside the"
-                    + " region of %s bytes. Nothing was written there. %s",
-                tracker.subject(),
-                Long.toUnsignedString(place),
-                RegionV1Layout.SIZE,
-                size,
-                DeviceFailures.INCOMPLETE));
+        throw Kind.PROTOCOL_VIOLATION.exception(
+            "%s: it wants state at data_offset %s; data lies from offset %s on and inside the"
+                + " region of %s bytes. Nothing was written there. %s",
+            tracker.subject(),
+            Long.toUnsignedString(place),
+            RegionV1Layout.SIZE,
+            size,
+            DeviceFailures.INCOMPLETE);
       }
       return size - place;
     }
@@ -236,13 +233,10 @@ public final class RegionV1 implements MigratableDevice {
   public long dirtyPages(long iova, long pages, DirtyPages into) throws DeviceException {
     DirtyRuns.requireRange(iova, pages, description.pageSize());
     into.run(iova, pages);
-    throw new DeviceException(
-        Kind.READ_FAILED,
-        0,
-        String.format(
-            "%s: the v1 migration region does not report dirty pages; all %s were reported dirty."
-                + " Its state was not touched: copy all its memory while it stands still.",
-            tracker.subject(), pages));
+    throw Kind.READ_FAILED.exception(
+        "%s: the v1 migration region does not report dirty pages; all %s were reported dirty."
+            + " Its state was not touched: copy all its memory while it stands still.",
+        tracker.subject(), pages);
   }
 
   private void abandonChunks() {

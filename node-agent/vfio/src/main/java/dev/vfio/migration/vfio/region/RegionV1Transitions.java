@@ -362,14 +362,11 @@ final class RegionV1Transitions {
     int register = registers.readDeviceState();
     if (RegionV1State.STOP_AND_COPY.in(register) != register) {
       tracker.disturbed();
-      throw new DeviceException(
-          Kind.READ_FAILED,
-          0,
-          String.format(
-              "%s: nothing is pending, but it left stop-and-copy (device_state 0x%x): it was reset,"
-                  + " or led by somebody else, before it had handed out everything. This attempt"
-                  + " cannot be completed: lead it out through FAILED.",
-              tracker.subject(), register));
+      throw Kind.READ_FAILED.exception(
+          "%s: nothing is pending, but it left stop-and-copy (device_state 0x%x): it was reset,"
+              + " or led by somebody else, before it had handed out everything. This attempt"
+              + " cannot be completed: lead it out through FAILED.",
+          tracker.subject(), register);
     }
   }
 

@@ -7,6 +7,7 @@ import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.linux.UnixStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -56,7 +57,7 @@ final class Channel implements AutoCloseable {
   }
 
   private static ByteBuffer scratch() {
-    return ByteBuffer.allocateDirect(HEADER_BYTES + MAX_FIXED_BYTES).order(ByteOrder.nativeOrder());
+    return NativeMemory.allocate(HEADER_BYTES + MAX_FIXED_BYTES);
   }
 
   /** The device is open: from now on each exchange has the whole of its own time. */
@@ -78,7 +79,8 @@ final class Channel implements AutoCloseable {
     try {
       stream.timeout(limit);
     } catch (IOException failure) {
-      throw broken(Reason.UNREACHABLE, errnoOf(failure), failure.getMessage(), failure);
+      throw broken(
+          Reason.UNREACHABLE, ErrnoException.errnoOf(failure), failure.getMessage(), failure);
     }
   }
 
@@ -285,10 +287,6 @@ final class Channel implements AutoCloseable {
     }
     stream.close();
     return new AccessException(reason, errno, what, cause);
-  }
-
-  private static int errnoOf(IOException failure) {
-    return failure instanceof ErrnoException known ? known.errno() : 0;
   }
 
   Path path() {

@@ -9,13 +9,13 @@ import dev.vfio.migration.vfio.access.RegionInfo;
 import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.linux.OpenFile;
 import dev.vfio.migration.vfio.linux.SharedFile;
 import dev.vfio.migration.vfio.linux.UnixStream;
 import dev.vfio.migration.vfio.region.RegionInfoLayout;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -140,7 +140,7 @@ public final class VfioUserAccess implements DeviceAccess {
       ByteBuffer request = channel.prepare(RegionInfoLayout.SIZE);
       request.putInt(RegionInfoLayout.ARGSZ, room);
       request.putInt(RegionInfoLayout.INDEX, index);
-      ByteBuffer structure = ByteBuffer.allocateDirect(room).order(ByteOrder.nativeOrder());
+      ByteBuffer structure = NativeMemory.allocate(room);
       channel.exchange(
           VfioUserCommand.DEVICE_GET_REGION_INFO, Channel.nothing(), 0, structure, descriptors);
       structure.flip();

@@ -280,12 +280,9 @@ public final class VfioUserDirectory implements DeviceDirectory {
    */
   public static String nameOf(String id) throws DeviceException {
     if (!id.startsWith(ID_PREFIX)) {
-      throw new DeviceException(
-          Kind.UNKNOWN_DEVICE,
-          0,
-          String.format(
-              "device %s is not known on this node: it serves devices named %sNAME",
-              shown(id), ID_PREFIX));
+      throw Kind.UNKNOWN_DEVICE.exception(
+          "device %s is not known on this node: it serves devices named %sNAME",
+          shown(id), ID_PREFIX);
     }
     String name = id.substring(ID_PREFIX.length());
     requireValid(id, name);
@@ -294,9 +291,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
 
   private static void requireValid(String id, String name) throws DeviceException {
     if (!NAME.matcher(name).matches()) {
-      throw new DeviceException(
-          Kind.UNKNOWN_DEVICE,
-          0,
+      throw Kind.UNKNOWN_DEVICE.exception(
           "device "
               + shown(id)
               + ": its name may have lower-case letters, digits and dashes, not at the ends, and at"
@@ -343,7 +338,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   }
 
   private DeviceException notConnected(String id, String name, IOException failure) {
-    int errno = failure instanceof ErrnoException known ? known.errno() : 0;
+    int errno = ErrnoException.errnoOf(failure);
     if (failure instanceof DeviceSockets.UntrustedException) {
       return new DeviceException(
           Kind.UNREACHABLE, errno, "device " + id + ": " + failure.getMessage(), failure);

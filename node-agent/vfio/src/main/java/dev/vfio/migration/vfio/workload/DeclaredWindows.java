@@ -66,7 +66,6 @@ public final class DeclaredWindows {
       WindowDirectories directories)
       throws UnusableException {
     List<DmaWindow> windows = new ArrayList<>();
-    boolean complete = false;
     try {
       for (Declared one : read(declaration, known, "file", pageSize)) {
         WindowShape shape = one.shape();
@@ -80,12 +79,10 @@ public final class DeclaredWindows {
                 one.logged(),
                 Optional.of(directories.handle(shape, file, user))));
       }
-      complete = true;
       return new OpenWindows(windows);
-    } finally {
-      if (!complete) {
-        new OpenWindows(windows).close();
-      }
+    } catch (Throwable failure) {
+      new OpenWindows(windows).close();
+      throw failure;
     }
   }
 

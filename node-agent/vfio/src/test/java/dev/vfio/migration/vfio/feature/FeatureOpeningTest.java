@@ -152,9 +152,7 @@ class FeatureOpeningTest {
           failureOf(() -> FeatureV2.open(ID, model, plain, PAGE, MigrationEnd.SOURCE, true));
       assertThat(failure.kind()).isEqualTo(Kind.NOT_MIGRATABLE);
       assertThat(failure.errno()).isEqualTo(errno);
-      assertThat(failure)
-          .hasMessageContaining("its driver vfio-pci")
-          .hasMessageContaining("Nothing was done");
+      assertThat(failure).hasMessageContainingAll("its driver vfio-pci", "Nothing was done");
       assertThat(model.closed()).isTrue();
     }
   }
@@ -171,7 +169,7 @@ class FeatureOpeningTest {
     DriverModel model = new DriverModel(DriverModel.P2P_FLAG);
     DeviceException failure = failureOf(() -> FeatureV2.look(ID, model, DRIVER, PAGE));
     assertThat(failure.kind()).isEqualTo(Kind.NOT_MIGRATABLE);
-    assertThat(failure).hasMessageContaining("STOP_COPY").hasMessageContaining("0x2");
+    assertThat(failure).hasMessageContainingAll("STOP_COPY", "0x2");
   }
 
   @Test

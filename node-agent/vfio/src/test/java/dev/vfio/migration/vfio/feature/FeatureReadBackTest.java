@@ -27,8 +27,8 @@ class FeatureReadBackTest {
   private static void isElsewhere(DeviceException failure, String wanted, String now) {
     assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
     assertThat(failure)
-        .hasMessageContaining("the change to " + wanted + " with success")
-        .hasMessageContaining("says that it is in " + now);
+        .hasMessageContainingAll(
+            "the change to " + wanted + " with success", "says that it is in " + now);
   }
 
   @Test

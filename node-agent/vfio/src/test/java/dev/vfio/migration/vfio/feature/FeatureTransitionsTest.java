@@ -51,9 +51,10 @@ class FeatureTransitionsTest {
     assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
     assertThat(failure.errno()).isEqualTo(EIO);
     assertThat(failure)
-        .hasMessageContaining("the change to STOPNCOPY failed with EIO (5)")
-        .hasMessageContaining("from RUNNING_P2P to STOP")
-        .hasMessageContaining("is in RUNNING_P2P now");
+        .hasMessageContainingAll(
+            "the change to STOPNCOPY failed with EIO (5)",
+            "from RUNNING_P2P to STOP",
+            "is in RUNNING_P2P now");
     assertThat(device.state()).isEqualTo(DeviceState.SETUP);
 
     lead(device, DeviceState.FAILED, DeviceState.RUNNING);
@@ -117,14 +118,12 @@ class FeatureTransitionsTest {
     FeatureV2 device = source(model.failHop("STOP", "STOP_COPY", EIO, "ERROR"));
     lead(device, DeviceState.SETUP);
     assertThat(failureOf(() -> device.transition(DeviceState.STOPNCOPY)))
-        .hasMessageContaining("(state SETUP)")
-        .hasMessageContaining("ERROR now")
-        .hasMessageContaining("reset");
+        .hasMessageContainingAll("(state SETUP)", "ERROR now", "reset");
     assertThat(device.state()).isEqualTo(DeviceState.FAILED);
     lead(device, DeviceState.FAILED);
     DeviceException failure = failureOf(() -> device.transition(DeviceState.RUNNING));
     assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(failure).hasMessageContaining("ERROR").hasMessageContaining("only a reset");
+    assertThat(failure).hasMessageContainingAll("ERROR", "only a reset");
     device.reset();
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
     assertThat(model.resets()).isEqualTo(1);
@@ -160,10 +159,7 @@ class FeatureTransitionsTest {
     write(device, new byte[] {0, 0, 0, 9, 1});
     DeviceException failure = failureOf(() -> device.transition(DeviceState.RESUME_COMPLETED));
     assertThat(failure.errno()).isEqualTo(DriverModel.EINVAL);
-    assertThat(failure)
-        .hasMessageContaining("from RESUMING to STOP")
-        .hasMessageContaining("RESUMING now")
-        .hasMessageContaining("reset");
+    assertThat(failure).hasMessageContainingAll("from RESUMING to STOP", "RESUMING now", "reset");
     assertThat(device.state()).isEqualTo(DeviceState.RESUME);
     lead(device, DeviceState.FAILED);
     device.reset();

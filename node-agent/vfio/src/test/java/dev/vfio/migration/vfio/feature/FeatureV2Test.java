@@ -104,7 +104,7 @@ class FeatureV2Test {
     lead(device, DeviceState.SETUP);
     DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
     assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(failure).hasMessageContaining("no way leads").hasMessageContaining("not asked");
+    assertThat(failure).hasMessageContainingAll("no way leads", "not asked");
     assertThat(plain.trace()).isEmpty();
     lead(device, DeviceState.STOPNCOPY);
   }
@@ -217,7 +217,7 @@ class FeatureV2Test {
     DeviceException failure = failureOf(() -> device.readState(chunk));
     assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
     assertThat(failure.errno()).isEqualTo(DriverModel.ENODEV);
-    assertThat(failure).hasMessageContaining("ENODEV").hasMessageContaining("FAILED");
+    assertThat(failure).hasMessageContainingAll("ENODEV", "FAILED");
     assertThat(chunk.position()).isEqualTo(5);
     assertThat(chunk.limit()).isEqualTo(chunk.capacity());
     assertThat(failureOf(() -> device.pending(0)).kind()).isEqualTo(Kind.READ_FAILED);
@@ -234,7 +234,7 @@ class FeatureV2Test {
     model.resetByTheWorkload();
     DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
     assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(failure).hasMessageContaining("RUNNING").hasMessageContaining("reset");
+    assertThat(failure).hasMessageContainingAll("RUNNING", "reset");
     assertThat(model.state()).isEqualTo("RUNNING");
   }
 
@@ -252,8 +252,7 @@ class FeatureV2Test {
     DeviceException incomplete = failureOf(() -> to.transition(DeviceState.RESUME_COMPLETED));
     assertThat(incomplete.kind()).isEqualTo(Kind.TRANSITION_FAILED);
     assertThat(incomplete)
-        .hasMessageContaining("refused a part")
-        .hasMessageContaining("must not run before it is reset");
+        .hasMessageContainingAll("refused a part", "must not run before it is reset");
     assertThat(other.state()).isEqualTo("RESUMING");
   }
 

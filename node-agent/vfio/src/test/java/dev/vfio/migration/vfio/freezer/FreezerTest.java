@@ -173,8 +173,7 @@ class FreezerTest {
 
     assertThatThrownBy(() -> node.holders().of(node.device()))
         .isInstanceOf(DeviceException.class)
-        .hasMessageContaining("of different cgroups")
-        .hasMessageContaining("Nothing was done");
+        .hasMessageContainingAll("of different cgroups", "Nothing was done");
   }
 
   @Test
@@ -211,8 +210,7 @@ class FreezerTest {
 
     assertThatThrownBy(() -> freezer().freeze(holder, MIGRATION))
         .isInstanceOf(WorkloadException.class)
-        .hasMessageContaining("it is the root")
-        .hasMessageContaining("Nothing was done");
+        .hasMessageContainingAll("it is the root", "Nothing was done");
     assertThat(ledger.entries()).isEmpty();
   }
 
@@ -330,8 +328,7 @@ class FreezerTest {
       assertThatThrownBy(() -> freezer().frozenFor("other"))
           .as("of that device it is told")
           .isInstanceOf(IOException.class)
-          .hasMessageContaining(damaged + " is damaged")
-          .hasMessageContaining("remove the file");
+          .hasMessageContainingAll(damaged + " is damaged", "remove the file");
     }
   }
 

@@ -117,9 +117,10 @@ class DirtyPagesTest {
       DeviceException failure = failureOf(device, 20);
       assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
       assertThat(failure)
-          .hasMessageContaining(Long.toUnsignedString(copied) + " pages (dirty_pfns.copied)")
-          .hasMessageContaining("12 were asked for (dirty_pfns.total)")
-          .hasMessageContaining("reported dirty");
+          .hasMessageContainingAll(
+              Long.toUnsignedString(copied) + " pages (dirty_pfns.copied)",
+              "12 were asked for (dirty_pfns.total)",
+              "reported dirty");
       assertThat(runs).containsExactly("6+1", "8+12");
     }
   }
@@ -161,8 +162,7 @@ class DirtyPagesTest {
     assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
     assertThat(failure.errno()).isEqualTo(95);
     assertThat(failure)
-        .hasMessageContaining("EOPNOTSUPP (95)")
-        .hasMessageContaining("copy all its memory while it stands still");
+        .hasMessageContainingAll("EOPNOTSUPP (95)", "copy all its memory while it stands still");
     assertThat(runs).containsExactly("0+20");
   }
 

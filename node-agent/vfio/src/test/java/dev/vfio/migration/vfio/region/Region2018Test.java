@@ -67,7 +67,7 @@ class Region2018Test {
     access.state(10);
     DeviceException failure = failureOf(() -> Region2018.open(ID, access, 4096));
     assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-    assertThat(failure).hasMessageContaining(ID).hasMessageContaining("no device state");
+    assertThat(failure).hasMessageContainingAll(ID, "no device state");
     assertThat(access.closed()).isTrue();
   }
 
@@ -92,8 +92,9 @@ class Region2018Test {
     assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
     assertThat(failure.errno()).isZero();
     assertThat(failure)
-        .hasMessageContaining("from RUNNING to SAVE_COMPLETED, only to [SETUP, RESUME, FAILED]")
-        .hasMessageContaining("The device was not asked");
+        .hasMessageContainingAll(
+            "from RUNNING to SAVE_COMPLETED, only to [SETUP, RESUME, FAILED]",
+            "The device was not asked");
     assertThat(access.accesses()).isEmpty();
   }
 
@@ -146,11 +147,7 @@ class Region2018Test {
     assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
     assertThat(failure.errno()).isEqualTo(5);
     assertThat(failure)
-        .hasMessageContaining(ID)
-        .hasMessageContaining("state PRECOPY")
-        .hasMessageContaining("STOPNCOPY")
-        .hasMessageContaining("EIO (5)")
-        .hasMessageContaining("through FAILED");
+        .hasMessageContainingAll(ID, "state PRECOPY", "STOPNCOPY", "EIO (5)", "through FAILED");
     assertThat(device.state()).isEqualTo(DeviceState.PRECOPY);
 
     access.heal();
@@ -166,7 +163,7 @@ class Region2018Test {
     for (int asked = 1; asked <= 2; asked++) {
       DeviceException failure = failureOf(() -> device.transition(DeviceState.RUNNING));
       assertThat(failure.kind()).as("asked %d times", asked).isEqualTo(Kind.STATE_LOST);
-      assertThat(failure).hasMessageContaining("in NONE").hasMessageContaining("was reset");
+      assertThat(failure).hasMessageContainingAll("in NONE", "was reset");
     }
     assertThat(access.memory().getInt(0)).isEqualTo(DeviceState.NONE.wireValue());
   }
@@ -379,10 +376,11 @@ class Region2018Test {
           failureOf(() -> device.readState(ByteBuffer.allocateDirect(2 * SIZE)));
       assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
       assertThat(failure)
-          .hasMessageContaining(Long.toUnsignedString(data[0]))
-          .hasMessageContaining(Long.toUnsignedString(data[1]))
-          .hasMessageContaining("region of 4096 bytes")
-          .hasMessageContaining("through FAILED");
+          .hasMessageContainingAll(
+              Long.toUnsignedString(data[0]),
+              Long.toUnsignedString(data[1]),
+              "region of 4096 bytes",
+              "through FAILED");
       assertThat(access.accesses())
           .as("it might have been set when the size was read")
           .containsExactly("read 36/8", "read 44/8", "read 36/8");
@@ -480,9 +478,7 @@ class Region2018Test {
     ByteBuffer into = ByteBuffer.allocateDirect(SIZE).position(5);
     DeviceException failure = failureOf(() -> device.readState(into));
     assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
-    assertThat(failure)
-        .hasMessageContaining("short read of data: 600 of 1000 bytes")
-        .hasMessageContaining("is lost");
+    assertThat(failure).hasMessageContainingAll("short read of data: 600 of 1000 bytes", "is lost");
     assertThat(into.position()).isEqualTo(5);
     assertThat(into.limit()).isEqualTo(SIZE);
   }
@@ -632,7 +628,7 @@ class Region2018Test {
     DeviceException failure = failureOf(() -> device.writeState(from));
     assertThat(failure.kind()).isEqualTo(Kind.WRITE_FAILED);
     assertThat(failure.errno()).isEqualTo(28);
-    assertThat(failure).hasMessageContaining("ENOSPC (28)").hasMessageContaining("must not run");
+    assertThat(failure).hasMessageContainingAll("ENOSPC (28)", "must not run");
     assertThat(from.position()).isEqualTo(SIZE - 76);
     assertThat(from.limit()).isEqualTo(from.capacity());
   }
@@ -652,8 +648,6 @@ class Region2018Test {
     Region2018 device = open();
     DeviceException failure = failureOf(device::reset);
     assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(failure)
-        .hasMessageContaining("EOPNOTSUPP (95)")
-        .hasMessageContaining("a person has to");
+    assertThat(failure).hasMessageContainingAll("EOPNOTSUPP (95)", "a person has to");
   }
 }

@@ -240,7 +240,7 @@ class RegionV1Test {
       ByteBuffer chunk = ByteBuffer.allocateDirect(SIZE);
       DeviceException failure = failureOf(() -> device.readState(chunk));
       assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-      assertThat(failure).hasMessageContaining("data_offset").hasMessageContaining("data_size");
+      assertThat(failure).hasMessageContainingAll("data_offset", "data_size");
       assertThat(chunk.position()).isZero();
       assertThat(driver.accesses()).containsExactly("read 8/8", "read 16/8", "read 24/8");
       lead(device, DeviceState.FAILED, DeviceState.RUNNING);
@@ -338,7 +338,7 @@ class RegionV1Test {
     model.in(1);
     DeviceException failure = failureOf(() -> device.pending(0));
     assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
-    assertThat(failure).hasMessageContaining("left stop-and-copy").hasMessageContaining("reset");
+    assertThat(failure).hasMessageContainingAll("left stop-and-copy", "reset");
     lead(device, DeviceState.FAILED, DeviceState.RUNNING);
   }
 

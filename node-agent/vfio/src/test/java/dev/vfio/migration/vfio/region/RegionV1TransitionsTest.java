@@ -126,9 +126,7 @@ class RegionV1TransitionsTest {
     RecordingAccess of2018 = new RecordingAccess(4096);
     DeviceException failure = failureOf(() -> RegionV1.look(ID, of2018, DRIVER, 4096));
     assertThat(failure.kind()).isEqualTo(Kind.NOT_MIGRATABLE);
-    assertThat(failure)
-        .hasMessageContaining("type 3 and subtype 1")
-        .hasMessageContaining("Linux 5.8 to 5.17");
+    assertThat(failure).hasMessageContainingAll("type 3 and subtype 1", "Linux 5.8 to 5.17");
     assertThat(failureOf(() -> Region2018.look(ID, model, DRIVER, 4096)).kind())
         .isEqualTo(Kind.NOT_MIGRATABLE);
   }
@@ -178,9 +176,10 @@ class RegionV1TransitionsTest {
       DeviceException failure = failureOf(() -> device.transition(DeviceState.valueOf(change[1])));
       assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
       assertThat(failure)
-          .hasMessageContaining("the change to " + change[3] + " with success")
-          .hasMessageContaining("says that it is in " + change[4])
-          .hasMessageContaining("did not reach " + change[1]);
+          .hasMessageContainingAll(
+              "the change to " + change[3] + " with success",
+              "says that it is in " + change[4],
+              "did not reach " + change[1]);
       assertThat(device.state()).isEqualTo(before);
       driver.ignoring("");
       lead(device, DeviceState.valueOf(change[1]));
@@ -256,7 +255,7 @@ class RegionV1TransitionsTest {
     DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
     assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
     assertThat(failure.errno()).isEqualTo(RegionV1Model.EIO);
-    assertThat(failure).hasMessageContaining("EIO (5)").hasMessageContaining("pre-copy (011)");
+    assertThat(failure).hasMessageContainingAll("EIO (5)", "pre-copy (011)");
     assertThat(model.accesses()).containsExactly("read 0/4", "write 0/4=2", "read 0/4");
     assertThat(device.state()).isEqualTo(DeviceState.PRECOPY);
     lead(device, DeviceState.FAILED, DeviceState.RUNNING);
@@ -348,7 +347,7 @@ class RegionV1TransitionsTest {
     lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
     model.in(1);
     DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
-    assertThat(failure).hasMessageContaining("running (001)").hasMessageContaining("reset");
+    assertThat(failure).hasMessageContainingAll("running (001)", "reset");
     assertThat(model.register()).isEqualTo(1);
     lead(device, DeviceState.FAILED, DeviceState.RUNNING);
   }

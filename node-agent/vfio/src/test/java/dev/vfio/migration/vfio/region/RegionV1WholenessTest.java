@@ -55,9 +55,8 @@ class RegionV1WholenessTest {
     assertThat(refused.kind()).isEqualTo(Kind.TRANSITION_FAILED);
     assertThat(refused.errno()).isEqualTo(RegionV1Model.EIO);
     assertThat(refused)
-        .hasMessageContaining(ID)
-        .hasMessageContaining("does not look at what it took in before it is to run")
-        .hasMessageContaining("not whole");
+        .hasMessageContainingAll(
+            ID, "does not look at what it took in before it is to run", "not whole");
     assertThat(model.register()).isNotEqualTo(1);
   }
 
@@ -154,8 +153,7 @@ class RegionV1WholenessTest {
     device.reset();
     model.failing("write 0/4=0", 7, model::lost);
     assertThat(failureOf(() -> device.transition(DeviceState.RESUME)))
-        .hasMessageContaining(ID)
-        .hasMessageContaining("finding out when its driver looks");
+        .hasMessageContainingAll(ID, "finding out when its driver looks");
   }
 
   @Test

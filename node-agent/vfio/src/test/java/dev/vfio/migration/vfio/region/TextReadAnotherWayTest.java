@@ -46,8 +46,8 @@ class TextReadAnotherWayTest {
   private static void isElsewhere(DeviceException failure, DeviceState wanted, String now) {
     assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
     assertThat(failure)
-        .hasMessageContaining("the change to " + wanted + " with success")
-        .hasMessageContaining("says that it is in " + now);
+        .hasMessageContainingAll(
+            "the change to " + wanted + " with success", "says that it is in " + now);
   }
 
   private int read(Region2018 device) throws DeviceException {

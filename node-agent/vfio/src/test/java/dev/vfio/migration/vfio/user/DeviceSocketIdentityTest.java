@@ -223,10 +223,11 @@ class DeviceSocketIdentityTest {
     DeviceException refusal = failureToOpenTheAttackers();
     assertThat(refusal.kind()).isEqualTo(Kind.UNREACHABLE);
     assertThat(refusal)
-        .hasMessageContaining("device vfio-user:attacker")
-        .hasMessageContaining(link.toString())
-        .hasMessageContaining("a link is in the way")
-        .hasMessageContaining("Nothing was asked of anybody");
+        .hasMessageContainingAll(
+            "device vfio-user:attacker",
+            link.toString(),
+            "a link is in the way",
+            "Nothing was asked of anybody");
     assertThat(devices.look("vfio-user:attacker").orElseThrow().problem())
         .hasMessage(refusal.getMessage());
     assertThat(victimsDevice.connections()).isEqualTo(connections);
@@ -237,8 +238,7 @@ class DeviceSocketIdentityTest {
     Files.delete(attacker);
     Files.createSymbolicLink(attacker, victim);
     assertThat(failureToOpenTheAttackers())
-        .hasMessageContaining(attacker.toString())
-        .hasMessageContaining("a link is in the way");
+        .hasMessageContainingAll(attacker.toString(), "a link is in the way");
     refusesEverything(DeviceSockets.UntrustedException.class, "a link is in the way");
     assertThat(victimsDevice.connections()).isZero();
     assertThat(victimsWorkload.lines()).isEmpty();
@@ -261,8 +261,7 @@ class DeviceSocketIdentityTest {
           .extracting(Entry::id)
           .containsExactly("vfio-user:attacker", "vfio-user:victim");
       assertThat(entries.get(0).problem())
-          .hasMessageContaining(oddity.getKey())
-          .hasMessageContaining("vfio-user:attacker");
+          .hasMessageContainingAll(oddity.getKey(), "vfio-user:attacker");
       assertThat(entries.get(1).problem()).isNull();
       Files.delete(there);
     }
@@ -308,9 +307,8 @@ class DeviceSocketIdentityTest {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
     assertThat(devices.list()).extracting(Entry::id).containsExactly("vfio-user:victim");
     assertThat(devices.list().get(0).problem())
-        .hasMessageContaining("others than root and the agent may write to " + directory)
-        .hasMessageContaining("mode 0777")
-        .hasMessageContaining("mode 0755");
+        .hasMessageContainingAll(
+            "others than root and the agent may write to " + directory, "mode 0777", "mode 0755");
     try (WorkloadSocket workload = agentsView(directory, "victim")) {
       assertThatThrownBy(workload::describe)
           .isInstanceOf(DeviceSockets.UntrustedException.class)

@@ -294,7 +294,7 @@ class DirectAreaTest {
           catchThrowableOfType(
               DeviceException.class, () -> device.readState(ByteBuffer.allocateDirect(SIZE)));
       assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-      assertThat(failure).hasMessageContaining("vfio-user:gpu-0").hasMessageContaining("cut short");
+      assertThat(failure).hasMessageContainingAll("vfio-user:gpu-0", "cut short");
     }
   }
 

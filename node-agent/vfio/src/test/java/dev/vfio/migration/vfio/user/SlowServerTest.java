@@ -86,8 +86,8 @@ class SlowServerTest {
     assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
     assertThat(failure.errno()).as("ETIMEDOUT").isEqualTo(110);
     assertThat(failure)
-        .hasMessageContaining("within 1500 ms, counted from the connection on")
-        .hasMessageContaining("Nothing was done to the device");
+        .hasMessageContainingAll(
+            "within 1500 ms, counted from the connection on", "Nothing was done to the device");
   }
 
   @Test

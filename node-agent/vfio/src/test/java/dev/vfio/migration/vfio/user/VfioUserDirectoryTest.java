@@ -151,8 +151,7 @@ class VfioUserDirectoryTest {
     assertThat(failure.kind()).isEqualTo(Kind.BUSY);
     assertThat(failure.errno()).isEqualTo(16);
     assertThat(failure)
-        .hasMessageContaining("another migration client")
-        .hasMessageContaining("Nothing was done to the device");
+        .hasMessageContainingAll("another migration client", "Nothing was done to the device");
     assertThat(directory.list())
         .extracting(entry -> entry.problem().kind())
         .containsExactly(Kind.BUSY);
@@ -204,10 +203,11 @@ class VfioUserDirectoryTest {
       DeviceException problem = directory.look("vfio-user:gpu-1").orElseThrow().problem();
       assertThat(problem.kind()).isEqualTo(Kind.UNREACHABLE);
       assertThat(problem)
-          .hasMessageContaining("device vfio-user:gpu-1")
-          .hasMessageContaining(folder.resolve("gpu-1.sock").toString())
-          .hasMessageContaining("install -d -o USER -m 0711 " + folder.resolve("gpu-1"))
-          .hasMessageContaining(folder.resolve("gpu-1/device.sock").toString());
+          .hasMessageContainingAll(
+              "device vfio-user:gpu-1",
+              folder.resolve("gpu-1.sock").toString(),
+              "install -d -o USER -m 0711 " + folder.resolve("gpu-1"),
+              folder.resolve("gpu-1/device.sock").toString());
       assertThat(failureToOpen("vfio-user:gpu-1")).hasMessage(problem.getMessage());
       assertThat(flat.connections()).isZero();
     }

@@ -258,9 +258,8 @@ class WorkloadSocketTest {
           WorkloadException failure = failureOf(client::windows);
           assertThat(failure)
               .as(windows)
-              .hasMessageContaining(socket.toString())
-              .hasMessageContaining(reason)
-              .hasMessageContaining("Nothing was asked of it and no memory was touched");
+              .hasMessageContainingAll(
+                  socket.toString(), reason, "Nothing was asked of it and no memory was touched");
         });
   }
 
@@ -448,10 +447,11 @@ class WorkloadSocketTest {
           everything.forEach(
               operation ->
                   assertThat(failureOf(operation))
-                      .hasMessageContaining(words)
-                      .hasMessageContaining("as the workload of \"gpu-0\"")
-                      .hasMessageContaining(socket.toString())
-                      .hasMessageContaining("asked for nothing more"));
+                      .hasMessageContainingAll(
+                          words,
+                          "as the workload of \"gpu-0\"",
+                          socket.toString(),
+                          "asked for nothing more"));
         });
     assertThat(workload.lines()).containsOnly("{\"op\":\"describe\"}");
   }
