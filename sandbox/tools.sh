@@ -9,7 +9,7 @@ esac
 
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 work=${root:?the repository is to be named before this file is sourced}/.demo
-stamp=$root/sandbox/cluster/target/built-from
+stamp=$root/sandbox/target/built-from
 
 # missing WHAT PACKAGE...: tells in one line what is missing and how to get it on Debian; gets it where that is allowed. Of several
 # packages it is the first that the machine's sources have: not every release carries each.
@@ -66,12 +66,15 @@ built() {
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(sources)" ] &&
     [ -f "$root/src/target/quarkus-app/quarkus-run.jar" ] &&
     [ -f "$root/node-agent/agent/target/quarkus-app/quarkus-run.jar" ] &&
-    [ -f "$root/sandbox/apiserver/target/classpath" ] &&
-    [ -f "$root/sandbox/devices/target/classpath" ] &&
-    [ -f "$root/sandbox/cluster/target/classpath" ]
+    for module in apiserver devices cluster demo benchmark lab/scenarios; do
+      [ -f "$root/sandbox/$module/target/classpath" ] || return 1
+    done
 }
 
-mark_built() { sources >"$stamp"; }
+mark_built() {
+  mkdir -p "${stamp%/*}"
+  sources >"$stamp"
+}
 
 # Runs Maven only where something changed since the last time.
 build() {
@@ -89,15 +92,15 @@ build() {
   mark_built
 }
 
-# Runs a main class of sandbox/cluster in place of this script.
+# run_main ROOM CLASS ARGUMENT...: runs a main class of that folder of the sandbox in place of this script.
 run_main() {
-  main=$1
-  shift
-  cluster=$root/sandbox/cluster/target
-  jars=("$cluster"/sandbox-cluster-*.jar)
+  target=$root/sandbox/$1/target
+  main=$2
+  shift 2
+  jars=("$target"/sandbox-*.jar)
   mkdir -p "$work/tmp"
   cd "$root" || exit
   exec "$java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -XX:-UsePerfData -Djava.io.tmpdir="$work/tmp" \
     -Djava.util.logging.manager=org.jboss.logmanager.LogManager \
-    -cp "${jars[0]}:$(cat "$cluster/classpath")" "$main" "$@"
+    -cp "${jars[0]}:$(cat "$target/classpath")" "$main" "$@"
 }

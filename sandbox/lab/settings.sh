@@ -8,8 +8,8 @@
 # LAB_MEMORY   memory of one guest in MiB (default 1024)
 # LAB_VISIBLE  further folders below /tmp or /run that the guests must see, separated by ":"
 
-SETTINGS_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-LAB_TOP=$(cd "$SETTINGS_HERE/../.." && pwd -P)
+LAB_FOLDER=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+LAB_TOP=$(cd "$LAB_FOLDER/../.." && pwd -P)
 LAB_CACHE=${LAB_CACHE:-$LAB_TOP/.lab/cache}
 LAB_BUILD=${LAB_BUILD:-$LAB_TOP/.lab/build}
 LAB_WORK=${LAB_WORK:-$LAB_TOP/.lab/work}

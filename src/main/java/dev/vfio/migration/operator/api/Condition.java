@@ -24,7 +24,7 @@ public record Condition(
         String type,
     @JsonPropertyDescription("True, False, or Unknown while it cannot be told yet.") @Required
         Status status,
-    @JsonPropertyDescription("Why, in one word; docs/status.md lists them all.")
+    @JsonPropertyDescription("Why, in one word; docs/reference.md lists them all.")
         @Required
         @Size(min = 1, max = 1024)
         @Pattern("^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
@@ -41,7 +41,7 @@ public record Condition(
   }
 
   /** The same with another message. */
-  Condition saying(String other) {
+  public Condition saying(String other) {
     return new Condition(type, status, reason, other, lastTransitionTime, observedGeneration);
   }
 

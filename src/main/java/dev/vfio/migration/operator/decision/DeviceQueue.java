@@ -4,6 +4,8 @@ import dev.vfio.migration.operator.api.DeviceLocation;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.Optional;

@@ -11,6 +11,7 @@ import dev.vfio.migration.operator.api.Switchover;
 import dev.vfio.migration.operator.api.Timeouts;
 import dev.vfio.migration.operator.api.Transfer;
 import dev.vfio.migration.operator.convergence.Rule;
+import dev.vfio.migration.operator.status.ConditionReason;
 import io.fabric8.kubernetes.api.model.Quantity;
 import java.time.Duration;
 import java.util.Optional;

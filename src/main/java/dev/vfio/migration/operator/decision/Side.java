@@ -2,6 +2,7 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Progress;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
@@ -122,6 +123,11 @@ public record Side(
     return session.map(Session::getState).orElse(SessionState.SESSION_STATE_UNSPECIFIED);
   }
 
+  /** What the side's session reports; the defaults where there is none. */
+  Progress progress() {
+    return session.map(Session::getProgress).orElse(Progress.getDefaultInstance());
+  }
+
   /**
    * The state in which the agent lists the device; UNSPECIFIED where it was not asked in this
    * reconciliation, has no such device, or does not tell.
@@ -172,10 +178,13 @@ public record Side(
 
   /** Why the agent cannot be talked to, for people; only for agents that are not reachable. */
   String unavailability() {
-    String agentOf = "the agent on " + location.nodeName() + " (" + name() + ")";
-    if (agent instanceof Unreachable unreachable) {
-      return agentOf + " cannot be reached: " + unreachable.cause();
-    }
-    return agentOf + " is gone: no agent pod runs on that node";
+    return "the agent on "
+        + location.nodeName()
+        + " ("
+        + name()
+        + ") cannot be reached: "
+        + (agent instanceof Unreachable unreachable
+            ? unreachable.cause()
+            : "no agent pod runs on that node");
   }
 }

@@ -15,13 +15,13 @@ import dev.vfio.migration.operator.api.PhaseTransition;
 import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Sample;
 import dev.vfio.migration.operator.decision.AdminNamespaces;
-import dev.vfio.migration.operator.decision.FirstSights;
 import dev.vfio.migration.operator.decision.Observation;
-import dev.vfio.migration.operator.decision.PendingTotal;
 import dev.vfio.migration.operator.decision.Predecessor;
 import dev.vfio.migration.operator.decision.Settings;
 import dev.vfio.migration.operator.decision.Side;
 import dev.vfio.migration.operator.record.StatusRecord;
+import dev.vfio.migration.operator.status.FirstSeenTimes;
+import dev.vfio.migration.operator.status.PendingTotal;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -40,7 +40,7 @@ final class Observer {
   private final Clock clock;
   private final Clock steady;
   private final Map<String, History> histories = new ConcurrentHashMap<>();
-  private final Map<String, FirstSights> sights = new ConcurrentHashMap<>();
+  private final Map<String, FirstSeenTimes> firstSeen = new ConcurrentHashMap<>();
 
   Observer(
       AgentDirectory agents,
@@ -68,7 +68,7 @@ final class Observer {
     return new Observation(
         clock.instant(),
         now,
-        sights(uid, status, source, now),
+        firstSeen(uid, status, source, now),
         migration.getMetadata().getNamespace(),
         adminNamespaces,
         uid,
@@ -114,11 +114,12 @@ final class Observer {
    * When this process first saw what the status says. How long the workload has been paused its
    * agent knows better than an operator that took over meanwhile.
    */
-  private FirstSights sights(String uid, DeviceMigrationStatus status, Side source, Instant now) {
-    return sights.compute(
+  private FirstSeenTimes firstSeen(
+      String uid, DeviceMigrationStatus status, Side source, Instant now) {
+    return firstSeen.compute(
         uid,
         (key, known) -> {
-          FirstSights seen = (known == null ? FirstSights.NONE : known).and(status, now);
+          FirstSeenTimes seen = (known == null ? FirstSeenTimes.NONE : known).and(status, now);
           Optional<PhaseTransition> pause =
               status.phaseTransitions().stream()
                   .filter(entered -> entered.phase() == Phase.SWITCHING_OVER)
@@ -192,6 +193,6 @@ final class Observer {
   /** The object is gone. */
   void gone(String uid) {
     forget(uid);
-    sights.remove(uid);
+    firstSeen.remove(uid);
   }
 }

@@ -5,9 +5,10 @@ import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
-import dev.vfio.migration.operator.decision.ConditionType;
 import dev.vfio.migration.operator.record.MigrationStore.ContentRefusedException;
 import dev.vfio.migration.operator.record.MigrationStore.OutdatedException;
+import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusWriter;
 import dev.vfio.migration.operator.text.ForeignText;
 import java.time.Clock;
 import java.time.Duration;
@@ -126,7 +127,7 @@ public final class StatusRecord {
             why);
       }
       return storeEssential(
-          migration, next.essential("The full status could not be written: " + why));
+          migration, StatusWriter.essential(next, "The full status could not be written: " + why));
     }
   }
 
@@ -150,7 +151,7 @@ public final class StatusRecord {
       LOG.infof(
           "Phase %s: %s", after.phase().text(), summary(after).orElse(after.phase().description()));
     }
-    Story.between(before, after)
+    EventDifference.between(before, after)
         .forEach(chapter -> events.tell(written, chapter.reason(), chapter.note()));
     listener.written(written, before, after);
   }

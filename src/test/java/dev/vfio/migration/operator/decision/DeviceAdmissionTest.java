@@ -15,6 +15,7 @@ import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.status.ConditionType;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;

@@ -12,6 +12,8 @@ import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
 import java.time.Duration;
 import java.util.EnumMap;
 import java.util.List;
@@ -164,7 +166,7 @@ class EndingTest {
                     failing(scene).source(back(DeviceState.RUNNING, 0)).destination(discarded()))
             .source(no, "RolledBack", "is RUNNING; its workload was not paused")
             .destination(no, "Discarded", "is released, in NONE. Succeeded says why")
-            .says(ConditionType.CONVERGED, no, "RolledBack", "given up. Last said: 12Mi")
+            .says(ConditionType.CONVERGED, no, "RolledBack", "dropped. Last said: 12Mi")
             .says(ConditionType.HANDED_OVER, no, "RolledBack", "Succeeded says why")
             .says(ConditionType.SUCCEEDED, no, "DeviceWriteFailed", "cause-1"),
         ending(
@@ -189,7 +191,7 @@ class EndingTest {
                 })
             .source(no, "RolledBack", "was not paused")
             .destination(no, "Discarded", "is released, in NONE. Succeeded says why")
-            .says(ConditionType.CONVERGED, no, "RolledBack", "what was copied is given up")
+            .says(ConditionType.CONVERGED, no, "RolledBack", "the copy is dropped")
             .says(ConditionType.SUCCEEDED, no, "CancelledByDeletion", "deleted before"),
         ending(
                 "rolled back out of the pause",
@@ -268,8 +270,8 @@ class EndingTest {
                         .sourceAgent(new Side.Absent(Scene.START))
                         .destination(discarded())
                         .after(Duration.ofMinutes(5)))
-            .source(unknown, "AgentUnavailable", "is gone")
-            .says(ConditionType.SUCCEEDED, no, "RollingBack", "is gone"),
+            .source(unknown, "AgentUnavailable", "no agent pod runs on that node")
+            .says(ConditionType.SUCCEEDED, no, "RollingBack", "no agent pod runs on that node"),
         ending(
                 "rolled back, both agents forgot it, the source runs",
                 Phase.FAILED,

@@ -9,6 +9,8 @@ import dev.vfio.migration.operator.api.Convergence.Mode;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.SwitchoverStart;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
@@ -90,7 +92,7 @@ class LongPauseTest {
     scene.decide();
     assertThat(scene.reason(ConditionType.HANDED_OVER))
         .isNotEqualTo(ConditionReason.LONG_PAUSE.text());
-    scene.after(BeforeHandover.LONG_PAUSE).decide();
+    scene.after(SwitchingOverPhase.LONG_PAUSE).decide();
     assertThat(scene.reason(ConditionType.HANDED_OVER))
         .isEqualTo(ConditionReason.LONG_PAUSE.text());
     assertThat(scene.message(ConditionType.HANDED_OVER)).contains("spec.cancel");

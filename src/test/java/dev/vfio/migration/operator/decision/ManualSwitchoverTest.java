@@ -8,6 +8,8 @@ import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Switchover;
 import dev.vfio.migration.operator.convergence.Sample;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 

@@ -7,6 +7,7 @@ import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Touched;
+import dev.vfio.migration.operator.status.ConditionType;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;

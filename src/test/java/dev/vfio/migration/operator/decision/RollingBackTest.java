@@ -13,6 +13,8 @@ import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Touched;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 

@@ -22,6 +22,10 @@ import dev.vfio.migration.operator.api.Switchover;
 import dev.vfio.migration.operator.api.Touched;
 import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Sample;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.FirstSeenTimes;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -49,7 +53,7 @@ final class Scene {
   private Side destination = reachable(Role.DESTINATION, DESTINATION);
   private Optional<History> history = Optional.empty();
   private Decision last;
-  private FirstSights sights = FirstSights.NONE;
+  private FirstSeenTimes firstSeen = FirstSeenTimes.NONE;
 
   private static Side reachable(Role role, DeviceLocation location) {
     return new Side(
@@ -95,13 +99,13 @@ final class Scene {
   /** The record says that this phase was entered now. */
   Scene phase(Phase phase) {
     status = new StatusDraft(now, generation, status).enter(phase).build(1);
-    sights = sights.and(status, now);
+    firstSeen = firstSeen.and(status, now);
     return this;
   }
 
   Scene record(UnaryOperator<StatusDraft> change) {
     status = change.apply(new StatusDraft(now, generation, status)).build(1);
-    sights = sights.and(status, now);
+    firstSeen = firstSeen.and(status, now);
     return this;
   }
 
@@ -302,11 +306,11 @@ final class Scene {
 
   Observation seen() {
     try {
-      sights = sights.and(status, now);
+      firstSeen = firstSeen.and(status, now);
       return new Observation(
           now,
           now,
-          sights,
+          firstSeen,
           namespace,
           ADMIN_NAMESPACES,
           "uid",
@@ -337,7 +341,7 @@ final class Scene {
   Decision decide() {
     last = Decisions.decide(seen());
     status = last.status();
-    sights = sights.and(status, now);
+    firstSeen = firstSeen.and(status, now);
     return last;
   }
 

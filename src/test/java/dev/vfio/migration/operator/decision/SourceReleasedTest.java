@@ -6,6 +6,7 @@ import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.status.ConditionType;
 import org.junit.jupiter.api.Test;
 
 /** How a migration that succeeded ends at its source. */

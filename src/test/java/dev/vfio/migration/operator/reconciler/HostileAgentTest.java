@@ -13,8 +13,8 @@ import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
-import dev.vfio.migration.operator.decision.ConditionType;
 import dev.vfio.migration.operator.fake.Specs;
+import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.text.ForeignText;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -55,7 +55,7 @@ class HostileAgentTest {
   private void assertRecorded(String message, String beginning) {
     assertThat(ForeignText.isPlain(message)).as(message).isTrue();
     assertThat(message.getBytes(StandardCharsets.UTF_8).length)
-        .isLessThanOrEqualTo(ForeignText.LONGEST_MESSAGE);
+        .isLessThanOrEqualTo(ForeignText.MAX_MESSAGE_BYTES);
     assertThat(message)
         .contains(beginning)
         .containsPattern("\\(cut, 12[0-9]{4} characters\\)")

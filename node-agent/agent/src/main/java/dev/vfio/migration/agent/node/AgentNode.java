@@ -7,21 +7,21 @@ import dev.vfio.migration.agent.control.CommandLanes;
 import dev.vfio.migration.agent.control.Inventory;
 import dev.vfio.migration.agent.control.NodeIdentity;
 import dev.vfio.migration.agent.control.SessionFeed;
-import dev.vfio.migration.agent.journal.FencingFile;
-import dev.vfio.migration.agent.journal.JournalDirectory;
+import dev.vfio.migration.agent.journal.file.FencingFile;
+import dev.vfio.migration.agent.journal.file.JournalDirectory;
+import dev.vfio.migration.agent.machine.Pace;
 import dev.vfio.migration.agent.session.Fencing;
-import dev.vfio.migration.agent.session.Pace;
 import dev.vfio.migration.agent.session.Sessions;
 import dev.vfio.migration.agent.session.Surroundings;
 import dev.vfio.migration.agent.session.Workloads;
-import dev.vfio.migration.agent.stream.NettyStateStreams;
 import dev.vfio.migration.agent.stream.StreamSettings;
+import dev.vfio.migration.agent.stream.netty.NettyStateStreams;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.freezer.Cgroups;
 import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.linux.Host;
 import dev.vfio.migration.vfio.memory.MemoryRoom;
-import dev.vfio.migration.vfio.user.Patience;
+import dev.vfio.migration.vfio.user.Timeouts;
 import dev.vfio.migration.vfio.user.VfioUserDirectory;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
@@ -115,7 +115,7 @@ public class AgentNode {
         new VfioUserDirectory(
             config.vfioUserDirectory(),
             pageSize,
-            new Patience(config.deviceLookTimeout(), Patience.DEFAULT.toAnswer()));
+            new Timeouts(config.deviceLookTimeout(), Timeouts.DEFAULT.toAnswer()));
     this.kernel = KernelSide.of(config, KernelFiles.OF_THIS_MACHINE, pageSize);
     this.following =
         new DeviceFollower(

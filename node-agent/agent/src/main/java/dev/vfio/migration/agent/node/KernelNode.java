@@ -1,8 +1,8 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -18,7 +18,7 @@ import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.node.KernelDirectory;
-import dev.vfio.migration.vfio.node.Offers;
+import dev.vfio.migration.vfio.node.OfferedDevices;
 import dev.vfio.migration.vfio.transfer.DeviceDescriptors;
 import dev.vfio.migration.vfio.transfer.KernelWorkload;
 import dev.vfio.migration.vfio.transfer.WorkloadListener;
@@ -48,7 +48,7 @@ final class KernelNode implements KernelSide {
   private final Freezer freezer;
   private final AgentConfig config;
   private final int pageSize;
-  private final Offers offers;
+  private final OfferedDevices offers;
 
   KernelNode(AgentConfig config, KernelFiles files, int pageSize) throws IOException {
     this.config = config;
@@ -87,7 +87,7 @@ final class KernelNode implements KernelSide {
             pageSize,
             config.deviceLookTimeout(),
             System::nanoTime);
-    this.offers = new Offers(inventory, desk);
+    this.offers = new OfferedDevices(inventory, desk);
   }
 
   /** For the desk, beside its thread: a driver that hangs here keeps that one device waiting. */
@@ -192,7 +192,7 @@ final class KernelNode implements KernelSide {
   @Override
   public void offerToThoseWhoCameBack() {
     try {
-      offers.toThoseWhoCameBack();
+      offers.reofferExistingSockets();
     } catch (RuntimeException failure) {
       LOG.error("workloads that hold a device of an earlier agent cannot come back", failure);
     }

@@ -1,5 +1,16 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.machine.DestinationAction;
+import dev.vfio.migration.agent.machine.DestinationEvent;
+import dev.vfio.migration.agent.machine.DestinationMachine;
+import dev.vfio.migration.agent.machine.DestinationSpec;
+import dev.vfio.migration.agent.machine.DestinationState;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;

@@ -1,7 +1,18 @@
 package dev.vfio.migration.agent.session;
 
-import dev.vfio.migration.agent.session.DestinationAction.*;
-import dev.vfio.migration.agent.session.DestinationEvent.*;
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.machine.DestinationAction;
+import dev.vfio.migration.agent.machine.DestinationAction.*;
+import dev.vfio.migration.agent.machine.DestinationEvent;
+import dev.vfio.migration.agent.machine.DestinationEvent.*;
+import dev.vfio.migration.agent.machine.DestinationSpec;
+import dev.vfio.migration.agent.machine.DestinationState;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
+import dev.vfio.migration.agent.machine.WindowCheck;
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.agent.stream.StateStreams;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamSettings;
@@ -117,9 +128,9 @@ final class DestinationWork
       try {
         return work(work);
       } catch (DeviceException problem) {
-        return new DestinationEvent.Failed(Failure.of(problem));
+        return new DestinationEvent.Failed(Failures.of(problem));
       } catch (StreamException problem) {
-        return new DestinationEvent.Failed(Failure.of(problem));
+        return new DestinationEvent.Failed(Failures.of(problem));
       } catch (IOException problem) {
         return new DestinationEvent.Failed(failure(work, problem));
       }

@@ -1,5 +1,9 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.machine.DestinationEvent;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.agent.stream.StateSink;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -76,7 +80,7 @@ final class Inlet implements StateSink {
       device.writeState(part, following);
       requireTaken(part, size);
     } catch (DeviceException problem) {
-      throw failed(Failure.of(problem), problem);
+      throw failed(Failures.of(problem), problem);
     } finally {
       lending.readLock().unlock();
     }
@@ -95,7 +99,7 @@ final class Inlet implements StateSink {
         throw new IOException("it took " + (size - content.remaining()) + " of " + size + " bytes");
       }
     } catch (StreamException problem) {
-      throw failed(Failure.of(problem), problem);
+      throw failed(Failures.of(problem), problem);
     } catch (IOException problem) {
       throw failed(
           Failure.of(
@@ -188,7 +192,7 @@ final class Inlet implements StateSink {
 
   @Override
   public void broken(StreamException why) {
-    events.accept(new DestinationEvent.StreamBroke(Failure.of(why)));
+    events.accept(new DestinationEvent.StreamBroke(Failures.of(why)));
   }
 
   void confirm() {

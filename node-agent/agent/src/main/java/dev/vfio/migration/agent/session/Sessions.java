@@ -1,5 +1,16 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.SessionJournals;
+import dev.vfio.migration.agent.machine.DestinationMachine;
+import dev.vfio.migration.agent.machine.DestinationSpec;
+import dev.vfio.migration.agent.machine.Moment;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SourceMachine;
+import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.WindowCheck;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -187,7 +198,7 @@ public final class Sessions {
    * @throws IOException where the journals cannot be read at all; the agent must not serve then
    */
   public synchronized void recover() throws IOException {
-    Moment now = Moment.of(world.clock());
+    Moment now = world.clock().now();
     Claims claims = Claims.of(journals.recover());
     claims.over().forEach(this::setAside);
     for (SessionJournals.Found found : claims.acting()) {

@@ -1,5 +1,15 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
+import dev.vfio.migration.agent.machine.SourceAction;
+import dev.vfio.migration.agent.machine.SourceEvent;
+import dev.vfio.migration.agent.machine.SourceMachine;
+import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.SourceState;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import java.util.concurrent.CompletableFuture;
 

@@ -1,7 +1,18 @@
 package dev.vfio.migration.agent.session;
 
-import dev.vfio.migration.agent.session.SourceAction.*;
-import dev.vfio.migration.agent.session.SourceEvent.*;
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SourceAction;
+import dev.vfio.migration.agent.machine.SourceAction.*;
+import dev.vfio.migration.agent.machine.SourceEvent;
+import dev.vfio.migration.agent.machine.SourceEvent.*;
+import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.SourceState;
+import dev.vfio.migration.agent.machine.SourceStep;
+import dev.vfio.migration.agent.machine.WindowCheck;
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.agent.stream.ChunkBuffer;
 import dev.vfio.migration.agent.stream.StateSender;
 import dev.vfio.migration.agent.stream.StateStreams;
@@ -118,9 +129,9 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
       try {
         return work(work);
       } catch (DeviceException problem) {
-        return new SourceEvent.Failed(Failure.of(problem));
+        return new SourceEvent.Failed(Failures.of(problem));
       } catch (StreamException problem) {
-        return new SourceEvent.Failed(Failure.of(problem));
+        return new SourceEvent.Failed(Failures.of(problem));
       } catch (IOException problem) {
         return new SourceEvent.Failed(failure(work, problem));
       } catch (InterruptedException interrupted) {
@@ -386,7 +397,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
             outlet.connected(world.streams().connect(destination));
             loop.post(new Connected(epoch));
           } catch (StreamException problem) {
-            loop.post(new NotConnected(epoch, Failure.of(problem)));
+            loop.post(new NotConnected(epoch, Failures.of(problem)));
           } catch (IllegalArgumentException beyondLimits) {
             loop.post(
                 new NotConnected(
@@ -410,7 +421,7 @@ final class SourceWork implements MachineLoop.Effects<SourceState, SourceEvent, 
       outlet.sender().awaitLoaded(await.patience());
       loop.post(new LoadedHeard(await.epoch()));
     } catch (StreamException problem) {
-      loop.post(new LoadedNotHeard(await.epoch(), Failure.of(problem)));
+      loop.post(new LoadedNotHeard(await.epoch(), Failures.of(problem)));
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
     }

@@ -1,5 +1,7 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.machine.Pace;
+import dev.vfio.migration.agent.machine.SessionKey;
 import dev.vfio.migration.agent.stream.StateStreams;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import java.util.function.Function;

@@ -3,6 +3,10 @@ package dev.vfio.migration.agent.session;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.vfio.migration.agent.machine.DestinationEvent;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceState;

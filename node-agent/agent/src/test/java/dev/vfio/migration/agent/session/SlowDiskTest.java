@@ -3,6 +3,17 @@ package dev.vfio.migration.agent.session;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.vfio.migration.agent.journal.FencingStore;
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.journal.SessionJournals;
+import dev.vfio.migration.agent.machine.Mode;
+import dev.vfio.migration.agent.machine.Pace;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionRecord;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SourceSpec;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;

@@ -14,15 +14,15 @@ import java.time.Duration;
  */
 final class DataFile {
   /** Each read asks for so much. */
-  static final int MOST_BYTES_AT_ONCE = 1 << 20;
+  static final int MAX_BYTES_AT_ONCE = 1 << 20;
 
   /** A device that runs may have nothing for long; whoever reads has other things to do. */
-  private static final Duration PATIENCE_WHILE_RUNNING = Duration.ofMillis(50);
+  private static final Duration TIMEOUT_WHILE_RUNNING = Duration.ofMillis(50);
 
   /** The workload stands still; nothing else is to be done, and whoever reads counts the tries. */
-  private static final Duration PATIENCE_WHILE_STOPPED = Duration.ofSeconds(2);
+  private static final Duration TIMEOUT_WHILE_STOPPED = Duration.ofSeconds(2);
 
-  private static final Duration PATIENCE_WHILE_LOADING = Duration.ofSeconds(60);
+  private static final Duration TIMEOUT_WHILE_LOADING = Duration.ofSeconds(60);
 
   private StateFile file;
   private boolean closedForGood;
@@ -61,7 +61,7 @@ final class DataFile {
   }
 
   /**
-   * Reads what there is, at most {@link #MOST_BYTES_AT_ONCE}, and advances the buffer by it.
+   * Reads what there is, at most {@link #MAX_BYTES_AT_ONCE}, and advances the buffer by it.
    *
    * @param stopped whether the device stands still, so that the end of the file is the end
    * @return bytes read, 0 where there is nothing now
@@ -77,9 +77,9 @@ final class DataFile {
     StateFile open = requireOpen();
     int position = chunk.position();
     int limit = chunk.limit();
-    chunk.limit(position + Math.min(chunk.remaining(), MOST_BYTES_AT_ONCE));
+    chunk.limit(position + Math.min(chunk.remaining(), MAX_BYTES_AT_ONCE));
     try {
-      int read = open.read(chunk, stopped ? PATIENCE_WHILE_STOPPED : PATIENCE_WHILE_RUNNING);
+      int read = open.read(chunk, stopped ? TIMEOUT_WHILE_STOPPED : TIMEOUT_WHILE_RUNNING);
       // While it runs this is an end for the moment, however the driver says it.
       ended = read == 0 && stopped;
       readWhileStopped += stopped ? read : 0;
@@ -105,7 +105,7 @@ final class DataFile {
     requireDirect(chunk);
     StateFile open = requireOpen();
     try {
-      open.write(chunk, PATIENCE_WHILE_LOADING);
+      open.write(chunk, TIMEOUT_WHILE_LOADING);
     } catch (AccessException failure) {
       broken = true;
       throw failure;

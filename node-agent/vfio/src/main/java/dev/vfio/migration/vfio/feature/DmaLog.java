@@ -58,7 +58,7 @@ final class DmaLog {
   }
 
   void watch(List<MemoryRange> ranges) {
-    watched = WatchedMemory.of(ranges, pageSize, PayloadLayout.MOST_RANGES);
+    watched = WatchedMemory.of(ranges, pageSize, PayloadLayout.MAX_RANGES);
   }
 
   /**
@@ -166,16 +166,10 @@ final class DmaLog {
       }
       return runs.finish();
     } catch (AccessException failure) {
-      reportRest(runs, answered, pages);
-      throw DeviceFailures.duringAction(
-          subject,
-          "asking for dirty pages",
-          Kind.READ_FAILED,
-          failure,
-          "The device does not tell which pages it wrote; the rest was reported dirty. Its state"
-              + " was not touched: copy all its memory while it stands still.");
+      runs.finishWithRestDirty(answered, pages);
+      throw DeviceFailures.dirtyPagesNotRead(subject, failure);
     } catch (DeviceException notLogged) {
-      reportRest(runs, answered, pages);
+      runs.finishWithRestDirty(answered, pages);
       throw notLogged;
     }
   }
@@ -189,13 +183,10 @@ final class DmaLog {
       throw new DeviceException(
           Kind.READ_FAILED,
           errnoOfRefusal,
-          subject
-              + ": "
-              + why
-              + ". All "
-              + pages
-              + " pages were reported dirty. Its state was not touched: copy all its memory while"
-              + " it stands still.");
+          String.format(
+              "%s: %s. All %s pages were reported dirty. Its state was not touched: copy all its"
+                  + " memory while it stands still.",
+              subject, why, pages));
     }
   }
 
@@ -220,11 +211,6 @@ final class DmaLog {
     } finally {
       Reference.reachabilityFence(bitmap);
     }
-  }
-
-  private static void reportRest(DirtyRuns runs, long answered, long pages) {
-    runs.dirty(answered, pages - answered);
-    runs.finish();
   }
 
   private static ByteBuffer buffer(int size) {

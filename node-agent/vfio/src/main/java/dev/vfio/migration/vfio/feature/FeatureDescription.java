@@ -61,14 +61,12 @@ final class FeatureDescription {
       throw new DeviceException(
           Kind.NOT_MIGRATABLE,
           failure.errno(),
-          "device "
-              + id
-              + " cannot migrate by the v2 interface: "
-              + nameOf(driver)
-              + " answers VFIO_DEVICE_FEATURE_MIGRATION with "
-              + Errno.describe(failure.errno())
-              + ". Nothing was done to the device; bind it to a VFIO driver that is made for this"
-              + " device and can migrate it, on Linux 5.18 or later.",
+          String.format(
+              "device %s cannot migrate by the v2 interface: %s answers"
+                  + " VFIO_DEVICE_FEATURE_MIGRATION with %s. Nothing was done to the device; bind"
+                  + " it to a VFIO driver that is made for this device and can migrate it, on Linux"
+                  + " 5.18 or later.",
+              id, nameOf(driver), Errno.describe(failure.errno())),
           failure);
     }
     Set<MigrationFlag> flags = EnumSet.noneOf(MigrationFlag.class);
@@ -81,13 +79,10 @@ final class FeatureDescription {
       throw new DeviceException(
           Kind.NOT_MIGRATABLE,
           0,
-          "device "
-              + id
-              + " cannot migrate by the v2 interface: "
-              + nameOf(driver)
-              + " does not offer STOP_COPY (flags 0x"
-              + Long.toHexString(payload.getLong(0))
-              + "), without which no state can be read. Nothing was done to the device.");
+          String.format(
+              "device %s cannot migrate by the v2 interface: %s does not offer STOP_COPY (flags"
+                  + " 0x%s), without which no state can be read. Nothing was done to the device.",
+              id, nameOf(driver), Long.toHexString(payload.getLong(0))));
     }
     return flags;
   }

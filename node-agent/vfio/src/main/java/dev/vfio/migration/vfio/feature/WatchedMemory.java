@@ -33,7 +33,7 @@ final class WatchedMemory {
    * @param pageSize a power of two
    * @throws IllegalArgumentException where a range is empty or goes beyond 2<sup>64</sup>
    */
-  static WatchedMemory of(List<MemoryRange> ranges, int pageSize, int mostPieces) {
+  static WatchedMemory of(List<MemoryRange> ranges, int pageSize, int maxPieces) {
     List<Piece> pages =
         ranges.stream()
             .map(range -> pagesOf(range, pageSize))
@@ -53,7 +53,7 @@ final class WatchedMemory {
         joined.add(piece);
       }
     }
-    return new WatchedMemory(fewer(joined, mostPieces));
+    return new WatchedMemory(fewer(joined, maxPieces));
   }
 
   private static Piece pagesOf(MemoryRange range, int pageSize) {

@@ -126,13 +126,10 @@ final class DescriptorChoice {
     if (devices > groups) {
       throw unsure(
           device,
-          "process "
-              + process
-              + " holds "
-              + devices
-              + " VFIO devices and only "
-              + groups
-              + " IOMMU groups, so one of them may be of a group that it does not hold");
+          String.format(
+              "process %s holds %s VFIO devices and only %s IOMMU groups, so one of them may be of"
+                  + " a group that it does not hold",
+              process, devices, groups));
     }
   }
 
@@ -161,12 +158,10 @@ final class DescriptorChoice {
     return new DeviceException(
         Kind.BUSY,
         0,
-        "it is not certain which descriptor is the device "
-            + device.id()
-            + ": "
-            + why
-            + ". Nothing was done to the device or to any process. Linux 6.18 and later tell; on an"
-            + " older kernel let each process hold one device, and close duplicates that are not"
-            + " needed.");
+        String.format(
+            "it is not certain which descriptor is the device %s: %s. Nothing was done to the"
+                + " device or to any process. Linux 6.18 and later tell; on an older kernel let"
+                + " each process hold one device, and close duplicates that are not needed.",
+            device.id(), why));
   }
 }

@@ -170,7 +170,7 @@ final class DescriptorTable {
       linksRead.increment();
       file = links.read(link);
     } catch (ErrnoException failure) {
-      if (KernelText.isDenied(failure) || KernelText.isOurOwnLack(failure)) {
+      if (KernelText.isDenied(failure) || KernelText.isOwnShortage(failure)) {
         throw failure;
       }
       // Closed meanwhile, or a file whose path is too long to be told: no node is called so.

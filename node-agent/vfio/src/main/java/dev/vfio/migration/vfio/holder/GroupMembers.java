@@ -58,15 +58,14 @@ final class GroupMembers {
   private static Optional<String> ids(Path device) throws IOException {
     try {
       return Optional.of(
-          id(device, "vendor")
-              + ":"
-              + id(device, "device")
-              + " "
-              + id(device, "subsystem_vendor")
-              + ":"
-              + id(device, "subsystem_device"));
+          String.format(
+              "%s:%s %s:%s",
+              id(device, "vendor"),
+              id(device, "device"),
+              id(device, "subsystem_vendor"),
+              id(device, "subsystem_device")));
     } catch (ErrnoException failure) {
-      if (KernelText.isOurOwnLack(failure)) {
+      if (KernelText.isOwnShortage(failure)) {
         throw failure;
       }
       return KernelText.isGone(failure) ? Optional.of("") : Optional.empty();

@@ -31,7 +31,7 @@ public final class Holders {
   /** What a device's descriptor is called where the device was opened by its group. */
   public static final String DEVICE_LINK = "anon_inode:[vfio-device]";
 
-  private static final int MOST_LOOKS = 3;
+  private static final int MAX_LOOKS = 3;
 
   private final Processes processes;
   private final DescriptorScans scans;
@@ -171,7 +171,7 @@ public final class Holders {
           return kind.run(look > 1);
         } catch (ErrnoException changed) {
           boolean gone = changed.is(Errno.EBADF) || KernelText.isGone(changed);
-          if (!gone || look == MOST_LOOKS) {
+          if (!gone || look == MAX_LOOKS) {
             throw changed;
           }
         }
@@ -182,11 +182,10 @@ public final class Holders {
       throw new DeviceException(
           Kind.UNREACHABLE,
           failure instanceof ErrnoException call ? call.errno() : 0,
-          "who holds the device "
-              + device.id()
-              + " cannot be found out: "
-              + failure.getMessage()
-              + ". Nothing was done to the device or to any process.",
+          String.format(
+              "who holds the device %s cannot be found out: %s. Nothing was done to the device or"
+                  + " to any process.",
+              device.id(), failure.getMessage()),
           failure);
     }
   }
@@ -254,24 +253,18 @@ public final class Holders {
     }
     if (scan.holdsMachine(process) || VirtualMachineMonitors.isOne(processes, process)) {
       return Optional.of(
-          "process "
-              + process
-              + " ("
-              + processes.command(process)
-              + ") is a virtual machine monitor, which cannot go on with a state that it did not"
-              + " load itself");
+          String.format(
+              "process %s (%s) is a virtual machine monitor, which cannot go on with a state that"
+                  + " it did not load itself",
+              process, processes.command(process)));
     }
     int others = DescriptorChoice.openFiles(scan.devicesOf(Set.of(process))).size();
     return others == 0
         ? Optional.empty()
         : Optional.of(
-            "process "
-                + process
-                + " ("
-                + processes.command(process)
-                + ") holds "
-                + others
-                + " other VFIO devices. Let each workload wait for one");
+            String.format(
+                "process %s (%s) holds %s other VFIO devices. Let each workload wait for one",
+                process, processes.command(process), others));
   }
 
   /** Nobody was found: that counts where everybody could be looked at. */
@@ -282,14 +275,11 @@ public final class Holders {
       throw new DeviceException(
           Kind.UNREACHABLE,
           Errno.EACCES.number(),
-          "who holds the device "
-              + device.id()
-              + " cannot be found out: the descriptors of "
-              + scan.denied().size()
-              + " processes may not be looked at (the first is "
-              + scan.denied().get(0)
-              + "), EACCES (13). Nothing was done. The agent needs CAP_SYS_PTRACE and the"
-              + " machine's own process namespace (hostPID).");
+          String.format(
+              "who holds the device %s cannot be found out: the descriptors of %s processes may not"
+                  + " be looked at (the first is %s), EACCES (13). Nothing was done. The agent"
+                  + " needs CAP_SYS_PTRACE and the machine's own process namespace (hostPID).",
+              device.id(), scan.denied().size(), scan.denied().get(0)));
     }
   }
 
@@ -307,14 +297,11 @@ public final class Holders {
       throw new DeviceException(
           Kind.BUSY,
           0,
-          "the device "
-              + device.id()
-              + " is held by processes "
-              + together
-              + " of different cgroups "
-              + cgroups
-              + ", which cannot be made to stand still as one workload. Nothing was done to them or"
-              + " to the device. Let one workload hold it.");
+          String.format(
+              "the device %s is held by processes %s of different cgroups %s, which cannot be made"
+                  + " to stand still as one workload. Nothing was done to them or to the device."
+                  + " Let one workload hold it.",
+              device.id(), together, cgroups));
     }
     OpenDescriptor first = first(file, together);
     return new Holder(
@@ -376,14 +363,10 @@ public final class Holders {
       throw new DeviceException(
           Kind.UNREACHABLE,
           errno,
-          "the device "
-              + holder.device().id()
-              + " that "
-              + holder.name()
-              + " holds cannot be adopted: "
-              + failure.getMessage()
-              + ". Nothing was done to the device. "
-              + advice(errno),
+          String.format(
+              "the device %s that %s holds cannot be adopted: %s. Nothing was done to the device."
+                  + " %s",
+              holder.device().id(), holder.name(), failure.getMessage(), advice(errno)),
           failure);
     } finally {
       if (duplicate != null && !adopted) {
@@ -426,14 +409,10 @@ public final class Holders {
       throw new DeviceException(
           Kind.BUSY,
           0,
-          "descriptor "
-              + holder.descriptor()
-              + " of "
-              + holder.name()
-              + " was the device "
-              + holder.device().id()
-              + " and is something else now. Nothing was done to the device; try again once the"
-              + " workload has settled.");
+          String.format(
+              "descriptor %s of %s was the device %s and is something else now. Nothing was done to"
+                  + " the device; try again once the workload has settled.",
+              holder.descriptor(), holder.name(), holder.device().id()));
     }
   }
 }

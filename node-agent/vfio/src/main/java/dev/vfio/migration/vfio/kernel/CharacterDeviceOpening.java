@@ -55,11 +55,10 @@ final class CharacterDeviceOpening {
           Kind.UNREACHABLE,
           Errno.ENOENT.number(),
           "there is no " + node + " here, which its character device needs",
-          Opening.UNTOUCHED
-              + "Load the kernel module iommufd; where the agent runs in a container, give it the"
-              + " host's "
-              + node
-              + ".",
+          String.format(
+              "%sLoad the kernel module iommufd; where the agent runs in a container, give it the"
+                  + " host's %s.",
+              Opening.UNTOUCHED, node),
           null);
     }
     return opening.openNode(node);
@@ -102,7 +101,7 @@ final class CharacterDeviceOpening {
   /** A group that is not viable is told by the same errno as one that is in use. */
   private DeviceException taken(ErrnoException failure) {
     List<String> others =
-        failure.is(Errno.EBUSY) ? GroupMembers.outsideVfio(opening.device()) : List.of();
+        failure.is(Errno.EBUSY) ? ForeignGroupMembers.outsideVfio(opening.device()) : List.of();
     if (!others.isEmpty()) {
       return opening.failed(
           Kind.BUSY,

@@ -71,14 +71,14 @@ final class GroupOpening {
     }
     int flags = status.getInt(GroupLayout.STATUS_FLAGS);
     if ((flags & GroupLayout.FLAG_VIABLE) == 0) {
-      List<String> others = GroupMembers.outsideVfio(opening.device());
+      List<String> others = ForeignGroupMembers.outsideVfio(opening.device());
       throw opening.failed(
           Kind.BUSY,
           0,
-          "its IOMMU group "
-              + opening.device().iommuGroup()
-              + " is not viable, because "
-              + (others.isEmpty()
+          String.format(
+              "its IOMMU group %s is not viable, because %s",
+              opening.device().iommuGroup(),
+              others.isEmpty()
                   ? "a driver outside VFIO has another device of it"
                   : "other devices of it are bound to drivers outside VFIO: "
                       + String.join(", ", others)),

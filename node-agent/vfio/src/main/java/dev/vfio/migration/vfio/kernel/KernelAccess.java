@@ -47,7 +47,7 @@ public final class KernelAccess implements FeatureAccess {
   /** Where a region's description starts; it grows to what the driver asks for, up to the most. */
   private static final int FIRST_INFO_BYTES = 256;
 
-  private static final int MOST_INFO_BYTES = 64 << 10;
+  private static final int MAX_INFO_BYTES = 64 << 10;
 
   private final OpenedDevice opened;
   private final DriverFile device;
@@ -97,14 +97,14 @@ public final class KernelAccess implements FeatureAccess {
             new DeviceException(
                 Kind.UNREACHABLE,
                 failure.errno(),
-                "device "
-                    + id
-                    + " cannot be taken over from the process that holds it: "
-                    + failure.getMessage()
-                    + (failure.is(Errno.ENOTTY) || failure.is(Errno.EINVAL)
+                String.format(
+                    "device %s cannot be taken over from the process that holds it: %s%s. Nothing"
+                        + " was done to the device; its holder still has it.",
+                    id,
+                    failure.getMessage(),
+                    failure.is(Errno.ENOTTY) || failure.is(Errno.EINVAL)
                         ? ": the descriptor is not that of a VFIO device that is in use"
-                        : "")
-                    + ". Nothing was done to the device; its holder still has it.",
+                        : ""),
                 failure));
   }
 
@@ -173,17 +173,13 @@ public final class KernelAccess implements FeatureAccess {
         regions.put(index, info);
         return info;
       }
-      if (needed > MOST_INFO_BYTES) {
+      if (needed > MAX_INFO_BYTES) {
         throw new AccessException(
             Reason.VIOLATION,
             0,
-            "the driver's description of region "
-                + index
-                + " needs "
-                + needed
-                + " bytes; at most "
-                + MOST_INFO_BYTES
-                + " are taken");
+            String.format(
+                "the driver's description of region %s needs %s bytes; at most %s are taken",
+                index, needed, MAX_INFO_BYTES));
       }
       room = (int) needed;
     }
@@ -232,14 +228,9 @@ public final class KernelAccess implements FeatureAccess {
         throw new AccessException(
             Reason.REFUSED,
             Errno.EINVAL.number(),
-            length
-                + " bytes at "
-                + offset
-                + " are not inside region "
-                + index
-                + ", which has "
-                + Long.toUnsignedString(known.size())
-                + " bytes at present");
+            String.format(
+                "%s bytes at %s are not inside region %s, which has %s bytes at present",
+                length, offset, index, Long.toUnsignedString(known.size())));
       }
     }
     return known.offset() + offset;

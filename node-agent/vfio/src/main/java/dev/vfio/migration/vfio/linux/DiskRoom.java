@@ -29,13 +29,9 @@ public final class DiskRoom {
     long left = Files.getFileStore(directory).getUsableSpace();
     if (left < OF_A_MIGRATION) {
       throw new IOException(
-          "the disk of "
-              + directory
-              + " has "
-              + left
-              + " bytes left, and "
-              + OF_A_MIGRATION
-              + " are needed; make room there");
+          String.format(
+              "the disk of %s has %s bytes left, and %s are needed; make room there",
+              directory, left, OF_A_MIGRATION));
     }
   }
 

@@ -17,7 +17,7 @@ import java.time.Duration;
  */
 public final class DriverFile implements AutoCloseable {
   /** How soon a wait notices that the file was closed here. */
-  private static final long LONGEST_POLL_MILLIS = 100;
+  private static final long MAX_POLL_MILLIS = 100;
 
   static final int POLL_FD = 0;
   static final int POLL_EVENTS = 4;
@@ -170,16 +170,15 @@ public final class DriverFile implements AutoCloseable {
    * @return false where it was not in that time
    * @throws ErrnoException EBADF where the file was closed here, also during the wait
    */
-  public boolean await(Ready ready, Duration patience) throws ErrnoException {
-    long deadline = System.nanoTime() + patience.toNanos();
+  public boolean await(Ready ready, Duration timeout) throws ErrnoException {
+    long deadline = System.nanoTime() + timeout.toNanos();
     ByteBuffer waited = ByteBuffer.allocateDirect(POLL_BYTES).order(ByteOrder.nativeOrder());
     while (true) {
       long left = Math.max(0, (deadline - System.nanoTime() + 999_999) / 1_000_000);
       int fd = enter("poll");
       try {
         waited.putInt(POLL_FD, fd).putInt(POLL_EVENTS, ready.events);
-        int answer =
-            LibC.poll(LibC.addressOf(waited), 1, (int) Math.min(left, LONGEST_POLL_MILLIS));
+        int answer = LibC.poll(LibC.addressOf(waited), 1, (int) Math.min(left, MAX_POLL_MILLIS));
         if (answer > 0) {
           return true;
         }

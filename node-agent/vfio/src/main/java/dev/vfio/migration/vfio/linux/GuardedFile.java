@@ -24,12 +24,12 @@ public record GuardedFile(String content, int owner, String identity) {
    * Reads it.
    *
    * @param path in a folder that nobody else can put another in the place of
-   * @param mostBytes more than that is refused
+   * @param maxBytes more than that is refused
    * @throws ErrnoException ENOENT where there is none, ELOOP where it is a link
    * @throws IOException where it is no regular file, has another name as well, is larger, or is not
    *     in UTF-8
    */
-  public static GuardedFile read(Path path, int mostBytes) throws IOException {
+  public static GuardedFile read(Path path, int maxBytes) throws IOException {
     try (RootDirectory folder = RootDirectory.open(path.getParent());
         Descriptor file = folder.open(path.getFileName(), false)) {
       FileStatus status = FileStatus.of(file);
@@ -40,9 +40,9 @@ public record GuardedFile(String content, int owner, String identity) {
                 + status.links()
                 + " names (hard links), so that it may be somebody else's; let it have this one");
       }
-      if (status.size() > mostBytes) {
+      if (status.size() > maxBytes) {
         throw new IOException(
-            path + " has " + status.size() + " bytes, and at most " + mostBytes + " are read");
+            path + " has " + status.size() + " bytes, and at most " + maxBytes + " are read");
       }
       String identity = identity(OpenFile.path(file));
       ByteBuffer bytes = ByteBuffer.allocateDirect((int) status.size());

@@ -11,11 +11,11 @@ import java.time.Duration;
  * {@code POLLPRI}), as {@code cgroup.events} does. For one thread.
  */
 public final class KernelFile implements AutoCloseable {
-  private static final int MOST_BYTES = 4096;
+  private static final int MAX_BYTES = 4096;
 
   private final Path path;
   private final Descriptor file;
-  private final ByteBuffer text = ByteBuffer.allocateDirect(MOST_BYTES);
+  private final ByteBuffer text = ByteBuffer.allocateDirect(MAX_BYTES);
 
   private KernelFile(Path path, Descriptor file) {
     this.path = path;
@@ -34,7 +34,7 @@ public final class KernelFile implements AutoCloseable {
   /** What it says now, at most 4096 bytes. A change that comes later ends the next wait. */
   public String read() throws ErrnoException {
     while (true) {
-      long got = LibC.pread(file.number(), LibC.addressOf(text), MOST_BYTES, 0);
+      long got = LibC.pread(file.number(), LibC.addressOf(text), MAX_BYTES, 0);
       int errno = LibC.lastErrno();
       Reference.reachabilityFence(text);
       if (got >= 0) {
@@ -53,10 +53,10 @@ public final class KernelFile implements AutoCloseable {
    *
    * @return false where it had not within that time
    */
-  public boolean awaitChange(Duration patience) throws ErrnoException {
+  public boolean awaitChange(Duration timeout) throws ErrnoException {
     PollSet one = new PollSet();
     one.add(file, PollSet.PRIORITY);
-    return one.await(patience);
+    return one.await(timeout);
   }
 
   @Override

@@ -41,11 +41,11 @@ final class PollSet {
   /**
    * Waits until one of them is ready.
    *
-   * @param patience rounded up to milliseconds; null for as long as it takes
+   * @param timeout rounded up to milliseconds; null for as long as it takes
    * @return false where none was within that time
    * @throws ErrnoException where the kernel refuses
    */
-  boolean await(Duration patience) throws ErrnoException {
+  boolean await(Duration timeout) throws ErrnoException {
     long start = System.nanoTime();
     entries = ByteBuffer.allocateDirect(BYTES * descriptors.size()).order(ByteOrder.nativeOrder());
     for (int i = 0; i < descriptors.size(); i++) {
@@ -53,7 +53,7 @@ final class PollSet {
       entries.putShort(i * BYTES + WANTED, wanted.get(i).shortValue());
     }
     while (true) {
-      int answer = LibC.poll(LibC.addressOf(entries), descriptors.size(), left(patience, start));
+      int answer = LibC.poll(LibC.addressOf(entries), descriptors.size(), left(timeout, start));
       int errno = LibC.lastErrno();
       Reference.reachabilityFence(entries);
       if (answer >= 0) {
@@ -65,11 +65,11 @@ final class PollSet {
     }
   }
 
-  private static int left(Duration patience, long start) {
-    if (patience == null) {
+  private static int left(Duration timeout, long start) {
+    if (timeout == null) {
       return -1;
     }
-    long nanos = patience.toNanos() - (System.nanoTime() - start);
+    long nanos = timeout.toNanos() - (System.nanoTime() - start);
     return (int) Math.min(Integer.MAX_VALUE, Math.max(0, (nanos + 999_999) / 1_000_000));
   }
 

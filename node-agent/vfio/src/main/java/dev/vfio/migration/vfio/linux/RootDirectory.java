@@ -43,7 +43,7 @@ public final class RootDirectory implements AutoCloseable {
       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
 
   /** The kernel gives up where something is renamed in the middle of its look at a {@code ..}. */
-  private static final int MOST_TRIES = 64;
+  private static final int MAX_TRIES = 64;
 
   private final Path path;
   private final Descriptor directory;
@@ -157,7 +157,7 @@ public final class RootDirectory implements AutoCloseable {
         return new Descriptor((int) answer);
       }
       boolean again = errno == Errno.EAGAIN.number() || errno == Errno.EINTR.number();
-      if (!again || tries == MOST_TRIES) {
+      if (!again || tries == MAX_TRIES) {
         throw refused(beneath, errno);
       }
     }

@@ -56,7 +56,7 @@ public final class KernelDirectory implements DeviceDirectory {
   private final Path deviceDirectory;
   private final NodeChoice choice;
   private final int pageSize;
-  private final Duration longestTurn;
+  private final Duration turnTimeout;
   private final LongSupplier clock;
   private final Map<String, Slot> slots = new ConcurrentHashMap<>();
 
@@ -67,7 +67,7 @@ public final class KernelDirectory implements DeviceDirectory {
    * @param deviceDirectory {@code /dev/vfio}
    * @param choice what free devices are opened by
    * @param pageSize bytes of a page
-   * @param longestTurn how long a device that another thread looks at or opens is waited for
+   * @param turnTimeout how long a device that another thread looks at or opens is waited for
    * @param clock nanoseconds that pass, {@link System#nanoTime()}
    */
   public KernelDirectory(
@@ -77,7 +77,7 @@ public final class KernelDirectory implements DeviceDirectory {
       Path deviceDirectory,
       NodeChoice choice,
       int pageSize,
-      Duration longestTurn,
+      Duration turnTimeout,
       LongSupplier clock) {
     this.inventory = inventory;
     this.holders = holders;
@@ -85,7 +85,7 @@ public final class KernelDirectory implements DeviceDirectory {
     this.deviceDirectory = deviceDirectory;
     this.choice = choice;
     this.pageSize = pageSize;
-    this.longestTurn = longestTurn;
+    this.turnTimeout = turnTimeout;
     this.clock = clock;
   }
 
@@ -292,12 +292,10 @@ public final class KernelDirectory implements DeviceDirectory {
         throw new DeviceException(
             Kind.UNREACHABLE,
             0,
-            "device "
-                + device.id()
-                + " was first seen less than "
-                + LEFT_ALONE.toSeconds()
-                + " s ago and is not looked at before somebody may have opened it. Ask again"
-                + " later.");
+            String.format(
+                "device %s was first seen less than %s s ago and is not looked at before somebody"
+                    + " may have opened it. Ask again later.",
+                device.id(), LEFT_ALONE.toSeconds()));
       }
       try (KernelAccess access = KernelAccess.open(device, deviceDirectory, choice)) {
         DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
@@ -379,14 +377,10 @@ public final class KernelDirectory implements DeviceDirectory {
       throw new DeviceException(
           Kind.BUSY,
           0,
-          "device "
-              + device.id()
-              + " is in use here by "
-              + holder.name()
-              + " in cgroup "
-              + holder.cgroup()
-              + ", so it can take nothing in. It was not touched; choose a free device, or end that"
-              + " process.");
+          String.format(
+              "device %s is in use here by %s in cgroup %s, so it can take nothing in. It was not"
+                  + " touched; choose a free device, or end that process.",
+              device.id(), holder.name(), holder.cgroup()));
     }
     return KernelAccess.adopt(device.id(), holders.adopt(holder));
   }
@@ -396,13 +390,12 @@ public final class KernelDirectory implements DeviceDirectory {
       throw new DeviceException(
           Kind.NOT_MIGRATABLE,
           0,
-          "device "
-              + device.id()
-              + " belongs to a virtual machine: "
-              + holder.name()
-              + " is its monitor and keeps a part of the device's state itself, so moving the"
-              + " device behind its back would corrupt the guest. Nothing was done to the device;"
-              + " migrate the virtual machine with its own means.");
+          String.format(
+              "device %s belongs to a virtual machine: %s is its monitor and keeps a part of the"
+                  + " device's state itself, so moving the device behind its back would corrupt the"
+                  + " guest. Nothing was done to the device; migrate the virtual machine with its"
+                  + " own means.",
+              device.id(), holder.name()));
     }
   }
 
@@ -446,7 +439,7 @@ public final class KernelDirectory implements DeviceDirectory {
   private void takeTurn(String id, Slot slot) throws DeviceException {
     boolean taken = false;
     try {
-      taken = slot.lock.tryLock(longestTurn.toNanos(), TimeUnit.NANOSECONDS);
+      taken = slot.lock.tryLock(turnTimeout.toNanos(), TimeUnit.NANOSECONDS);
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
     }
@@ -454,12 +447,11 @@ public final class KernelDirectory implements DeviceDirectory {
       throw new DeviceException(
           Kind.UNREACHABLE,
           Errno.ETIMEDOUT.number(),
-          "device "
-              + id
-              + " could not be asked: its driver has not answered another thread of this agent for"
-              + " more than "
-              + longestTurn.toMillis()
-              + " ms. Nothing was done to the device now; see the node's kernel log (dmesg).");
+          String.format(
+              "device %s could not be asked: its driver has not answered another thread of this"
+                  + " agent for more than %s ms. Nothing was done to the device now; see the node's"
+                  + " kernel log (dmesg).",
+              id, turnTimeout.toMillis()));
     }
   }
 

@@ -56,11 +56,9 @@ final class CapabilityChain {
       }
       if (next > structure.limit() - RegionInfoLayout.CAP_HEADER_SIZE) {
         throw new MalformedException(
-            "capability offset "
-                + next
-                + " leaves no room for a header in the "
-                + structure.limit()
-                + " bytes received");
+            String.format(
+                "capability offset %s leaves no room for a header in the %s bytes received",
+                next, structure.limit()));
       }
       int offset = (int) next;
       if (!visited.add(offset)) {
@@ -132,11 +130,9 @@ final class CapabilityChain {
   private RegionPart inside(long offset, long size) throws MalformedException {
     if (offset < 0 || size < 1 || offset > info.size() || size > info.size() - offset) {
       throw new MalformedException(
-          "a mappable area of "
-              + Long.toUnsignedString(size)
-              + " bytes at "
-              + Long.toUnsignedString(offset)
-              + " is not inside the region");
+          String.format(
+              "a mappable area of %s bytes at %s is not inside the region",
+              Long.toUnsignedString(size), Long.toUnsignedString(offset)));
     }
     return new RegionPart(offset, size);
   }

@@ -22,7 +22,7 @@ final class DataPlace {
   private static final long NOWHERE = 0;
 
   /** So much of what lies at a place is compared. */
-  private static final int MOST_COMPARED = 4096;
+  private static final int MAX_COMPARED = 4096;
 
   private static final int PAGE = 4096;
 
@@ -97,7 +97,7 @@ final class DataPlace {
     before = null;
     if (setBySize && !bitmapsSetAtOnce && holds(last, 1)) {
       before =
-          whatLiesAtTheLast(Math.min(bytes, Math.min(MOST_COMPARED, region.info().size() - last)));
+          whatLiesAtTheLast(Math.min(bytes, Math.min(MAX_COMPARED, region.info().size() - last)));
     }
   }
 
@@ -149,11 +149,10 @@ final class DataPlace {
     }
     if (countsTheBitmap(size, copied, bytes)) {
       unclear =
-          "after a bitmap of "
-              + bytes
-              + " bytes was asked for it announced "
-              + size
-              + " (data.size), which may be that bitmap or a chunk of state";
+          String.format(
+              "after a bitmap of %s bytes was asked for it announced %s (data.size), which may be"
+                  + " that bitmap or a chunk of state",
+              bytes, size);
     } else if (holds(later, size)) {
       staged = announced(later, size);
     }

@@ -64,24 +64,21 @@ final class DirtyPagesAction {
         if (Long.compareUnsigned(copied, remaining) > 0) {
           throw violation(
               subject,
-              "it says that it copied the bits of "
-                  + Long.toUnsignedString(copied)
-                  + " pages (dirty_pfns.copied) where "
-                  + remaining
-                  + " were asked for (dirty_pfns.total)");
+              String.format(
+                  "it says that it copied the bits of %s pages (dirty_pfns.copied) where %s were"
+                      + " asked for (dirty_pfns.total)",
+                  Long.toUnsignedString(copied), remaining));
         }
         long offset = place.ofBitmap(copied);
         if (!region.holdsData(offset, DirtyBitmap.bytesFor(copied))) {
           throw violation(
               subject,
-              "its bitmap of "
-                  + DirtyBitmap.bytesFor(copied)
-                  + " bytes at data.offset "
-                  + Long.toUnsignedString(offset)
-                  + " is not inside the data area, "
-                  + MigrationRegionLayout.SIZE
-                  + " to "
-                  + region.info().size());
+              String.format(
+                  "its bitmap of %s bytes at data.offset %s is not inside the data area, %s to %s",
+                  DirtyBitmap.bytesFor(copied),
+                  Long.toUnsignedString(offset),
+                  MigrationRegionLayout.SIZE,
+                  region.info().size()));
         }
         for (long done = 0; done < copied; done += PIECE_PAGES) {
           long bits = Math.min(PIECE_PAGES, copied - done);
@@ -92,16 +89,10 @@ final class DirtyPagesAction {
       }
       return runs.finish();
     } catch (AccessException failure) {
-      reportRest(runs, answered, pages);
-      throw DeviceFailures.duringAction(
-          subject,
-          "asking for dirty pages",
-          Kind.READ_FAILED,
-          failure,
-          "The device does not tell which pages it wrote; the rest was reported dirty. Its state"
-              + " was not touched: copy all its memory while it stands still.");
+      runs.finishWithRestDirty(answered, pages);
+      throw DeviceFailures.dirtyPagesNotRead(subject, failure);
     } catch (DeviceException violation) {
-      reportRest(runs, answered, pages);
+      runs.finishWithRestDirty(answered, pages);
       throw violation;
     }
   }
@@ -118,22 +109,14 @@ final class DirtyPagesAction {
     }
   }
 
-  private static void reportRest(DirtyRuns runs, long answered, long pages) {
-    if (answered < pages) {
-      runs.dirty(answered, pages - answered);
-    }
-    runs.finish();
-  }
-
   private static DeviceException violation(String subject, String what) {
     return new DeviceException(
         Kind.PROTOCOL_VIOLATION,
         0,
-        subject
-            + ": "
-            + what
-            + ". Every page not yet answered for was reported dirty, the state of the device was"
-            + " not touched; lead it back through FAILED, or copy all its memory while it stands"
-            + " still.");
+        String.format(
+            "%s: %s. Every page not yet answered for was reported dirty, the state of the device"
+                + " was not touched; lead it back through FAILED, or copy all its memory while it"
+                + " stands still.",
+            subject, what));
   }
 }

@@ -58,13 +58,10 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
         throw new DeviceException(
             Kind.PROTOCOL_VIOLATION,
             0,
-            "device "
-                + device
-                + " says that it has "
-                + deviceInfo.regions()
-                + " regions; at most "
-                + MAX_REGIONS
-                + " are looked at. Nothing was done to the device.");
+            String.format(
+                "device %s says that it has %s regions; at most %s are looked at. Nothing was done"
+                    + " to the device.",
+                device, deviceInfo.regions(), MAX_REGIONS));
       }
       AccessException refused = null;
       DeviceException malformed = null;
@@ -94,15 +91,10 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
       throw new DeviceException(
           Kind.NOT_MIGRATABLE,
           0,
-          "device "
-              + device
-              + " has no migration region: none of its "
-              + deviceInfo.regions()
-              + " regions has "
-              + format.signature()
-              + ". Nothing was done to the device; its driver has to offer "
-              + format.title()
-              + ".");
+          String.format(
+              "device %s has no migration region: none of its %s regions has %s. Nothing was done"
+                  + " to the device; its driver has to offer %s.",
+              device, deviceInfo.regions(), format.signature(), format.title()));
     } catch (AccessException failure) {
       throw DeviceFailures.whileOpening(device, "its regions", failure);
     }
@@ -122,11 +114,10 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
       }
       if (info.size() <= format.structureBytes()) {
         throw new CapabilityChain.MalformedException(
-            "its size of "
-                + Long.toUnsignedString(info.size())
-                + " bytes leaves no room for data behind the "
-                + format.structureBytes()
-                + " bytes of registers, or is absurd");
+            String.format(
+                "its size of %s bytes leaves no room for data behind the %s bytes of registers, or"
+                    + " is absurd",
+                Long.toUnsignedString(info.size()), format.structureBytes()));
       }
       if (!info.readable() || !info.writable()) {
         throw new CapabilityChain.MalformedException("it is not both readable and writable");
@@ -136,13 +127,10 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
       throw new DeviceException(
           Kind.PROTOCOL_VIOLATION,
           0,
-          "device "
-              + device
-              + " describes its region "
-              + index
-              + " against the rules: "
-              + malformed.getMessage()
-              + ". Nothing was done to the device; its driver has to be mended.",
+          String.format(
+              "device %s describes its region %s against the rules: %s. Nothing was done to the"
+                  + " device; its driver has to be mended.",
+              device, index, malformed.getMessage()),
           malformed);
     }
   }

@@ -36,7 +36,7 @@ final class RegionData {
   }
 
   /** A region may be as large as the device's memory; two parts of this size are under way. */
-  static final int MOST_AT_ONCE = 16 << 20;
+  static final int MAX_AT_ONCE = 16 << 20;
 
   private final DeviceAccess access;
   private final MigrationRegion region;
@@ -55,7 +55,7 @@ final class RegionData {
 
   /** The largest chunk, or part of one, in bytes. */
   long maxChunkBytes() {
-    return Math.min(region.dataArea(), MOST_AT_ONCE);
+    return Math.min(region.dataArea(), MAX_AT_ONCE);
   }
 
   /** Bytes that are left of the chunk that is being read. */
@@ -203,21 +203,17 @@ final class RegionData {
       throw new DeviceException(
           Kind.PROTOCOL_VIOLATION,
           0,
-          subject
-              + ": it announced "
-              + Long.toUnsignedString(size)
-              + " bytes of state ("
-              + region.format().dataSizeName()
-              + ") at "
-              + region.format().dataOffsetName()
-              + " "
-              + Long.toUnsignedString(announced.offset())
-              + "; data lies from offset "
-              + region.format().structureBytes()
-              + " on and inside the region of "
-              + region.info().size()
-              + " bytes. Nothing was read. This attempt cannot be completed: lead the device back"
-              + " through FAILED.");
+          String.format(
+              "%s: it announced %s bytes of state (%s) at %s %s; data lies from offset %s on and"
+                  + " inside the region of %s bytes. Nothing was read. This attempt cannot be"
+                  + " completed: lead the device back through FAILED.",
+              subject,
+              Long.toUnsignedString(size),
+              region.format().dataSizeName(),
+              region.format().dataOffsetName(),
+              Long.toUnsignedString(announced.offset()),
+              region.format().structureBytes(),
+              region.info().size()));
     }
   }
 

@@ -16,13 +16,13 @@ import java.util.function.IntPredicate;
  * an error; see {@link #read(int)} for drivers that take halves only.
  *
  * <p>No text says that a change of state is over when the write of it returns. EAGAIN is what a
- * driver says that is still at it: the access is made again, for as long as {@link #PATIENCE}.
+ * driver says that is still at it: the access is made again, for as long as {@link #BUSY_TIMEOUT}.
  */
 final class RegionRegisters {
   /** In both formats. */
   private static final int DEVICE_STATE = 0;
 
-  private static final Duration PATIENCE = Duration.ofSeconds(2);
+  private static final Duration BUSY_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration SETTLING = Duration.ofMillis(500);
   private static final Duration BETWEEN_TRIES = Duration.ofMillis(5);
 
@@ -49,7 +49,7 @@ final class RegionRegisters {
 
   /** As {@link #readDeviceState()}, of a device that is at rest: it has the answer at hand. */
   int askDeviceState() throws AccessException {
-    patiently("read", DEVICE_STATE, DEVICE_STATE, narrow.clear(), access::askRegion);
+    retryWhileBusy("read", DEVICE_STATE, DEVICE_STATE, narrow.clear(), access::askRegion);
     return narrow.getInt(0);
   }
 
@@ -113,7 +113,7 @@ final class RegionRegisters {
     wide.clear();
     for (int at = 0; at < Long.BYTES; at += Integer.BYTES) {
       ByteBuffer half = wide.slice(at, Integer.BYTES).order(ByteOrder.nativeOrder());
-      patiently("read", field, field + at, half, access::readRegion);
+      retryWhileBusy("read", field, field + at, half, access::readRegion);
     }
     return wide.getLong(0);
   }
@@ -124,11 +124,11 @@ final class RegionRegisters {
   }
 
   private void read(int field, ByteBuffer value) throws AccessException {
-    patiently("read", field, field, value, access::readRegion);
+    retryWhileBusy("read", field, field, value, access::readRegion);
   }
 
   private void write(int field, ByteBuffer value) throws AccessException {
-    patiently("write", field, field, value, access::writeRegion);
+    retryWhileBusy("write", field, field, value, access::writeRegion);
   }
 
   /** A read or a write. */
@@ -137,7 +137,7 @@ final class RegionRegisters {
     int make(int region, long offset, ByteBuffer value) throws AccessException;
   }
 
-  private void patiently(String what, int field, int offset, ByteBuffer value, Access one)
+  private void retryWhileBusy(String what, int field, int offset, ByteBuffer value, Access one)
       throws AccessException {
     int width = value.remaining();
     long start = System.nanoTime();
@@ -147,7 +147,7 @@ final class RegionRegisters {
         return;
       } catch (AccessException failure) {
         boolean busy = failure.refusedWith(Errno.EAGAIN);
-        if (!busy || System.nanoTime() - start >= PATIENCE.toNanos()) {
+        if (!busy || System.nanoTime() - start >= BUSY_TIMEOUT.toNanos()) {
           throw failure;
         }
         LockSupport.parkNanos(BETWEEN_TRIES.toNanos());
@@ -164,15 +164,8 @@ final class RegionRegisters {
       throw new AccessException(
           Reason.REFUSED,
           0,
-          "short "
-              + what
-              + " of "
-              + region.format().nameOf(field)
-              + ": "
-              + done
-              + " of "
-              + width
-              + " bytes");
+          String.format(
+              "short %s of %s: %s of %s bytes", what, region.format().nameOf(field), done, width));
     }
   }
 }

@@ -110,7 +110,7 @@ final class Channel implements AutoCloseable {
    * @throws AccessException REFUSED where the server answers with an error
    */
   void exchange(
-      Command command,
+      VfioUserCommand command,
       ByteBuffer data,
       int fixedBytes,
       ByteBuffer into,
@@ -132,11 +132,11 @@ final class Channel implements AutoCloseable {
         throw broken(
             Reason.UNREACHABLE,
             Errno.ETIMEDOUT.number(),
-            "the server of "
-                + path
-                + " did not answer "
-                + command
-                + (opening && System.nanoTime() - openBy >= 0
+            String.format(
+                "the server of %s did not answer %s%s",
+                path,
+                command,
+                opening && System.nanoTime() - openBy >= 0
                     ? " within " + toOpen.toMillis() + " ms, counted from the connection on"
                     : " within " + timeout.toMillis() + " ms"),
             failure);
@@ -162,7 +162,7 @@ final class Channel implements AutoCloseable {
     }
   }
 
-  private void send(Command command, ByteBuffer data) throws IOException {
+  private void send(VfioUserCommand command, ByteBuffer data) throws IOException {
     lastId = (lastId + 1) & 0xffff;
     request.putShort(ID, (short) lastId);
     request.putShort(COMMAND, (short) command.number());
@@ -172,7 +172,11 @@ final class Channel implements AutoCloseable {
   }
 
   private void receive(
-      Command command, int fixedBytes, ByteBuffer into, List<Descriptor> descriptors, long deadline)
+      VfioUserCommand command,
+      int fixedBytes,
+      ByteBuffer into,
+      List<Descriptor> descriptors,
+      long deadline)
       throws IOException {
     int dataStart = into.position();
     int limit = into.limit();
@@ -195,7 +199,7 @@ final class Channel implements AutoCloseable {
   }
 
   private long some(
-      Command command,
+      VfioUserCommand command,
       ByteBuffer into,
       boolean everything,
       List<Descriptor> descriptors,
@@ -227,7 +231,7 @@ final class Channel implements AutoCloseable {
   }
 
   /** The size of the whole reply, once its header is known to answer this very request. */
-  private long checkedSize(Command command, int fixedBytes, long most, long got)
+  private long checkedSize(VfioUserCommand command, int fixedBytes, long most, long got)
       throws AccessException {
     int id = Short.toUnsignedInt(reply.getShort(ID));
     int answered = Short.toUnsignedInt(reply.getShort(COMMAND));
@@ -239,15 +243,9 @@ final class Channel implements AutoCloseable {
     if (id != lastId || answered != command.number()) {
       throw violation(
           command,
-          "it answered message "
-              + id
-              + " with command "
-              + answered
-              + "; message "
-              + lastId
-              + " with command "
-              + command.number()
-              + " was asked");
+          String.format(
+              "it answered message %s with command %s; message %s with command %s was asked",
+              id, answered, lastId, command.number()));
     }
     if (size < HEADER_BYTES || size > most) {
       throw violation(
@@ -273,7 +271,7 @@ final class Channel implements AutoCloseable {
   }
 
   /** Closes the connection and makes the exception for a breach of the protocol. */
-  AccessException violation(Command command, String what) {
+  AccessException violation(VfioUserCommand command, String what) {
     return broken(
         Reason.VIOLATION,
         0,

@@ -178,12 +178,10 @@ public final class DeviceSockets {
     if (file.owner() != user) {
       throw new UntrustedException(
           socket,
-          "it belongs to user "
-              + user(file.owner())
-              + " and the folder it is in to user "
-              + user(user)
-              + ". Nothing was asked of anybody; "
-              + ONE_USER);
+          String.format(
+              "it belongs to user %s and the folder it is in to user %s. Nothing was asked of"
+                  + " anybody; %s",
+              user(file.owner()), user(user), ONE_USER));
     }
   }
 
@@ -195,12 +193,10 @@ public final class DeviceSockets {
       if (served != user) {
         throw new UntrustedException(
             socket,
-            "it is served by a process of user "
-                + user(served)
-                + " and belongs, with its folder, to user "
-                + user(user)
-                + ". Nothing was asked of that process; "
-                + ONE_USER);
+            String.format(
+                "it is served by a process of user %s and belongs, with its folder, to user %s."
+                    + " Nothing was asked of that process; %s",
+                user(served), user(user), ONE_USER));
       }
       return stream;
     } catch (IOException | RuntimeException failure) {

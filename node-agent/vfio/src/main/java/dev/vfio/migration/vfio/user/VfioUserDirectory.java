@@ -38,7 +38,7 @@ import java.util.regex.Pattern;
  *
  * <p>Safe for use by several threads. A server takes one client at a time, so that looking at a
  * device and opening it take turns here: who opens a device ends a look at it that is under way,
- * and nobody waits for his turn longer than {@link Patience#toConnect()}. A device that this
+ * and nobody waits for his turn longer than {@link Timeouts#toConnect()}. A device that this
  * directory opened is listed from memory.
  */
 public final class VfioUserDirectory implements DeviceDirectory {
@@ -50,7 +50,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
 
   private static final List<String> OTHER_FLAT = List.of(".workload.sock", ".console.sock");
   private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
-  private static final int LONGEST_SHOWN_NAME = 80;
+  private static final int MAX_SHOWN_NAME = 80;
 
   /**
    * How long after the end of our own last connection a server may still call the device busy,
@@ -63,7 +63,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private final Path directory;
   private final DeviceSockets sockets;
   private final int pageSize;
-  private final Patience patience;
+  private final Timeouts timeouts;
   private final Map<String, Place> places = new ConcurrentHashMap<>();
 
   /** What is known of one name. Guarded by itself, but for {@link #turn}. */
@@ -121,11 +121,11 @@ public final class VfioUserDirectory implements DeviceDirectory {
    * @param directory where the devices' folders are; it need not exist yet
    * @param pageSize bytes of a PFN: the page size of this machine
    */
-  public VfioUserDirectory(Path directory, int pageSize, Patience patience) {
+  public VfioUserDirectory(Path directory, int pageSize, Timeouts timeouts) {
     this.directory = directory;
     this.sockets = new DeviceSockets(directory);
     this.pageSize = pageSize;
-    this.patience = patience;
+    this.timeouts = timeouts;
   }
 
   /**
@@ -257,7 +257,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private void takeTurn(String id, Place place) throws DeviceException {
     boolean taken = false;
     try {
-      taken = place.turn.tryLock(patience.toConnect().toNanos(), TimeUnit.NANOSECONDS);
+      taken = place.turn.tryLock(timeouts.toConnect().toNanos(), TimeUnit.NANOSECONDS);
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
     }
@@ -265,13 +265,11 @@ public final class VfioUserDirectory implements DeviceDirectory {
       throw new DeviceException(
           Kind.UNREACHABLE,
           Errno.ETIMEDOUT.number(),
-          "device "
-              + id
-              + " could not be asked: somebody else in this agent has been waiting for its server"
-              + " for more than "
-              + patience.toConnect().toMillis()
-              + " ms. Nothing was done to the device; see whether the process that serves it"
-              + " answers.");
+          String.format(
+              "device %s could not be asked: somebody else in this agent has been waiting for its"
+                  + " server for more than %s ms. Nothing was done to the device; see whether the"
+                  + " process that serves it answers.",
+              id, timeouts.toConnect().toMillis()));
     }
   }
 
@@ -285,11 +283,9 @@ public final class VfioUserDirectory implements DeviceDirectory {
       throw new DeviceException(
           Kind.UNKNOWN_DEVICE,
           0,
-          "device "
-              + shown(id)
-              + " is not known on this node: it serves devices named "
-              + ID_PREFIX
-              + "NAME");
+          String.format(
+              "device %s is not known on this node: it serves devices named %sNAME",
+              shown(id), ID_PREFIX));
     }
     String name = id.substring(ID_PREFIX.length());
     requireValid(id, name);
@@ -310,20 +306,20 @@ public final class VfioUserDirectory implements DeviceDirectory {
 
   private static String shown(String id) {
     String printable = id.replaceAll("[^\\x21-\\x7e]", "?");
-    return printable.length() <= LONGEST_SHOWN_NAME
+    return printable.length() <= MAX_SHOWN_NAME
         ? printable
-        : printable.substring(0, LONGEST_SHOWN_NAME) + "...";
+        : printable.substring(0, MAX_SHOWN_NAME) + "...";
   }
 
   private VfioUserAccess connect(String id, String name, Place place) throws DeviceException {
     Path socket = sockets.path(name, DeviceSockets.DEVICE);
     while (true) {
-      long openBy = System.nanoTime() + patience.toConnect().toNanos();
+      long openBy = System.nanoTime() + timeouts.toConnect().toNanos();
       try {
         return VfioUserAccess.over(
-            sockets.connect(name, DeviceSockets.DEVICE, patience.toConnect()),
+            sockets.connect(name, DeviceSockets.DEVICE, timeouts.toConnect()),
             socket,
-            patience,
+            timeouts,
             openBy,
             place::ended);
       } catch (AccessException failure) {
@@ -358,11 +354,10 @@ public final class VfioUserDirectory implements DeviceDirectory {
     return new DeviceException(
         Kind.UNREACHABLE,
         errno,
-        "device "
-            + id
-            + " cannot be reached: "
-            + failure.getMessage()
-            + ". Nothing was done to the device; see whether the process that serves it runs.",
+        String.format(
+            "device %s cannot be reached: %s. Nothing was done to the device; see whether the"
+                + " process that serves it runs.",
+            id, failure.getMessage()),
         failure);
   }
 
@@ -372,17 +367,11 @@ public final class VfioUserDirectory implements DeviceDirectory {
       return new DeviceException(
           Kind.UNREACHABLE,
           errno,
-          "device "
-              + id
-              + ": its socket "
-              + directory.resolve(name + FLAT_SUFFIX)
-              + " lies in a directory that it shares with other devices, and is not used. Nothing"
-              + " was asked of its server; give the device a folder of its own (install -d -o USER"
-              + " -m 0711 "
-              + socket.getParent()
-              + ") and let its server listen at "
-              + socket
-              + ".",
+          String.format(
+              "device %s: its socket %s lies in a directory that it shares with other devices, and"
+                  + " is not used. Nothing was asked of its server; give the device a folder of its"
+                  + " own (install -d -o USER -m 0711 %s) and let its server listen at %s.",
+              id, directory.resolve(name + FLAT_SUFFIX), socket.getParent(), socket),
           failure);
     }
     return new DeviceException(
@@ -401,11 +390,9 @@ public final class VfioUserDirectory implements DeviceDirectory {
     return new DeviceException(
         kind,
         failure.errno(),
-        "device "
-            + id
-            + " cannot be used: "
-            + failure.getMessage()
-            + ". Nothing was done to the device.",
+        String.format(
+            "device %s cannot be used: %s. Nothing was done to the device.",
+            id, failure.getMessage()),
         failure);
   }
 

@@ -208,7 +208,7 @@ class FeatureReadBackTest {
   @Test
   void aSizeOfNothingEndsNoStreamAndAnAbsurdOneIsTheMost() throws DeviceException {
     for (long told : new long[] {0, 1, 3, Long.MIN_VALUE, -1}) {
-      DriverModel driver = DriverModel.ofAll().holding(STATE).mostPerRead(7).tellingSize(told);
+      DriverModel driver = DriverModel.ofAll().holding(STATE).maxPerRead(7).tellingSize(told);
       FeatureV2 device = source(driver);
       lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY);
       ByteArrayOutputStream taken = new ByteArrayOutputStream();

@@ -181,7 +181,7 @@ class FeatureV2Test {
 
   @Test
   void readsFallShortWherePleased() throws DeviceException {
-    FeatureV2 device = source(model.mostPerRead(3));
+    FeatureV2 device = source(model.maxPerRead(3));
     lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY);
     List<Integer> sizes = new ArrayList<>();
     ByteBuffer chunk = chunk();

@@ -197,7 +197,7 @@ class OpeningFailuresTest {
     member(members, "0000:65:00.1", "mlx5_vfio_pci");
     member(members, "0000:65:00.2", null);
     member(members, "0000:65:00.3", "e1000e");
-    assertThat(GroupMembers.outsideVfio(device(7, "")))
+    assertThat(ForeignGroupMembers.outsideVfio(device(7, "")))
         .containsExactly("0000:65:00.0 (nvme)", "0000:65:00.3 (e1000e)");
   }
 
@@ -212,6 +212,6 @@ class OpeningFailuresTest {
 
   @Test
   void aGroupThatSysfsDoesNotTellOfHasNoNames() {
-    assertThat(GroupMembers.outsideVfio(device(7, ""))).isEmpty();
+    assertThat(ForeignGroupMembers.outsideVfio(device(7, ""))).isEmpty();
   }
 }

@@ -77,7 +77,7 @@ public final class KernelHeaders {
 
   /** Why a test is skipped that would need newer headers, and where they come from. */
   public static String unknownHere(Set<String> missing) {
-    return "skipped: no kernel headers here have these %d, among them %s (./test has newer ones, of a kernel that sandbox/lab/packages gets)"
+    return "skipped: no kernel headers here have these %d, among them %s (./test has newer ones, of a kernel that sandbox/lab/guests/packages gets)"
         .formatted(missing.size(), missing.iterator().next());
   }
 

@@ -145,10 +145,10 @@ class DriverFileTest {
   @Test
   void aWaitEndsWhenItsTimeIsUpAndNotBefore() throws IOException {
     try (Pipe pipe = TestFiles.pipe()) {
-      Duration patience = Duration.ofMillis(250);
+      Duration timeout = Duration.ofMillis(250);
       long start = System.nanoTime();
-      assertThat(pipe.reading().await(Ready.TO_READ, patience)).isFalse();
-      assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThanOrEqualTo(patience);
+      assertThat(pipe.reading().await(Ready.TO_READ, timeout)).isFalse();
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThanOrEqualTo(timeout);
       assertThat(pipe.writing().await(Ready.TO_WRITE, Duration.ZERO)).isTrue();
       assertThat(pipe.reading().await(Ready.TO_READ, Duration.ZERO)).isFalse();
     }

@@ -83,11 +83,11 @@ class ForeignTextTest {
 
   @Property
   void anyTextBecomesOneLineOnceAndForAll(
-      @ForAll String text, @ForAll @IntRange(min = 80, max = 400) int mostBytes) {
-    String line = ForeignText.line(text, mostBytes);
+      @ForAll String text, @ForAll @IntRange(min = 80, max = 400) int maxBytes) {
+    String line = ForeignText.line(text, maxBytes);
     assertThat(ForeignText.isPlain(line)).isTrue();
-    assertThat(line.getBytes(StandardCharsets.UTF_8).length).isLessThanOrEqualTo(mostBytes);
-    assertThat(ForeignText.line(line, mostBytes)).isSameAs(line);
+    assertThat(line.getBytes(StandardCharsets.UTF_8).length).isLessThanOrEqualTo(maxBytes);
+    assertThat(ForeignText.line(line, maxBytes)).isSameAs(line);
     assertThat(ForeignText.line(ForeignText.line(text))).isEqualTo(ForeignText.line(text));
   }
 }

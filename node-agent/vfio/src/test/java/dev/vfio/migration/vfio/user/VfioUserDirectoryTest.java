@@ -27,8 +27,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a node says of its devices, and who may open them. */
 @Timeout(120)
 class VfioUserDirectoryTest {
-  private static final Patience PATIENCE =
-      new Patience(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final Timeouts TIMEOUTS =
+      new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
 
   @TempDir Path folder;
   private ScriptedServer server;
@@ -39,7 +39,7 @@ class VfioUserDirectoryTest {
   void start() throws IOException {
     openBefore = OpenDescriptors.count(folder);
     server = new ScriptedServer(DeviceFolder.make(folder, "gpu-0").resolve("device.sock"), 4096);
-    directory = new VfioUserDirectory(folder, 4096, PATIENCE);
+    directory = new VfioUserDirectory(folder, 4096, TIMEOUTS);
   }
 
   @AfterEach
@@ -112,7 +112,7 @@ class VfioUserDirectoryTest {
 
   @Test
   void aDirectoryThatDoesNotExistHasNoDevices() {
-    assertThat(new VfioUserDirectory(folder.resolve("none"), 4096, PATIENCE).list()).isEmpty();
+    assertThat(new VfioUserDirectory(folder.resolve("none"), 4096, TIMEOUTS).list()).isEmpty();
   }
 
   @Test

@@ -56,7 +56,7 @@ public final class ApiServer implements AutoCloseable {
     this.watches = new Watches(store, options.bookmarkInterval());
     this.log = new RequestLog(options.clock());
     AtomicBoolean refusing = new AtomicBoolean();
-    this.faults = new Faults(watches, store, refusing, this::cutConnections);
+    this.faults = new Faults(watches, store, refusing, this::closeConnections);
     this.handler =
         new ApiHandler(registry, store, watches, deletions, faults, log, options.clock());
     this.collector = new GarbageCollector(store, registry, deletions);
@@ -69,6 +69,7 @@ public final class ApiServer implements AutoCloseable {
       log.clear();
       this.frontend = new HttpFrontend(options.address(), options.port(), handler, refusing::get);
     } catch (IOException | RuntimeException e) {
+      watches.close();
       collector.close();
       store.close();
       throw e;
@@ -105,7 +106,7 @@ public final class ApiServer implements AutoCloseable {
 
   @Override
   public void close() {
-    watches.endAll();
+    watches.close();
     frontend.close();
     collector.close();
     try {
@@ -115,7 +116,7 @@ public final class ApiServer implements AutoCloseable {
     }
   }
 
-  private void cutConnections() {
+  private void closeConnections() {
     frontend.closeConnections();
   }
 

@@ -27,8 +27,6 @@ public final class ApiServerProcess {
 
   /** Runs until SIGTERM. */
   public static void main(String[] arguments) throws InterruptedException {
-    // The schema library would say on every start that nobody listens to its log.
-    System.setProperty("slf4j.internal.verbosity", "ERROR");
     ApiServerOptions options = ApiServerOptions.defaults();
     Optional<Path> kubeconfig = Optional.empty();
     try {

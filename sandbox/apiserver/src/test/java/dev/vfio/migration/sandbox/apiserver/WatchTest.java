@@ -72,20 +72,13 @@ class WatchTest {
   }
 
   @Test
-  void initialEventsEndWithAMarkedBookmark() throws Exception {
-    create("one");
-    String query =
-        "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
-    try (WatchLines watch = raw.watch(MAPS + query)) {
-      assertThat(watch.nextInShort()).isEqualTo("ADDED one");
-      JsonNode bookmark = watch.next();
-      assertThat(bookmark.path("type").asText()).isEqualTo("BOOKMARK");
-      assertThat(
-              Json.textAt(
-                  bookmark, "object", "metadata", "annotations", "k8s.io/initial-events-end"))
-          .isEqualTo("true");
-    }
-    assertThat(raw.get(MAPS + "?watch=1&sendInitialEvents=true").code()).isEqualTo(422);
+  void initialEventsAreRefusedSoThatClientsListFirst() throws Exception {
+    RawClient.Answer answer =
+        raw.get(
+            MAPS
+                + "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+                + "&allowWatchBookmarks=true");
+    assertThat(answer.code()).isEqualTo(422);
   }
 
   @Test
@@ -156,6 +149,26 @@ class WatchTest {
     } finally {
       for (WatchLines watch : watches) {
         watch.close();
+      }
+    }
+  }
+
+  @Test
+  void aClientThatReadsNothingDelaysNobodyAndMissesNothing() throws Exception {
+    String query = MAPS + "?watch=1&resourceVersion=" + version();
+    // Far more than the socket's buffers take.
+    int count = 40;
+    String large = "x".repeat(500_000);
+    try (WatchLines slow = raw.watch(query);
+        WatchLines quick = raw.watch(query)) {
+      for (int i = 0; i < count; i++) {
+        String body =
+            "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"large-%d\"},\"data\":{\"key\":\"%s\"}}";
+        assertThat(raw.post(MAPS, body.formatted(i, large)).code()).isEqualTo(201);
+        assertThat(quick.nextInShort()).isEqualTo("ADDED large-" + i);
+      }
+      for (int i = 0; i < count; i++) {
+        assertThat(slow.nextInShort()).isEqualTo("ADDED large-" + i);
       }
     }
   }

@@ -2,7 +2,7 @@ package dev.vfio.migration.agent.session.simulated;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.agent.session.SessionRecord;
+import dev.vfio.migration.agent.machine.SessionRecord;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.EnumMap;
 import java.util.List;

@@ -1,10 +1,10 @@
 package dev.vfio.migration.agent.session.simulated;
 
+import dev.vfio.migration.agent.journal.FencingStore;
+import dev.vfio.migration.agent.machine.Pace;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
 import dev.vfio.migration.agent.session.Fencing;
-import dev.vfio.migration.agent.session.FencingStore;
-import dev.vfio.migration.agent.session.Pace;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import dev.vfio.migration.agent.session.Sessions;
 import dev.vfio.migration.agent.session.Surroundings;

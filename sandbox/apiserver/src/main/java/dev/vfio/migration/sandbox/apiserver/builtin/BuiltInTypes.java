@@ -142,7 +142,7 @@ public final class BuiltInTypes {
           subresources,
           verbs,
           schema,
-          SchemaValidator.of(schema),
+          new SchemaValidator(schema),
           BuiltInColumns.of(kind),
           false);
     }

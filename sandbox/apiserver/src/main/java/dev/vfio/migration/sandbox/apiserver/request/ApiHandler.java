@@ -5,11 +5,12 @@ import dev.vfio.migration.sandbox.apiserver.audit.RequestLog;
 import dev.vfio.migration.sandbox.apiserver.deletion.Deletions;
 import dev.vfio.migration.sandbox.apiserver.discovery.Discovery;
 import dev.vfio.migration.sandbox.apiserver.faults.Faults;
+import dev.vfio.migration.sandbox.apiserver.http.Answer;
 import dev.vfio.migration.sandbox.apiserver.http.ApiException;
 import dev.vfio.migration.sandbox.apiserver.http.ApiRequest;
-import dev.vfio.migration.sandbox.apiserver.http.Exchange;
 import dev.vfio.migration.sandbox.apiserver.http.Failures;
 import dev.vfio.migration.sandbox.apiserver.http.Reply;
+import dev.vfio.migration.sandbox.apiserver.http.StreamedReply;
 import dev.vfio.migration.sandbox.apiserver.openapi.OpenApiDocuments;
 import dev.vfio.migration.sandbox.apiserver.resource.Registry;
 import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
@@ -21,15 +22,14 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** Finds out what a request is about and answers it. Safe for any thread. */
-public final class ApiHandler implements Consumer<Exchange> {
+public final class ApiHandler implements Function<ApiRequest, Answer> {
   private static final System.Logger LOG = System.getLogger(ApiHandler.class.getName());
-  private static final int SHORTEST_WATCH_SECONDS = 1800;
+  private static final int MIN_WATCH_SECONDS = 1800;
   private static final Set<String> WRITES = Set.of("POST", "PUT", "PATCH", "DELETE");
 
   private final Registry registry;
@@ -64,52 +64,48 @@ public final class ApiHandler implements Consumer<Exchange> {
     this.deletes = new DeleteRequests(store, deletions, clock);
   }
 
+  /** Answers a request; every failure becomes an answer too. */
   @Override
-  public void accept(Exchange exchange) {
-    ApiRequest request = exchange.request();
+  public Answer apply(ApiRequest request) {
     try {
-      Optional<Reply> reply = answer(exchange, request);
-      reply.ifPresent(exchange::reply);
+      return answer(request);
     } catch (ApiException e) {
-      exchange.reply(Reply.failure(e));
+      return Reply.failure(e);
     } catch (RuntimeException | StackOverflowError e) {
       LOG.log(System.Logger.Level.ERROR, request.method() + " " + request.path() + " failed", e);
-      exchange.reply(Reply.failure(Failures.internal(e.toString())));
+      return Reply.failure(Failures.internal(e.toString()));
     }
   }
 
-  /** The answer, or nothing if the exchange was given to a watch. */
-  private Optional<Reply> answer(Exchange exchange, ApiRequest request) {
+  private Answer answer(ApiRequest request) {
     requireLocalHost(request);
     List<String> path =
         Arrays.stream(request.path().split("/")).filter(part -> !part.isEmpty()).toList();
     if (path.isEmpty()) {
-      return Optional.of(discovery.paths());
+      return discovery.paths();
     }
     return switch (path.get(0)) {
-      case "healthz", "livez", "readyz" -> Optional.of(Reply.text(200, "ok"));
-      case "version" -> Optional.of(discovery.version());
-      case "openapi" -> Optional.of(openApi.answer(request, path));
+      case "healthz", "livez", "readyz" -> Reply.text(200, "ok");
+      case "version" -> discovery.version();
+      case "openapi" -> openApi.answer(request, path);
       case "api" ->
           switch (path.size()) {
-            case 1 -> Optional.of(discovery.coreVersions(request));
-            case 2 -> Optional.of(discovery.resources("", path.get(1)));
-            default -> resource(exchange, request, "", path.get(1), path.subList(2, path.size()));
+            case 1 -> discovery.coreVersions(request);
+            case 2 -> discovery.resources("", path.get(1));
+            default -> resource(request, "", path.get(1), path.subList(2, path.size()));
           };
       case "apis" ->
           switch (path.size()) {
-            case 1 -> Optional.of(discovery.groups(request));
-            case 2 -> Optional.of(discovery.group(path.get(1)));
-            case 3 -> Optional.of(discovery.resources(path.get(1), path.get(2)));
-            default ->
-                resource(exchange, request, path.get(1), path.get(2), path.subList(3, path.size()));
+            case 1 -> discovery.groups();
+            case 2 -> discovery.group(path.get(1));
+            case 3 -> discovery.resources(path.get(1), path.get(2));
+            default -> resource(request, path.get(1), path.get(2), path.subList(3, path.size()));
           };
       default -> throw Failures.noSuchPath();
     };
   }
 
-  private Optional<Reply> resource(
-      Exchange exchange, ApiRequest request, String group, String version, List<String> rest) {
+  private Answer resource(ApiRequest request, String group, String version, List<String> rest) {
     RequestTarget target =
         RequestTarget.of(registry, group, version, rest).orElseThrow(Failures::noSuchPath);
     String subresource = target.subresource();
@@ -117,7 +113,7 @@ public final class ApiHandler implements Consumer<Exchange> {
       throw Failures.noSuchPath();
     }
     if (!WRITES.contains(request.method())) {
-      return read(exchange, request, target);
+      return read(request, target);
     }
     try {
       faults.beforeWrite(
@@ -125,25 +121,24 @@ public final class ApiHandler implements Consumer<Exchange> {
       Reply reply = write(request, target);
       log.record(
           request, target.type(), target.namespace(), target.name(), subresource, reply.code());
-      return Optional.of(reply);
+      return reply;
     } catch (ApiException e) {
       log.record(request, target.type(), target.namespace(), target.name(), subresource, e.code());
       throw e;
     }
   }
 
-  private Optional<Reply> read(Exchange exchange, ApiRequest request, RequestTarget target) {
+  private Answer read(ApiRequest request, RequestTarget target) {
     if (!request.method().equals("GET") || !target.type().stored()) {
       throw Failures.methodNotAllowed();
     }
     if (!target.name().isEmpty()) {
-      return Optional.of(reads.get(request, target));
+      return reads.get(request, target);
     }
     if (request.flag("watch")) {
-      watch(exchange, request, target);
-      return Optional.empty();
+      return watch(request, target);
     }
-    return Optional.of(reads.list(request, target));
+    return reads.list(request, target);
   }
 
   private Reply write(ApiRequest request, RequestTarget target) {
@@ -180,34 +175,30 @@ public final class ApiHandler implements Consumer<Exchange> {
     }
   }
 
-  private void watch(Exchange exchange, ApiRequest request, RequestTarget target) {
+  private Answer watch(ApiRequest request, RequestTarget target) {
+    if (request.parameter("sendInitialEvents").isPresent()) {
+      // A client that is refused lists first and watches then.
+      throw Failures.unprocessable(
+          "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents"
+              + " is forbidden for watch unless the WatchList feature gate is enabled");
+    }
     Presentation presentation = Presentation.of(request, clock);
     Selector selector = ReadRequests.selector(request, target);
-    boolean initialEvents =
-        request.parameter("sendInitialEvents").filter("true"::equals).isPresent();
-    if (request.parameter("sendInitialEvents").isPresent()
-        && !request.parameter("resourceVersionMatch").filter("NotOlderThan"::equals).isPresent()) {
-      throw Failures.unprocessable(
-          "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden:"
-              + " sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-    }
     long seconds =
         request
             .number("timeoutSeconds")
             .filter(wanted -> wanted > 0)
             .orElseGet(
-                () ->
-                    SHORTEST_WATCH_SECONDS
-                        + ThreadLocalRandom.current().nextLong(SHORTEST_WATCH_SECONDS));
-    Watches.Wish wish =
-        new Watches.Wish(
+                () -> MIN_WATCH_SECONDS + ThreadLocalRandom.current().nextLong(MIN_WATCH_SECONDS));
+    Watches.Request watch =
+        new Watches.Request(
             target.type().storage(),
             target.namespace(),
             request.number("resourceVersion").orElse(0L),
-            initialEvents,
             request.flag("allowWatchBookmarks"),
             Duration.ofSeconds(seconds));
-    watches.start(exchange, wish, new Filter(target, selector, presentation));
+    WatchFilter filter = new Filter(target, selector, presentation);
+    return new StreamedReply(stream -> watches.start(stream, watch, filter));
   }
 
   /**
@@ -245,8 +236,8 @@ public final class ApiHandler implements Consumer<Exchange> {
     }
 
     @Override
-    public ObjectNode bookmark(long revision, boolean initialEventsEnd) {
-      return presentation.bookmark(Long.toString(revision), target.type(), initialEventsEnd);
+    public ObjectNode bookmark(long revision) {
+      return presentation.bookmark(Long.toString(revision), target.type());
     }
   }
 }

@@ -94,15 +94,12 @@ final class Presentation {
   }
 
   /** The object that a bookmark carries. */
-  ObjectNode bookmark(String resourceVersion, ResourceType type, boolean initialEventsEnd) {
+  ObjectNode bookmark(String resourceVersion, ResourceType type) {
     ObjectNode bookmark = Json.object();
     bookmark.put("kind", type.kind()).put("apiVersion", type.apiVersion());
     ObjectNode metadata = bookmark.putObject("metadata");
     metadata.put("resourceVersion", resourceVersion);
     metadata.putNull("creationTimestamp");
-    if (initialEventsEnd) {
-      metadata.putObject("annotations").put("k8s.io/initial-events-end", "true");
-    }
     if (shape == Shape.TABLE) {
       ObjectNode table = tables.empty();
       table.set("metadata", metadata.deepCopy().without("creationTimestamp"));

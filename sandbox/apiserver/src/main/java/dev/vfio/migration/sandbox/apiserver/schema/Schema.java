@@ -66,7 +66,8 @@ public record Schema(
    *     FieldValueInvalid}
    * @param fieldPath path below the schema's own, for example {@code .spec.x}, empty if there is
    *     none
-   * @param optionalOldSelf whether oldSelf is an optional, so that the rule also runs on creation
+   * @param optionalOldSelf whether the rule wants oldSelf as an optional value; such rules are
+   *     refused
    */
   public record Rule(
       String rule,

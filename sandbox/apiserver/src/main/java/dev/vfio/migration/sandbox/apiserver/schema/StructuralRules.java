@@ -6,6 +6,8 @@ import dev.vfio.migration.sandbox.apiserver.json.Json;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /**
  * What a schema in a CustomResourceDefinition must and must not say, so that fields can be pruned,
@@ -28,6 +30,34 @@ public final class StructuralRules {
           "writeOnly",
           "xml",
           "additionalItems");
+
+  /** What a kube-apiserver checks and this server does not: to ignore it would be a difference. */
+  private static final Set<String> UNKNOWN_FORMATS =
+      Set.of(
+          "byte",
+          "bsonobjectid",
+          "cidr",
+          "creditcard",
+          "date",
+          "datetime",
+          "duration",
+          "email",
+          "hexcolor",
+          "hostname",
+          "ipv4",
+          "ipv6",
+          "isbn",
+          "isbn10",
+          "isbn13",
+          "mac",
+          "rgbcolor",
+          "ssn",
+          "uri",
+          "uuid",
+          "uuid3",
+          "uuid4",
+          "uuid5");
+
   private static final List<String> NOT_IN_JUNCTORS =
       List.of("default", "description", "nullable", "additionalProperties", "type", "title");
 
@@ -61,6 +91,13 @@ public final class StructuralRules {
       }
     }
     type(schema, path, where);
+    String format = schema.path("format").asText("");
+    if (UNKNOWN_FORMATS.contains(format)) {
+      causes.add(
+          FieldErrors.forbidden(
+              path + ".format", "this server does not check the format " + format));
+    }
+    pattern(schema.path("pattern"), path);
     if (schema.path("uniqueItems").asBoolean(false)) {
       causes.add(
           FieldErrors.forbidden(
@@ -122,6 +159,18 @@ public final class StructuralRules {
       causes.add(
           FieldErrors.unsupported(
               path + ".type", schema.get("type"), Json.strings(TYPES.stream().sorted().toList())));
+    }
+  }
+
+  private void pattern(JsonNode pattern, String path) {
+    try {
+      Pattern.compile(pattern.asText(""));
+    } catch (PatternSyntaxException e) {
+      causes.add(
+          FieldErrors.invalid(
+              path + ".pattern",
+              pattern,
+              "must be a valid regular expression: " + e.getDescription()));
     }
   }
 
@@ -233,7 +282,7 @@ public final class StructuralRules {
     Schema parsed = Schema.parse(schema);
     JsonNode completed = value.deepCopy();
     Defaulting.apply(completed, parsed);
-    for (Cause cause : SchemaValidator.of(parsed).validate(completed)) {
+    for (Cause cause : new SchemaValidator(parsed).validate(completed)) {
       String field = cause.field().isEmpty() ? "" : "." + cause.field();
       causes.add(new Cause(cause.reason(), cause.message(), path + ".default" + field));
     }

@@ -7,9 +7,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vfio.migration.sandbox.cluster.Node;
 import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
+import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
 import dev.vfio.migration.sandbox.cluster.pki.CertificateAuthority;
 import dev.vfio.migration.sandbox.cluster.pki.Identity;
-import dev.vfio.migration.sandbox.demo.MigrationView;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.util.List;
 import java.util.Map;

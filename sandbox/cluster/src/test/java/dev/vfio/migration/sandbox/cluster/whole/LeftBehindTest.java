@@ -3,7 +3,7 @@ package dev.vfio.migration.sandbox.cluster.whole;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
-import dev.vfio.migration.sandbox.demo.MigrationView;
+import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;

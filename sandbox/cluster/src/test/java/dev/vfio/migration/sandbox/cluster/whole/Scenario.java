@@ -10,7 +10,7 @@ import dev.vfio.migration.sandbox.cluster.DeviceShape;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
 import dev.vfio.migration.sandbox.cluster.evidence.DeviceEvent;
-import dev.vfio.migration.sandbox.demo.MigrationView;
+import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceBuilder;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;

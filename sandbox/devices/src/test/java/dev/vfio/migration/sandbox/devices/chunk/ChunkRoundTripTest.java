@@ -8,9 +8,9 @@ import static dev.vfio.migration.sandbox.devices.lifecycle.DeviceState.SETUP;
 import static dev.vfio.migration.sandbox.devices.lifecycle.DeviceState.STOPNCOPY;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.sandbox.devices.device.Continuity;
+import dev.vfio.migration.sandbox.devices.device.AuditResult;
 import dev.vfio.migration.sandbox.devices.device.ModelFixture;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import net.jqwik.api.ForAll;
@@ -28,7 +28,7 @@ class ChunkRoundTripTest {
       @ForAll @DoubleRange(min = 0, max = 12) double pagesPerStep,
       @ForAll @Size(max = 12) List<@IntRange(max = 30) Integer> rounds,
       @ForAll @IntRange(min = 1, max = 9000) int piece)
-      throws RefusedException {
+      throws RefusalException {
     ModelFixture source = new ModelFixture(stateWords * 8L, areaSize, null, pagesPerStep);
     ModelFixture destination = new ModelFixture(stateWords * 8L, areaSize, null, 1);
     source.device.powerOn();
@@ -46,7 +46,7 @@ class ChunkRoundTripTest {
       load(destination, chunk, piece);
     }
     destination.to(RESUME_COMPLETED, RUNNING);
-    Continuity found = destination.device.claim().complete();
+    AuditResult found = destination.device.claim().complete();
     assertThat(found.ok()).as(found.detail()).isTrue();
     assertThat(destination.device.status().chain()).isEqualTo(source.device.status().chain());
     destination.steps(40);
@@ -54,7 +54,7 @@ class ChunkRoundTripTest {
   }
 
   private static void load(ModelFixture destination, ByteBuffer chunk, int piece)
-      throws RefusedException {
+      throws RefusalException {
     for (int done = 0; done < chunk.limit(); done += piece) {
       destination.device.load(chunk.slice(done, Math.min(piece, chunk.limit() - done)));
     }

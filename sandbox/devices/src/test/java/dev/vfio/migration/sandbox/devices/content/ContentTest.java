@@ -72,22 +72,22 @@ class ContentTest {
 
   @Test
   void aPaceMeetsItsRateOnAverage() {
-    long perStep = Pace.perStep(8 << 20, 1_000_000, 4096);
-    assertThat(Pace.initial(perStep).writesAfter(1000)).isBetween(2047L, 2048L);
-    assertThat(Pace.perStep(0, 1_000_000, 4096)).isZero();
-    assertThat(Pace.perStep(1, 1_000_000, 4096)).isPositive();
+    long perStep = WriteRate.perStep(8 << 20, 1_000_000, 4096);
+    assertThat(WriteRate.initial(perStep).writesAfter(1000)).isBetween(2047L, 2048L);
+    assertThat(WriteRate.perStep(0, 1_000_000, 4096)).isZero();
+    assertThat(WriteRate.perStep(1, 1_000_000, 4096)).isPositive();
   }
 
   @Test
   void aChangedPaceKeepsWhatWasWritten() {
-    Pace changed = Pace.initial(3 << 20).changedAt(10, 1 << 20);
+    WriteRate changed = WriteRate.initial(3 << 20).changedAt(10, 1 << 20);
     assertThat(changed.writesAfter(10)).isEqualTo(30);
     assertThat(changed.writesAfter(15)).isEqualTo(35);
   }
 
   @Test
   void theChainHoldsOnlyIfEveryStepWasDoneOnce() {
-    SequencePoint point = SequencePoint.start(9, Pace.initial(0), Pace.initial(0));
+    SequencePoint point = SequencePoint.start(9, WriteRate.initial(0), WriteRate.initial(0));
     for (int step = 0; step < 100; step++) {
       point = point.next();
     }

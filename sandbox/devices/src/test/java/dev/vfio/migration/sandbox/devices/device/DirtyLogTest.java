@@ -3,7 +3,7 @@ package dev.vfio.migration.sandbox.devices.device;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.util.BitSet;
 import java.util.Set;
@@ -22,7 +22,7 @@ class DirtyLogTest {
   void everyDirtyPageIsReportedOnceAndInTurns(
       @ForAll Set<@IntRange(max = PAGES - 1) Integer> dirty,
       @ForAll @IntRange(min = 1, max = 20) int wordsPerReport)
-      throws RefusedException {
+      throws RefusalException {
     DirtyLog log = new DirtyLog(ADDRESS, 4096, PAGES, wordsPerReport * 64);
     dirty.forEach(log::mark);
     BitSet reported = new BitSet();
@@ -50,7 +50,7 @@ class DirtyLogTest {
 
   /** The first report is made again from what a client that left has not read. */
   private static int report(DirtyLog log, int first, ByteBuffer bitmap, int lost)
-      throws RefusedException {
+      throws RefusalException {
     if (lost >= 0) {
       log.clientGone();
     }
@@ -58,7 +58,7 @@ class DirtyLogTest {
   }
 
   @Test
-  void noDirtyPageInTheRangeMeansNothingIsCopied() throws RefusedException {
+  void noDirtyPageInTheRangeMeansNothingIsCopied() throws RefusalException {
     DirtyLog log = new DirtyLog(ADDRESS, 4096, PAGES, 64);
     log.mark(500);
     assertThat(log.report(ADDRESS, 500, ByteBuffer.allocate(64))).isZero();
@@ -67,7 +67,7 @@ class DirtyLogTest {
   }
 
   @Test
-  void theAreaLimitsWhatOneReportCovers() throws RefusedException {
+  void theAreaLimitsWhatOneReportCovers() throws RefusalException {
     DirtyLog log = new DirtyLog(ADDRESS, 4096, PAGES, 1 << 30);
     log.mark(900);
     assertThat(log.report(ADDRESS, PAGES, ByteBuffer.allocate(20))).isEqualTo(128);

@@ -6,7 +6,7 @@ import static dev.vfio.migration.sandbox.devices.lifecycle.DeviceState.STOPNCOPY
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.sandbox.devices.chunk.ChunkFormat;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -18,7 +18,7 @@ class SaveSessionTest {
   private static final long REGISTERS = ChunkFormat.REGISTERS_SIZE;
 
   @Test
-  void atSetupTheWholeStateIsPendingInAllThreeClasses() throws RefusedException {
+  void atSetupTheWholeStateIsPendingInAllThreeClasses() throws RefusalException {
     ModelFixture fixture = ModelFixture.running().to(SETUP);
     PendingBytes pending = fixture.device.pending(0);
     assertThat(pending.precopyOnly()).isEqualTo(32 * PAGE);
@@ -27,7 +27,7 @@ class SaveSessionTest {
   }
 
   @Test
-  void aShortLastPageCountsWithItsOwnLength() throws RefusedException {
+  void aShortLastPageCountsWithItsOwnLength() throws RefusalException {
     ModelFixture fixture = new ModelFixture(1024, 1 << 16, null, 1);
     fixture.device.powerOn();
     fixture.to(SETUP);
@@ -35,7 +35,7 @@ class SaveSessionTest {
   }
 
   @Test
-  void precopyLeavesWhatIsPostcopyOnlyForTheStop() throws RefusedException {
+  void precopyLeavesWhatIsPostcopyOnlyForTheStop() throws RefusalException {
     ModelFixture fixture = ModelFixture.running().to(SETUP, PRECOPY);
     fixture.stageAll();
     PendingBytes left = fixture.device.pending(0);
@@ -46,7 +46,7 @@ class SaveSessionTest {
   }
 
   @Test
-  void pagesThatBecomeDirtyAgainAreHeldBackUpToTheThreshold() throws RefusedException {
+  void pagesThatBecomeDirtyAgainAreHeldBackUpToTheThreshold() throws RefusalException {
     ModelFixture fixture = ModelFixture.running().to(SETUP, PRECOPY);
     fixture.stageAll();
     fixture.steps(20);
@@ -61,7 +61,7 @@ class SaveSessionTest {
   }
 
   @Test
-  void whatFitsTheThresholdIsNotHandedOutAgainBeforeTheStop() throws RefusedException {
+  void whatFitsTheThresholdIsNotHandedOutAgainBeforeTheStop() throws RefusalException {
     ModelFixture fixture = ModelFixture.running().to(SETUP, PRECOPY);
     fixture.stageAll();
     fixture.steps(5);
@@ -79,7 +79,7 @@ class SaveSessionTest {
       @ForAll @LongRange(min = 0, max = 1 << 21) long threshold,
       @ForAll @IntRange(max = 40) int chunks,
       @ForAll @IntRange(max = 60) int steps)
-      throws RefusedException {
+      throws RefusalException {
     ModelFixture fixture = ModelFixture.running().to(SETUP, PRECOPY);
     for (int chunk = 0; chunk < chunks; chunk++) {
       fixture.stage();

@@ -1,0 +1,47 @@
+package dev.vfio.migration.agent.stream.netty;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import net.jqwik.api.Example;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.LongRange;
+
+/** The same place always travels on the same stream, whatever send it is part of. */
+class PlacementTest {
+
+  @Property
+  void aPlaceTravelsOnOneStreamHoweverItIsCut(
+      @ForAll @IntRange(min = 1, max = 64) int streams,
+      @ForAll @IntRange(min = 1, max = 1 << 23) int block,
+      @ForAll @IntRange(min = 0) int window,
+      @ForAll @LongRange(min = 0, max = Long.MAX_VALUE - (1L << 24)) long offset,
+      @ForAll @IntRange(min = 1, max = 1 << 23) int length) {
+    Placement placement = new Placement(streams, block);
+    int sent = Math.min(length, block);
+    int first = placement.withinBlock(offset, sent);
+    assertThat(first).isBetween(1, sent);
+    assertThat(placement.isWithinBlock(offset, first)).isTrue();
+    if (first < sent) {
+      assertThat(placement.isWithinBlock(offset + first, sent - first))
+          .as("one send touches two blocks at most")
+          .isTrue();
+    }
+    int stream = placement.streamOf(window, offset);
+    assertThat(stream).isBetween(0, streams - 1);
+    assertThat(placement.streamOf(window, offset + first - 1)).isEqualTo(stream);
+    assertThat(placement.streamOf(window, offset - offset % block)).isEqualTo(stream);
+  }
+
+  @Example
+  void blocksGoRoundTheStreams() {
+    Placement placement = new Placement(3, 4096);
+    assertThat(placement.streamOf(0, 0)).isEqualTo(0);
+    assertThat(placement.streamOf(0, 4095)).isEqualTo(0);
+    assertThat(placement.streamOf(0, 4096)).isEqualTo(1);
+    assertThat(placement.streamOf(0, 3 * 4096)).isEqualTo(0);
+    assertThat(placement.streamOf(2, 4096)).isEqualTo(0);
+    assertThat(placement.streamOf(Integer.MAX_VALUE, Long.MAX_VALUE)).isBetween(0, 2);
+  }
+}
