@@ -19,11 +19,11 @@ import java.util.List;
  * of {@link DestinationMachine}, and as pure.
  */
 final class DestinationEnding {
-  private final Pace pace;
+  private final Timings timings;
   private final LoadedWatch watch;
 
-  DestinationEnding(Pace pace, LoadedWatch watch) {
-    this.pace = pace;
+  DestinationEnding(Timings timings, LoadedWatch watch) {
+    this.timings = timings;
     this.watch = watch;
   }
 
@@ -31,14 +31,14 @@ final class DestinationEnding {
 
   Outcome<DestinationState, DestinationAction> activate(DestinationState s, Command command) {
     return switch (s.state()) {
-      case DESTINATION_LOADED -> journalActivating(s.but().command(command.command()).done());
+      case DESTINATION_LOADED -> journalActivating(s.withCommand(command.command()));
       case DESTINATION_ACTIVE -> DestinationMachine.accept(s, command);
       case DESTINATION_ACTIVATING ->
           isResting(s)
               ? then(List.of(new Reply(command.command(), null)), activateAgain(s))
               : DestinationMachine.accept(s, command);
       case DESTINATION_STRANDED ->
-          s.activating() ? activateStranded(s, command) : activateDoubted(s, command);
+          s.handover().activating() ? activateStranded(s, command) : activateDoubted(s, command);
       case DESTINATION_DISCARDING, DESTINATION_DISCARDED ->
           DestinationMachine.refuse(
               s,
@@ -61,7 +61,7 @@ final class DestinationEnding {
     return switch (s.state()) {
       case DESTINATION_DISCARDED, DESTINATION_DISCARDING -> DestinationMachine.accept(s, command);
       default ->
-          s.activating()
+          s.handover().activating()
               ? DestinationMachine.refuse(
                   s,
                   command,
@@ -89,8 +89,8 @@ final class DestinationEnding {
    */
   private Outcome<DestinationState, DestinationAction> activateDoubted(
       DestinationState s, Command command) {
-    DestinationState asked = s.but().command(command.command()).done();
-    return s.deviceOpen() ? journalActivating(asked) : watch.reopen(asked);
+    DestinationState asked = s.withCommand(command.command());
+    return s.device().open() ? journalActivating(asked) : watch.reopen(asked);
   }
 
   private static boolean isResting(DestinationState s) {
@@ -101,56 +101,51 @@ final class DestinationEnding {
 
   /** Another try, on the device that is open: closing it might reset it. */
   private Outcome<DestinationState, DestinationAction> activateAgain(DestinationState s) {
-    DestinationState again = s.but().tries(0).obstacle(null).done();
-    boolean notKnown = s.deviceState() == null;
-    if (!s.deviceOpen() || notKnown || s.step() == DestinationStep.ACTIVATE_OPEN_RESTING) {
+    DestinationState again = s.withTries(0).withObstacle(null);
+    boolean notKnown = s.device().state() == null;
+    if (!s.device().open() || notKnown || s.step() == DestinationStep.ACTIVATE_OPEN_RESTING) {
       return openToActivate(again);
     }
-    return s.deviceState() == DeviceState.RUNNING ? take(again) : run(again);
+    return s.device().state() == DeviceState.RUNNING ? take(again) : run(again);
   }
 
   // ------------------------------------------------------------------ ways in
 
   static Outcome<DestinationState, DestinationAction> journalActivating(DestinationState s) {
     return Outcome.of(
-        s.but().at(DestinationStep.JOURNALLING_ACTIVATING).done(),
-        new Journal(new SessionRecord.Activating()));
+        s.at(DestinationStep.JOURNALLING_ACTIVATING), new Journal(new SessionRecord.Activating()));
   }
 
   Outcome<DestinationState, DestinationAction> discard(
       DestinationState s, Failure failure, long command) {
     List<DestinationAction> actions = new ArrayList<>();
-    if (s.streamWaits()) {
+    if (s.handover().streamWaits()) {
       actions.add(new RejectLoaded(failure));
     }
     actions.add(new CloseStreams());
     actions.add(new Journal(new SessionRecord.Discarding(failure)));
     // What is loaded is not given up before that is on disk: watchers see it loaded until then.
-    SessionState state = s.loaded() ? s.state() : DESTINATION_DISCARDING;
+    SessionState state = s.handover().loaded() ? s.state() : DESTINATION_DISCARDING;
     return new Outcome<>(
-        s.but()
-            .failure(failure)
-            .command(command)
-            .streamWaits(false)
-            .tries(0)
-            .at(state, DestinationStep.JOURNALLING_DISCARD)
-            .done(),
+        s.withFailure(failure)
+            .withCommand(command)
+            .withStreamWaits(false)
+            .withTries(0)
+            .at(state, DestinationStep.JOURNALLING_DISCARD),
         actions);
   }
 
   Outcome<DestinationState, DestinationAction> openToActivate(DestinationState s) {
     return Outcome.of(
-        s.but()
-            .deviceClosed()
-            .obstacle(null)
-            .at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_OPENING)
-            .done(),
+        s.deviceClosed()
+            .withObstacle(null)
+            .at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_OPENING),
         new OpenDevice());
   }
 
   Outcome<DestinationState, DestinationAction> openToDiscard(DestinationState s) {
     return Outcome.of(
-        s.but().deviceClosed().at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING).done(),
+        s.deviceClosed().at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING),
         new OpenDevice());
   }
 
@@ -167,7 +162,7 @@ final class DestinationEnding {
       case ACTIVATE_RUNNING -> running(s, failure, now);
       case JOURNALLING_LOST ->
           // Without this entry a restart looks at the device once more.
-          Outcome.of(s.but().at(DESTINATION_STRANDED, DestinationStep.STRANDED).done());
+          Outcome.of(s.at(DESTINATION_STRANDED, DestinationStep.STRANDED));
       case ACTIVATE_TAKING -> failure != null ? restBeforeTaking(s, failure) : lookAtRunning(s);
       case ACTIVATE_TAKE_RESTING -> take(s);
       case ACTIVATE_LOOKING -> failure != null ? notSeenRunning(s, failure) : journalActive(s);
@@ -175,8 +170,7 @@ final class DestinationEnding {
       case JOURNALLING_ACTIVE ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(
-                  s.but().at(DESTINATION_ACTIVE, DestinationStep.ENDED).done(), new LetGo());
+              : Outcome.of(s.at(DESTINATION_ACTIVE, DestinationStep.ENDED), new CloseDevice());
       case JOURNALLING_DISCARD -> discardJournalled(s, failure);
       case DISCARD_OPENING ->
           failure != null
@@ -185,9 +179,8 @@ final class DestinationEnding {
       case DISCARD_FAILING ->
           // Refused or not: the reset is what counts.
           Outcome.of(
-              (failure == null ? s.but().device(DeviceState.FAILED) : s.but())
-                  .at(DestinationStep.DISCARD_RESETTING)
-                  .done(),
+              (failure == null ? s.withDevice(DeviceState.FAILED) : s)
+                  .at(DestinationStep.DISCARD_RESETTING),
               new Reset());
       case DISCARD_RESETTING ->
           failure != null ? restBeforeDiscarding(s, failure) : reset(opened(s, (Opened) event));
@@ -197,9 +190,8 @@ final class DestinationEnding {
       case JOURNALLING_DISCARDED ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(
-                  s.but().at(DESTINATION_DISCARDED, DestinationStep.ENDED).done(), new LetGo());
-      case END_RESTING -> s.activating() ? journalActive(s) : journalDiscarded(s);
+              : Outcome.of(s.at(DESTINATION_DISCARDED, DestinationStep.ENDED), new CloseDevice());
+      case END_RESTING -> s.handover().activating() ? journalActive(s) : journalDiscarded(s);
       case STRANDED, ENDED, REFUSED -> Outcome.of(s);
       default -> DestinationMachine.unexpected(s, event);
     };
@@ -210,14 +202,14 @@ final class DestinationEnding {
     if (failure != null) {
       return then(List.of(new Reply(s.command(), failure)), watch.goOn(s));
     }
-    DestinationState.Change change = s.but().activating().command(0).tries(0).obstacle(null);
+    DestinationState change = s.withActivating().withCommand(0).withTries(0).withObstacle(null);
     Outcome<DestinationState, DestinationAction> next =
-        s.deviceOpen() ? run(change.done()) : openToActivate(change.done());
+        s.device().open() ? run(change) : openToActivate(change);
     return then(List.of(new Reply(s.command(), null)), next);
   }
 
   private static DestinationState opened(DestinationState s, Opened opened) {
-    return s.but().opened(opened.state()).done();
+    return s.deviceOpened(opened.state());
   }
 
   private Outcome<DestinationState, DestinationAction> runOrTake(
@@ -235,7 +227,7 @@ final class DestinationEnding {
 
   private Outcome<DestinationState, DestinationAction> run(DestinationState s) {
     return Outcome.of(
-        s.but().at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_RUNNING).done(),
+        s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_RUNNING),
         new Transition(DeviceState.RUNNING));
   }
 
@@ -251,10 +243,10 @@ final class DestinationEnding {
           : stranded(s, failure);
     }
     Progress progress =
-        s.pausedAtNanos() == 0
+        s.handover().pausedAtNanos() == 0
             ? s.progress()
-            : s.progress().withDowntime(Math.max(1, now.nanos() - s.pausedAtNanos()));
-    return take(s.but().device(DeviceState.RUNNING).progress(progress).tries(0).done());
+            : s.progress().withDowntime(Math.max(1, now.nanos() - s.handover().pausedAtNanos()));
+    return take(s.withDevice(DeviceState.RUNNING).withProgress(progress).withTries(0));
   }
 
   /** The source's copy is the last one: it is not told to let go of it. */
@@ -267,21 +259,19 @@ final class DestinationEnding {
                 + " person decides. Do not delete the DeviceMigration and do not end the workload"
                 + " at the source before the state is saved or given up.");
     return Outcome.of(
-        s.but().failure(said).obstacle(null).at(DestinationStep.JOURNALLING_LOST).done(),
+        s.withFailure(said).withObstacle(null).at(DestinationStep.JOURNALLING_LOST),
         new Journal(new SessionRecord.StateLost(said)));
   }
 
   private Outcome<DestinationState, DestinationAction> take(DestinationState s) {
     return Outcome.of(
-        s.but().at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_TAKING).done(),
-        new TakeWorkload());
+        s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_TAKING), new LetWorkloadTake());
   }
 
   /** After the workload has taken it, so that a device that fell over meanwhile is not told. */
   private static Outcome<DestinationState, DestinationAction> lookAtRunning(DestinationState s) {
     return Outcome.of(
-        s.but().at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_LOOKING).done(),
-        new LookAtRunning());
+        s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_LOOKING), new LookAtRunning());
   }
 
   /** Nobody is told that it runs: a success would have the source let go of the last copy. */
@@ -291,7 +281,7 @@ final class DestinationEnding {
         failure.reason() == Reason.DEVICE_UNREACHABLE
             || failure.reason() == Reason.DEVICE_PROTOCOL_VIOLATION;
     boolean elsewhere = failure.reason() == Reason.TRANSITION_FAILED;
-    if (!elsewhere && s.tries() < pace.retries()) {
+    if (!elsewhere && s.tries() < timings.retries()) {
       return rest(
           s,
           connectionOver
@@ -308,31 +298,27 @@ final class DestinationEnding {
                 + " told to let go of its copy and stays stopped. See whether the workload works"
                 + " here. Where it does not, mend the device or its driver, then activate again.");
     return Outcome.of(
-        s.but()
-            .obstacle(said)
-            .device(null)
-            .at(DESTINATION_STRANDED, DestinationStep.STRANDED)
-            .done());
+        s.withObstacle(said).withDevice(null).at(DESTINATION_STRANDED, DestinationStep.STRANDED));
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeActivating(
       DestinationState s, Failure failure) {
-    return s.tries() >= pace.retries()
+    return s.tries() >= timings.retries()
         ? letGo(s, failure)
         : rest(s, DestinationStep.ACTIVATE_OPEN_RESTING, failure);
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeTaking(
       DestinationState s, Failure failure) {
-    return s.tries() >= pace.retries()
+    return s.tries() >= timings.retries()
         ? stranded(s, failure)
         : rest(s, DestinationStep.ACTIVATE_TAKE_RESTING, failure);
   }
 
   private Outcome<DestinationState, DestinationAction> rest(
       DestinationState s, DestinationStep step, Failure failure) {
-    DestinationState next = s.but().obstacle(failure).tries(s.tries() + 1).at(step).done();
-    return Outcome.of(next, new StartTimer(next.epoch(), pace.retry()));
+    DestinationState next = s.withObstacle(failure).withTries(s.tries() + 1).at(step);
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
   }
 
   /** The device stays open: where nobody else holds it, its last close may reset it. */
@@ -340,14 +326,13 @@ final class DestinationEnding {
       DestinationState s, Failure failure) {
     Failure said =
         failure.with(
-            s.deviceState() == DeviceState.RUNNING
+            s.device().state() == DeviceState.RUNNING
                 ? "The device "
                     + s.spec().device()
                     + " is RUNNING here and its workload did not take it. Mend the workload, then"
                     + " activate again."
                 : whatIsLeft(s, failure));
-    return Outcome.of(
-        s.but().obstacle(said).at(DESTINATION_STRANDED, DestinationStep.STRANDED).done());
+    return Outcome.of(s.withObstacle(said).at(DESTINATION_STRANDED, DestinationStep.STRANDED));
   }
 
   /** The source was not told to let go: its copy is the last where this one is lost. */
@@ -372,44 +357,45 @@ final class DestinationEnding {
   /** A device that is of no more use as it is open; what it holds, another opening may find. */
   private static Outcome<DestinationState, DestinationAction> letGo(
       DestinationState s, Failure failure) {
-    DestinationState closed = stranded(s, failure).state().but().deviceClosed().done();
-    return Outcome.of(closed, new LetGo());
+    DestinationState closed = stranded(s, failure).state().deviceClosed();
+    return Outcome.of(closed, new CloseDevice());
   }
 
   private Outcome<DestinationState, DestinationAction> discardJournalled(
       DestinationState s, Failure failure) {
-    if (failure != null && s.loaded()) {
-      return then(
-          List.of(new Reply(s.command(), failure)), watch.goOn(s.but().failure(null).done()));
+    if (failure != null && s.handover().loaded()) {
+      return then(List.of(new Reply(s.command(), failure)), watch.goOn(s.withFailure(null)));
     }
     List<DestinationAction> first = new ArrayList<>();
     if (s.command() != 0) {
       first.add(new Reply(s.command(), null));
     }
     DestinationState next =
-        s.but().command(0).obstacle(null).at(DESTINATION_DISCARDING, s.step()).done();
-    return then(first, next.deviceOpen() && next.touched() ? fail(next) : openToDiscard(next));
+        s.withCommand(0).withObstacle(null).at(DESTINATION_DISCARDING, s.step());
+    return then(
+        first, next.device().open() && next.device().touched() ? fail(next) : openToDiscard(next));
   }
 
   /** A device that shows no trace of us holds nothing of ours, and may be somebody else's. */
   private Outcome<DestinationState, DestinationAction> failOrLeave(
       DestinationState s, boolean fresh) {
     boolean looksEmpty =
-        s.deviceState() == DeviceState.NONE || (fresh && s.deviceState() == DeviceState.RUNNING);
-    if (looksEmpty && s.touched()) {
+        s.device().state() == DeviceState.NONE
+            || (fresh && s.device().state() == DeviceState.RUNNING);
+    if (looksEmpty && s.device().touched()) {
       // It should hold nothing. There are drivers that keep state over the last close.
-      return Outcome.of(s.but().at(DestinationStep.DISCARD_RESETTING).done(), new Reset());
+      return Outcome.of(s.at(DestinationStep.DISCARD_RESETTING), new Reset());
     }
     boolean leave =
-        s.deviceState() == null
-            ? !s.touched()
-            : s.deviceState() == DeviceState.NONE || s.deviceState() == DeviceState.RUNNING;
-    return leave ? takeBack(s.but().obstacle(null).tries(0).done()) : fail(s);
+        s.device().state() == null
+            ? !s.device().touched()
+            : s.device().state() == DeviceState.NONE || s.device().state() == DeviceState.RUNNING;
+    return leave ? takeBack(s.withObstacle(null).withTries(0)) : fail(s);
   }
 
   /** A reset is believed after a look. */
   private Outcome<DestinationState, DestinationAction> reset(DestinationState s) {
-    return s.deviceState() != null && s.deviceState().leftOver()
+    return s.device().state() != null && s.device().state().leftOver()
         ? restBeforeDiscarding(
             s,
             Failure.of(
@@ -417,19 +403,19 @@ final class DestinationEnding {
                 "the device "
                     + s.spec().device()
                     + " was reset and says that it is in "
-                    + s.deviceState()
+                    + s.device().state()
                     + ", so the reset did not help"))
-        : takeBack(s.but().obstacle(null).tries(0).done());
+        : takeBack(s.withObstacle(null).withTries(0));
   }
 
   /** Before it is over for good: a workload that kept the device would keep it for ever. */
   private static Outcome<DestinationState, DestinationAction> takeBack(DestinationState s) {
-    return Outcome.of(s.but().at(DestinationStep.TAKING_BACK).done(), new TakeBack());
+    return Outcome.of(s.at(DestinationStep.TAKING_BACK), new TakeBack());
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeTakingBack(
       DestinationState s, Failure failure) {
-    if (s.tries() < pace.retries()) {
+    if (s.tries() < timings.retries()) {
       return rest(s, DestinationStep.TAKE_BACK_RESTING, failure);
     }
     Failure said =
@@ -440,17 +426,16 @@ final class DestinationEnding {
                     + " here has not given it back ("
                     + failure.message()
                     + "); end it before the device is used again.");
-    return journalDiscarded(s.but().failure(said).notReset(failure).obstacle(null).done());
+    return journalDiscarded(s.withFailure(said).withNotReset(failure).withObstacle(null));
   }
 
   private Outcome<DestinationState, DestinationAction> fail(DestinationState s) {
-    return Outcome.of(
-        s.but().at(DestinationStep.DISCARD_FAILING).done(), new Transition(DeviceState.FAILED));
+    return Outcome.of(s.at(DestinationStep.DISCARD_FAILING), new Transition(DeviceState.FAILED));
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeDiscarding(
       DestinationState s, Failure failure) {
-    if (s.tries() < pace.retries()) {
+    if (s.tries() < timings.retries()) {
       return rest(s, DestinationStep.DISCARD_RESTING, failure);
     }
     Failure said =
@@ -468,13 +453,13 @@ final class DestinationEnding {
                     + " before it is used again: "
                     + ResetAdvice.of(s.spec().device())
                     + ".");
-    return takeBack(s.but().failure(said).notReset(failure).obstacle(null).tries(0).done());
+    return takeBack(s.withFailure(said).withNotReset(failure).withObstacle(null).withTries(0));
   }
 
   private static Outcome<DestinationState, DestinationAction> journalActive(DestinationState s) {
     return Outcome.of(
-        s.but().obstacle(null).at(DestinationStep.JOURNALLING_ACTIVE).done(),
-        new LetGo(),
+        s.withObstacle(null).at(DestinationStep.JOURNALLING_ACTIVE),
+        new CloseDevice(),
         new Journal(new SessionRecord.Active(s.progress())));
   }
 
@@ -482,19 +467,19 @@ final class DestinationEnding {
   private Outcome<DestinationState, DestinationAction> restBeforeEnding(
       DestinationState s, Failure failure) {
     String done =
-        s.activating()
+        s.handover().activating()
             ? "The workload runs here with the device."
             : "What the device had taken in is discarded.";
     DestinationState next =
-        s.but().obstacle(failure.endNotWritten(done)).at(DestinationStep.END_RESTING).done();
-    return Outcome.of(next, new StartTimer(next.epoch(), pace.look()));
+        s.withObstacle(failure.endNotWritten(done)).at(DestinationStep.END_RESTING);
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
   }
 
   private static Outcome<DestinationState, DestinationAction> journalDiscarded(DestinationState s) {
     return Outcome.of(
-        s.but().obstacle(null).at(DestinationStep.JOURNALLING_DISCARDED).done(),
-        new LetGo(),
-        new Journal(new SessionRecord.Discarded(s.failure(), s.notReset())));
+        s.withObstacle(null).at(DestinationStep.JOURNALLING_DISCARDED),
+        new CloseDevice(),
+        new Journal(new SessionRecord.Discarded(s.failure(), s.problems().notReset())));
   }
 
   private static Outcome<DestinationState, DestinationAction> then(

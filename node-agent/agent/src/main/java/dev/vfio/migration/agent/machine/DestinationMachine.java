@@ -41,39 +41,113 @@ import java.util.List;
  * follows the decision is {@link DestinationEnding}'s.
  */
 public final class DestinationMachine {
-  private final Pace pace;
+  private final Timings timings;
   private final LoadedWatch watch;
   private final DestinationEnding ending;
 
-  public DestinationMachine(Pace pace) {
-    this.pace = pace;
-    this.watch = new LoadedWatch(pace);
-    this.ending = new DestinationEnding(pace, watch);
+  public DestinationMachine(Timings timings) {
+    this.timings = timings;
+    this.watch = new LoadedWatch(timings);
+    this.ending = new DestinationEnding(timings, watch);
   }
 
   /** The state after {@code event}, and what is to be done. */
   public Outcome<DestinationState, DestinationAction> step(
       DestinationState s, DestinationEvent event, Moment now) {
-    if (event instanceof Command command) {
-      return command(s, command, now);
+    return event.dispatch(new Step(s, now));
+  }
+
+  /** What each kind of event leads to. */
+  private final class Step
+      implements DestinationEvent.Handler<Outcome<DestinationState, DestinationAction>>,
+          Command.Handler<Outcome<DestinationState, DestinationAction>> {
+    private final DestinationState s;
+    private final Moment now;
+
+    private Step(DestinationState s, Moment now) {
+      this.s = s;
+      this.now = now;
     }
-    if (event instanceof Later later && later.epoch() != s.epoch()) {
-      return Outcome.of(s);
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(Command command) {
+      return s.step() == DestinationStep.REFUSED
+          ? Outcome.of(s, new Reply(command.command(), s.failure()))
+          : command.handle(this);
     }
-    if (event instanceof Stop) {
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(Prepare command) {
+      return s.step() == DestinationStep.NEW
+          ? Outcome.of(
+              s.at(DestinationStep.OPENING).withCommand(command.command()), new OpenDevice())
+          : accept(s, command);
+    }
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(Activate command) {
+      return ending.activate(s, command);
+    }
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(VerifyLoaded command) {
+      return watch.verify(s, command);
+    }
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(RollBack command) {
+      return ending.discardAsked(
+          s,
+          Failure.of(Reason.ROLLED_BACK, "the operator rolled back: " + command.reason()),
+          command);
+    }
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(Cancel command) {
+      return ending.discardAsked(
+          s, Failure.of(Reason.CANCELLED_BY_USER, "a user cancelled the migration"), command);
+    }
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(Completion completion) {
+      return goOn(s, completion, now);
+    }
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(Later later) {
+      return later.epoch() == s.epoch() ? goOn(s, later, now) : Outcome.of(s);
+    }
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(Stop event) {
       return isReceiving(s) ? ending.discard(s, restarted(s), 0) : Outcome.of(s);
     }
-    if (event instanceof StreamStarted) {
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(Recover event) {
+      return s.step() == DestinationStep.NEW ? recover(s) : goOn(s, event, now);
+    }
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(StreamStarted event) {
       return s.step() == DestinationStep.LISTENING ? receiving(s, now) : Outcome.of(s);
     }
-    if (event instanceof StreamBroke broke) {
-      return isReceiving(s) ? ending.discard(s, broke.failure(), 0) : Outcome.of(s);
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(StreamBroke event) {
+      return isReceiving(s) ? ending.discard(s, event.failure(), 0) : Outcome.of(s);
     }
-    if (event instanceof StreamComplete complete) {
-      return complete(s, complete, now);
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> on(StreamComplete event) {
+      return complete(s, event, now);
     }
+  }
+
+  /** What follows the end of the work that was out, or of what was awaited. */
+  private Outcome<DestinationState, DestinationAction> goOn(
+      DestinationState s, DestinationEvent event, Moment now) {
     return switch (s.step()) {
-      case NEW -> recover(s, event);
       case OPENING -> opened(s, event);
       case MAPPING -> mapped(s, event);
       case JOURNALLING_PREPARED -> prepared(s, event);
@@ -82,13 +156,13 @@ public final class DestinationMachine {
       case STARTING_TO_LISTEN -> listening(s, event);
       case RECEIVING -> ticked(s, (Ticked) event, now);
       case COMPLETING -> resumeCompleted(s, event);
-      case HANDING_OVER -> handedOver(s, event, now);
+      case TRANSFERRING -> handedOver(s, event, now);
       case JOURNALLING_LOADED -> loaded(s, event);
       case LOADED -> watch.look(s);
       case LOOKING -> watch.looked(s, event, now);
       case REOPENING -> watch.reopened(s, event);
       case REOPEN_RESTING -> watch.reopen(s);
-      case LISTENING -> unexpected(s, event);
+      case NEW, LISTENING -> unexpected(s, event);
       case JOURNALLING_ACTIVATING,
           ACTIVATE_OPENING,
           ACTIVATE_OPEN_RESTING,
@@ -117,115 +191,14 @@ public final class DestinationMachine {
 
   /** Where the session stood when its agent ended, by its journal. Recover is its first event. */
   public static DestinationState recovered(List<SessionRecord> records, Moment now) {
-    DestinationState state = null;
-    for (SessionRecord record : records) {
-      if (record instanceof SessionRecord.Prepared prepared) {
-        state = DestinationState.initial(prepared.spec()).but().touched(true).recovered().done();
-      } else if (state == null) {
-        throw new IllegalArgumentException(
-            "a destination's journal begins with its preparation: " + record);
-      } else {
-        state = replayed(state, record, now);
-      }
-    }
-    return state;
+    return DestinationReplay.of(records, now);
   }
 
-  private static DestinationState replayed(DestinationState s, SessionRecord record, Moment now) {
-    if (record instanceof SessionRecord.EntriesLost lost) {
-      return entriesLost(s, lost.damage());
-    }
-    DestinationState.Change change = s.but();
-    if (record instanceof SessionRecord.Loaded loaded) {
-      if (loaded.pausedAtEpochNanos() != 0) {
-        change.pausedAt(now.nanosAt(loaded.pausedAtEpochNanos()));
-      }
-      change.loaded().progress(loaded.progress());
-      change.at(DESTINATION_LOADED, DestinationStep.NEW);
-    } else if (record instanceof SessionRecord.Activating) {
-      change.activating().at(SessionState.DESTINATION_ACTIVATING, DestinationStep.NEW);
-    } else if (record instanceof SessionRecord.StateLost lost) {
-      change.failure(lost.failure());
-      change.at(SessionState.DESTINATION_STRANDED, DestinationStep.STRANDED);
-    } else if (record instanceof SessionRecord.Active active) {
-      change.progress(active.progress()).device(DeviceState.RUNNING);
-      change.at(SessionState.DESTINATION_ACTIVE, DestinationStep.ENDED);
-    } else if (record instanceof SessionRecord.Discarding discarding) {
-      change.failure(discarding.failure());
-      change.at(SessionState.DESTINATION_DISCARDING, DestinationStep.NEW);
-    } else if (record instanceof SessionRecord.Discarded discarded) {
-      change.failure(discarded.failure()).notReset(discarded.notReset());
-      change.at(SessionState.DESTINATION_DISCARDED, DestinationStep.ENDED);
-    } else {
-      throw new IllegalArgumentException("not an entry of a destination's journal: " + record);
-    }
-    return change.done();
-  }
-
-  /**
-   * What cannot be read may have been Loaded: then only the decision leads out. Whether everything
-   * is here is known for certain only where Loaded itself can be read; otherwise nobody is told
-   * LOADED, and Activate, which proves that somebody was, looks at the device first. Behind
-   * Activating it may have been StateLost, after which a device is not activated, whatever it says.
-   */
-  private static DestinationState entriesLost(DestinationState s, String damage) {
-    return switch (s.state()) {
-      case DESTINATION_LISTENING ->
-          s.but()
-              .loaded()
-              .obstacle(
-                  damaged(
-                      s,
-                      damage,
-                      "An entry that cannot be read may have said that everything is loaded, so"
-                          + " nothing is discarded by itself: the decision is waited for. If the"
-                          + " handover is not decided, roll back: the source holds the state."))
-              .at(SessionState.DESTINATION_STRANDED, DestinationStep.STRANDED)
-              .done();
-      case DESTINATION_LOADED ->
-          s.but()
-              .obstacle(
-                  damaged(
-                      s,
-                      damage,
-                      "An entry that cannot be read may follow the decision. The device is looked"
-                          + " at; until it is found to hold the state it does not count as"
-                          + " loaded."))
-              .done();
-      case DESTINATION_ACTIVATING ->
-          s.but()
-              .failure(
-                  damaged(
-                      s,
-                      damage,
-                      "The handover is committed. An entry that cannot be read may have said that"
-                          + " the device runs here, or that it lost its state, so nothing is done"
-                          + " to it any more. See whether the workload runs here; if it does not,"
-                          + " the source still holds the state, stopped. Bring the device to its"
-                          + " workload by hand, move the journal file away and restart the agent."))
-              .at(SessionState.DESTINATION_STRANDED, DestinationStep.STRANDED)
-              .done();
-      default -> s;
-    };
-  }
-
-  private static Failure damaged(DestinationState s, String damage, String whatFollows) {
-    return Failure.of(
-            Reason.JOURNAL_FAILED,
-            "the journal of the destination " + s.spec().device() + " is damaged (" + damage + ")")
-        .with(whatFollows + " Look for the cause of the damage on this node's disk.");
-  }
-
-  private Outcome<DestinationState, DestinationAction> recover(
-      DestinationState s, DestinationEvent event) {
-    if (!(event instanceof Recover)) {
-      return unexpected(s, event);
-    }
+  private Outcome<DestinationState, DestinationAction> recover(DestinationState s) {
     return switch (s.state()) {
       case DESTINATION_LOADED -> watch.reopen(s);
       case DESTINATION_ACTIVATING -> ending.openToActivate(s);
       case DESTINATION_DISCARDING -> ending.openToDiscard(s);
-      case DESTINATION_STRANDED -> Outcome.of(s);
       default -> ending.discard(s, restarted(s), 0);
     };
   }
@@ -242,33 +215,6 @@ public final class DestinationMachine {
             + " had taken in is discarded. Create a new DeviceMigration to try again.");
   }
 
-  private Outcome<DestinationState, DestinationAction> command(
-      DestinationState s, Command command, Moment now) {
-    if (s.step() == DestinationStep.REFUSED) {
-      return Outcome.of(s, new Reply(command.command(), s.failure()));
-    }
-    if (command instanceof Prepare prepare) {
-      return s.step() == DestinationStep.NEW
-          ? Outcome.of(
-              s.but().at(DestinationStep.OPENING).command(prepare.command()).done(),
-              new OpenDevice())
-          : accept(s, command);
-    }
-    if (command instanceof Activate) {
-      return ending.activate(s, command);
-    }
-    if (command instanceof VerifyLoaded) {
-      return watch.verify(s, command);
-    }
-    if (command instanceof RollBack rollBack) {
-      Failure failure =
-          Failure.of(Reason.ROLLED_BACK, "the operator rolled back: " + rollBack.reason());
-      return ending.discardAsked(s, failure, command);
-    }
-    return ending.discardAsked(
-        s, Failure.of(Reason.CANCELLED_BY_USER, "a user cancelled the migration"), command);
-  }
-
   // ------------------------------------------------------------------ preparation
 
   private Outcome<DestinationState, DestinationAction> opened(
@@ -276,8 +222,7 @@ public final class DestinationMachine {
     if (event instanceof Opened opened) {
       Failure refusal = Compatibility.check(s.spec(), opened.description(), opened.state());
       return refusal == null
-          ? Outcome.of(
-              s.but().opened(opened.state()).at(DestinationStep.MAPPING).done(), new MapWindows())
+          ? Outcome.of(s.deviceOpened(opened.state()).at(DestinationStep.MAPPING), new MapWindows())
           : refuse(s, refusal);
     }
     return refusedOr(s, event);
@@ -289,7 +234,7 @@ public final class DestinationMachine {
       Failure refusal = Compatibility.check(s.spec(), mapped.windows(), mapped.workload());
       return refusal == null
           ? Outcome.of(
-              s.but().at(DestinationStep.JOURNALLING_PREPARED).done(),
+              s.at(DestinationStep.JOURNALLING_PREPARED),
               new Journal(new SessionRecord.Prepared(s.spec())))
           : refuse(s, refusal);
     }
@@ -299,7 +244,7 @@ public final class DestinationMachine {
   private Outcome<DestinationState, DestinationAction> prepared(
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
-        ? Outcome.of(s.but().touched(true).at(DestinationStep.RESETTING).done(), new ResetFree())
+        ? Outcome.of(s.deviceTouched(true).at(DestinationStep.RESETTING), new ResetFree())
         : refusedOr(s, event);
   }
 
@@ -312,7 +257,7 @@ public final class DestinationMachine {
     if (event instanceof Opened opened) {
       DeviceState now = opened.state();
       return now == null || !now.leftOver()
-          ? resume(s.but().device(now).done())
+          ? resume(s.withDevice(now))
           : ending.discard(
               s,
               Failure.of(
@@ -329,7 +274,7 @@ public final class DestinationMachine {
       return unexpected(s, event);
     }
     boolean hasNone = failure.errno() == Errno.EOPNOTSUPP.number();
-    if (hasNone && s.deviceState() != null) {
+    if (hasNone && s.device().state() != null) {
       return resume(s);
     }
     Failure refusal =
@@ -343,12 +288,11 @@ public final class DestinationMachine {
                 failure.errno())
             : failure;
     // A device that refused may be in use after all: it is looked at before it is done anything to.
-    return ending.discard(s.but().touched(false).done(), refusal, s.command());
+    return ending.discard(s.deviceTouched(false), refusal, s.command());
   }
 
   private static Outcome<DestinationState, DestinationAction> resume(DestinationState s) {
-    return Outcome.of(
-        s.but().at(DestinationStep.RESUMING).done(), new Transition(DeviceState.RESUME));
+    return Outcome.of(s.at(DestinationStep.RESUMING), new Transition(DeviceState.RESUME));
   }
 
   private static Outcome<DestinationState, DestinationAction> refusedOr(
@@ -361,11 +305,9 @@ public final class DestinationMachine {
   private static Outcome<DestinationState, DestinationAction> refuse(
       DestinationState s, Failure refusal) {
     return Outcome.of(
-        s.but()
-            .at(SessionState.DESTINATION_DISCARDED, DestinationStep.REFUSED)
-            .failure(refusal)
-            .command(0)
-            .done(),
+        s.at(SessionState.DESTINATION_DISCARDED, DestinationStep.REFUSED)
+            .withFailure(refusal)
+            .withCommand(0),
         new Reply(s.command(), refusal),
         new Forget());
   }
@@ -374,21 +316,21 @@ public final class DestinationMachine {
       DestinationState s, DestinationEvent event) {
     if (event instanceof Done) {
       return Outcome.of(
-          s.but().device(DeviceState.RESUME).at(DestinationStep.STARTING_TO_LISTEN).done(),
+          s.withDevice(DeviceState.RESUME).at(DestinationStep.STARTING_TO_LISTEN),
           new AwaitStreams());
     }
     boolean refused =
         event instanceof DestinationEvent.Failed failed
             && failed.failure().reason() == Reason.TRANSITION_FAILED;
     // A device that refused may be in use after all: it is looked at before it is done anything to.
-    return failedOr(refused ? s.but().touched(false).done() : s, event);
+    return failedOr(refused ? s.deviceTouched(false) : s, event);
   }
 
   private Outcome<DestinationState, DestinationAction> listening(
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
         ? Outcome.of(
-            s.but().at(DESTINATION_LISTENING, DestinationStep.LISTENING).command(0).done(),
+            s.at(DESTINATION_LISTENING, DestinationStep.LISTENING).withCommand(0),
             new Reply(s.command(), null))
         : failedOr(s, event);
   }
@@ -404,36 +346,22 @@ public final class DestinationMachine {
 
   private Outcome<DestinationState, DestinationAction> receiving(DestinationState s, Moment now) {
     return tick(
-        s.but()
-            .rate(RateWindow.startingAt(now.nanos()))
-            .at(DESTINATION_RECEIVING, DestinationStep.RECEIVING)
-            .done());
+        s.with(s.counters().startingAt(now)).at(DESTINATION_RECEIVING, DestinationStep.RECEIVING));
   }
 
   private Outcome<DestinationState, DestinationAction> tick(DestinationState s) {
-    return Outcome.of(s, new StartTick(s.epoch(), pace.tick()));
+    return Outcome.of(s, new StartTick(s.epoch(), timings.tick()));
   }
 
   private Outcome<DestinationState, DestinationAction> ticked(
       DestinationState s, Ticked tick, Moment now) {
     return tick(
-        moved(s, tick.deviceStateBytes(), tick.memoryBytes(), now)
-            .but()
-            .at(DestinationStep.RECEIVING)
-            .done());
+        moved(s, tick.deviceStateBytes(), tick.memoryBytes(), now).at(DestinationStep.RECEIVING));
   }
 
   private static DestinationState moved(
       DestinationState s, long deviceStateBytes, long memoryBytes, Moment now) {
-    long bytes = deviceStateBytes + memoryBytes;
-    RateWindow rate = s.rate().at(now.nanos(), bytes);
-    return s.but()
-        .rate(rate)
-        .progress(
-            s.progress()
-                .withMoved(deviceStateBytes, memoryBytes)
-                .withRate(rate.report(now.nanos(), bytes)))
-        .done();
+    return s.with(s.counters().moved(deviceStateBytes, memoryBytes, now));
   }
 
   private Outcome<DestinationState, DestinationAction> complete(
@@ -451,7 +379,7 @@ public final class DestinationMachine {
     }
     if (complete.deviceStateBytes() == 0) {
       return ending.discard(
-          s.but().streamWaits(true).done(),
+          s.withStreamWaits(true),
           Failure.of(
               Reason.STREAM_CORRUPT,
               "the stream for "
@@ -462,11 +390,9 @@ public final class DestinationMachine {
     }
     return Outcome.of(
         moved(s, complete.deviceStateBytes(), complete.memoryBytes(), now)
-            .but()
             .pausedAt(complete.pausedAtNanos())
-            .streamWaits(true)
-            .at(DESTINATION_RECEIVING, DestinationStep.COMPLETING)
-            .done(),
+            .withStreamWaits(true)
+            .at(DESTINATION_RECEIVING, DestinationStep.COMPLETING),
         new Transition(DeviceState.RESUME_COMPLETED));
   }
 
@@ -474,8 +400,8 @@ public final class DestinationMachine {
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
         ? Outcome.of(
-            s.but().device(DeviceState.RESUME_COMPLETED).at(DestinationStep.HANDING_OVER).done(),
-            new HandToWorkload())
+            s.withDevice(DeviceState.RESUME_COMPLETED).at(DestinationStep.TRANSFERRING),
+            new TransferToWorkload())
         : failedOr(s, event);
   }
 
@@ -485,11 +411,11 @@ public final class DestinationMachine {
       return failedOr(s, event);
     }
     long pausedAt =
-        s.pausedAtNanos() == 0
+        s.handover().pausedAtNanos() == 0
             ? 0
-            : now.epochNanos() - Math.max(0, now.nanos() - s.pausedAtNanos());
+            : now.epochNanos() - Math.max(0, now.nanos() - s.handover().pausedAtNanos());
     return Outcome.of(
-        s.but().at(DestinationStep.JOURNALLING_LOADED).done(),
+        s.at(DestinationStep.JOURNALLING_LOADED),
         new Journal(new SessionRecord.Loaded(pausedAt, s.progress())));
   }
 
@@ -497,7 +423,7 @@ public final class DestinationMachine {
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
         ? then(
-            watch.await(s.but().loaded().streamWaits(false).done(), DESTINATION_LOADED),
+            watch.await(s.withLoaded().withStreamWaits(false), DESTINATION_LOADED),
             new ConfirmLoaded())
         : failedOr(s, event);
   }

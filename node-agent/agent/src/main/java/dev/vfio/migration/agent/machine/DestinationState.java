@@ -3,263 +3,218 @@ package dev.vfio.migration.agent.machine;
 import dev.vfio.migration.vfio.device.DeviceState;
 
 /**
- * All that a destination's machine knows.
+ * All that a destination's machine knows. Immutable: each method that names a change answers the
+ * state after it.
  *
- * @param spec what it was asked to prepare for
- * @param state where it stands
- * @param step the work that is out, or what is awaited
- * @param epoch rises with each wait; later events of older epochs are void
- * @param command the command that awaits its answer, 0 for none
- * @param deviceState last known, null where not known
- * @param deviceOpen whether the device is open
- * @param touched whether the device may have been moved from where it was
- * @param loaded whether Loaded is journalled: only the decision leads out
- * @param activating whether Activating is journalled: the device never gives the state up again
- * @param streamWaits whether the stream waits to be told whether everything is loaded
- * @param pausedAtNanos monotonic time of the pause at the source; 0 where not known
+ * @param spec what the destination was asked to prepare for
+ * @param position where it stands
+ * @param device what is known of its device
+ * @param handover how far the handover is
  * @param doubtedSinceNanos monotonic time of the first of the looks at what is loaded that found
  *     nothing out; 0 where the last one found everything as it should be
- * @param failure why the migration does not go on, null where nothing went wrong
- * @param notReset why the device could not be reset, null where nothing of that kind happened
- * @param obstacle what is in the way of ending it, null where nothing is; watchers see it first
- * @param tries of what is being retried
- * @param rate of taking in
- * @param progress for watchers
- * @param recovered whether it went on from the journal
+ * @param problems what went wrong
+ * @param counters how much was taken in
+ * @param recovered whether the session went on from the journal
  */
 public record DestinationState(
     DestinationSpec spec,
-    SessionState state,
-    DestinationStep step,
-    long epoch,
-    long command,
-    DeviceState deviceState,
-    boolean deviceOpen,
-    boolean touched,
-    boolean loaded,
-    boolean activating,
-    boolean streamWaits,
-    long pausedAtNanos,
+    Position<DestinationStep> position,
+    DeviceStatus device,
+    Handover handover,
     long doubtedSinceNanos,
-    Failure failure,
-    Failure notReset,
-    Failure obstacle,
-    int tries,
-    RateWindow rate,
-    Progress progress,
+    Problems problems,
+    Counters counters,
     boolean recovered) {
+
+  /**
+   * How far the handover is.
+   *
+   * @param loaded whether Loaded is journalled: only the decision leads out
+   * @param activating whether Activating is journalled: the device never gives the state up again
+   * @param streamWaits whether the stream waits for the answer whether everything is loaded
+   * @param pausedAtNanos monotonic time of the pause at the source; 0 where not known
+   */
+  record Handover(boolean loaded, boolean activating, boolean streamWaits, long pausedAtNanos) {
+    Handover withLoaded() {
+      return new Handover(true, activating, streamWaits, pausedAtNanos);
+    }
+
+    Handover withActivating() {
+      return new Handover(loaded, true, streamWaits, pausedAtNanos);
+    }
+
+    Handover withStreamWaits(boolean value) {
+      return new Handover(loaded, activating, value, pausedAtNanos);
+    }
+
+    Handover pausedAt(long nanos) {
+      return new Handover(loaded, activating, streamWaits, nanos);
+    }
+  }
 
   public static DestinationState initial(DestinationSpec spec) {
     return new DestinationState(
         spec,
-        SessionState.DESTINATION_LISTENING,
-        DestinationStep.NEW,
+        new Position<>(SessionState.DESTINATION_LISTENING, DestinationStep.NEW, 0, 0),
+        DeviceStatus.UNKNOWN,
+        new Handover(false, false, false, 0),
         0,
-        0,
-        null,
-        false,
-        false,
-        false,
-        false,
-        false,
-        0,
-        0,
-        null,
-        null,
-        null,
-        0,
-        new RateWindow(0, 0, 0),
-        Progress.NONE,
+        Problems.NONE,
+        Counters.NONE,
         false);
+  }
+
+  /** A destination whose agent came back: its device may have been touched. */
+  static DestinationState recovered(DestinationSpec spec) {
+    DestinationState fresh = initial(spec).deviceTouched(true);
+    return new DestinationState(
+        spec,
+        fresh.position,
+        fresh.device,
+        fresh.handover,
+        0,
+        fresh.problems,
+        fresh.counters,
+        true);
   }
 
   public SessionSnapshot snapshot() {
     return new SessionSnapshot(
         spec.key(),
         spec.migrationName(),
-        state,
+        state(),
         spec.device(),
-        deviceState,
-        progress,
-        obstacle != null ? obstacle : failure,
+        device.state(),
+        progress(),
+        problems.reported(),
         recovered,
-        notReset != null);
+        problems.notReset() != null);
+  }
+
+  public SessionState state() {
+    return position.state();
+  }
+
+  public DestinationStep step() {
+    return position.step();
+  }
+
+  public long epoch() {
+    return position.epoch();
+  }
+
+  long command() {
+    return position.command();
+  }
+
+  Failure failure() {
+    return problems.failure();
+  }
+
+  int tries() {
+    return problems.tries();
+  }
+
+  Progress progress() {
+    return counters.progress();
   }
 
   /** Whether the device lost what it had taken in after the handover was decided. */
   boolean lost() {
-    return activating && failure != null;
+    return handover.activating() && failure() != null;
   }
 
-  Change but() {
-    return new Change(this);
+  DestinationState at(SessionState newState, DestinationStep newStep) {
+    return with(position.at(newState, newStep));
   }
 
-  /** The next state in the making; used within one step of the machine only. */
-  static final class Change {
-    private final DestinationSpec spec;
-    private SessionState state;
-    private DestinationStep step;
-    private long epoch;
-    private long command;
-    private DeviceState deviceState;
-    private boolean deviceOpen;
-    private boolean touched;
-    private boolean loaded;
-    private boolean activating;
-    private boolean streamWaits;
-    private long pausedAtNanos;
-    private long doubtedSinceNanos;
-    private Failure failure;
-    private Failure notReset;
-    private Failure obstacle;
-    private int tries;
-    private RateWindow rate;
-    private Progress progress;
-    private boolean recovered;
+  DestinationState at(DestinationStep newStep) {
+    return at(state(), newStep);
+  }
 
-    private Change(DestinationState from) {
-      spec = from.spec;
-      state = from.state;
-      step = from.step;
-      epoch = from.epoch;
-      command = from.command;
-      deviceState = from.deviceState;
-      deviceOpen = from.deviceOpen;
-      touched = from.touched;
-      loaded = from.loaded;
-      activating = from.activating;
-      streamWaits = from.streamWaits;
-      pausedAtNanos = from.pausedAtNanos;
-      doubtedSinceNanos = from.doubtedSinceNanos;
-      failure = from.failure;
-      notReset = from.notReset;
-      obstacle = from.obstacle;
-      tries = from.tries;
-      rate = from.rate;
-      progress = from.progress;
-      recovered = from.recovered;
-    }
+  DestinationState withCommand(long value) {
+    return with(position.answering(value));
+  }
 
-    Change at(SessionState newState, DestinationStep newStep) {
-      state = newState;
-      step = newStep;
-      epoch++;
-      return this;
-    }
+  DestinationState withDevice(DeviceState value) {
+    return with(device.in(value));
+  }
 
-    Change at(DestinationStep newStep) {
-      return at(state, newStep);
-    }
+  DestinationState deviceOpened(DeviceState value) {
+    return with(device.opened(value, false));
+  }
 
-    Change command(long value) {
-      command = value;
-      return this;
-    }
+  DestinationState deviceClosed() {
+    return with(device.closed());
+  }
 
-    Change device(DeviceState value) {
-      deviceState = value;
-      return this;
-    }
+  DestinationState deviceTouched(boolean value) {
+    return with(device.touched(value));
+  }
 
-    Change opened(DeviceState value) {
-      deviceOpen = true;
-      deviceState = value;
-      return this;
-    }
+  DestinationState withLoaded() {
+    return with(handover.withLoaded());
+  }
 
-    Change deviceClosed() {
-      deviceOpen = false;
-      return this;
-    }
+  DestinationState withActivating() {
+    return with(handover.withActivating());
+  }
 
-    Change touched(boolean value) {
-      touched = value;
-      return this;
-    }
+  DestinationState withStreamWaits(boolean value) {
+    return with(handover.withStreamWaits(value));
+  }
 
-    Change loaded() {
-      loaded = true;
-      return this;
-    }
+  DestinationState pausedAt(long nanos) {
+    return with(handover.pausedAt(nanos));
+  }
 
-    Change activating() {
-      activating = true;
-      return this;
-    }
+  DestinationState withFailure(Failure value) {
+    return with(problems.withFailure(value));
+  }
 
-    Change streamWaits(boolean value) {
-      streamWaits = value;
-      return this;
-    }
+  DestinationState withNotReset(Failure value) {
+    return with(problems.withNotReset(value));
+  }
 
-    Change pausedAt(long nanos) {
-      pausedAtNanos = nanos;
-      return this;
-    }
+  DestinationState withObstacle(Failure value) {
+    return with(problems.withObstacle(value));
+  }
 
-    Change doubtedSince(long nanos) {
-      doubtedSinceNanos = nanos;
-      return this;
-    }
+  DestinationState withTries(int value) {
+    return with(problems.withTries(value));
+  }
 
-    Change failure(Failure value) {
-      failure = value;
-      return this;
-    }
+  DestinationState withProgress(Progress value) {
+    return with(counters.with(value));
+  }
 
-    Change notReset(Failure value) {
-      notReset = value;
-      return this;
-    }
+  DestinationState doubtedSince(long nanos) {
+    return new DestinationState(
+        spec, position, device, handover, nanos, problems, counters, recovered);
+  }
 
-    Change obstacle(Failure value) {
-      obstacle = value;
-      return this;
-    }
+  private DestinationState with(Position<DestinationStep> value) {
+    return new DestinationState(
+        spec, value, device, handover, doubtedSinceNanos, problems, counters, recovered);
+  }
 
-    Change tries(int value) {
-      tries = value;
-      return this;
-    }
+  private DestinationState with(DeviceStatus value) {
+    return new DestinationState(
+        spec, position, value, handover, doubtedSinceNanos, problems, counters, recovered);
+  }
 
-    Change rate(RateWindow value) {
-      rate = value;
-      return this;
-    }
+  private DestinationState with(Handover value) {
+    return new DestinationState(
+        spec, position, device, value, doubtedSinceNanos, problems, counters, recovered);
+  }
 
-    Change progress(Progress value) {
-      progress = value;
-      return this;
-    }
+  private DestinationState with(Problems value) {
+    return new DestinationState(
+        spec, position, device, handover, doubtedSinceNanos, value, counters, recovered);
+  }
 
-    Change recovered() {
-      recovered = true;
-      return this;
-    }
-
-    DestinationState done() {
-      return new DestinationState(
-          spec,
-          state,
-          step,
-          epoch,
-          command,
-          deviceState,
-          deviceOpen,
-          touched,
-          loaded,
-          activating,
-          streamWaits,
-          pausedAtNanos,
-          doubtedSinceNanos,
-          failure,
-          notReset,
-          obstacle,
-          tries,
-          rate,
-          progress,
-          recovered);
-    }
+  DestinationState with(Counters value) {
+    return new DestinationState(
+        spec, position, device, handover, doubtedSinceNanos, problems, value, recovered);
   }
 }

@@ -12,7 +12,7 @@ public enum DestinationStep {
   LISTENING,
   RECEIVING,
   COMPLETING,
-  HANDING_OVER,
+  TRANSFERRING,
   JOURNALLING_LOADED,
   /** Nothing is out; waits for the decision, and for the time of the next look. */
   LOADED,

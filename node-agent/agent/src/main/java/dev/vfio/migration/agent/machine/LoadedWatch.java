@@ -16,9 +16,9 @@ import java.util.List;
  * pure.
  *
  * <pre>
- *           every {@link Pace#look()}, and VerifyLoaded
+ *           every {@link Timings#look()}, and VerifyLoaded
  *  LOADED  -----------------------------------------------&gt; found: LOADED
- *    the workload has ended, or for {@link Pace#doubt()}
+ *    the workload has ended, or for {@link Timings#doubt()}
  *    nothing could be found out ---------------------------&gt; STRANDED; the device stays open
  *    the device lost it, or is gone or does not answer ----&gt; STRANDED; the device is opened again
  * </pre>
@@ -27,30 +27,30 @@ import java.util.List;
  * discarded here: only the decision leads out.
  */
 final class LoadedWatch {
-  private final Pace pace;
+  private final Timings timings;
 
-  LoadedWatch(Pace pace) {
-    this.pace = pace;
+  LoadedWatch(Timings timings) {
+    this.timings = timings;
   }
 
   /** Nothing is out: waits for the decision, or for the time of the next look. */
   Outcome<DestinationState, DestinationAction> await(DestinationState s, SessionState state) {
-    DestinationState next = s.but().command(0).at(state, DestinationStep.LOADED).done();
-    return Outcome.of(next, new StartTimer(next.epoch(), pace.look()));
+    DestinationState next = s.withCommand(0).at(state, DestinationStep.LOADED);
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
   }
 
   /** The decision that was asked for was refused, and all is as before. */
   Outcome<DestinationState, DestinationAction> goOn(DestinationState s) {
-    return s.state() == DESTINATION_LOADED || s.deviceOpen()
+    return s.state() == DESTINATION_LOADED || s.device().open()
         ? await(s, s.state())
-        : rest(s.but().command(0).done());
+        : rest(s.withCommand(0));
   }
 
   Outcome<DestinationState, DestinationAction> verify(DestinationState s, Command command) {
     return switch (s.state()) {
-      case DESTINATION_LOADED -> look(s.but().command(command.command()).done());
+      case DESTINATION_LOADED -> look(s.withCommand(command.command()));
       case DESTINATION_STRANDED ->
-          s.activating()
+          s.handover().activating()
               ? DestinationMachine.accept(s, command)
               : DestinationMachine.refuse(
                   s, command, Reason.NOT_LOADED, s.snapshot().failure().message());
@@ -73,24 +73,23 @@ final class LoadedWatch {
   }
 
   Outcome<DestinationState, DestinationAction> look(DestinationState s) {
-    return Outcome.of(s.but().at(DestinationStep.LOOKING).done(), new LookAtLoaded());
+    return Outcome.of(s.at(DestinationStep.LOOKING), new LookAtLoaded());
   }
 
   Outcome<DestinationState, DestinationAction> looked(
       DestinationState s, DestinationEvent event, Moment now) {
     if (!(event instanceof DestinationEvent.Failed failed)) {
-      DestinationState found = s.but().obstacle(null).doubtedSince(0).tries(0).done();
+      DestinationState found = s.withObstacle(null).doubtedSince(0).withTries(0);
       return answered(s, null, await(found, DESTINATION_LOADED));
     }
     Failure failure = failed.failure();
     if (isConnectionOver(failure)) {
-      return notVerified(s.but().device(null).deviceClosed().done(), failure);
+      return notVerified(s.withDevice(null).deviceClosed(), failure);
     }
-    DestinationState doubted =
-        s.doubtedSinceNanos() == 0 ? s.but().doubtedSince(now.nanos()).done() : s;
+    DestinationState doubted = s.doubtedSinceNanos() == 0 ? s.doubtedSince(now.nanos()) : s;
     boolean certain =
         failure.errno() == Errno.ESRCH.number()
-            || now.nanos() - doubted.doubtedSinceNanos() >= pace.doubt().toNanos();
+            || now.nanos() - doubted.doubtedSinceNanos() >= timings.doubt().toNanos();
     if (s.state() == DESTINATION_LOADED && !certain) {
       Failure notNow =
           Failure.of(
@@ -103,7 +102,7 @@ final class LoadedWatch {
     return answered(
         s,
         Failure.of(Reason.NOT_LOADED, said.message()),
-        await(doubted.but().obstacle(said).done(), DESTINATION_STRANDED));
+        await(doubted.withObstacle(said), DESTINATION_STRANDED));
   }
 
   /** After these what is open is of no more use; another opening may find what is loaded. */
@@ -128,7 +127,7 @@ final class LoadedWatch {
   // ------------------------------------------------------------------ opened anew
 
   Outcome<DestinationState, DestinationAction> reopen(DestinationState s) {
-    return Outcome.of(s.but().at(DestinationStep.REOPENING).done(), new OpenDevice());
+    return Outcome.of(s.at(DestinationStep.REOPENING), new OpenDevice());
   }
 
   /** With a command it is Activate's: a decision needs no further look. */
@@ -139,17 +138,15 @@ final class LoadedWatch {
     }
     if (!isLoaded(opened)) {
       return notVerified(
-          s.but().device(opened.state()).deviceClosed().done(),
+          s.withDevice(opened.state()).deviceClosed(),
           Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, notAsLeft(s, opened)));
     }
     DestinationState loaded =
-        s.but()
-            .opened(DeviceState.RESUME_COMPLETED)
-            .obstacle(null)
+        s.deviceOpened(DeviceState.RESUME_COMPLETED)
+            .withObstacle(null)
             .doubtedSince(0)
-            .tries(0)
-            .at(DESTINATION_LOADED, DestinationStep.LOADED)
-            .done();
+            .withTries(0)
+            .at(DESTINATION_LOADED, DestinationStep.LOADED);
     return s.command() == 0
         ? await(loaded, DESTINATION_LOADED)
         : DestinationEnding.journalActivating(loaded);
@@ -158,14 +155,14 @@ final class LoadedWatch {
   private Outcome<DestinationState, DestinationAction> notVerified(
       DestinationState s, Failure failure) {
     Failure said = failure.with(whatIsLeft(failure));
-    DestinationState next = s.but().obstacle(said).tries(s.tries() + 1).command(0).done();
+    DestinationState next = s.withObstacle(said).withTries(s.tries() + 1).withCommand(0);
     return answered(s, Failure.of(Reason.NOT_LOADED, said.message()), rest(next));
   }
 
   private Outcome<DestinationState, DestinationAction> rest(DestinationState s) {
-    DestinationState next = s.but().at(DESTINATION_STRANDED, DestinationStep.REOPEN_RESTING).done();
+    DestinationState next = s.at(DESTINATION_STRANDED, DestinationStep.REOPEN_RESTING);
     int times = Math.max(1, Math.min(s.tries(), 40));
-    return Outcome.of(next, new StartTimer(next.epoch(), pace.retry().multipliedBy(times)));
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.retry().multipliedBy(times)));
   }
 
   private static String whatIsLeft(Failure failure) {

@@ -6,7 +6,6 @@ import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STOPNCOPY;
 
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
-import dev.vfio.migration.agent.machine.SourceState.Round;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import java.time.Duration;
@@ -29,22 +28,21 @@ final class SourceCopying {
   /** A stopped device may hand out twice what it named, for it only estimates, and this much. */
   private static final long STOPPED_MARGIN_BYTES = 64L << 20;
 
-  private final Pace pace;
+  private final Timings timings;
   private final SourceEnding ending;
 
-  SourceCopying(Pace pace, SourceEnding ending) {
-    this.pace = pace;
+  SourceCopying(Timings timings, SourceEnding ending) {
+    this.timings = timings;
     this.ending = ending;
   }
 
   Outcome<SourceState, SourceAction> beginRound(SourceState s) {
-    return Outcome.of(
-        s.but().at(SourceStep.ROUND_PENDING).done(), new ReadPending(s.spec().thresholdBytes()));
+    return Outcome.of(s.at(SourceStep.ROUND_PENDING), new ReadPending(s.spec().thresholdBytes()));
   }
 
   Outcome<SourceState, SourceAction> switchOver(SourceState s, Command command, Moment now) {
     return Outcome.of(
-        s.but().at(SourceStep.JOURNALLING_SWITCH_OVER).command(command.command()).done(),
+        s.at(SourceStep.JOURNALLING_SWITCH_OVER).withCommand(command.command()),
         new Journal(new SessionRecord.SwitchingOver(now.epochNanos())));
   }
 
@@ -57,37 +55,28 @@ final class SourceCopying {
       case ROUND_STATE -> roundState(s, event, now);
       case ROUND_DIRTY -> roundDirty(s, event);
       case ROUND_MEMORY -> roundMemory(s, event, now);
-      case ROUND_REST -> beginRound(s.but().round(s.round().next(now.nanos())).done());
+      case ROUND_REST -> beginRound(s.with(s.round().next(now.nanos())));
       case JOURNALLING_SWITCH_OVER ->
           Outcome.of(
-              s.but()
-                  .at(SOURCE_STOPNCOPY, SourceStep.PAUSING)
-                  .command(0)
-                  .pauseAsked(now.nanos())
-                  .done(),
+              s.at(SOURCE_STOPNCOPY, SourceStep.PAUSING).withCommand(0).pausedAt(now.nanos()),
               new Reply(s.command(), null),
               new PauseWorkload());
       case PAUSING ->
-          Outcome.of(
-              s.but().at(SourceStep.MARKING_PAUSE).done(), new SendPaused(s.pausedAtNanos()));
+          Outcome.of(s.at(SourceStep.MARKING_PAUSE), new SendPaused(s.handover().pausedAtNanos()));
       case MARKING_PAUSE ->
-          Outcome.of(s.but().at(SourceStep.STOPPING).done(), new Transition(DeviceState.STOPNCOPY));
+          Outcome.of(s.at(SourceStep.STOPPING), new Transition(DeviceState.STOPNCOPY));
       case STOPPING ->
           Outcome.of(
-              s.but()
-                  .device(DeviceState.STOPNCOPY)
-                  .round(s.round().next(now.nanos()))
-                  .at(SourceStep.LAST_SIZING)
-                  .done(),
+              s.withDevice(DeviceState.STOPNCOPY)
+                  .with(s.round().next(now.nanos()))
+                  .at(SourceStep.LAST_SIZING),
               new ReadPending(s.spec().thresholdBytes()));
       case LAST_SIZING -> {
         PendingBytes pending = ((PendingRead) event).pending();
         yield Outcome.of(
-            s.but()
-                .progress(s.progress().withPending(pending))
-                .round(s.round().pendingRead(pending, now.nanos()))
-                .at(SourceStep.LAST_DIRTY)
-                .done(),
+            s.withProgress(s.progress().withPending(pending))
+                .with(s.round().pendingRead(pending, now.nanos()))
+                .at(SourceStep.LAST_DIRTY),
             new CollectDirty(true));
       }
       case LAST_DIRTY -> lastDirty(s, event);
@@ -95,11 +84,10 @@ final class SourceCopying {
       case LAST_STATE -> lastState(s, event, now);
       case LAST_PENDING -> lastPending(s, event, now);
       case LAST_LOOK -> {
-        SourceState next = s.but().at(SourceStep.JOURNALLING_END).done();
+        SourceState next = s.at(SourceStep.JOURNALLING_END);
         yield Outcome.of(next, new Journal(new SessionRecord.EndAllowed(next.progress())));
       }
-      case JOURNALLING_END ->
-          Outcome.of(s.but().endAllowed().at(SourceStep.ENDING).done(), new SendEnd());
+      case JOURNALLING_END -> Outcome.of(s.withEndAllowed().at(SourceStep.ENDING), new SendEnd());
       case ENDING -> awaitDecision(s, null);
       default -> SourceMachine.unexpected(s, event);
     };
@@ -111,192 +99,176 @@ final class SourceCopying {
       return awaitDecision(s, failure);
     }
     if (s.step() == SourceStep.JOURNALLING_SWITCH_OVER) {
-      Outcome<SourceState, SourceAction> back = ending.failed(s.but().command(0).done(), failure);
+      Outcome<SourceState, SourceAction> back = ending.failed(s.withCommand(0), failure);
       return SourceEnding.prepend(back, new Reply(s.command(), failure));
     }
     return ending.failed(s, failure);
   }
 
   private Outcome<SourceState, SourceAction> awaitDecision(SourceState s, Failure failure) {
-    SourceState.Change change = s.but().at(SOURCE_AWAITING_DECISION, SourceStep.AWAITING_DECISION);
+    SourceState next = s.at(SOURCE_AWAITING_DECISION, SourceStep.AWAITING_DECISION);
     if (failure != null) {
-      return Outcome.of(change.failure(SourceEnding.waiting(s, failure)).done(), new CloseStream());
+      return Outcome.of(next.withFailure(SourceEnding.waiting(s, failure)), new CloseStream());
     }
-    SourceState next = change.done();
-    return Outcome.of(next, new AwaitLoaded(next.epoch(), pace.loadedPatience()));
+    return Outcome.of(next, new AwaitLoaded(next.epoch(), timings.loadedTimeout()));
   }
 
   private Outcome<SourceState, SourceAction> roundPending(
       SourceState s, SourceEvent event, Moment now) {
     PendingBytes pending = ((PendingRead) event).pending();
     SourceState read =
-        s.but()
-            .progress(s.progress().withPending(pending))
-            .round(s.round().pendingRead(pending, now.nanos()))
+        s.withProgress(s.progress().withPending(pending))
+            .with(s.round().pendingRead(pending, now.nanos()))
             // Not before: whoever sees PRECOPY judges by what is pending.
-            .at(SOURCE_PRECOPY, s.step())
-            .done();
-    if (s.precopy()) {
-      return Outcome.of(
-          read.but().at(SourceStep.ROUND_STATE).done(), new CopyState(pace.batchBytes()));
+            .at(SOURCE_PRECOPY, s.step());
+    if (s.device().precopy()) {
+      return Outcome.of(read.at(SourceStep.ROUND_STATE), new CopyState(timings.batchBytes()));
     }
     return collectDirty(read);
   }
 
   private Outcome<SourceState, SourceAction> collectDirty(SourceState s) {
-    return Outcome.of(s.but().at(SourceStep.ROUND_DIRTY).done(), new CollectDirty(false));
+    return Outcome.of(s.at(SourceStep.ROUND_DIRTY), new CollectDirty(false));
   }
 
   private Outcome<SourceState, SourceAction> roundState(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Continue) {
-      return Outcome.of(
-          s.but().at(SourceStep.ROUND_STATE).done(), new CopyState(pace.batchBytes()));
+      return Outcome.of(s.at(SourceStep.ROUND_STATE), new CopyState(timings.batchBytes()));
     }
     StateCopied copied = (StateCopied) event;
     SourceState moved = moved(s, copied.bytes(), 0, now);
-    long named = moved.round().pendingBefore();
+    long named = moved.round().estimate().bytes();
     long enough = named == 0 ? ROUND_BYTES_OF_UNKNOWN : Math.max(SMALLEST_ROUND_BYTES, named);
-    if (copied.dry() || moved.round().stateBytes() >= enough) {
-      return collectDirty(moved.but().round(moved.round().looked(copied.dry())).done());
+    if (copied.dry() || moved.round().sent().stateBytes() >= enough) {
+      return collectDirty(moved.with(moved.round().looked(copied.dry())));
     }
-    return breathe(moved.but().at(SourceStep.ROUND_STATE).done());
+    return yieldToCommands(moved.at(SourceStep.ROUND_STATE));
   }
 
   private Outcome<SourceState, SourceAction> roundDirty(SourceState s, SourceEvent event) {
     SourceState found = dirtyFound(s, (DirtyFound) event);
-    Round round = found.round();
+    SourceRound round = found.round();
     // Said only after a look at everything: device and memory.
     boolean exhausted =
-        (round.dry() || !s.precopy()) && round.stateBytes() == 0 && round.memoryFound() == 0;
-    return breathe(
+        (round.sent().dry() || !s.device().precopy())
+            && round.sent().stateBytes() == 0
+            && round.sent().memoryFound() == 0;
+    return yieldToCommands(
         found
-            .but()
-            .progress(found.progress().withRounds(found.progress().rounds(), exhausted))
-            .at(SourceStep.ROUND_MEMORY)
-            .done());
+            .withProgress(found.progress().withRounds(found.progress().rounds(), exhausted))
+            .at(SourceStep.ROUND_MEMORY));
   }
 
   private static SourceState dirtyFound(SourceState s, DirtyFound found) {
-    Round round = s.round();
+    SourceRound round = s.round();
     long rate =
-        round.sinceLastNanos() == 0
+        round.estimate().sinceLastNanos() == 0
             ? s.progress().dirtyBytesPerSecond()
             : RateWindow.perSecond(
-                saturated(round.stateDirtied(), found.bytes()), round.sinceLastNanos());
-    return s.but()
-        .round(round.memoryFound(found.bytesToSend()))
-        .progress(
+                saturated(round.estimate().dirtied(), found.bytes()),
+                round.estimate().sinceLastNanos());
+    return s.with(round.memoryFound(found.bytesToSend()))
+        .withProgress(
             s.progress()
                 .withDirty(s.progress().dirtyPages() + found.pages(), rate)
-                .withMemoryPending(Math.max(found.bytesToSend(), found.bytesPending())))
-        .done();
+                .withMemoryPending(Math.max(found.bytesToSend(), found.bytesPending())));
   }
 
   private Outcome<SourceState, SourceAction> roundMemory(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Continue) {
-      return Outcome.of(
-          s.but().at(SourceStep.ROUND_MEMORY).done(), new CopyMemory(pace.batchBytes()));
+      return Outcome.of(s.at(SourceStep.ROUND_MEMORY), new CopyMemory(timings.batchBytes()));
     }
     MemoryCopied copied = (MemoryCopied) event;
     // What is pending stays as the last look found it: what is sent now is made dirty again
     // meanwhile, and nobody knows how much of it before the next look.
-    SourceState moved = moved(s, 0, copied.bytes(), now).but().at(SourceStep.ROUND_MEMORY).done();
-    return copied.remaining() > 0 ? breathe(moved) : endRound(moved, now);
+    SourceState moved = moved(s, 0, copied.bytes(), now).at(SourceStep.ROUND_MEMORY);
+    return copied.remaining() > 0 ? yieldToCommands(moved) : endRound(moved, now);
   }
 
   private Outcome<SourceState, SourceAction> endRound(SourceState s, Moment now) {
-    Round round = s.round();
+    SourceRound round = s.round();
     long took = now.nanos() - round.startedAt();
-    long shortest = pace.shortestRound().toNanos();
-    boolean idle = round.stateBytes() == 0 && round.memoryBytes() == 0;
+    long shortest = timings.shortestRound().toNanos();
+    boolean idle = round.sent().stateBytes() == 0 && round.sent().memoryBytes() == 0;
     long rest =
         idle
-            ? Math.min(pace.longestRest().toNanos(), Math.max(shortest, 2 * round.restNanos()))
+            ? Math.min(timings.longestRest().toNanos(), Math.max(shortest, 2 * round.restNanos()))
             : Math.max(0, shortest - took);
     SourceState next =
-        s.but()
-            .round(round.resting(idle ? rest : 0))
-            .progress(
+        s.with(round.resting(idle ? rest : 0))
+            .withProgress(
                 s.progress().withRounds(s.progress().rounds() + 1, s.progress().precopyExhausted()))
-            .at(SourceStep.ROUND_REST)
-            .done();
+            .at(SourceStep.ROUND_REST);
     return rest == 0
-        ? breathe(next)
+        ? yieldToCommands(next)
         : Outcome.of(next, new StartTimer(next.epoch(), Duration.ofNanos(rest)));
   }
 
   private Outcome<SourceState, SourceAction> lastDirty(SourceState s, SourceEvent event) {
-    return breathe(dirtyFound(s, (DirtyFound) event).but().at(SourceStep.LAST_MEMORY).done());
+    return yieldToCommands(dirtyFound(s, (DirtyFound) event).at(SourceStep.LAST_MEMORY));
   }
 
   private Outcome<SourceState, SourceAction> lastMemory(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Continue) {
-      return Outcome.of(
-          s.but().at(SourceStep.LAST_MEMORY).done(), new CopyMemory(pace.batchBytes()));
+      return Outcome.of(s.at(SourceStep.LAST_MEMORY), new CopyMemory(timings.batchBytes()));
     }
     MemoryCopied copied = (MemoryCopied) event;
     SourceState moved = moved(s, 0, copied.bytes(), now);
-    SourceState.Change change =
-        moved.but().progress(moved.progress().withMemoryPending(copied.remaining()));
+    SourceState change = moved.withProgress(moved.progress().withMemoryPending(copied.remaining()));
     return copied.remaining() > 0
-        ? breathe(change.at(SourceStep.LAST_MEMORY).done())
+        ? yieldToCommands(change.at(SourceStep.LAST_MEMORY))
         : Outcome.of(
-            change.at(SourceStep.LAST_STATE).tries(0).done(), new CopyState(pace.batchBytes()));
+            change.at(SourceStep.LAST_STATE).withTries(0), new CopyState(timings.batchBytes()));
   }
 
   private Outcome<SourceState, SourceAction> lastState(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Later) {
-      return Outcome.of(s.but().at(SourceStep.LAST_STATE).done(), new CopyState(pace.batchBytes()));
+      return Outcome.of(s.at(SourceStep.LAST_STATE), new CopyState(timings.batchBytes()));
     }
     StateCopied copied = (StateCopied) event;
     SourceState moved = moved(s, copied.bytes(), 0, now);
-    SourceState.Change change = moved.but();
-    if (copied.bytes() > 0) {
-      change.tries(0);
-    }
     boolean looks =
-        copied.dry() || moved.round().stateBytes() > beforeALook(moved.round().pendingBefore());
-    change.round(moved.round().looked(copied.dry()));
+        copied.dry()
+            || moved.round().sent().stateBytes() > beforeALook(moved.round().estimate().bytes());
+    SourceState next =
+        moved
+            .with(moved.round().looked(copied.dry()))
+            .withTries(copied.bytes() > 0 ? 0 : s.tries());
     return looks
-        ? Outcome.of(
-            change.at(SourceStep.LAST_PENDING).done(), new ReadPending(s.spec().thresholdBytes()))
-        : breathe(change.at(SourceStep.LAST_STATE).done());
+        ? Outcome.of(next.at(SourceStep.LAST_PENDING), new ReadPending(s.spec().thresholdBytes()))
+        : yieldToCommands(next.at(SourceStep.LAST_STATE));
   }
 
   private Outcome<SourceState, SourceAction> lastPending(
       SourceState s, SourceEvent event, Moment now) {
     PendingBytes pending = ((PendingRead) event).pending();
-    SourceState.Change change = s.but().progress(s.progress().withPending(pending));
-    if (!s.round().dry()) {
+    SourceState change = s.withProgress(s.progress().withPending(pending));
+    if (!s.round().sent().dry()) {
       // Only the device's end is the end: what it estimates ends nothing.
-      return pending.total() < s.round().pendingBefore()
-          ? breathe(
-              change
-                  .round(s.round().pendingRead(pending, now.nanos()))
-                  .at(SourceStep.LAST_STATE)
-                  .done())
-          : ending.failed(change.done(), endless(s, pending));
+      return pending.total() < s.round().estimate().bytes()
+          ? yieldToCommands(
+              change.with(s.round().pendingRead(pending, now.nanos())).at(SourceStep.LAST_STATE))
+          : ending.failed(change, endless(s, pending));
     }
     if (pending.total() == 0) {
       long bytes = s.progress().deviceStateBytes();
       return bytes == 0
-          ? ending.failed(change.done(), nothing(s))
+          ? ending.failed(change, nothing(s))
           : Outcome.of(
-              change.at(SourceStep.LAST_LOOK).done(),
-              new LookAtSaved(bytes, s.progress().memoryBytes()));
+              change.at(SourceStep.LAST_LOOK), new LookAtSaved(bytes, s.progress().memoryBytes()));
     }
-    if (s.tries() >= pace.dryRetries()) {
-      return ending.failed(change.done(), neverDry(s, pending));
+    if (s.tries() >= timings.dryRetries()) {
+      return ending.failed(change, neverDry(s, pending));
     }
-    SourceState next = change.tries(s.tries() + 1).at(SourceStep.LAST_STATE).done();
+    SourceState next = change.withTries(s.tries() + 1).at(SourceStep.LAST_STATE);
     // The first time at once: it may have had nothing at that moment only.
     return s.tries() == 0
-        ? breathe(next)
-        : Outcome.of(next, new StartTimer(next.epoch(), pace.dryRetry()));
+        ? yieldToCommands(next)
+        : Outcome.of(next, new StartTimer(next.epoch(), timings.dryRetry()));
   }
 
   /** No estimate, but what was counted: nothing at all cannot be the state of a device. */
@@ -318,7 +290,7 @@ final class SourceCopying {
             + " in STOPNCOPY says that "
             + pending.total()
             + " bytes are pending but handed out none in "
-            + pace.dryRetries()
+            + timings.dryRetries()
             + " tries; nothing that it handed out before was lost. It is brought back to RUNNING"
             + " here; report this to the maker of its driver.");
   }
@@ -346,9 +318,9 @@ final class SourceCopying {
         "the device "
             + s.spec().device()
             + " said that "
-            + s.round().pendingBefore()
+            + s.round().estimate().bytes()
             + " bytes were pending when it stopped, has handed out "
-            + s.round().stateBytes()
+            + s.round().sent().stateBytes()
             + " in STOPNCOPY since, and says that "
             + pending.total()
             + " are pending still; nothing is lost. It is brought back to RUNNING here; report this"
@@ -356,19 +328,14 @@ final class SourceCopying {
   }
 
   private static SourceState moved(SourceState s, long state, long memory, Moment now) {
-    Progress progress =
-        s.progress()
-            .withMoved(
-                s.progress().deviceStateBytes() + state, s.progress().memoryBytes() + memory);
-    RateWindow rate = s.rate().at(now.nanos(), progress.transferredBytes());
-    return s.but()
-        .round(s.round().moved(state, memory))
-        .rate(rate)
-        .progress(progress.withRate(rate.report(now.nanos(), progress.transferredBytes())))
-        .done();
+    Progress before = s.progress();
+    return s.with(s.round().moved(state, memory))
+        .with(
+            s.counters()
+                .moved(before.deviceStateBytes() + state, before.memoryBytes() + memory, now));
   }
 
-  private static Outcome<SourceState, SourceAction> breathe(SourceState next) {
-    return Outcome.of(next, new Breathe(next.epoch()));
+  private static Outcome<SourceState, SourceAction> yieldToCommands(SourceState next) {
+    return Outcome.of(next, new YieldToCommands(next.epoch()));
   }
 }

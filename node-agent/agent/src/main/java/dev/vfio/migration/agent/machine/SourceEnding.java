@@ -24,12 +24,12 @@ import java.util.List;
  * state, and the device is reset for whoever comes next.
  */
 final class SourceEnding {
-  private final Pace pace;
+  private final Timings timings;
   private final SourceRelease release;
 
-  SourceEnding(Pace pace) {
-    this.pace = pace;
-    this.release = new SourceRelease(pace);
+  SourceEnding(Timings timings) {
+    this.timings = timings;
+    this.release = new SourceRelease(timings);
   }
 
   // ------------------------------------------------------------------ the decision's commands
@@ -48,9 +48,9 @@ final class SourceEnding {
               Reason.ALREADY_ROLLED_BACK,
               "the source is rolled back (" + s.state().description() + "); it was not committed");
       default ->
-          s.endAllowed()
+          s.handover().endAllowed()
               ? Outcome.of(
-                  s.but().at(SourceStep.JOURNALLING_COMMIT).command(command.command()).done(),
+                  s.at(SourceStep.JOURNALLING_COMMIT).withCommand(command.command()),
                   new CloseStream(),
                   new Journal(new SessionRecord.Committed()))
               : SourceMachine.refuse(
@@ -101,13 +101,11 @@ final class SourceEnding {
       SourceState s, Decision decision, Failure failure, long command) {
     Failure why = decision == Decision.CANCELLED ? s.failure() : failure;
     SourceState next =
-        s.but()
-            .decision(decision)
-            .failure(why)
-            .command(command)
-            .tries(0)
-            .at(SOURCE_ROLLING_BACK, SourceStep.JOURNALLING_ROLL_BACK)
-            .done();
+        s.decided(decision)
+            .withFailure(why)
+            .withCommand(command)
+            .withTries(0)
+            .at(SOURCE_ROLLING_BACK, SourceStep.JOURNALLING_ROLL_BACK);
     return Outcome.of(
         next,
         new CloseStream(),
@@ -116,20 +114,19 @@ final class SourceEnding {
 
   /** Committed is journalled: makes the device clean up. */
   Outcome<SourceState, SourceAction> complete(SourceState s) {
-    if (!s.deviceOpen()) {
-      return Outcome.of(
-          s.but().at(SOURCE_COMPLETING, SourceStep.COMPLETE_REOPENING).done(), new OpenDevice());
+    if (!s.device().open()) {
+      return Outcome.of(s.at(SOURCE_COMPLETING, SourceStep.COMPLETE_REOPENING), new OpenDevice());
     }
     // A device that was reset meanwhile has nothing left to clean up; the later interfaces call
     // what that leads to RUNNING.
     boolean clean =
-        s.deviceState() == DeviceState.SAVE_COMPLETED
-            || s.deviceState() == DeviceState.NONE
-            || s.deviceState() == DeviceState.RUNNING;
+        s.device().state() == DeviceState.SAVE_COMPLETED
+            || s.device().state() == DeviceState.NONE
+            || s.device().state() == DeviceState.RUNNING;
     return clean
         ? release(s)
         : Outcome.of(
-            s.but().at(SOURCE_COMPLETING, SourceStep.COMPLETE_SAVING).done(),
+            s.at(SOURCE_COMPLETING, SourceStep.COMPLETE_SAVING),
             new Transition(DeviceState.SAVE_COMPLETED));
   }
 
@@ -144,18 +141,18 @@ final class SourceEnding {
       case COMPLETE_SAVING ->
           failure != null
               ? notSaved(s, failure)
-              : release(s.but().device(DeviceState.SAVE_COMPLETED).done());
+              : release(s.withDevice(DeviceState.SAVE_COMPLETED));
       case COMPLETE_RELEASING ->
           failure != null
               ? restBeforeCompleting(s, failure)
-              : release.reset(s.but().obstacle(null).tries(0).done());
+              : release.reset(s.withObstacle(null).withTries(0));
       case COMPLETE_RESETTING, COMPLETE_RESET_RESTING, COMPLETE_RESET_REOPENING, COMPLETE_LOOKING ->
           release.step(s, event);
       case COMPLETE_RESTING -> complete(s);
       case JOURNALLING_COMPLETED ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(s.but().at(SOURCE_COMPLETED, SourceStep.ENDED).done(), new LetGo());
+              : Outcome.of(s.at(SOURCE_COMPLETED, SourceStep.ENDED), new CloseDevice());
       case JOURNALLING_ROLL_BACK -> {
         // Where this could not be journalled a restart rolls back as well, or waits, paused, for
         // the operator to say so again. A workload that stands still for want of disk helps nobody.
@@ -163,7 +160,7 @@ final class SourceEnding {
         if (s.command() != 0) {
           first.add(new Reply(s.command(), null));
         }
-        yield rollBackJournalled(s.but().command(0).done(), first);
+        yield rollBackJournalled(s.withCommand(0), first);
       }
       case ROLL_BACK_OPENING ->
           failure != null
@@ -172,17 +169,16 @@ final class SourceEnding {
       case ROLL_BACK_OPEN_RESTING -> open(s, List.of());
       case ROLL_BACK_LEAVING -> {
         if (failure == null) {
-          yield run(s.but().device(exit(s)).done());
+          yield run(s.withDevice(exit(s)));
         }
         yield isConnectionLost(failure)
             ? restBeforeOpening(s, failure)
             : Outcome.of(
-                s.but().at(SourceStep.ROLL_BACK_LEAVING_OTHERWISE).done(),
-                new Transition(otherExit(s)));
+                s.at(SourceStep.ROLL_BACK_LEAVING_OTHERWISE), new Transition(otherExit(s)));
       }
       case ROLL_BACK_LEAVING_OTHERWISE -> {
         if (failure == null) {
-          yield run(s.but().device(otherExit(s)).done());
+          yield run(s.withDevice(otherExit(s)));
         }
         yield isConnectionLost(failure)
             ? restBeforeOpening(s, failure)
@@ -190,7 +186,7 @@ final class SourceEnding {
       }
       case ROLL_BACK_RUNNING -> {
         if (failure == null) {
-          yield resume(s.but().device(DeviceState.RUNNING).tries(0).done(), now);
+          yield resume(s.withDevice(DeviceState.RUNNING).withTries(0), now);
         }
         yield isConnectionLost(failure)
             ? restBeforeOpening(s, failure)
@@ -203,7 +199,7 @@ final class SourceEnding {
       case JOURNALLING_ROLLED_BACK ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(s.but().at(SOURCE_ROLLED_BACK, SourceStep.ENDED).done(), new LetGo());
+              : Outcome.of(s.at(SOURCE_ROLLED_BACK, SourceStep.ENDED), new CloseDevice());
       case END_RESTING ->
           s.state() == SOURCE_COMPLETING ? SourceRelease.journalCompleted(s) : journalRolledBack(s);
       case STRANDED, ENDED, REFUSED -> Outcome.of(s);
@@ -214,24 +210,21 @@ final class SourceEnding {
   private Outcome<SourceState, SourceAction> commitJournalled(SourceState s, Failure failure) {
     if (failure != null) {
       return Outcome.of(
-          s.but().at(SourceStep.AWAITING_DECISION).command(0).done(),
-          new Reply(s.command(), failure));
+          s.at(SourceStep.AWAITING_DECISION).withCommand(0), new Reply(s.command(), failure));
     }
     return prepend(
         complete(
-            s.but()
-                .decision(Decision.COMMITTED)
-                .failure(null)
-                .command(0)
-                .tries(0)
-                .at(SOURCE_COMPLETING, SourceStep.COMPLETE_SAVING)
-                .done()),
+            s.decided(Decision.COMMITTED)
+                .withFailure(null)
+                .withCommand(0)
+                .withTries(0)
+                .at(SOURCE_COMPLETING, SourceStep.COMPLETE_SAVING)),
         new Reply(s.command(), null));
   }
 
   private static SourceState reopened(SourceState s, SourceEvent event) {
     Opened opened = (Opened) event;
-    return s.but().opened(opened.state(), opened.precopy()).done();
+    return s.deviceOpened(opened.state(), opened.precopy());
   }
 
   /**
@@ -240,14 +233,12 @@ final class SourceEnding {
    */
   private Outcome<SourceState, SourceAction> notSaved(SourceState s, Failure failure) {
     boolean mayHaveBeenSaved =
-        s.recovered() && s.deviceState() == null && failure.reason() == Reason.TRANSITION_FAILED;
-    return mayHaveBeenSaved
-        ? release(s)
-        : restBeforeCompleting(s.but().deviceClosed().done(), failure);
+        s.recovered() && s.device().state() == null && failure.reason() == Reason.TRANSITION_FAILED;
+    return mayHaveBeenSaved ? release(s) : restBeforeCompleting(s.deviceClosed(), failure);
   }
 
   private Outcome<SourceState, SourceAction> release(SourceState s) {
-    return Outcome.of(s.but().at(SourceStep.COMPLETE_RELEASING).done(), new ReleaseWorkload());
+    return Outcome.of(s.at(SourceStep.COMPLETE_RELEASING), new ReleaseWorkload());
   }
 
   /** Cleaning up has all the time there is; it never gives up and never runs the device. */
@@ -258,49 +249,45 @@ final class SourceEnding {
             "The handover is committed and the destination runs; this is clean-up at the source"
                 + " and is tried again by itself.");
     SourceState next =
-        s.but()
-            .obstacle(said)
-            .tries(tries)
-            .at(SOURCE_COMPLETING, SourceStep.COMPLETE_RESTING)
-            .done();
+        s.withObstacle(said).withTries(tries).at(SOURCE_COMPLETING, SourceStep.COMPLETE_RESTING);
     long times = Math.min(tries, 40);
-    return Outcome.of(next, new StartTimer(next.epoch(), pace.retry().multipliedBy(times)));
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.retry().multipliedBy(times)));
   }
 
   Outcome<SourceState, SourceAction> rollBackJournalled(SourceState s, List<SourceAction> first) {
-    if (!s.touched() && !s.pauseAsked()) {
+    if (!s.device().touched() && !s.handover().pauseAsked()) {
       return then(first, journalRolledBack(s));
     }
-    return s.deviceOpen() ? then(first, leave(s)) : open(s, first);
+    return s.device().open() ? then(first, leave(s)) : open(s, first);
   }
 
   /** Another try, from what is known of the device now. */
   private Outcome<SourceState, SourceAction> again(SourceState s) {
-    return open(s.but().tries(0).obstacle(null).done(), List.of());
+    return open(s.withTries(0).withObstacle(null), List.of());
   }
 
   private Outcome<SourceState, SourceAction> open(SourceState s, List<SourceAction> first) {
     return then(
         first,
         Outcome.of(
-            s.but().deviceClosed().at(SOURCE_ROLLING_BACK, SourceStep.ROLL_BACK_OPENING).done(),
+            s.deviceClosed().at(SOURCE_ROLLING_BACK, SourceStep.ROLL_BACK_OPENING),
             new OpenDevice()));
   }
 
   private Outcome<SourceState, SourceAction> restBeforeOpening(SourceState s, Failure failure) {
-    if (s.tries() >= pace.retries()) {
+    if (s.tries() >= timings.retries()) {
       return stranded(s, failure, "it cannot be opened");
     }
     SourceState next =
-        s.but().obstacle(failure).tries(s.tries() + 1).at(SourceStep.ROLL_BACK_OPEN_RESTING).done();
-    return Outcome.of(next, new StartTimer(next.epoch(), pace.retry()));
+        s.withObstacle(failure).withTries(s.tries() + 1).at(SourceStep.ROLL_BACK_OPEN_RESTING);
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
   }
 
   private Outcome<SourceState, SourceAction> leaveOrRun(SourceState s, boolean kept, Moment now) {
-    if (s.deviceState() == null) {
+    if (s.device().state() == null) {
       // Its workload ran on all the time, so the device does, too; a paused one would be resumed
       // on a device of which nobody knows whether it was reset meanwhile, unless it was held.
-      return s.pauseAsked() && !kept
+      return s.handover().pauseAsked() && !kept
           ? stranded(
               s,
               Failure.of(
@@ -311,7 +298,7 @@ final class SourceEnding {
               "whether it still holds its state cannot be known")
           : leave(s);
     }
-    return switch (s.deviceState()) {
+    return switch (s.device().state()) {
       case RUNNING -> resume(s, now);
       case FAILED, CANCELLED -> run(s);
       case SETUP, PRECOPY, STOPNCOPY -> leave(s);
@@ -320,23 +307,22 @@ final class SourceEnding {
               s,
               Failure.of(
                   Reason.DEVICE_PROTOCOL_VIOLATION,
-                  "the device " + s.spec().device() + " is in " + s.deviceState()),
+                  "the device " + s.spec().device() + " is in " + s.device().state()),
               "it was not left in that state, so its own state may be lost");
     };
   }
 
   private Outcome<SourceState, SourceAction> leave(SourceState s) {
-    return Outcome.of(s.but().at(SourceStep.ROLL_BACK_LEAVING).done(), new Transition(exit(s)));
+    return Outcome.of(s.at(SourceStep.ROLL_BACK_LEAVING), new Transition(exit(s)));
   }
 
   private Outcome<SourceState, SourceAction> run(SourceState s) {
-    return Outcome.of(
-        s.but().at(SourceStep.ROLL_BACK_RUNNING).done(), new Transition(DeviceState.RUNNING));
+    return Outcome.of(s.at(SourceStep.ROLL_BACK_RUNNING), new Transition(DeviceState.RUNNING));
   }
 
   private Outcome<SourceState, SourceAction> resume(SourceState s, Moment now) {
-    return s.pauseAsked()
-        ? Outcome.of(s.but().at(SourceStep.ROLL_BACK_RESUMING).done(), new ResumeWorkload())
+    return s.handover().pauseAsked()
+        ? Outcome.of(s.at(SourceStep.ROLL_BACK_RESUMING), new ResumeWorkload())
         : journalRolledBack(s);
   }
 
@@ -344,25 +330,20 @@ final class SourceEnding {
     if (failure.errno() == Errno.ESRCH.number()) {
       // Nobody is left to go on with the device, so what is in it is of no more use to anybody.
       return Outcome.of(
-          s.but().obstacle(failure).at(SourceStep.ROLL_BACK_RESETTING).done(), new ResetReleased());
+          s.withObstacle(failure).at(SourceStep.ROLL_BACK_RESETTING), new ResetReleased());
     }
-    if (s.tries() >= pace.retries()) {
+    if (s.tries() >= timings.retries()) {
       return strandedWorkload(s, failure);
     }
     SourceState next =
-        s.but()
-            .obstacle(failure)
-            .tries(s.tries() + 1)
-            .at(SourceStep.ROLL_BACK_RESUME_RESTING)
-            .done();
-    return Outcome.of(next, new StartTimer(next.epoch(), pace.retry()));
+        s.withObstacle(failure).withTries(s.tries() + 1).at(SourceStep.ROLL_BACK_RESUME_RESTING);
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
   }
 
   private Outcome<SourceState, SourceAction> rolledBack(SourceState s, Moment now) {
     return journalRolledBack(
-        s.but()
-            .progress(s.progress().withDowntime(Math.max(1, now.nanos() - s.pausedAtNanos())))
-            .done());
+        s.withProgress(
+            s.progress().withDowntime(Math.max(1, now.nanos() - s.handover().pausedAtNanos()))));
   }
 
   /**
@@ -374,18 +355,17 @@ final class SourceEnding {
         s.state() == SOURCE_COMPLETING
             ? "The handover is committed and the source is released."
             : "The source runs again.";
-    SourceState next =
-        s.but().obstacle(failure.endNotWritten(done)).at(SourceStep.END_RESTING).done();
-    return Outcome.of(next, new StartTimer(next.epoch(), pace.look()));
+    SourceState next = s.withObstacle(failure.endNotWritten(done)).at(SourceStep.END_RESTING);
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
   }
 
   private static Outcome<SourceState, SourceAction> journalRolledBack(SourceState s) {
-    SourceState next = s.but().obstacle(null).at(SourceStep.JOURNALLING_ROLLED_BACK).done();
+    SourceState next = s.withObstacle(null).at(SourceStep.JOURNALLING_ROLLED_BACK);
     return Outcome.of(
         next,
-        new LetGo(),
+        new CloseDevice(),
         new Journal(
-            new SessionRecord.RolledBack(next.failure(), next.progress(), next.deviceState())));
+            new SessionRecord.RolledBack(next.failure(), next.progress(), next.device().state())));
   }
 
   private static Outcome<SourceState, SourceAction> stranded(
@@ -398,12 +378,12 @@ final class SourceEnding {
                 + what
                 + whatIsLeft(s, failure));
     return Outcome.of(
-        s.but().obstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED).done(),
-        new LetGo());
+        s.withObstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED),
+        new CloseDevice());
   }
 
   private static String whatIsLeft(SourceState s, Failure failure) {
-    String workload = s.pauseAsked() ? "; its workload is paused" : "";
+    String workload = s.handover().pauseAsked() ? "; its workload is paused" : "";
     return failure
         .stateOutOfReach()
         .map(
@@ -429,8 +409,8 @@ final class SourceEnding {
                 + " is RUNNING again but its workload could not be resumed. Mend the workload,"
                 + " then roll back again, or restart the workload.");
     return Outcome.of(
-        s.but().obstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED).done(),
-        new LetGo());
+        s.withObstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED),
+        new CloseDevice());
   }
 
   /**
@@ -442,7 +422,8 @@ final class SourceEnding {
     Failure left = SourceRelease.obstacle(s, afterReset);
     String device = s.spec().device();
     Failure said =
-        s.obstacle()
+        s.problems()
+            .obstacle()
             .with(
                 "The device "
                     + device
@@ -457,16 +438,16 @@ final class SourceEnding {
                         : afterReset instanceof InUse
                             ? "Somebody else has opened it by now, so it was not reset."
                             : "It was reset: what its workload had in it is gone.")
-                    + (s.decision() == Decision.CANCELLED
+                    + (s.handover().decision() == Decision.CANCELLED
                             || s.failure() == null
                             || s.failure().errno() == Errno.ESRCH.number()
                         ? ""
                         : " It was rolled back because: " + s.failure().message()));
-    SourceState.Change end = s.but().failure(said);
+    SourceState end = s.withFailure(said);
     if (afterReset instanceof WasReset reset) {
-      end.device(reset.state());
+      end.withDevice(reset.state());
     }
-    return journalRolledBack(end.done());
+    return journalRolledBack(end);
   }
 
   /** After these the open device is of no more use; it may be fine once it is opened anew. */
@@ -476,11 +457,15 @@ final class SourceEnding {
   }
 
   private static DeviceState exit(SourceState s) {
-    return s.decision() == Decision.CANCELLED ? DeviceState.CANCELLED : DeviceState.FAILED;
+    return s.handover().decision() == Decision.CANCELLED
+        ? DeviceState.CANCELLED
+        : DeviceState.FAILED;
   }
 
   private static DeviceState otherExit(SourceState s) {
-    return s.decision() == Decision.CANCELLED ? DeviceState.FAILED : DeviceState.CANCELLED;
+    return s.handover().decision() == Decision.CANCELLED
+        ? DeviceState.FAILED
+        : DeviceState.CANCELLED;
   }
 
   static Failure waiting(SourceState s, Failure failure) {

@@ -7,30 +7,105 @@ import dev.vfio.migration.vfio.workload.WorkloadState;
 /** What can happen to a source. */
 public sealed interface SourceEvent {
 
+  /** Names every kind of event. */
+  interface Handler<T> {
+    T on(Command event);
+
+    T on(Completion event);
+
+    T on(Later event);
+
+    T on(Stop event);
+
+    T on(Recover event);
+  }
+
+  <T> T dispatch(Handler<T> handler);
+
   /** What the operator asks for. Seen only between two pieces of work, never during one. */
   sealed interface Command extends SourceEvent {
     /** Number under which the answer is awaited. */
     long command();
+
+    /** Names every command. */
+    interface Handler<T> {
+      T on(Start command);
+
+      T on(SwitchOver command);
+
+      T on(Commit command);
+
+      T on(RollBack command);
+
+      T on(Cancel command);
+    }
+
+    <T> T handle(Command.Handler<T> handler);
+
+    @Override
+    default <T> T dispatch(SourceEvent.Handler<T> handler) {
+      return handler.on(this);
+    }
   }
 
-  record Start(long command) implements Command {}
+  record Start(long command) implements Command {
+    @Override
+    public <T> T handle(Command.Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
 
-  record SwitchOver(long command) implements Command {}
+  record SwitchOver(long command) implements Command {
+    @Override
+    public <T> T handle(Command.Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
 
-  record Commit(long command) implements Command {}
+  record Commit(long command) implements Command {
+    @Override
+    public <T> T handle(Command.Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
 
-  record RollBack(long command, String reason) implements Command {}
+  record RollBack(long command, String reason) implements Command {
+    @Override
+    public <T> T handle(Command.Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
 
-  record Cancel(long command) implements Command {}
+  record Cancel(long command) implements Command {
+    @Override
+    public <T> T handle(Command.Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
 
   /** The agent is about to end. */
-  record Stop() implements SourceEvent {}
+  record Stop() implements SourceEvent {
+    @Override
+    public <T> T dispatch(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
 
   /** The agent has come back and goes on from the journal. */
-  record Recover() implements SourceEvent {}
+  record Recover() implements SourceEvent {
+    @Override
+    public <T> T dispatch(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
 
   /** The end of a piece of work; always the very next event after it was given out. */
-  sealed interface Completion extends SourceEvent {}
+  sealed interface Completion extends SourceEvent {
+    @Override
+    default <T> T dispatch(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
 
   /** It was done, and there is nothing more to say. */
   record Done() implements Completion {}
@@ -98,6 +173,11 @@ public sealed interface SourceEvent {
   /** What was awaited beside the work. One with another epoch than the state's is too late. */
   sealed interface Later extends SourceEvent {
     long epoch();
+
+    @Override
+    default <T> T dispatch(Handler<T> handler) {
+      return handler.on(this);
+    }
   }
 
   /** Commands had their turn; go on. */

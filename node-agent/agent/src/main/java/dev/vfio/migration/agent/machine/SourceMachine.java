@@ -1,15 +1,12 @@
 package dev.vfio.migration.agent.machine;
 
-import static dev.vfio.migration.agent.machine.SessionState.SOURCE_AWAITING_DECISION;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_PRECOPY;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_READY;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STARTING;
-import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STOPNCOPY;
 
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.agent.machine.SourceState.Decision;
-import dev.vfio.migration.agent.machine.SourceState.Round;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.ArrayList;
@@ -48,24 +45,92 @@ public final class SourceMachine {
   private final SourceCopying copying;
   private final SourceEnding ending;
 
-  public SourceMachine(Pace pace) {
-    this.ending = new SourceEnding(pace);
-    this.copying = new SourceCopying(pace, ending);
+  public SourceMachine(Timings timings) {
+    this.ending = new SourceEnding(timings);
+    this.copying = new SourceCopying(timings, ending);
   }
 
   /** The state after {@code event}, and what is to be done. */
   public Outcome<SourceState, SourceAction> step(SourceState s, SourceEvent event, Moment now) {
-    if (event instanceof Command command) {
-      return command(s, command, now);
+    return event.dispatch(new Step(s, now));
+  }
+
+  /** What each kind of event leads to. */
+  private final class Step
+      implements SourceEvent.Handler<Outcome<SourceState, SourceAction>>,
+          Command.Handler<Outcome<SourceState, SourceAction>> {
+    private final SourceState s;
+    private final Moment now;
+
+    private Step(SourceState s, Moment now) {
+      this.s = s;
+      this.now = now;
     }
-    if (event instanceof Later later && later.epoch() != s.epoch()) {
-      return Outcome.of(s);
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Command command) {
+      return s.step() == SourceStep.REFUSED
+          ? Outcome.of(s, new Reply(command.command(), s.failure()))
+          : command.handle(this);
     }
-    if (event instanceof Stop) {
-      return stop(s, now);
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Start command) {
+      return s.step() == SourceStep.NEW
+          ? Outcome.of(
+              s.at(SourceStep.JOURNALLING_START)
+                  .withCommand(command.command())
+                  .with(s.counters().startingAt(now)),
+              new Journal(new SessionRecord.SourceStarted(s.spec())))
+          : accept(s, command);
     }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(SwitchOver command) {
+      return switchOver(s, command, now);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Commit command) {
+      return ending.commit(s, command);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(RollBack command) {
+      Failure failure =
+          Failure.of(Reason.ROLLED_BACK, "the operator rolled back: " + command.reason());
+      return ending.rollBackAsked(s, Decision.ROLLED_BACK, failure, command);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Cancel command) {
+      return ending.rollBackAsked(s, Decision.CANCELLED, null, command);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Completion completion) {
+      return goOn(s, completion, now);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Later later) {
+      return later.epoch() == s.epoch() ? goOn(s, later, now) : Outcome.of(s);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Stop event) {
+      return stop(s);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Recover event) {
+      return s.step() == SourceStep.NEW ? recover(s) : goOn(s, event, now);
+    }
+  }
+
+  /** What follows the end of the work that was out, or of what was awaited. */
+  private Outcome<SourceState, SourceAction> goOn(SourceState s, SourceEvent event, Moment now) {
     return switch (s.step()) {
-      case NEW -> recover(s, event, now);
       case JOURNALLING_START -> started(s, event);
       case OPENING -> opened(s, event, now);
       case MAPPING -> mapped(s, event, now);
@@ -73,7 +138,7 @@ public final class SourceMachine {
       case SETTING_RUNNING -> running(s, event);
       case SETTING_UP -> setUp(s, event, now);
       case ENTERING_PRECOPY -> enteredPrecopy(s, event, now);
-      case READY -> unexpected(s, event);
+      case NEW, READY -> unexpected(s, event);
       case ROUND_PENDING,
           ROUND_STATE,
           ROUND_DIRTY,
@@ -123,103 +188,26 @@ public final class SourceMachine {
 
   /** Where the session stood when its agent ended, by its journal. Recover is its first event. */
   public static SourceState recovered(List<SessionRecord> records, Moment now) {
-    SourceState state = null;
-    for (SessionRecord record : records) {
-      if (record instanceof SessionRecord.SourceStarted started) {
-        state = SourceState.initial(started.spec()).but().touched().recovered().done();
-      } else if (state == null) {
-        throw new IllegalArgumentException("a source's journal begins with its start: " + record);
-      } else {
-        state = replayed(state, record, now);
-      }
-    }
-    return state;
+    return SourceReplay.of(records, now);
   }
 
-  private static SourceState replayed(SourceState s, SessionRecord record, Moment now) {
-    if (record instanceof SessionRecord.EntriesLost lost) {
-      return entriesLost(s, lost.damage(), now);
-    }
-    SourceState.Change change = s.but();
-    if (record instanceof SessionRecord.SwitchingOver switching) {
-      change.pauseAsked(now.nanosAt(switching.epochNanos()));
-      change.at(SOURCE_STOPNCOPY, SourceStep.NEW);
-    } else if (record instanceof SessionRecord.EndAllowed end) {
-      // It was led to STOPNCOPY; what it is in now nobody has looked at.
-      change.endAllowed().progress(end.progress());
-      change.at(SOURCE_AWAITING_DECISION, SourceStep.NEW);
-    } else if (record instanceof SessionRecord.Committed) {
-      change.decision(Decision.COMMITTED).at(SessionState.SOURCE_COMPLETING, SourceStep.NEW);
-    } else if (record instanceof SessionRecord.Completed completed) {
-      change.device(DeviceState.SAVE_COMPLETED);
-      change.failure(completed.notReset()).notReset(completed.notReset());
-      change.at(SessionState.SOURCE_COMPLETED, SourceStep.ENDED);
-    } else if (record instanceof SessionRecord.RollingBack back) {
-      change.decision(back.cancelled() ? Decision.CANCELLED : Decision.ROLLED_BACK);
-      change.failure(back.failure());
-      change.at(SessionState.SOURCE_ROLLING_BACK, SourceStep.NEW);
-    } else if (record instanceof SessionRecord.RolledBack back) {
-      if (s.decision() == Decision.UNKNOWN) {
-        change.decision(Decision.ROLLED_BACK);
-      }
-      change.failure(back.failure()).progress(back.progress()).device(back.device());
-      change.at(SessionState.SOURCE_ROLLED_BACK, SourceStep.ENDED);
-    } else {
-      throw new IllegalArgumentException("not an entry of a source's journal: " + record);
-    }
-    return change.done();
-  }
-
-  /**
-   * What cannot be read may have been EndAllowed, so the destination may be the owner: only the
-   * decision leads out. Behind an entry that follows the decision only the last one can be missing,
-   * and doing that work once more is harmless: a session whose device may belong to a later session
-   * by now is not recovered at all.
-   */
-  private static SourceState entriesLost(SourceState s, String damage, Moment now) {
-    if (s.decision() != Decision.UNKNOWN) {
-      return s;
-    }
-    return s.but()
-        .pauseAsked(s.pauseAsked() ? s.pausedAtNanos() : now.nanos())
-        .endAllowed()
-        .device(null)
-        .failure(
-            Failure.of(
-                Reason.JOURNAL_FAILED,
-                "the journal of the source "
-                    + s.spec().device()
-                    + " is damaged ("
-                    + damage
-                    + "). An entry that cannot be read may have allowed the destination to take"
-                    + " over, so the source does nothing by itself: it waits, with the workload"
-                    + " paused if it was, for the decision to commit or to roll back. Nothing was"
-                    + " done to the device since the agent's start. Look for the cause of the"
-                    + " damage on this node's disk."))
-        .at(SOURCE_AWAITING_DECISION, SourceStep.NEW)
-        .done();
-  }
-
-  private Outcome<SourceState, SourceAction> recover(SourceState s, SourceEvent event, Moment now) {
-    if (!(event instanceof Recover)) {
-      return unexpected(s, event);
-    }
-    if (s.decision() == Decision.COMMITTED) {
+  private Outcome<SourceState, SourceAction> recover(SourceState s) {
+    if (s.handover().decision() == Decision.COMMITTED) {
       return ending.complete(s);
     }
     if (s.state() == SessionState.SOURCE_ROLLING_BACK) {
       return ending.rollBackJournalled(s, new ArrayList<>());
     }
-    if (s.endAllowed()) {
-      return Outcome.of(s.but().at(SourceStep.AWAITING_DECISION).done());
+    if (s.handover().endAllowed()) {
+      return Outcome.of(s.at(SourceStep.AWAITING_DECISION));
     }
     return ending.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0);
   }
 
-  private Outcome<SourceState, SourceAction> stop(SourceState s, Moment now) {
+  private Outcome<SourceState, SourceAction> stop(SourceState s) {
     boolean leavable =
-        !s.endAllowed()
-            && s.decision() == Decision.UNKNOWN
+        !s.handover().endAllowed()
+            && s.handover().decision() == Decision.UNKNOWN
             && s.step() != SourceStep.NEW
             && !s.state().terminal();
     return leavable ? ending.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0) : Outcome.of(s);
@@ -238,41 +226,12 @@ public final class SourceMachine {
 
   /** As far as it is known: a journal has no entry for what needs none, as copying. */
   private static String whenEnded(SourceState s) {
-    if (s.pauseAsked()) {
+    if (s.handover().pauseAsked()) {
       return "while the source's workload was being paused or stood still";
     }
     return s.recovered()
         ? "while the source was being set up or copied, before its workload was paused"
         : "while the source " + s.state().description();
-  }
-
-  private Outcome<SourceState, SourceAction> command(SourceState s, Command command, Moment now) {
-    if (s.step() == SourceStep.REFUSED) {
-      return Outcome.of(s, new Reply(command.command(), s.failure()));
-    }
-    if (command instanceof Start start) {
-      return s.step() == SourceStep.NEW
-          ? Outcome.of(
-              s.but()
-                  .at(SourceStep.JOURNALLING_START)
-                  .command(start.command())
-                  .rate(RateWindow.startingAt(now.nanos()))
-                  .done(),
-              new Journal(new SessionRecord.SourceStarted(s.spec())))
-          : accept(s, command);
-    }
-    if (command instanceof SwitchOver) {
-      return switchOver(s, command, now);
-    }
-    if (command instanceof Commit) {
-      return ending.commit(s, command);
-    }
-    if (command instanceof RollBack rollBack) {
-      Failure failure =
-          Failure.of(Reason.ROLLED_BACK, "the operator rolled back: " + rollBack.reason());
-      return ending.rollBackAsked(s, Decision.ROLLED_BACK, failure, command);
-    }
-    return ending.rollBackAsked(s, Decision.CANCELLED, null, command);
   }
 
   private Outcome<SourceState, SourceAction> switchOver(
@@ -299,24 +258,19 @@ public final class SourceMachine {
   private Outcome<SourceState, SourceAction> started(SourceState s, SourceEvent event) {
     if (event instanceof SourceEvent.Failed failed) {
       return Outcome.of(
-          s.but()
-              .at(SessionState.SOURCE_ROLLED_BACK, SourceStep.REFUSED)
-              .failure(failed.failure())
-              .command(0)
-              .done(),
+          s.at(SessionState.SOURCE_ROLLED_BACK, SourceStep.REFUSED)
+              .withFailure(failed.failure())
+              .withCommand(0),
           new Reply(s.command(), failed.failure()),
           new Forget());
     }
     return Outcome.of(
-        s.but().at(SourceStep.OPENING).command(0).done(),
-        new Reply(s.command(), null),
-        new OpenDevice());
+        s.at(SourceStep.OPENING).withCommand(0), new Reply(s.command(), null), new OpenDevice());
   }
 
   private Outcome<SourceState, SourceAction> opened(SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Opened opened) {
-      SourceState next =
-          s.but().opened(opened.state(), opened.precopy()).at(SourceStep.MAPPING).done();
+      SourceState next = s.deviceOpened(opened.state(), opened.precopy()).at(SourceStep.MAPPING);
       boolean mayRun =
           opened.state() == null
               || opened.state() == DeviceState.RUNNING
@@ -341,10 +295,7 @@ public final class SourceMachine {
   private Outcome<SourceState, SourceAction> mapped(SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Mapped mapped) {
       SourceState next =
-          s.but()
-              .at(SourceStep.CONNECTING)
-              .progress(s.progress().withMemoryPending(mapped.bytes()))
-              .done();
+          s.at(SourceStep.CONNECTING).withProgress(s.progress().withMemoryPending(mapped.bytes()));
       if (mapped.workload() != WorkloadState.RUNNING) {
         return ending.failed(
             next,
@@ -365,12 +316,10 @@ public final class SourceMachine {
   private Outcome<SourceState, SourceAction> connected(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Connected) {
-      SourceState touched = s.but().touched().done();
+      SourceState touched = s.deviceTouched();
       // A workload that knows nothing of migration never told its device that it runs.
-      return s.deviceState() == DeviceState.NONE
-          ? Outcome.of(
-              touched.but().at(SourceStep.SETTING_RUNNING).done(),
-              new Transition(DeviceState.RUNNING))
+      return s.device().state() == DeviceState.NONE
+          ? Outcome.of(touched.at(SourceStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
           : setUp(touched);
     }
     if (event instanceof NotConnected not) {
@@ -380,18 +329,16 @@ public final class SourceMachine {
   }
 
   private Outcome<SourceState, SourceAction> running(SourceState s, SourceEvent event) {
-    return event instanceof Done
-        ? setUp(s.but().device(DeviceState.RUNNING).done())
-        : failedOr(s, event);
+    return event instanceof Done ? setUp(s.withDevice(DeviceState.RUNNING)) : failedOr(s, event);
   }
 
   private static Outcome<SourceState, SourceAction> setUp(SourceState s) {
-    return Outcome.of(s.but().at(SourceStep.SETTING_UP).done(), new Transition(DeviceState.SETUP));
+    return Outcome.of(s.at(SourceStep.SETTING_UP), new Transition(DeviceState.SETUP));
   }
 
   /** A device that does not tell its state may be in NONE for want of somebody to say otherwise. */
   private static boolean wasNeverToldThatItRuns(SourceState s, SourceEvent event) {
-    return s.deviceState() == null
+    return s.device().state() == null
         && event instanceof SourceEvent.Failed failed
         && failed.failure().reason() == Reason.TRANSITION_FAILED;
   }
@@ -399,39 +346,36 @@ public final class SourceMachine {
   private Outcome<SourceState, SourceAction> setUp(SourceState s, SourceEvent event, Moment now) {
     if (!(event instanceof Done)) {
       return wasNeverToldThatItRuns(s, event)
-          ? Outcome.of(
-              s.but().at(SourceStep.SETTING_RUNNING).done(), new Transition(DeviceState.RUNNING))
+          ? Outcome.of(s.at(SourceStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
           : failedOr(s, event);
     }
-    SourceState.Change change = s.but().device(DeviceState.SETUP);
+    SourceState next = s.withDevice(DeviceState.SETUP);
     if (s.spec().mode() == Mode.COLD) {
-      return Outcome.of(change.at(SOURCE_READY, SourceStep.READY).done());
+      return Outcome.of(next.at(SOURCE_READY, SourceStep.READY));
     }
-    if (s.precopy()) {
+    if (s.device().precopy()) {
       return Outcome.of(
-          change.at(SOURCE_STARTING, SourceStep.ENTERING_PRECOPY).done(),
+          next.at(SOURCE_STARTING, SourceStep.ENTERING_PRECOPY),
           new Transition(DeviceState.PRECOPY));
     }
-    return firstRound(change, now);
+    return firstRound(next, now);
   }
 
   private Outcome<SourceState, SourceAction> enteredPrecopy(
       SourceState s, SourceEvent event, Moment now) {
     return event instanceof Done
-        ? firstRound(s.but().device(DeviceState.PRECOPY), now)
+        ? firstRound(s.withDevice(DeviceState.PRECOPY), now)
         : failedOr(s, event);
   }
 
-  private Outcome<SourceState, SourceAction> firstRound(SourceState.Change change, Moment now) {
-    SourceState ready =
-        change.round(Round.first(now.nanos())).rate(RateWindow.startingAt(now.nanos())).done();
-    return copying.beginRound(ready);
+  private Outcome<SourceState, SourceAction> firstRound(SourceState s, Moment now) {
+    return copying.beginRound(
+        s.with(SourceRound.first(now.nanos())).with(s.counters().startingAt(now)));
   }
 
   private Outcome<SourceState, SourceAction> awaiting(SourceState s, SourceEvent event) {
     if (event instanceof LoadedNotHeard not) {
-      return Outcome.of(
-          s.but().failure(SourceEnding.waiting(s, not.failure())).done(), new CloseStream());
+      return Outcome.of(s.withFailure(SourceEnding.waiting(s, not.failure())), new CloseStream());
     }
     if (event instanceof LoadedHeard) {
       return Outcome.of(s, new CloseStream());

@@ -15,15 +15,15 @@ import dev.vfio.migration.vfio.linux.Errno;
  * is to wait for it; whoever asks is told so.
  */
 final class SourceRelease {
-  private final Pace pace;
+  private final Timings timings;
 
-  SourceRelease(Pace pace) {
-    this.pace = pace;
+  SourceRelease(Timings timings) {
+    this.timings = timings;
   }
 
   /** After Committed, once the workload is released. */
   Outcome<SourceState, SourceAction> reset(SourceState s) {
-    return Outcome.of(s.but().at(SourceStep.COMPLETE_RESETTING).done(), new ResetReleased());
+    return Outcome.of(s.at(SourceStep.COMPLETE_RESETTING), new ResetReleased());
   }
 
   Outcome<SourceState, SourceAction> step(SourceState s, SourceEvent event) {
@@ -43,7 +43,7 @@ final class SourceRelease {
       case COMPLETE_RESET_REOPENING -> {
         if (event instanceof Opened) {
           // What is shown of a migration's source is where the migration left it.
-          yield reset(s.but().opened(s.deviceState(), s.precopy()).done());
+          yield reset(s.deviceOpened(s.device().state(), s.device().precopy()));
         }
         Failure failure = ((SourceEvent.Failed) event).failure();
         yield isGone(failure) ? completed(s, null) : again(s, failure);
@@ -53,7 +53,7 @@ final class SourceRelease {
             event instanceof Opened opened
                 ? opened.state() != null && !opened.state().leftOver()
                 : isGone(((SourceEvent.Failed) event).failure());
-        yield completed(s, clean ? null : left(s, s.obstacle()));
+        yield completed(s, clean ? null : left(s, s.problems().obstacle()));
       }
       default -> SourceMachine.unexpected(s, event);
     };
@@ -93,21 +93,21 @@ final class SourceRelease {
   }
 
   private Outcome<SourceState, SourceAction> again(SourceState s, Failure failure) {
-    if (s.tries() >= pace.retries()) {
+    if (s.tries() >= timings.retries()) {
       return look(s, failure);
     }
     SourceState next =
-        s.but().obstacle(failure).tries(s.tries() + 1).at(SourceStep.COMPLETE_RESET_RESTING).done();
-    return Outcome.of(next, new StartTimer(next.epoch(), pace.retry()));
+        s.withObstacle(failure).withTries(s.tries() + 1).at(SourceStep.COMPLETE_RESET_RESTING);
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
   }
 
   /** Its driver may do at the last close what it does not do when it is told to. */
   private static Outcome<SourceState, SourceAction> look(SourceState s, Failure failure) {
-    return open(s.but().obstacle(failure).done(), SourceStep.COMPLETE_LOOKING);
+    return open(s.withObstacle(failure), SourceStep.COMPLETE_LOOKING);
   }
 
   private static Outcome<SourceState, SourceAction> open(SourceState s, SourceStep step) {
-    return Outcome.of(s.but().deviceClosed().at(step).done(), new OpenDevice());
+    return Outcome.of(s.deviceClosed().at(step), new OpenDevice());
   }
 
   private static Failure left(SourceState s, Failure failure) {
@@ -122,13 +122,13 @@ final class SourceRelease {
 
   private static Outcome<SourceState, SourceAction> completed(SourceState s, Failure notReset) {
     return journalCompleted(
-        s.but().device(DeviceState.SAVE_COMPLETED).failure(notReset).notReset(notReset).done());
+        s.withDevice(DeviceState.SAVE_COMPLETED).withFailure(notReset).withNotReset(notReset));
   }
 
   static Outcome<SourceState, SourceAction> journalCompleted(SourceState s) {
     return Outcome.of(
-        s.but().obstacle(null).at(SourceStep.JOURNALLING_COMPLETED).done(),
-        new LetGo(),
-        new Journal(new SessionRecord.Completed(s.notReset())));
+        s.withObstacle(null).at(SourceStep.JOURNALLING_COMPLETED),
+        new CloseDevice(),
+        new Journal(new SessionRecord.Completed(s.problems().notReset())));
   }
 }

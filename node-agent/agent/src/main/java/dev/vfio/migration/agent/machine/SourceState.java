@@ -1,56 +1,28 @@
 package dev.vfio.migration.agent.machine;
 
 import dev.vfio.migration.vfio.device.DeviceState;
-import dev.vfio.migration.vfio.device.PendingBytes;
 
 /**
- * All that a source's machine knows.
+ * All that a source's machine knows. Immutable: each method that names a change answers the state
+ * after it.
  *
- * @param spec what it was asked to do
- * @param state where it stands
- * @param step the work that is out, or what is awaited
- * @param epoch rises with each wait; later events of older epochs are void
- * @param command the command that awaits its answer, 0 for none
- * @param deviceState last known, null where not known
- * @param deviceOpen whether the device is open
- * @param precopy whether the device can be read while it runs
- * @param touched whether the device may have been moved from where it was
- * @param pauseAsked whether the workload may have been paused
- * @param endAllowed whether the end mark may have been sent: only the decision leads out
- * @param decision as far as it is known here
- * @param pausedAtNanos when the pause was asked for, by the monotonic clock; meaningful where
- *     {@code pauseAsked} and not {@code recovered}
- * @param failure why the migration does not go on, null where nothing went wrong
- * @param notReset why the device was released after Committed without the reset that it needs, null
- *     where it was reset or that is not due yet
- * @param obstacle what is in the way of ending it, null where nothing is; watchers see it first
+ * @param spec what the source was asked to do
+ * @param position where it stands
+ * @param device what is known of its device
+ * @param handover how far the handover is
+ * @param problems what went wrong
+ * @param counters how much was sent
  * @param round of copying
- * @param tries of what is being retried
- * @param rate of sending
- * @param progress for watchers
- * @param recovered whether it went on from the journal
+ * @param recovered whether the session went on from the journal
  */
 public record SourceState(
     SourceSpec spec,
-    SessionState state,
-    SourceStep step,
-    long epoch,
-    long command,
-    DeviceState deviceState,
-    boolean deviceOpen,
-    boolean precopy,
-    boolean touched,
-    boolean pauseAsked,
-    boolean endAllowed,
-    Decision decision,
-    long pausedAtNanos,
-    Failure failure,
-    Failure notReset,
-    Failure obstacle,
-    Round round,
-    int tries,
-    RateWindow rate,
-    Progress progress,
+    Position<SourceStep> position,
+    DeviceStatus device,
+    Handover handover,
+    Problems problems,
+    Counters counters,
+    SourceRound round,
     boolean recovered) {
 
   /** The handover's decision, as far as a source knows it. */
@@ -62,340 +34,176 @@ public record SourceState(
   }
 
   /**
-   * One round of copying.
+   * How far the handover is.
    *
-   * @param number from 0
-   * @param startedAt monotonic nanoseconds
-   * @param pendingAt when pending bytes were last read
-   * @param pendingBefore their sum then
-   * @param sinceLastNanos time between the last two such reads, 0 where there was one only
-   * @param stateDirtied device state that was made dirty again between them, bytes
-   * @param stateBytes device state sent since the last read
-   * @param dry whether the device had nothing more when it was read last in this round
-   * @param memoryFound window content to be sent that the last look at dirty pages found, bytes
-   * @param memoryBytes window content sent in this round
-   * @param restNanos the last idle rest, for the next to be longer
+   * @param decision as far as it is known here
+   * @param endAllowed whether the end mark may have been sent: only the decision leads out
+   * @param pauseAsked whether the workload may have been paused
+   * @param pausedAtNanos when the pause was asked for, by the monotonic clock; meaningful where
+   *     {@code pauseAsked} and the session was not recovered
    */
-  record Round(
-      int number,
-      long startedAt,
-      long pendingAt,
-      long pendingBefore,
-      long sinceLastNanos,
-      long stateDirtied,
-      long stateBytes,
-      boolean dry,
-      long memoryFound,
-      long memoryBytes,
-      long restNanos) {
-    static final Round NONE = first(0);
-
-    static Round first(long now) {
-      return new Round(0, now, now, 0, 0, 0, 0, false, 0, 0, 0);
+  record Handover(Decision decision, boolean endAllowed, boolean pauseAsked, long pausedAtNanos) {
+    Handover decided(Decision value) {
+      return new Handover(value, endAllowed, pauseAsked, pausedAtNanos);
     }
 
-    Round pendingRead(PendingBytes pending, long now) {
-      boolean compares = number > 0;
-      long left = Math.max(0, pendingBefore - stateBytes);
-      return new Round(
-          number,
-          startedAt,
-          now,
-          pending.total(),
-          compares ? now - pendingAt : 0,
-          compares ? Math.max(0, pending.total() - left) : 0,
-          0,
-          false,
-          memoryFound,
-          0,
-          restNanos);
+    Handover withEndAllowed() {
+      return new Handover(decision, true, pauseAsked, pausedAtNanos);
     }
 
-    Round moved(long moreState, long moreMemory) {
-      return new Round(
-          number,
-          startedAt,
-          pendingAt,
-          pendingBefore,
-          sinceLastNanos,
-          stateDirtied,
-          stateBytes + moreState,
-          dry,
-          memoryFound,
-          memoryBytes + moreMemory,
-          restNanos);
-    }
-
-    /** The device was read to the end of what it hands out now, or of this round. */
-    Round looked(boolean isDry) {
-      return new Round(
-          number,
-          startedAt,
-          pendingAt,
-          pendingBefore,
-          sinceLastNanos,
-          stateDirtied,
-          stateBytes,
-          isDry,
-          memoryFound,
-          memoryBytes,
-          restNanos);
-    }
-
-    Round memoryFound(long bytes) {
-      return new Round(
-          number,
-          startedAt,
-          pendingAt,
-          pendingBefore,
-          sinceLastNanos,
-          stateDirtied,
-          stateBytes,
-          dry,
-          bytes,
-          memoryBytes,
-          restNanos);
-    }
-
-    /** The round after this one; the counts go on until the pending bytes are read. */
-    Round next(long now) {
-      return new Round(
-          number + 1,
-          now,
-          pendingAt,
-          pendingBefore,
-          sinceLastNanos,
-          stateDirtied,
-          stateBytes,
-          dry,
-          memoryFound,
-          memoryBytes,
-          restNanos);
-    }
-
-    Round resting(long nanos) {
-      return new Round(
-          number,
-          startedAt,
-          pendingAt,
-          pendingBefore,
-          sinceLastNanos,
-          stateDirtied,
-          stateBytes,
-          dry,
-          memoryFound,
-          memoryBytes,
-          nanos);
+    Handover pausedAt(long nanos) {
+      return new Handover(decision, endAllowed, true, nanos);
     }
   }
 
   public static SourceState initial(SourceSpec spec) {
     return new SourceState(
         spec,
-        SessionState.SOURCE_STARTING,
-        SourceStep.NEW,
-        0,
-        0,
-        null,
-        false,
-        false,
-        false,
-        false,
-        false,
-        Decision.UNKNOWN,
-        0,
-        null,
-        null,
-        null,
-        Round.NONE,
-        0,
-        new RateWindow(0, 0, 0),
-        Progress.NONE,
+        new Position<>(SessionState.SOURCE_STARTING, SourceStep.NEW, 0, 0),
+        DeviceStatus.UNKNOWN,
+        new Handover(Decision.UNKNOWN, false, false, 0),
+        Problems.NONE,
+        Counters.NONE,
+        SourceRound.first(0),
         false);
+  }
+
+  /** A source whose agent came back: its device may have been touched. */
+  static SourceState recovered(SourceSpec spec) {
+    SourceState fresh = initial(spec).deviceTouched();
+    return new SourceState(
+        spec,
+        fresh.position,
+        fresh.device,
+        fresh.handover,
+        fresh.problems,
+        fresh.counters,
+        fresh.round,
+        true);
   }
 
   public SessionSnapshot snapshot() {
     return new SessionSnapshot(
         spec.key(),
         spec.migrationName(),
-        state,
+        state(),
         spec.device(),
-        deviceState,
-        progress,
-        obstacle != null ? obstacle : failure,
+        device.state(),
+        progress(),
+        problems.reported(),
         recovered,
-        notReset != null);
+        problems.notReset() != null);
   }
 
-  Change but() {
-    return new Change(this);
+  public SessionState state() {
+    return position.state();
   }
 
-  /** The next state in the making; used within one step of the machine only. */
-  static final class Change {
-    private final SourceSpec spec;
-    private SessionState state;
-    private SourceStep step;
-    private long epoch;
-    private long command;
-    private DeviceState deviceState;
-    private boolean deviceOpen;
-    private boolean precopy;
-    private boolean touched;
-    private boolean pauseAsked;
-    private boolean endAllowed;
-    private Decision decision;
-    private long pausedAtNanos;
-    private Failure failure;
-    private Failure notReset;
-    private Failure obstacle;
-    private Round round;
-    private int tries;
-    private RateWindow rate;
-    private Progress progress;
-    private boolean recovered;
+  public SourceStep step() {
+    return position.step();
+  }
 
-    private Change(SourceState from) {
-      spec = from.spec;
-      state = from.state;
-      step = from.step;
-      epoch = from.epoch;
-      command = from.command;
-      deviceState = from.deviceState;
-      deviceOpen = from.deviceOpen;
-      precopy = from.precopy;
-      touched = from.touched;
-      pauseAsked = from.pauseAsked;
-      endAllowed = from.endAllowed;
-      decision = from.decision;
-      pausedAtNanos = from.pausedAtNanos;
-      failure = from.failure;
-      notReset = from.notReset;
-      obstacle = from.obstacle;
-      round = from.round;
-      tries = from.tries;
-      rate = from.rate;
-      progress = from.progress;
-      recovered = from.recovered;
-    }
+  public long epoch() {
+    return position.epoch();
+  }
 
-    Change at(SessionState newState, SourceStep newStep) {
-      state = newState;
-      step = newStep;
-      epoch++;
-      return this;
-    }
+  long command() {
+    return position.command();
+  }
 
-    Change at(SourceStep newStep) {
-      return at(state, newStep);
-    }
+  Failure failure() {
+    return problems.failure();
+  }
 
-    Change command(long value) {
-      command = value;
-      return this;
-    }
+  int tries() {
+    return problems.tries();
+  }
 
-    Change device(DeviceState value) {
-      deviceState = value;
-      return this;
-    }
+  Progress progress() {
+    return counters.progress();
+  }
 
-    Change opened(DeviceState value, boolean canPrecopy) {
-      deviceOpen = true;
-      deviceState = value;
-      precopy = canPrecopy;
-      return this;
-    }
+  SourceState at(SessionState newState, SourceStep newStep) {
+    return with(position.at(newState, newStep));
+  }
 
-    Change deviceClosed() {
-      deviceOpen = false;
-      return this;
-    }
+  SourceState at(SourceStep newStep) {
+    return at(state(), newStep);
+  }
 
-    Change touched() {
-      touched = true;
-      return this;
-    }
+  SourceState withCommand(long value) {
+    return with(position.answering(value));
+  }
 
-    Change pauseAsked(long atNanos) {
-      pauseAsked = true;
-      pausedAtNanos = atNanos;
-      return this;
-    }
+  SourceState withDevice(DeviceState value) {
+    return with(device.in(value));
+  }
 
-    Change endAllowed() {
-      endAllowed = true;
-      return this;
-    }
+  SourceState deviceOpened(DeviceState value, boolean precopy) {
+    return with(device.opened(value, precopy));
+  }
 
-    Change decision(Decision value) {
-      decision = value;
-      return this;
-    }
+  SourceState deviceClosed() {
+    return with(device.closed());
+  }
 
-    Change failure(Failure value) {
-      failure = value;
-      return this;
-    }
+  SourceState deviceTouched() {
+    return with(device.touched(true));
+  }
 
-    Change notReset(Failure value) {
-      notReset = value;
-      return this;
-    }
+  SourceState pausedAt(long nanos) {
+    return with(handover.pausedAt(nanos));
+  }
 
-    Change obstacle(Failure value) {
-      obstacle = value;
-      return this;
-    }
+  SourceState withEndAllowed() {
+    return with(handover.withEndAllowed());
+  }
 
-    Change round(Round value) {
-      round = value;
-      return this;
-    }
+  SourceState decided(Decision value) {
+    return with(handover.decided(value));
+  }
 
-    Change tries(int value) {
-      tries = value;
-      return this;
-    }
+  SourceState withFailure(Failure value) {
+    return with(problems.withFailure(value));
+  }
 
-    Change rate(RateWindow value) {
-      rate = value;
-      return this;
-    }
+  SourceState withNotReset(Failure value) {
+    return with(problems.withNotReset(value));
+  }
 
-    Change progress(Progress value) {
-      progress = value;
-      return this;
-    }
+  SourceState withObstacle(Failure value) {
+    return with(problems.withObstacle(value));
+  }
 
-    Change recovered() {
-      recovered = true;
-      return this;
-    }
+  SourceState withTries(int value) {
+    return with(problems.withTries(value));
+  }
 
-    SourceState done() {
-      return new SourceState(
-          spec,
-          state,
-          step,
-          epoch,
-          command,
-          deviceState,
-          deviceOpen,
-          precopy,
-          touched,
-          pauseAsked,
-          endAllowed,
-          decision,
-          pausedAtNanos,
-          failure,
-          notReset,
-          obstacle,
-          round,
-          tries,
-          rate,
-          progress,
-          recovered);
-    }
+  SourceState withProgress(Progress value) {
+    return with(counters.with(value));
+  }
+
+  private SourceState with(Position<SourceStep> value) {
+    return new SourceState(spec, value, device, handover, problems, counters, round, recovered);
+  }
+
+  private SourceState with(DeviceStatus value) {
+    return new SourceState(spec, position, value, handover, problems, counters, round, recovered);
+  }
+
+  private SourceState with(Handover value) {
+    return new SourceState(spec, position, device, value, problems, counters, round, recovered);
+  }
+
+  private SourceState with(Problems value) {
+    return new SourceState(spec, position, device, handover, value, counters, round, recovered);
+  }
+
+  SourceState with(Counters value) {
+    return new SourceState(spec, position, device, handover, problems, value, round, recovered);
+  }
+
+  SourceState with(SourceRound value) {
+    return new SourceState(spec, position, device, handover, problems, counters, value, recovered);
   }
 }

@@ -9,10 +9,10 @@ import dev.vfio.migration.agent.control.NodeIdentity;
 import dev.vfio.migration.agent.control.SessionFeed;
 import dev.vfio.migration.agent.journal.file.FencingFile;
 import dev.vfio.migration.agent.journal.file.JournalDirectory;
-import dev.vfio.migration.agent.machine.Pace;
+import dev.vfio.migration.agent.machine.Timings;
 import dev.vfio.migration.agent.session.Fencing;
+import dev.vfio.migration.agent.session.SessionEnvironment;
 import dev.vfio.migration.agent.session.Sessions;
-import dev.vfio.migration.agent.session.Surroundings;
 import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.agent.stream.netty.NettyStateStreams;
@@ -130,14 +130,14 @@ public class AgentNode {
             (delay, task) -> reports.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS));
     this.sessions =
         new Sessions(
-            new Surroundings(
+            new SessionEnvironment(
                 devices,
                 workloads,
                 new WindowFiles(descriptors.windows(), memoryRoom()),
                 streams,
                 new SystemClock(),
                 SessionWorker::new,
-                Pace.USUAL,
+                Timings.USUAL,
                 config.maximumWindowMemory().asLongValue()),
             journals,
             new Fencing(new FencingFile(config.journalDirectory())),

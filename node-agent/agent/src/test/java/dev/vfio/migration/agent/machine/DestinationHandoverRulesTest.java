@@ -17,7 +17,7 @@ class DestinationHandoverRulesTest {
   private static final WindowSpec RING = new WindowSpec("ring", 4096, 8192);
   private static final DeviceDescription DEVICE = device("gpu", 4096);
 
-  private final DestinationMachine machine = new DestinationMachine(Pace.USUAL);
+  private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
   private final List<DestinationAction> actions = new ArrayList<>();
   private DestinationState state =
       DestinationState.initial(
@@ -84,7 +84,7 @@ class DestinationHandoverRulesTest {
     on(new StreamStarted());
     on(new StreamComplete(10, 20, now - 5_000_000));
     done();
-    assertThat(last()).isEqualTo(new HandToWorkload());
+    assertThat(last()).isEqualTo(new TransferToWorkload());
     done();
     assertThat(actions).noneMatch(ConfirmLoaded.class::isInstance);
     done();
@@ -251,7 +251,7 @@ class DestinationHandoverRulesTest {
     done();
     assertThat(actions).containsExactly(new Reply(2, null), new Transition(DeviceState.RUNNING));
     done();
-    assertThat(last()).isEqualTo(new TakeWorkload());
+    assertThat(last()).isEqualTo(new LetWorkloadTake());
     assertThat(state.progress().downtimeNanos()).isBetween(5_000_000L, 5_010_000L);
     done();
     assertThat(last()).isEqualTo(new LookAtRunning());
@@ -293,17 +293,17 @@ class DestinationHandoverRulesTest {
     on(new Activate(2));
     done();
     done();
-    for (int tries = 0; tries <= Pace.USUAL.retries(); tries++) {
-      assertThat(last()).isEqualTo(new TakeWorkload());
+    for (int tries = 0; tries <= Timings.USUAL.retries(); tries++) {
+      assertThat(last()).isEqualTo(new LetWorkloadTake());
       failed(Reason.WORKLOAD_UNREACHABLE);
-      assertThat(actions).noneMatch(LetGo.class::isInstance);
-      if (tries < Pace.USUAL.retries()) {
+      assertThat(actions).noneMatch(CloseDevice.class::isInstance);
+      if (tries < Timings.USUAL.retries()) {
         on(new DestinationEvent.TimerFired(state.epoch()));
       }
     }
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     on(new Activate(5));
-    assertThat(actions).containsExactly(new Reply(5, null), new TakeWorkload());
+    assertThat(actions).containsExactly(new Reply(5, null), new LetWorkloadTake());
   }
 
   @Test
@@ -319,7 +319,7 @@ class DestinationHandoverRulesTest {
     on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     assertThat(state.snapshot().failure().message()).contains("lost what it had taken in");
-    assertThat(actions).noneMatch(TakeWorkload.class::isInstance);
+    assertThat(actions).noneMatch(LetWorkloadTake.class::isInstance);
   }
 
   @Test

@@ -24,7 +24,7 @@ class DestinationMachineTest {
       new DestinationSpec(
           new SessionKey("move", 1), "default/move", "vfio-user:gpu-1", "a", DEVICE, WINDOWS, 1);
 
-  private final DestinationMachine machine = new DestinationMachine(Pace.USUAL);
+  private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
   private final List<DestinationAction> actions = new ArrayList<>();
   private final List<DestinationAction> all = new ArrayList<>();
   private DestinationState state = DestinationState.initial(SPEC);
@@ -107,7 +107,7 @@ class DestinationMachineTest {
     on(new Opened(DEVICE, DeviceState.NONE));
     on(failed(Reason.DEVICE_UNREACHABLE));
     on(new Done());
-    for (int turn = 0; turn < 3 * Pace.USUAL.retries() + 3; turn++) {
+    for (int turn = 0; turn < 3 * Timings.USUAL.retries() + 3; turn++) {
       if (state.step() == DestinationStep.DISCARD_RESTING) {
         on(new TimerFired(state.epoch()));
       } else if (state.step() == DestinationStep.TAKING_BACK) {
@@ -229,7 +229,7 @@ class DestinationMachineTest {
     on(new Opened(DEVICE, DeviceState.NONE));
     on(failed(Reason.DEVICE_UNREACHABLE));
     on(new Done());
-    for (int turn = 0; turn < 10 * Pace.USUAL.retries(); turn++) {
+    for (int turn = 0; turn < 10 * Timings.USUAL.retries(); turn++) {
       DestinationAction last = actions.get(actions.size() - 1);
       if (last instanceof TakeBack) {
         break;
@@ -260,7 +260,7 @@ class DestinationMachineTest {
       on(new Opened(DEVICE, says, Continuity.FRESH));
       assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
       assertThat(all)
-          .noneMatch(TakeWorkload.class::isInstance)
+          .noneMatch(LetWorkloadTake.class::isInstance)
           .noneMatch(Transition.class::isInstance);
     }
   }

@@ -24,7 +24,7 @@ class LoadedWatchTest {
       new DestinationSpec(
           new SessionKey("move", 1), "default/move", "vfio-user:gpu-1", "a", DEVICE, List.of(), 1);
 
-  private final DestinationMachine machine = new DestinationMachine(Pace.USUAL);
+  private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
   private final List<DestinationAction> actions = new ArrayList<>();
   private DestinationState state;
   private long now = 1;
@@ -153,7 +153,7 @@ class LoadedWatchTest {
       looks();
       failed(Reason.DEVICE_READ_FAILED, 16);
     }
-    assertThat(now - start).isGreaterThanOrEqualTo(Pace.USUAL.doubt().toNanos());
+    assertThat(now - start).isGreaterThanOrEqualTo(Timings.USUAL.doubt().toNanos());
     assertThat(state.snapshot().failure().reason()).isEqualTo(Reason.DEVICE_READ_FAILED);
     looks();
     on(new Done());
@@ -163,7 +163,7 @@ class LoadedWatchTest {
 
   @Test
   void aLookThatFoundItEndsTheDoubt() {
-    for (int turn = 0; turn < 3 * Pace.USUAL.retries(); turn++) {
+    for (int turn = 0; turn < 3 * Timings.USUAL.retries(); turn++) {
       looks();
       failed(Reason.WORKLOAD_UNREACHABLE, ETIMEDOUT);
       assertThat(state.snapshot().state()).isEqualTo(SessionState.DESTINATION_LOADED);

@@ -36,7 +36,7 @@ class SeenBeforeToldTest {
 
   /** Drives a source and keeps what it wants done. */
   private static final class Source {
-    private final SourceMachine machine = new SourceMachine(Pace.USUAL);
+    private final SourceMachine machine = new SourceMachine(Timings.USUAL);
     private final List<SourceAction> actions = new ArrayList<>();
     private SourceState state;
 
@@ -61,7 +61,7 @@ class SeenBeforeToldTest {
 
   /** Drives a destination and keeps what it wants done. */
   private static final class Destination {
-    private final DestinationMachine machine = new DestinationMachine(Pace.USUAL);
+    private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
     private final List<DestinationAction> actions = new ArrayList<>();
     private DestinationState state =
         DestinationMachine.recovered(
@@ -124,7 +124,7 @@ class SeenBeforeToldTest {
     source.on(
         new SourceEvent.Failed(Failure.of(Reason.TRANSITION_FAILED, "it is in running (001)")));
     assertThat(source.state.state()).isEqualTo(SessionState.SOURCE_ROLLING_BACK);
-    assertThat(source.state.endAllowed()).isFalse();
+    assertThat(source.state.handover().endAllowed()).isFalse();
     assertThat(source.actions).noneMatch(SourceAction.SendEnd.class::isInstance);
   }
 
@@ -138,13 +138,11 @@ class SeenBeforeToldTest {
 
   @Test
   void anEndThatBringsNoStateAtAllIsNotLoaded() {
-    DestinationMachine machine = new DestinationMachine(Pace.USUAL);
+    DestinationMachine machine = new DestinationMachine(Timings.USUAL);
     DestinationState listening =
         DestinationState.initial(DESTINATION)
-            .but()
-            .touched(true)
-            .at(SessionState.DESTINATION_RECEIVING, DestinationStep.RECEIVING)
-            .done();
+            .deviceTouched(true)
+            .at(SessionState.DESTINATION_RECEIVING, DestinationStep.RECEIVING);
     Outcome<DestinationState, DestinationAction> outcome =
         machine.step(listening, new DestinationEvent.StreamComplete(0, 4096, 0), NOW);
     assertThat(outcome.state().state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
@@ -158,7 +156,7 @@ class SeenBeforeToldTest {
     assertThat(destination.last()).isEqualTo(new DestinationAction.LookAtRunning());
     destination.failed(Reason.TRANSITION_FAILED);
     assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
-    assertThat(destination.state.deviceState()).as("nobody knows").isNull();
+    assertThat(destination.state.device().state()).as("nobody knows").isNull();
     assertThat(destination.state.snapshot().failure().message())
         .contains(DEVICE, "so it was", "was not seen RUNNING", "not told to let go of its copy")
         .contains("activate again");
@@ -180,7 +178,7 @@ class SeenBeforeToldTest {
   @Test
   void aDeviceThatCannotBeLookedAtIsAskedAgainAndThenAPersonIs() {
     Destination destination = Destination.taken();
-    for (int tries = 0; tries < Pace.USUAL.retries(); tries++) {
+    for (int tries = 0; tries < Timings.USUAL.retries(); tries++) {
       destination.failed(Reason.DEVICE_READ_FAILED);
       assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_ACTIVATING);
       destination.on(new DestinationEvent.TimerFired(destination.state.epoch()));
@@ -196,7 +194,7 @@ class SeenBeforeToldTest {
     destination.on(new DestinationEvent.TimerFired(destination.state.epoch()));
     assertThat(destination.last()).isEqualTo(new DestinationAction.OpenDevice());
     destination.on(new DestinationEvent.Opened(DESCRIPTION, DeviceState.RUNNING, true));
-    assertThat(destination.last()).isEqualTo(new DestinationAction.TakeWorkload());
+    assertThat(destination.last()).isEqualTo(new DestinationAction.LetWorkloadTake());
   }
 
   /** The journal says what was led where, and not what the device is in now. */
@@ -206,7 +204,7 @@ class SeenBeforeToldTest {
     SessionRecord ended = new SessionRecord.EndAllowed(Progress.NONE);
     SourceState waiting = SourceMachine.recovered(List.of(started, ended), NOW);
     assertThat(waiting.state()).isEqualTo(SessionState.SOURCE_AWAITING_DECISION);
-    assertThat(waiting.deviceState()).isNull();
+    assertThat(waiting.device().state()).isNull();
   }
 
   @Test
@@ -219,10 +217,10 @@ class SeenBeforeToldTest {
     SessionRecord last = ((SourceAction.Journal) source.last()).record();
     source.on(new SourceEvent.Done());
     assertThat(source.state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
-    assertThat(source.state.deviceState()).isEqualTo(DeviceState.SAVE_COMPLETED);
+    assertThat(source.state.device().state()).isEqualTo(DeviceState.SAVE_COMPLETED);
     SourceState again =
         SourceMachine.recovered(List.of(new SessionRecord.SourceStarted(SOURCE), last), NOW);
     assertThat(again.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
-    assertThat(again.deviceState()).isEqualTo(DeviceState.SAVE_COMPLETED);
+    assertThat(again.device().state()).isEqualTo(DeviceState.SAVE_COMPLETED);
   }
 }

@@ -16,7 +16,7 @@ class SourceHandoverRulesTest {
   private static final SessionKey KEY = new SessionKey("m", 1);
   private static final PendingBytes SOME = new PendingBytes(1, 2, 3);
 
-  private final SourceMachine machine = new SourceMachine(Pace.USUAL);
+  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
   private final List<SourceAction> actions = new ArrayList<>();
   private SourceState state = SourceState.initial(spec(Mode.LIVE));
   private long now = 1_000_000_000L;
@@ -238,13 +238,16 @@ class SourceHandoverRulesTest {
     on(new DirtyFound(0, 0, 0, 0));
     on(new Continue(state.epoch()));
     on(new MemoryCopied(0, 0));
-    for (int tries = 0; tries <= Pace.USUAL.dryRetries(); tries++) {
+    for (int tries = 0; tries <= Timings.USUAL.dryRetries(); tries++) {
       assertThat(state.failure()).isNull();
       on(new StateCopied(0, true));
       on(new PendingRead(SOME));
-      if (tries < Pace.USUAL.dryRetries()) {
-        assertThat(last()).isInstanceOfAny(Breathe.class, StartTimer.class);
-        on(last() instanceof Breathe ? new Continue(state.epoch()) : new TimerFired(state.epoch()));
+      if (tries < Timings.USUAL.dryRetries()) {
+        assertThat(last()).isInstanceOfAny(YieldToCommands.class, StartTimer.class);
+        on(
+            last() instanceof YieldToCommands
+                ? new Continue(state.epoch())
+                : new TimerFired(state.epoch()));
       }
     }
     assertThat(state.failure().reason()).isEqualTo(Reason.DEVICE_NEVER_DRY);
@@ -406,10 +409,7 @@ class SourceHandoverRulesTest {
       done();
       done();
       // What was in the way before the cancellation is no reason for it.
-      state =
-          cancelled
-              ? state.but().failure(Failure.of(Reason.STREAM_BROKEN, "why not")).done()
-              : state;
+      state = cancelled ? state.withFailure(Failure.of(Reason.STREAM_BROKEN, "why not")) : state;
       on(cancelled ? new Cancel(3) : new RollBack(3, "why not"));
       done();
       done();
@@ -418,7 +418,7 @@ class SourceHandoverRulesTest {
       on(new SourceEvent.Failed(new Failure(Reason.WORKLOAD_UNREACHABLE, "it died", 3)));
       assertThat(actions).containsExactly(new ResetReleased());
       on(new WasReset(DeviceState.NONE));
-      assertThat(actions.get(0)).isEqualTo(new LetGo());
+      assertThat(actions.get(0)).isEqualTo(new CloseDevice());
       assertThat(((Journal) last()).record()).isInstanceOf(SessionRecord.RolledBack.class);
       done();
       assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);

@@ -17,7 +17,7 @@ class SourceMachineTest {
   private static final long MIB = 1L << 20;
   private static final long WINDOWS = 16L << 30;
 
-  private final SourceMachine machine = new SourceMachine(Pace.USUAL);
+  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
   private final List<SourceAction> actions = new ArrayList<>();
   private SourceState state = SourceState.initial(spec(Mode.LIVE));
   private long nanos = 1;
@@ -136,7 +136,7 @@ class SourceMachineTest {
     on(new Done());
     on(new Done());
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
-    assertThat(state.touched()).isFalse();
+    assertThat(state.device().touched()).isFalse();
   }
 
   @Test
@@ -168,7 +168,7 @@ class SourceMachineTest {
       on(new MemoryCopied(WINDOWS / 4, WINDOWS / 4));
       assertThat(state.progress().memoryPending()).isEqualTo(WINDOWS / 2);
       // Back to the beginning of a round, as if this one had not been.
-      state = state.but().at(SourceStep.ROUND_PENDING).done();
+      state = state.at(SourceStep.ROUND_PENDING);
     }
   }
 
@@ -242,7 +242,7 @@ class SourceMachineTest {
     on(new PendingRead(PendingBytes.NOTHING));
     for (int portion = 0; portion < 20; portion++) {
       on(new StateCopied(4 * MIB, false));
-      assertThat(actions).hasOnlyElementsOfType(Breathe.class);
+      assertThat(actions).hasOnlyElementsOfType(YieldToCommands.class);
       on(go());
     }
     on(new StateCopied(0, true));
@@ -269,7 +269,7 @@ class SourceMachineTest {
     on(new Recover());
     on(new Opened(null, true));
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_STRANDED);
-    assertThat(actions).containsExactly(new LetGo());
+    assertThat(actions).containsExactly(new CloseDevice());
   }
 
   @Test
@@ -277,7 +277,7 @@ class SourceMachineTest {
     untilPrecopy();
     on(new Cancel(3));
     on(new PendingRead(PendingBytes.NOTHING));
-    state = state.but().at(SourceStep.ROLL_BACK_LEAVING_OTHERWISE).done();
+    state = state.at(SourceStep.ROLL_BACK_LEAVING_OTHERWISE);
     on(new SourceEvent.Failed(Failure.of(Reason.DEVICE_UNREACHABLE, "no answer")));
     assertThat(state.step()).isEqualTo(SourceStep.ROLL_BACK_OPEN_RESTING);
   }

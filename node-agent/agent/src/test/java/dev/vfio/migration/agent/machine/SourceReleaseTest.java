@@ -15,7 +15,7 @@ class SourceReleaseTest {
   private static final String PCI = "0000:65:00.1";
   private static final String MDEV = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
 
-  private final SourceMachine machine = new SourceMachine(Pace.USUAL);
+  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
   private final List<SourceAction> actions = new ArrayList<>();
   private final List<SourceAction> all = new ArrayList<>();
   private SourceState state;
@@ -70,7 +70,7 @@ class SourceReleaseTest {
   }
 
   private void toldToAPerson(String how) {
-    assertThat(actions.get(0)).as("it is let go of all the same").isEqualTo(new LetGo());
+    assertThat(actions.get(0)).as("it is let go of all the same").isEqualTo(new CloseDevice());
     SessionRecord record = journalled();
     on(new Done());
     SessionSnapshot before = state.snapshot();
@@ -90,7 +90,7 @@ class SourceReleaseTest {
     for (DeviceState reset : new DeviceState[] {DeviceState.NONE, DeviceState.RUNNING, null}) {
       released(PCI, DeviceState.STOPNCOPY);
       on(new WasReset(reset));
-      assertThat(actions).hasSize(2).first().isEqualTo(new LetGo());
+      assertThat(actions).hasSize(2).first().isEqualTo(new CloseDevice());
       assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
       on(new Done());
       assertThat(state.snapshot().resetFailed()).isFalse();
@@ -156,7 +156,7 @@ class SourceReleaseTest {
         assertThat(++resets).isLessThan(100);
       }
     }
-    assertThat(resets).isEqualTo(Pace.USUAL.retries() + 1);
+    assertThat(resets).isEqualTo(Timings.USUAL.retries() + 1);
     toldToAPerson("restart its server");
   }
 

@@ -34,7 +34,7 @@ class WhatWasSeenTest {
           0,
           List.of());
 
-  private final SourceMachine machine = new SourceMachine(Pace.USUAL);
+  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
   private final List<SourceAction> actions = new ArrayList<>();
   private SourceState state = SourceState.initial(SPEC);
   private long nanos = 1;
@@ -95,7 +95,7 @@ class WhatWasSeenTest {
   @Test
   void aDestinationsAgentThatWasKilledNamesNoStateOfTheMachine() {
     DestinationState lost =
-        new DestinationMachine(Pace.USUAL)
+        new DestinationMachine(Timings.USUAL)
             .step(
                 DestinationMachine.recovered(
                     List.of(

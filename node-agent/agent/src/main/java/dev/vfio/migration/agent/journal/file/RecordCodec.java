@@ -1,12 +1,15 @@
 package dev.vfio.migration.agent.journal.file;
 
-import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DatabindContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JavaType;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.annotation.JsonTypeIdResolver;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.jsontype.impl.TypeIdResolverBase;
 import dev.vfio.migration.agent.machine.Progress;
 import dev.vfio.migration.agent.machine.SessionRecord;
 import java.io.IOException;
@@ -20,26 +23,33 @@ import java.util.List;
  */
 public final class RecordCodec {
 
-  /** The names of entries on disk; they never change. */
-  @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "entry")
-  @JsonSubTypes({
-    @JsonSubTypes.Type(value = SessionRecord.EntriesLost.class, name = "EntriesLost"),
-    @JsonSubTypes.Type(value = SessionRecord.SourceStarted.class, name = "SourceStarted"),
-    @JsonSubTypes.Type(value = SessionRecord.SwitchingOver.class, name = "SwitchingOver"),
-    @JsonSubTypes.Type(value = SessionRecord.EndAllowed.class, name = "EndAllowed"),
-    @JsonSubTypes.Type(value = SessionRecord.Committed.class, name = "Committed"),
-    @JsonSubTypes.Type(value = SessionRecord.Completed.class, name = "Completed"),
-    @JsonSubTypes.Type(value = SessionRecord.RollingBack.class, name = "RollingBack"),
-    @JsonSubTypes.Type(value = SessionRecord.RolledBack.class, name = "RolledBack"),
-    @JsonSubTypes.Type(value = SessionRecord.Prepared.class, name = "Prepared"),
-    @JsonSubTypes.Type(value = SessionRecord.Loaded.class, name = "Loaded"),
-    @JsonSubTypes.Type(value = SessionRecord.Activating.class, name = "Activating"),
-    @JsonSubTypes.Type(value = SessionRecord.StateLost.class, name = "StateLost"),
-    @JsonSubTypes.Type(value = SessionRecord.Active.class, name = "Active"),
-    @JsonSubTypes.Type(value = SessionRecord.Discarding.class, name = "Discarding"),
-    @JsonSubTypes.Type(value = SessionRecord.Discarded.class, name = "Discarded")
-  })
+  @JsonTypeInfo(use = JsonTypeInfo.Id.CUSTOM, property = "entry")
+  @JsonTypeIdResolver(NameResolver.class)
   private interface Named {}
+
+  /** Names an entry by {@link EntryName}. */
+  static final class NameResolver extends TypeIdResolverBase {
+    @Override
+    public String idFromValue(Object entry) {
+      return EntryName.of((SessionRecord) entry).onDisk();
+    }
+
+    @Override
+    public String idFromValueAndType(Object entry, Class<?> type) {
+      return idFromValue(entry);
+    }
+
+    @Override
+    public JavaType typeFromId(DatabindContext context, String name) throws IOException {
+      EntryName known = EntryName.onDisk(name);
+      return known == null ? null : context.constructType(known.type());
+    }
+
+    @Override
+    public JsonTypeInfo.Id getMechanism() {
+      return JsonTypeInfo.Id.CUSTOM;
+    }
+  }
 
   private static final JsonMapper JSON =
       JsonMapper.builder()

@@ -7,19 +7,19 @@ import dev.vfio.migration.agent.journal.FencingStore;
 import dev.vfio.migration.agent.journal.file.JournalDirectory;
 import dev.vfio.migration.agent.machine.DestinationSpec;
 import dev.vfio.migration.agent.machine.Mode;
-import dev.vfio.migration.agent.machine.Pace;
 import dev.vfio.migration.agent.machine.Reason;
 import dev.vfio.migration.agent.machine.SessionKey;
 import dev.vfio.migration.agent.machine.SessionSnapshot;
 import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.Timings;
 import dev.vfio.migration.agent.session.DestinationSession;
 import dev.vfio.migration.agent.session.Fencing;
 import dev.vfio.migration.agent.session.SessionClock;
+import dev.vfio.migration.agent.session.SessionEnvironment;
 import dev.vfio.migration.agent.session.SessionThread;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import dev.vfio.migration.agent.session.Sessions;
-import dev.vfio.migration.agent.session.Surroundings;
 import dev.vfio.migration.agent.session.WindowMemory;
 import dev.vfio.migration.agent.stream.StateStreams;
 import dev.vfio.migration.agent.stream.netty.V1Driver.Looks;
@@ -224,14 +224,14 @@ class HalfAStateTest {
       this.journals = new JournalDirectory(journal);
       this.sessions =
           new Sessions(
-              new Surroundings(
+              new SessionEnvironment(
                   this,
                   device -> workload,
                   new NoMemory(),
                   streams,
                   new MachineClock(),
                   name -> new OneThread(),
-                  Pace.USUAL,
+                  Timings.USUAL,
                   1 << 20),
               journals,
               new Fencing(new Numbers()),

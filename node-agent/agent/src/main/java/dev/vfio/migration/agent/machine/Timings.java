@@ -11,18 +11,18 @@ import java.time.Duration;
  * @param dryRetry time between two looks at a stopped device that has bytes pending and hands none
  *     out
  * @param dryRetries how often that is tried
- * @param loadedPatience how long a source listens for the destination's word
+ * @param loadedTimeout how long a source listens for the destination's word
  * @param retry time between two tries of what must succeed in the end
  * @param retries how often it is tried before a person is asked
  * @param tick time between two progress reports of a destination
  */
-public record Pace(
+public record Timings(
     long batchBytes,
     Duration shortestRound,
     Duration longestRest,
     Duration dryRetry,
     int dryRetries,
-    Duration loadedPatience,
+    Duration loadedTimeout,
     Duration retry,
     int retries,
     Duration tick) {
@@ -37,8 +37,8 @@ public record Pace(
     return look().multipliedBy(retries);
   }
 
-  public static final Pace USUAL =
-      new Pace(
+  public static final Timings USUAL =
+      new Timings(
           64L << 20,
           Duration.ofMillis(10),
           Duration.ofMillis(160),

@@ -1,7 +1,7 @@
 package dev.vfio.migration.agent.session;
 
-import dev.vfio.migration.agent.machine.Pace;
 import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.Timings;
 import dev.vfio.migration.agent.stream.StateStreams;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import java.util.function.Function;
@@ -15,18 +15,18 @@ import java.util.function.Function;
  * @param streams the network
  * @param clock time
  * @param threads makes the thread of a session
- * @param pace how patient sessions are
- * @param mostWindowBytes that all DMA windows of one device may have
+ * @param timings how patient sessions are
+ * @param maxWindowBytes that all DMA windows of one device may have
  */
-public record Surroundings(
+public record SessionEnvironment(
     DeviceDirectory devices,
     Workloads workloads,
     WindowMemory memory,
     StateStreams streams,
     SessionClock clock,
     Function<ThreadName, SessionThread> threads,
-    Pace pace,
-    long mostWindowBytes) {
+    Timings timings,
+    long maxWindowBytes) {
 
   /**
    * For whom a thread is made.

@@ -25,7 +25,7 @@ import java.util.function.Consumer;
  * stream's own threads: while it is open the device is lent to them, and {@link #close()} takes it
  * back before the session's thread touches it again.
  */
-final class Inlet implements StateSink {
+final class IncomingState implements StateSink {
   private final String session;
   private final MigratableDevice device;
   private final List<WindowSpec> windows;
@@ -41,7 +41,7 @@ final class Inlet implements StateSink {
   private boolean closed;
   private volatile long pausedAtNanos;
 
-  Inlet(
+  IncomingState(
       String session,
       MigratableDevice device,
       List<WindowSpec> windows,

@@ -7,7 +7,7 @@ import dev.vfio.migration.agent.stream.StreamException;
  * The source's end of the stream, from before it is connected until after it is closed. It may be
  * closed from any thread while the session's thread waits in it.
  */
-final class Outlet {
+final class OutgoingState {
   private StateSender sender;
   private boolean closed;
   private boolean interrupted;

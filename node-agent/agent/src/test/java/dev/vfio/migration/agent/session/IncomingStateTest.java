@@ -20,10 +20,10 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Who takes less than it is given has not taken it, whether it fails or not. */
-class InletTest {
+class IncomingStateTest {
   private final List<DestinationEvent> events = new ArrayList<>();
-  private final Inlet inlet =
-      new Inlet(
+  private final IncomingState incoming =
+      new IncomingState(
           "m/1",
           new HalfTaking(),
           List.of(new WindowSpec("ring", 0, 4096)),
@@ -34,22 +34,22 @@ class InletTest {
 
   @Test
   void aDriverThatTakesHalfOfAChunkIsFoundOut() {
-    assertThatThrownBy(() -> inlet.deviceState(ByteBuffer.allocateDirect(100), 0))
+    assertThatThrownBy(() -> incoming.deviceState(ByteBuffer.allocateDirect(100), 0))
         .isInstanceOfSatisfying(
             DeviceException.class,
             why -> assertThat(why.kind()).isEqualTo(DeviceException.Kind.WRITE_FAILED))
         .hasMessageContaining("took 50 of 100 bytes");
-    assertThat(inlet.deviceStateBytes()).as("nothing counts as taken").isZero();
+    assertThat(incoming.deviceStateBytes()).as("nothing counts as taken").isZero();
     assertThat(((DestinationEvent.StreamBroke) events.get(0)).failure().reason())
         .isEqualTo(Reason.DEVICE_WRITE_FAILED);
   }
 
   @Test
   void aWindowThatTakesHalfOfItsContentIsFoundOut() {
-    assertThatThrownBy(() -> inlet.memory(0, 1024, ByteBuffer.allocateDirect(100)))
+    assertThatThrownBy(() -> incoming.memory(0, 1024, ByteBuffer.allocateDirect(100)))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("took 50 of 100 bytes");
-    assertThat(inlet.memoryBytes()).isZero();
+    assertThat(incoming.memoryBytes()).isZero();
     Failure said = ((DestinationEvent.StreamBroke) events.get(0)).failure();
     assertThat(said.reason()).isEqualTo(Reason.MEMORY_UNREACHABLE);
     assertThat(said.message()).contains("ring", "1024", "took 50 of 100 bytes");
@@ -138,7 +138,7 @@ class InletTest {
     }
 
     private static AssertionError notAsked() {
-      return new AssertionError("an inlet only writes");
+      return new AssertionError("an incoming only writes");
     }
   }
 }
