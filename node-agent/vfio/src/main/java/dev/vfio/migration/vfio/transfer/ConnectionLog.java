@@ -29,6 +29,18 @@ final class ConnectionLog {
     this.start = nanoTime.getAsLong();
   }
 
+  void warn(String line) {
+    write(System.Logger.Level.WARNING, line);
+  }
+
+  void info(String line) {
+    write(System.Logger.Level.INFO, line);
+  }
+
+  void debug(String line) {
+    write(System.Logger.Level.DEBUG, line);
+  }
+
   void write(System.Logger.Level level, String line) {
     long now = nanoTime.getAsLong();
     if (now - start >= PERIOD.toNanos()) {

@@ -1,405 +1,492 @@
 package dev.vfio.migration.vfio.transfer;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
-import dev.vfio.migration.vfio.linux.SocketPeer;
 import dev.vfio.migration.vfio.linux.SocketWatch;
 import dev.vfio.migration.vfio.linux.UnixListener;
 import dev.vfio.migration.vfio.linux.UnixStream;
-import dev.vfio.migration.vfio.text.StrictJson;
-import dev.vfio.migration.vfio.workload.DeclaredWindows;
+import dev.vfio.migration.vfio.transfer.machine.ConnectedClient;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent;
+import dev.vfio.migration.vfio.transfer.machine.TransferFailure;
+import dev.vfio.migration.vfio.transfer.machine.TransferLoop;
+import dev.vfio.migration.vfio.transfer.machine.TransferMachine;
+import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
+import dev.vfio.migration.vfio.transfer.machine.TransferRequest;
+import dev.vfio.migration.vfio.transfer.machine.TransferState;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
-import java.util.function.Consumer;
-import java.util.function.IntPredicate;
-import java.util.function.Predicate;
-import java.util.regex.Pattern;
 
-/** The place of one device at the desk. Owned by the desk's thread. */
-final class DeviceEndpoint implements AutoCloseable {
+/**
+ * One device at the listener: has done what its transfer's machine wants, and tells the machine
+ * what happens. What may wait, for a disk or a driver, is done beside the listener's thread, which
+ * owns this.
+ */
+final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
   private static final System.Logger LOG = System.getLogger(DeviceEndpoint.class.getName());
-  private static final int PROTOCOL = DeclaredWindows.PROTOCOL;
-  private static final Set<String> MEMBERS = Set.of("protocol", "workload", "holds");
-  private static final int MOST_VISITORS = 8;
-  private static final int ROOT = 0;
-  private static final Pattern MIGRATION = Pattern.compile("[!-~]{1,200}");
-  private static final int LONGEST_NAME = 253;
-  private static final Duration REST = Duration.ofSeconds(1);
 
   private final String device;
-  private final Path folder;
-  private final UnixListener listener;
-  private final Duration helloTimeout;
-  private final IntPredicate allowedUsers;
-  private final ReattachCheck claims;
-  private final Consumer<String> cameBack;
-  private final Executor beside;
-  private final Consumer<Runnable> back;
-  private final ConnectionLog lines;
-  private final List<Visitor> visitors = new ArrayList<>();
-  private final List<Claimant> claimants = new ArrayList<>();
-  private final List<Borrower> borrowers = new ArrayList<>();
-  private WorkloadClient workload;
+  private final WorkloadListener.Shared shared;
+  private final ConnectionLog log;
+  private final TransferLoop loop;
+  private final ReattachingClients reattaching;
+  private final Map<Integer, WorkloadClient> connections = new HashMap<>();
+  private final Map<TransferRequest, Asked> asked = new IdentityHashMap<>();
+  private final List<CompletableFuture<ConnectedClient>> awaiting = new ArrayList<>();
 
-  /** The one whose claim is looked at now, be it that it is still here or not. */
-  private Claimant examined;
+  /** Where clients connect; null where none can. */
+  private UnidentifiedClients socket;
 
-  private boolean lent;
-  private long restsUntil;
-  private boolean rests;
+  private boolean timed;
+  private long timerEnds;
 
-  /** A client that has not said yet who it is. */
-  private record Visitor(LineConnection connection, SocketPeer peer, long deadline) {}
+  /** Counts how often this was dropped: what was begun before comes to nothing. */
+  private int drops;
 
-  /** A client that says that it holds the device, until that was looked at. */
-  private record Claimant(Visitor visitor, String name, String migration) {}
+  /** Who asks, and what it brings along to find things out. */
+  private record Asked(DeviceAccess access, CompletableFuture<Optional<TransferFailure>> answer) {}
 
-  /** Who has a request for a workload, and for which. */
-  private record Borrower(
-      Predicate<WorkloadClient> wanted, CompletableFuture<WorkloadClient> borrowed) {}
-
-  /**
-   * @param cameBack is given the migration that a workload which was let in says it holds the
-   *     device for; must not wait
-   * @param beside does what may wait
-   * @param back has something done by the desk's thread, for those beside it
-   */
-  DeviceEndpoint(
-      String device,
-      Path folder,
-      UnixListener listener,
-      Duration helloTimeout,
-      IntPredicate allowedUsers,
-      ReattachCheck claims,
-      Consumer<String> cameBack,
-      Executor beside,
-      Consumer<Runnable> back) {
-    this.device = device;
-    this.folder = folder;
-    this.listener = listener;
-    this.helloTimeout = helloTimeout;
-    this.allowedUsers = allowedUsers;
-    this.claims = claims;
-    this.cameBack = cameBack;
-    this.beside = beside;
-    this.back = back;
-    this.lines = new ConnectionLog(device, LOG::log, System::nanoTime);
+  /** What may wait. */
+  private interface Effect {
+    TransferEvent run(DeviceAccess access) throws IOException;
   }
 
-  Optional<WorkloadClient> waiting() {
-    return Optional.ofNullable(workload);
+  DeviceEndpoint(String device, WorkloadListener.Shared shared) {
+    this.device = device;
+    this.shared = shared;
+    this.log = new ConnectionLog(device, LOG::log, System::nanoTime);
+    this.loop =
+        new TransferLoop(new TransferMachine(device, shared.socket(device).toString()), this);
+    this.reattaching =
+        new ReattachingClients(
+            device, shared.records(), shared.holders(), shared.beside(), shared.back(), this::post);
+  }
+
+  // ------------------------------------------------------------------ the listener's side
+
+  boolean offered() {
+    return socket != null;
+  }
+
+  /** Whether nothing here is worth keeping: nobody can connect, and nothing is asked. */
+  boolean unused() {
+    return socket == null && loop.idle() && awaiting.isEmpty();
+  }
+
+  ConnectedClient client() {
+    return loop.state().client();
+  }
+
+  void offer() throws IOException {
+    if (socket == null) {
+      UnixListener listener = shared.open(device);
+      socket =
+          new UnidentifiedClients(
+              device,
+              shared.folder(device),
+              listener,
+              shared.settings(),
+              log,
+              new UnidentifiedClients.Identified() {
+                @Override
+                public int waiting() {
+                  return reattaching.size();
+                }
+
+                @Override
+                public void take(ConnectedClient client, WorkloadClient connection, long deadline) {
+                  connections.put(client.id(), connection);
+                  helloDeadline = deadline;
+                  post(new TransferEvent.SaidHello(client));
+                }
+              });
+    }
+  }
+
+  /** Until when the client that says hello now is to be answered. */
+  private long helloDeadline;
+
+  /** Nobody can connect any more; a conversation that is under way is brought to its end. */
+  void withdrawSocket() {
+    closeSocket();
+    post(new TransferEvent.Withdrawn());
+  }
+
+  private void closeSocket() {
+    if (socket != null) {
+      socket.close();
+      socket = null;
+    }
+    reattaching.clear().forEach(client -> disconnect(client.id()));
+  }
+
+  /** Has a request done; the answer is empty where it was, or why not. */
+  void request(
+      TransferRequest request,
+      DeviceAccess access,
+      CompletableFuture<Optional<TransferFailure>> answer) {
+    asked.put(request, new Asked(access, answer));
+    boolean[] accepted = {true};
+    guarded(() -> accepted[0] = loop.request(request));
+    if (!accepted[0]) {
+      asked.remove(request);
+      answer.complete(
+          Optional.of(
+              new TransferFailure(
+                  Errno.EBUSY.number(),
+                  "too many requests wait for the transfer of the device "
+                      + device
+                      + ", and the one that is under way does not end. Nothing was done; a thread"
+                      + " dump shows at what it hangs.",
+                  null)));
+    }
+    tellAwaiting();
+  }
+
+  /** Forgets a request that has not begun. Whether it had not. */
+  boolean cancel(TransferRequest request) {
+    boolean cancelled = loop.cancel(request);
+    if (cancelled) {
+      asked.remove(request);
+    }
+    return cancelled;
+  }
+
+  /** Completes with the client that waits, as soon as there is one. */
+  void await(CompletableFuture<ConnectedClient> somebody) throws IOException {
+    offer();
+    awaiting.add(somebody);
+    tellAwaiting();
+  }
+
+  private void tellAwaiting() {
+    if (client() != null) {
+      awaiting.forEach(somebody -> somebody.complete(client()));
+    }
+    awaiting.removeIf(CompletableFuture::isDone);
+  }
+
+  private void post(TransferEvent event) {
+    guarded(() -> loop.post(event));
+    tellAwaiting();
+  }
+
+  /** A fault in one device's transfer is nobody else's. */
+  private void guarded(Runnable step) {
+    try {
+      step.run();
+    } catch (RuntimeException fault) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "a fault in the transfer of "
+              + device
+              + ": whoever waits has to connect again. What its record says holds",
+          fault);
+      dropAll(fault);
+    }
   }
 
   /** Adds what is to be watched; answers how long at most, null for as long as it takes. */
-  Duration watched(long now, List<UnixListener> listeners, List<UnixStream> streams) {
-    long until = Long.MAX_VALUE;
-    for (Visitor visitor : visitors) {
-      streams.add(visitor.connection().stream());
-      until = Math.min(until, visitor.deadline() - now);
+  Duration watch(long now, List<UnixListener> listeners, List<UnixStream> streams) {
+    long until = reattaching.until(now);
+    if (socket != null) {
+      until = Math.min(until, socket.watch(now, listeners, streams));
     }
-    for (Claimant claimant : claimants) {
-      until = Math.min(until, claimant.visitor().deadline() - now);
+    if (loop.state().watchesClient()) {
+      streams.add(connections.get(client().id()).stream());
     }
-    if (workload != null && !lent) {
-      streams.add(workload.connection().stream());
-    }
-    rests = rests && restsUntil - now > 0;
-    if (rests) {
-      until = Math.min(until, restsUntil - now);
-    } else {
-      listeners.add(listener);
+    if (timed) {
+      until = Math.min(until, timerEnds - now);
     }
     return until == Long.MAX_VALUE ? null : Duration.ofNanos(Math.max(0, until));
   }
 
   void serve(SocketWatch.Ready ready) {
     // First: one that comes back may be here again before its old connection was found ended.
-    if (workload != null && !lent && ready.streams().contains(workload.connection().stream())) {
-      lines.write(System.Logger.Level.INFO, workload.described() + " left the desk of " + device);
-      workload.connection().close();
-      workload = null;
+    hearClient(ready);
+    if (socket != null) {
+      socket.serve(ready);
     }
-    for (Visitor visitor : List.copyOf(visitors)) {
-      if (ready.streams().contains(visitor.connection().stream())) {
-        hear(visitor);
-      } else if (System.nanoTime() - visitor.deadline() > 0) {
-        visitors.remove(visitor);
-        refuse(visitor, Errno.ETIMEDOUT, "nothing was said in time");
-      }
-    }
-    for (Claimant claimant : List.copyOf(claimants)) {
-      if (System.nanoTime() - claimant.visitor().deadline() > 0) {
-        claimants.remove(claimant);
-        refuse(
-            claimant.visitor(),
-            Errno.ETIMEDOUT,
-            "whether you hold the device " + device + " could not be found out in time");
-      }
-    }
-    if (ready.listeners().contains(listener)) {
-      accept();
-    }
-  }
-
-  /** Whoever may not wait is sent away before it could take the place of one that may. */
-  private void accept() {
-    try {
-      UnixStream stream = listener.accept(helloTimeout);
-      boolean taken = false;
-      try {
-        Visitor visitor =
-            new Visitor(
-                new LineConnection(stream),
-                SocketPeer.of(stream),
-                System.nanoTime() + helloTimeout.toNanos());
-        if (!isAllowed(visitor.peer().user())) {
-          taken = true;
-          refuse(
-              visitor,
-              Errno.EPERM,
-              "user " + visitor.peer().user() + " may not wait for the device " + device);
-        } else if (visitors.size() + claimants.size() < MOST_VISITORS) {
-          visitors.add(visitor);
-          taken = true;
-        }
-      } finally {
-        if (!taken) {
-          stream.close();
-        }
-      }
-    } catch (ErrnoException failure) {
-      lines.write(
-          System.Logger.Level.WARNING,
-          "nobody is let in at the desk of " + device + " for a second: " + failure.getMessage());
-      rests = true;
-      restsUntil = System.nanoTime() + REST.toNanos();
-    }
-  }
-
-  private void hear(Visitor visitor) {
-    try {
-      Optional<JsonNode> hello = visitor.connection().receive();
-      if (hello.isPresent()) {
-        visitors.remove(visitor);
-        admit(visitor, hello.get());
-      }
-    } catch (IOException gone) {
-      visitors.remove(visitor);
-      dropped(visitor, gone);
-    }
-  }
-
-  private void admit(Visitor visitor, JsonNode hello) throws IOException {
-    String name = hello.path("workload").asText("");
-    JsonNode holds = hello.path("holds");
-    boolean holdsNothing = holds.isMissingNode() || holds.isNull();
-    Optional<String> unknown = StrictJson.unknown(hello, MEMBERS, PROTOCOL);
-    if (!StrictJson.isNumber(hello, "protocol", PROTOCOL)) {
+    for (ConnectedClient late : reattaching.late(System.nanoTime())) {
       refuse(
-          visitor,
-          Errno.EPROTONOSUPPORT,
-          "you say protocol "
-              + LineConnection.quoted(hello.path("protocol").toString())
-              + ", and this agent speaks "
-              + PROTOCOL);
-    } else if (unknown.isPresent()) {
-      // A misspelt "holds" would make whoever has the device one that waits for it.
-      refuse(visitor, Errno.EINVAL, "what you say " + LineConnection.quoted(unknown.get()));
-    } else if (name.isBlank() || name.length() > LONGEST_NAME) {
-      refuse(visitor, Errno.EINVAL, "the workload needs a name of 1 to 253 characters");
-    } else if (!holdsNothing
-        && !(holds.isTextual() && MIGRATION.matcher(holds.asText()).matches())) {
-      refuse(visitor, Errno.EINVAL, "\"holds\" is null or the migration of \"receive\"");
-    } else if (workload != null && (holdsNothing || lent || workload.holds() != null)) {
-      refuse(visitor, Errno.EBUSY, "another workload waits for the device " + device);
-    } else if (holdsNothing) {
-      letIn(visitor, name, null);
+          late,
+          Errno.ETIMEDOUT.number(),
+          "whether you hold the device " + device + " could not be found out in time");
+    }
+    if (timed && System.nanoTime() - timerEnds >= 0) {
+      timed = false;
+      post(new TransferEvent.TimedOut());
+    }
+  }
+
+  private void hearClient(SocketWatch.Ready ready) {
+    TransferState state = loop.state();
+    if (!state.watchesClient()) {
+      return;
+    }
+    WorkloadClient connection = connections.get(state.client().id());
+    if (!ready.streams().contains(connection.stream())) {
+      return;
+    }
+    if (state.awaitsAnswer()) {
+      connection.receive().ifPresent(this::post);
     } else {
-      claimants.add(new Claimant(visitor, name, holds.asText()));
-      examineNext();
+      post(new TransferEvent.Disconnected(0, "it left"));
     }
   }
 
-  private void letIn(Visitor visitor, String name, String holds) throws IOException {
-    if (workload != null) {
-      // Whoever holds the device comes before one that would like to.
-      lines.write(System.Logger.Level.WARNING, workload.described() + " makes room for its holder");
-      workload.connection().close();
-      // Before anything else can fail: nobody is to wait for a socket that is closed.
-      workload = null;
+  /** After a fault: whoever is connected has to connect again, and who asks is told. */
+  void dropAll(Throwable fault) {
+    drops++;
+    timed = false;
+    if (socket != null) {
+      socket.dropAll();
     }
-    visitor.connection().send(LineConnection.JSON.createObjectNode().put("ok", true), List.of());
-    workload =
-        new WorkloadClient(
-            device, LineConnection.quoted(name), visitor.peer(), visitor.connection(), holds);
-    lines.write(
-        System.Logger.Level.INFO,
-        workload.described() + " waits at the desk of " + device + ", holds " + holds);
-    lend();
-    if (holds != null) {
-      cameBack.accept(holds);
-    }
-  }
-
-  /** One after another: a look that hangs costs one thread, however often somebody asks for it. */
-  private void examineNext() {
-    if (examined == null && !claimants.isEmpty()) {
-      Claimant next = claimants.get(0);
-      examined = next;
-      beside.execute(
-          () -> {
-            Refused refused = objection(next);
-            back.accept(() -> wasExamined(next, refused));
-          });
-    }
-  }
-
-  /** Why a claimant is not let in. */
-  private record Refused(Errno errno, String why) {}
-
-  /** Not on the desk's thread: may ask a driver, and wait for it. Null where it is believed. */
-  private Refused objection(Claimant claimant) {
-    try {
-      return claims
-          .objection(device, claimant.migration(), claimant.visitor().peer().process())
-          .map(why -> new Refused(Errno.EINVAL, why))
-          .orElse(null);
-    } catch (IOException | RuntimeException unknown) {
-      return new Refused(
-          Errno.EBUSY,
-          "whether you hold the device " + device + " is not known: " + unknown.getMessage());
-    }
-  }
-
-  private void wasExamined(Claimant claimant, Refused refused) {
-    examined = null;
-    if (claimants.remove(claimant)) {
-      Visitor visitor = claimant.visitor();
-      try {
-        if (refused != null) {
-          // Whoever waits, waits on.
-          refuse(visitor, refused.errno(), refused.why());
-        } else if (workload != null && (lent || workload.holds() != null)) {
-          refuse(visitor, Errno.EBUSY, "another workload waits for the device " + device);
-        } else {
-          letIn(visitor, claimant.name(), claimant.migration());
-        }
-      } catch (IOException gone) {
-        dropped(visitor, gone);
-      }
-    }
-    examineNext();
-  }
-
-  private void dropped(Visitor visitor, IOException gone) {
-    lines.write(
-        System.Logger.Level.WARNING,
-        "process " + visitor.peer().process() + " at the desk of " + device + ": " + gone);
-    visitor.connection().close();
-  }
-
-  private boolean isAllowed(int user) {
-    try {
-      return user == ROOT
-          || allowedUsers.test(user)
-          || Files.getAttribute(folder, "unix:uid").equals(user);
-    } catch (IOException nobodysFolder) {
-      lines.write(System.Logger.Level.WARNING, "whose folder " + folder + " is: " + nobodysFolder);
-      return false;
-    }
-  }
-
-  private void refuse(Visitor visitor, Errno errno, String why) {
-    lines.write(
-        System.Logger.Level.WARNING,
-        "process "
-            + visitor.peer().process()
-            + " is sent away from the desk of "
-            + device
-            + ": "
-            + why);
-    ObjectNode refusal =
-        LineConnection.JSON
-            .createObjectNode()
-            .put("ok", false)
-            .put("errno", errno.number())
-            .put("error", why);
-    try {
-      visitor.connection().send(refusal, List.of());
-    } catch (ErrnoException gone) {
-      LOG.log(System.Logger.Level.DEBUG, "nor could it be told so: " + gone.getMessage());
-    } finally {
-      visitor.connection().close();
-    }
-  }
-
-  /** Lends the workload out as soon as there is one that is wanted. */
-  void lend(Predicate<WorkloadClient> wanted, CompletableFuture<WorkloadClient> borrowed) {
-    borrowers.add(new Borrower(wanted, borrowed));
-    lend();
-  }
-
-  private void lend() {
-    borrowers.removeIf(borrower -> borrower.borrowed().isDone());
-    for (Borrower borrower : List.copyOf(borrowers)) {
-      if (workload != null && !lent && borrower.wanted().test(workload)) {
-        borrowers.remove(borrower);
-        lent = borrower.borrowed().complete(workload);
-      }
-    }
-  }
-
-  /**
-   * The borrower is done.
-   *
-   * @param stays whether it can be asked again
-   */
-  void returned(WorkloadClient returned, boolean stays) {
-    if (workload == returned) {
-      lent = false;
-      if (!stays) {
-        workload = null;
-      }
-    }
-    if (workload != returned) {
-      returned.connection().close();
-    }
-    lend();
-  }
-
-  /**
-   * After a fault: whoever is here has to connect again, and is not what the next one fails at. One
-   * that is lent stays its borrower's.
-   */
-  void dropConnections() {
-    visitors.forEach(visitor -> visitor.connection().close());
-    visitors.clear();
-    claimants.forEach(claimant -> claimant.visitor().connection().close());
-    claimants.clear();
-    if (workload != null && !lent) {
-      workload.connection().close();
-      workload = null;
-    }
+    reattaching.clear();
+    List.copyOf(connections.keySet()).forEach(this::disconnect);
+    List<Asked> unanswered = List.copyOf(asked.values());
+    asked.clear();
+    loop.reset();
+    unanswered.forEach(one -> one.answer().completeExceptionally(fault));
   }
 
   @Override
   public void close() {
-    listener.close();
-    dropConnections();
-    workload = null;
-    borrowers.forEach(
-        borrower ->
-            borrower.borrowed().completeExceptionally(new IOException("its socket was withdrawn")));
-    borrowers.clear();
+    IOException withdrawn = new IOException("its socket was withdrawn");
+    closeSocket();
+    dropAll(withdrawn);
+    awaiting.forEach(somebody -> somebody.completeExceptionally(withdrawn));
+    awaiting.clear();
+  }
+
+  private void disconnect(int id) {
+    WorkloadClient connection = connections.remove(id);
+    if (connection != null) {
+      connection.close();
+    }
+  }
+
+  // ------------------------------------------------------------------ the machine's side
+
+  /** Has done what may wait, beside this thread. */
+  private TransferEvent beside(Effect effect) {
+    Asked current = asked.get(loop.state().task().request());
+    DeviceAccess access = current == null ? null : current.access();
+    int begun = drops;
+    shared
+        .beside()
+        .execute(
+            () -> {
+              TransferEvent event = run(effect, access);
+              shared
+                  .back()
+                  .accept(
+                      () -> {
+                        if (begun == drops) {
+                          post(event);
+                        }
+                      });
+            });
+    return null;
+  }
+
+  private TransferEvent run(Effect effect, DeviceAccess access) {
+    try {
+      return effect.run(access);
+    } catch (IOException problem) {
+      return new TransferEvent.Failed(problem);
+    } catch (RuntimeException fault) {
+      LOG.log(System.Logger.Level.ERROR, "a fault in the transfer of " + device, fault);
+      return new TransferEvent.Failed(new IOException("a fault in the agent: " + fault, fault));
+    }
+  }
+
+  @Override
+  public TransferEvent readRecord() {
+    return beside(access -> new TransferEvent.RecordRead(shared.records().of(device)));
+  }
+
+  @Override
+  public TransferEvent writeRecord(TransferRecord record) {
+    return beside(
+        access -> {
+          shared.records().write(device, record);
+          return new TransferEvent.RecordWritten();
+        });
+  }
+
+  @Override
+  public TransferEvent removeRecord() {
+    return beside(
+        access -> {
+          shared.records().remove(device);
+          return new TransferEvent.RecordRemoved();
+        });
+  }
+
+  @Override
+  public TransferEvent send(
+      ConnectedClient client, TransferAction.Message message, String migration) {
+    WorkloadClient connection = connections.get(client.id());
+    Duration timeout = loop.state().task().request().answerTimeout();
+    return beside(
+        access ->
+            switch (message) {
+              case DELIVER -> {
+                DeliverRequest request;
+                try {
+                  request = access.deliverRequest(migration);
+                } catch (IOException missing) {
+                  yield new TransferEvent.SendFailed(0, missing.getMessage());
+                }
+                yield connection.send(request.request(), request.descriptors(), timeout);
+              }
+              case TAKE, GIVE_BACK ->
+                  connection.send(
+                      LineConnection.JSON
+                          .createObjectNode()
+                          .put("op", message.operation())
+                          .put("migration", migration),
+                      List.of(),
+                      timeout);
+            });
+  }
+
+  @Override
+  public TransferEvent greet(ConnectedClient client) {
+    try {
+      connections.get(client.id()).greet();
+    } catch (ErrnoException left) {
+      log.warn("process " + client.process() + " at the socket of " + device + ": " + left);
+      disconnect(client.id());
+      return null;
+    }
+    log.info(
+        client.described() + " waits at the socket of " + device + ", holds " + client.holds());
+    return new TransferEvent.Greeted(client);
+  }
+
+  @Override
+  public TransferEvent refuse(ConnectedClient client, int errno, String why) {
+    WorkloadClient connection = connections.remove(client.id());
+    if (socket == null) {
+      connection.close();
+    } else {
+      socket.refuse(connection, errno, why);
+    }
+    return null;
+  }
+
+  @Override
+  public TransferEvent close(ConnectedClient client, String why) {
+    log.info("the connection of " + client.described() + " for " + device + " ends: it " + why);
+    disconnect(client.id());
+    return null;
+  }
+
+  @Override
+  public TransferEvent lookAtClaim(ConnectedClient client) {
+    reattaching.add(client, helloDeadline);
+    return null;
+  }
+
+  @Override
+  public TransferEvent listen() {
+    try {
+      offer();
+      return null;
+    } catch (IOException problem) {
+      return new TransferEvent.Failed(problem);
+    }
+  }
+
+  @Override
+  public TransferEvent withdraw() {
+    closeSocket();
+    return new TransferEvent.Withdrawn();
+  }
+
+  @Override
+  public TransferEvent releaseMemory() {
+    shared.memories().release(device);
+    return null;
+  }
+
+  @Override
+  public TransferEvent prepare(ConnectedClient client, String migration) {
+    return beside(
+        access -> {
+          access.deliverRequest(migration);
+          access.removeEarlierDeclaration();
+          return new TransferEvent.Prepared(access.startTime(client.process()));
+        });
+  }
+
+  @Override
+  public TransferEvent lookAtStart(ConnectedClient client) {
+    return beside(access -> new TransferEvent.Prepared(access.startTime(client.process())));
+  }
+
+  @Override
+  public TransferEvent lookAtHolder() {
+    return beside(DeviceAccess::holder);
+  }
+
+  @Override
+  public TransferEvent lookAtProcess(long process, long startTime) {
+    return beside(access -> new TransferEvent.ProcessSeen(access.lives(process, startTime)));
+  }
+
+  @Override
+  public TransferEvent lookAtFit(ConnectedClient client) {
+    return beside(
+        access -> {
+          shared.records().requireRoom();
+          return new TransferEvent.FitSeen(access.objection(client.process()));
+        });
+  }
+
+  @Override
+  public TransferEvent startTimer(Duration delay) {
+    timed = true;
+    timerEnds = System.nanoTime() + delay.toNanos();
+    return null;
+  }
+
+  @Override
+  public TransferEvent stopTimer() {
+    timed = false;
+    return null;
+  }
+
+  @Override
+  public TransferEvent answer(TransferRequest request, Optional<TransferFailure> failure) {
+    Asked one = asked.remove(request);
+    if (one != null) {
+      one.answer().complete(failure);
+    } else if (failure.isPresent()) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "the holder of the device "
+              + device
+              + " connected again, and could not be told to take it for the migration "
+              + request.migration()
+              + ": "
+              + failure.get().message());
+    }
+    return null;
+  }
+
+  @Override
+  public TransferEvent warn(String what) {
+    LOG.log(System.Logger.Level.WARNING, what);
+    return null;
   }
 }

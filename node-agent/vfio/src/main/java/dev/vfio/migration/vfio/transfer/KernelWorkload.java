@@ -8,7 +8,10 @@ import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Errno;
-import dev.vfio.migration.vfio.transfer.TransferRecords.TransferRecord;
+import dev.vfio.migration.vfio.transfer.machine.TransferFailure;
+import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
+import dev.vfio.migration.vfio.transfer.machine.TransferRequest;
+import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
 import dev.vfio.migration.vfio.workload.WindowShape;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
@@ -32,7 +35,7 @@ import java.util.Optional;
 public final class KernelWorkload implements Workload {
   private final NodeDevice device;
   private final Means means;
-  private final Delivery delivery;
+  private final DeviceAccess access;
   private DeclaredMemory declared;
 
   /** The migration that this took the device for; null where it did not. */
@@ -46,20 +49,20 @@ public final class KernelWorkload implements Workload {
    *
    * @param holders finds who holds a device
    * @param freezer makes them stand still
-   * @param desk where workloads wait
+   * @param listener where workloads wait
    * @param devices that are open in this process
    * @param pageSize bytes
-   * @param connectPatience for a workload to connect to the desk
-   * @param answerPatience for one that waits to do what it is asked
+   * @param connectTimeout for a workload to connect to the desk
+   * @param answerTimeout for one that waits to do what it is asked
    */
   public record Means(
       Holders holders,
       Freezer freezer,
-      WorkloadListener desk,
+      WorkloadListener listener,
       OpenDevices devices,
       int pageSize,
-      Duration connectPatience,
-      Duration answerPatience) {
+      Duration connectTimeout,
+      Duration answerTimeout) {
 
     /**
      * Who holds a device. While it is open in this process that is who has the very same open file,
@@ -77,7 +80,7 @@ public final class KernelWorkload implements Workload {
   public KernelWorkload(NodeDevice device, Means means) {
     this.device = device;
     this.means = means;
-    this.delivery = new Delivery(device, means);
+    this.access = new KernelDeviceAccess(device, means);
   }
 
   /**
@@ -97,21 +100,18 @@ public final class KernelWorkload implements Workload {
     if (frozen.isPresent()) {
       throw died(frozen.get());
     }
-    Optional<TransferRecord> receipt = means.desk().records().of(device.id());
-    if (receipt.isPresent() && receipt.get().taken() && receipt.get().migration().equals(tookFor)) {
-      throw delivery.ended(receipt.get(), null);
+    Optional<TransferRecord> record = means.listener().records().of(device.id());
+    if (record.isPresent() && record.get().taken() && record.get().migration().equals(tookFor)) {
+      throw ended(record.get(), Duration.ZERO);
     }
     String name;
     try {
-      name =
-          means
-              .desk()
-              .with(device.id(), means.connectPatience(), anybody -> true, WorkloadClient::name);
+      name = means.listener().await(device.id(), means.connectTimeout()).name();
     } catch (WorkloadListener.NobodyWaits nobody) {
       // Of a device that is not open here that is an old story: others may wait for it.
       boolean open = means.devices().open(device.id()).isPresent();
-      if (open && receipt.isPresent() && means.holder(device).isEmpty()) {
-        throw delivery.ended(receipt.get(), nobody);
+      if (open && record.isPresent() && means.holder(device).isEmpty()) {
+        throw ended(record.get(), means.connectTimeout());
       }
       throw nobody;
     }
@@ -120,7 +120,7 @@ public final class KernelWorkload implements Workload {
         WorkloadState.WAITING,
         device.id(),
         means
-            .desk()
+            .listener()
             .windowMemories()
             .of(device.id())
             .map(DeviceWindowMemory::windows)
@@ -140,7 +140,7 @@ public final class KernelWorkload implements Workload {
       }
       throw shared;
     }
-    return holder.isEmpty() || means.desk().waits(holder.get())
+    return holder.isEmpty() || means.listener().waits(holder.get())
         ? describe().state()
         : stateOf(holder.get());
   }
@@ -150,12 +150,12 @@ public final class KernelWorkload implements Workload {
   }
 
   private WorkloadDescription running(Holder holder) throws IOException {
-    Path file = means.desk().folder(device.id()).resolve(WorkloadListener.MEMORY);
+    Path file = means.listener().folder(device.id()).resolve(WorkloadListener.MEMORY);
     Processes processes = means.holders().processes();
     if (declared == null || !declared.isStill(file, holder)) {
       DeclaredMemory now =
           DeclaredMemory.of(
-              file, holder, processes, means.pageSize(), means.desk().declarationWriters());
+              file, holder, processes, means.pageSize(), means.listener().declarationWriters());
       forgetMemory();
       declared = now;
     }
@@ -170,7 +170,7 @@ public final class KernelWorkload implements Workload {
   /** Who uses the device: a holder that did not merely receive it. Never a virtual machine's. */
   private Optional<Holder> owner() throws IOException {
     Optional<Holder> holder = means.holder(device);
-    if (holder.isEmpty() || means.desk().waits(holder.get())) {
+    if (holder.isEmpty() || means.listener().waits(holder.get())) {
       return Optional.empty();
     }
     if (holder.get().virtualMachineMonitor()) {
@@ -198,6 +198,20 @@ public final class KernelWorkload implements Workload {
           null);
     }
     return holder;
+  }
+
+  private WorkloadException ended(TransferRecord record, Duration waited) {
+    TransferFailure failure = means.listener().failures(device.id()).ended(record, waited);
+    return new WorkloadException(failure.errno(), failure.message(), null);
+  }
+
+  private void request(Kind kind, String migration) throws IOException {
+    means
+        .listener()
+        .request(
+            device.id(),
+            new TransferRequest(kind, migration, means.connectTimeout(), means.answerTimeout()),
+            access);
   }
 
   private WorkloadException died(FreezerLedger.Entry frozen) {
@@ -237,24 +251,22 @@ public final class KernelWorkload implements Workload {
     Optional<DeviceDescriptors> open = means.devices().open(device.id());
     if (open.isPresent()) {
       DeliverRequest.requireFits(device.id(), open.get(), shapes.size());
-      delivery.removeEarlierDeclaration();
+      access.removeEarlierDeclaration();
     }
-    if (means.holder(device).isEmpty()) {
-      // Another migration: what became of the device before does not matter any more.
-      means.desk().records().remove(device.id());
-    }
-    means.desk().windowMemories().make(device.id(), shapes);
+    // Another migration: what became of the device before does not matter any more.
+    request(Kind.FORGET, null);
+    means.listener().windowMemories().make(device.id(), shapes);
     boolean described = false;
     try {
       WorkloadDescription description = describe();
       if (description.state() == WorkloadState.WAITING) {
-        delivery.requireFitToWait();
+        request(Kind.REQUIRE_FIT, null);
       }
       described = true;
       return description;
     } finally {
       if (!described) {
-        means.desk().windowMemories().release(device.id());
+        means.listener().windowMemories().release(device.id());
       }
     }
   }
@@ -326,32 +338,32 @@ public final class KernelWorkload implements Workload {
     Optional<FreezerLedger.Entry> frozen = frozenFor(migration);
     if (frozen.isPresent()) {
       means.freezer().kill(device.id());
-      Files.deleteIfExists(means.desk().folder(device.id()).resolve(WorkloadListener.MEMORY));
+      Files.deleteIfExists(means.listener().folder(device.id()).resolve(WorkloadListener.MEMORY));
     }
   }
 
   @Override
   public void receive(String migration) throws IOException {
     takesPart = true;
-    delivery.receive(migration);
+    request(Kind.DELIVER, migration);
   }
 
   @Override
   public void requireWaiting(String migration) throws IOException {
-    delivery.requireReceiver(migration);
+    request(Kind.REQUIRE_RECEIVER, migration);
   }
 
   @Override
   public void take(String migration) throws IOException {
     takesPart = true;
-    delivery.take(migration);
+    request(Kind.TAKE, migration);
     tookFor = migration;
   }
 
   @Override
   public void giveBack(String migration) throws IOException {
     takesPart = true;
-    delivery.giveBack(migration);
+    request(Kind.GIVE_BACK, migration);
   }
 
   private void forgetMemory() {
@@ -370,7 +382,7 @@ public final class KernelWorkload implements Workload {
   public void close() {
     forgetMemory();
     if (takesPart && means.devices().open(device.id()).isEmpty()) {
-      means.desk().windowMemories().release(device.id());
+      means.listener().windowMemories().release(device.id());
     }
   }
 }

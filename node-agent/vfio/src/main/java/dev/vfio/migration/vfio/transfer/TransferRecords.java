@@ -1,79 +1,24 @@
 package dev.vfio.migration.vfio.transfer;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.linux.DiskRoom;
 import dev.vfio.migration.vfio.linux.DurableFile;
 import dev.vfio.migration.vfio.text.StrictJson;
+import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
+import dev.vfio.migration.vfio.transfer.machine.TransferRecord.Stage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * Which workload was handed a device, for which migration, and how far that has come: written to
- * the disk before the device is handed over, and kept when it was taken. An agent that comes back
- * thereby tells a holder that waits from one that uses its device, and knows of one that took it
- * before that was noted elsewhere. Removed when the device is given back, or free again and made
- * ready for another migration. One file for each device.
+ * The transfer records of this node's devices, a file for each. An agent that was restarted tells
+ * by them a holder that waits from one that uses its device, and knows of one that took it before
+ * that was noted elsewhere. Safe for use by several threads, for different devices.
  */
 final class TransferRecords {
   private final Path directory;
-
-  /**
-   * A device that was handed over.
-   *
-   * @param device its id
-   * @param migration that it was handed over for
-   * @param process number of the workload's process; 0 where this process cannot see it
-   * @param startTime of that process; 0 where it is not known
-   * @param stage how far that has come
-   */
-  record TransferRecord(
-      String device, String migration, long process, long startTime, Stage stage) {
-    TransferRecord at(Stage later) {
-      return new TransferRecord(device, migration, process, startTime, later);
-    }
-
-    /** Whether the device's holder is the process that this is about, or shares it with it. */
-    boolean isOf(Holder holder) {
-      return holder.process() == process
-          ? holder.startTime() == startTime
-          : holder.together().contains(process);
-    }
-
-    boolean taken() {
-      return stage == Stage.TAKEN || stage == Stage.PRESUMED;
-    }
-
-    /** Whether it holds the device, if it does, without having been told to use it. */
-    boolean untold() {
-      return stage == Stage.PROMISED || stage == Stage.DELIVERED;
-    }
-  }
-
-  /** How far it has come with a workload. */
-  enum Stage {
-    /** It is to be handed the device; it need not have got it. */
-    PROMISED,
-    /** The device was sent to it. */
-    DELIVERED,
-    /** It is told to take it; it need not have heard that. */
-    TOLD,
-    /**
-     * It was told, or was about to be, holds the device, and does not come back to say that it
-     * waits: it counts as having taken it. Should it come back, it is told again.
-     */
-    PRESUMED,
-    /** It answered that it took it. */
-    TAKEN;
-
-    static Optional<Stage> named(String name) {
-      return Arrays.stream(values()).filter(stage -> stage.name().equals(name)).findFirst();
-    }
-  }
 
   /** Makes the directory where it is missing. It is for these files alone. */
   TransferRecords(Path directory) throws IOException {
@@ -85,19 +30,18 @@ final class TransferRecords {
     DiskRoom.require(directory);
   }
 
-  /** The receipt for a device. */
+  /** The record of a device; empty where it was transferred for no migration that matters. */
   Optional<TransferRecord> of(String device) throws IOException {
     Path file = file(device);
     try {
-      JsonNode receipt = StrictJson.object(DurableFile.read(file));
-      Optional<Stage> stage = Stage.named(StrictJson.text(receipt, "stage"));
+      JsonNode record = StrictJson.object(DurableFile.read(file));
+      Optional<Stage> stage = Stage.named(StrictJson.text(record, "stage"));
       if (stage.isPresent()) {
         return Optional.of(
             new TransferRecord(
-                device,
-                StrictJson.text(receipt, "migration"),
-                StrictJson.count(receipt, "process"),
-                StrictJson.count(receipt, "startTime"),
+                StrictJson.text(record, "migration"),
+                StrictJson.count(record, "process"),
+                StrictJson.count(record, "startTime"),
                 stage.get()));
       }
     } catch (NoSuchFileException none) {
@@ -110,23 +54,23 @@ final class TransferRecords {
 
   private static IOException damaged(Path file, Exception cause) {
     return new IOException(
-        "the receipt "
+        "the transfer record "
             + file
             + " is damaged. See whether the process that holds the device uses it or waits, and"
             + " remove the file.",
         cause);
   }
 
-  void write(TransferRecord receipt) throws IOException {
+  void write(String device, TransferRecord record) throws IOException {
     DurableFile.write(
-        file(receipt.device()),
+        file(device),
         LineConnection.JSON.writeValueAsBytes(
             LineConnection.JSON
                 .createObjectNode()
-                .put("migration", receipt.migration())
-                .put("process", receipt.process())
-                .put("startTime", receipt.startTime())
-                .put("stage", receipt.stage().name())));
+                .put("migration", record.migration())
+                .put("process", record.process())
+                .put("startTime", record.startTime())
+                .put("stage", record.stage().name())));
   }
 
   void remove(String device) throws IOException {

@@ -3,39 +3,29 @@ package dev.vfio.migration.vfio.transfer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.linux.Descriptor;
-import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.SocketPeer;
-import dev.vfio.migration.vfio.workload.WorkloadException;
+import dev.vfio.migration.vfio.linux.UnixStream;
+import dev.vfio.migration.vfio.transfer.machine.ConnectedClient;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * A workload that waits at the desk: one connection. Borrowed from the desk for each request, and
- * used by the borrower alone until it is returned.
+ * The connection of one client of a device's socket. One thread at a time sends or receives; any
+ * may close.
  */
-final class WorkloadClient {
-  private final String device;
-  private final String name;
+final class WorkloadClient implements AutoCloseable {
+  private final int id;
   private final SocketPeer peer;
   private final LineConnection connection;
-  private volatile String holds;
 
-  /**
-   * @param holds the migration that it received the device for; null where it has no device
-   */
-  WorkloadClient(
-      String device, String name, SocketPeer peer, LineConnection connection, String holds) {
-    this.device = device;
-    this.name = name;
-    this.peer = peer;
-    this.connection = connection;
-    this.holds = holds;
-  }
-
-  String name() {
-    return name;
+  WorkloadClient(int id, UnixStream stream) throws ErrnoException {
+    this.id = id;
+    this.peer = SocketPeer.of(stream);
+    this.connection = new LineConnection(stream);
   }
 
   SocketPeer peer() {
@@ -46,114 +36,73 @@ final class WorkloadClient {
     return connection;
   }
 
-  /** The migration that it holds the device for; null where it has no device. */
-  String holds() {
-    return holds;
-  }
-
-  void holds(String migration) {
-    this.holds = migration;
-  }
-
-  /** For messages. */
-  String described() {
-    return "the workload \""
-        + name
-        + "\" (process "
-        + peer.process()
-        + ", user "
-        + peer.user()
-        + ")";
+  UnixStream stream() {
+    return connection.stream();
   }
 
   /**
-   * Asks for something and waits until it is done.
+   * The client, as it said who it is.
    *
-   * @throws WorkloadException ETIMEDOUT where it does not answer in time, ECONNRESET or EPIPE where
-   *     it is gone; whether it did what was asked is then not known. The errno it gave, or 0, where
-   *     it refused
+   * @param holds the migration that it says it holds the device for; null where none
    */
-  void ask(ObjectNode request, Duration patience) throws IOException {
-    ask(request, List.of(), () -> {}, patience);
+  ConnectedClient named(String name, String holds) {
+    return new ConnectedClient(id, peer.process(), peer.user(), LineConnection.quoted(name), holds);
   }
 
-  /** As {@link #ask(ObjectNode, Duration)}, with duplicates of the descriptors. */
-  void ask(ObjectNode request, List<Descriptor> descriptors, Sent sent, Duration patience)
-      throws IOException {
-    String operation = request.path("op").asText();
+  /** Sends a request, with duplicates of the descriptors. Waits where its socket is full. */
+  TransferEvent send(ObjectNode request, List<Descriptor> descriptors, Duration timeout) {
     try {
-      connection.stream().timeout(patience);
+      connection.stream().timeout(timeout);
       connection.send(request, descriptors);
+      return new TransferEvent.Sent();
     } catch (ErrnoException failure) {
-      throw silent(operation, patience, failure);
+      return new TransferEvent.SendFailed(failure.errno(), failure.getMessage());
     }
-    sent.note();
-    JsonNode answer;
+  }
+
+  /** What has come as an answer; empty where its line has not come to its end. */
+  Optional<TransferEvent> receive() {
     try {
-      answer = connection.await(patience);
+      return connection.receive().map(WorkloadClient::answer);
     } catch (ErrnoException failure) {
-      throw silent(operation, patience, failure);
+      return Optional.of(new TransferEvent.Disconnected(failure.errno(), failure.getMessage()));
     } catch (IOException malformed) {
-      throw unclear(operation, malformed.getMessage(), malformed);
+      return Optional.of(new TransferEvent.Malformed(malformed.getMessage()));
     }
+  }
+
+  private static TransferEvent answer(JsonNode answer) {
     if (!answer.path("ok").isBoolean()) {
-      throw unclear(
-          operation,
-          "\"ok\" must be true or false: " + LineConnection.quoted(answer.toString()),
-          null);
+      return new TransferEvent.Malformed(
+          "\"ok\" must be true or false: " + LineConnection.quoted(answer.toString()));
     }
-    if (!answer.path("ok").booleanValue()) {
-      int errno = answer.path("errno").asInt(0);
-      throw new Refusal(
-          errno,
-          described()
-              + " refused \""
-              + operation
-              + "\" of the device "
-              + device
-              + ": "
-              + LineConnection.quoted(answer.path("error").asText("no reason given"))
-              + (errno == 0 ? "" : ", " + Errno.describe(errno))
-              + ".");
+    return answer.path("ok").booleanValue()
+        ? new TransferEvent.Answered()
+        : new TransferEvent.Refused(
+            answer.path("errno").asInt(0),
+            LineConnection.quoted(answer.path("error").asText("no reason given")));
+  }
+
+  /** Tells the client that it may wait. */
+  void greet() throws ErrnoException {
+    connection.send(LineConnection.JSON.createObjectNode().put("ok", true), List.of());
+  }
+
+  /** Tells the client why it may not wait, and ends the connection. */
+  void refuse(int errno, String why) throws ErrnoException {
+    try (this) {
+      connection.send(
+          LineConnection.JSON
+              .createObjectNode()
+              .put("ok", false)
+              .put("errno", errno)
+              .put("error", why),
+          List.of());
     }
   }
 
-  private WorkloadException unclear(String operation, String what, Throwable cause) {
-    return new WorkloadException(
-        Errno.EPROTO.number(),
-        described()
-            + " answered \""
-            + operation
-            + "\" against the protocol: "
-            + what
-            + ". Whether it did what was asked is not known; the connection was ended.",
-        cause);
-  }
-
-  private WorkloadException silent(String operation, Duration patience, ErrnoException failure) {
-    boolean late = failure.is(Errno.EAGAIN);
-    return new WorkloadException(
-        late ? Errno.ETIMEDOUT.number() : failure.errno(),
-        described()
-            + (late
-                ? " did not answer \"" + operation + "\"" + WorkloadListener.within(patience)
-                : " is gone, asked for \"" + operation + "\": " + failure.getMessage())
-            + ". Whether it did what was asked is not known; the connection was ended.",
-        failure);
-  }
-
-  /** Notes that a request is with the workload, before its answer is waited for. */
-  @FunctionalInterface
-  interface Sent {
-    void note() throws IOException;
-  }
-
-  /** It answered and said no, or was not even asked: it counts as being as before. */
-  static final class Refusal extends WorkloadException {
-    private static final long serialVersionUID = 1L;
-
-    Refusal(int errno, String message) {
-      super(errno, message, null);
-    }
+  @Override
+  public void close() {
+    connection.close();
   }
 }

@@ -8,6 +8,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vfio.migration.vfio.holder.StandInNode;
 import dev.vfio.migration.vfio.transfer.WaitingProgram.Running;
+import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
+import dev.vfio.migration.vfio.transfer.machine.TransferRequest;
 import dev.vfio.migration.vfio.workload.WindowShape;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadState;
@@ -31,20 +33,20 @@ import org.junit.jupiter.api.io.TempDir;
 class BetweenDeliverAndTakeTest {
 
   @TempDir Path folder;
-  private TransferFixture scene;
+  private TransferFixture fixture;
   private Running program;
 
   @BeforeEach
   void open() throws IOException {
-    scene = new TransferFixture(folder);
-    scene.desk().offer(StandInNode.ID);
-    program = new Running(scene.socket());
+    fixture = new TransferFixture(folder);
+    fixture.listener().offer(StandInNode.ID);
+    program = new Running(fixture.socket());
   }
 
   @AfterEach
   void close() throws InterruptedException {
     program.close();
-    scene.close();
+    fixture.close();
   }
 
   private interface Step {
@@ -68,9 +70,9 @@ class BetweenDeliverAndTakeTest {
 
   private void received() throws Exception {
     assertThat(program.ask("wait")).isEqualTo("waits");
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
     workload.accommodate(List.of(new WindowShape("ring", 0, 4096)));
-    scene.openDevice();
+    fixture.openDevice();
     CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
     assertThat(program.ask("hear")).isEqualTo("receive");
     assertThat(program.ask("ok")).isEqualTo("said");
@@ -87,23 +89,23 @@ class BetweenDeliverAndTakeTest {
   @Test
   void aHolderThatReceivedTheDeviceWaitsUntilItTookIt() throws Exception {
     received();
-    assertThat(scene.holder().process()).isEqualTo(program.pid());
-    assertThat(scene.desk().waits(scene.holder())).isTrue();
-    assertThat(scene.desk().received(scene.holder(), MIGRATION)).isTrue();
-    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.WAITING);
+    assertThat(fixture.holder().process()).isEqualTo(program.pid());
+    assertThat(fixture.listener().waits(fixture.holder())).isTrue();
+    assertThat(fixture.listener().received(fixture.holder(), MIGRATION)).isTrue();
+    assertThat(fixture.workload(LONG).state()).isEqualTo(WorkloadState.WAITING);
 
-    taken(scene.workload(LONG));
+    taken(fixture.workload(LONG));
 
-    scene.closeDevice();
-    assertThat(scene.holder().process()).as("the device lives on in it").isEqualTo(program.pid());
-    assertThat(scene.desk().waits(scene.holder())).isFalse();
-    assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("kept").isTrue();
-    assertThat(scene.desk().received(scene.holder(), "uid-2/1")).as("of another").isFalse();
-    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
+    fixture.closeDevice();
+    assertThat(fixture.holder().process()).as("the device lives on in it").isEqualTo(program.pid());
+    assertThat(fixture.listener().waits(fixture.holder())).isFalse();
+    assertThat(fixture.listener().received(fixture.holder(), MIGRATION)).as("kept").isTrue();
+    assertThat(fixture.listener().received(fixture.holder(), "uid-2/1")).as("of another").isFalse();
+    assertThat(fixture.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
     // As a session does that could not note it: nothing is asked, nothing changes.
-    scene.workload(LONG).take(MIGRATION);
-    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
-    assertThatThrownBy(() -> scene.workload(SHORT).take("uid-2/1"))
+    fixture.workload(LONG).take(MIGRATION);
+    assertThat(fixture.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
+    assertThatThrownBy(() -> fixture.workload(SHORT).take("uid-2/1"))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("which did not receive it for the migration uid-2/1");
   }
@@ -111,26 +113,26 @@ class BetweenDeliverAndTakeTest {
   @Test
   void anAgentThatComesBackAfterItTookFindsThatItDid() throws Exception {
     received();
-    taken(scene.workload(LONG));
+    taken(fixture.workload(LONG));
 
-    scene.restartAgent();
+    fixture.restartAgent();
 
-    assertThat(scene.desk().received(scene.holder(), MIGRATION)).isTrue();
-    KernelWorkload workload = scene.workload(LONG);
+    assertThat(fixture.listener().received(fixture.holder(), MIGRATION)).isTrue();
+    KernelWorkload workload = fixture.workload(LONG);
     workload.take(MIGRATION);
     assertThat(workload.state()).isEqualTo(WorkloadState.RUNNING);
-    assertThat(scene.socket()).as("good for one workload").doesNotExist();
+    assertThat(fixture.socket()).as("good for one workload").doesNotExist();
   }
 
   @Test
   void whatDiedAfterItTookIsToldAndNobodyElseGetsTheDevice() throws Exception {
     received();
-    taken(scene.workload(LONG));
+    taken(fixture.workload(LONG));
     program.kill();
-    scene.desk().offer(StandInNode.ID);
+    fixture.listener().offer(StandInNode.ID);
 
-    try (TestClient hopeful = TestClient.waitAt(scene.socket(), null)) {
-      KernelWorkload workload = scene.workload(LONG);
+    try (TestClient hopeful = TestClient.waitAt(fixture.socket(), null)) {
+      KernelWorkload workload = fixture.workload(LONG);
       workload.take(MIGRATION);
       assertThatThrownBy(workload::describe)
           .isInstanceOfSatisfying(
@@ -139,9 +141,9 @@ class BetweenDeliverAndTakeTest {
           .hasMessageContaining("has ended since");
       assertThat(hopeful.descriptors()).isEmpty();
 
-      scene.closeDevice();
-      scene.workload(LONG).accommodate(List.of());
-      assertThat(scene.desk().records().of(StandInNode.ID))
+      fixture.closeDevice();
+      fixture.workload(LONG).accommodate(List.of());
+      assertThat(fixture.listener().records().of(StandInNode.ID))
           .as("another migration begins")
           .isEmpty();
     }
@@ -150,43 +152,47 @@ class BetweenDeliverAndTakeTest {
   @Test
   void aHolderOfAnotherMigrationsReceiptDidNotReceiveItForThisOne() throws Exception {
     received();
-    assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("not told yet").isTrue();
-    assertThat(scene.desk().received(scene.holder(), "uid-2/1")).isFalse();
-    assertThatThrownBy(() -> scene.workload(LONG).receive("uid-2/1"))
+    assertThat(fixture.listener().received(fixture.holder(), MIGRATION))
+        .as("not told yet")
+        .isTrue();
+    assertThat(fixture.listener().received(fixture.holder(), "uid-2/1")).isFalse();
+    assertThatThrownBy(() -> fixture.workload(LONG).receive("uid-2/1"))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("holds it for the migration uid-1/1");
 
     program.kill();
-    scene.closeDevice();
-    scene.node.startHolder();
+    fixture.closeDevice();
+    fixture.node.startHolder();
 
-    assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("another process").isFalse();
-    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
+    assertThat(fixture.listener().received(fixture.holder(), MIGRATION))
+        .as("another process")
+        .isFalse();
+    assertThat(fixture.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
   }
 
   @Test
   void aPromiseThatWasNotKeptIsNoReceipt() throws Exception {
     assertThat(program.ask("wait")).isEqualTo("waits");
-    long started = scene.holders.processes().startTime(program.pid()).orElseThrow();
-    scene
-        .desk()
+    long started = fixture.holders.processes().startTime(program.pid()).orElseThrow();
+    fixture
+        .listener()
         .records()
         .write(
-            new TransferRecords.TransferRecord(
-                StandInNode.ID, MIGRATION, program.pid(), started, TransferRecords.Stage.PROMISED));
-    scene.restartAgent();
+            StandInNode.ID,
+            new TransferRecord(MIGRATION, program.pid(), started, TransferRecord.Stage.PROMISED));
+    fixture.restartAgent();
 
-    scene.workload(LONG).giveBack(MIGRATION);
+    fixture.workload(LONG).giveBack(MIGRATION);
 
-    assertThat(scene.desk().records().of(StandInNode.ID)).isEmpty();
+    assertThat(fixture.listener().records().of(StandInNode.ID)).isEmpty();
   }
 
   @Test
   void whatWasTakenIsNotTakenBack() throws Exception {
     received();
-    taken(scene.workload(LONG));
+    taken(fixture.workload(LONG));
 
-    assertThatThrownBy(() -> scene.workload(LONG).giveBack(MIGRATION))
+    assertThatThrownBy(() -> fixture.workload(LONG).giveBack(MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("process " + program.pid() + " took the device 0000:65:00.1")
         .hasMessageContaining("end it first");
@@ -196,41 +202,41 @@ class BetweenDeliverAndTakeTest {
   void anAgentThatComesBackKnowsThatItWaitsAndLetsItTake() throws Exception {
     received();
 
-    scene.restartAgent();
+    fixture.restartAgent();
 
-    assertThat(scene.desk().waits(scene.holder())).as("before it has come back").isTrue();
-    assertThat(scene.desk().received(scene.holder(), MIGRATION)).isTrue();
-    assertThatThrownBy(() -> scene.workload(SHORT).take(MIGRATION))
+    assertThat(fixture.listener().waits(fixture.holder())).as("before it has come back").isTrue();
+    assertThat(fixture.listener().received(fixture.holder(), MIGRATION)).isTrue();
+    assertThatThrownBy(() -> fixture.workload(SHORT).take(MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("process " + program.pid() + " received the device 0000:65:00.1")
-        .hasMessageContaining("did not connect again to " + scene.socket());
+        .hasMessageContaining("did not connect again to " + fixture.socket());
     assertThat(program.ask("hear")).isEqualTo("end");
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
-    scene.workload(LONG).receive(MIGRATION);
-    taken(scene.workload(LONG));
-    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
+    fixture.workload(LONG).receive(MIGRATION);
+    taken(fixture.workload(LONG));
+    assertThat(fixture.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
   }
 
   @Test
   void whatItSaysIsEnoughWhereTheAgentsReceiptIsLost() throws Exception {
     received();
-    scene.restartAgent();
-    scene.desk().records().remove(StandInNode.ID);
-    assertThat(scene.desk().waits(scene.holder())).isFalse();
+    fixture.restartAgent();
+    fixture.listener().records().remove(StandInNode.ID);
+    assertThat(fixture.listener().waits(fixture.holder())).isFalse();
 
     assertThat(program.ask("hear")).isEqualTo("end");
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
 
-    assertThat(scene.desk().waits(scene.holder())).isTrue();
-    assertThat(scene.desk().received(scene.holder(), MIGRATION)).isTrue();
-    assertThat(scene.desk().received(scene.holder(), "uid-2/1")).isFalse();
-    taken(scene.workload(LONG));
+    assertThat(fixture.listener().waits(fixture.holder())).isTrue();
+    assertThat(fixture.listener().received(fixture.holder(), MIGRATION)).isTrue();
+    assertThat(fixture.listener().received(fixture.holder(), "uid-2/1")).isFalse();
+    taken(fixture.workload(LONG));
   }
 
   @Test
   void aHolderThatWaitsIsFoundAndOneThatDiedIsNot() throws Exception {
     received();
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
     workload.requireWaiting(MIGRATION);
     workload.requireWaiting(MIGRATION);
     program.kill();
@@ -245,12 +251,12 @@ class BetweenDeliverAndTakeTest {
   @Test
   void aHolderThatLivesAndIsNotConnectedIsMissedUntilItIsBack() throws Exception {
     received();
-    scene.restartAgent();
-    KernelWorkload workload = scene.workload(LONG);
+    fixture.restartAgent();
+    KernelWorkload workload = fixture.workload(LONG);
     assertThatThrownBy(() -> workload.requireWaiting(MIGRATION))
         .isInstanceOfSatisfying(
             WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(110))
-        .hasMessageContaining("is not connected to " + scene.socket());
+        .hasMessageContaining("is not connected to " + fixture.socket());
     assertThat(program.ask("hear")).isEqualTo("end");
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
     workload.requireWaiting(MIGRATION);
@@ -262,7 +268,7 @@ class BetweenDeliverAndTakeTest {
   @Test
   void oneThatReceivedTheDeviceForAnotherMigrationDoesNotWaitForThisOne() throws Exception {
     received();
-    assertThatThrownBy(() -> scene.workload(LONG).requireWaiting("uid-2/1"))
+    assertThatThrownBy(() -> fixture.workload(LONG).requireWaiting("uid-2/1"))
         .isInstanceOf(WorkloadException.class);
   }
 
@@ -270,17 +276,17 @@ class BetweenDeliverAndTakeTest {
   void whenItDiesAnotherOneThatWaitsGetsTheDeviceAndTakesIt() throws Exception {
     received();
     program.kill();
-    assertThat(scene.holders.of(scene.node.device())).isEmpty();
+    assertThat(fixture.holders.of(fixture.node.device())).isEmpty();
 
-    try (Running second = new Running(scene.socket())) {
-      CompletableFuture<Void> take = beside(() -> scene.workload(LONG).take(MIGRATION));
+    try (Running second = new Running(fixture.socket())) {
+      CompletableFuture<Void> take = beside(() -> fixture.workload(LONG).take(MIGRATION));
       assertThat(second.ask("wait")).isEqualTo("waits");
       assertThat(second.ask("hear")).isEqualTo("receive");
       assertThat(second.ask("ok")).isEqualTo("said");
       assertThat(second.ask("hear")).isEqualTo("take");
       assertThat(second.ask("ok")).isEqualTo("said");
       done(take);
-      assertThat(scene.holder().process()).isEqualTo(second.pid());
+      assertThat(fixture.holder().process()).isEqualTo(second.pid());
     }
   }
 
@@ -289,48 +295,48 @@ class BetweenDeliverAndTakeTest {
     received();
     program.kill();
 
-    assertThatThrownBy(() -> scene.workload(SHORT).take(MIGRATION))
+    assertThatThrownBy(() -> fixture.workload(SHORT).take(MIGRATION))
         .isInstanceOf(WorkloadException.class)
-        .hasMessageContaining("process " + program.pid() + " was handed the device 0000:65:00.1")
-        .hasMessageContaining("for the migration uid-1/1 and is gone")
+        .hasMessageContaining("process " + program.pid() + " received the device 0000:65:00.1")
+        .hasMessageContaining("for the migration uid-1/1 and has ended")
         .hasMessageContaining("nobody else waits for it at");
-    assertThatThrownBy(() -> scene.workload(SHORT).describe())
-        .hasMessageContaining("for the migration uid-1/1 and is gone");
+    assertThatThrownBy(() -> fixture.workload(SHORT).describe())
+        .hasMessageContaining("for the migration uid-1/1 and has ended");
     // Nothing to be taken back from the dead.
-    scene.workload(LONG).giveBack(MIGRATION);
-    assertThat(scene.desk().records().of(StandInNode.ID)).isEmpty();
+    fixture.workload(LONG).giveBack(MIGRATION);
+    assertThat(fixture.listener().records().of(StandInNode.ID)).isEmpty();
   }
 
   @Test
   void whenItsAnswerIsLostItCountsAsHavingTakenIt() throws Exception {
     received();
-    assertThatThrownBy(() -> scene.workload(LONG, SHORT).take(MIGRATION))
+    assertThatThrownBy(() -> fixture.workload(LONG, SHORT).take(MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("did not answer \"take\"");
     assertThat(tookIt()).isFalse();
     assertThat(program.ask("hear")).isEqualTo("take");
-    assertThat(scene.desk().received(scene.holder(), MIGRATION)).as("told").isTrue();
-    assertThat(scene.workload(LONG).state())
+    assertThat(fixture.listener().received(fixture.holder(), MIGRATION)).as("told").isTrue();
+    assertThat(fixture.workload(LONG).state())
         .as("one that was told is the owner")
         .isEqualTo(WorkloadState.RUNNING);
 
-    scene.workload(SHORT).take(MIGRATION);
+    fixture.workload(SHORT).take(MIGRATION);
 
     assertThat(tookIt()).isTrue();
-    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
+    assertThat(fixture.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
   }
 
   private boolean tookIt() throws IOException {
-    return scene.desk().records().of(StandInNode.ID).orElseThrow().taken();
+    return fixture.listener().records().of(StandInNode.ID).orElseThrow().taken();
   }
 
   @Test
   void whenItNeverHeardThatItShouldTakeItIsToldAgain() throws Exception {
     received();
-    assertThatThrownBy(() -> scene.workload(LONG, SHORT).take(MIGRATION))
+    assertThatThrownBy(() -> fixture.workload(LONG, SHORT).take(MIGRATION))
         .isInstanceOf(WorkloadException.class);
 
-    CompletableFuture<Void> take = beside(() -> scene.workload(LONG).take(MIGRATION));
+    CompletableFuture<Void> take = beside(() -> fixture.workload(LONG).take(MIGRATION));
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
     assertThat(program.ask("hear")).isEqualTo("take");
     assertThat(program.ask("ok")).isEqualTo("said");
@@ -340,83 +346,88 @@ class BetweenDeliverAndTakeTest {
   @Test
   void whatWasToldToTakeAndDiedMayHaveUsedTheDeviceSoThatNobodyElseGetsIt() throws Exception {
     received();
-    assertThatThrownBy(() -> scene.workload(LONG, SHORT).take(MIGRATION))
+    assertThatThrownBy(() -> fixture.workload(LONG, SHORT).take(MIGRATION))
         .isInstanceOf(WorkloadException.class);
     assertThat(program.ask("hear")).isEqualTo("take");
     program.kill();
 
-    try (TestClient hopeful = TestClient.waitAt(scene.socket(), null)) {
-      assertThatThrownBy(() -> scene.workload(SHORT, SHORT).take(MIGRATION))
+    try (TestClient hopeful = TestClient.waitAt(fixture.socket(), null)) {
+      assertThatThrownBy(() -> fixture.workload(SHORT, SHORT).take(MIGRATION))
           .isInstanceOfSatisfying(
               WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(3))
           .hasMessageContaining("process " + program.pid() + " was told to take the device")
-          .hasMessageContaining("handed to nobody else");
-      assertThat(scene.desk().waiting(StandInNode.ID)).as("was asked nothing").isPresent();
+          .hasMessageContaining("given to nobody else");
+      assertThat(fixture.listener().waiting(StandInNode.ID)).as("was asked nothing").isPresent();
       assertThat(hopeful.descriptors()).isEmpty();
     }
   }
 
-  private TransferRecords.Stage stage() throws IOException {
-    return scene.desk().records().of(StandInNode.ID).orElseThrow().stage();
+  private TransferRecord.Stage stage() throws IOException {
+    return fixture.listener().records().of(StandInNode.ID).orElseThrow().stage();
   }
 
+  /** Its record is lost, so that it is looked at once more between its answer and "take". */
   @Test
   void whatCouldNotBeSentItWasNotTold() throws Exception {
     received();
-    Delivery delivery = scene.delivery();
+    fixture.listener().records().remove(StandInNode.ID);
+    DeviceAccess access =
+        new DelegatedAccess(fixture.access()) {
+          @Override
+          public long startTime(long process) throws IOException {
+            program.ask("leave");
+            return super.startTime(process);
+          }
+        };
 
     assertThatThrownBy(
             () ->
-                scene
-                    .desk()
-                    .with(
+                fixture
+                    .listener()
+                    .request(
                         StandInNode.ID,
-                        LONG,
-                        anybody -> true,
-                        workload -> {
-                          program.ask("leave");
-                          delivery.tellToTake(workload, MIGRATION);
-                          return null;
-                        }))
+                        new TransferRequest(TransferRequest.Kind.TAKE, MIGRATION, LONG, LONG),
+                        access))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("is gone, asked for \"take\"");
 
-    assertThat(stage()).isEqualTo(TransferRecords.Stage.DELIVERED);
-    assertThatThrownBy(() -> scene.workload(SHORT).take(MIGRATION))
+    assertThat(stage()).isEqualTo(TransferRecord.Stage.DELIVERED);
+    assertThatThrownBy(() -> fixture.workload(SHORT).take(MIGRATION))
         .as("it holds the device and does not know")
-        .hasMessageContaining("did not connect again to " + scene.socket());
+        .hasMessageContaining("did not connect again to " + fixture.socket());
   }
 
   @Test
   void whatOnlyCountsAsHavingTakenItIsToldWhenItComesBack() throws Exception {
     received();
     // As after a crash before the message was sent: it never hears of it.
-    TransferRecords receipts = scene.desk().records();
-    receipts.write(receipts.of(StandInNode.ID).orElseThrow().at(TransferRecords.Stage.TOLD));
-    scene.restartAgent();
+    TransferRecords records = fixture.listener().records();
+    records.write(
+        StandInNode.ID, records.of(StandInNode.ID).orElseThrow().at(TransferRecord.Stage.TOLD));
+    fixture.restartAgent();
     assertThat(program.ask("hear")).isEqualTo("end");
-    scene.workload(SHORT).take(MIGRATION);
-    assertThat(stage()).isEqualTo(TransferRecords.Stage.PRESUMED);
-    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
-    scene.workload(SHORT).take(MIGRATION);
-    scene.restartAgent();
+    fixture.workload(SHORT).take(MIGRATION);
+    assertThat(stage()).isEqualTo(TransferRecord.Stage.PRESUMED);
+    assertThat(fixture.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
+    fixture.workload(SHORT).take(MIGRATION);
+    fixture.restartAgent();
 
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
     assertThat(program.ask("hear")).isEqualTo("take");
     assertThat(program.ask("ok")).isEqualTo("said");
     assertThat(program.ask("hear")).as("one-shot").isEqualTo("end");
 
-    assertThat(stage()).isEqualTo(TransferRecords.Stage.TAKEN);
-    assertThat(scene.desk().offered()).isEmpty();
-    assertThat(scene.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
+    assertThat(stage()).isEqualTo(TransferRecord.Stage.TAKEN);
+    assertThat(fixture.listener().offered()).isEmpty();
+    assertThat(fixture.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
   }
 
   @Test
   void anotherOneThatWaitsDoesNotGetWhatTheFirstHolds() throws Exception {
     received();
-    scene.restartAgent();
-    try (TestClient hopeful = TestClient.waitAt(scene.socket(), null)) {
-      assertThatThrownBy(() -> scene.workload(SHORT).take(MIGRATION))
+    fixture.restartAgent();
+    try (TestClient hopeful = TestClient.waitAt(fixture.socket(), null)) {
+      assertThatThrownBy(() -> fixture.workload(SHORT).take(MIGRATION))
           .isInstanceOf(WorkloadException.class)
           .hasMessageContaining("process " + program.pid() + " received the device");
       assertThat(hopeful.descriptors()).isEmpty();
@@ -426,12 +437,12 @@ class BetweenDeliverAndTakeTest {
   @Test
   void afterARestartItGivesBackWhatItHolds() throws Exception {
     received();
-    scene.restartAgent();
-    assertThatThrownBy(() -> scene.workload(SHORT).giveBack(MIGRATION))
+    fixture.restartAgent();
+    assertThatThrownBy(() -> fixture.workload(SHORT).giveBack(MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("see whether it hangs");
 
-    CompletableFuture<Void> back = beside(() -> scene.workload(LONG).giveBack(MIGRATION));
+    CompletableFuture<Void> back = beside(() -> fixture.workload(LONG).giveBack(MIGRATION));
     assertThat(program.ask("hear")).isEqualTo("end");
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
     assertThat(program.ask("hear")).isEqualTo("give-back");
@@ -439,23 +450,23 @@ class BetweenDeliverAndTakeTest {
     assertThat(program.ask("ok")).isEqualTo("said");
     done(back);
 
-    assertThat(scene.holders.of(scene.node.device())).isEmpty();
-    assertThat(scene.desk().waiting(StandInNode.ID)).contains("shop-db");
+    assertThat(fixture.holders.of(fixture.node.device())).isEmpty();
+    assertThat(fixture.listener().waiting(StandInNode.ID)).contains("shop-db");
   }
 
   @Test
   void oneThatSaysThatItHoldsNothingHasNothingToGiveBack() throws Exception {
     assertThat(program.ask("wait")).isEqualTo("waits");
-    scene.openDevice();
-    assertThatThrownBy(() -> scene.workload(LONG, SHORT).receive(MIGRATION))
+    fixture.openDevice();
+    assertThatThrownBy(() -> fixture.workload(LONG, SHORT).receive(MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("did not answer \"receive\"");
 
-    CompletableFuture<Void> back = beside(() -> scene.workload(LONG).giveBack(MIGRATION));
+    CompletableFuture<Void> back = beside(() -> fixture.workload(LONG).giveBack(MIGRATION));
     assertThat(program.ask("wait")).isEqualTo("waits");
     done(back);
 
-    assertThat(scene.desk().records().of(StandInNode.ID)).isEmpty();
-    assertThat(scene.desk().waiting(StandInNode.ID)).contains("shop-db");
+    assertThat(fixture.listener().records().of(StandInNode.ID)).isEmpty();
+    assertThat(fixture.listener().waiting(StandInNode.ID)).contains("shop-db");
   }
 }

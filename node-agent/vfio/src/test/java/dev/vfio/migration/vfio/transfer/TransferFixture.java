@@ -36,7 +36,7 @@ final class TransferFixture implements AutoCloseable {
   final Freezer freezer;
   final FreezerLedger ledger;
   private final Path folder;
-  private WorkloadListener desk;
+  private WorkloadListener listener;
   private volatile DeviceDescriptors open;
   NodeDevice device;
 
@@ -53,14 +53,14 @@ final class TransferFixture implements AutoCloseable {
             holders.processes(),
             ledger,
             LONG);
-    startDesk();
+    startListener();
   }
 
-  private void startDesk() throws IOException {
-    desk =
+  private void startListener() throws IOException {
+    listener =
         new WorkloadListener(
-            folder.resolve("desk"),
-            folder.resolve("receipts"),
+            folder.resolve("devices"),
+            folder.resolve("records"),
             LONG,
             user -> false,
             (id, process) -> {
@@ -71,22 +71,23 @@ final class TransferFixture implements AutoCloseable {
             });
   }
 
-  WorkloadListener desk() {
-    return desk;
+  WorkloadListener listener() {
+    return listener;
   }
 
   Path socket() {
-    return desk.socket(StandInNode.ID);
+    return listener.socket(StandInNode.ID);
   }
 
   Path memoryFile() throws IOException {
-    return Files.createDirectories(desk.folder(StandInNode.ID)).resolve(WorkloadListener.MEMORY);
+    return Files.createDirectories(listener.folder(StandInNode.ID))
+        .resolve(WorkloadListener.MEMORY);
   }
 
   /** Opens the device as a destination does; without windows where none were made ready. */
   void openDevice() throws IOException {
-    if (desk.windowMemories().of(StandInNode.ID).isEmpty()) {
-      desk.windowMemories().make(StandInNode.ID, List.of());
+    if (listener.windowMemories().of(StandInNode.ID).isEmpty()) {
+      listener.windowMemories().make(StandInNode.ID, List.of());
     }
     Map<String, Descriptor> companions = new LinkedHashMap<>();
     companions.put("group", PassedDescriptors.open(node.group(node.group()), true));
@@ -122,42 +123,43 @@ final class TransferFixture implements AutoCloseable {
   /** The agent is killed and started: what it had open is gone, its files are there. */
   void restartAgent() throws IOException {
     closeDevice();
-    desk.close();
-    startDesk();
-    desk.offer(StandInNode.ID);
+    listener.close();
+    startListener();
+    listener.offer(StandInNode.ID);
   }
 
   Holder holder() throws IOException {
     return holders.of(device).orElseThrow();
   }
 
-  KernelWorkload workload(Duration patience) {
-    return workload(patience, LONG);
+  KernelWorkload workload(Duration timeout) {
+    return workload(timeout, LONG);
   }
 
-  KernelWorkload workload(Duration connectPatience, Duration answerPatience) {
-    return new KernelWorkload(device, means(connectPatience, answerPatience));
+  KernelWorkload workload(Duration connectTimeout, Duration answerTimeout) {
+    return new KernelWorkload(device, means(connectTimeout, answerTimeout));
   }
 
-  Delivery delivery() {
-    return new Delivery(device, means(LONG, LONG));
+  /** What a transfer finds out about the device. */
+  DeviceAccess access() {
+    return new KernelDeviceAccess(device, means(LONG, LONG));
   }
 
-  private KernelWorkload.Means means(Duration connectPatience, Duration answerPatience) {
+  private KernelWorkload.Means means(Duration connectTimeout, Duration answerTimeout) {
     return new KernelWorkload.Means(
         holders,
         freezer,
-        desk,
+        listener,
         id -> Optional.ofNullable(open),
         PAGE,
-        connectPatience,
-        answerPatience);
+        connectTimeout,
+        answerTimeout);
   }
 
   @Override
   public void close() throws InterruptedException {
     closeDevice();
-    desk.close();
+    listener.close();
     node.close();
   }
 }

@@ -3,8 +3,8 @@ package dev.vfio.migration.vfio.transfer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.vfio.migration.vfio.transfer.TransferRecords.Stage;
-import dev.vfio.migration.vfio.transfer.TransferRecords.TransferRecord;
+import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
+import dev.vfio.migration.vfio.transfer.machine.TransferRecord.Stage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,10 +12,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Who has a device is never forgotten because the receipt cannot be read. */
+/** Who has a device is never forgotten because the record cannot be read. */
 class TransferRecordsTest {
-  private static final TransferRecord RECEIPT =
-      new TransferRecord("gpu-0", "uid/1", 4711, 99, Stage.TOLD);
+  private static final TransferRecord RECORD = new TransferRecord("uid/1", 4711, 99, Stage.TOLD);
 
   @TempDir Path folder;
 
@@ -32,11 +31,11 @@ class TransferRecordsTest {
         "{\"migration\":\"uid/1\",\"process\":4711,\"startTime\":99,\"stage\":\"told\"}",
         "{\"migration\":\"uid/1\",\"process\":4711,\"startTime\":99,\"stage\":\"TOLD\",\"stage\":\"TAKEN\"}",
       })
-  void aReceiptThatIsNotWholeIsDamagedAndNotAbsent(String text) throws IOException {
-    TransferRecords receipts = new TransferRecords(folder);
-    receipts.write(RECEIPT);
-    assertThat(receipts.of("gpu-0")).contains(RECEIPT);
+  void aRecordThatIsNotWholeIsDamagedAndNotAbsent(String text) throws IOException {
+    TransferRecords records = new TransferRecords(folder);
+    records.write("gpu-0", RECORD);
+    assertThat(records.of("gpu-0")).contains(RECORD);
     Files.writeString(folder.resolve("gpu-0.json"), text);
-    assertThatThrownBy(() -> receipts.of("gpu-0")).hasMessageContaining("is damaged");
+    assertThatThrownBy(() -> records.of("gpu-0")).hasMessageContaining("is damaged");
   }
 }

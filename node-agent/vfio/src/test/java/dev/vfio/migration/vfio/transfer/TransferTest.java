@@ -47,17 +47,17 @@ class TransferTest {
       List.of(new WindowShape("ring", 0, 8192), new WindowShape("heap", 1 << 20, 4096));
 
   @TempDir Path folder;
-  private TransferFixture scene;
+  private TransferFixture fixture;
 
   @BeforeEach
   void open() throws IOException {
-    scene = new TransferFixture(folder);
-    scene.desk().offer(StandInNode.ID);
+    fixture = new TransferFixture(folder);
+    fixture.listener().offer(StandInNode.ID);
   }
 
   @AfterEach
   void close() throws InterruptedException {
-    scene.close();
+    fixture.close();
   }
 
   /** Does it on another thread: both ends of a conversation are this test's. */
@@ -94,7 +94,7 @@ class TransferTest {
 
   @Test
   void theWorkloadGetsTheVeryDeviceAndMemoryAndTakesItOnce() throws Exception {
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
     try (Running program = waitingProgram()) {
       WorkloadDescription waiting = workload.accommodate(SHAPES);
       assertThat(waiting.state()).isEqualTo(WorkloadState.WAITING);
@@ -104,7 +104,7 @@ class TransferTest {
           .extracting(DmaWindow::name, DmaWindow::iova, DmaWindow::size)
           .containsExactly(tuple("ring", 0L, 8192L), tuple("heap", 1L << 20, 4096L));
       write(waiting.windows().get(1), "moved");
-      scene.openDevice();
+      fixture.openDevice();
 
       CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
       assertThat(new ObjectMapper().readTree(program.ask("hear-all")))
@@ -122,7 +122,7 @@ class TransferTest {
       program.ask("ok");
       done(receive);
       assertThat(program.ask("count")).isEqualTo("5");
-      assertThat(program.ask("name 0")).isEqualTo(scene.node.deviceFile().toString());
+      assertThat(program.ask("name 0")).isEqualTo(fixture.node.deviceFile().toString());
       assertThat(program.ask("content 4")).isEqualTo("moved");
 
       workload.receive(MIGRATION);
@@ -131,13 +131,13 @@ class TransferTest {
       program.ask("ok");
       done(take);
       assertThat(program.ask("hear")).as("one-shot").isEqualTo("end");
-      assertThat(scene.socket()).doesNotExist();
+      assertThat(fixture.socket()).doesNotExist();
     }
     workload.close();
   }
 
   private Running waitingProgram() throws IOException {
-    Running program = new Running(scene.socket());
+    Running program = new Running(fixture.socket());
     assertThat(program.ask("wait")).isEqualTo("waits");
     return program;
   }
@@ -158,10 +158,10 @@ class TransferTest {
   @Test
   void afterARollbackItWaitsAgainAndNothingOfTheMemoryIsLeft() throws Exception {
     Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
     try (Running program = waitingProgram()) {
       workload.accommodate(SHAPES);
-      scene.openDevice();
+      fixture.openDevice();
       received(program, beside(() -> workload.receive(MIGRATION)));
 
       CompletableFuture<Void> back = beside(() -> workload.giveBack(MIGRATION));
@@ -177,7 +177,7 @@ class TransferTest {
           .as("without memory for its windows")
           .isInstanceOf(WorkloadException.class)
           .hasMessageContaining("the memory of its windows, loaded for the migration uid-2/1")
-          .hasMessageContaining("Nothing was handed over");
+          .hasMessageContaining("Nothing was delivered");
       workload.accommodate(List.of());
       CompletableFuture<Void> again = beside(() -> workload.receive("uid-2/1"));
       assertThat(program.ask("hear-all"))
@@ -198,8 +198,8 @@ class TransferTest {
   @Test
   void memoryThatNobodyReceivedIsLetGo() throws Exception {
     Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
-    KernelWorkload workload = scene.workload(LONG);
-    try (TestClient client = TestClient.waitAt(scene.socket(), null)) {
+    KernelWorkload workload = fixture.workload(LONG);
+    try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
       workload.accommodate(SHAPES);
       workload.accommodate(SHAPES);
       workload.giveBack(MIGRATION);
@@ -213,73 +213,73 @@ class TransferTest {
   void memoryIsLetGoWhereNobodyCouldBeDescribed() throws Exception {
     Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
 
-    assertThatThrownBy(() -> scene.workload(SHORT).accommodate(SHAPES))
+    assertThatThrownBy(() -> fixture.workload(SHORT).accommodate(SHAPES))
         .isInstanceOf(WorkloadException.class);
 
-    assertThat(scene.desk().windowMemories().of(StandInNode.ID)).isEmpty();
+    assertThat(fixture.listener().windowMemories().of(StandInNode.ID)).isEmpty();
     assertThat(without("socket", OpenDescriptors.count(Path.of("/memfd:vfio-window"))))
         .isEqualTo(without("socket", before));
   }
 
   @Test
   void memoryOutlivesTheObjectWhileTheDeviceIsOpenAndNoLonger() throws Exception {
-    try (TestClient client = TestClient.waitAt(scene.socket(), null)) {
-      scene.openDevice();
-      KernelWorkload first = scene.workload(LONG);
+    try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
+      fixture.openDevice();
+      KernelWorkload first = fixture.workload(LONG);
       first.accommodate(SHAPES);
       first.close();
-      assertThat(scene.desk().windowMemories().of(StandInNode.ID))
+      assertThat(fixture.listener().windowMemories().of(StandInNode.ID))
           .as("the session goes on with another object")
           .isPresent();
-      try (KernelWorkload inventory = scene.workload(LONG)) {
+      try (KernelWorkload inventory = fixture.workload(LONG)) {
         inventory.describe();
-        KernelWorkload last = scene.workload(LONG);
+        KernelWorkload last = fixture.workload(LONG);
         last.accommodate(SHAPES);
-        scene.closeDevice();
+        fixture.closeDevice();
         inventory.close();
-        assertThat(scene.desk().windowMemories().of(StandInNode.ID))
+        assertThat(fixture.listener().windowMemories().of(StandInNode.ID))
             .as("who only looks lets go of nothing")
             .isPresent();
         last.close();
       }
-      assertThat(scene.desk().windowMemories().of(StandInNode.ID)).isEmpty();
+      assertThat(fixture.listener().windowMemories().of(StandInNode.ID)).isEmpty();
       assertThat(client.descriptors()).isEmpty();
     }
   }
 
   @Test
   void wherePatienceIsNoTimeNoneIsNamed() {
-    assertThatThrownBy(() -> scene.workload(Duration.ZERO).describe())
-        .hasMessageContaining("nobody waits for it at " + scene.socket() + ". Start");
+    assertThatThrownBy(() -> fixture.workload(Duration.ZERO).describe())
+        .hasMessageContaining("nobody waits for it at " + fixture.socket() + ". Start");
   }
 
   @Test
   void givingBackWhatNobodyReceivedWaitsForNobodyAndLeavesTheHolderAlone() throws Exception {
-    scene.desk().withdraw(StandInNode.ID);
-    StandInNode.Child stranger = scene.node.startHolder();
-    scene.desk().windowMemories().make(StandInNode.ID, SHAPES);
+    fixture.listener().withdraw(StandInNode.ID);
+    StandInNode.Child stranger = fixture.node.startHolder();
+    fixture.listener().windowMemories().make(StandInNode.ID, SHAPES);
 
-    scene.workload(LONG).giveBack(MIGRATION);
+    fixture.workload(LONG).giveBack(MIGRATION);
 
-    assertThat(scene.desk().windowMemories().of(StandInNode.ID)).isEmpty();
-    assertThat(scene.desk().offered()).as("nobody is invited").isEmpty();
+    assertThat(fixture.listener().windowMemories().of(StandInNode.ID)).isEmpty();
+    assertThat(fixture.listener().offered()).as("nobody is invited").isEmpty();
     assertThat(stranger.lives()).isTrue();
   }
 
   @Test
   void whereNobodyWaitsThatIsSaid() {
-    assertThatThrownBy(() -> scene.workload(SHORT).accommodate(SHAPES))
+    assertThatThrownBy(() -> fixture.workload(SHORT).accommodate(SHAPES))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("nobody uses the device 0000:65:00.1")
-        .hasMessageContaining("nobody waits for it at " + scene.socket());
+        .hasMessageContaining("nobody waits for it at " + fixture.socket());
   }
 
   @Test
   void aWorkloadThatComesInTimeIsWaitedFor() throws Exception {
     CompletableFuture<WorkloadDescription> description =
-        beside(() -> scene.workload(LONG).accommodate(List.of()));
+        beside(() -> fixture.workload(LONG).accommodate(List.of()));
 
-    try (TestClient client = TestClient.waitAt(scene.socket(), null)) {
+    try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
       assertThat(done(description).state()).isEqualTo(WorkloadState.WAITING);
       assertThat(client.descriptors()).isEmpty();
     }
@@ -287,8 +287,8 @@ class TransferTest {
 
   @Test
   void aWorkloadThatRefusesIsQuotedAndMayBeAskedAgain() throws Exception {
-    KernelWorkload workload = scene.workload(LONG);
-    scene.openDevice();
+    KernelWorkload workload = fixture.workload(LONG);
+    fixture.openDevice();
     try (Running program = waitingProgram()) {
       CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
       assertThat(program.ask("hear")).isEqualTo("receive");
@@ -306,9 +306,9 @@ class TransferTest {
 
   @Test
   void aWorkloadThatNeverAnswersIsSentOff() throws Exception {
-    scene.openDevice();
-    try (TestClient client = TestClient.waitAt(scene.socket(), null)) {
-      assertThatThrownBy(() -> scene.workload(LONG, SHORT).receive(MIGRATION))
+    fixture.openDevice();
+    try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
+      assertThatThrownBy(() -> fixture.workload(LONG, SHORT).receive(MIGRATION))
           .isInstanceOfSatisfying(
               WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(110))
           .hasMessageContaining("did not answer \"receive\" within 300 ms")
@@ -321,9 +321,9 @@ class TransferTest {
 
   @Test
   void aWorkloadThatAnswersNonsenseIsSentOff() throws Exception {
-    scene.openDevice();
-    try (TestClient client = TestClient.waitAt(scene.socket(), null)) {
-      CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
+    fixture.openDevice();
+    try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
+      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
       client.next();
       client.say("sure");
 
@@ -336,9 +336,9 @@ class TransferTest {
 
   @Test
   void aWorkloadThatDiesInsteadOfAnsweringIsNamed() throws Exception {
-    scene.openDevice();
-    TestClient client = TestClient.waitAt(scene.socket(), null);
-    CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
+    fixture.openDevice();
+    TestClient client = TestClient.waitAt(fixture.socket(), null);
+    CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
     client.next();
     client.close();
 
@@ -349,11 +349,11 @@ class TransferTest {
 
   @Test
   void aDeviceThatIsNotOpenHereIsNotHandedOver() throws Exception {
-    try (TestClient client = TestClient.waitAt(scene.socket(), null)) {
-      assertThatThrownBy(() -> scene.workload(LONG).receive(MIGRATION))
+    try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
+      assertThatThrownBy(() -> fixture.workload(LONG).receive(MIGRATION))
           .isInstanceOfSatisfying(
               WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(19))
-          .hasMessageContaining("Nothing was handed over");
+          .hasMessageContaining("Nothing was delivered");
       assertThat(client.descriptors()).isEmpty();
     }
   }
@@ -363,9 +363,9 @@ class TransferTest {
   void moreWindowsThanOneMessageCarriesAreRefusedInWords(int count) throws Exception {
     List<WindowShape> many =
         IntStream.range(0, count).mapToObj(i -> new WindowShape("w" + i, i * 4096L, 4096)).toList();
-    scene.openDevice();
-    KernelWorkload workload = scene.workload(LONG);
-    try (TestClient client = TestClient.waitAt(scene.socket(), null)) {
+    fixture.openDevice();
+    KernelWorkload workload = fixture.workload(LONG);
+    try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
       // Before anything is loaded.
       assertThatThrownBy(() -> workload.accommodate(many))
           .hasMessageContaining(count + 3 + " file descriptors, and one message carries 253");
@@ -376,9 +376,9 @@ class TransferTest {
   /** Known while the source runs: it is not first told once the source stands still. */
   @Test
   void whoCouldNotHaveTheDeviceIsRefusedBeforeAnythingIsLoaded() throws Exception {
-    String another = "/dev/pts/" + scene.node.addOtherCharacterDevice();
-    scene.openDevice();
-    KernelWorkload workload = scene.workload(LONG);
+    String another = "/dev/pts/" + fixture.node.addOtherCharacterDevice();
+    fixture.openDevice();
+    KernelWorkload workload = fixture.workload(LONG);
     try (Running program = waitingProgram()) {
       program.ask("open " + another);
       assertThatThrownBy(() -> workload.accommodate(SHAPES))
@@ -387,15 +387,15 @@ class TransferTest {
           .hasMessageContaining("waits for the device 0000:65:00.1 and cannot be given it")
           .hasMessageContaining("holds 1 other VFIO devices")
           .hasMessageContaining("Nothing was done to the device");
-      assertThat(scene.desk().windowMemories().of(StandInNode.ID)).isEmpty();
-      assertThat(scene.desk().waiting(StandInNode.ID)).as("waits on").contains("shop-db");
+      assertThat(fixture.listener().windowMemories().of(StandInNode.ID)).isEmpty();
+      assertThat(fixture.listener().waiting(StandInNode.ID)).as("waits on").contains("shop-db");
     }
   }
 
   /** The workload would find out in the pause, when it maps its windows. */
   @Test
   void windowsWhereTheIommuTakesNoMappingAreRefusedBeforeAnythingIsLoaded() throws Exception {
-    Path group = Files.createDirectories(scene.device.sysfs().resolve("iommu_group"));
+    Path group = Files.createDirectories(fixture.device.sysfs().resolve("iommu_group"));
     Files.writeString(
         group.resolve("reserved_regions"),
         """
@@ -403,9 +403,9 @@ class TransferTest {
         0x00000000fee00000 0x00000000feefffff msi
         0x000000fd00000000 0x000000ffffffffff reserved
         """);
-    scene.openDevice();
-    KernelWorkload workload = scene.workload(LONG);
-    try (TestClient client = TestClient.waitAt(scene.socket(), null)) {
+    fixture.openDevice();
+    KernelWorkload workload = fixture.workload(LONG);
+    try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
       for (long iova : new long[] {0xfee00000L, 0xfedff000L, 0xfeeff000L, 0xfd00000000L}) {
         WindowShape ring = new WindowShape("ring", iova, 8192);
         assertThatThrownBy(() -> workload.accommodate(List.of(ring)))
@@ -430,10 +430,11 @@ class TransferTest {
             .mapToObj(
                 i -> new WindowShape("w".repeat(60) + (100 + i), top - i * 4096L & -4096L, 4096))
             .toList();
-    scene.openDevice();
+    fixture.openDevice();
     try (DeviceWindowMemory memory = DeviceWindowMemory.of(many)) {
       DeliverRequest manifest =
-          DeliverRequest.of(StandInNode.ID, "a".repeat(64) + "/2147483647", scene.opened(), memory);
+          DeliverRequest.of(
+              StandInNode.ID, "a".repeat(64) + "/2147483647", fixture.opened(), memory);
       assertThat(manifest.descriptors()).hasSize(DescriptorMessage.MAX_DESCRIPTORS);
       assertThat((manifest.request() + "\n").getBytes(StandardCharsets.UTF_8))
           .hasSizeLessThanOrEqualTo(LineConnection.MOST_LINE_BYTES);
@@ -443,27 +444,27 @@ class TransferTest {
   /** Left by whoever had the folder before; found out before the source stands still. */
   @Test
   void anEarlierDeclarationThatCannotBeRemovedIsSaidBeforeAnythingIsLoaded() throws Exception {
-    Files.createDirectories(scene.memoryFile().resolve("not-empty"));
-    scene.openDevice();
-    try (TestClient client = TestClient.waitAt(scene.socket(), null)) {
-      assertThatThrownBy(() -> scene.workload(LONG).accommodate(List.of()))
+    Files.createDirectories(fixture.memoryFile().resolve("not-empty"));
+    fixture.openDevice();
+    try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
+      assertThatThrownBy(() -> fixture.workload(LONG).accommodate(List.of()))
           .isInstanceOf(WorkloadException.class)
-          .hasMessageContaining(scene.memoryFile() + " is a directory")
+          .hasMessageContaining(fixture.memoryFile() + " is a directory")
           .hasMessageContaining("Remove it");
-      Files.delete(scene.memoryFile().resolve("not-empty"));
-      scene.workload(LONG).accommodate(List.of());
-      assertThat(scene.memoryFile()).doesNotExist();
+      Files.delete(fixture.memoryFile().resolve("not-empty"));
+      fixture.workload(LONG).accommodate(List.of());
+      assertThat(fixture.memoryFile()).doesNotExist();
     }
   }
 
   @Test
   void anEarlierDeclarationOfMemoryIsRemovedBeforeTheDeviceIsHandedOver() throws Exception {
-    Files.writeString(scene.memoryFile(), "{\"protocol\":1,\"windows\":[]}");
-    scene.openDevice();
+    Files.writeString(fixture.memoryFile(), "{\"protocol\":1,\"windows\":[]}");
+    fixture.openDevice();
     try (Running program = waitingProgram()) {
-      CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
+      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
       assertThat(program.ask("hear")).isEqualTo("receive");
-      assertThat(scene.memoryFile()).doesNotExist();
+      assertThat(fixture.memoryFile()).doesNotExist();
       program.ask("ok");
       done(receive);
     }
@@ -471,10 +472,10 @@ class TransferTest {
 
   @Test
   void whoSaysThatItReceivedTheDeviceAndDoesNotHoldItIsRefused() throws Exception {
-    scene.openDevice();
+    fixture.openDevice();
     // This process's own descriptors do not count, as the agent's do not.
-    try (TestClient client = TestClient.waitAt(scene.socket(), null)) {
-      CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
+    try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
+      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
       client.next();
       client.ok();
       assertThat(client.next().path("op").asText()).isEqualTo("give-back");
@@ -484,15 +485,15 @@ class TransferTest {
           .isInstanceOf(WorkloadException.class)
           .hasMessageContaining("that process does not hold it")
           .hasMessageContaining("It gave it back");
-      assertThat(scene.desk().records().of(StandInNode.ID)).isEmpty();
+      assertThat(fixture.listener().records().of(StandInNode.ID)).isEmpty();
     }
   }
 
   @Test
   void whoCouldNotBeMovedAgainIsRefusedBeforeTheMigrationIsDecided() throws Exception {
-    String another = "/dev/pts/" + scene.node.addOtherCharacterDevice();
-    scene.openDevice();
-    KernelWorkload workload = scene.workload(LONG);
+    String another = "/dev/pts/" + fixture.node.addOtherCharacterDevice();
+    fixture.openDevice();
+    KernelWorkload workload = fixture.workload(LONG);
     try (Running program = waitingProgram()) {
       program.ask("open " + another);
       CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
@@ -508,8 +509,8 @@ class TransferTest {
           .hasMessageContaining("cannot be given the device 0000:65:00.1 for the migration uid-1/1")
           .hasMessageContaining("holds 1 other VFIO devices")
           .hasMessageContaining("did not use it");
-      assertThat(scene.desk().records().of(StandInNode.ID)).isEmpty();
-      assertThat(scene.desk().waiting(StandInNode.ID)).as("waits on").contains("shop-db");
+      assertThat(fixture.listener().records().of(StandInNode.ID)).isEmpty();
+      assertThat(fixture.listener().waiting(StandInNode.ID)).as("waits on").contains("shop-db");
 
       received(program, beside(() -> workload.receive(MIGRATION)));
     }
@@ -517,11 +518,11 @@ class TransferTest {
 
   @Test
   void whoKeepsWhatItCannotHaveIsNamedAndStillKnownToHoldIt() throws Exception {
-    String another = "/dev/pts/" + scene.node.addOtherCharacterDevice();
-    scene.openDevice();
+    String another = "/dev/pts/" + fixture.node.addOtherCharacterDevice();
+    fixture.openDevice();
     try (Running program = waitingProgram()) {
       program.ask("open " + another);
-      CompletableFuture<Void> receive = beside(() -> scene.workload(LONG).receive(MIGRATION));
+      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
       assertThat(program.ask("hear")).isEqualTo("receive");
       program.ask("ok");
       assertThat(program.ask("hear")).isEqualTo("give-back");
@@ -530,19 +531,19 @@ class TransferTest {
       assertThatThrownBy(() -> done(receive))
           .hasMessageContaining("holds 1 other VFIO devices")
           .hasMessageContaining("is gone, asked for \"give-back\"");
-      assertThat(scene.desk().records().of(StandInNode.ID)).isPresent();
+      assertThat(fixture.listener().records().of(StandInNode.ID)).isPresent();
     }
   }
 
   @Test
   void onceItRunsNothingElseOfItMatters() throws Exception {
-    String another = "/dev/pts/" + scene.node.addOtherCharacterDevice();
-    scene.openDevice();
-    KernelWorkload workload = scene.workload(LONG);
+    String another = "/dev/pts/" + fixture.node.addOtherCharacterDevice();
+    fixture.openDevice();
+    KernelWorkload workload = fixture.workload(LONG);
     try (Running program = waitingProgram()) {
       received(program, beside(() -> workload.receive(MIGRATION)));
       program.ask("open " + another);
-      Files.writeString(scene.memoryFile(), "{\"protocol\":");
+      Files.writeString(fixture.memoryFile(), "{\"protocol\":");
       CompletableFuture<Void> take = beside(() -> workload.take(MIGRATION));
       assertThat(program.ask("hear")).isEqualTo("take");
       program.ask("ok");

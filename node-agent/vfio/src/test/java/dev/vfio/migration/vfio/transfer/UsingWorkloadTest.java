@@ -38,7 +38,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class UsingWorkloadTest {
 
   @TempDir Path folder;
-  private TransferFixture scene;
+  private TransferFixture fixture;
   private TestCgroup cgroup;
 
   /** In the tmpfs that every Linux machine has. */
@@ -48,13 +48,13 @@ class UsingWorkloadTest {
   void open() throws IOException {
     cgroup = TestCgroup.make();
     shared = Files.createTempDirectory(Path.of("/dev/shm"), "declared-memory");
-    scene = new TransferFixture(folder);
+    fixture = new TransferFixture(folder);
   }
 
   @AfterEach
   void close() throws Exception {
-    if (scene != null) {
-      scene.close();
+    if (fixture != null) {
+      fixture.close();
       cgroup.close();
       Files.deleteIfExists(shared.resolve("memory"));
       Files.delete(shared);
@@ -64,7 +64,7 @@ class UsingWorkloadTest {
   /** Starts a process in a cgroup of its own that holds the device and a file of memory. */
   private StandInNode.Child owner() throws IOException {
     Files.write(shared.resolve("memory"), new byte[8192]);
-    return scene.node.start(
+    return fixture.node.start(
         "echo $$ > "
             + cgroup.directory()
             + "/cgroup.procs; exec 4>$FOLDER/written 5<>"
@@ -74,7 +74,7 @@ class UsingWorkloadTest {
 
   private void declare(String windows) throws IOException {
     Files.writeString(
-        scene.memoryFile(),
+        fixture.memoryFile(),
         "{\"protocol\":1,\"workload\":\"shop-db\",\"windows\":" + windows + "}");
   }
 
@@ -93,7 +93,7 @@ class UsingWorkloadTest {
   @Test
   void itIsFrozenRunsOnAndIsKilled() throws Exception {
     StandInNode.Child child = owner();
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
     assertThat(workload.describe())
         .isEqualTo(new WorkloadDescription("sh", WorkloadState.RUNNING, StandInNode.ID, List.of()));
 
@@ -108,9 +108,9 @@ class UsingWorkloadTest {
     declare("[]");
     workload.pause(MIGRATION);
     workload.release(MIGRATION);
-    assertThat(scene.holders.of(scene.node.device())).isEmpty();
-    assertThat(scene.ledger.entries()).isEmpty();
-    assertThat(scene.memoryFile()).as("of a workload that is gone").doesNotExist();
+    assertThat(fixture.holders.of(fixture.node.device())).isEmpty();
+    assertThat(fixture.ledger.entries()).isEmpty();
+    assertThat(fixture.memoryFile()).as("of a workload that is gone").doesNotExist();
     workload.release(MIGRATION);
     workload.close();
   }
@@ -119,7 +119,7 @@ class UsingWorkloadTest {
   @Test
   void aWorkloadThatCouldNotStandStillIsRefusedBeforeAnythingIsTouched() throws Exception {
     StandInNode.Child child = owner();
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
 
     Files.writeString(TestCgroup.root().resolve("cgroup.procs"), Long.toString(child.pid()));
     assertThatThrownBy(workload::describe)
@@ -134,7 +134,7 @@ class UsingWorkloadTest {
     owner();
     cgroup.add(ProcessHandle.current().pid());
     try {
-      assertThatThrownBy(scene.workload(LONG)::describe)
+      assertThatThrownBy(fixture.workload(LONG)::describe)
           .hasMessageContaining("this agent is in it");
     } finally {
       Files.writeString(
@@ -152,7 +152,7 @@ class UsingWorkloadTest {
         "{\"device\":\"0000:66:00.0\",\"migration\":\"uid-2/1\",\"cgroup\":\""
             + cgroup.path()
             + "\",\"process\":1,\"startTime\":1}");
-    assertThatThrownBy(scene.workload(LONG)::describe)
+    assertThatThrownBy(fixture.workload(LONG)::describe)
         .isInstanceOf(WorkloadException.class)
         .hasMessageContainingAll("is frozen already", "uid-2/1", "0000:66:00.0");
   }
@@ -162,13 +162,13 @@ class UsingWorkloadTest {
   void aWorkloadWhoseLedgerIsDamagedIsRefusedBeforeAnythingIsTouched() throws Exception {
     owner();
     Files.writeString(folder.resolve("ledger").resolve("0000_3a65_3a00_2e1.json"), "");
-    assertThatThrownBy(scene.workload(LONG)::describe).hasMessageContaining("ledger");
+    assertThatThrownBy(fixture.workload(LONG)::describe).hasMessageContaining("ledger");
   }
 
   @Test
   void whatOneMigrationHasFrozenNoOtherThawsOrKills() throws Exception {
     StandInNode.Child child = owner();
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
     workload.pause(MIGRATION);
     assertThatThrownBy(() -> workload.resume("another/1"))
         .isInstanceOf(WorkloadException.class)
@@ -184,10 +184,10 @@ class UsingWorkloadTest {
   @Test
   void aWorkloadThatStartsHereAfterTheReleaseIsNotReleasedWithIt() throws Exception {
     owner();
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
     workload.pause(MIGRATION);
     workload.release(MIGRATION);
-    StandInNode.Child next = scene.node.startHolder();
+    StandInNode.Child next = fixture.node.startHolder();
 
     workload.release(MIGRATION);
 
@@ -197,11 +197,11 @@ class UsingWorkloadTest {
   @Test
   void anAgentThatComesBackResumesWhatItFroze() throws Exception {
     StandInNode.Child child = owner();
-    scene.workload(LONG).pause(MIGRATION);
+    fixture.workload(LONG).pause(MIGRATION);
 
-    scene.restartAgent();
-    assertThat(scene.workload(LONG).describe().state()).isEqualTo(WorkloadState.PAUSED);
-    scene.workload(LONG).resume(MIGRATION);
+    fixture.restartAgent();
+    assertThat(fixture.workload(LONG).describe().state()).isEqualTo(WorkloadState.PAUSED);
+    fixture.workload(LONG).resume(MIGRATION);
 
     assertThat(child.ask("on")).isEqualTo("on");
   }
@@ -209,9 +209,9 @@ class UsingWorkloadTest {
   @Test
   void theDeviceIsAdoptedFromAFrozenWorkloadAndOutlivesIt() throws Exception {
     owner();
-    scene.workload(LONG).pause(MIGRATION);
-    try (Descriptor adopted = scene.holders.adopt(scene.holder())) {
-      scene.workload(LONG).release(MIGRATION);
+    fixture.workload(LONG).pause(MIGRATION);
+    try (Descriptor adopted = fixture.holders.adopt(fixture.holder())) {
+      fixture.workload(LONG).release(MIGRATION);
 
       assertThat(Files.readString(OpenFile.path(adopted))).isEqualTo(StandInNode.IDS);
     }
@@ -220,7 +220,7 @@ class UsingWorkloadTest {
   @Test
   void aWorkloadThatDiedWhileFrozenIsNamed() throws Exception {
     StandInNode.Child child = owner();
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
     workload.pause(MIGRATION);
     child.kill();
 
@@ -236,7 +236,7 @@ class UsingWorkloadTest {
             WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(3))
         .hasMessageContaining("died while its cgroup");
     assertThat(cgroup.frozen()).as("what else is in the cgroup runs").isFalse();
-    assertThat(scene.ledger.entries()).isEmpty();
+    assertThat(fixture.ledger.entries()).isEmpty();
     assertThatThrownBy(() -> workload.resume(MIGRATION))
         .hasMessageContaining("nobody holds the device 0000:65:00.1 any more");
   }
@@ -244,7 +244,7 @@ class UsingWorkloadTest {
   @Test
   void aWorkloadThatDiedBeforeItWasFrozenIsNamed() throws Exception {
     StandInNode.Child child = owner();
-    KernelWorkload workload = scene.workload(SHORT);
+    KernelWorkload workload = fixture.workload(SHORT);
     workload.describe();
     child.kill();
 
@@ -252,7 +252,7 @@ class UsingWorkloadTest {
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("nobody holds the device 0000:65:00.1 any more")
         .hasMessageContaining("Nothing was frozen");
-    assertThat(scene.ledger.entries()).isEmpty();
+    assertThat(fixture.ledger.entries()).isEmpty();
   }
 
   @Test
@@ -260,7 +260,7 @@ class UsingWorkloadTest {
     owner();
     cgroup.write("cgroup.freeze", "1");
     cgroup.await("frozen 1");
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
 
     workload.resume(MIGRATION);
 
@@ -273,9 +273,9 @@ class UsingWorkloadTest {
     Path program = folder.resolve("cloud-hypervisor");
     Files.copy(Path.of("/bin/sleep").toRealPath(), program);
     Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
-    scene.node.start("exec 7<>$DEVICE 8<>$GROUP; echo ready; exec $FOLDER/cloud-hypervisor 300");
-    KernelWorkload workload = scene.workload(LONG);
-    while (!scene.holder().virtualMachineMonitor()) {
+    fixture.node.start("exec 7<>$DEVICE 8<>$GROUP; echo ready; exec $FOLDER/cloud-hypervisor 300");
+    KernelWorkload workload = fixture.workload(LONG);
+    while (!fixture.holder().virtualMachineMonitor()) {
       Thread.onSpinWait();
     }
 
@@ -285,7 +285,7 @@ class UsingWorkloadTest {
           .hasMessageContaining("(cloud-hyperviso), a virtual machine monitor")
           .hasMessageContaining("Migrate the virtual machine by its monitor's own means");
     }
-    assertThat(scene.ledger.entries()).isEmpty();
+    assertThat(fixture.ledger.entries()).isEmpty();
   }
 
   private interface Step {
@@ -295,15 +295,15 @@ class UsingWorkloadTest {
   @Test
   void whoeverElseLooksLikeTheHolderIsNeitherFrozenNorKilled() throws Exception {
     StandInNode.Child owner = owner();
-    String name = scene.node.addCharacterDevice();
-    scene.device = scene.node.device(StandInNode.IDS, name);
-    scene.adoptDevice();
+    String name = fixture.node.addCharacterDevice();
+    fixture.device = fixture.node.device(StandInNode.IDS, name);
+    fixture.adoptDevice();
     Files.writeString(folder.resolve("dev/vfio/devices").resolve(name), "a plain file");
     try (TestCgroup elsewhere = TestCgroup.make()) {
       // One that only calls a file so, and one whose open file is another: the device's, or not.
       StandInNode.Child named = other(elsewhere, "$FOLDER/dev/vfio/devices/" + name);
       StandInNode.Child certain = other(elsewhere, "/dev/pts/" + name);
-      KernelWorkload workload = scene.workload(LONG);
+      KernelWorkload workload = fixture.workload(LONG);
 
       workload.pause(MIGRATION);
 
@@ -319,7 +319,7 @@ class UsingWorkloadTest {
   }
 
   private StandInNode.Child other(TestCgroup of, String file) throws IOException {
-    return scene.node.start(
+    return fixture.node.start(
         "echo $$ > "
             + of.directory()
             + "/cgroup.procs; exec 6<>"
@@ -329,11 +329,11 @@ class UsingWorkloadTest {
 
   @Test
   void aWorkloadWithASecondDeviceIsRefusedBeforeAnythingIsDone() throws Exception {
-    String other = scene.node.addOtherCharacterDevice();
-    scene.node.start(
+    String other = fixture.node.addOtherCharacterDevice();
+    fixture.node.start(
         "exec 7<>$DEVICE 8<>$GROUP 9<>/dev/pts/" + other + "; echo ready; exec sleep 300");
 
-    assertThatThrownBy(() -> scene.workload(LONG).describe())
+    assertThatThrownBy(() -> fixture.workload(LONG).describe())
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("and 1 other VFIO devices")
         .hasMessageContaining("Nothing was done to it");
@@ -345,7 +345,7 @@ class UsingWorkloadTest {
   void whetherItRunsOnIsNoMatterOfItsDeclaration() throws Exception {
     owner();
     declare("[]");
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
     workload.pause(MIGRATION);
     assertThat(workload.state()).isEqualTo(WorkloadState.PAUSED);
     declare("[{]");
@@ -361,7 +361,7 @@ class UsingWorkloadTest {
     StandInNode.Child child = owner();
     declare("[" + window(0, 4096, 5) + "]");
     Map<String, Integer> before = OpenDescriptors.count(shared);
-    KernelWorkload workload = scene.workload(LONG);
+    KernelWorkload workload = fixture.workload(LONG);
 
     WorkloadDescription description = workload.describe();
 
@@ -401,7 +401,7 @@ class UsingWorkloadTest {
     declare("[" + window(iova, size, number) + "]");
     Map<String, Integer> before = OpenDescriptors.count(shared);
 
-    assertThatThrownBy(() -> scene.workload(LONG).describe())
+    assertThatThrownBy(() -> fixture.workload(LONG).describe())
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining(why)
         .hasMessageContaining("memory.json")
@@ -415,7 +415,7 @@ class UsingWorkloadTest {
     Files.write(folder.resolve("written"), new byte[8192]);
     declare("[" + window(0, 4096, 4) + "]");
 
-    assertThatThrownBy(() -> scene.workload(LONG).describe())
+    assertThatThrownBy(() -> fixture.workload(LONG).describe())
         .hasMessageContaining("its file is not open for reading");
   }
 
@@ -424,21 +424,21 @@ class UsingWorkloadTest {
     owner();
     declare("[" + window(0, 8192, 5) + "," + window(4096, 4096, 5) + "]");
 
-    assertThatThrownBy(() -> scene.workload(LONG).describe()).hasMessageContaining("overlap");
+    assertThatThrownBy(() -> fixture.workload(LONG).describe()).hasMessageContaining("overlap");
   }
 
   @Test
   void aDeclarationThatIsNoneIsRefused() throws Exception {
     owner();
-    Files.writeString(scene.memoryFile(), "{\"protocol\":1,");
-    assertThatThrownBy(() -> scene.workload(LONG).describe()).hasMessageContaining("no JSON");
+    Files.writeString(fixture.memoryFile(), "{\"protocol\":1,");
+    assertThatThrownBy(() -> fixture.workload(LONG).describe()).hasMessageContaining("no JSON");
 
-    Files.writeString(scene.memoryFile(), "{\"protocol\":2,\"windows\":[]}");
-    assertThatThrownBy(() -> scene.workload(LONG).describe())
+    Files.writeString(fixture.memoryFile(), "{\"protocol\":2,\"windows\":[]}");
+    assertThatThrownBy(() -> fixture.workload(LONG).describe())
         .hasMessageContaining("it says protocol 2, and this agent knows 1");
 
-    Files.write(scene.memoryFile(), new byte[(1 << 20) + 1]);
-    assertThatThrownBy(() -> scene.workload(LONG).describe())
+    Files.write(fixture.memoryFile(), new byte[(1 << 20) + 1]);
+    assertThatThrownBy(() -> fixture.workload(LONG).describe())
         .hasMessageContaining("at most 1048576 are read");
   }
 
@@ -446,9 +446,9 @@ class UsingWorkloadTest {
   void aDeclarationByALinkIsRefused() throws Exception {
     owner();
     Path elsewhere = Files.writeString(folder.resolve("elsewhere"), "{\"protocol\":1}");
-    Files.createSymbolicLink(scene.memoryFile(), elsewhere);
+    Files.createSymbolicLink(fixture.memoryFile(), elsewhere);
 
-    assertThatThrownBy(() -> scene.workload(LONG).describe()).hasMessageContaining("ELOOP");
+    assertThatThrownBy(() -> fixture.workload(LONG).describe()).hasMessageContaining("ELOOP");
   }
 
   @Test
@@ -458,9 +458,9 @@ class UsingWorkloadTest {
         "skipped: only root can give a file to another user");
     owner();
     declare("[]");
-    Files.setAttribute(scene.memoryFile(), "unix:uid", 65534);
+    Files.setAttribute(fixture.memoryFile(), "unix:uid", 65534);
 
-    assertThatThrownBy(() -> scene.workload(LONG).describe())
+    assertThatThrownBy(() -> fixture.workload(LONG).describe())
         .hasMessageContaining("it belongs to user 65534 and the workload runs as 0");
   }
 
@@ -468,11 +468,11 @@ class UsingWorkloadTest {
   void aDeclarationOfAnEarlierProcessIsRefused() throws Exception {
     owner();
     Files.writeString(
-        scene.memoryFile(), "{\"protocol\":1,\"pid\":1,\"startTicks\":0,\"windows\":[]}");
+        fixture.memoryFile(), "{\"protocol\":1,\"pid\":1,\"startTicks\":0,\"windows\":[]}");
     // As if somebody had set the clock back since.
-    Files.setLastModifiedTime(scene.memoryFile(), FileTime.from(Instant.now().plusSeconds(3600)));
+    Files.setLastModifiedTime(fixture.memoryFile(), FileTime.from(Instant.now().plusSeconds(3600)));
 
-    assertThatThrownBy(() -> scene.workload(LONG).describe())
+    assertThatThrownBy(() -> fixture.workload(LONG).describe())
         .hasMessageContaining("an earlier one wrote it");
   }
 
@@ -481,8 +481,9 @@ class UsingWorkloadTest {
     owner();
     declare("[" + window(0, 4096, 5) + "]");
     // As if somebody had set the clock forth since.
-    Files.setLastModifiedTime(scene.memoryFile(), FileTime.from(Instant.now().minusSeconds(3600)));
+    Files.setLastModifiedTime(
+        fixture.memoryFile(), FileTime.from(Instant.now().minusSeconds(3600)));
 
-    assertThat(scene.workload(LONG).describe().windows()).hasSize(1);
+    assertThat(fixture.workload(LONG).describe().windows()).hasSize(1);
   }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -42,42 +43,41 @@ class WorkloadListenerTest {
   private static final int NOBODY = 65534;
 
   @TempDir Path folder;
-  private WorkloadListener desk;
+  private WorkloadListener listener;
   private Path socket;
 
   @BeforeEach
   void open() throws IOException {
-    desk = newDesk(folder.resolve("devices"), LONG, user -> false);
-    desk.offer(DEVICE);
-    socket = desk.socket(DEVICE);
+    listener = newListener(folder.resolve("devices"), LONG, user -> false);
+    listener.offer(DEVICE);
+    socket = listener.socket(DEVICE);
   }
 
   @AfterEach
   void close() {
-    desk.close();
+    listener.close();
   }
 
-  private WorkloadListener newDesk(Path directory, Duration helloTimeout, IntPredicate users)
+  private WorkloadListener newListener(Path directory, Duration helloTimeout, IntPredicate users)
       throws IOException {
     long self = ProcessHandle.current().pid();
     return new WorkloadListener(
         directory,
-        folder.resolve("receipts"),
+        folder.resolve("records"),
         helloTimeout,
         users,
         (device, process) -> process == self);
   }
 
-  private WorkloadListener newDesk(HolderCheck claims) throws IOException {
+  private WorkloadListener newListener(HolderCheck holders) throws IOException {
     return new WorkloadListener(
-        folder.resolve("claims"), folder.resolve("receipts"), LONG, user -> false, claims);
+        folder.resolve("reattaching"), folder.resolve("records"), LONG, user -> false, holders);
   }
 
-  private void receipt(String migration, TransferRecords.Stage stage) throws IOException {
-    desk.records()
-        .write(
-            new TransferRecords.TransferRecord(
-                DEVICE, migration, ProcessHandle.current().pid(), 1, stage));
+  private void record(String migration, TransferRecord.Stage stage) throws IOException {
+    listener
+        .records()
+        .write(DEVICE, new TransferRecord(migration, ProcessHandle.current().pid(), 1, stage));
   }
 
   private static void sentAway(Path socket, String holds, int errno, String why)
@@ -93,7 +93,7 @@ class WorkloadListenerTest {
 
   @Test
   void whoDoesNotHoldWhatItSaysItHoldsPushesNobodyAway() throws Exception {
-    try (WorkloadListener careful = newDesk((device, process) -> false)) {
+    try (WorkloadListener careful = newListener((device, process) -> false)) {
       careful.offer(DEVICE);
       try (TestClient honest = TestClient.waitAt(careful.socket(DEVICE), null)) {
         sentAway(careful.socket(DEVICE), "uid-1/1", 22, "does not hold the device " + DEVICE);
@@ -107,7 +107,7 @@ class WorkloadListenerTest {
   @Test
   void whereItCannotBeFoundOutWhoHoldsTheDeviceNobodyIsBelieved() throws Exception {
     try (WorkloadListener careful =
-        newDesk(
+        newListener(
             (device, process) -> {
               throw new IOException("two candidates");
             })) {
@@ -119,15 +119,15 @@ class WorkloadListenerTest {
 
   @Test
   void whatTheReceiptContradictsIsNotBelieved() throws Exception {
-    try (WorkloadListener careful = newDesk((device, process) -> true)) {
+    try (WorkloadListener careful = newListener((device, process) -> true)) {
       careful.offer(DEVICE);
-      receipt("uid-2/1", TransferRecords.Stage.DELIVERED);
+      record("uid-2/1", TransferRecord.Stage.DELIVERED);
       sentAway(careful.socket(DEVICE), "uid-1/1", 22, "for the migration uid-2/1 and not");
 
-      receipt("uid-1/1", TransferRecords.Stage.TAKEN);
+      record("uid-1/1", TransferRecord.Stage.TAKEN);
       sentAway(careful.socket(DEVICE), "uid-1/1", 22, "was taken for uid-1/1");
 
-      receipt("uid-1/1", TransferRecords.Stage.TOLD);
+      record("uid-1/1", TransferRecord.Stage.TOLD);
       TestClient.waitAt(careful.socket(DEVICE), "uid-1/1").close();
     }
   }
@@ -180,22 +180,22 @@ class WorkloadListenerTest {
 
   @Test
   void othersGetThroughADevicesFolderAndSeeNothingOfIt() throws Exception {
-    assertThat(Files.getPosixFilePermissions(desk.folder(DEVICE)))
+    assertThat(Files.getPosixFilePermissions(listener.folder(DEVICE)))
         .isEqualTo(PosixFilePermissions.fromString("rwx--x--x"));
   }
 
   private String awaitSomebody() throws IOException {
-    return desk.with(DEVICE, LONG, anybody -> true, WorkloadClient::name);
+    return listener.await(DEVICE, LONG).name();
   }
 
   @Test
   void aWorkloadWaitsUnderItsName() throws Exception {
-    assertThat(desk.waiting(DEVICE)).isEmpty();
+    assertThat(listener.waiting(DEVICE)).isEmpty();
 
     try (TestClient client = TestClient.waitAt(socket, null)) {
-      assertThat(desk.waiting(DEVICE)).contains("shop-db");
+      assertThat(listener.waiting(DEVICE)).contains("shop-db");
       assertThat(awaitSomebody()).isEqualTo("shop-db");
-      assertThat(desk.offered()).containsExactly(DEVICE);
+      assertThat(listener.offered()).containsExactly(DEVICE);
       assertThat(client.descriptors()).isEmpty();
     }
   }
@@ -212,19 +212,18 @@ class WorkloadListenerTest {
       assertThat(answer.path("error").asText()).contains("another workload waits");
       assertThat(second.next()).isNull();
       assertThat(first.descriptors()).isEmpty();
-      assertThat(desk.waiting(DEVICE)).contains("shop-db");
+      assertThat(listener.waiting(DEVICE)).contains("shop-db");
     }
   }
 
   @Test
   void whoHoldsTheDeviceComesBeforeOneThatWouldLikeTo() throws Exception {
-    receipt("uid-1/1", TransferRecords.Stage.DELIVERED);
+    record("uid-1/1", TransferRecord.Stage.DELIVERED);
     try (TestClient hopeful = TestClient.waitAt(socket, null);
         TestClient holder = TestClient.waitAt(socket, "uid-1/1");
         TestClient another = TestClient.connect(socket)) {
       assertThat(hopeful.next()).as("made room").isNull();
-      assertThat(desk.<String>with(DEVICE, LONG, anybody -> true, WorkloadClient::holds))
-          .isEqualTo("uid-1/1");
+      assertThat(listener.await(DEVICE, LONG).holds()).isEqualTo("uid-1/1");
       another.hello("uid-1/1");
       assertThat(another.next().path("errno").asInt()).as("but only the first").isEqualTo(16);
       assertThat(holder.descriptors()).isEmpty();
@@ -234,7 +233,7 @@ class WorkloadListenerTest {
   @Test
   void aHolderThatIsGoneBeforeItIsAnsweredEndsNothing() throws Exception {
     CountDownLatch gone = new CountDownLatch(1);
-    try (WorkloadListener careful = newDesk((device, process) -> passed(gone))) {
+    try (WorkloadListener careful = newListener((device, process) -> passed(gone))) {
       careful.offer(DEVICE);
       try (TestClient hopeful = TestClient.waitAt(careful.socket(DEVICE), null)) {
         try (TestClient holder = TestClient.connect(careful.socket(DEVICE))) {
@@ -261,16 +260,16 @@ class WorkloadListenerTest {
   @Test
   void aLookThatHangsKeepsOnlyWhoAskedForItWaiting() throws Exception {
     CountDownLatch answers = new CountDownLatch(1);
-    try (WorkloadListener careful = newDesk((device, process) -> passed(answers))) {
+    try (WorkloadListener careful = newListener((device, process) -> passed(answers))) {
       careful.offer(DEVICE);
       careful.offer("0000:65:00.2");
-      try (TestClient claimant = TestClient.connect(careful.socket(DEVICE))) {
-        claimant.hello("uid-1/1");
+      try (TestClient reattaching = TestClient.connect(careful.socket(DEVICE))) {
+        reattaching.hello("uid-1/1");
 
         TestClient.waitAt(careful.socket("0000:65:00.2"), null).close();
         assertThat(careful.waiting(DEVICE)).isEmpty();
         answers.countDown();
-        assertThat(claimant.next().path("ok").asBoolean()).as("let in after all").isTrue();
+        assertThat(reattaching.next().path("ok").asBoolean()).as("let in after all").isTrue();
         assertThat(careful.waiting(DEVICE)).contains("shop-db");
       }
     }
@@ -282,7 +281,7 @@ class WorkloadListenerTest {
     try (WorkloadListener hasty =
         new WorkloadListener(
             folder.resolve("hasty"),
-            folder.resolve("receipts"),
+            folder.resolve("records"),
             Duration.ofSeconds(1),
             user -> false,
             (device, process) -> passed(answers))) {
@@ -311,14 +310,14 @@ class WorkloadListenerTest {
     try (WorkloadListener stuck =
         new WorkloadListener(
             folder.resolve("stuck"),
-            folder.resolve("receipts"),
+            folder.resolve("records"),
             LONG,
             slow,
             (device, process) -> true,
             Duration.ofMillis(300))) {
       stuck.offer(DEVICE);
       socket = stuck.socket(DEVICE);
-      Process visitor = perlAs(NOBODY, "IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; <STDIN>;");
+      Process client = perlAs(NOBODY, "IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; <STDIN>;");
       try {
         assertThat(hangs.await(60, TimeUnit.SECONDS)).isTrue();
         assertThatThrownBy(() -> stuck.waiting(DEVICE))
@@ -326,7 +325,7 @@ class WorkloadListenerTest {
             .hasMessageContaining("did not answer within 300 ms; nothing was done");
       } finally {
         goesOn.countDown();
-        visitor.destroyForcibly();
+        client.destroyForcibly();
       }
     }
   }
@@ -337,7 +336,7 @@ class WorkloadListenerTest {
         user -> {
           throw new IllegalStateException("a fault that this test makes");
         };
-    WorkloadListener shaken = newDesk(folder.resolve("shaken"), LONG, faulty);
+    WorkloadListener shaken = newListener(folder.resolve("shaken"), LONG, faulty);
     try (shaken) {
       shaken.offer("0000:65:00.2");
       shaken.offer(DEVICE);
@@ -367,7 +366,7 @@ class WorkloadListenerTest {
         assertThat(sentAway).hasMessageContaining("another workload waits");
       }
     }
-    assertThat(desk.waiting(DEVICE)).contains("shop-db");
+    assertThat(listener.waiting(DEVICE)).contains("shop-db");
     second.close();
   }
 
@@ -392,7 +391,7 @@ class WorkloadListenerTest {
       assertThat(answer.path("error").asText()).isNotEmpty();
       assertThat(client.next()).isNull();
     }
-    assertThat(desk.waiting(DEVICE)).isEmpty();
+    assertThat(listener.waiting(DEVICE)).isEmpty();
   }
 
   @ParameterizedTest
@@ -412,7 +411,7 @@ class WorkloadListenerTest {
       JsonNode answer = client.next();
       assertThat(answer == null || !answer.path("ok").asBoolean(true)).isTrue();
     }
-    assertThat(desk.waiting(DEVICE)).isEmpty();
+    assertThat(listener.waiting(DEVICE)).isEmpty();
   }
 
   @Test
@@ -432,7 +431,7 @@ class WorkloadListenerTest {
   @Test
   void whoSaysNothingIsSentAwayAndKeepsNobodyElseOut() throws Exception {
     try (WorkloadListener hasty =
-        newDesk(folder.resolve("hasty"), Duration.ofSeconds(2), user -> false)) {
+        newListener(folder.resolve("hasty"), Duration.ofSeconds(2), user -> false)) {
       hasty.offer(DEVICE);
       try (TestClient silent = TestClient.connect(hasty.socket(DEVICE));
           TestClient polite = TestClient.waitAt(hasty.socket(DEVICE), null)) {
@@ -469,15 +468,16 @@ class WorkloadListenerTest {
   void anotherUserIsRefusedUnlessTheFolderIsTheirs() throws Exception {
     String refused = helloAs(NOBODY);
     assertThat(refused).contains("\"errno\":1,").contains("user 65534 may not wait");
-    assertThat(desk.waiting(DEVICE)).isEmpty();
+    assertThat(listener.waiting(DEVICE)).isEmpty();
 
-    Files.setAttribute(desk.folder(DEVICE), "unix:uid", NOBODY);
+    Files.setAttribute(listener.folder(DEVICE), "unix:uid", NOBODY);
     assertThat(helloAs(NOBODY)).isEqualTo("{\"ok\":true}");
   }
 
   @Test
   void usersThatTheAgentIsToldOfMayWait() throws Exception {
-    try (WorkloadListener open = newDesk(folder.resolve("open"), LONG, user -> user == NOBODY)) {
+    try (WorkloadListener open =
+        newListener(folder.resolve("open"), LONG, user -> user == NOBODY)) {
       open.offer(DEVICE);
       socket = open.socket(DEVICE);
       assertThat(helloAs(NOBODY)).isEqualTo("{\"ok\":true}");
@@ -522,20 +522,20 @@ class WorkloadListenerTest {
   @Test
   void aWithdrawnDeviceHasNoSocketAndNobodyWaits() throws Exception {
     try (TestClient client = TestClient.waitAt(socket, null)) {
-      desk.withdraw(DEVICE);
+      listener.withdraw(DEVICE);
 
       assertThat(client.next()).isNull();
       assertThat(socket).doesNotExist();
-      assertThat(desk.offered()).isEmpty();
-      assertThat(desk.waiting(DEVICE)).isEmpty();
+      assertThat(listener.offered()).isEmpty();
+      assertThat(listener.waiting(DEVICE)).isEmpty();
     }
-    desk.offer(DEVICE);
+    listener.offer(DEVICE);
     TestClient.waitAt(socket, null).close();
   }
 
   @Test
   void aSocketThatAKilledAgentLeftIsTakenOver() throws Exception {
-    try (WorkloadListener killed = newDesk(folder.resolve("devices"), LONG, user -> false)) {
+    try (WorkloadListener killed = newListener(folder.resolve("devices"), LONG, user -> false)) {
       // Two desks at one folder: the first has its name taken from it, as after a crash.
       killed.offer(DEVICE);
       try (TestClient client = TestClient.waitAt(killed.socket(DEVICE), null)) {
@@ -547,10 +547,10 @@ class WorkloadListenerTest {
 
   @Test
   void whatIsNoSocketIsNotRemoved() throws Exception {
-    desk.withdraw(DEVICE);
+    listener.withdraw(DEVICE);
     Files.writeString(socket, "somebody's");
 
-    assertThatThrownBy(() -> desk.offer(DEVICE))
+    assertThatThrownBy(() -> listener.offer(DEVICE))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("is no socket; remove it");
     assertThat(socket).hasContent("somebody's");
@@ -558,17 +558,18 @@ class WorkloadListenerTest {
 
   @Test
   void aSocketComesIntoItsFolderAsItIsAndNothingIsChangedThereByItsName() throws Exception {
-    desk.withdraw(DEVICE);
-    Path end = desk.folder(DEVICE).resolve("end");
+    listener.withdraw(DEVICE);
+    Path end = listener.folder(DEVICE).resolve("end");
     List<String> happened = new ArrayList<>();
     try (WatchService watch = folder.getFileSystem().newWatchService()) {
-      desk.folder(DEVICE)
+      listener
+          .folder(DEVICE)
           .register(
               watch,
               StandardWatchEventKinds.ENTRY_CREATE,
               StandardWatchEventKinds.ENTRY_DELETE,
               StandardWatchEventKinds.ENTRY_MODIFY);
-      desk.offer(DEVICE);
+      listener.offer(DEVICE);
       Files.createFile(end);
       while (!happened.contains("ENTRY_CREATE end")) {
         WatchKey key = watch.poll(60, TimeUnit.SECONDS);
@@ -594,12 +595,13 @@ class WorkloadListenerTest {
 
   @Test
   void aLinkInTheSocketsPlaceIsNotFollowed() throws Exception {
-    desk.withdraw(DEVICE);
+    listener.withdraw(DEVICE);
     Path secret = Files.createFile(folder.resolve("secret"));
     Files.setPosixFilePermissions(secret, PosixFilePermissions.fromString("rw-------"));
     Files.createSymbolicLink(socket, secret);
 
-    assertThatThrownBy(() -> desk.offer(DEVICE)).hasMessageContaining("is no socket; remove it");
+    assertThatThrownBy(() -> listener.offer(DEVICE))
+        .hasMessageContaining("is no socket; remove it");
 
     assertThat(Files.getPosixFilePermissions(secret))
         .isEqualTo(PosixFilePermissions.fromString("rw-------"));
@@ -610,10 +612,10 @@ class WorkloadListenerTest {
     Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
     Path devices = folder.resolve("devices");
     Files.createSymbolicLink(devices.resolve("0000:65:00.2"), elsewhere);
-    assertThatThrownBy(() -> desk.offer("0000:65:00.2")).hasMessageContaining("is no folder");
+    assertThatThrownBy(() -> listener.offer("0000:65:00.2")).hasMessageContaining("is no folder");
 
     Files.setPosixFilePermissions(devices, PosixFilePermissions.fromString("rwxrwxrwx"));
-    assertThatThrownBy(() -> desk.offer("0000:65:00.3"))
+    assertThatThrownBy(() -> listener.offer("0000:65:00.3"))
         .hasMessageContaining("others than the agent may write to " + devices)
         .hasMessageContaining("rwxrwxrwx")
         .hasMessageContaining("mode 0755");
@@ -622,7 +624,8 @@ class WorkloadListenerTest {
 
   @Test
   void aFolderWithTooLongANameIsRefusedInWords() throws Exception {
-    try (WorkloadListener deep = newDesk(folder.resolve("d".repeat(100)), LONG, user -> false)) {
+    try (WorkloadListener deep =
+        newListener(folder.resolve("d".repeat(100)), LONG, user -> false)) {
       assertThatThrownBy(() -> deep.offer(DEVICE))
           .isInstanceOf(ErrnoException.class)
           .hasMessageContaining("ENAMETOOLONG")
@@ -633,13 +636,13 @@ class WorkloadListenerTest {
   @ParameterizedTest
   @ValueSource(strings = {"..", "a/b", "", ".receipts", "-a", "a b"})
   void aNameThatIsNoDevicesLeadsNowhere(String name) {
-    assertThatThrownBy(() -> desk.folder(name)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> listener.folder(name)).isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test
   void aClosedDeskLeavesNothingOpenAndNoSockets() throws Exception {
     Map<String, Integer> before = OpenDescriptors.count(folder);
-    WorkloadListener brief = newDesk(folder.resolve("short"), LONG, user -> false);
+    WorkloadListener brief = newListener(folder.resolve("short"), LONG, user -> false);
     brief.offer(DEVICE);
     brief.offer("0000:65:00.2");
     TestClient waiting = TestClient.waitAt(brief.socket(DEVICE), null);
@@ -659,8 +662,7 @@ class WorkloadListenerTest {
 
   @Test
   void whereNobodyComesThatIsSaid() {
-    assertThatThrownBy(
-            () -> desk.with(DEVICE, Duration.ofMillis(100), anybody -> true, WorkloadClient::name))
+    assertThatThrownBy(() -> listener.await(DEVICE, Duration.ofMillis(100)))
         .isInstanceOf(WorkloadListener.NobodyWaits.class)
         .hasMessageContaining("nobody waits for it at " + socket)
         .hasMessageContaining("Start the workload");
