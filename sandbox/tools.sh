@@ -11,7 +11,7 @@ java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 work=${root:?the repository is to be named before this file is sourced}/.demo
 stamp=$root/sandbox/target/built-from
 
-# missing WHAT PACKAGE...: tells in one line what is missing and how to get it on Debian; gets it where that is allowed. Of several
+# missing WHAT PACKAGE...: says in one line what is missing and how to install it on Debian; installs it where that is allowed. Of several
 # packages it is the first that the machine's sources have: not every release carries each.
 missing() {
   what=$1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # guard.sh TABLE [--now]: ends every process and removes every folder that a sandbox's process table lists.
 # Without --now it first waits until its standard input ends: the supervisor holds the other end of that pipe, so this
-# happens when the supervisor is gone, however it went. A supervisor that ended in order has removed the table; one that
+# happens when the supervisor has ended, in whatever way. A supervisor that ended in order has removed the table; one that
 # leaves its processes running says "leave".
 set -eu
 table=$1

@@ -2,8 +2,8 @@
 /*
  * The data file of the v2 interface: a stream that is read while the device is saved, or written while it is loaded.
  *
- * A file outlives what it was for: the user may keep it open after the transfer, the device's file and the device itself are
- * gone. So it holds a reference to the device's memory (not to its being open), and whatever ends the transfer marks it as
+ * A file outlives what it was for: the user may keep it open after the end of the transfer, of the device's file and of the device
+ * itself. So it holds a reference to the device's memory (not to its being open), and whatever ends the transfer marks it as
  * over. Both are looked at under the migration lock only.
  */
 #include <linux/anon_inodes.h>

@@ -28,7 +28,7 @@ static bool saving(u32 state)
 	return state == V2_PRE_COPY || state == V2_PRE_COPY_P2P || state == V2_STOP_COPY;
 }
 
-/* The device cannot tell P2P from other DMA, and all its work is DMA: in the P2P states it stands. */
+/* The device cannot distinguish P2P from other DMA, and all its work is DMA: in the P2P states it does nothing. */
 static bool works(u32 state)
 {
 	return state == V2_RUNNING || state == V2_PRE_COPY;

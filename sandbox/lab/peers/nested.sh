@@ -51,7 +51,7 @@ migrate_nested() {
   done
 }
 
-# end_nested GUEST: quits, and waits until it is gone
+# end_nested GUEST: quits, and waits until the process has ended
 end_nested() {
   monitor "$1" quit >/dev/null 2>&1 || true
   in_guest "$1" "for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 \$(cat /run/peer.pid) 2>/dev/null || exit 0; sleep 1; done; kill -9 \$(cat /run/peer.pid)" ||

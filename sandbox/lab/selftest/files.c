@@ -188,7 +188,7 @@ void test_v2_log(void)
 	check(v2_log_start(&device, ranges, 3, &page_size) == -EBUSY, "v2: and only once");
 	result = v2_log_report(&device, WINDOW_IOVA, PAGE, PAGE, bitmap);
 	if (result == -EOPNOTSUPP)
-		skipped("v2: reading the log: this kernel promises a log and refuses to hand it out: EOPNOTSUPP (it has no iommufd)");
+		skipped("v2: reading the log: this kernel promises a log and refuses to give it: EOPNOTSUPP (it has no iommufd)");
 	else
 		read_log(&device);
 	check(!v2_log_stop(&device) && !v2_log_start(&device, ranges, 1, &page_size), "v2: after a stop another start");

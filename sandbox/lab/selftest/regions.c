@@ -221,6 +221,22 @@ static void failing_load(enum type type, const char *parameter, const char *valu
 	free(stream.at);
 }
 
+/* The error state of v1, and its reserved bits. */
+static void test_v1_error_state(struct device *device)
+{
+	need(!set_state(device, 1), "back to running");
+	set_parameter("fail_into_error", "Y");
+	set_parameter("fail_v1", "3");
+	check(set_state(device, 3) == -EIO && get32(device, 0) == 6 && set_state(device, 0) == -EIO,
+	      "v1: into the error state, which no write leaves");
+	set_parameter("fail_v1", "-1");
+	set_parameter("fail_into_error", "N");
+	set_parameter("v1_reserved", "%d", 0xabc8);
+	check(!reset_device(device) && get32(device, 0) == 0xabc9, "v1: reserved bits after the reset");
+	check(set_state(device, 3) == -EINVAL && !set_state(device, 0xabc8 | 3), "v1: reserved bits must be preserved");
+	set_parameter("v1_reserved", "0");
+}
+
 void test_faults(enum type type)
 {
 	bool first = type == TYPE_2018;
@@ -268,17 +284,7 @@ void test_faults(enum type type)
 	set_parameter("fail_stage_after", "-1");
 	set_parameter("fail_device", "\n");
 	if (!first) {
-		need(!set_state(&device, 1), "back to running");
-		set_parameter("fail_into_error", "Y");
-		set_parameter("fail_v1", "3");
-		check(set_state(&device, 3) == -EIO && get32(&device, 0) == 6 && set_state(&device, 0) == -EIO,
-		      "v1: into the error state, which no write leaves");
-		set_parameter("fail_v1", "-1");
-		set_parameter("fail_into_error", "N");
-		set_parameter("v1_reserved", "%d", 0xabc8);
-		check(!reset_device(&device) && get32(&device, 0) == 0xabc9, "v1: reserved bits after the reset");
-		check(set_state(&device, 3) == -EINVAL && !set_state(&device, 0xabc8 | 3), "v1: reserved bits must be preserved");
-		set_parameter("v1_reserved", "0");
+		test_v1_error_state(&device);
 	} else {
 		set_parameter("state_unreadable", "Y");
 		check(get_at(&device, 0, &value, 4) == -EINVAL, "2018: the state cannot be read when it is to be so");

@@ -252,6 +252,44 @@ static void save(struct child *owner, struct device *source, struct bytes *strea
 	end(owner);
 }
 
+/* Whether a descriptor of that process belongs to a device, its holder or a window. */
+static bool holds_device_files(pid_t pid)
+{
+	for (int i = 0; i < 16; i++) {
+		char path[80], target[128] = "";
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, i);
+		if (readlink(path, target, sizeof(target) - 1) > 0 && (strstr(target, "vfio") || strstr(target, "iommu") || strstr(target, "memfd")))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The workload gives the device back and receives it again; then the agent dies, and the workload keeps the device and comes
+ * back with it. Returns the last connection.
+ */
+static int return_and_crash(struct child *waiting, struct device *device, int listener, int peer, const int *windows, const char *name)
+{
+	char line[64];
+
+	say(peer, "{\"op\":\"give-back\",\"migration\":\"m/1\"}\n", NULL, 0);
+	expect_ok(peer, "give-back");
+	check(await(waiting, "GIVEN-BACK ") != NULL, "%s: %s", name, strtok(waiting->last, "\n"));
+	check(!holds_device_files(waiting->pid), "%s: nothing of the device is left open after giving back", name);
+	close(peer);
+	peer = accept_in_time(listener);
+	greet(peer, "{\"protocol\":1,\"workload\":\"workload\",\"holds\":null}");
+	say_receive(peer, device, windows);
+	close(peer);
+	peer = accept_in_time(listener);
+	greet(peer, "{\"protocol\":1,\"workload\":\"workload\",\"holds\":\"m/1\"}");
+	say(peer, "{\"op\":\"take\",\"migration\":\"other/1\"}\n", NULL, 0);
+	read_line(peer, line, sizeof(line));
+	check(!strncmp(line, "{\"ok\":false", 11), "%s: a take of another migration is refused", name);
+	return peer;
+}
+
 static void transfer(const char *program, enum type type, bool lose, bool cdev)
 {
 	static const char *const all_names[] = { "2018", "v1", "v2", "mtty", "2018 by cdev", "v1 by cdev", "v2 by cdev", "mtty by cdev" };
@@ -261,8 +299,7 @@ static void transfer(const char *program, enum type type, bool lose, bool cdev)
 	struct child owner, waiting;
 	int windows[2] = { memfd_create("ring", MFD_CLOEXEC), memfd_create("own", MFD_CLOEXEC) };
 	unsigned long long step = 0, first = 0, next = 0;
-	int listener, peer, probe;
-	char link[64];
+	int listener, peer;
 
 	make_device(&source, type);
 	make_device(&destination, type);
@@ -280,32 +317,8 @@ static void transfer(const char *program, enum type type, bool lose, bool cdev)
 	greet(peer, "{\"protocol\":1,\"workload\":\"workload\",\"holds\":null}");
 	say_receive(peer, &destination, windows);
 	need(await(&waiting, "RECEIVED "), "RECEIVED");
-	if (!lose) {
-		say(peer, "{\"op\":\"give-back\",\"migration\":\"m/1\"}\n", NULL, 0);
-		expect_ok(peer, "give-back");
-		check(await(&waiting, "GIVEN-BACK ") != NULL, "%s: %s", names[type], strtok(waiting.last, "\n"));
-		snprintf(link, sizeof(link), "/proc/%d/fd", waiting.pid);
-		probe = 0;
-		for (int i = 0; i < 16; i++) {
-			char path[80], target[128] = "";
-
-			snprintf(path, sizeof(path), "%s/%d", link, i);
-			if (readlink(path, target, sizeof(target) - 1) > 0 && (strstr(target, "vfio") || strstr(target, "iommu") || strstr(target, "memfd")))
-				probe++;
-		}
-		check(!probe, "%s: nothing of the device is left open after giving back", names[type]);
-		close(peer);
-		peer = accept_in_time(listener);
-		greet(peer, "{\"protocol\":1,\"workload\":\"workload\",\"holds\":null}");
-		say_receive(peer, &destination, windows);
-		/* the agent dies; the workload keeps the device and comes back with it */
-		close(peer);
-		peer = accept_in_time(listener);
-		greet(peer, "{\"protocol\":1,\"workload\":\"workload\",\"holds\":\"m/1\"}");
-		say(peer, "{\"op\":\"take\",\"migration\":\"other/1\"}\n", NULL, 0);
-		read_line(peer, link, sizeof(link));
-		check(!strncmp(link, "{\"ok\":false", 11), "%s: a take of another migration is refused", names[type]);
-	}
+	if (!lose)
+		peer = return_and_crash(&waiting, &destination, listener, peer, windows, names[type]);
 	if (type == TYPE_MTTY)
 		need(!load_and_run(&destination, &stream, true), "RUNNING");
 	else if (type == TYPE_V2)

@@ -363,7 +363,7 @@ uint64_t do_step(struct workload *workload)
 	return workload->sequence;
 }
 
-/* --- is what we were handed the continuation of what its last owner did? */
+/* --- does the received device continue what its last owner did? */
 
 static uint64_t mtty_continuity(struct workload *workload, char *problem, size_t size)
 {

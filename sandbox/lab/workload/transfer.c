@@ -129,6 +129,44 @@ static void give_back(struct workload *workload)
 	workload->holds[0] = '\0';
 }
 
+/* Takes the window with that number out of the line, and maps it. 0, or an errno and what failed. */
+static int receive_window(struct workload *workload, struct line *line, int i, const char **what)
+{
+	struct window *window = &workload->windows[i];
+	char path[64];
+	uint64_t index;
+
+	*what = "more windows than this workload can hold";
+	if (i == MAX_WINDOWS)
+		return E2BIG;
+	*what = "reading windows";
+	snprintf(path, sizeof(path), "windows/%d/name", i);
+	if (!json_text(line->text, path, window->name, sizeof(window->name)))
+		return EPROTO;
+	snprintf(path, sizeof(path), "windows/%d/iova", i);
+	if (!json_number(line->text, path, &window->iova))
+		return EPROTO;
+	snprintf(path, sizeof(path), "windows/%d/size", i);
+	if (!json_number(line->text, path, &window->bytes))
+		return EPROTO;
+	snprintf(path, sizeof(path), "windows/%d/descriptor", i);
+	if (!json_number(line->text, path, &index) || index >= (uint64_t)line->file_count || line->files[index] < 0)
+		return EPROTO;
+	snprintf(path, sizeof(path), "windows/%d/logged", i);
+	window->logged = json_true(line->text, path);
+	window->file = line->files[index];
+	line->files[index] = -1;
+	window->memory = NULL;
+	workload->window_count = i + 1;
+	*what = "mmap of a window";
+	if (show_window(window))
+		return errno;
+	*what = "mapping a window for the device";
+	/* an earlier receiver of the device that died may have left a mapping in the container */
+	unmap_window(workload, window);
+	return map_window(workload, window) ? errno : 0;
+}
+
 /* Takes what the names in "descriptors" say out of the line; everything else is closed. 0, or an errno and what failed. */
 static int receive(struct workload *workload, struct line *line, const char **what)
 {
@@ -136,22 +174,22 @@ static int receive(struct workload *workload, struct line *line, const char **wh
 	uint64_t number;
 
 	for (int i = 0; i < line->file_count; i++) {
-		int *place = NULL;
+		int *file = NULL;
 
 		snprintf(path, sizeof(path), "descriptors/%d", i);
 		*what = "reading descriptors";
 		if (!json_text(line->text, path, name, sizeof(name)))
 			return EPROTO;
 		if (!strcmp(name, "device"))
-			place = &workload->device_file;
+			file = &workload->device_file;
 		else if (!strcmp(name, "group"))
-			place = &workload->group_file;
+			file = &workload->group_file;
 		else if (!strcmp(name, "container"))
-			place = &workload->container_file;
+			file = &workload->container_file;
 		else if (!strcmp(name, "iommufd"))
-			place = &workload->iommu_file;
-		if (place) {
-			*place = line->files[i];
+			file = &workload->iommu_file;
+		if (file) {
+			*file = line->files[i];
 			line->files[i] = -1;
 		}
 	}
@@ -161,42 +199,14 @@ static int receive(struct workload *workload, struct line *line, const char **wh
 	if (json_number(line->text, "ioas", &number))
 		workload->address_space = (uint32_t)number;
 	for (int i = 0;; i++) {
-		struct window *window = &workload->windows[i];
-		uint64_t index;
+		int error;
 
 		snprintf(path, sizeof(path), "windows/%d", i);
 		if (!json_find(line->text, path))
 			return 0;
-		*what = "more windows than this workload can hold";
-		if (i == MAX_WINDOWS)
-			return E2BIG;
-		*what = "reading windows";
-		snprintf(path, sizeof(path), "windows/%d/name", i);
-		if (!json_text(line->text, path, window->name, sizeof(window->name)))
-			return EPROTO;
-		snprintf(path, sizeof(path), "windows/%d/iova", i);
-		if (!json_number(line->text, path, &window->iova))
-			return EPROTO;
-		snprintf(path, sizeof(path), "windows/%d/size", i);
-		if (!json_number(line->text, path, &window->bytes))
-			return EPROTO;
-		snprintf(path, sizeof(path), "windows/%d/descriptor", i);
-		if (!json_number(line->text, path, &index) || index >= (uint64_t)line->file_count || line->files[index] < 0)
-			return EPROTO;
-		snprintf(path, sizeof(path), "windows/%d/logged", i);
-		window->logged = json_true(line->text, path);
-		window->file = line->files[index];
-		line->files[index] = -1;
-		window->memory = NULL;
-		workload->window_count = i + 1;
-		*what = "mmap of a window";
-		if (show_window(window))
-			return errno;
-		*what = "mapping a window for the device";
-		/* somebody who was handed the device before us and died may have left a mapping in the container */
-		unmap_window(workload, window);
-		if (map_window(workload, window))
-			return errno;
+		error = receive_window(workload, line, i, what);
+		if (error)
+			return error;
 	}
 }
 

@@ -1,7 +1,7 @@
 package dev.vfio.migration.sandbox.benchmark;
 
-import dev.vfio.migration.sandbox.cluster.options.ByteSize;
 import dev.vfio.migration.sandbox.cluster.options.CommandLineReader;
+import dev.vfio.migration.sandbox.cluster.options.SizeOption;
 import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
 import java.util.ArrayList;
 import java.util.List;
@@ -67,7 +67,7 @@ record BenchOptions(long throughputBytes, List<Long> memorySizes, int repeats, i
   private static List<Long> sizes(List<String> texts) throws WrongOptionException {
     List<Long> sizes = new ArrayList<>();
     for (String text : texts) {
-      sizes.add(ByteSize.between("--sizes", text, MEBIBYTE, 8 * GIBIBYTE));
+      sizes.add(SizeOption.between("--sizes", text, MEBIBYTE, 8 * GIBIBYTE));
     }
     return sizes.stream().sorted().toList();
   }

@@ -6,8 +6,8 @@ import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.cluster.evidence.DeviceEvent;
 import dev.vfio.migration.sandbox.cluster.evidence.HandoverEvidence;
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
-import dev.vfio.migration.sandbox.cluster.migration.MigrationEnd;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
+import dev.vfio.migration.sandbox.cluster.migration.NodeDevice;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -85,8 +85,8 @@ record MeasuredMigration(
 
   private static Map<String, Object> spec(DeviceShape shape, Mode mode, int streams) {
     return Map.of(
-        "source", new MigrationEnd(SandboxCluster.SOURCE_NODE, shape.id()).spec(),
-        "destination", new MigrationEnd(SandboxCluster.DESTINATION_NODE, shape.id()).spec(),
+        "source", new NodeDevice(SandboxCluster.SOURCE_NODE, shape.id()).spec(),
+        "destination", new NodeDevice(SandboxCluster.DESTINATION_NODE, shape.id()).spec(),
         "convergence", Map.of("mode", mode.name()),
         "timeouts", Map.of("switchingOver", "10m"),
         "transfer", Map.of("streams", streams));

@@ -50,7 +50,7 @@ class EnvironmentTest {
                   "syncUninterruptibly()",
                   "get()")));
 
-  /** Who may, because nobody else needs the thread, and what ends the wait. */
+  /** Methods that may, because the thread serves nothing else, and what ends the wait. */
   private static final Map<String, String> THREADS_OF_THEIR_OWN =
       Map.of(
           ROOT + ".agent.node.SessionWorker.await",

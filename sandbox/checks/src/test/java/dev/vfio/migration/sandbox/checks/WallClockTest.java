@@ -38,7 +38,7 @@ class WallClockTest {
           "java.util.Calendar.getInstance",
           "java.util.Date.<init>",
           "java.security.cert.X509Certificate.checkValidity",
-          // Times that somebody's clock left in a file or wrote into a record.
+          // Times that some clock left in a file or in a record.
           "java.nio.file.Files.getLastModifiedTime",
           "java.io.File.lastModified",
           "java.nio.file.attribute.BasicFileAttributes.lastModifiedTime",

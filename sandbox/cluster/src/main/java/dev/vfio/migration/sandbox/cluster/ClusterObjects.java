@@ -60,9 +60,9 @@ final class ClusterObjects {
             .withName("agent")
             .withImage("vfio-migration-agent")
             .withPorts(
-                port("control", Node.CONTROL_PORT),
-                port("state", Node.STATE_PORT),
-                port("health", Node.HEALTH_PORT))
+                port("control", SandboxNode.CONTROL_PORT),
+                port("state", SandboxNode.STATE_PORT),
+                port("health", SandboxNode.HEALTH_PORT))
             .endContainer()
             .endSpec()
             .build();

@@ -19,7 +19,7 @@ import java.util.Map;
 
 /**
  * The part of a sandbox cluster that is on no node: API server and operator as processes of this
- * machine, and who issues certificates. Where the agents run is another's business. Safe for use by
+ * machine, and the certificate authority. It does not know where the agents run. Safe for use by
  * several threads.
  */
 public final class ControlPlane implements AutoCloseable {
@@ -146,7 +146,7 @@ public final class ControlPlane implements AutoCloseable {
         START_BOUND);
   }
 
-  // --- what others need to know ---
+  // --- parts and places ---
 
   /** The API server's process. */
   public RunningProcess apiServer() {
@@ -163,7 +163,7 @@ public final class ControlPlane implements AutoCloseable {
     return client;
   }
 
-  /** Whoever issues this cluster's certificates. */
+  /** The authority that issues this cluster's certificates. */
   public CertificateAuthority authority() {
     return authority;
   }
@@ -205,7 +205,7 @@ public final class ControlPlane implements AutoCloseable {
             name, command, environment, settings.work(), logs().resolve(name + ".log")));
   }
 
-  /** Lets go of every process; they run on after this one. */
+  /** Leaves every process running after this one. */
   public void leaveRunning() throws IOException {
     supervisor.leaveRunning();
     closeClient();

@@ -8,7 +8,7 @@ import java.time.Duration;
  * The two ends of one migration: the source's device with its running workload, and the device that
  * waits at the destination.
  */
-public record DevicePair(DeviceShape shape, SimulatedDevice source, SimulatedDevice destination) {
+public record DevicePair(DeviceShape shape, LaunchedDevice source, LaunchedDevice destination) {
   private static final Duration END_TIMEOUT = Duration.ofSeconds(5);
 
   /** What both logs prove now. */

@@ -61,7 +61,7 @@ public record DeviceShape(
   }
 
   /** Arguments of the device process. */
-  List<String> arguments(Node node, Path log, boolean running) {
+  List<String> arguments(SandboxNode node, Path log, boolean running) {
     List<String> arguments =
         new ArrayList<>(
             List.of(

@@ -16,7 +16,7 @@ import java.util.Random;
 public record LoopbackNetwork(String prefix) {
   private static final int ATTEMPTS = 100;
 
-  /** One on which nobody listens on the ports of an agent. */
+  /** A network in which no process listens on the ports of an agent. */
   public static LoopbackNetwork choose() throws IOException {
     Random random = new SecureRandom();
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -35,7 +35,8 @@ public record LoopbackNetwork(String prefix) {
   }
 
   private boolean free() {
-    for (int port : new int[] {Node.CONTROL_PORT, Node.STATE_PORT, Node.HEALTH_PORT}) {
+    for (int port :
+        new int[] {SandboxNode.CONTROL_PORT, SandboxNode.STATE_PORT, SandboxNode.HEALTH_PORT}) {
       // An own port on all addresses is refused as well as one on this very address.
       try (ServerSocket probe = new ServerSocket()) {
         probe.bind(new InetSocketAddress(InetAddress.getByName(address(11)), port));

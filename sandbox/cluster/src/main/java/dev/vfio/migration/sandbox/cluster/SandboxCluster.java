@@ -27,7 +27,7 @@ public final class SandboxCluster implements AutoCloseable {
 
   private final ClusterSettings settings;
   private final ControlPlane controlPlane;
-  private final Map<String, Node> nodes = new LinkedHashMap<>();
+  private final Map<String, SandboxNode> nodes = new LinkedHashMap<>();
   private final Map<String, RunningProcess> agents = new ConcurrentHashMap<>();
 
   private SandboxCluster(ClusterSettings settings) throws IOException, InterruptedException {
@@ -50,7 +50,7 @@ public final class SandboxCluster implements AutoCloseable {
     SandboxCluster cluster = new SandboxCluster(settings);
     try {
       cluster.controlPlane.launch();
-      for (Node node : cluster.nodes.values()) {
+      for (SandboxNode node : cluster.nodes.values()) {
         cluster.authority().agent(node.name()).writeTo(node.tls());
         cluster.launchAgent(node.name());
       }
@@ -64,7 +64,7 @@ public final class SandboxCluster implements AutoCloseable {
   /** Makes the cluster's objects, starts the operator and returns when every part is ready. */
   public SandboxCluster awaitReady() throws IOException, InterruptedException {
     controlPlane.connect();
-    controlPlane.announce(nodes.values().stream().map(Node::announced).toList());
+    controlPlane.announce(nodes.values().stream().map(SandboxNode::announced).toList());
     for (String node : nodes.keySet()) {
       awaitAgent(node);
     }
@@ -77,8 +77,8 @@ public final class SandboxCluster implements AutoCloseable {
     String advertised = controlPlane.network().address(host);
     // Behind a link the agent listens ten numbers further on.
     String address = settings.linked() ? controlPlane.network().address(host + 10) : advertised;
-    Node node =
-        new Node(
+    SandboxNode node =
+        new SandboxNode(
             name,
             address,
             advertised,
@@ -94,7 +94,7 @@ public final class SandboxCluster implements AutoCloseable {
 
   /** Starts the agent of that node; does not wait. */
   public RunningProcess launchAgent(String name) throws IOException {
-    Node node = node(name);
+    SandboxNode node = node(name);
     Map<String, String> environment =
         Map.of(
             "AGENT_NODE_NAME",
@@ -128,7 +128,7 @@ public final class SandboxCluster implements AutoCloseable {
 
   private void awaitHealth(String name, String check) throws IOException, InterruptedException {
     String address =
-        "http://" + node(name).address() + ":" + Node.HEALTH_PORT + "/q/health/" + check;
+        "http://" + node(name).address() + ":" + SandboxNode.HEALTH_PORT + "/q/health/" + check;
     agents.get(name).awaitReady(Readiness.http(address), ControlPlane.START_BOUND);
   }
 
@@ -170,9 +170,9 @@ public final class SandboxCluster implements AutoCloseable {
   }
 
   /** Starts one device. */
-  public SimulatedDevice launchDevice(String nodeName, DeviceShape shape, boolean running)
+  public LaunchedDevice launchDevice(String nodeName, DeviceShape shape, boolean running)
       throws IOException {
-    Node node = node(nodeName);
+    SandboxNode node = node(nodeName);
     String name = "device-" + nodeName + "-" + shape.name();
     Path log = node.logs().resolve(name + ".events.log");
     List<String> command =
@@ -182,14 +182,14 @@ public final class SandboxCluster implements AutoCloseable {
                 settings.repository().sandboxClassPath("devices"),
                 MAIN_DEVICE,
                 shape.arguments(node, log, running));
-    return new SimulatedDevice(
+    return new LaunchedDevice(
         controlPlane.start(name, command, Map.of()),
         new DeviceLog(log),
         new DeviceConsole(node.folder(shape.name()).resolve("console.sock")));
   }
 
   /** Waits until the device serves its sockets. */
-  public void awaitDevice(SimulatedDevice device) throws IOException, InterruptedException {
+  public void awaitDevice(LaunchedDevice device) throws IOException, InterruptedException {
     RunningProcess process = device.process();
     process.awaitReady(
         Readiness.logLine(process.log(), process.logOffset(), "READY"), ControlPlane.START_BOUND);
@@ -205,8 +205,8 @@ public final class SandboxCluster implements AutoCloseable {
     return controlPlane.authority();
   }
 
-  public Node node(String name) {
-    Node node = nodes.get(name);
+  public SandboxNode node(String name) {
+    SandboxNode node = nodes.get(name);
     if (node == null) {
       throw new IllegalArgumentException("the sandbox has no node " + name);
     }

@@ -1,6 +1,6 @@
 package dev.vfio.migration.sandbox.demo;
 
-import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
+import dev.vfio.migration.sandbox.cluster.LaunchedDevice;
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
@@ -21,7 +21,7 @@ final class CancelAtState implements AutoCloseable {
 
   private CancelAtState(
       Optional<DemoOptions.SourceState> state,
-      SimulatedDevice source,
+      LaunchedDevice source,
       AppliedMigration migration,
       Screen screen) {
     this.thread =
@@ -34,7 +34,7 @@ final class CancelAtState implements AutoCloseable {
   /** Begins to watch; without a state there is nothing to do. */
   static CancelAtState of(
       Optional<DemoOptions.SourceState> state,
-      SimulatedDevice source,
+      LaunchedDevice source,
       AppliedMigration migration,
       Screen screen) {
     CancelAtState cancel = new CancelAtState(state, source, migration, screen);
@@ -43,7 +43,7 @@ final class CancelAtState implements AutoCloseable {
   }
 
   private void watch(
-      String state, SimulatedDevice source, AppliedMigration migration, Screen screen) {
+      String state, LaunchedDevice source, AppliedMigration migration, Screen screen) {
     try {
       while (!closed) {
         if (source.log().events().stream().anyMatch(event -> event.entersState(state))) {

@@ -4,9 +4,9 @@ import dev.vfio.migration.sandbox.cluster.ClusterSettings;
 import dev.vfio.migration.sandbox.cluster.DevicePair;
 import dev.vfio.migration.sandbox.cluster.DeviceShape;
 import dev.vfio.migration.sandbox.cluster.JavaCommand;
+import dev.vfio.migration.sandbox.cluster.LaunchedDevice;
 import dev.vfio.migration.sandbox.cluster.Repository;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
-import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
 import dev.vfio.migration.sandbox.cluster.console.DeviceConsole.Continuity;
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
@@ -133,9 +133,9 @@ public final class Demo {
     }
 
     boolean atDestination = view.phase().equals("Succeeded");
-    SimulatedDevice owner = atDestination ? pair.destination() : pair.source();
+    LaunchedDevice owner = atDestination ? pair.destination() : pair.source();
     Optional<Continuity> continuity = new OwnerCheck(owner).verifyRunning();
-    Ending ending = new Ending(expected, view, pair.evidence(), continuity);
+    DemoResult ending = new DemoResult(expected, view, pair.evidence(), continuity);
     sayProof(ending, atDestination);
     List<String> objections = ending.objections();
     screen.result(ending.result());
@@ -157,7 +157,7 @@ public final class Demo {
         expected.destinationFault().map(shape::withFault).orElse(shape));
   }
 
-  private void sayProof(Ending ending, boolean atDestination) {
+  private void sayProof(DemoResult ending, boolean atDestination) {
     Optional<String> both = ending.evidence().neverBothRunning();
     screen.say(
         both.orElse("H1 holds: by their own logs the two devices never ran at the same time"));

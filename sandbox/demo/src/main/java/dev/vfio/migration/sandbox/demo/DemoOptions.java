@@ -1,7 +1,7 @@
 package dev.vfio.migration.sandbox.demo;
 
-import dev.vfio.migration.sandbox.cluster.options.ByteSize;
 import dev.vfio.migration.sandbox.cluster.options.CommandLineReader;
+import dev.vfio.migration.sandbox.cluster.options.SizeOption;
 import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -97,8 +97,8 @@ public record DemoOptions(
     }
     return new DemoOptions(
         given.keep,
-        ByteSize.between("--state-size", given.stateSize, MIN_STATE, MAX_STATE),
-        ByteSize.between("--dirty-rate", given.dirtyRate, 0, MAX_STATE),
+        SizeOption.between("--state-size", given.stateSize, MIN_STATE, MAX_STATE),
+        SizeOption.between("--dirty-rate", given.dirtyRate, 0, MAX_STATE),
         given.downtimeLimit,
         Optional.ofNullable(given.cancelAt),
         Optional.ofNullable(given.failAt));

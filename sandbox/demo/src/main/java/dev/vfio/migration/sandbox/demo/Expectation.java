@@ -3,7 +3,7 @@ package dev.vfio.migration.sandbox.demo;
 import java.util.Optional;
 
 /**
- * How the migration is to end, and what the devices must be told so that it can.
+ * How the migration is to end, and the faults that the devices need for that.
  *
  * @param phase the terminal phase
  * @param sourceFault for the source's device, as the device process takes it

@@ -1,7 +1,7 @@
 package dev.vfio.migration.sandbox.demo;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
+import dev.vfio.migration.sandbox.cluster.LaunchedDevice;
 import dev.vfio.migration.sandbox.cluster.console.DeviceConsole.Continuity;
 import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
@@ -13,7 +13,7 @@ import java.util.Optional;
  *
  * @param owner the device that should run
  */
-record OwnerCheck(SimulatedDevice owner) {
+record OwnerCheck(LaunchedDevice owner) {
   private static final Duration TIMEOUT = Duration.ofSeconds(10);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(20);
 

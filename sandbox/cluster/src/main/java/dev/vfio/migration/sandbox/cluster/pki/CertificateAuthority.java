@@ -32,7 +32,7 @@ import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
  */
 public final class CertificateAuthority {
 
-  /** The name that agents ask of whoever commands them. */
+  /** The name that agents require of the certificate of a client that commands them. */
   public static final String OPERATOR_NAME = "operator.migration.vfio.dev";
 
   private static final String NODE_DOMAIN = ".node.migration.vfio.dev";

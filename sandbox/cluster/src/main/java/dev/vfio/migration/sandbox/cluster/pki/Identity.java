@@ -21,7 +21,7 @@ import java.util.Base64;
  */
 public record Identity(PrivateKey key, X509Certificate certificate, X509Certificate trusted) {
 
-  /** The same key and certificate, held by somebody who trusts another authority. */
+  /** The same key and certificate, held by a party that trusts another authority. */
   public Identity trusting(X509Certificate authority) {
     return new Identity(key, certificate, authority);
   }

@@ -12,7 +12,7 @@ import java.util.Map;
  * @param environment set in addition to the supervisor's own
  * @param directory working directory of the process, made if it is missing
  * @param log takes standard output and standard error; appended to, so that a restart keeps the
- *     story
+ *     earlier lines
  */
 public record ProcessSpec(
     String name, List<String> command, Map<String, String> environment, Path directory, Path log) {

@@ -9,8 +9,8 @@ import java.nio.file.StandardOpenOption;
  * The file that says which processes and which folder outside the work folder belong to a running
  * sandbox, for those who must clean up when the supervisor cannot: {@code guard.sh} and a later
  * start. One line each, {@code process PID START NAME} or {@code directory PATH}; START is the
- * process' start time in clock ticks (field 22 of /proc/PID/stat) and tells it from a later process
- * with the same number.
+ * process' start time in clock ticks (field 22 of /proc/PID/stat) and distinguishes it from a later
+ * process with the same number.
  */
 final class ProcessTable {
   private final Path file;

@@ -86,7 +86,7 @@ public final class Supervisor implements AutoCloseable {
       try {
         table.addProcess(process.pid(), spec.name());
       } catch (IOException unknown) {
-        // One that has ended already is nothing that somebody would have to end.
+        // A process that has ended already need not be ended by the guard.
         if (Files.exists(Path.of("/proc", Long.toString(process.pid())))) {
           throw unknown;
         }

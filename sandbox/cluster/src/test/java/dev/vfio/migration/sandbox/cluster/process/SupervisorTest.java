@@ -165,7 +165,7 @@ class SupervisorTest {
     Path stat = Path.of("/proc", Long.toString(pid), "stat");
     try {
       return Files.exists(stat) && !Files.readString(stat).contains(") Z ");
-    } catch (IOException gone) {
+    } catch (IOException ended) {
       return false;
     }
   }

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What is told of a node is written by compare-and-set: nothing that is newer is overwritten. */
+/** A node is written by compare-and-set: nothing that is newer is overwritten. */
 @Timeout(120)
 class NodeStoreTest {
   private static final String NODE = "node-a";

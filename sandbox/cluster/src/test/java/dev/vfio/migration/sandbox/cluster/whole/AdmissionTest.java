@@ -5,8 +5,8 @@ import static dev.vfio.migration.sandbox.cluster.SandboxCluster.SOURCE_NODE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.vfio.migration.sandbox.cluster.Node;
-import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
+import dev.vfio.migration.sandbox.cluster.LaunchedDevice;
+import dev.vfio.migration.sandbox.cluster.SandboxNode;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
 import dev.vfio.migration.sandbox.cluster.pki.CertificateAuthority;
 import dev.vfio.migration.sandbox.cluster.pki.Identity;
@@ -96,7 +96,7 @@ class AdmissionTest {
       MigrationView.Condition condition = scenario.view().condition("Succeeded").orElseThrow();
       assertThat(condition.reason()).isEqualTo("DeviceBusy");
       assertThat(scenario.cause()).contains(scenario.name(), "running");
-      for (SimulatedDevice device :
+      for (LaunchedDevice device :
           List.of(scenario.pair().source(), scenario.pair().destination())) {
         assertThat(scenario.states(device)).containsExactly("RUNNING");
         assertThat(device.console().status().path("workload").asText()).isEqualTo("running");
@@ -200,7 +200,7 @@ class AdmissionTest {
 
   private static void refused(TestCluster cluster, String name, Identity identity)
       throws Exception {
-    Node node = cluster.cluster().node(DESTINATION_NODE);
+    SandboxNode node = cluster.cluster().node(DESTINATION_NODE);
     try (Scenario scenario = cluster.scenario(name).startDevices()) {
       identity.writeTo(node.tls());
       cluster.renewUnreadyAgent(DESTINATION_NODE);

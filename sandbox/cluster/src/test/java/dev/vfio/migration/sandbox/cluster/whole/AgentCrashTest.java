@@ -68,7 +68,7 @@ class AgentCrashTest {
     };
 
     /**
-     * @param millis that the moment lasts, where it does not last until it is told to end
+     * @param millis that the moment lasts, where it does not last until the test ends it
      */
     abstract Scenario hold(Scenario scenario, int millis);
 
@@ -108,7 +108,7 @@ class AgentCrashTest {
       throws Exception {
     try (Scenario scenario =
         moment
-            // The agent must be gone before the moment is: what comes then is another one.
+            // The agent must have ended before the moment does: the next moment is another case.
             .hold(cluster.scenario("away"), 5000)
             .spec("timeouts", Map.of("agentUnavailable", "2s", "rollingBack", "3s"))
             .begin()) {

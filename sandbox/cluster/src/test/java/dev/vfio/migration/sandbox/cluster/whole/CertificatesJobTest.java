@@ -3,9 +3,9 @@ package dev.vfio.migration.sandbox.cluster.whole;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.sandbox.cluster.JavaCommand;
-import dev.vfio.migration.sandbox.cluster.Node;
 import dev.vfio.migration.sandbox.cluster.Repository;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
+import dev.vfio.migration.sandbox.cluster.SandboxNode;
 import io.fabric8.kubernetes.api.model.Secret;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -41,7 +41,7 @@ class CertificatesJobTest {
             "operator-tls", cluster.cluster().kubeconfig().resolveSibling("tls/operator"),
             "agent-tls", cluster.cluster().node(SandboxCluster.SOURCE_NODE).tls());
     assertThat(mounts.values()).allMatch(Files::isDirectory);
-    Node destination = cluster.cluster().node(SandboxCluster.DESTINATION_NODE);
+    SandboxNode destination = cluster.cluster().node(SandboxCluster.DESTINATION_NODE);
     try (Scenario scenario = cluster.scenario("job").startDevices()) {
       mount(secret(cluster, "operator-tls"), mounts.get("operator-tls"));
       mount(secret(cluster, "agent-tls"), mounts.get("agent-tls"));

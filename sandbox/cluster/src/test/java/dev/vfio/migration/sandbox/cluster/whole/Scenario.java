@@ -6,8 +6,8 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.sandbox.cluster.DevicePair;
 import dev.vfio.migration.sandbox.cluster.DeviceShape;
+import dev.vfio.migration.sandbox.cluster.LaunchedDevice;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
-import dev.vfio.migration.sandbox.cluster.SimulatedDevice;
 import dev.vfio.migration.sandbox.cluster.evidence.DeviceEvent;
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
@@ -209,7 +209,7 @@ final class Scenario implements AutoCloseable {
     return awaitState(pair.destination(), state);
   }
 
-  private Scenario awaitState(SimulatedDevice device, String state) {
+  private Scenario awaitState(LaunchedDevice device, String state) {
     waiting("device state " + state)
         .until(() -> device.log().events().stream().anyMatch(it -> it.entersState(state)));
     return this;
@@ -279,7 +279,7 @@ final class Scenario implements AutoCloseable {
     return migration.exists();
   }
 
-  private static boolean faulted(SimulatedDevice device) throws IOException {
+  private static boolean faulted(LaunchedDevice device) throws IOException {
     return device.log().events().stream().anyMatch(event -> event.event().equals("fault"));
   }
 
@@ -358,7 +358,7 @@ final class Scenario implements AutoCloseable {
   }
 
   /** The states that the device entered, in order. */
-  List<String> states(SimulatedDevice device) throws IOException {
+  List<String> states(LaunchedDevice device) throws IOException {
     return device.log().events().stream()
         .filter(event -> event.event().equals("state"))
         .map(event -> event.text("to"))
@@ -366,7 +366,7 @@ final class Scenario implements AutoCloseable {
   }
 
   /** That device runs the workload and it alone; no step was lost or done twice; H1 to H3. */
-  void runsOnAt(SimulatedDevice owner) throws IOException {
+  void runsOnAt(LaunchedDevice owner) throws IOException {
     waiting("the workload runs on")
         .until(() -> owner.console().status().path("workload").asText().equals("running"));
     long step = owner.console().status().path("step").asLong();

@@ -2,9 +2,9 @@ package dev.vfio.migration.sandbox.cluster.whole;
 
 import dev.vfio.migration.sandbox.cluster.ClusterSettings;
 import dev.vfio.migration.sandbox.cluster.JavaCommand;
-import dev.vfio.migration.sandbox.cluster.Node;
 import dev.vfio.migration.sandbox.cluster.Repository;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
+import dev.vfio.migration.sandbox.cluster.SandboxNode;
 import dev.vfio.migration.sandbox.cluster.link.FaultyLink;
 import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
 import java.io.IOException;
@@ -46,9 +46,9 @@ final class TestCluster implements AutoCloseable {
     try {
       for (String name :
           new String[] {SandboxCluster.SOURCE_NODE, SandboxCluster.DESTINATION_NODE}) {
-        Node node = testCluster.cluster.node(name);
-        testCluster.controlLinks.put(name, link(node, Node.CONTROL_PORT));
-        testCluster.stateLinks.put(name, link(node, Node.STATE_PORT));
+        SandboxNode node = testCluster.cluster.node(name);
+        testCluster.controlLinks.put(name, link(node, SandboxNode.CONTROL_PORT));
+        testCluster.stateLinks.put(name, link(node, SandboxNode.STATE_PORT));
       }
       testCluster.cluster.awaitReady();
       return testCluster;
@@ -58,7 +58,7 @@ final class TestCluster implements AutoCloseable {
     }
   }
 
-  private static FaultyLink link(Node node, int port) throws IOException {
+  private static FaultyLink link(SandboxNode node, int port) throws IOException {
     return FaultyLink.open(
         new InetSocketAddress(node.advertised(), port),
         new InetSocketAddress(node.address(), port));

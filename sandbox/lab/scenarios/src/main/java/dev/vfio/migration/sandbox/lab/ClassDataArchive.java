@@ -1,7 +1,7 @@
 package dev.vfio.migration.sandbox.lab;
 
 import dev.vfio.migration.sandbox.cluster.LoopbackNetwork;
-import dev.vfio.migration.sandbox.cluster.Node;
+import dev.vfio.migration.sandbox.cluster.SandboxNode;
 import dev.vfio.migration.sandbox.cluster.pki.CertificateAuthority;
 import dev.vfio.migration.sandbox.cluster.process.ProcessSpec;
 import dev.vfio.migration.sandbox.cluster.process.Readiness;
@@ -114,7 +114,8 @@ final class ClassDataArchive {
                 folder,
                 work.resolve("logs").resolve("training.log")));
     agent.awaitReady(
-        Readiness.http("http://" + address + ":" + Node.HEALTH_PORT + "/q/health/ready"), BOUND);
+        Readiness.http("http://" + address + ":" + SandboxNode.HEALTH_PORT + "/q/health/ready"),
+        BOUND);
     // The archive is written while it ends.
     agent.end(BOUND);
     if (!Files.exists(archive)) {

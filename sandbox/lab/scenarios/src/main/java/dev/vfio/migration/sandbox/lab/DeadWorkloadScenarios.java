@@ -6,7 +6,7 @@ import java.io.IOException;
 import java.util.List;
 
 /**
- * Workloads that are killed by somebody else while their device is being moved. The agent has the
+ * Workloads that are killed from outside while their device is being moved. The agent has the
  * device open as well, so its state outlives them. Used by one thread.
  */
 record DeadWorkloadScenarios(LabCluster cluster, List<DeviceKind> kinds) {

@@ -45,7 +45,7 @@ enum DeviceKind {
     return String.join(", ", kinds.stream().map(DeviceKind::label).toList());
   }
 
-  /** Whether it is our own module, which keeps a trace and fails where it is told to. */
+  /** Whether it is our own module, which keeps a trace and fails on demand. */
   boolean ours() {
     return parent.equals("vmig");
   }

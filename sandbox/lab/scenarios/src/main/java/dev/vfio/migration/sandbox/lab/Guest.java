@@ -29,7 +29,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class Guest implements AutoCloseable {
   /** The guest's terminal takes no longer line; what is longer belongs in a script. */
-  static final int LONGEST_COMMAND = 2000;
+  static final int MAX_COMMAND = 2000;
 
   private final String name;
   private final SocketChannel channel;
@@ -89,12 +89,12 @@ final class Guest implements AutoCloseable {
   /**
    * Runs a command.
    *
-   * @throws GuestException where the guest has gone or did not answer in time; then the command may
-   *     still be running there
+   * @throws GuestException where the guest has ended or did not answer in time; then the command
+   *     may still be running there
    */
   synchronized Answer run(String command, Duration bound)
       throws GuestException, InterruptedException {
-    if (command.indexOf('\n') >= 0 || command.length() > LONGEST_COMMAND) {
+    if (command.indexOf('\n') >= 0 || command.length() > MAX_COMMAND) {
       throw new IllegalArgumentException("not one line of at most 2000 characters: " + command);
     }
     String id = session + "-" + ++commands;
@@ -109,7 +109,7 @@ final class Guest implements AutoCloseable {
             "guest %s did not end within %d s: %s; it said so far: %s"
                 .formatted(name, bound.toSeconds(), command, output));
       }
-      String line = next.orElseThrow(() -> gone(command, output));
+      String line = next.orElseThrow(() -> ended(command, output));
       if (line.startsWith(id + "| ")) {
         output.add(line.substring(id.length() + 2));
       } else if (line.equals(id + "|")) {
@@ -117,7 +117,7 @@ final class Guest implements AutoCloseable {
       } else if (line.startsWith(id + "= ")) {
         return new Answer(status(line.substring(id.length() + 2), command), output);
       }
-      // Anything else belongs to whoever was connected before, or is a message of the kernel.
+      // Any other line answers an earlier connection, or is a message of the kernel.
     }
   }
 
@@ -144,7 +144,7 @@ final class Guest implements AutoCloseable {
       }
     } catch (IOException e) {
       throw new GuestException(
-          "guest %s cannot be told: %s: %s".formatted(name, command, e.getMessage()), e);
+          "guest %s takes no command: %s: %s".formatted(name, command, e.getMessage()), e);
     }
   }
 
@@ -157,7 +157,7 @@ final class Guest implements AutoCloseable {
     }
   }
 
-  private GuestException gone(String command, List<String> output) {
+  private GuestException ended(String command, List<String> output) {
     lines.add(Optional.empty());
     return new GuestException(
         "guest %s has ended or closed its channel during: %s; it said: %s"
@@ -165,7 +165,7 @@ final class Guest implements AutoCloseable {
   }
 
   private void readLines() {
-    // The stream is not closed here: that would close the channel of whoever still writes.
+    // The stream is not closed here: that would close the channel under a thread that still writes.
     BufferedReader reader =
         new BufferedReader(
             new InputStreamReader(Channels.newInputStream(channel), StandardCharsets.UTF_8));

@@ -1,6 +1,6 @@
 package dev.vfio.migration.sandbox.lab;
 
-import dev.vfio.migration.sandbox.cluster.Node;
+import dev.vfio.migration.sandbox.cluster.SandboxNode;
 import dev.vfio.migration.sandbox.cluster.process.ProcessLog;
 import dev.vfio.migration.sandbox.cluster.process.Readiness;
 import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
@@ -113,7 +113,8 @@ final class GuestAgent {
    */
   void awaitReady() throws IOException, InterruptedException {
     Readiness ready =
-        Readiness.http("http://" + node.address() + ":" + Node.HEALTH_PORT + "/q/health/ready");
+        Readiness.http(
+            "http://" + node.address() + ":" + SandboxNode.HEALTH_PORT + "/q/health/ready");
     try {
       Waiting.until(
           "the agent of " + node.name() + " gets ready",

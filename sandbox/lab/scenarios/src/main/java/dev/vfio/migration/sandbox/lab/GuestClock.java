@@ -3,7 +3,7 @@ package dev.vfio.migration.sandbox.lab;
 import java.io.IOException;
 
 /**
- * A guest's CLOCK_REALTIME against this machine's, as far as a question and its answer can tell.
+ * A guest's CLOCK_REALTIME against this machine's, as precisely as a question and its answer allow.
  *
  * @param aheadNanos how much further the guest's clock is, at the middle of question and answer
  * @param doubtNanos how much more or less it may be

@@ -5,7 +5,7 @@ import dev.vfio.migration.sandbox.cluster.ControlPlane;
 import dev.vfio.migration.sandbox.cluster.JavaCommand;
 import dev.vfio.migration.sandbox.cluster.Repository;
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
-import dev.vfio.migration.sandbox.cluster.migration.MigrationEnd;
+import dev.vfio.migration.sandbox.cluster.migration.NodeDevice;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -120,7 +120,7 @@ final class LabCluster implements AutoCloseable {
    * @param manual whether it stays in PreCopy until {@link AppliedMigration#switchOver()}
    */
   AppliedMigration migrate(
-      String name, MigrationEnd source, MigrationEnd destination, boolean live, boolean manual) {
+      String name, NodeDevice source, NodeDevice destination, boolean live, boolean manual) {
     Map<String, String> timeouts =
         Stream.of(
                 "validating",

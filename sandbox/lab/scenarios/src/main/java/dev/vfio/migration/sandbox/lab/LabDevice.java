@@ -1,6 +1,6 @@
 package dev.vfio.migration.sandbox.lab;
 
-import dev.vfio.migration.sandbox.cluster.migration.MigrationEnd;
+import dev.vfio.migration.sandbox.cluster.migration.NodeDevice;
 import java.io.IOException;
 import java.util.List;
 
@@ -17,8 +17,8 @@ record LabDevice(GuestNode node, DeviceKind kind, String id) {
     return new LabDevice(node, kind, id);
   }
 
-  MigrationEnd end() {
-    return new MigrationEnd(node.name(), id);
+  NodeDevice end() {
+    return new NodeDevice(node.name(), id);
   }
 
   /** Removes it; nobody may hold it any more. */

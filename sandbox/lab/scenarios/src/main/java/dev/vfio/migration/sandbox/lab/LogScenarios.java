@@ -49,7 +49,9 @@ record LogScenarios(LabCluster cluster) {
     }
   }
 
-  /** Nobody says what the device wrote, so everything goes a second time while it stands still. */
+  /**
+   * It is not known what the device wrote, so everything goes a second time while it stands still.
+   */
   private String migrateUnlogged(Trial trial, int started, String refusal)
       throws IOException, InterruptedException {
     Copied copied = migrate(trial, started);
@@ -81,7 +83,7 @@ record LogScenarios(LabCluster cluster) {
     return Trial.prepare(cluster, DeviceKind.FEATURE_V2_OURS, name, WINDOW);
   }
 
-  /** Live, with steps while it is copied; the device's trace must tell of the log. */
+  /** Live, with steps while it is copied; the device's trace must have the start of the log. */
   private static Copied migrate(Trial trial, int started) throws IOException, InterruptedException {
     trial.heldInPrecopy().owner().awaitSteps(STEPS_MEANWHILE, STEPS_BOUND);
     trial.migration().switchOver();
@@ -119,7 +121,9 @@ record LogScenarios(LabCluster cluster) {
     }
   }
 
-  /** Why the guest's kernel hands out no log, whatever the driver does; empty where it does. */
+  /**
+   * Why the guest's kernel lets nobody read a log, whatever the driver does; empty where it does.
+   */
   private static Optional<String> whyUnreadable(GuestNode node)
       throws IOException, InterruptedException {
     String release = node.run("uname -r").get(0).strip();

@@ -1,7 +1,7 @@
 package dev.vfio.migration.sandbox.lab;
 
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
-import dev.vfio.migration.sandbox.cluster.migration.MigrationEnd;
+import dev.vfio.migration.sandbox.cluster.migration.NodeDevice;
 import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import dev.vfio.migration.sandbox.lab.Scenarios.Scenario;
 import java.io.IOException;
@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 
 /**
  * What must not be moved, or cannot: each is refused before anything was done to a device, and a
@@ -73,148 +74,164 @@ record RefusedScenarios(LabCluster cluster, String plainDevice) {
   /** Devices that cannot leave the source. */
   private String sources(String name) throws IOException, InterruptedException {
     GuestNode source = cluster.source();
-    List<String> evidence = new ArrayList<>();
     try (Fixtures fixtures = new Fixtures(cluster.workload(), name)) {
       LabDevice to = fixtures.device(cluster.destination(), DeviceKind.REGION_V1);
-      LabDevice one = fixtures.device(source, DeviceKind.REGION_V1);
-      LabDevice other = fixtures.device(source, DeviceKind.REGION_V1);
+      String two = twoCandidates(fixtures, name, to);
       LabDevice free = fixtures.device(source, DeviceKind.REGION_V1);
-      LabWorkload owner =
-          fixtures.owner(
-              cluster.workload(), one, "owner", LabWorkload.Window.USUAL, "--also " + other.id());
-      List<String> before = DeviceTrace.of(one).states();
-      evidence.add(
-          "two candidates: "
-              + refused(
-                  name + "-two",
-                  one.end(),
-                  to.end(),
-                  List.of("Validated"),
-                  List.of(
-                      one.id(),
-                      "not certain which descriptor",
-                      "2 different descriptors",
-                      "Nothing was done",
-                      "let each process hold one device")));
-      requireUntouched(one, before);
-      requireUntouched(other, List.of());
-      owner.awaitSteps(FURTHER_STEPS, BOUND);
-      evidence.add(
-          "nobody uses it: "
-              + refused(
-                  name + "-free",
-                  free.end(),
-                  to.end(),
-                  List.of("Validated"),
-                  List.of(free.id(), "no workload uses it", "Nothing was touched")));
+      String unused =
+          refused(
+              name + "-free",
+              free.end(),
+              to.end(),
+              List.of("Validated"),
+              List.of(free.id(), "no workload uses it", "Nothing was touched"));
       requireUntouched(free, List.of());
       LabDevice removed =
-          LabDevice.create(source, DeviceKind.REGION_V1, java.util.UUID.randomUUID().toString());
+          LabDevice.create(source, DeviceKind.REGION_V1, UUID.randomUUID().toString());
       removed.remove();
-      evidence.add(
-          "mdev removed: "
-              + refused(
-                  name + "-gone",
-                  removed.end(),
-                  to.end(),
-                  List.of("Validated"),
-                  List.of(removed.id(), "no mediated device", "Create it", "Nothing was touched")));
+      String absent =
+          refused(
+              name + "-removed",
+              removed.end(),
+              to.end(),
+              List.of("Validated"),
+              List.of(removed.id(), "no mediated device", "Create it", "Nothing was touched"));
       fixtures.atTheEnd(
           () -> source.run("echo %s >/sys/bus/pci/drivers_probe".formatted(plainDevice)));
       source.run("echo %s >/sys/bus/pci/drivers/vfio-pci/unbind".formatted(plainDevice));
-      evidence.add(
-          "no VFIO driver: "
-              + refused(
-                  name + "-unbound",
-                  new MigrationEnd(source.name(), plainDevice),
-                  to.end(),
-                  List.of("Validated"),
-                  List.of(plainDevice, "bound to no driver", "Bind it", "Nothing was touched")));
+      String unbound =
+          refused(
+              name + "-unbound",
+              new NodeDevice(source.name(), plainDevice),
+              to.end(),
+              List.of("Validated"),
+              List.of(plainDevice, "bound to no driver", "Bind it", "Nothing was touched"));
+      return "two candidates: %s; nobody uses it: %s; mdev removed: %s; no VFIO driver: %s"
+          .formatted(two, unused, absent, unbound);
     }
-    return String.join("; ", evidence);
+  }
+
+  private String twoCandidates(Fixtures fixtures, String name, LabDevice to)
+      throws IOException, InterruptedException {
+    LabDevice one = fixtures.device(cluster.source(), DeviceKind.REGION_V1);
+    LabDevice other = fixtures.device(cluster.source(), DeviceKind.REGION_V1);
+    LabWorkload owner =
+        fixtures.owner(
+            cluster.workload(), one, "owner", LabWorkload.Window.USUAL, "--also " + other.id());
+    List<String> before = DeviceTrace.of(one).states();
+    String refusal =
+        refused(
+            name + "-two",
+            one.end(),
+            to.end(),
+            List.of("Validated"),
+            List.of(
+                one.id(),
+                "not certain which descriptor",
+                "2 different descriptors",
+                "Nothing was done",
+                "let each process hold one device"));
+    requireUntouched(one, before);
+    requireUntouched(other, List.of());
+    owner.awaitSteps(FURTHER_STEPS, BOUND);
+    return refusal;
   }
 
   /** Devices that cannot receive at the destination. */
   private String destinations(String name) throws IOException, InterruptedException {
-    GuestNode node = cluster.destination();
-    List<String> evidence = new ArrayList<>();
     try (Fixtures fixtures = new Fixtures(cluster.workload(), name)) {
       LabDevice from = fixtures.device(cluster.source(), DeviceKind.REGION_V1);
-      LabDevice awaited = fixtures.device(node, DeviceKind.REGION_V1);
-      LabDevice alone = fixtures.device(node, DeviceKind.REGION_V1);
-      LabDevice taken = fixtures.device(node, DeviceKind.REGION_V1);
       LabWorkload owner = fixtures.owner(from, "owner");
-      LabWorkload stranger = fixtures.waitingAs(NOBODY, alone, "stranger");
-      LabWorkload waiting = fixtures.waiting(awaited, "waiting");
-      fixtures.owner(taken, "tenant");
       List<String> before = DeviceTrace.of(from).states();
-
-      stranger.awaitLine("REFUSED errno=1 ", BOUND);
-      evidence.add(
-          "a stranger was answered: "
-              + stranger.lines().stream().filter(it -> it.startsWith("REFUSED")).findFirst().get());
-      evidence.add(
-          "nobody waits: "
-              + refused(
-                  name + "-alone",
-                  from.end(),
-                  alone.end(),
-                  List.of("Validated"),
-                  List.of(
-                      alone.id(),
-                      "nobody waits for it at",
-                      "handover.sock within",
-                      "runs as root")));
-      requireUntouched(alone, List.of());
-
-      List<String> tenants = DeviceTrace.of(taken).states();
-      evidence.add(
-          "in use: "
-              + refused(
-                  name + "-taken",
-                  from.end(),
-                  taken.end(),
-                  List.of("Validated", "Succeeded"),
-                  List.of(taken.id(), "in use here by process", "not touched", "choose a free")));
-      requireUntouched(taken, tenants);
-
-      waiting.awaitLine("CONNECTED", BOUND);
-      String group = awaited.groupNode();
-      fixtures.program(node, "group", "exec sleep 600 <>" + group);
-      Waiting.until(
-          "a program holds " + group, BOUND, LOOK_AGAIN, () -> !awaited.holders().isEmpty());
-      evidence.add(
-          "group busy: "
-              + refused(
-                  name + "-busy",
-                  from.end(),
-                  awaited.end(),
-                  List.of("Validated", "Succeeded"),
-                  List.of(awaited.id(), group, "EBUSY", "Nothing was done", "End that process")));
-      requireUntouched(awaited, List.of());
-      node.endProgram(name + "-group");
-
-      node.run("mount -t tmpfs none /dev/vfio");
-      try {
-        evidence.add(
-            "no /dev/vfio: "
-                + refused(
-                    name + "-nodes",
-                    from.end(),
-                    awaited.end(),
-                    List.of("Validated", "Succeeded"),
-                    List.of(awaited.id(), group, "ENOENT (2)", "Nothing was done", "the host's")));
-      } finally {
-        node.run("umount /dev/vfio");
-      }
-      requireUntouched(awaited, List.of());
+      String evidence =
+          String.join(
+              "; ",
+              strangerWaits(fixtures, name, from),
+              inUse(fixtures, name, from),
+              notOpened(fixtures, name, from));
       requireUntouched(from, before);
       owner.awaitSteps(FURTHER_STEPS, BOUND);
-      if (waiting.printed("RECEIVED")) {
-        throw new IOException("a device was transferred to the waiting program after all");
-      }
+      return evidence;
     }
-    return String.join("; ", evidence);
+  }
+
+  /** Only a program of another user waits for the device. */
+  private String strangerWaits(Fixtures fixtures, String name, LabDevice from)
+      throws IOException, InterruptedException {
+    LabDevice alone = fixtures.device(cluster.destination(), DeviceKind.REGION_V1);
+    LabWorkload stranger = fixtures.waitingAs(NOBODY, alone, "stranger");
+    stranger.awaitLine("REFUSED errno=1 ", BOUND);
+    String refusal =
+        refused(
+            name + "-alone",
+            from.end(),
+            alone.end(),
+            List.of("Validated"),
+            List.of(alone.id(), "nobody waits for it at", "handover.sock within", "runs as root"));
+    requireUntouched(alone, List.of());
+    return "a stranger was answered: %s; nobody waits: %s"
+        .formatted(
+            stranger.lines().stream().filter(it -> it.startsWith("REFUSED")).findFirst().get(),
+            refusal);
+  }
+
+  /** A program works with the device already. */
+  private String inUse(Fixtures fixtures, String name, LabDevice from)
+      throws IOException, InterruptedException {
+    LabDevice taken = fixtures.device(cluster.destination(), DeviceKind.REGION_V1);
+    fixtures.owner(taken, "tenant");
+    List<String> states = DeviceTrace.of(taken).states();
+    String refusal =
+        refused(
+            name + "-taken",
+            from.end(),
+            taken.end(),
+            List.of("Validated", "Succeeded"),
+            List.of(taken.id(), "in use here by process", "not touched", "choose a free"));
+    requireUntouched(taken, states);
+    return "in use: " + refusal;
+  }
+
+  /**
+   * A workload waits for the device, and the agent cannot open it: busy, and then without nodes.
+   */
+  private String notOpened(Fixtures fixtures, String name, LabDevice from)
+      throws IOException, InterruptedException {
+    GuestNode node = cluster.destination();
+    LabDevice awaited = fixtures.device(node, DeviceKind.REGION_V1);
+    LabWorkload waiting = fixtures.waiting(awaited, "waiting");
+    waiting.awaitLine("CONNECTED", BOUND);
+    String group = awaited.groupNode();
+    fixtures.program(node, "group", "exec sleep 600 <>" + group);
+    Waiting.until(
+        "a program holds " + group, BOUND, LOOK_AGAIN, () -> !awaited.holders().isEmpty());
+    String busy =
+        refused(
+            name + "-busy",
+            from.end(),
+            awaited.end(),
+            List.of("Validated", "Succeeded"),
+            List.of(awaited.id(), group, "EBUSY", "Nothing was done", "End that process"));
+    requireUntouched(awaited, List.of());
+    node.endProgram(name + "-group");
+    node.run("mount -t tmpfs none /dev/vfio");
+    String absent;
+    try {
+      absent =
+          refused(
+              name + "-nodes",
+              from.end(),
+              awaited.end(),
+              List.of("Validated", "Succeeded"),
+              List.of(awaited.id(), group, "ENOENT (2)", "Nothing was done", "the host's"));
+    } finally {
+      node.run("umount /dev/vfio");
+    }
+    requireUntouched(awaited, List.of());
+    if (waiting.printed("RECEIVED")) {
+      throw new IOException("a device was transferred to the waiting program after all");
+    }
+    return "group busy: %s; no /dev/vfio: %s".formatted(busy, absent);
   }
 
   /**
@@ -225,7 +242,7 @@ record RefusedScenarios(LabCluster cluster, String plainDevice) {
    * @return that condition
    */
   private String refused(
-      String name, MigrationEnd from, MigrationEnd to, List<String> types, List<String> words)
+      String name, NodeDevice from, NodeDevice to, List<String> types, List<String> words)
       throws IOException {
     AppliedMigration migration = cluster.migrate(name, from, to, true, false);
     try {

@@ -1,8 +1,8 @@
 package dev.vfio.migration.sandbox.lab;
 
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
-import dev.vfio.migration.sandbox.cluster.migration.MigrationEnd;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
+import dev.vfio.migration.sandbox.cluster.migration.NodeDevice;
 import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
 import java.time.Duration;
@@ -193,8 +193,8 @@ record Scenarios(LabCluster cluster, String plainDevice, List<DeviceKind> kinds)
     AppliedMigration migration =
         cluster.migrate(
             name,
-            new MigrationEnd(LabCluster.SOURCE_NODE, plainDevice),
-            new MigrationEnd(LabCluster.DESTINATION_NODE, plainDevice),
+            new NodeDevice(LabCluster.SOURCE_NODE, plainDevice),
+            new NodeDevice(LabCluster.DESTINATION_NODE, plainDevice),
             true,
             false);
     try {

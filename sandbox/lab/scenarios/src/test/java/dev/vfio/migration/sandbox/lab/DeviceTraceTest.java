@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What the module wrote down tells who worked and when. */
+/** The module's trace says which device worked and when. */
 class DeviceTraceTest {
   private static final String ID = "6b0e5f0c-2f10-4a39-9d0b-1c7a3e1f2a11";
 

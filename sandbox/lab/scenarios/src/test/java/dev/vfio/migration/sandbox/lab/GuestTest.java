@@ -12,7 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A guest does what it is told, and what it cannot do is said. */
+/** A guest runs commands, and a command that fails is reported. */
 class GuestTest {
   private static final Duration BOUND = Duration.ofSeconds(40);
 
@@ -70,7 +70,7 @@ class GuestTest {
 
     assertThatThrownBy(() -> guest.run("true", BOUND))
         .isInstanceOf(GuestException.class)
-        .hasMessageMatching("guest a (has ended|cannot be told)[\\s\\S]*");
+        .hasMessageMatching("guest a (has ended|takes no command)[\\s\\S]*");
     assertThatThrownBy(() -> guest.run("true", BOUND)).isInstanceOf(GuestException.class);
   }
 

@@ -11,4 +11,4 @@ import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
  * @param log what it writes itself about states, workload and continuity
  * @param console how to ask it and to give it faults
  */
-public record SimulatedDevice(RunningProcess process, DeviceLog log, DeviceConsole console) {}
+public record LaunchedDevice(RunningProcess process, DeviceLog log, DeviceConsole console) {}

@@ -18,7 +18,7 @@ import java.util.OptionalLong;
  * @param evidence the logs of both devices
  * @param continuity what the device found that runs the workload now; empty where none does
  */
-record Ending(
+record DemoResult(
     Expectation expected,
     MigrationView view,
     HandoverEvidence evidence,

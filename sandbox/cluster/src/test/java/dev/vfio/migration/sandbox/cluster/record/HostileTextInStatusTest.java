@@ -51,7 +51,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What agents may say, recorded in an API server that holds everybody to the CRDs. */
 @Timeout(120)
-class HostileTextTest {
+class HostileTextInStatusTest {
   private static final String FORGED =
       "x\nNAME  PHASE  Succeeded\r\u0000\u2028\u001b[2K\u202e\ud800";
   private static final String LONG = FORGED + "機".repeat(120_000) + " Reset the device.";
@@ -177,8 +177,8 @@ class HostileTextTest {
   }
 
   /**
-   * A limit that is added to the CRD is a way for a status to be refused: whoever adds one sees to
-   * it that what the operator writes keeps it, and names it here.
+   * A limit that is added to the CRD is a way for a status to be refused: who adds one sees to it
+   * that what the operator writes keeps it, and names it here.
    */
   @Test
   void theseAreAllTheLimitsThatAStatusHas() throws Exception {

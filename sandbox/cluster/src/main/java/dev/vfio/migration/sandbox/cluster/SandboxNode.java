@@ -15,7 +15,7 @@ import java.nio.file.Path;
  * @param tls {@code agent.tls-directory}
  * @param logs where agent and devices write their logs
  */
-public record Node(
+public record SandboxNode(
     String name,
     String address,
     String advertised,

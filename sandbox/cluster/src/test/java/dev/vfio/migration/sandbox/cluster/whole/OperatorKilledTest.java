@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** An operator that is killed in any phase goes on from what the object says. */
 @ExtendWith(WholeSystem.class)
 @Timeout(600)
-class OperatorCrashTest {
+class OperatorKilledTest {
 
   /** The phase in which the operator is killed, and what holds the migration there. */
   enum Moment {

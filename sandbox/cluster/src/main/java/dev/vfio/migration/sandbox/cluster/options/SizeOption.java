@@ -3,8 +3,8 @@ package dev.vfio.migration.sandbox.cluster.options;
 import dev.vfio.migration.sandbox.devices.Quantities;
 
 /** Sizes and rates as they are written on the command line: {@code 64MiB}, {@code 8MiB/s}. */
-public final class ByteSize {
-  private ByteSize() {}
+public final class SizeOption {
+  private SizeOption() {}
 
   /**
    * Bytes, or bytes a second.

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @ExtendWith(WholeSystem.class)
 @Timeout(600)
-class SocketIdentityTest {
+class SocketOfAnotherDeviceTest {
   private static final int TENANT = 64001;
 
   private enum Means {
@@ -29,7 +29,7 @@ class SocketIdentityTest {
         Files.createSymbolicLink(at, target);
       }
     },
-    /** Of the same user, so that only the name of the device tells. */
+    /** Of the same user, so that only the name of the device distinguishes them. */
     HARD_LINK("names \"victim") {
       @Override
       void make(Path at, Path target) throws Exception {

@@ -13,7 +13,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** The demo says success exactly where what was asked for happened and nothing was lost. */
-class EndingTest {
+class DemoResultTest {
   private static final Optional<Continuity> CONTINUITY =
       Optional.of(new Continuity(true, "every step once", 900));
 
@@ -23,7 +23,7 @@ class EndingTest {
   @Test
   void aMoveIsWhatWasAskedFor() throws Exception {
     moved();
-    Ending ending = ending(options(), "Succeeded", CONTINUITY);
+    DemoResult ending = ending(options(), "Succeeded", CONTINUITY);
 
     assertThat(ending.objections()).isEmpty();
     assertThat(ending.result())
@@ -39,7 +39,7 @@ class EndingTest {
         .containsExactly("the destination's device never did fail-buffer=RESUME@67108864:5");
 
     event(destination, 25, "{\"event\":\"fault\"}");
-    Ending ending = ending(options("--fail-at=RESUME"), "Failed", CONTINUITY);
+    DemoResult ending = ending(options("--fail-at=RESUME"), "Failed", CONTINUITY);
     assertThat(ending.objections()).isEmpty();
     assertThat(ending.result()).contains("phase=Failed").contains("downtimeMs=3.0 continuity=ok");
   }
@@ -62,7 +62,7 @@ class EndingTest {
   @Test
   void lostStepsAreAFailureWhateverTheStatusSays() throws Exception {
     moved();
-    Ending ending =
+    DemoResult ending =
         ending(
             options(), "Succeeded", Optional.of(new Continuity(false, "step 7 is missing", 900)));
 
@@ -85,7 +85,7 @@ class EndingTest {
   @Test
   void aWorkloadThatRunsNowhereIsAFailure() throws Exception {
     rolledBack();
-    Ending ending = ending(options("--cancel-at=SETUP"), "Cancelled", Optional.empty());
+    DemoResult ending = ending(options("--cancel-at=SETUP"), "Cancelled", Optional.empty());
 
     assertThat(ending.objections())
         .contains("no device runs the workload, so nothing can be said about continuity");
@@ -111,7 +111,7 @@ class EndingTest {
     event(source, 4_000_000, workload("running"));
   }
 
-  private Ending ending(DemoOptions options, String phase, Optional<Continuity> continuity)
+  private DemoResult ending(DemoOptions options, String phase, Optional<Continuity> continuity)
       throws Exception {
     String status =
         """
@@ -120,7 +120,7 @@ class EndingTest {
            "message": "the stream ended early"}]}}
         """
             .formatted(phase);
-    return new Ending(
+    return new DemoResult(
         Expectation.of(options),
         MigrationView.of(new ObjectMapper().readTree(status)),
         new HandoverEvidence(List.copyOf(source), List.copyOf(destination)),

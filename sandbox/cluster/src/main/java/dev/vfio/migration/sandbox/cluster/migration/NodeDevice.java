@@ -8,7 +8,7 @@ import java.util.Map;
  * @param node name of the Node object
  * @param device id as users write it
  */
-public record MigrationEnd(String node, String device) {
+public record NodeDevice(String node, String device) {
 
   /** As the spec has it. */
   public Map<String, Object> spec() {
