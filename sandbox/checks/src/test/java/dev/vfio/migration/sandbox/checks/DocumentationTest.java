@@ -25,7 +25,7 @@ class DocumentationTest {
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
   private static final Pattern PATH = Pattern.compile("(?<![\\w./$-])[\\w.-]+(?:/[\\w.-]+)+/?");
   private static final Pattern CLASS =
-      Pattern.compile("(?<![\\w./$-])(?:[A-Z][a-z0-9]+){2,}(?![\\w-])");
+      Pattern.compile("(?<![\\w./$@-])(?:[A-Z][a-z0-9]+){2,}(?![\\w-])");
   private static final Pattern PACKAGE =
       Pattern.compile("(?:vfio|agent|operator|sandbox|connections|contract)(?:\\.[a-z0-9]+)+");
 
@@ -107,13 +107,13 @@ class DocumentationTest {
   private static boolean packageOrKey(String name) {
     String folder = "dev/vfio/migration/" + name.replace('.', '/');
     return folders.stream().anyMatch(candidate -> candidate.endsWith(folder))
+        || names.contains(name)
         || mainSources.contains("\"" + name + "\"");
   }
 
   private static boolean leadsSomewhere(Path page, String target) {
     String[] parts = target.split("#", 2);
-    Path file =
-        parts[0].isEmpty() ? page : page.resolveSibling(Path.of(parts[0])).normalize();
+    Path file = parts[0].isEmpty() ? page : page.resolveSibling(Path.of(parts[0])).normalize();
     return Files.exists(SourceTree.root().resolve(file))
         && (parts.length == 1
             || matches(HEADING, prose(file))
