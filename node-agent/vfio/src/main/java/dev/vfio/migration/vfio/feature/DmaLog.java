@@ -20,11 +20,11 @@ import java.util.List;
  * The device's own log of the memory it writes to: {@code VFIO_DEVICE_FEATURE_DMA_LOGGING_START},
  * {@code STOP} and {@code REPORT}.
  *
- * <p>That a device offers a log does not mean that it starts one: a refusal is remembered, and
- * reports then call everything dirty.
+ * <p>A device that offers a log may refuse to start it. The refusal is remembered, and reports then
+ * call everything dirty.
  */
 final class DmaLog {
-  /** One report asks for the bits of so many bytes: 2 GiB in pages of 4 KiB. */
+  /** Bytes of bits that one report asks for: 2 GiB in pages of 4 KiB. */
   private static final int PIECE_BYTES = 64 << 10;
 
   private static final long PIECE_PAGES = (long) PIECE_BYTES * Byte.SIZE;
@@ -34,7 +34,7 @@ final class DmaLog {
   private final boolean offered;
   private WatchedMemory watched = WatchedMemory.none();
 
-  /** A log that this object did not start, or that refused to stop, may be running. */
+  /** Whether a log may be running that this object did not start, or that refused to stop. */
   private boolean leftOn;
 
   private boolean on;
@@ -43,7 +43,7 @@ final class DmaLog {
 
   private final ByteBuffer report = NativeMemory.allocate(PayloadLayout.REPORT_SIZE);
 
-  /** Made with the first report: not every device is asked. */
+  /** Allocated for the first report, because not every device is asked. */
   private ByteBuffer bitmap;
 
   /**
@@ -73,7 +73,7 @@ final class DmaLog {
       off("no memory was named that it could log", 0);
     } else {
       if (leftOn) {
-        // Another start is not allowed while a log runs.
+        // The kernel refuses a second start while a log runs.
         stop();
       }
       try {
@@ -116,8 +116,8 @@ final class DmaLog {
   }
 
   /**
-   * Stops the log where one may be running. One that refuses to stop costs the device time and
-   * nothing else, so the way back goes on; it is stopped before the next start.
+   * Stops the log where one may be running. A log that refuses to stop only costs the device time,
+   * so the way back goes on; it is stopped before the next start.
    *
    * @throws AccessException UNREACHABLE or VIOLATION, never REFUSED
    */
@@ -132,12 +132,12 @@ final class DmaLog {
       leftOn = false;
     } catch (AccessException failure) {
       requireRefused(failure);
-      // A log that was only suspected and cannot be stopped was none.
+      // If no log was started here, a refusal to stop means that none was running.
       leftOn = started;
     }
   }
 
-  /** The device was reset: what it had logged is gone. */
+  /** The device was reset, and its log is lost. */
   void lost() {
     leftOn |= on;
     off("the device was reset", 0);
@@ -195,7 +195,7 @@ final class DmaLog {
       bitmap = NativeMemory.allocate(PIECE_BYTES);
     }
     bitmap.clear();
-    // The kernel takes and sets bits in words of 64, and clears none.
+    // The kernel sets bits in words of 64 and clears none.
     int words = (int) ((bits + Long.SIZE - 1) / Long.SIZE);
     for (int word = 0; word < words; word++) {
       bitmap.putLong(word * Long.BYTES, 0);

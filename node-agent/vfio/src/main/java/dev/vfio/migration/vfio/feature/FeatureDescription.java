@@ -17,7 +17,7 @@ import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.Set;
 
-/** Finds out what a device's v2 interface offers, without changing the device. */
+/** Describes what a device's v2 interface offers. Changes nothing. */
 final class FeatureDescription {
 
   private FeatureDescription() {}

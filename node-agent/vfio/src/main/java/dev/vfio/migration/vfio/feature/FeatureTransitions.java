@@ -15,8 +15,8 @@ import java.util.Set;
 
 /**
  * Leads a device through the states of the v2 interface, one hop at a time, and hands the data
- * files that hops bring to their owner. A driver's word is not enough: after the last hop the
- * device is asked where it is. What counts where it does not tell: {@link UnreportedState}.
+ * files that hops bring to {@link DataFile}. A driver's success is verified: after the last hop the
+ * device has to report its state. {@link UnreportedState} covers drivers that do not report it.
  */
 final class FeatureTransitions {
   /** No way leads there. */
@@ -28,7 +28,7 @@ final class FeatureTransitions {
     }
   }
 
-  /** A hop brought no data file where one begins, or one where none does. */
+  /** A hop brought no data file where a stream begins, or brought one where none does. */
   private static final class FileRuleException extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -93,19 +93,18 @@ final class FeatureTransitions {
     return found;
   }
 
-  /** The device was reset: it is as one that nobody asked for a state yet. */
+  /** The device was reset, so it is as one that nobody has changed. */
   void wasReset() {
     unreported.wasReset();
   }
 
   /**
-   * Takes the device there, hop by hop, and says where it is when a hop fails. It is there when it
-   * says so itself.
+   * Leads the device to a state, hop by hop.
    *
-   * @param target what the tracker notes when it is there
-   * @param from where the device is expected to be
+   * @param target the state that the tracker notes afterwards
+   * @param from where the device may be now
    * @throws DeviceException TRANSITION_FAILED, also where the driver answers success and the device
-   *     is elsewhere; READ_FAILED where it answers success and does not tell where the device is;
+   *     is elsewhere; READ_FAILED where it answers success and does not report its state;
    *     PROTOCOL_VIOLATION where it breaks the rules of data files
    */
   void lead(DeviceState target, FeatureState wanted, Set<FeatureState> from)
@@ -169,7 +168,7 @@ final class FeatureTransitions {
     }
   }
 
-  /** The text: a change that failed may leave the device anywhere on its way. */
+  /** By the text, a change that failed may leave the device anywhere on its way. */
   private String afterRefusal() {
     try {
       return consequence(position());
@@ -180,7 +179,7 @@ final class FeatureTransitions {
     }
   }
 
-  /** Where a change that failed has left the device, and what to do next; a sentence. */
+  /** Where a failed change has left the device, and what to do next; a sentence. */
   private String consequence(FeatureState now) {
     return switch (now) {
       case ERROR -> {
@@ -194,7 +193,7 @@ final class FeatureTransitions {
     };
   }
 
-  /** The driver's success is looked at: one question, which costs the pause next to nothing. */
+  /** Verifies the driver's success by one question, which costs the pause next to nothing. */
   private void requireThere(FeatureState wanted) throws AccessException, NotThereException {
     try {
       FeatureState now = position();

@@ -37,13 +37,13 @@ import java.util.Set;
  * <p>What follows from the interface:
  *
  * <ul>
- *   <li>The device's state is asked for before each change, because another holder of the device
- *       may have reset it. Where it is not where this object left it, nothing but the way back is
- *       taken. It is asked for after each change as well, because a driver's success is no proof.
- *   <li>ERROR is FAILED, and only {@link #reset()} leads out. So does it out of a device that took
- *       state in and was then given up: half of it must never run.
- *   <li>A device that was opened in PRE_COPY or STOP_COPY hands out nothing: its data file belonged
- *       to who brought it there. It can be led back, or be told that all was saved.
+ *   <li>The device's state is read before each change, because another holder may have reset the
+ *       device. A device that is not where this object left it is only led back. The state is read
+ *       after each change as well, because a driver's success proves nothing.
+ *   <li>ERROR is FAILED, and only {@link #reset()} leads out of it. The same holds for a device
+ *       that took state in and was given up: half a state must never run.
+ *   <li>A device that was opened in PRE_COPY or STOP_COPY hands out nothing, because its data file
+ *       belongs to the process that led it there. It can be led back, or to SAVE_COMPLETED.
  * </ul>
  *
  * <p>Source: {@code VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE} in {@code linux/vfio.h} of Linux 6.12.
@@ -88,7 +88,7 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   /**
-   * Opens a device without changing it. The access belongs to the device from here on, and is
+   * Opens a device without changing it. The device owns the access from here on; the access is
    * closed at once where this fails.
    *
    * @param id for the description and for messages
@@ -96,7 +96,7 @@ public final class FeatureV2 implements MigratableDevice {
    * @param pageSize bytes of a host page
    * @param end what STOP means: STOPNCOPY at the source, whose state is intact; RESUME_COMPLETED at
    *     the destination
-   * @param adopted whether somebody else opened the device before and holds it still
+   * @param adopted whether another process opened the device before and still holds it
    * @throws DeviceException NOT_MIGRATABLE, PROTOCOL_VIOLATION or UNREACHABLE
    */
   public static FeatureV2 open(
@@ -126,7 +126,7 @@ public final class FeatureV2 implements MigratableDevice {
       case STOP_COPY -> DeviceState.STOPNCOPY;
       case RESUMING -> DeviceState.RESUME;
       case STOP -> tracker.stopped();
-      // Left there by a change that failed, or was cut off.
+      // A change that failed or was cut off left it there.
       case RUNNING_P2P -> tracker.halfStopped();
     };
   }
@@ -239,7 +239,7 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   private void run() throws DeviceException {
-    // One that runs before it was told to was reset, and what it had taken in is lost.
+    // A loaded device that already runs was reset, and its loaded state is lost.
     boolean waits = state() == DeviceState.RESUME_COMPLETED && !tracker.mayHaveBegunToRun();
     transitions.lead(
         DeviceState.RUNNING,
@@ -267,7 +267,7 @@ public final class FeatureV2 implements MigratableDevice {
     return switch (state) {
       case RUNNING, SETUP -> EnumSet.of(FeatureState.RUNNING);
       case PRECOPY -> EnumSet.of(FeatureState.PRE_COPY, FeatureState.PRE_COPY_P2P);
-      // One that was found stopped at the source counts as such.
+      // A source that was found stopped counts as STOPNCOPY.
       case STOPNCOPY -> EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP);
       case SAVE_COMPLETED -> EnumSet.of(FeatureState.STOP);
       case RESUME -> EnumSet.of(FeatureState.RESUMING);
@@ -317,7 +317,7 @@ public final class FeatureV2 implements MigratableDevice {
     }
   }
 
-  /** The data file is a stream; this is how much of it is read at once. */
+  /** The data file is a stream; this is how much is read at once. */
   @Override
   public long maxChunkBytes() {
     return DataFile.MAX_BYTES_AT_ONCE;

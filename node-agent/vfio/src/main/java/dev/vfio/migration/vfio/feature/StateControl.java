@@ -7,7 +7,7 @@ import java.nio.ByteBuffer;
 
 /** {@code VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE}. */
 final class StateControl {
-  /** There is no data file in this answer. */
+  /** The answer has no data file. */
   static final int NO_FILE = -1;
 
   private final FeatureAccess access;
@@ -17,7 +17,7 @@ final class StateControl {
     this.access = access;
   }
 
-  /** The number of the state that the device is in; a later kernel may have others than we know. */
+  /** The number of the device's state, which may be one of a later kernel. */
   int get() throws AccessException {
     fill(0);
     access.get(PayloadLayout.MIG_DEVICE_STATE, payload);

@@ -13,10 +13,7 @@ import java.nio.ByteBuffer;
  * VFIO_MIG_GET_PRECOPY_INFO}.
  */
 final class StateSize {
-  /**
-   * Taken for the size of a device that does not tell it: so much that nobody believes it to fit
-   * into a downtime limit.
-   */
+  /** The assumed size of a device that does not report one: too large for any downtime limit. */
   static final long NOT_TOLD = 100L << 30;
 
   private final FeatureAccess access;
@@ -26,12 +23,12 @@ final class StateSize {
     this.access = access;
   }
 
-  /** Nothing can be read yet: all of it falls into the stop window. */
+  /** Before anything can be read, all state falls into the stop window. */
   PendingBytes beforeReading() throws AccessException {
     return new PendingBytes(0, 0, stopCopyBytes());
   }
 
-  /** What the stop window carries includes what was not read before. */
+  /** The size for the stop window includes what was not read before. */
   PendingBytes whileRunning(PrecopyInfo info) throws AccessException {
     PendingBytes now = new PendingBytes(info.initialBytes(), info.dirtyBytes(), 0);
     long whileStopped = stopCopyBytes();
@@ -42,7 +39,7 @@ final class StateSize {
   /**
    * At least {@link PendingBytes#SOMETHING}: only the end of the stream says that nothing is left.
    *
-   * @param read bytes since the device stands still; drivers go on telling the size of it all
+   * @param read bytes since the device stopped; drivers go on reporting the whole size
    */
   PendingBytes beforeTheEnd(long read) throws AccessException {
     long told = stopCopyBytes();

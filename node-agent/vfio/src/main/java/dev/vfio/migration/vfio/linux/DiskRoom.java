@@ -44,14 +44,12 @@ public final class DiskRoom {
    */
   public static void reserve(Path file, long bytes) throws ErrnoException {
     try (Descriptor open = Descriptor.open(file, LibC.O_RDWR | LibC.O_CLOEXEC, file)) {
-      int answer;
-      int errno;
-      do {
-        answer = LibC.fallocate(open.number(), FALLOC_FL_KEEP_SIZE, 0, bytes);
-        errno = LibC.lastErrno();
-      } while (answer < 0 && errno == Errno.EINTR.number());
-      if (answer < 0 && errno != Errno.EOPNOTSUPP.number() && errno != Errno.ENOSYS.number()) {
-        throw new ErrnoException("taking room for " + bytes + " bytes in " + file, errno);
+      SystemCall.retried(
+          "taking room for " + bytes + " bytes in " + file,
+          () -> LibC.fallocate(open.number(), FALLOC_FL_KEEP_SIZE, 0, bytes));
+    } catch (ErrnoException failure) {
+      if (!failure.is(Errno.EOPNOTSUPP) && !failure.is(Errno.ENOSYS)) {
+        throw failure;
       }
     }
   }

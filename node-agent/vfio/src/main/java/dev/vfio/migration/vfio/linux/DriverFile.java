@@ -87,13 +87,7 @@ public final class DriverFile implements AutoCloseable {
   public int ioctl(String name, int request, long argument) throws ErrnoException {
     int fd = enter(name);
     try {
-      while (true) {
-        int answer = LibC.ioctl(fd, request, argument);
-        if (answer >= 0) {
-          return answer;
-        }
-        throwUnlessInterrupted(name);
-      }
+      return (int) SystemCall.retried(name, () -> LibC.ioctl(fd, request, argument));
     } finally {
       leave();
     }
@@ -149,14 +143,10 @@ public final class DriverFile implements AutoCloseable {
   private int move(String name, ByteBuffer buffer, Move move) throws ErrnoException {
     int fd = enter(name);
     try {
-      while (true) {
-        long moved = move.move(fd, LibC.addressOf(buffer) + buffer.position(), buffer.remaining());
-        if (moved >= 0) {
-          buffer.position(buffer.position() + (int) moved);
-          return (int) moved;
-        }
-        throwUnlessInterrupted(name);
-      }
+      long address = LibC.addressOf(buffer) + buffer.position();
+      int moved = (int) SystemCall.retried(name, () -> move.move(fd, address, buffer.remaining()));
+      buffer.position(buffer.position() + moved);
+      return moved;
     } finally {
       Reference.reachabilityFence(buffer);
       leave();

@@ -2,7 +2,6 @@ package dev.vfio.migration.vfio.linux;
 
 import com.sun.jna.Platform;
 import java.io.IOException;
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -67,17 +66,14 @@ public record GuardedFile(String content, int owner, String identity) {
     long address = LibC.addressOf(into);
     while (into.hasRemaining()) {
       int at = into.position();
-      long got = LibC.pread(file.number(), address + at, into.remaining(), at);
-      int errno = LibC.lastErrno();
-      Reference.reachabilityFence(into);
+      long got =
+          SystemCall.retried(
+              "read of " + path,
+              () -> LibC.pread(file.number(), address + at, into.remaining(), at));
       if (got == 0) {
         return;
       }
-      if (got > 0) {
-        into.position(at + (int) got);
-      } else if (errno != Errno.EINTR.number()) {
-        throw new ErrnoException("read of " + path, errno);
-      }
+      into.position(at + (int) got);
     }
   }
 

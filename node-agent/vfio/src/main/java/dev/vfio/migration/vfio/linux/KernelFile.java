@@ -1,6 +1,5 @@
 package dev.vfio.migration.vfio.linux;
 
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -33,19 +32,12 @@ public final class KernelFile implements AutoCloseable {
 
   /** What it says now, at most 4096 bytes. A change that comes later ends the next wait. */
   public String read() throws ErrnoException {
-    while (true) {
-      long got = LibC.pread(file.number(), LibC.addressOf(text), MAX_BYTES, 0);
-      int errno = LibC.lastErrno();
-      Reference.reachabilityFence(text);
-      if (got >= 0) {
-        byte[] bytes = new byte[(int) got];
-        text.get(0, bytes);
-        return new String(bytes, StandardCharsets.UTF_8);
-      }
-      if (errno != Errno.EINTR.number()) {
-        throw new ErrnoException("read of " + path, errno);
-      }
-    }
+    long got =
+        SystemCall.retried(
+            "read of " + path, () -> LibC.pread(file.number(), LibC.addressOf(text), MAX_BYTES, 0));
+    byte[] bytes = new byte[(int) got];
+    text.get(0, bytes);
+    return new String(bytes, StandardCharsets.UTF_8);
   }
 
   /**

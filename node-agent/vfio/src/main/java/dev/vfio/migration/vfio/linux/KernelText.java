@@ -35,21 +35,19 @@ public final class KernelText {
     ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
     byte[] bytes = new byte[CHUNK];
     try (Descriptor file = Descriptor.open(path, LibC.O_RDONLY | LibC.O_NONBLOCK, path)) {
+      String call = "read of " + path;
       while (true) {
-        long got = LibC.read(file.number(), LibC.addressOf(chunk), CHUNK);
-        int errno = LibC.lastErrno();
-        Reference.reachabilityFence(chunk);
+        int got =
+            (int)
+                SystemCall.retried(
+                    call, () -> LibC.read(file.number(), LibC.addressOf(chunk), CHUNK));
         if (got == 0) {
           return text.toString(StandardCharsets.UTF_8);
         }
-        if (got > 0) {
-          chunk.get(0, bytes, 0, (int) got);
-          text.write(bytes, 0, (int) got);
-        } else if (errno != Errno.EINTR.number()) {
-          throw new ErrnoException("read of " + path, errno);
-        }
+        chunk.get(0, bytes, 0, got);
+        text.write(bytes, 0, got);
         if (text.size() > MAX_BYTES) {
-          throw new ErrnoException("read of " + path, Errno.EFBIG.number());
+          throw new ErrnoException(call, Errno.EFBIG.number());
         }
       }
     }

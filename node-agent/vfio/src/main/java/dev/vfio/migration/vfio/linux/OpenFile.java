@@ -130,19 +130,15 @@ public final class OpenFile {
       throw new IOException("it is sealed against writing");
     }
     // The kernel looks whether the file has a way to be written before it looks at the count.
-    long written;
-    int errno;
-    do {
-      written = LibC.pwrite(descriptor.number(), 0, 0, 0);
-      errno = LibC.lastErrno();
-    } while (written < 0 && errno == Errno.EINTR.number());
-    if (written < 0) {
-      throw errno == Errno.EINVAL.number()
+    try {
+      SystemCall.retried("pwrite of nothing", () -> LibC.pwrite(descriptor.number(), 0, 0, 0));
+    } catch (ErrnoException failure) {
+      throw failure.is(Errno.EINVAL)
           ? new IOException(
               "its file system takes no writes but through a mapping, as hugetlbfs does, and the"
                   + " agent does not map what belongs to others; let the destination use a file of"
                   + " tmpfs")
-          : new ErrnoException("pwrite of nothing", errno);
+          : failure;
     }
   }
 

@@ -51,17 +51,12 @@ final class PollSet {
       entries.putInt(i * BYTES + NUMBER, descriptors.get(i).number());
       entries.putShort(i * BYTES + WANTED, wanted.get(i).shortValue());
     }
-    while (true) {
-      int answer = LibC.poll(LibC.addressOf(entries), descriptors.size(), left(timeout, start));
-      int errno = LibC.lastErrno();
-      Reference.reachabilityFence(entries);
-      if (answer >= 0) {
-        return answer > 0;
-      }
-      if (errno != Errno.EINTR.number()) {
-        throw new ErrnoException("poll", errno);
-      }
-    }
+    long address = LibC.addressOf(entries);
+    long ready =
+        SystemCall.retried(
+            "poll", () -> LibC.poll(address, descriptors.size(), left(timeout, start)));
+    Reference.reachabilityFence(entries);
+    return ready > 0;
   }
 
   private static int left(Duration timeout, long start) {

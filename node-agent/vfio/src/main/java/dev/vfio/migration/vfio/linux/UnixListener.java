@@ -100,14 +100,10 @@ public final class UnixListener implements AutoCloseable {
    * @throws ErrnoException as {@code accept4} has it
    */
   public UnixStream accept(Duration timeout) throws ErrnoException {
-    int fd;
-    do {
-      fd = LibC.accept4(socket.number(), 0, 0, LibC.SOCK_CLOEXEC);
-    } while (fd < 0 && LibC.lastErrno() == Errno.EINTR.number());
-    if (fd < 0) {
-      throw new ErrnoException("accept4 at " + path, LibC.lastErrno());
-    }
-    UnixStream stream = new UnixStream(new Descriptor(fd));
+    long fd =
+        SystemCall.retried(
+            "accept4 at " + path, () -> LibC.accept4(socket.number(), 0, 0, LibC.SOCK_CLOEXEC));
+    UnixStream stream = new UnixStream(new Descriptor((int) fd));
     try {
       stream.timeout(timeout);
       return stream;

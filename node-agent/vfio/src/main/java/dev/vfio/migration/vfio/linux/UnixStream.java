@@ -64,16 +64,8 @@ public final class UnixStream implements AutoCloseable {
   long sendMessage(long address) throws ErrnoException {
     inUse.lock();
     try {
-      while (true) {
-        long sent = LibC.sendmsg(number(), address, LibC.MSG_NOSIGNAL);
-        int errno = LibC.lastErrno();
-        if (sent >= 0) {
-          return sent;
-        }
-        if (errno != Errno.EINTR.number()) {
-          throw new ErrnoException("sendmsg", errno);
-        }
-      }
+      return SystemCall.retried(
+          "sendmsg", () -> LibC.sendmsg(number(), address, LibC.MSG_NOSIGNAL));
     } finally {
       inUse.unlock();
     }
@@ -126,15 +118,9 @@ public final class UnixStream implements AutoCloseable {
     ByteBuffer address = NativeMemory.allocate(SocketLayout.ADDRESS_BYTES);
     address.putShort(SocketLayout.ADDRESS_FAMILY, (short) LibC.AF_UNIX);
     address.put(SocketLayout.ADDRESS_PATH, name);
-    int answer;
-    do {
-      answer = LibC.connect(socket.number(), LibC.addressOf(address), SocketLayout.ADDRESS_BYTES);
-    } while (answer < 0 && LibC.lastErrno() == Errno.EINTR.number());
-    int errno = LibC.lastErrno();
-    Reference.reachabilityFence(address);
-    if (answer < 0) {
-      throw new ErrnoException("connect(" + shown + ")", errno);
-    }
+    SystemCall.retried(
+        "connect(" + shown + ")",
+        () -> LibC.connect(socket.number(), LibC.addressOf(address), SocketLayout.ADDRESS_BYTES));
     // An optimisation only: the kernel's own size serves as well.
     option(LibC.SO_SNDBUF, Integer.BYTES, SEND_BUFFER_BYTES);
   }
@@ -263,22 +249,19 @@ public final class UnixStream implements AutoCloseable {
     inUse.lock();
     try {
       int flags = LibC.MSG_CMSG_CLOEXEC | (everything ? LibC.MSG_WAITALL : 0);
-      while (true) {
-        prepare(first, second, descriptors == null ? 0 : CONTROL_CAPACITY);
-        long received = LibC.recvmsg(number(), messageAddress, flags);
-        int errno = LibC.lastErrno();
-        keep(first, second);
-        if (received >= 0) {
-          if (descriptors != null) {
-            take(descriptors);
-          }
-          advance(first, second, received);
-          return received;
-        }
-        if (errno != Errno.EINTR.number()) {
-          throw new ErrnoException("recvmsg", errno);
-        }
+      long received =
+          SystemCall.retried(
+              "recvmsg",
+              () -> {
+                prepare(first, second, descriptors == null ? 0 : CONTROL_CAPACITY);
+                return LibC.recvmsg(number(), messageAddress, flags);
+              });
+      keep(first, second);
+      if (descriptors != null) {
+        take(descriptors);
       }
+      advance(first, second, received);
+      return received;
     } finally {
       inUse.unlock();
     }

@@ -8,13 +8,12 @@ import dev.vfio.migration.vfio.device.DirtyPages;
 import java.nio.ByteBuffer;
 
 /**
- * The action "get dirty pages". Each turn writes where the range starts and how many pages are
- * left, reads how many the device answered for, finds the bitmap through {@code data.offset}, and
- * goes on behind those pages. {@code copied} 0 means that nothing in the rest is dirty.
+ * The action "get dirty pages". Each round writes where the range starts and how many pages are
+ * left, reads how many the device answered for ({@code copied}; 0 means that the rest is clean),
+ * finds the bitmap through {@code data.offset}, and goes on behind those pages.
  *
  * <p>A report is never silently incomplete: where the device fails or breaks the rules, every page
- * not yet answered for is reported dirty, and then the failure is thrown. So a caller that chooses
- * to go on loses nothing, and one that gives up knows why.
+ * not yet answered for is reported dirty before the failure is thrown.
  */
 final class DirtyPagesAction {
   /** A bitmap is read in pieces of this size: one holds the bits of 2 GiB in 4 KiB pages. */
@@ -28,7 +27,7 @@ final class DirtyPagesAction {
   private final MigrationRegion region;
   private final int pageSize;
 
-  /** Made with the first report: not every device is asked. */
+  /** Allocated for the first report, because not every device is asked. */
   private ByteBuffer piece;
 
   DirtyPagesAction(

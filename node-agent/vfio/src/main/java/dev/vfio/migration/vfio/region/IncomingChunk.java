@@ -19,19 +19,19 @@ final class IncomingChunk {
   private long placed;
   private long room;
 
-  /** What the formats do differently. */
+  /** What the two formats do differently. */
   interface Registers {
     /**
-     * Where the next piece is to lie.
+     * Where the next piece belongs.
      *
      * @param size bytes that are left of the chunk
      */
     long place(long size) throws AccessException, DeviceException;
 
-    /** Bytes that there is room for from that place on, at least 1. */
+    /** Bytes of room from that place on, at least 1. */
     long room(long place) throws DeviceException;
 
-    /** Gives the device what lies there. */
+    /** Tells the device to take what lies there. */
     void give(long place, long size) throws AccessException;
   }
 

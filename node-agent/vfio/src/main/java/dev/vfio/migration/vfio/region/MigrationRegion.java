@@ -21,8 +21,8 @@ import java.util.Optional;
  */
 record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> mappableParts) {
   /**
-   * Above any real device, which has nine regions of PCI and a few of its own; keeps one that says
-   * 2^32-1, or is slow to describe each, from costing hours.
+   * More than any real device has, which are nine regions of PCI and a few of its own. Keeps a
+   * device that says 2^32-1, or is slow to describe each region, from costing hours.
    */
   static final int MAX_REGIONS = 64;
 
@@ -44,8 +44,8 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
   }
 
   /**
-   * Walks the device-specific regions and takes the first of the format that is usable. What a
-   * driver says of its other regions, or refuses to, does not matter where there is one.
+   * Finds the first usable region of the format among the device-specific ones. If there is one,
+   * what the driver says of its other regions does not matter.
    *
    * @throws DeviceException NOT_MIGRATABLE where there is none, PROTOCOL_VIOLATION where a region's
    *     description is malformed, UNREACHABLE
@@ -73,7 +73,7 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
           if (failure.reason() != Reason.REFUSED) {
             throw failure;
           }
-          // A region that the driver does not describe is none; another may be the one.
+          // A region that the driver does not describe is skipped; another may be usable.
           refused = DeviceFailures.isUnknown(failure.errno()) ? refused : failure;
         } catch (DeviceException badlyDescribed) {
           malformed = malformed == null ? badlyDescribed : malformed;

@@ -25,18 +25,17 @@ import java.nio.ByteBuffer;
  * <p>What the text leaves open is settled so:
  *
  * <ul>
- *   <li>The state is kept here. It is read from the device when it is opened, after a reset and
- *       after a change; a device may refuse that ({@link #stateKnown()}).
- *   <li>A device that CANCELLED or FAILED has brought back to RUNNING, and that says so, need not
- *       take RUNNING once more.
- *   <li>A change of state that the interface does not allow is refused before it reaches the
- *       device.
+ *   <li>The state is kept by {@link Region2018Transitions}. It is read from the device when it is
+ *       opened, after a reset and after a change; a device may refuse that ({@link #stateKnown()}).
+ *   <li>A device that went back to RUNNING by itself after CANCELLED or FAILED, and reports so,
+ *       need not accept RUNNING once more.
  *   <li>Which read stages a chunk, that of {@code data.offset} or of {@code data.size}, is found
- *       out: see {@link DataPlace}. {@code data.size} 0 means "nothing now"; {@code data.offset} is
- *       then not looked at.
+ *       out by {@link DataPlace}. {@code data.size} 0 means "nothing now", whatever {@code
+ *       data.offset} is.
  *   <li>The threshold is a hint: a device that refuses it with EINVAL is asked without one.
- *   <li>State is written to the start of the largest direct area where it fits there, else to where
- *       the driver says in RESUME that its data lies ({@code data.offset}), else from offset 76 on.
+ *   <li>State is written to the start of the largest direct area that has room for it; else to
+ *       where the driver says in RESUME that its data lies ({@code data.offset}); else from offset
+ *       76 on.
  * </ul>
  *
  * <p>Source: "VFIO KABI for migration interface", November 2018.
@@ -102,7 +101,7 @@ public final class Region2018 implements MigratableDevice {
   }
 
   /**
-   * Opens a device without changing it. The access belongs to the device from here on, and is
+   * Opens a device without changing it. The device owns the access from here on; the access is
    * closed at once where this fails.
    *
    * @param id for the description and for messages
@@ -191,8 +190,8 @@ public final class Region2018 implements MigratableDevice {
   }
 
   /**
-   * The text lets the user choose where incoming data lies. A driver that keeps its data area
-   * behind the registers' page takes it nowhere else, and tells where once it is asked.
+   * The text lets the user choose where incoming data lies. A driver whose data area begins behind
+   * the registers' page accepts data only there, and says so in {@code data.offset}.
    */
   private long whereItTakesData() throws DeviceException {
     try {
@@ -287,8 +286,7 @@ public final class Region2018 implements MigratableDevice {
   /**
    * {@inheritDoc}
    *
-   * <p>May come from any thread and ends a call that waits for the device, which then fails as
-   * UNREACHABLE.
+   * <p>May come from any thread. A call that waits for the device then fails as UNREACHABLE.
    */
   @Override
   public void close() {

@@ -12,12 +12,12 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntPredicate;
 
 /**
- * The fields of the structure at its start, at their exact widths: one 4-byte access for {@code
+ * The registers at the start of the region, at their exact widths: one 4-byte access for {@code
  * device_state}, one 8-byte access for every other, never merged, always trapped. A short access is
- * an error; see {@link #read(int)} for drivers that take halves only.
+ * an error; see {@link #read(int)} for drivers that accept halves only.
  *
- * <p>No text says that a change of state is over when the write of it returns. EAGAIN is what a
- * driver says that is still at it: the access is made again, for as long as {@link #BUSY_TIMEOUT}.
+ * <p>The interfaces do not say that a change of state is over when its write returns. A driver that
+ * is still busy answers EAGAIN, and the access is repeated for {@link #BUSY_TIMEOUT}.
  */
 final class RegionRegisters {
   /** In both formats. */
@@ -30,7 +30,7 @@ final class RegionRegisters {
   private final DeviceAccess access;
   private final MigrationRegion region;
 
-  /** Whether it takes no access of 8 bytes. */
+  /** Whether the driver refuses accesses of 8 bytes. */
   private boolean halves;
 
   private final ByteBuffer narrow = NativeMemory.allocate(Integer.BYTES);
@@ -46,18 +46,17 @@ final class RegionRegisters {
     return narrow.getInt(0);
   }
 
-  /** As {@link #readDeviceState()}, of a device that is at rest: it has the answer at hand. */
+  /** As {@link #readDeviceState()}, of a device that is at rest and should answer soon. */
   int askDeviceState() throws AccessException {
     retryWhileBusy("read", DEVICE_STATE, DEVICE_STATE, narrow.clear(), access::askRegion);
     return narrow.getInt(0);
   }
 
   /**
-   * The state after a change that the driver took. Where it is not what it is to be the driver may
-   * be at it yet, and pass through other states: it is read again, for as long as {@link
-   * #SETTLING}.
+   * The state after a change that the driver accepted. The driver may still be changing it and pass
+   * through other states, so a value that is not settled is read again for {@link #SETTLING}.
    *
-   * @param settled whether a value of the register is the end of the change, good or bad
+   * @param settled whether a value of the register ends the change, well or badly
    */
   int deviceStateAfter(IntPredicate settled) throws AccessException {
     long start = System.nanoTime();
@@ -77,9 +76,9 @@ final class RegionRegisters {
   }
 
   /**
-   * A driver of 2018 may take accesses of 4 bytes only, because no u64 of the structure is aligned:
-   * where it refuses one of 8 with EINVAL and takes both halves, the first one first, these count.
-   * Written in halves is nothing: a half of {@code data.size} may commit a chunk.
+   * A 2018 driver may accept accesses of 4 bytes only, because no u64 of the structure is aligned.
+   * If it refuses a read of 8 bytes with EINVAL and answers both halves, the first one first, these
+   * count. Nothing is written in halves, because half a {@code data.size} may commit a chunk.
    */
   long read(int field) throws AccessException {
     if (halves) {
@@ -103,7 +102,7 @@ final class RegionRegisters {
     }
   }
 
-  /** Whether an access of 8 bytes was refused and both of its halves were taken. */
+  /** Whether the driver refused 8 bytes and answered both halves. */
   boolean takesHalvesOnly() {
     return halves;
   }
@@ -150,7 +149,7 @@ final class RegionRegisters {
           throw failure;
         }
         LockSupport.parkNanos(BETWEEN_TRIES.toNanos());
-        // An interrupt would turn the waiting into spinning: it is for the caller.
+        // An interrupt would turn the wait into spinning: the caller handles it.
         if (Thread.currentThread().isInterrupted()) {
           throw failure;
         }

@@ -23,28 +23,29 @@ import java.nio.ByteBuffer;
  *
  * <pre>
  * RUNNING 001   SETUP 001   PRECOPY 011   STOPNCOPY 010   SAVE_COMPLETED 000
- * RESUME 100    RESUME_COMPLETED 000, or 100 (see below)   FAILED, CANCELLED: not told; 001 follows at the source
+ * RESUME 100    RESUME_COMPLETED 000, or 100 (see below)   FAILED, CANCELLED: not written; 001 follows at the source
  * </pre>
  *
- * <p>What the text leaves open is settled so:
+ * <p>What the text of the interface leaves open is settled so:
  *
  * <ul>
- *   <li>"Stopped" (000) means what the end of the migration makes of it, see {@link #open}.
- *   <li>RESUME_COMPLETED is 000, and not the 001 that the text draws behind 100: so a driver judges
- *       what it took in before the source gives its state up. A driver that takes only what is
- *       drawn says EINVAL and stays in 100: it has taken in every chunk without an error, which is
- *       all that it can say before it runs, and goes from 100 to 001 then.
- *   <li>A driver may take the change from 100 to 000 and look at nothing, because the text draws
- *       none but that to 001. Led on from 000 it would never look. So a device that was just reset
- *       is led from 100 to 000 once before it is loaded: where its driver takes nothing for whole,
- *       RESUME_COMPLETED is 100, and the change to 001 is the first at which it can refuse.
- *   <li>A change that the driver takes is looked at: the device has to say that it is there.
- *   <li>The driver names the place of incoming data (data_offset); a chunk is split only where the
- *       room behind it forces that.
- *   <li>The error state, 110, is FAILED, and only {@link #reset()} leads out. So does it out of a
- *       device that took state in: half of it must never run.
- *   <li>The v1 region knows nothing of dirty pages: its drivers pinned pages and left the question
- *       to the IOMMU's container. {@link #dirtyPages} reports all.
+ *   <li>"Stopped" (000) is STOPNCOPY at the source and RESUME_COMPLETED at the destination, see
+ *       {@link #open}.
+ *   <li>RESUME_COMPLETED is 000, and not the 001 that the text draws behind 100: the driver then
+ *       judges the loaded state before the source gives up its own. A driver that accepts only the
+ *       drawn changes answers EINVAL and stays in 100. It has accepted every chunk without an
+ *       error, and goes from 100 to 001 later.
+ *   <li>A driver may accept the change from 100 to 000 without checking anything, because the text
+ *       does not draw that change; from 000 it would never check. So a device that was just reset
+ *       is led from 100 to 000 once before it is loaded. If its driver accepts an empty state as
+ *       whole, RESUME_COMPLETED is 100, and the driver checks at the change to 001.
+ *   <li>A change that the driver accepts is verified: the device has to report the new position.
+ *   <li>The driver names the place of incoming data (data_offset). A chunk is split only where the
+ *       room behind that place forces it.
+ *   <li>The error state, 110, is FAILED, and only {@link #reset()} leads out of it. The same holds
+ *       for a device that took state in and was given up: half a state must never run.
+ *   <li>The v1 region does not report dirty pages; its drivers pinned pages and left the question
+ *       to the IOMMU's container. {@link #dirtyPages} reports all pages.
  * </ul>
  *
  * <p>Source: {@code struct vfio_device_migration_info} in {@code linux/vfio.h} of Linux 5.8 to
