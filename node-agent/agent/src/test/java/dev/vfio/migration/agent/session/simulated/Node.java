@@ -68,7 +68,10 @@ final class Node {
                 : chance.oneIn(4)
                     ? ModelDevice.Resetting.KEEPS_THE_STATE
                     : ModelDevice.Resetting.WORKS);
-    this.workload = new ModelWorkload(this, chance, workloadState);
+    this.workload =
+        workloadState == ModelWorkload.State.WAITING
+            ? new ModelTransfer(this, chance, chance.oneIn(3) ? 2 : 1)
+            : new ModelWorkload(this, chance, workloadState);
     this.journals = new ModelJournals(this, chance);
     this.streams = new ModelStreams(this, chance);
   }
@@ -118,6 +121,7 @@ final class Node {
 
   void start() {
     life++;
+    workload.agentStarts();
     try {
       sessions =
           new Sessions(
@@ -141,6 +145,7 @@ final class Node {
     lanes.clear();
     journals.damage(damageAtCrash);
     damageAtCrash = UnaryOperator.identity();
+    workload.agentEnds();
     device.clientGone();
     streams.agentGone();
   }
