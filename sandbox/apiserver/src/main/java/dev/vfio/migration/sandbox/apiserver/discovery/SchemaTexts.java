@@ -1,4 +1,4 @@
-package dev.vfio.migration.sandbox.apiserver.openapi;
+package dev.vfio.migration.sandbox.apiserver.discovery;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -100,8 +100,8 @@ final class SchemaTexts {
             || schema.path("x-kubernetes-int-or-string").asBoolean(false);
     boolean open = schema.path("x-kubernetes-preserve-unknown-fields").asBoolean(false);
     if (untyped || open) {
-      // Old clients know neither null nor a choice of types nor fields that are not declared: for
-      // them anything goes here.
+      // Old clients know neither null nor a choice of types nor undeclared fields: for them every
+      // value is valid.
       copy.remove(List.of("properties", "items", "additionalProperties"));
     }
     if (untyped) {

@@ -1,4 +1,4 @@
-package dev.vfio.migration.sandbox.apiserver.openapi;
+package dev.vfio.migration.sandbox.apiserver.discovery;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.google.protobuf.CodedOutputStream;

@@ -1,4 +1,4 @@
-package dev.vfio.migration.sandbox.apiserver.openapi;
+package dev.vfio.migration.sandbox.apiserver.discovery;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
