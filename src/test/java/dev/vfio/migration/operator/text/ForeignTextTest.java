@@ -2,6 +2,7 @@ package dev.vfio.migration.operator.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.connections.text.ForeignText;
 import java.nio.charset.StandardCharsets;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
