@@ -13,7 +13,7 @@ import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.fake.FakeAgent;
-import dev.vfio.migration.operator.fake.Refusals;
+import dev.vfio.migration.operator.fake.RefusedCalls;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
 import java.nio.file.Path;
@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Nothing is committed but on a look that was asked for once the source waited. */
-class FreshLookWalkTest {
+class VerifyLoadedWalkTest {
   private Sandbox sandbox;
   private FakeAgent destination;
 
@@ -49,7 +49,7 @@ class FreshLookWalkTest {
 
   @Test
   void whatIsFoundLostIsRolledBack() {
-    destination.beforeItLooks(
+    destination.beforeItVerifies(
         () ->
             destination.fail(
                 Role.DESTINATION,
@@ -64,12 +64,12 @@ class FreshLookWalkTest {
   }
 
   @Test
-  void whatCouldNotBeLookedAtOnceIsLookedAtAgain() {
+  void aVerificationThatFailedIsRepeated() {
     int[] refusals = {1};
     destination.refuse(
         command ->
             command.equals("VerifyLoaded") && refusals[0]-- > 0
-                ? Optional.of(Refusals.of(Reason.NOT_LOADED, "not just now"))
+                ? Optional.of(RefusedCalls.of(Reason.NOT_LOADED, "not just now"))
                 : Optional.empty());
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());

@@ -13,7 +13,7 @@ import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.fake.FakeNodes;
-import dev.vfio.migration.operator.fake.Refusals;
+import dev.vfio.migration.operator.fake.RefusedCalls;
 import dev.vfio.migration.operator.fake.Specs;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,9 +27,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The operator may end at any point; a fresh one goes on, and nothing is decided twice. */
-class OperatorCrashTest {
+class OperatorRestartTest {
   /** More points than a migration has: the later ones find it finished and crash nothing. */
-  private static final int MOST_POINTS = 20;
+  private static final int MAX_POINTS = 20;
 
   private static OperatorProcess.Crash crash() {
     return new OperatorProcess.Crash();
@@ -38,7 +38,7 @@ class OperatorCrashTest {
   @Test
   void aFreshOperatorGoesOnAfterACrashBeforeOrAfterAnyWrite(@TempDir Path directory) {
     int crashes = 0;
-    for (int point = 0; point < MOST_POINTS; point++) {
+    for (int point = 0; point < MAX_POINTS; point++) {
       int crashAt = point;
       try (Sandbox sandbox = new Sandbox(directory.resolve("write-" + point))) {
         AtomicInteger writes = new AtomicInteger();
@@ -90,7 +90,7 @@ class OperatorCrashTest {
     OperatorProcess first = sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     await()
-        .atMost(Sandbox.PATIENCE)
+        .atMost(Sandbox.TIMEOUT)
         .pollInterval(Duration.ofMillis(5))
         .until(() -> !first.alive() || completed(sandbox));
     boolean crashed = !first.alive();
@@ -136,7 +136,7 @@ class OperatorCrashTest {
       sandbox.api.create(NAME, Specs.live());
       sandbox.awaitPhase(PRE_COPY);
       sandbox.api.changeSpec(NAME, Specs::cancelled);
-      await().atMost(Sandbox.PATIENCE).until(() -> !first.alive());
+      await().atMost(Sandbox.TIMEOUT).until(() -> !first.alive());
       sandbox.api.afterWrite(() -> {});
       sandbox.restartOperator();
       sandbox.awaitPhase(CANCELLED);
@@ -151,7 +151,7 @@ class OperatorCrashTest {
       sandbox.startOperator();
       sandbox.api.create(NAME, Specs.live());
       await()
-          .atMost(Sandbox.PATIENCE)
+          .atMost(Sandbox.TIMEOUT)
           .until(
               () ->
                   sandbox
@@ -208,7 +208,8 @@ class OperatorCrashTest {
           .refuse(
               command ->
                   refusals.getAndIncrement() < 1
-                      ? Optional.of(Refusals.of(Reason.STALE_FENCING_NUMBER, "an older leader: 1"))
+                      ? Optional.of(
+                          RefusedCalls.of(Reason.STALE_FENCING_NUMBER, "an older leader: 1"))
                       : Optional.empty());
       sandbox.startOperator();
       sandbox.api.create(NAME, Specs.live());

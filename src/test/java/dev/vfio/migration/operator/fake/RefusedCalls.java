@@ -5,12 +5,12 @@ import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 
-/** Refusals as the contract describes them. */
-public final class Refusals {
+/** RefusedCalls as the contract describes them. */
+public final class RefusedCalls {
   private static final Metadata.Key<String> REASON =
       Metadata.Key.of("vfio-migration-reason", Metadata.ASCII_STRING_MARSHALLER);
 
-  private Refusals() {}
+  private RefusedCalls() {}
 
   public static StatusRuntimeException of(Reason reason, String message) {
     Metadata trailers = new Metadata();

@@ -33,7 +33,7 @@ import java.util.Optional;
 import java.util.function.UnaryOperator;
 
 /** One migration as the decision sees it, changed step by step as the world changes. */
-final class Scene {
+final class MigrationScene {
   static final long MIB = 1L << 20;
   static final Instant START = Instant.parse("2026-01-01T00:00:00Z");
   static final DeviceLocation SOURCE = new DeviceLocation("node-a", "vfio-user:gpu-0");
@@ -65,28 +65,28 @@ final class Scene {
         Optional.empty());
   }
 
-  Scene namespace(String next) {
+  MigrationScene namespace(String next) {
     namespace = next;
     return this;
   }
 
-  Scene mode(Mode next) {
+  MigrationScene mode(Mode next) {
     mode = next;
     return this;
   }
 
-  Scene switchover(Switchover next) {
+  MigrationScene switchover(Switchover next) {
     switchover = next;
     generation++;
     return this;
   }
 
-  Scene delete() {
+  MigrationScene delete() {
     deletion = true;
     return this;
   }
 
-  Scene after(Duration time) {
+  MigrationScene after(Duration time) {
     now = now.plus(time);
     return this;
   }
@@ -97,20 +97,20 @@ final class Scene {
   }
 
   /** The record says that this phase was entered now. */
-  Scene phase(Phase phase) {
+  MigrationScene phase(Phase phase) {
     status = new StatusDraft(now, generation, status).enter(phase).build(1);
     firstSeen = firstSeen.and(status, now);
     return this;
   }
 
-  Scene record(UnaryOperator<StatusDraft> change) {
+  MigrationScene record(UnaryOperator<StatusDraft> change) {
     status = change.apply(new StatusDraft(now, generation, status)).build(1);
     firstSeen = firstSeen.and(status, now);
     return this;
   }
 
   /** Somebody takes the decision out of the record, and leaves the rest. */
-  Scene loseHandover() {
+  MigrationScene loseHandover() {
     DeviceMigrationStatus was = status;
     status =
         new DeviceMigrationStatus(
@@ -141,13 +141,13 @@ final class Scene {
   }
 
   /** Somebody leaves nothing of the record but the decision. */
-  Scene losePhases() {
+  MigrationScene losePhases() {
     status = only(null, status.handover(), status.rollback(), null);
     return this;
   }
 
   /** Somebody takes out when each phase was entered. */
-  Scene loseTransitions() {
+  MigrationScene loseTransitions() {
     status = only(status.phase(), status.handover(), status.rollback(), status.touched());
     return this;
   }
@@ -160,30 +160,30 @@ final class Scene {
   }
 
   /** Somebody takes all of the record away. */
-  Scene loseStatus() {
+  MigrationScene loseStatus() {
     status = DeviceMigrationStatus.EMPTY;
     return this;
   }
 
   /** Both devices have been reached by commands. */
-  Scene touched() {
+  MigrationScene touched() {
     return record(draft -> draft.touch(Role.SOURCE).touch(Role.DESTINATION));
   }
 
-  Scene rolledBack(ConditionReason reason) {
+  MigrationScene rolledBack(ConditionReason reason) {
     return touched().record(draft -> draft.rollBack(reason, "because", false));
   }
 
-  Scene source(SessionState state) {
+  MigrationScene source(SessionState state) {
     return source(Session.newBuilder().setState(state));
   }
 
-  Scene source(Session.Builder session) {
+  MigrationScene source(Session.Builder session) {
     source = with(source, Optional.of(session.setRole(Role.SOURCE).build()));
     return this;
   }
 
-  Scene destination(SessionState state) {
+  MigrationScene destination(SessionState state) {
     destination =
         with(
             destination,
@@ -191,12 +191,12 @@ final class Scene {
     return this;
   }
 
-  Scene destination(Session.Builder session) {
+  MigrationScene destination(Session.Builder session) {
     destination = with(destination, Optional.of(session.setRole(Role.DESTINATION).build()));
     return this;
   }
 
-  Scene sourceAgent(Side.Agent agent) {
+  MigrationScene sourceAgent(Side.Agent agent) {
     return replace(
         new Side(
             source.role(),
@@ -207,7 +207,7 @@ final class Scene {
             source.inspection()));
   }
 
-  Scene destinationAgent(Side.Agent agent) {
+  MigrationScene destinationAgent(Side.Agent agent) {
     return replace(
         new Side(
             destination.role(),
@@ -219,7 +219,7 @@ final class Scene {
   }
 
   /** It released its device without resetting it. */
-  Scene destination(SessionState state, String resetFailure) {
+  MigrationScene destination(SessionState state, String resetFailure) {
     destination =
         with(
             destination,
@@ -233,18 +233,18 @@ final class Scene {
     return this;
   }
 
-  Scene withoutSource() {
+  MigrationScene withoutSource() {
     source = with(source, Optional.empty());
     return this;
   }
 
-  Scene withoutDestination() {
+  MigrationScene withoutDestination() {
     destination = with(destination, Optional.empty());
     return this;
   }
 
   /** The agent lists the device so; not claimed by this migration. */
-  Scene listed(Role role, UnaryOperator<Device.Builder> device) {
+  MigrationScene listed(Role role, UnaryOperator<Device.Builder> device) {
     Side side = role == Role.SOURCE ? source : destination;
     return replace(
         new Side(
@@ -265,7 +265,7 @@ final class Scene {
   }
 
   /** The agent refused {@code command}. */
-  Scene refused(Command command, Reason reason, boolean lasting) {
+  MigrationScene refused(Command command, Reason reason, boolean lasting) {
     Side side = command.side() == Role.SOURCE ? source : destination;
     return replace(
         new Side(
@@ -277,7 +277,7 @@ final class Scene {
             side.inspection()));
   }
 
-  private Scene replace(Side side) {
+  private MigrationScene replace(Side side) {
     source = side.role() == Role.SOURCE ? side : source;
     destination = side.role() == Role.DESTINATION ? side : destination;
     return this;
@@ -289,7 +289,7 @@ final class Scene {
   }
 
   /** What the stall rule has seen, the newest sample last. */
-  Scene copied(Sample... samples) {
+  MigrationScene copied(Sample... samples) {
     for (Sample sample : samples) {
       history =
           Optional.of(history.map(known -> known.and(sample)).orElse(History.startingWith(sample)));

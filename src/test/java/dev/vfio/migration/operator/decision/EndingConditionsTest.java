@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Each way in which a migration ends, and what each of its conditions then says: what was seen of
  * the devices, and not what usually holds; and no text of an agent twice.
  */
-class EndingTest {
+class EndingConditionsTest {
   private static final String CAUSE = "writing state failed with EIO (5) because of cause-1.";
   private static final String LATER = "The device could not be reset (later-2).";
 
@@ -36,7 +36,7 @@ class EndingTest {
   private record Said(Condition.Status status, String reason, String words) {}
 
   private record Ending(
-      String name, Phase phase, Consumer<Scene> course, Map<ConditionType, Said> said) {
+      String name, Phase phase, Consumer<MigrationScene> course, Map<ConditionType, Said> said) {
     Ending says(ConditionType type, Condition.Status status, String reason, String words) {
       said.put(type, new Said(status, reason, words));
       return this;
@@ -56,7 +56,7 @@ class EndingTest {
     }
   }
 
-  private static Ending ending(String name, Phase phase, Consumer<Scene> course) {
+  private static Ending ending(String name, Phase phase, Consumer<MigrationScene> course) {
     return new Ending(name, phase, course, new EnumMap<>(ConditionType.class));
   }
 
@@ -73,7 +73,7 @@ class EndingTest {
   }
 
   /** Copying, with all that a copy leaves in the status. */
-  private static Scene copying(Scene scene) {
+  private static MigrationScene copying(MigrationScene scene) {
     return scene
         .touched()
         .record(
@@ -87,12 +87,13 @@ class EndingTest {
         .source(
             seen(SessionState.SOURCE_PRECOPY, DeviceState.PRECOPY)
                 .setProgress(
-                    Scene.progress(12 * Scene.MIB, 40 * Scene.MIB).toBuilder()
-                        .setBytesPerSecond(400 * Scene.MIB)))
+                    MigrationScene.progress(12 * MigrationScene.MIB, 40 * MigrationScene.MIB)
+                        .toBuilder()
+                        .setBytesPerSecond(400 * MigrationScene.MIB)))
         .destination(seen(SessionState.DESTINATION_RECEIVING, DeviceState.RESUME));
   }
 
-  private static Scene failing(Scene scene) {
+  private static MigrationScene failing(MigrationScene scene) {
     copying(scene)
         .destination(
             seen(SessionState.DESTINATION_DISCARDING, DeviceState.RESUME)
@@ -110,7 +111,7 @@ class EndingTest {
   private static Session.Builder back(DeviceState state, long pausedNanos) {
     return seen(SessionState.SOURCE_ROLLED_BACK, state)
         .setProgress(
-            Scene.progress(12 * Scene.MIB, 40 * Scene.MIB).toBuilder()
+            MigrationScene.progress(12 * MigrationScene.MIB, 40 * MigrationScene.MIB).toBuilder()
                 .setDowntimeNanos(pausedNanos))
         .setFailure(
             failure(
@@ -183,7 +184,7 @@ class EndingTest {
                   scene
                       .source(
                           seen(SessionState.SOURCE_ROLLED_BACK, DeviceState.RUNNING)
-                              .setProgress(Scene.progress(1, 29 * Scene.MIB)))
+                              .setProgress(MigrationScene.progress(1, 29 * MigrationScene.MIB)))
                       .destination(
                           seen(SessionState.DESTINATION_DISCARDED, DeviceState.NONE)
                               .setFailure(
@@ -267,7 +268,7 @@ class EndingTest {
                 Phase.ACTION_REQUIRED,
                 scene ->
                     failing(scene)
-                        .sourceAgent(new Side.Absent(Scene.START))
+                        .sourceAgent(new Side.Absent(MigrationScene.START))
                         .destination(discarded())
                         .after(Duration.ofMinutes(5)))
             .source(unknown, "AgentUnavailable", "no agent pod runs on that node")
@@ -315,7 +316,7 @@ class EndingTest {
         ending(
                 "succeeded, the source's agent gone",
                 Phase.SUCCEEDED,
-                scene -> committed(scene).sourceAgent(new Side.Absent(Scene.START)))
+                scene -> committed(scene).sourceAgent(new Side.Absent(MigrationScene.START)))
             .source(unknown, "CleaningUp", "Its agent is waited for")
             .says(ConditionType.SUCCEEDED, yes, "CleaningUp", "still to be released"),
         ending(
@@ -352,10 +353,10 @@ class EndingTest {
                         .withoutDestination()
                         .listed(Role.DESTINATION, device -> device))
             .destination(unknown, "SessionLost", "It was last seen in RESUME_COMPLETED")
-            .says(ConditionType.SUCCEEDED, unknown, "SessionLost", "does not tell the state"));
+            .says(ConditionType.SUCCEEDED, unknown, "SessionLost", "does not report the state"));
   }
 
-  private static void forgotten(Scene scene, DeviceState source, DeviceState destination) {
+  private static void forgotten(MigrationScene scene, DeviceState source, DeviceState destination) {
     scene
         .withoutSource()
         .withoutDestination()
@@ -363,7 +364,7 @@ class EndingTest {
         .listed(Role.DESTINATION, device -> device.setState(destination));
   }
 
-  private static Scene committed(Scene scene) {
+  private static MigrationScene committed(MigrationScene scene) {
     copying(scene)
         .source(seen(SessionState.SOURCE_AWAITING_DECISION, DeviceState.STOPNCOPY))
         .destination(seen(SessionState.DESTINATION_LOADED, DeviceState.RESUME_COMPLETED))
@@ -381,7 +382,7 @@ class EndingTest {
   }
 
   private static DeviceMigrationStatus end(Ending ending) {
-    Scene scene = new Scene();
+    MigrationScene scene = new MigrationScene();
     ending.course().accept(scene);
     scene.decide();
     // Once more: nothing is told otherwise the second time.
@@ -450,7 +451,7 @@ class EndingTest {
   @Test
   void whatEitherEndHoldsIsRefusedWithoutACommand() {
     for (Role role : List.of(Role.SOURCE, Role.DESTINATION)) {
-      Scene scene = new Scene();
+      MigrationScene scene = new MigrationScene();
       scene.decide();
       scene
           .listed(Role.SOURCE, device -> device.setState(DeviceState.RUNNING))
@@ -465,7 +466,8 @@ class EndingTest {
   /** A time out names what each side does in words. */
   @Test
   void aTimeOutSaysWhatEachSideDoesInWords() {
-    Scene scene = copying(new Scene()).phase(Phase.SWITCHING_OVER).after(Duration.ofHours(1));
+    MigrationScene scene =
+        copying(new MigrationScene()).phase(Phase.SWITCHING_OVER).after(Duration.ofHours(1));
     scene
         .source(seen(SessionState.SOURCE_STOPNCOPY, DeviceState.STOPNCOPY))
         .destination(seen(SessionState.DESTINATION_RECEIVING, DeviceState.RESUME))

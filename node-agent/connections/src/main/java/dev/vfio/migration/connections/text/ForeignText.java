@@ -1,4 +1,4 @@
-package dev.vfio.migration.operator.text;
+package dev.vfio.migration.connections.text;
 
 import java.util.HexFormat;
 
@@ -16,10 +16,10 @@ public final class ForeignText {
    * Bytes of UTF-8 of a whole message in a status. Far below what the CRD allows a condition (32768
    * characters), and all of them together far below what the API server stores of one object.
    */
-  public static final int LONGEST_MESSAGE = 8 << 10;
+  public static final int MAX_MESSAGE = 8 << 10;
 
   /** Bytes of UTF-8 of what is quoted within a message. */
-  public static final int LONGEST_QUOTE = 500;
+  public static final int MAX_QUOTE = 500;
 
   private static final HexFormat HEX = HexFormat.of();
 
@@ -87,14 +87,14 @@ public final class ForeignText {
     return text.substring(0, 2 * mostBytes) + text.substring(text.length() - 2 * mostBytes);
   }
 
-  /** {@code text} as a message of at most {@link #LONGEST_MESSAGE} bytes; null stays null. */
+  /** {@code text} as a message of at most {@link #MAX_MESSAGE} bytes; null stays null. */
   public static String message(String text) {
-    return text == null ? null : line(text, LONGEST_MESSAGE);
+    return text == null ? null : line(text, MAX_MESSAGE);
   }
 
-  /** {@code text} as part of a message, of at most {@link #LONGEST_QUOTE} bytes. */
+  /** {@code text} as part of a message, of at most {@link #MAX_QUOTE} bytes. */
   public static String quote(String text) {
-    return line(text, LONGEST_QUOTE);
+    return line(text, MAX_QUOTE);
   }
 
   /** Whether {@code text} is one line as it is. */

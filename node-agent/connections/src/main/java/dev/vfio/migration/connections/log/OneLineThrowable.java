@@ -1,6 +1,6 @@
-package dev.vfio.migration.agent.log;
+package dev.vfio.migration.connections.log;
 
-import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.connections.text.ForeignText;
 import java.util.IdentityHashMap;
 import java.util.Map;
 
@@ -8,8 +8,11 @@ import java.util.Map;
  * Stands for an exception in the log: the same class name, stack trace, cause and suppressed
  * exceptions, and each message as one line.
  */
-final class OneLineThrowable extends Throwable {
+public final class OneLineThrowable extends Throwable {
   private static final long serialVersionUID = 1L;
+
+  /** Bytes of UTF-8; long enough for whatever an own message may say. */
+  public static final int MAX_MESSAGE = 16 << 10;
 
   private final String text;
 
@@ -17,7 +20,8 @@ final class OneLineThrowable extends Throwable {
     this.text = text;
   }
 
-  static Throwable of(Throwable thrown) {
+  /** What stands for {@code thrown}. */
+  public static Throwable of(Throwable thrown) {
     return of(thrown, new IdentityHashMap<>());
   }
 
@@ -30,8 +34,7 @@ final class OneLineThrowable extends Throwable {
       return before == null ? thrown : before;
     }
     OneLineThrowable shown =
-        new OneLineThrowable(
-            ForeignText.line(String.valueOf(thrown), OneLineRecords.LONGEST_MESSAGE));
+        new OneLineThrowable(ForeignText.line(String.valueOf(thrown), MAX_MESSAGE));
     known.put(thrown, shown);
     shown.setStackTrace(thrown.getStackTrace());
     if (thrown.getCause() != null) {
