@@ -103,7 +103,7 @@ public final class SettingsCheck {
                 duration,
                 "must be longer than nothing, such as 10s"));
     notNegative("agent.remembered-for", config.rememberedFor());
-    notNegative("agent.stop-patience", config.stopPatience());
+    notNegative("agent.stop-timeout", RenamedSettings.stopTimeout(config));
   }
 
   private static void notNegative(String name, Duration duration) {
