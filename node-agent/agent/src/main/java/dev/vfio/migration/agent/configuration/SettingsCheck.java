@@ -98,6 +98,6 @@ public final class SettingsCheck {
     longerThanNothing("agent.device-look-timeout", config.deviceLookTimeout());
     longerThanNothing("agent.command-timeout", config.commandTimeout());
     notNegative("agent.remembered-for", config.rememberedFor());
-    notNegative("agent.stop-patience", config.stopPatience());
+    notNegative("agent.stop-timeout", RenamedSettings.stopTimeout(config));
   }
 }
