@@ -35,14 +35,10 @@ import java.util.function.LongSupplier;
  * The VFIO devices of this node's kernel.
  *
  * <p>A device that a process holds is reached through a duplicate of that process's descriptor,
- * which changes nothing about it. A free one has to be opened, and its driver may reset it when it
- * is closed again: harmless for a device that nobody uses, but a process that opens it at that
- * moment is sent away. So what was found of a device once is remembered for as long as the device
- * exists and has that driver. That it cannot migrate is looked at again where somebody asks for it
- * by name, because a driver can be set up later. Whether something was left in it is looked at
- * again once somebody has used it. A device that has just been made is left to whom it was made
- * for, unless somebody asks for it by name; so is one that was in use a moment ago, because its
- * user may come back.
+ * which changes nothing about it. A free device has to be opened, and its driver may reset it when
+ * it is closed again. That is harmless for a device that nobody uses, but a process that opens the
+ * device at that moment is refused. So what was found of a device is remembered for as long as the
+ * device exists and keeps its driver; see {@link KnownDevice} for when it is looked at again.
  *
  * <p>Safe for use by several threads.
  */
@@ -197,7 +193,7 @@ public final class KernelDirectory implements DeviceDirectory {
     }
   }
 
-  /** A device that is open here. */
+  /** A device that is open in this agent. */
   private record Opened(KernelAccess access, MigratableDevice device, Continuity continuity) {}
 
   @Override
@@ -209,8 +205,8 @@ public final class KernelDirectory implements DeviceDirectory {
   /**
    * {@inheritDoc}
    *
-   * <p>Never empty where the device was named: of one that VFIO does not have here it is told why,
-   * and what to do.
+   * <p>Never empty where the device was named: for a device that VFIO does not have here the entry
+   * says why, and what to do.
    */
   @Override
   public Optional<Entry> look(String id, boolean named) {
@@ -231,7 +227,7 @@ public final class KernelDirectory implements DeviceDirectory {
     boolean outdated =
         problem != null
             && (problem.errno() == Errno.ESRCH.number() || problem.errno() == Errno.EBADF.number());
-    // Who held it has ended, or closed it, since this listing looked at all processes.
+    // The holder has ended, or closed the device, since this listing scanned all processes.
     return outdated ? look(device, false, holders) : listed;
   }
 
@@ -407,7 +403,7 @@ public final class KernelDirectory implements DeviceDirectory {
     return here == null ? Continuity.UNKNOWN : here.continuity();
   }
 
-  /** What a device that is open here consists of; empty where it is not open here. */
+  /** The descriptors of a device that is open in this agent; empty where it is not. */
   public Optional<HandedOver> openHere(String id) {
     Opened here = slot(id).opened;
     return here == null || !here.access().isOpen()
@@ -420,7 +416,9 @@ public final class KernelDirectory implements DeviceDirectory {
                 here.device().description().migrationInterface()));
   }
 
-  /** A driver that does not answer one thread keeps no other waiting for ever. */
+  /**
+   * Waits for the thread that uses the device now, for {@link #turnTimeout}: its driver may hang.
+   */
   private void takeTurn(String id, Slot slot) throws DeviceException {
     boolean taken = false;
     try {
