@@ -24,11 +24,14 @@ public interface OperatorConfig {
    */
   Optional<List<String>> adminNamespaces();
 
-  /** Directory with tls.crt, tls.key and ca.crt. */
+  /**
+   * Directory with {@code tls.crt}, {@code tls.key} and {@code ca.crt}; read again at every
+   * connection.
+   */
   @WithDefault("/etc/vfio-migration/tls")
   Path tlsDirectory();
 
-  /** How long one call to an agent may take. */
+  /** How long one call to an agent may take; nothing else waits for it. */
   @WithDefault("10s")
   Duration callTimeout();
 

@@ -28,15 +28,20 @@ public interface AgentConfig {
   @WithDefault("9444")
   int statePort();
 
-  /** TCP port of health and metrics (plain HTTP). */
+  /**
+   * TCP port of {@code /q/health/live}, {@code /q/health/ready}, {@code /q/metrics}: plain HTTP.
+   */
   @WithDefault("9000")
   int healthPort();
 
-  /** Where sessions are journalled; must outlive the agent. */
+  /** Where sessions are journalled. Must outlive the agent, and belongs to one agent at a time. */
   @WithDefault("/var/lib/vfio-migration")
   Path journalDirectory();
 
-  /** Where the sockets of vfio-user devices and their workloads are. */
+  /**
+   * Where vfio-user devices and their workloads are: {@code NAME/device.sock} and {@code
+   * NAME/workload.sock}, the folder {@code NAME} owned by the user of both. See docs/workload.md.
+   */
   @WithDefault("/run/vfio-user")
   Path vfioUserDirectory();
 
@@ -59,7 +64,10 @@ public interface AgentConfig {
   @WithDefault("auto")
   NodeChoice deviceAccess();
 
-  /** Where workloads wait for kernel devices and say what memory belongs to one. */
+  /**
+   * Where workloads wait for kernel devices, at {@code DEVICE/handover.sock}, and say what memory
+   * belongs to one, in {@code DEVICE/memory.json}. See docs/workload-transfer.md.
+   */
   @WithDefault("/run/vfio-migration/devices")
   Path handoverDirectory();
 
@@ -82,7 +90,7 @@ public interface AgentConfig {
    */
   Optional<String> stateHost();
 
-  /** Where {@code tls.crt}, {@code tls.key} and {@code ca.crt} are. */
+  /** Where {@code tls.crt}, {@code tls.key}, {@code ca.crt} are; read again without a restart. */
   @WithDefault("/etc/vfio-migration/tls")
   Path tlsDirectory();
 
@@ -90,11 +98,14 @@ public interface AgentConfig {
   @WithDefault("30s")
   Duration certificateReloadPeriod();
 
-  /** The name that a caller's certificate must carry. */
+  /** The name that a caller's certificate must carry: nobody else may command this agent. */
   @WithDefault("operator.migration.vfio.dev")
   String operatorName();
 
-  /** Sessions under way at once. */
+  /**
+   * Sessions under way at once. More are refused with {@code NO_CAPACITY}, as is one that direct
+   * memory is too small for.
+   */
   @WithDefault("16")
   int maximumSessions();
 
@@ -107,7 +118,7 @@ public interface AgentConfig {
   @WithDefault("256G")
   MemorySize maximumWindowMemory();
 
-  /** Sessions that ended and are remembered. */
+  /** Sessions that ended and that the agent still answers for. */
   @WithDefault("100")
   int rememberedSessions();
 

@@ -25,7 +25,7 @@ class AgentConfigTest {
   }
 
   @Test
-  void theDefaultsAreThoseOfTheReadme() {
+  void defaultsAreThoseOfTheReferencePage() {
     AgentConfig config = with(Map.of("agent.node-name", "node-a"));
     assertThat(config.nodeName()).isEqualTo("node-a");
     assertThat(config.listenAddress()).isEqualTo("0.0.0.0");
