@@ -7,7 +7,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
-/** What can be configured; {@code src/README.md} has the table. */
+/** How the operator is set up: {@code operator.*}, or {@code OPERATOR_*} in the environment. */
 @ConfigMapping(prefix = "operator")
 public interface OperatorConfig {
   /** Namespace of the agents' pods and of the leader's lease. */
@@ -51,6 +51,7 @@ public interface OperatorConfig {
 
   /** The leader's lease. */
   interface Lease {
+    /** Name of the lease. Its version in the API server is the fencing number. */
     @WithDefault("vfio-migration-operator")
     String name();
 

@@ -69,8 +69,8 @@ public record DeviceMigrationStatus(
         String downtime,
     @JsonPropertyDescription("The same in microseconds.") Long downtimeMicroseconds,
     @JsonPropertyDescription(
-            "Which devices may have been reached by a command and are not known to be back where"
-                + " they were.")
+            "Which devices a command may have reached that are not known to be back in the state"
+                + " they were in before.")
         Touched touched,
     @JsonPropertyDescription(
             "What was known when the pause began (Cold: when it was first reported). The limit of"
@@ -80,7 +80,7 @@ public record DeviceMigrationStatus(
         List<PhaseTransition> phaseTransitions,
     @JsonPropertyDescription(
             "Validated, SourceReady, DestinationReady, Converged, HandedOver, Succeeded."
-                + " docs/status.md explains each.")
+                + " docs/reference.md explains each.")
         List<Condition> conditions,
     @JsonIgnore String unreadable) {
 
@@ -94,38 +94,6 @@ public record DeviceMigrationStatus(
       new DeviceMigrationStatus(
           null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
           null, null, null, null, null, null, null, null);
-
-  /**
-   * What the migration cannot go on without, for an API server that does not take all of it: the
-   * phase, the decision, what was touched, the pause, and each condition with {@code why} as its
-   * message. Progress and device states are left out.
-   */
-  public DeviceMigrationStatus essential(String why) {
-    return new DeviceMigrationStatus(
-        phase,
-        observedGeneration,
-        attempt,
-        handover,
-        rollback == null ? null : new Rollback(rollback.reason(), why, rollback.cancelled()),
-        null,
-        null,
-        migrationInterface,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        downtime,
-        downtimeMicroseconds,
-        touched,
-        switchoverStart,
-        phaseTransitions,
-        conditions.stream().map(condition -> condition.saying(why)).toList(),
-        null);
-  }
 
   /** A status that could not be read, and why. */
   static DeviceMigrationStatus unreadable(String why) {

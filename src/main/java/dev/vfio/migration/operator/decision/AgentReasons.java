@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.operator.status.ConditionReason;
 
 /** What an agent's reason is called in a condition. */
 final class AgentReasons {

@@ -4,64 +4,119 @@ import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
-import java.time.Duration;
+import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * The decision table's entrance. What a migration may do depends first on who owns the state, then
- * on its phase:
+ * Chooses the class that decides: by the handover, then by the phase. The classes say when they
+ * lead where.
  *
  * <pre>
- * Undecided   Pending, Validating                      {@link Admission}       nothing was touched
- *             Preparing, PreCopy, SwitchingOver        {@link BeforeHandover}  everything can go back
- * Committed   Committed, ActionRequired, Succeeded     {@link AfterCommitted}  only forward
- * RolledBack  RollingBack, ActionRequired, Failed,     {@link AfterRolledBack} only back
- *             Cancelled
+ * Undecided   Pending ---------> {@link PendingPhase}
+ *             Validating ------> {@link ValidatingPhase}     nothing was touched
+ *             Preparing -------> {@link PreparingPhase}
+ *             PreCopy ---------> {@link PreCopyPhase}
+ *             SwitchingOver ---> {@link SwitchingOverPhase}  everything can go back
+ *                  |
+ *                  +-- Committed:  only forward
+ *                  |   Committed, ActionRequired -----> {@link CommittedPhase}
+ *                  |   Succeeded ---------------------> {@link SucceededPhase}
+ *                  |   a source that reports it runs -> {@link CommittedContradiction}
+ *                  |
+ *                  +-- RolledBack: only back
+ *                      RollingBack, ActionRequired ---> {@link RollingBackPhase}
+ *                      Failed, Cancelled -------------> {@link RolledBackEnd}
+ *
+ * Pending -> Validating -> Preparing -> PreCopy -> SwitchingOver -> Committed -> Succeeded
+ *    |           |             |           |            |               |            ^
+ *    |           |             +-----------+------------+               v            |
+ *    |           |                         v                      ActionRequired ----+
+ *    v           v                    RollingBack -> ActionRequired
+ * Cancelled    Failed                      v               v
+ *                                  Failed, Cancelled  Failed, Cancelled
  * </pre>
+ *
+ * A status from which something was removed is brought in order first ({@link LostRecord}).
  */
 public final class Decisions {
-  /**
-   * How soon to look again while a command is under way or an agent is waited for, should no event
-   * come.
-   */
-  static final Duration SOON = Duration.ofSeconds(2);
-
   private Decisions() {}
 
   /** What follows from {@code seen}. */
   public static Decision decide(Observation seen) {
-    Handover handover =
-        seen.status().handover() == null ? Handover.UNDECIDED : seen.status().handover();
-    return switch (handover) {
-      case UNDECIDED -> undecided(seen);
-      case COMMITTED ->
-          new LostRecord(seen)
-              .withoutItsPhase(Phase.COMMITTED)
-              .orElseGet(() -> new AfterCommitted(seen).decide());
-      case ROLLED_BACK ->
-          new LostRecord(seen)
-              .withoutItsPhase(Phase.ROLLING_BACK)
-              .orElseGet(() -> new AfterRolledBack(seen).decide());
+    DecisionDraft draft = new DecisionDraft(seen);
+    return new LostRecord(draft).decide().orElseGet(() -> phaseOf(draft).decide());
+  }
+
+  private static PhaseDecision phaseOf(DecisionDraft draft) {
+    Phase phase = orPending(draft.seen().status());
+    return switch (orUndecided(draft.seen().status())) {
+      case UNDECIDED -> undecided(phase, draft);
+      case COMMITTED -> committed(phase, draft);
+      case ROLLED_BACK -> rolledBack(phase, draft);
     };
   }
 
-  private static Decision undecided(Observation seen) {
-    return new LostRecord(seen).decide().orElseGet(() -> begunOrNot(seen));
-  }
-
-  private static Decision begunOrNot(Observation seen) {
-    Phase phase = seen.status().phase() == null ? Phase.PENDING : seen.status().phase();
+  private static PhaseDecision undecided(Phase phase, DecisionDraft draft) {
     return switch (phase) {
-      case PENDING -> new Admission(seen).pending();
-      case VALIDATING -> new Admission(seen).validating();
-      case PREPARING -> new BeforeHandover(seen).preparing();
-      case PRE_COPY -> new BeforeHandover(seen).preCopy();
-      case SWITCHING_OVER -> new BeforeHandover(seen).switchingOver();
+      case PENDING -> new PendingPhase(draft);
+      case VALIDATING -> new ValidatingPhase(draft);
+      case PREPARING -> new PreparingPhase(draft);
+      case PRE_COPY -> new PreCopyPhase(draft);
+      case SWITCHING_OVER -> new SwitchingOverPhase(draft);
       case COMMITTED, SUCCEEDED, ROLLING_BACK, FAILED, CANCELLED, ACTION_REQUIRED ->
           throw new IllegalStateException("phase " + phase.text() + " without a decision");
     };
+  }
+
+  private static PhaseDecision committed(Phase phase, DecisionDraft draft) {
+    draft.recordReports();
+    draft.status().arrived();
+    if (CommittedContradiction.isReportedBy(draft.source())) {
+      return new CommittedContradiction(draft);
+    }
+    // Also after a contradiction that was taken back: its agent may have forgotten it by then.
+    return switch (draft.status().wasIn(Phase.SUCCEEDED) ? Phase.SUCCEEDED : phase) {
+      case SUCCEEDED -> new SucceededPhase(draft);
+      case PENDING,
+          VALIDATING,
+          PREPARING,
+          PRE_COPY,
+          SWITCHING_OVER,
+          COMMITTED,
+          ROLLING_BACK,
+          FAILED,
+          CANCELLED,
+          ACTION_REQUIRED ->
+          new CommittedPhase(draft);
+    };
+  }
+
+  private static PhaseDecision rolledBack(Phase phase, DecisionDraft draft) {
+    draft.recordReports();
+    draft.status().dropProgress();
+    return switch (phase) {
+      case SUCCEEDED, FAILED, CANCELLED -> new RolledBackEnd(draft);
+      case PENDING,
+          VALIDATING,
+          PREPARING,
+          PRE_COPY,
+          SWITCHING_OVER,
+          COMMITTED,
+          ROLLING_BACK,
+          ACTION_REQUIRED ->
+          new RollingBackPhase(draft);
+    };
+  }
+
+  private static Handover orUndecided(DeviceMigrationStatus status) {
+    return status.handover() == null ? Handover.UNDECIDED : status.handover();
+  }
+
+  private static Phase orPending(DeviceMigrationStatus status) {
+    return status.phase() == null ? Phase.PENDING : status.phase();
   }
 
   /**
@@ -71,56 +126,65 @@ public final class Decisions {
    * @param seen with what is left of the spec
    */
   public static Decision underWay(Observation seen, InvalidSpecException problem) {
-    boolean undecided =
-        seen.status().handover() == null || seen.status().handover() == Handover.UNDECIDED;
-    if (!undecided) {
+    if (orUndecided(seen.status()) != Handover.UNDECIDED) {
       return decide(seen);
     }
-    return new LostRecord(seen)
+    DecisionDraft draft = new DecisionDraft(seen);
+    return new LostRecord(draft)
         .decide()
         .orElseGet(
             () ->
-                new BeforeHandover(seen)
-                    .backTo(
-                        problem.reason(),
-                        "This version of the operator cannot carry the spec out: "
-                            + problem.getMessage()));
+                draft.rollBack(
+                    problem.reason(),
+                    "This version of the operator cannot carry the spec out: "
+                        + problem.getMessage(),
+                    false));
   }
 
   /** True before anything was touched: then a spec that cannot be carried out just fails. */
   public static boolean untouched(DeviceMigrationStatus status) {
-    return status.phase() == null
-        || status.phase() == Phase.PENDING
-        || status.phase() == Phase.VALIDATING;
+    return switch (orPending(status)) {
+      case PENDING, VALIDATING -> true;
+      case PREPARING,
+          PRE_COPY,
+          SWITCHING_OVER,
+          COMMITTED,
+          SUCCEEDED,
+          ROLLING_BACK,
+          FAILED,
+          CANCELLED,
+          ACTION_REQUIRED ->
+          false;
+    };
   }
 
   /**
    * For a spec that cannot be carried out: fails where nothing was touched. Otherwise, where not
-   * even both ends are known, it can only say so.
+   * even both ends are known, it can only report that.
    */
   public static Decision invalid(
       Instant now, long generation, DeviceMigrationStatus status, InvalidSpecException problem) {
-    boolean decided = status.handover() != null && status.handover() != Handover.UNDECIDED;
-    if (status.phase() != null && status.phase().terminal()) {
+    if (orPending(status).terminal()) {
       return new Decision(status, List.of(), Optional.empty(), true);
     }
     StatusDraft draft = new StatusDraft(now, generation, status);
-    if (!untouched(status) || decided) {
-      draft.condition(
-          ConditionType.SUCCEEDED,
-          Status.UNKNOWN,
-          problem.reason(),
-          "Left as it is, because the spec does not even say between which devices: "
-              + problem.getMessage()
-              + " Install the version of the operator that this object was made for.");
-      return new Decision(
-          draft.build(status.attempt() == null ? 0 : status.attempt()),
-          List.of(),
-          Optional.empty(),
-          false);
+    if (untouched(status) && orUndecided(status) == Handover.UNDECIDED) {
+      draft
+          .enter(Phase.PENDING)
+          .refuse(problem.reason(), problem.getMessage() + " Nothing was touched.");
+      return new Decision(draft.build(0), List.of(), Optional.empty(), true);
     }
-    String message = problem.getMessage() + " Nothing was touched.";
-    draft.enter(Phase.PENDING).refused(problem.reason(), message);
-    return new Decision(draft.build(0), List.of(), Optional.empty(), true);
+    draft.condition(
+        ConditionType.SUCCEEDED,
+        Status.UNKNOWN,
+        problem.reason(),
+        "Left as it is, because the spec does not even name both devices: "
+            + problem.getMessage()
+            + " Install the version of the operator that this object was made for.");
+    return new Decision(
+        draft.build(status.attempt() == null ? 0 : status.attempt()),
+        List.of(),
+        Optional.empty(),
+        false);
   }
 }

@@ -1,5 +1,7 @@
 package dev.vfio.migration.operator.decision;
 
+import dev.vfio.migration.operator.status.ConditionReason;
+
 /** A spec that cannot be carried out. The message names the field and what is wrong with it. */
 public final class InvalidSpecException extends Exception {
   private static final long serialVersionUID = 1L;

@@ -1,21 +1,24 @@
 package dev.vfio.migration.operator.decision;
 
-import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Duration;
 import java.util.EnumSet;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * A status that says less than it once did: emptied by hand, restored without its status, or pruned
- * by another CRD. That a decision is missing does not mean that none was taken, and that nothing is
- * recorded does not mean that nothing was begun. What the phases and both agents still tell counts.
+ * A status from which something was removed: emptied by hand, restored without its status, or
+ * pruned by another CRD. That a decision is missing does not mean that none was taken, and that
+ * nothing is recorded does not mean that nothing was begun. The phases, and what both agents still
+ * report, count.
  */
 final class LostRecord {
   /** What a destination that was activated never is again. */
@@ -27,22 +30,29 @@ final class LostRecord {
           SessionState.DESTINATION_DISCARDING,
           SessionState.DESTINATION_DISCARDED);
 
-  private final Observation seen;
-  private final StatusDraft draft;
+  private final DecisionDraft draft;
+  private final StatusDraft status;
 
-  LostRecord(Observation seen) {
-    this.seen = seen;
-    this.draft = new StatusDraft(seen);
+  LostRecord(DecisionDraft draft) {
+    this.draft = draft;
+    this.status = draft.status();
   }
 
-  /**
-   * What follows where the status that says Undecided once said more; empty where it need not have.
-   */
+  /** What follows where the status must once have said more; empty where it need not have. */
   Optional<Decision> decide() {
+    Handover handover = draft.seen().status().handover();
+    return switch (handover == null ? Handover.UNDECIDED : handover) {
+      case UNDECIDED -> withoutDecision();
+      case COMMITTED -> withoutPhaseAfter(Phase.COMMITTED);
+      case ROLLED_BACK -> withoutPhaseAfter(Phase.ROLLING_BACK);
+    };
+  }
+
+  private Optional<Decision> withoutDecision() {
     if (wasCommitted()) {
       return Optional.of(committed());
     }
-    Phase phase = draft.phase() == null ? Phase.PENDING : draft.phase();
+    Phase phase = status.phase() == null ? Phase.PENDING : status.phase();
     boolean saidMore =
         switch (phase) {
           case PENDING, VALIDATING -> hasSession();
@@ -61,17 +71,16 @@ final class LostRecord {
   }
 
   /**
-   * What follows where the decision is known and the phase is one of before it, or is missing;
-   * empty where it is not. A side that is not known to be settled is not taken for one.
+   * Where the decision is recorded and the phase is one of before it, or is missing. A side counts
+   * as settled only where that is known.
    */
-  Optional<Decision> withoutItsPhase(Phase after) {
-    Phase phase = draft.phase() == null ? Phase.PENDING : draft.phase();
+  private Optional<Decision> withoutPhaseAfter(Phase after) {
+    Phase phase = status.phase() == null ? Phase.PENDING : status.phase();
     return switch (phase) {
       case PENDING, VALIDATING, PREPARING, PRE_COPY, SWITCHING_OVER -> {
-        draft.touch(Role.SOURCE).touch(Role.DESTINATION).enter(after);
-        yield Optional.of(
-            new Decision(
-                draft.build(seen.attempt()), List.of(), Optional.of(Duration.ZERO), false));
+        draft.touchBoth();
+        status.enter(after);
+        yield Optional.of(draft.again(Duration.ZERO));
       }
       case COMMITTED, SUCCEEDED, ROLLING_BACK, FAILED, CANCELLED, ACTION_REQUIRED ->
           Optional.empty();
@@ -80,8 +89,8 @@ final class LostRecord {
 
   /** No phase and no state of an agent but those after Committed leads there. */
   private boolean wasCommitted() {
-    return draft.wasIn(Phase.COMMITTED)
-        || draft.wasIn(Phase.SUCCEEDED)
+    return status.wasIn(Phase.COMMITTED)
+        || status.wasIn(Phase.SUCCEEDED)
         || states()
             .anyMatch(
                 state ->
@@ -92,14 +101,11 @@ final class LostRecord {
   }
 
   private boolean hasSession() {
-    return Stream.of(seen.source(), seen.destination())
-        .anyMatch(side -> side.session().isPresent());
+    return draft.sides().stream().anyMatch(side -> side.session().isPresent());
   }
 
   private Stream<SessionState> states() {
-    return Stream.of(seen.source(), seen.destination())
-        .flatMap(side -> side.session().stream())
-        .map(Session::getState);
+    return draft.sides().stream().flatMap(side -> side.session().stream()).map(Session::getState);
   }
 
   /**
@@ -107,17 +113,17 @@ final class LostRecord {
    * as one whose journal is damaged, waits for a decision without having been told to pause.
    */
   private boolean isPaused() {
-    SessionState state = seen.source().state();
+    SessionState state = draft.source().state();
     return (state == SessionState.SOURCE_STOPNCOPY
             || state == SessionState.SOURCE_AWAITING_DECISION)
-        && seen.source().session().filter(Session::hasFailure).isEmpty();
+        && draft.source().session().filter(Session::hasFailure).isEmpty();
   }
 
   /** No phase but those after RolledBack leads there. */
   private boolean wasRolledBack() {
-    return draft.wasIn(Phase.ROLLING_BACK)
-        || draft.wasIn(Phase.FAILED)
-        || draft.wasIn(Phase.CANCELLED);
+    return status.wasIn(Phase.ROLLING_BACK)
+        || status.wasIn(Phase.FAILED)
+        || status.wasIn(Phase.CANCELLED);
   }
 
   /**
@@ -126,69 +132,67 @@ final class LostRecord {
    * that does not wait for the decision yet tells that nobody took it.
    */
   private boolean mayHaveBeenActivated() {
-    SessionState state = seen.destination().state();
+    SessionState state = draft.destination().state();
     return state == SessionState.DESTINATION_STRANDED
-        || !AfterRolledBack.provesNothingCommitted(seen.source().state())
+        || !RollbackSteps.provesNothingCommitted(draft.source().state())
             && !NOT_ACTIVATED.contains(state);
   }
 
   private Decision committed() {
-    draft
-        .touch(Role.SOURCE)
-        .touch(Role.DESTINATION)
+    draft.touchBoth();
+    status
         .condition(
             ConditionType.HANDED_OVER,
             Status.TRUE,
             ConditionReason.COMMITTED,
             "The destination owns the state; the source never runs it again. The status had lost"
                 + " that it was committed: "
-                + told()
+                + evidence()
                 + " says so.")
         .commit();
-    return new Decision(draft.build(seen.attempt()), List.of(), Optional.of(Duration.ZERO), false);
+    return draft.again(Duration.ZERO);
   }
 
-  private String told() {
-    return draft.wasIn(Phase.COMMITTED) || draft.wasIn(Phase.SUCCEEDED)
+  private String evidence() {
+    return status.wasIn(Phase.COMMITTED) || status.wasIn(Phase.SUCCEEDED)
         ? "the phase"
         : "what the agents report (" + reports() + ")";
   }
 
   private String reports() {
-    return "source " + seen.source().state() + ", destination " + seen.destination().state();
+    return "source " + draft.source().state() + ", destination " + draft.destination().state();
   }
 
   private Decision back(Phase phase, ConditionReason reason) {
-    draft.touch(Role.SOURCE).touch(Role.DESTINATION);
-    return new BeforeHandover(seen, draft)
-        .backTo(
-            reason,
-            "The status says phase "
-                + phase.text()
-                + " although the handover is undecided, and the agents report "
-                + reports()
-                + ": it once said more. Rolling back.");
+    draft.touchBoth();
+    return draft.rollBack(
+        reason,
+        "The status lost a part of what was recorded: it says phase "
+            + phase.text()
+            + " although the handover is undecided, and the agents report "
+            + reports()
+            + ". Rolling back.",
+        false);
   }
 
-  /** Nobody is told anything: the source would run while the destination may. */
+  /** No command is given to either side: the source would run while the destination may. */
   private Decision held(Phase phase) {
-    draft
-        .touch(Role.SOURCE)
-        .touch(Role.DESTINATION)
+    draft.touchBoth();
+    status
         .enter(Phase.ACTION_REQUIRED)
         .condition(
             ConditionType.SUCCEEDED,
             Status.UNKNOWN,
             ConditionReason.CONTRADICTION,
-            "The status said phase "
+            "The status lost a part of what was recorded: it said phase "
                 + phase.text()
-                + " and no decision, and the agents report "
+                + " and no decision, while the agents report "
                 + reports()
-                + ": it once said more, and whether it was committed is not known. Neither side is"
-                + " told anything. Look at the journal of "
-                + seen.destination().location()
+                + ". Whether it was committed is not known, and no command is given to either"
+                + " side. Look at the journal of "
+                + draft.destination().location()
                 + " (strings FILE): with the entry Activating it was committed, and status.handover"
                 + " is to be set to Committed by hand, else to RolledBack.");
-    return new Decision(draft.build(seen.attempt()), List.of(), Optional.of(Decisions.SOON), false);
+    return draft.again(DecisionDraft.SOON);
   }
 }

@@ -2,15 +2,16 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.convergence.History;
+import dev.vfio.migration.operator.status.FirstSeenTimes;
 import java.time.Instant;
 import java.util.Optional;
 
 /**
  * Everything that a decision may depend on.
  *
- * @param now the time of day, only for what is told to people
+ * @param now the time of day, only for what people read
  * @param steady the same moment by this process's monotonic clock, from which durations are counted
- * @param sights when this process first saw what the status says
+ * @param firstSeen when this process first saw what the status says
  * @param namespace metadata.namespace
  * @param adminNamespaces where a migration may name a node and a device
  * @param uid metadata.uid
@@ -24,7 +25,7 @@ import java.util.Optional;
 public record Observation(
     Instant now,
     Instant steady,
-    FirstSights sights,
+    FirstSeenTimes firstSeen,
     String namespace,
     AdminNamespaces adminNamespaces,
     String uid,

@@ -2,6 +2,7 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Progress;
 import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
@@ -25,7 +26,7 @@ import java.util.Set;
  *     carry it out
  * @param inspection the device as the agent listed it in this reconciliation, if it was asked
  * @param verification the session as the agent answered the last command of this reconciliation
- *     with, where that was to look at what is loaded and it was found
+ *     with, where that command was VerifyLoaded and the agent confirmed it
  */
 public record Side(
     Role role,
@@ -36,7 +37,7 @@ public record Side(
     Optional<Inspection> inspection,
     Optional<Session> verification) {
 
-  /** Of a side that was not asked to look at what is loaded. */
+  /** Of a side that was not asked to verify what is loaded. */
   public Side(
       Role role,
       DeviceLocation location,
@@ -64,7 +65,7 @@ public record Side(
    *
    * @param host where the other agent finds its state stream
    * @param version of the agent, for people
-   * @param verifiesLoaded whether it can be asked to look at what it loaded
+   * @param verifiesLoaded whether it can be asked to verify what it loaded
    */
   public record Reachable(String host, String version, boolean verifiesLoaded) implements Agent {
 
@@ -116,15 +117,20 @@ public record Side(
 
   /**
    * The session's state; UNSPECIFIED where there is none or the agent is newer and names a state
-   * that is not known here.
+   * that this operator does not know.
    */
   SessionState state() {
     return session.map(Session::getState).orElse(SessionState.SESSION_STATE_UNSPECIFIED);
   }
 
+  /** What the side's session reports; the defaults where there is none. */
+  Progress progress() {
+    return session.map(Session::getProgress).orElse(Progress.getDefaultInstance());
+  }
+
   /**
    * The state in which the agent lists the device; UNSPECIFIED where it was not asked in this
-   * reconciliation, has no such device, or does not tell.
+   * reconciliation, has no such device, or does not report its state.
    */
   DeviceState listedState() {
     return inspection
@@ -134,8 +140,8 @@ public record Side(
   }
 
   /**
-   * Whether the agent, asked in this reconciliation, looked at what is loaded and found it. Only
-   * then is LOADED not merely what was reported some time ago.
+   * Whether the agent, asked in this reconciliation, confirmed that the device still holds what was
+   * loaded. A report of LOADED alone may be old.
    */
   boolean verifiedLoaded() {
     return verification
@@ -172,10 +178,13 @@ public record Side(
 
   /** Why the agent cannot be talked to, for people; only for agents that are not reachable. */
   String unavailability() {
-    String agentOf = "the agent on " + location.nodeName() + " (" + name() + ")";
-    if (agent instanceof Unreachable unreachable) {
-      return agentOf + " cannot be reached: " + unreachable.cause();
-    }
-    return agentOf + " is gone: no agent pod runs on that node";
+    return "the agent on "
+        + location.nodeName()
+        + " ("
+        + name()
+        + ") cannot be reached: "
+        + (agent instanceof Unreachable unreachable
+            ? unreachable.cause()
+            : "no agent pod runs on that node");
   }
 }

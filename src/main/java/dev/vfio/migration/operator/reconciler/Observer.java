@@ -5,6 +5,7 @@ import dev.vfio.migration.contract.v1.Progress;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.Steady;
 import dev.vfio.migration.operator.agents.AgentConnection;
 import dev.vfio.migration.operator.agents.AgentDirectory;
 import dev.vfio.migration.operator.api.DeviceLocation;
@@ -15,13 +16,14 @@ import dev.vfio.migration.operator.api.PhaseTransition;
 import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Sample;
 import dev.vfio.migration.operator.decision.AdminNamespaces;
-import dev.vfio.migration.operator.decision.FirstSights;
 import dev.vfio.migration.operator.decision.Observation;
-import dev.vfio.migration.operator.decision.PendingTotal;
 import dev.vfio.migration.operator.decision.Predecessor;
 import dev.vfio.migration.operator.decision.Settings;
 import dev.vfio.migration.operator.decision.Side;
 import dev.vfio.migration.operator.record.StatusRecord;
+import dev.vfio.migration.operator.status.FirstSeenTimes;
+import dev.vfio.migration.operator.status.PendingTotal;
+import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -32,32 +34,38 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 
 /** Puts together what a decision may depend on. Thread-safe. */
+@Singleton
 final class Observer {
   private final AgentDirectory agents;
   private final AdminNamespaces adminNamespaces;
   private final Admissions admissions;
-  private final Supplier<Collection<DeviceMigration>> all;
   private final Clock clock;
   private final Clock steady;
   private final Map<String, History> histories = new ConcurrentHashMap<>();
-  private final Map<String, FirstSights> sights = new ConcurrentHashMap<>();
+  private final Map<String, FirstSeenTimes> firstSeen = new ConcurrentHashMap<>();
 
   Observer(
       AgentDirectory agents,
       AdminNamespaces adminNamespaces,
       Admissions admissions,
-      Supplier<Collection<DeviceMigration>> all,
       Clock clock,
-      Clock steady) {
+      @Steady Clock steady) {
     this.agents = agents;
     this.adminNamespaces = adminNamespaces;
     this.admissions = admissions;
-    this.all = all;
     this.clock = clock;
     this.steady = steady;
   }
 
-  Observation observe(DeviceMigration migration, Settings settings, Answers answers) {
+  /**
+   * @param answers to the commands of the step before
+   * @param all every migration that is known, for the queue of its devices
+   */
+  Observation observe(
+      DeviceMigration migration,
+      Settings settings,
+      Answers answers,
+      Supplier<Collection<DeviceMigration>> all) {
     DeviceMigrationStatus status = StatusRecord.statusOf(migration);
     String uid = migration.getMetadata().getUid();
     int attempt = status.attempt() == null || status.attempt() < 1 ? 1 : status.attempt();
@@ -68,7 +76,7 @@ final class Observer {
     return new Observation(
         clock.instant(),
         now,
-        sights(uid, status, source, now),
+        firstSeen(uid, status, source, now),
         migration.getMetadata().getNamespace(),
         adminNamespaces,
         uid,
@@ -76,7 +84,7 @@ final class Observer {
         migration.isMarkedForDeletion(),
         settings,
         status,
-        predecessor(migration, settings, status),
+        predecessor(migration, settings, status, all),
         source,
         destination,
         history(uid, source, now, asksForInitialBytes(status)));
@@ -111,14 +119,15 @@ final class Observer {
   }
 
   /**
-   * When this process first saw what the status says. How long the workload has been paused its
-   * agent knows better than an operator that took over meanwhile.
+   * When this process first saw what the status says. The source's agent knows how long the
+   * workload has been paused; an operator that took over meanwhile does not.
    */
-  private FirstSights sights(String uid, DeviceMigrationStatus status, Side source, Instant now) {
-    return sights.compute(
+  private FirstSeenTimes firstSeen(
+      String uid, DeviceMigrationStatus status, Side source, Instant now) {
+    return firstSeen.compute(
         uid,
         (key, known) -> {
-          FirstSights seen = (known == null ? FirstSights.NONE : known).and(status, now);
+          FirstSeenTimes seen = (known == null ? FirstSeenTimes.NONE : known).and(status, now);
           Optional<PhaseTransition> pause =
               status.phaseTransitions().stream()
                   .filter(entered -> entered.phase() == Phase.SWITCHING_OVER)
@@ -131,7 +140,10 @@ final class Observer {
   }
 
   private Optional<Predecessor> predecessor(
-      DeviceMigration migration, Settings settings, DeviceMigrationStatus status) {
+      DeviceMigration migration,
+      Settings settings,
+      DeviceMigrationStatus status,
+      Supplier<Collection<DeviceMigration>> all) {
     boolean asks =
         (status.phase() == null || status.phase() == Phase.PENDING)
             && adminNamespaces.allow(migration.getMetadata().getNamespace())
@@ -189,9 +201,9 @@ final class Observer {
     histories.remove(uid);
   }
 
-  /** The object is gone. */
-  void gone(String uid) {
+  /** The API server has no such object any more. */
+  void removed(String uid) {
     forget(uid);
-    sights.remove(uid);
+    firstSeen.remove(uid);
   }
 }

@@ -1,8 +1,8 @@
 package dev.vfio.migration.operator.record;
 
 /**
- * Every event that a DeviceMigration can get. Closed: docs/status.md lists them all, and a test
- * compares the two.
+ * Every event that a DeviceMigration can get. Closed: docs/reference.md, which is generated from
+ * here, lists them all.
  */
 public enum EventReason {
   WAITING("Waiting", false, "Waits for another migration that uses one of the devices."),

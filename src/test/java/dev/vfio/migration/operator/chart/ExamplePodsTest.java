@@ -111,7 +111,7 @@ class ExamplePodsTest {
 
   @Test
   void theDocumentsPointToThem() throws IOException {
-    assertThat(Files.readString(ROOT.resolve("docs/handing-over.md")))
+    assertThat(Files.readString(ROOT.resolve("docs/workload-transfer.md")))
         .contains("../examples/workloads/" + KERNEL, "SOCK_STREAM", "sandbox/lab/workload");
     assertThat(Files.readString(ROOT.resolve("docs/workload.md")))
         .contains("../examples/workloads/" + USER, "SOCK_STREAM");

@@ -16,6 +16,9 @@ import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.fake.Specs;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -426,9 +429,9 @@ class DecisionTableTest {
           new Observation(
               NOW,
               NOW,
-              Seen.fromTheBeginning(status, NOW),
+              FirstSeenFixtures.fromTheBeginning(status, NOW),
               "default",
-              Scene.ADMIN_NAMESPACES,
+              MigrationScene.ADMIN_NAMESPACES,
               "uid",
               1,
               false,

@@ -6,6 +6,8 @@ import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.StatusDraft;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import org.junit.jupiter.api.Test;
 
@@ -28,14 +30,14 @@ class OddSpecTest {
                 DeviceMigration.class);
     assertThat(migration.getSpec().unreadable()).isNotBlank();
     Settings remains = Settings.remainsOf(migration.getSpec()).orElseThrow();
-    assertThat(remains.source()).isEqualTo(Scene.SOURCE);
-    assertThat(remains.destination()).isEqualTo(Scene.DESTINATION);
+    assertThat(remains.source()).isEqualTo(MigrationScene.SOURCE);
+    assertThat(remains.destination()).isEqualTo(MigrationScene.DESTINATION);
   }
 
   @Test
   void whatIsUndecidedGoesBack() {
-    Scene scene =
-        new Scene()
+    MigrationScene scene =
+        new MigrationScene()
             .touched()
             .phase(Phase.SWITCHING_OVER)
             .source(SessionState.SOURCE_STOPNCOPY)
@@ -47,8 +49,8 @@ class OddSpecTest {
 
   @Test
   void whatIsCommittedIsEnded() {
-    Scene scene =
-        new Scene()
+    MigrationScene scene =
+        new MigrationScene()
             .touched()
             .record(StatusDraft::commit)
             .source(SessionState.SOURCE_AWAITING_DECISION)
@@ -60,8 +62,8 @@ class OddSpecTest {
 
   @Test
   void whereNotEvenTheEndsAreKnownAConditionSaysSo() {
-    Scene scene = new Scene().touched().phase(Phase.SWITCHING_OVER);
-    Decision decision = Decisions.invalid(Scene.START, 2, scene.status(), PROBLEM);
+    MigrationScene scene = new MigrationScene().touched().phase(Phase.SWITCHING_OVER);
+    Decision decision = Decisions.invalid(MigrationScene.START, 2, scene.status(), PROBLEM);
     assertThat(decision.finished()).isFalse();
     assertThat(decision.status().phase()).isEqualTo(Phase.SWITCHING_OVER);
     assertThat(decision.status().conditions())

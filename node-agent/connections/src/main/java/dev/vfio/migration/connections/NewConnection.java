@@ -21,7 +21,7 @@ public final class NewConnection extends ChannelDuplexHandler {
 
   private static final int LENGTH_OFFSET = 3;
   private static final int RECORD_HEAD_BYTES = 5;
-  private static final int LONGEST_RECORD_BYTES = 1 << 14;
+  private static final int MAX_RECORD_BYTES = 1 << 14;
 
   private final NewConnections all;
   private final Channel channel;
@@ -141,11 +141,11 @@ public final class NewConnection extends ChannelDuplexHandler {
         .refused(
             "crowded",
             () ->
-                "dropped the connection from "
-                    + remote
-                    + ", which had not said who it is, to let another one in: "
-                    + all.limits()
-                    + " may be open at a time. An agent that is dropped tries again by itself.");
+                String.format(
+                    "dropped the connection from %s, which had not said who it is, to let another"
+                        + " one in: %s may be open at a time. An agent that is dropped tries again"
+                        + " by itself.",
+                    remote, all.limits()));
   }
 
   /** Whether it was closed to make room, or for being late; a line says so already. */
@@ -204,11 +204,11 @@ public final class NewConnection extends ChannelDuplexHandler {
         .refused(
             "late",
             () ->
-                "closed the connection from "
-                    + remote
-                    + ": within "
-                    + all.limits().answerTime().toMillis()
-                    + (all.authenticates()
+                String.format(
+                    "closed the connection from %s: within %s%s",
+                    remote,
+                    all.limits().answerTime().toMillis(),
+                    all.authenticates()
                         ? " ms it had not said who it is"
                         : " ms no request was complete"));
   }
@@ -247,7 +247,7 @@ public final class NewConnection extends ChannelDuplexHandler {
       return false;
     }
     int length = bytes.getUnsignedShort(bytes.readerIndex() + LENGTH_OFFSET);
-    return length > LONGEST_RECORD_BYTES || bytes.readableBytes() >= RECORD_HEAD_BYTES + length;
+    return length > MAX_RECORD_BYTES || bytes.readableBytes() >= RECORD_HEAD_BYTES + length;
   }
 
   @Override

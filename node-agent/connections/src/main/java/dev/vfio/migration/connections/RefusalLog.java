@@ -76,14 +76,10 @@ public final class RefusalLog {
     }
     if (number > LINES) {
       lines.accept(
-          (number - LINES)
-              + " more connections to the "
-              + port
-              + " port were refused within "
-              + PERIOD.toSeconds()
-              + " s ("
-              + reason
-              + "); no line was written for each of them");
+          String.format(
+              "%s more connections to the %s port were refused within %s s (%s); no line was"
+                  + " written for each of them",
+              number - LINES, port, PERIOD.toSeconds(), reason));
     }
   }
 }

@@ -1,14 +1,14 @@
 package dev.vfio.migration.agent.control;
 
-import dev.vfio.migration.agent.session.DestinationSpec;
-import dev.vfio.migration.agent.session.Mode;
-import dev.vfio.migration.agent.session.Progress;
-import dev.vfio.migration.agent.session.Reason;
+import dev.vfio.migration.agent.machine.DestinationSpec;
+import dev.vfio.migration.agent.machine.Mode;
+import dev.vfio.migration.agent.machine.Progress;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.agent.session.Refusal;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SourceSpec;
-import dev.vfio.migration.agent.session.WindowSpec;
 import dev.vfio.migration.contract.v1.CommandHeader;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceState;
@@ -104,11 +104,11 @@ final class ContractMapping {
 
   /** In the order in which both ends number them. */
   private static List<WindowSpec> windows(List<DmaWindow> windows) throws Refusal {
-    if (windows.size() > DeclaredWindows.MOST_WINDOWS
+    if (windows.size() > DeclaredWindows.MAX_WINDOWS
         || !windows.stream().map(DmaWindow::getName).allMatch(DeclaredWindows::isName)) {
       throw invalid(
           "there are more than "
-              + DeclaredWindows.MOST_WINDOWS
+              + DeclaredWindows.MAX_WINDOWS
               + " windows, or the name of a window is none");
     }
     return windows.stream()
@@ -213,7 +213,7 @@ final class ContractMapping {
     return MigrationInterface.valueOf(known.name());
   }
 
-  static Failure failure(dev.vfio.migration.agent.session.Failure failure) {
+  static Failure failure(dev.vfio.migration.agent.machine.Failure failure) {
     return Failure.newBuilder()
         .setReason(reason(failure.reason()))
         .setMessage(failure.message())

@@ -1,8 +1,9 @@
 package dev.vfio.migration.agent.control;
 
-import dev.vfio.migration.agent.session.Failure;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.session.Failures;
 import dev.vfio.migration.agent.session.LiveSession;
-import dev.vfio.migration.agent.session.Reason;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DmaWindow;
 import dev.vfio.migration.vfio.device.DeviceDescription;
@@ -104,7 +105,7 @@ final class DeviceViews {
       description = description == null ? session.device() : description;
     }
     if (description == null) {
-      return device.setNotMigratable(ContractMapping.failure(Failure.of(entry.problem()))).build();
+      return device.setNotMigratable(ContractMapping.failure(Failures.of(entry.problem()))).build();
     }
     addDescription(device, description);
     Failure objection = objection(entry);

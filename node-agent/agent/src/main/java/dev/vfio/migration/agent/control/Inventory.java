@@ -1,8 +1,8 @@
 package dev.vfio.migration.agent.control;
 
-import dev.vfio.migration.agent.session.Failure;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Reason;
 import dev.vfio.migration.agent.session.LiveSession;
-import dev.vfio.migration.agent.session.Reason;
 import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.agent.session.Sessions;
 import dev.vfio.migration.agent.session.Workloads;

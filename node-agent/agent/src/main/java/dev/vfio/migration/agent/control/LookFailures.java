@@ -1,7 +1,7 @@
 package dev.vfio.migration.agent.control;
 
-import dev.vfio.migration.agent.session.Failure;
-import dev.vfio.migration.agent.session.Reason;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Reason;
 import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.vfio.linux.Errno;

@@ -1,7 +1,7 @@
 package dev.vfio.migration.agent.node;
 
-import dev.vfio.migration.agent.stream.NettyStateStreams;
 import dev.vfio.migration.agent.stream.StreamSettings;
+import dev.vfio.migration.agent.stream.netty.NettyStateStreams;
 import dev.vfio.migration.connections.ConnectionLimits;
 import dev.vfio.migration.vfio.workload.DeclaredWindows;
 import java.time.Duration;
@@ -64,7 +64,7 @@ public record DescriptorBudget(
     double share = Math.min(1, (double) Math.max(0, limit - kept) / wanted);
     // Half of what nobody else needs: a look may have the windows of a workload open as well.
     long left = Math.max(0, limit - kept - wanted) / 2 / OF_A_WINDOW;
-    long most = (long) sessions * DeclaredWindows.MOST_WINDOWS;
+    long most = (long) sessions * DeclaredWindows.MAX_WINDOWS;
     return new DescriptorBudget(
         limit,
         kept,

@@ -1,8 +1,8 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -11,9 +11,6 @@ import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.freezer.Cgroups;
 import dev.vfio.migration.vfio.freezer.Freezer;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
-import dev.vfio.migration.vfio.handover.HandedOver;
-import dev.vfio.migration.vfio.handover.HandoverDesk;
-import dev.vfio.migration.vfio.handover.KernelWorkload;
 import dev.vfio.migration.vfio.holder.ConfigurationSpace;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Holders;
@@ -21,7 +18,10 @@ import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.node.KernelDirectory;
-import dev.vfio.migration.vfio.node.Offers;
+import dev.vfio.migration.vfio.node.OfferedDevices;
+import dev.vfio.migration.vfio.transfer.DeviceDescriptors;
+import dev.vfio.migration.vfio.transfer.KernelWorkload;
+import dev.vfio.migration.vfio.transfer.WorkloadListener;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.time.Duration;
@@ -44,11 +44,11 @@ final class KernelNode implements KernelSide {
   private final SysfsDevices inventory;
   private final Holders holders;
   private final KernelDirectory directory;
-  private final HandoverDesk desk;
+  private final WorkloadListener desk;
   private final Freezer freezer;
   private final AgentConfig config;
   private final int pageSize;
-  private final Offers offers;
+  private final OfferedDevices offers;
 
   KernelNode(AgentConfig config, KernelFiles files, int pageSize) throws IOException {
     this.config = config;
@@ -71,7 +71,7 @@ final class KernelNode implements KernelSide {
             new FreezerLedger(config.journalDirectory().resolve("frozen")),
             config.workloadTimeout());
     this.desk =
-        new HandoverDesk(
+        new WorkloadListener(
             config.handoverDirectory(),
             config.journalDirectory().resolve("handed-over"),
             HELLO_TIMEOUT,
@@ -87,7 +87,7 @@ final class KernelNode implements KernelSide {
             pageSize,
             config.deviceLookTimeout(),
             System::nanoTime);
-    this.offers = new Offers(inventory, desk);
+    this.offers = new OfferedDevices(inventory, desk);
   }
 
   /** For the desk, beside its thread: a driver that hangs here keeps that one device waiting. */
@@ -96,7 +96,7 @@ final class KernelNode implements KernelSide {
     if (known.isEmpty()) {
       return false;
     }
-    Optional<HandedOver> open = directory.openHere(device);
+    Optional<DeviceDescriptors> open = directory.openHere(device);
     Optional<Holder> holder =
         open.isPresent() ? holders.of(known.get(), open.get().device()) : holders.of(known.get());
     return holder.filter(found -> found.together().contains(process)).isPresent();
@@ -192,7 +192,7 @@ final class KernelNode implements KernelSide {
   @Override
   public void offerToThoseWhoCameBack() {
     try {
-      offers.toThoseWhoCameBack();
+      offers.reofferExistingSockets();
     } catch (RuntimeException failure) {
       LOG.error("workloads that hold a device of an earlier agent cannot come back", failure);
     }

@@ -1,7 +1,7 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
-import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
 import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import java.io.IOException;

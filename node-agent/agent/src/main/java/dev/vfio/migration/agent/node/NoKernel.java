@@ -1,6 +1,6 @@
 package dev.vfio.migration.agent.node;
 
-import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
 import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;

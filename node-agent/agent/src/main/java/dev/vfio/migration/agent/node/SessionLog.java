@@ -1,9 +1,9 @@
 package dev.vfio.migration.agent.node;
 
-import dev.vfio.migration.agent.session.Failure;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import dev.vfio.migration.connections.log.LoggedMigration;
 import java.util.Locale;

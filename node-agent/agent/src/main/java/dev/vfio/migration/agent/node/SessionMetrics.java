@@ -1,8 +1,8 @@
 package dev.vfio.migration.agent.node;
 
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;

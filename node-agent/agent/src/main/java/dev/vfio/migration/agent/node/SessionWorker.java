@@ -1,7 +1,7 @@
 package dev.vfio.migration.agent.node;
 
+import dev.vfio.migration.agent.session.SessionEnvironment.ThreadName;
 import dev.vfio.migration.agent.session.SessionThread;
-import dev.vfio.migration.agent.session.Surroundings.ThreadName;
 import dev.vfio.migration.connections.log.LoggedMigration;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;

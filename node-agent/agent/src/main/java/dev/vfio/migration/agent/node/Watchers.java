@@ -1,7 +1,7 @@
 package dev.vfio.migration.agent.node;
 
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import java.util.List;
 

@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.session;
 
-import dev.vfio.migration.agent.session.SessionJournals.Found;
+import dev.vfio.migration.agent.journal.SessionJournals.Found;
+import dev.vfio.migration.agent.machine.SessionRecord;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,5 +1,14 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.SessionJournals;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Progress;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionRecord;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import java.util.concurrent.CompletableFuture;
 

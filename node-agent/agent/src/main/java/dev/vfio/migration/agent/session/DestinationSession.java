@@ -1,10 +1,21 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.machine.DestinationAction;
+import dev.vfio.migration.agent.machine.DestinationEvent;
+import dev.vfio.migration.agent.machine.DestinationMachine;
+import dev.vfio.migration.agent.machine.DestinationSpec;
+import dev.vfio.migration.agent.machine.DestinationState;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
-/** A destination: its machine, its thread, and what it holds of the world. */
+/** A destination: its machine, its thread, and what it holds of the environment. */
 public final class DestinationSession implements LiveSession {
 
   /**
@@ -36,16 +47,23 @@ public final class DestinationSession implements LiveSession {
   private DestinationSession(
       DestinationState initial,
       SessionJournal journal,
-      Surroundings world,
+      SessionEnvironment environment,
       SessionWatcher watcher,
       Runnable forget) {
     this.spec = initial.spec();
     SessionThread thread =
-        world.threads().apply(new Surroundings.ThreadName(spec.key(), spec.migrationName()));
-    this.work = new DestinationWork(initial, journal, world, thread, watcher, replies, forget);
+        environment
+            .threads()
+            .apply(new SessionEnvironment.ThreadName(spec.key(), spec.migrationName()));
+    this.work =
+        new DestinationWork(initial, journal, environment, thread, watcher, replies, forget);
     this.loop =
         new MachineLoop<>(
-            new DestinationMachine(world.pace())::step, work, thread, world.clock(), initial);
+            new DestinationMachine(environment.timings())::step,
+            work,
+            thread,
+            environment.clock(),
+            initial);
     work.reportTo(loop);
   }
 
@@ -53,16 +71,20 @@ public final class DestinationSession implements LiveSession {
   public static DestinationSession fresh(
       DestinationSpec spec,
       SessionJournal journal,
-      Surroundings world,
+      SessionEnvironment environment,
       SessionWatcher watcher,
       Runnable forget) {
-    return new DestinationSession(DestinationState.initial(spec), journal, world, watcher, forget);
+    return new DestinationSession(
+        DestinationState.initial(spec), journal, environment, watcher, forget);
   }
 
   /** A destination as the journal has it. {@link #recover} makes it go on. */
   public static DestinationSession recovered(
-      DestinationState state, SessionJournal journal, Surroundings world, SessionWatcher watcher) {
-    return new DestinationSession(state, journal, world, watcher, () -> {});
+      DestinationState state,
+      SessionJournal journal,
+      SessionEnvironment environment,
+      SessionWatcher watcher) {
+    return new DestinationSession(state, journal, environment, watcher, () -> {});
   }
 
   public CompletableFuture<Prepared> prepare() {

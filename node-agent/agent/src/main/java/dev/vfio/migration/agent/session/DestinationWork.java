@@ -1,7 +1,18 @@
 package dev.vfio.migration.agent.session;
 
-import dev.vfio.migration.agent.session.DestinationAction.*;
-import dev.vfio.migration.agent.session.DestinationEvent.*;
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.machine.DestinationAction;
+import dev.vfio.migration.agent.machine.DestinationAction.*;
+import dev.vfio.migration.agent.machine.DestinationEvent;
+import dev.vfio.migration.agent.machine.DestinationEvent.*;
+import dev.vfio.migration.agent.machine.DestinationSpec;
+import dev.vfio.migration.agent.machine.DestinationState;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
+import dev.vfio.migration.agent.machine.WindowCheck;
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.agent.stream.StateStreams;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamSettings;
@@ -19,30 +30,30 @@ import java.util.List;
 
 /** Does what a destination's machine wants done. Runs on the session's thread. */
 final class DestinationWork
-    implements MachineLoop.Effects<DestinationState, DestinationEvent, DestinationAction> {
+    implements MachineLoop.Effects<DestinationState, DestinationEvent, DestinationAction>,
+        Work.Handler<Task<DestinationEvent>>,
+        Immediate.Handler {
   private final DestinationSpec spec;
   private final String migration;
   private final SessionJournal journal;
-  private final Surroundings world;
+  private final SessionEnvironment environment;
   private final SessionThread thread;
-  private final SessionWatcher watcher;
   private final Replies<DestinationSession.Prepared> replies;
   private final Runnable forget;
   private final DeviceHold hold;
+  private final SessionReports reports;
   private MachineLoop<DestinationState, DestinationEvent, DestinationAction> loop;
   private List<WindowSpec> windows = List.of();
   private WindowMemory.Mapped memory;
-  private Inlet inlet;
+  private IncomingState incoming;
   private StateStreams.Room room = () -> {};
   private StateStreams.Awaited awaited;
   private SessionThread.Timer timer = () -> {};
-  private volatile SessionSnapshot snapshot;
-  private boolean announced;
 
   DestinationWork(
       DestinationState initial,
       SessionJournal journal,
-      Surroundings world,
+      SessionEnvironment environment,
       SessionThread thread,
       SessionWatcher watcher,
       Replies<DestinationSession.Prepared> replies,
@@ -50,15 +61,18 @@ final class DestinationWork
     this.spec = initial.spec();
     this.migration = spec.key().toString();
     this.journal = journal;
-    this.world = world;
+    this.environment = environment;
     this.thread = thread;
-    this.watcher = watcher;
     this.replies = replies;
     this.forget = forget;
     this.hold =
         new DeviceHold(
-            spec.device(), MigrationEnd.DESTINATION, migration, world.devices(), world.workloads());
-    this.snapshot = initial.snapshot();
+            spec.device(),
+            MigrationEnd.DESTINATION,
+            migration,
+            environment.devices(),
+            environment.workloads());
+    this.reports = new SessionReports(watcher, initial.snapshot());
   }
 
   void reportTo(MachineLoop<DestinationState, DestinationEvent, DestinationAction> target) {
@@ -66,7 +80,7 @@ final class DestinationWork
   }
 
   SessionSnapshot snapshot() {
-    return snapshot;
+    return reports.snapshot();
   }
 
   DeviceDescription device() {
@@ -75,25 +89,20 @@ final class DestinationWork
 
   @Override
   public void entered(DestinationState state) {
-    SessionSnapshot before = snapshot;
-    snapshot = state.snapshot();
-    boolean unannounced =
+    boolean hidden =
         switch (state.step()) {
-          // Not journalled yet: it may still be refused, and nobody is told of it.
+          // Not journalled yet: it may still be refused, and its watcher is not to know of it.
           case OPENING, MAPPING, JOURNALLING_PREPARED, REFUSED -> true;
           // Not verified yet: nobody is to decide on it.
-          case REOPENING -> !announced;
+          case REOPENING -> !reports.announced();
           default -> false;
         };
-    if (!unannounced && !(announced && snapshot.equals(before))) {
-      watcher.changed(announced ? before : null, snapshot);
-      announced = true;
-    }
+    reports.entered(state.snapshot(), hidden);
   }
 
   @Override
   public DestinationEvent broken(DestinationAction action, Throwable fault) {
-    watcher.fault(spec.key(), action.toString(), MachineLoop.reportable(fault));
+    reports.fault(action.toString(), fault);
     return action instanceof Work
         ? new DestinationEvent.Failed(
             Failure.of(Reason.INTERNAL_ERROR, "a fault in the agent at " + action + ": " + fault))
@@ -102,67 +111,106 @@ final class DestinationWork
 
   @Override
   public void stuck(Throwable fault) {
-    watcher.fault(spec.key(), "taking an event", MachineLoop.reportable(fault));
-    SessionSnapshot before = snapshot;
-    if (!before.state().terminal()) {
-      snapshot = before.failed(MachineLoop.failure(spec.key(), fault));
-      watcher.changed(announced ? before : null, snapshot);
-      announced = true;
-    }
+    reports.stuck(fault);
   }
 
   @Override
   public DestinationEvent perform(DestinationAction action) {
     if (action instanceof Work work) {
-      try {
-        return work(work);
-      } catch (DeviceException problem) {
-        return new DestinationEvent.Failed(Failure.of(problem));
-      } catch (StreamException problem) {
-        return new DestinationEvent.Failed(Failure.of(problem));
-      } catch (IOException problem) {
-        return new DestinationEvent.Failed(failure(work, problem));
-      }
+      return perform(work);
     }
-    beside(action);
+    ((Immediate) action).handle(this);
     return null;
   }
 
-  private DestinationEvent work(Work work) throws IOException {
-    if (work instanceof OpenDevice) {
-      return opened(hold.open());
+  private DestinationEvent perform(Work work) {
+    try {
+      return work.handle(this).run();
+    } catch (DeviceException problem) {
+      return new DestinationEvent.Failed(Failures.of(problem));
+    } catch (StreamException problem) {
+      return new DestinationEvent.Failed(Failures.of(problem));
+    } catch (IOException problem) {
+      return new DestinationEvent.Failed(failure(work, problem));
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      return new DestinationEvent.Failed(
+          Failure.of(Reason.AGENT_RESTARTED, "the agent was told to end at once"));
     }
-    if (work instanceof MapWindows) {
-      return mapWindows();
-    }
-    if (work instanceof Reset) {
+  }
+
+  private static Task<DestinationEvent> done(Task.Plain work) {
+    return work.then(new Done());
+  }
+
+  // ------------------------------------------------------------------ work
+
+  @Override
+  public Task<DestinationEvent> on(Journal work) {
+    return done(() -> journal.append(work.record()));
+  }
+
+  @Override
+  public Task<DestinationEvent> on(OpenDevice work) {
+    return () -> opened(hold.open());
+  }
+
+  @Override
+  public Task<DestinationEvent> on(MapWindows work) {
+    return this::mapWindows;
+  }
+
+  @Override
+  public Task<DestinationEvent> on(Transition work) {
+    return done(() -> hold.device().transition(work.target()));
+  }
+
+  @Override
+  public Task<DestinationEvent> on(Reset work) {
+    return () -> {
       hold.device().reset();
       return opened(hold.device());
-    }
-    if (work instanceof ResetFree) {
+    };
+  }
+
+  @Override
+  public Task<DestinationEvent> on(ResetFree work) {
+    return () -> {
       if (!hold.kept()) {
         hold.device().reset();
       }
       return opened(hold.device());
-    }
-    if (work instanceof Journal entry) {
-      journal.append(entry.record());
-    } else if (work instanceof Transition transition) {
-      hold.device().transition(transition.target());
-    } else if (work instanceof AwaitStreams) {
-      awaitStreams();
-    } else if (work instanceof HandToWorkload) {
-      hold.workload().receive(migration);
-    } else if (work instanceof LookAtLoaded) {
-      hold.requireLoaded(migration);
-    } else if (work instanceof TakeBack) {
-      hold.workload().giveBack(migration);
-    } else if (work instanceof TakeWorkload) {
-      hold.letWorkloadTake(migration);
-    } else if (work instanceof LookAtRunning) {
-      hold.device().requireUnchanged();
-    }
-    return new Done();
+    };
+  }
+
+  @Override
+  public Task<DestinationEvent> on(AwaitStreams work) {
+    return done(this::awaitStreams);
+  }
+
+  @Override
+  public Task<DestinationEvent> on(TransferToWorkload work) {
+    return done(() -> hold.workload().receive(migration));
+  }
+
+  @Override
+  public Task<DestinationEvent> on(LookAtLoaded work) {
+    return done(() -> hold.requireLoaded(migration));
+  }
+
+  @Override
+  public Task<DestinationEvent> on(TakeBack work) {
+    return done(() -> hold.workload().giveBack(migration));
+  }
+
+  @Override
+  public Task<DestinationEvent> on(LetWorkloadTake work) {
+    return done(() -> hold.letWorkloadTake(migration));
+  }
+
+  @Override
+  public Task<DestinationEvent> on(LookAtRunning work) {
+    return done(() -> hold.device().requireUnchanged());
   }
 
   private DestinationEvent opened(MigratableDevice device) throws DeviceException {
@@ -170,7 +218,7 @@ final class DestinationWork
   }
 
   private DestinationEvent mapWindows() throws IOException {
-    String tooMuch = WindowCheck.excess(spec.sourceWindows(), world.mostWindowBytes());
+    String tooMuch = WindowCheck.excess(spec.sourceWindows(), environment.maxWindowBytes());
     if (tooMuch != null) {
       return new DestinationEvent.Failed(
           Failure.of(
@@ -182,7 +230,7 @@ final class DestinationWork
                   + ". Nothing was done to the device, and no memory was made."));
     }
     room.close();
-    room = world.streams().reserve(expected());
+    room = environment.streams().reserve(expected());
     List<WindowShape> shapes =
         spec.sourceWindows().stream()
             .map(window -> new WindowShape(window.name(), window.iova(), window.size()))
@@ -191,7 +239,7 @@ final class DestinationWork
     List<DmaWindow> declared = NumberedWindows.of(workload.windows());
     windows = NumberedWindows.specs(declared);
     try {
-      memory = world.memory().map(declared, true);
+      memory = environment.memory().map(declared, true);
     } catch (IOException problem) {
       return new DestinationEvent.Failed(
           Failure.of(
@@ -206,8 +254,10 @@ final class DestinationWork
   }
 
   private void awaitStreams() throws IOException {
-    inlet = new Inlet(migration, hold.device(), windows, memory, thread, world.clock(), loop::post);
-    awaited = world.streams().await(expected(), inlet);
+    incoming =
+        new IncomingState(
+            migration, hold.device(), windows, memory, thread, environment.clock(), loop::post);
+    awaited = environment.streams().await(expected(), incoming);
   }
 
   /** The source's device hands out chunks as ours does; what its HELLO says counts in the end. */
@@ -216,28 +266,51 @@ final class DestinationWork
     return new StateStreams.Expected(migration, spec.sourceNode(), spec.streams(), chunkBytes);
   }
 
-  private void beside(DestinationAction action) {
-    if (action instanceof StartTimer start) {
-      schedule(start.delay(), () -> loop.post(new TimerFired(start.epoch())));
-    } else if (action instanceof StartTick start) {
-      schedule(
-          start.delay(),
-          () ->
-              loop.post(new Ticked(start.epoch(), inlet.deviceStateBytes(), inlet.memoryBytes())));
-    } else if (action instanceof CloseStreams) {
-      closeStreams();
-    } else if (action instanceof ConfirmLoaded) {
-      inlet.confirm();
-    } else if (action instanceof RejectLoaded reject) {
-      inlet.reject(reject.failure());
-    } else if (action instanceof LetGo) {
-      letGo();
-    } else if (action instanceof Reply reply) {
-      replies.reply(reply.command(), prepared(), reply.refusal());
-    } else if (action instanceof Forget) {
-      letGo();
-      forget.run();
-    }
+  // ------------------------------------------------------------------ immediate actions
+
+  @Override
+  public void on(StartTimer action) {
+    schedule(action.delay(), () -> loop.post(new TimerFired(action.epoch())));
+  }
+
+  @Override
+  public void on(StartTick action) {
+    schedule(
+        action.delay(),
+        () ->
+            loop.post(
+                new Ticked(action.epoch(), incoming.deviceStateBytes(), incoming.memoryBytes())));
+  }
+
+  @Override
+  public void on(CloseStreams action) {
+    closeStreams();
+  }
+
+  @Override
+  public void on(ConfirmLoaded action) {
+    incoming.confirm();
+  }
+
+  @Override
+  public void on(RejectLoaded action) {
+    incoming.reject(action.failure());
+  }
+
+  @Override
+  public void on(CloseDevice action) {
+    close();
+  }
+
+  @Override
+  public void on(Reply action) {
+    replies.reply(action.command(), prepared(), action.refusal());
+  }
+
+  @Override
+  public void on(Forget action) {
+    close();
+    forget.run();
   }
 
   private void schedule(Duration delay, Runnable task) {
@@ -247,18 +320,18 @@ final class DestinationWork
 
   /** The token is good for the first connection; after that nobody needs it. */
   private DestinationSession.Prepared prepared() {
-    boolean listens = awaited != null && snapshot.state() == SessionState.DESTINATION_LISTENING;
+    boolean listens = awaited != null && snapshot().state() == SessionState.DESTINATION_LISTENING;
     return new DestinationSession.Prepared(
-        snapshot,
-        listens ? world.streams().port() : 0,
+        snapshot(),
+        listens ? environment.streams().port() : 0,
         listens ? awaited.token() : new byte[0],
         spec.sourceWindows());
   }
 
   private void closeStreams() {
-    if (inlet != null) {
+    if (incoming != null) {
       // First: a stream that waits for the verdict would keep its end from closing.
-      inlet.reject(
+      incoming.reject(
           Failure.of(
               Reason.STREAM_REFUSED,
               "the destination " + migration + " takes nothing in any more"));
@@ -267,12 +340,12 @@ final class DestinationWork
       awaited.close();
       awaited = null;
     }
-    if (inlet != null) {
-      inlet.close();
+    if (incoming != null) {
+      incoming.close();
     }
   }
 
-  private void letGo() {
+  private void close() {
     timer.cancel();
     closeStreams();
     if (memory != null) {
@@ -280,8 +353,8 @@ final class DestinationWork
       memory = null;
     }
     room.close();
-    hold.letGo();
-    if (snapshot.state().terminal()) {
+    hold.close();
+    if (snapshot().state().terminal()) {
       journal.close();
     }
   }

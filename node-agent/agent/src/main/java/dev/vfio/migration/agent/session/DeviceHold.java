@@ -158,8 +158,8 @@ final class DeviceHold {
     }
   }
 
-  /** Lets go of both without changing anything about them. */
-  void letGo() {
+  /** Closes the device and the connection to the workload, and changes nothing about them. */
+  void close() {
     closeDevice();
     dropWorkload();
   }

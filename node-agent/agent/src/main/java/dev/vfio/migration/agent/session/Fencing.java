@@ -1,5 +1,7 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.FencingStore;
+import dev.vfio.migration.agent.machine.Reason;
 import java.io.IOException;
 
 /**

@@ -1,5 +1,8 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import java.util.concurrent.CompletableFuture;
 

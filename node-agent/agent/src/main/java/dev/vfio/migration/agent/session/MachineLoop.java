@@ -1,5 +1,10 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Moment;
+import dev.vfio.migration.agent.machine.Outcome;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.SessionKey;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
@@ -83,7 +88,7 @@ final class MachineLoop<S, E, A> {
     while (event != null) {
       Outcome<S, A> outcome;
       try {
-        outcome = machine.step(state, event, Moment.of(clock));
+        outcome = machine.step(state, event, clock.now());
       } catch (RuntimeException | VirtualMachineError | LinkageError fault) {
         effects.stuck(fault);
         return;

@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import java.util.Comparator;
 import java.util.List;

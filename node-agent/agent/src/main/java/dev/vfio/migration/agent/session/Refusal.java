@@ -1,5 +1,8 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Reason;
+
 /** A command was refused; nothing was done. */
 public class Refusal extends Exception {
   private static final long serialVersionUID = 1L;

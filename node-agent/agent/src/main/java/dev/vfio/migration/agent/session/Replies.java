@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.machine.Failure;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;

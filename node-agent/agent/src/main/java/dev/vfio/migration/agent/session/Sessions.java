@@ -1,5 +1,16 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.SessionJournals;
+import dev.vfio.migration.agent.machine.DestinationMachine;
+import dev.vfio.migration.agent.machine.DestinationSpec;
+import dev.vfio.migration.agent.machine.Moment;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SourceMachine;
+import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.WindowCheck;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -29,7 +40,7 @@ public final class Sessions {
    */
   public record Limits(int live, int remembered, Duration rememberedFor) {}
 
-  private final Surroundings world;
+  private final SessionEnvironment environment;
   private final SessionJournals journals;
   private final Fencing fencing;
   private final Limits limits;
@@ -40,12 +51,12 @@ public final class Sessions {
   private final Map<SessionKey, Long> ended = new LinkedHashMap<>();
 
   public Sessions(
-      Surroundings world,
+      SessionEnvironment environment,
       SessionJournals journals,
       Fencing fencing,
       Limits limits,
       SessionWatcher watcher) {
-    this.world = world;
+    this.environment = environment;
     this.journals = journals;
     this.fencing = fencing;
     this.limits = limits;
@@ -68,7 +79,7 @@ public final class Sessions {
                 DestinationSession.fresh(
                     spec,
                     journals.create(spec.key(), Role.DESTINATION),
-                    world,
+                    environment,
                     watcher,
                     () -> forget(spec.key()));
             sessions.put(spec.key(), fresh);
@@ -109,7 +120,7 @@ public final class Sessions {
                     spec,
                     token,
                     journals.create(spec.key(), Role.SOURCE),
-                    world,
+                    environment,
                     watcher,
                     () -> forget(spec.key()));
             sessions.put(spec.key(), fresh);
@@ -167,7 +178,7 @@ public final class Sessions {
    */
   public String windowProblem(List<DmaWindow> windows, int pageSize) {
     return WindowCheck.problem(
-        NumberedWindows.specs(NumberedWindows.of(windows)), pageSize, world.mostWindowBytes());
+        NumberedWindows.specs(NumberedWindows.of(windows)), pageSize, environment.maxWindowBytes());
   }
 
   /** Every session, in the order in which they began. */
@@ -187,7 +198,7 @@ public final class Sessions {
    * @throws IOException where the journals cannot be read at all; the agent must not serve then
    */
   public synchronized void recover() throws IOException {
-    Moment now = Moment.of(world.clock());
+    Moment now = environment.clock().now();
     Claims claims = Claims.of(journals.recover());
     claims.over().forEach(this::setAside);
     for (SessionJournals.Found found : claims.acting()) {
@@ -223,12 +234,15 @@ public final class Sessions {
       return switch (found.role()) {
         case SOURCE ->
             SourceSession.recovered(
-                SourceMachine.recovered(found.records(), now), found.journal(), world, watcher);
+                SourceMachine.recovered(found.records(), now),
+                found.journal(),
+                environment,
+                watcher);
         case DESTINATION ->
             DestinationSession.recovered(
                 DestinationMachine.recovered(found.records(), now),
                 found.journal(),
-                world,
+                environment,
                 watcher);
       };
     } catch (IllegalArgumentException impossible) {
@@ -374,7 +388,7 @@ public final class Sessions {
   private void noted(SessionSnapshot now) {
     synchronized (this) {
       if (now.state().terminal()) {
-        ended.put(now.key(), world.clock().nanoTime());
+        ended.put(now.key(), environment.clock().nanoTime());
       }
       notifyAll();
     }
@@ -404,7 +418,7 @@ public final class Sessions {
 
   /** Whoever takes a session that ended long ago removes it, and nobody else does. */
   private synchronized Map<SessionKey, Long> takeOld() {
-    long oldest = world.clock().nanoTime() - limits.rememberedFor().toNanos();
+    long oldest = environment.clock().nanoTime() - limits.rememberedFor().toNanos();
     Map<SessionKey, Long> old = new LinkedHashMap<>();
     int over = ended.size() - limits.remembered();
     for (Map.Entry<SessionKey, Long> entry : ended.entrySet()) {

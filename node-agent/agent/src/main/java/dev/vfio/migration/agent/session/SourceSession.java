@@ -1,9 +1,19 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
+import dev.vfio.migration.agent.machine.SourceAction;
+import dev.vfio.migration.agent.machine.SourceEvent;
+import dev.vfio.migration.agent.machine.SourceMachine;
+import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.SourceState;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import java.util.concurrent.CompletableFuture;
 
-/** A source: its machine, its thread, and what it holds of the world. */
+/** A source: its machine, its thread, and what it holds of the environment. */
 public final class SourceSession implements LiveSession {
   private final SourceSpec spec;
   private final SourceWork work;
@@ -14,16 +24,23 @@ public final class SourceSession implements LiveSession {
       SourceState initial,
       byte[] token,
       SessionJournal journal,
-      Surroundings world,
+      SessionEnvironment environment,
       SessionWatcher watcher,
       Runnable forget) {
     this.spec = initial.spec();
     SessionThread thread =
-        world.threads().apply(new Surroundings.ThreadName(spec.key(), spec.migrationName()));
-    this.work = new SourceWork(initial, token, journal, world, thread, watcher, replies, forget);
+        environment
+            .threads()
+            .apply(new SessionEnvironment.ThreadName(spec.key(), spec.migrationName()));
+    this.work =
+        new SourceWork(initial, token, journal, environment, thread, watcher, replies, forget);
     this.loop =
         new MachineLoop<>(
-            new SourceMachine(world.pace())::step, work, thread, world.clock(), initial);
+            new SourceMachine(environment.timings())::step,
+            work,
+            thread,
+            environment.clock(),
+            initial);
     work.reportTo(loop);
   }
 
@@ -32,16 +49,20 @@ public final class SourceSession implements LiveSession {
       SourceSpec spec,
       byte[] token,
       SessionJournal journal,
-      Surroundings world,
+      SessionEnvironment environment,
       SessionWatcher watcher,
       Runnable forget) {
-    return new SourceSession(SourceState.initial(spec), token, journal, world, watcher, forget);
+    return new SourceSession(
+        SourceState.initial(spec), token, journal, environment, watcher, forget);
   }
 
   /** A source as the journal has it. {@link #recover} makes it go on. */
   public static SourceSession recovered(
-      SourceState state, SessionJournal journal, Surroundings world, SessionWatcher watcher) {
-    return new SourceSession(state, new byte[0], journal, world, watcher, () -> {});
+      SourceState state,
+      SessionJournal journal,
+      SessionEnvironment environment,
+      SessionWatcher watcher) {
+    return new SourceSession(state, new byte[0], journal, environment, watcher, () -> {});
   }
 
   public CompletableFuture<SessionSnapshot> start() {

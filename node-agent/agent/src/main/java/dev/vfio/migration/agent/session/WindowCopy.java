@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.agent.stream.ChunkBuffer;
 import dev.vfio.migration.agent.stream.StateSender;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -15,9 +16,6 @@ import java.util.function.BooleanSupplier;
  * session's thread.
  */
 final class WindowCopy implements AutoCloseable {
-  /** A window has at most this many pages: 8 TiB in pages of 4 KiB. */
-  static final long MOST_PAGES = Integer.MAX_VALUE;
-
   private final List<WindowSpec> windows;
   private final List<Boolean> logged;
   private final WindowMemory.Mapped memory;

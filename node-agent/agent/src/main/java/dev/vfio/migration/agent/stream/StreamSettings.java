@@ -55,7 +55,7 @@ public record StreamSettings(
   private static final int CHUNKS_BUDGET_BYTES = 32 * MIB;
 
   /** An end that is to be pinged more often than this is refused. */
-  static final int SHORTEST_IDLE_MILLIS = 100;
+  public static final int SHORTEST_IDLE_MILLIS = 100;
 
   public StreamSettings {
     requireRange("maximumChunkBytes", maximumChunkBytes, 4 * KIB, 64 * MIB);
@@ -164,17 +164,17 @@ public record StreamSettings(
   }
 
   /** Buffers of a sender's ring for chunks of that size: within 32 MiB, but two at least. */
-  int sendBuffersFor(int chunkBytes) {
+  public int sendBuffersFor(int chunkBytes) {
     return within(sendBuffers, chunkBytes);
   }
 
   /** Chunks of that size that a connection holds: within 32 MiB, but two at least. */
-  int receiveBuffersFor(int chunkBytes) {
+  public int receiveBuffersFor(int chunkBytes) {
     return within(receiveBuffers, chunkBytes);
   }
 
   /** The same for each connection of that many: also within 128 MiB for all of them. */
-  int receiveBuffersFor(int chunkBytes, int streams) {
+  public int receiveBuffersFor(int chunkBytes, int streams) {
     int each = Math.max(FEWEST_BUFFERS, SESSION_BUDGET_BYTES / streams / chunkBytes);
     return Math.min(receiveBuffersFor(chunkBytes), each);
   }
@@ -197,21 +197,21 @@ public record StreamSettings(
   }
 
   /** What an accepted connection may take to say who it is, and to hear that it took too long. */
-  Duration introductionTime() {
+  public Duration introductionTime() {
     return handshakeTimeout.plus(helloTimeout).plus(closeTimeout);
   }
 
   /** How long after its first try a source opens a connection again that was dropped. */
-  Duration retryTime() {
+  public Duration retryTime() {
     return connectTimeout.plus(handshakeTimeout);
   }
 
   /** Each step of a connection has its own patience; this bounds all of them together. */
-  long connectionMillis() {
+  public long connectionMillis() {
     return connectTimeout.plus(handshakeTimeout).plus(helloTimeout).plus(closeTimeout).toMillis();
   }
 
-  int idleMillis() {
+  public int idleMillis() {
     return (int) idleTimeout.toMillis();
   }
 

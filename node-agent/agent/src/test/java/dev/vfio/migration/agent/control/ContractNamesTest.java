@@ -2,9 +2,9 @@ package dev.vfio.migration.agent.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.agent.session.Reason;
-import dev.vfio.migration.agent.session.Role;
-import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.Arrays;
 import java.util.function.Predicate;

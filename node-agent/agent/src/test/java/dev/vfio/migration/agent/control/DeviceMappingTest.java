@@ -3,7 +3,7 @@ package dev.vfio.migration.agent.control;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.vfio.migration.agent.session.Reason;
+import dev.vfio.migration.agent.machine.Reason;
 import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.MigrationInterface;

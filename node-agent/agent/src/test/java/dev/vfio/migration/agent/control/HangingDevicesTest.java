@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
-import dev.vfio.migration.agent.session.Reason;
+import dev.vfio.migration.agent.machine.Reason;
 import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.vfio.device.DeviceDirectory;

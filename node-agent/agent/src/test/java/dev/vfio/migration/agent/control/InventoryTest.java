@@ -3,12 +3,12 @@ package dev.vfio.migration.agent.control;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.vfio.migration.agent.machine.Progress;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.agent.session.LiveSession;
-import dev.vfio.migration.agent.session.Progress;
-import dev.vfio.migration.agent.session.Role;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SessionState;
 import dev.vfio.migration.agent.session.Workloads;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.MigrationInterface;

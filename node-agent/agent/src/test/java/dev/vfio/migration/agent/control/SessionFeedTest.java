@@ -2,10 +2,10 @@ package dev.vfio.migration.agent.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.agent.session.Progress;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.machine.Progress;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 

@@ -51,11 +51,11 @@ class DescriptorBudgetTest {
             + budget.state().descriptors()
             + budget.control().descriptors()
             + budget.health().descriptors();
-    assertThat(budget.windows()).isBetween(32, 16 * DeclaredWindows.MOST_WINDOWS);
+    assertThat(budget.windows()).isBetween(32, 16 * DeclaredWindows.MAX_WINDOWS);
     assertThat(others + DescriptorBudget.OF_A_WINDOW * (long) budget.windows())
         .isLessThanOrEqualTo(Math.max(limit, others + 64));
     if (limit >= 1_048_576) {
-      assertThat(budget.windows()).isEqualTo(16 * DeclaredWindows.MOST_WINDOWS);
+      assertThat(budget.windows()).isEqualTo(16 * DeclaredWindows.MAX_WINDOWS);
     }
   }
 }

@@ -6,17 +6,17 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
-import dev.vfio.migration.agent.session.Progress;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.machine.Progress;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.vfio.device.DeviceDirectory.Entry;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
 import dev.vfio.migration.vfio.linux.DurableFile;
-import dev.vfio.migration.vfio.user.Patience;
+import dev.vfio.migration.vfio.user.Timeouts;
 import dev.vfio.migration.vfio.user.VfioUserDirectory;
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
@@ -296,7 +296,7 @@ class KernelNodeTest {
     try (KernelSide none = new NoKernel()) {
       Path served = Files.createDirectory(folder.resolve("served"));
       NodeDevices devices =
-          new NodeDevices(new VfioUserDirectory(served, 4096, Patience.DEFAULT), none);
+          new NodeDevices(new VfioUserDirectory(served, 4096, Timeouts.DEFAULT), none);
       none.offerToThoseWhoCameBack();
       none.thawLeftOvers(List.of());
       none.followDevices();

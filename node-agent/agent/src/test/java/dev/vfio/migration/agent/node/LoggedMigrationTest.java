@@ -2,8 +2,8 @@ package dev.vfio.migration.agent.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.Surroundings.ThreadName;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.session.SessionEnvironment.ThreadName;
 import dev.vfio.migration.connections.log.LoggedMigration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;

@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.agent.machine.Outcome;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,6 +2,17 @@ package dev.vfio.migration.agent.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.agent.journal.FencingStore;
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.journal.SessionJournals;
+import dev.vfio.migration.agent.machine.Mode;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionRecord;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.Timings;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -31,8 +42,8 @@ class RepeatedStartTest {
   void start() throws IOException {
     sessions =
         new Sessions(
-            new Surroundings(
-                null, null, null, null, new Still(), name -> new Asleep(), Pace.USUAL, 0),
+            new SessionEnvironment(
+                null, null, null, null, new Still(), name -> new Asleep(), Timings.USUAL, 0),
             new NoJournals(),
             new Fencing(new Numbers()),
             new Sessions.Limits(4, 4, Duration.ofDays(1)),

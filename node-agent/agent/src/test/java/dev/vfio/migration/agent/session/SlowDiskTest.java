@@ -3,6 +3,17 @@ package dev.vfio.migration.agent.session;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.vfio.migration.agent.journal.FencingStore;
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.journal.SessionJournals;
+import dev.vfio.migration.agent.machine.Mode;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionRecord;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.Timings;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -128,7 +139,7 @@ class SlowDiskTest {
           }
         };
     return new Sessions(
-        new Surroundings(null, null, null, null, clock, name -> null, Pace.USUAL, 1),
+        new SessionEnvironment(null, null, null, null, clock, name -> null, Timings.USUAL, 1),
         new Journals(),
         new Fencing(new Numbers()),
         new Sessions.Limits(16, 100, Duration.ofHours(1)),

@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.agent.stream.ChunkBuffer;
 import dev.vfio.migration.agent.stream.StateSender;
 import dev.vfio.migration.vfio.device.DeviceDescription;

@@ -14,7 +14,7 @@ import java.util.concurrent.TimeoutException;
  * file system that hangs is waited for once, by one caller, and not for long. Thread-safe.
  */
 public final class CertificateDirectory {
-  private static final Duration LONGEST_READ = Duration.ofSeconds(3);
+  private static final Duration READ_TIMEOUT = Duration.ofSeconds(3);
 
   private final Path directory;
 
@@ -52,13 +52,13 @@ public final class CertificateDirectory {
       hangs = false;
     }
     try {
-      return reading.get(hangs ? 0 : LONGEST_READ.toMillis(), TimeUnit.MILLISECONDS);
+      return reading.get(hangs ? 0 : READ_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException late) {
       hangs = true;
       throw new UnusableCertificatesException(
           directory
               + " could not be read within "
-              + LONGEST_READ.toMillis()
+              + READ_TIMEOUT.toMillis()
               + " ms: its file system hangs",
           late);
     } catch (InterruptedException ended) {

@@ -105,12 +105,9 @@ public final class CertificateFiles {
                     .generateCertificate(new ByteArrayInputStream(block.content())));
       } catch (CertificateException malformed) {
         throw new UnusableCertificatesException(
-            file.path()
-                + " is damaged: certificate "
-                + (certificates.size() + 1)
-                + " in it cannot be read ("
-                + malformed.getMessage()
-                + ")",
+            String.format(
+                "%s is damaged: certificate %s in it cannot be read (%s)",
+                file.path(), certificates.size() + 1, malformed.getMessage()),
             malformed);
       }
     }

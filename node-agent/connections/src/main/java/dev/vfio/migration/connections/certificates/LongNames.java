@@ -6,14 +6,14 @@ package dev.vfio.migration.connections.certificates;
  * stays.
  */
 public final class LongNames {
-  private static final int LONGEST_MESSAGE_BYTES = 256 << 10;
+  private static final int MAX_MESSAGE_BYTES = 256 << 10;
 
   private LongNames() {}
 
   /** For a process that connects, or is connected to. */
   public static void allow() {
     // A certificate that names each node of a large cluster is longer than 32 KiB.
-    set("jdk.tls.maxHandshakeMessageSize", String.valueOf(LONGEST_MESSAGE_BYTES));
+    set("jdk.tls.maxHandshakeMessageSize", String.valueOf(MAX_MESSAGE_BYTES));
     // Otherwise a server has its clients keep the whole session, which has no room for a name of
     // more than 255 characters or for such a certificate: it sends an empty ticket then, and
     // clients end the connection. A node's name with the domain behind it has up to 277.

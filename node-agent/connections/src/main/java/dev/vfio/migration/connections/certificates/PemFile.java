@@ -18,7 +18,7 @@ import java.util.stream.Collectors;
 /** The content of a PEM file (RFC 7468) at one moment. What lies outside its blocks is ignored. */
 final class PemFile {
   /** A Secret cannot hold more, and nothing that is meant here comes near it. */
-  private static final int MOST_BYTES = 1 << 20;
+  private static final int MAX_BYTES = 1 << 20;
 
   private static final Pattern BLOCK =
       Pattern.compile("-----BEGIN ([A-Z0-9 .#]+)-----(.*?)-----END \\1-----", Pattern.DOTALL);
@@ -52,10 +52,10 @@ final class PemFile {
           path + " is a directory; a PEM file is expected there");
     }
     try (InputStream file = Files.newInputStream(path)) {
-      byte[] content = file.readNBytes(MOST_BYTES + 1);
-      if (content.length > MOST_BYTES) {
+      byte[] content = file.readNBytes(MAX_BYTES + 1);
+      if (content.length > MAX_BYTES) {
         throw new UnusableCertificatesException(
-            path + " has more than " + MOST_BYTES + " bytes, which is no file of certificates");
+            path + " has more than " + MAX_BYTES + " bytes, which is no file of certificates");
       }
       return new PemFile(path, content);
     } catch (NoSuchFileException absent) {
@@ -96,12 +96,9 @@ final class PemFile {
     long begun = BEGIN.matcher(text).results().count();
     if (blocks.size() < begun) {
       throw new UnusableCertificatesException(
-          path
-              + " is damaged: "
-              + begun
-              + " PEM blocks begin in it, and "
-              + blocks.size()
-              + " of them end");
+          String.format(
+              "%s is damaged: %s PEM blocks begin in it, and %s of them end",
+              path, begun, blocks.size()));
     }
     if (blocks.isEmpty()) {
       throw new UnusableCertificatesException(

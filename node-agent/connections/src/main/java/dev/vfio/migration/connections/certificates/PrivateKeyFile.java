@@ -54,16 +54,13 @@ final class PrivateKeyFile {
       }
     }
     throw new UnusableCertificatesException(
-        "the key in "
-            + file.path()
-            + " is not that of "
-            + chainFile.path().getFileName()
-            + " ("
-            + certificates.get(0).getSubjectX500Principal().getName()
-            + ", "
-            + certificates.get(0).getPublicKey().getAlgorithm()
-            + (certificates.size() == 1 ? "" : ", nor of the others in it")
-            + "); put the two there that were made together");
+        String.format(
+            "the key in %s is not that of %s (%s, %s%s); put the two there that were made together",
+            file.path(),
+            chainFile.path().getFileName(),
+            certificates.get(0).getSubjectX500Principal().getName(),
+            certificates.get(0).getPublicKey().getAlgorithm(),
+            certificates.size() == 1 ? "" : ", nor of the others in it"));
   }
 
   private static Block only(PemFile file) throws UnusableCertificatesException {
@@ -81,19 +78,16 @@ final class PrivateKeyFile {
     Block key = keys.get(0);
     if (key.encrypted() || key.label().equals("ENCRYPTED " + PKCS_8)) {
       throw new UnusableCertificatesException(
-          file.path()
-              + " is encrypted ("
-              + key.label()
-              + "), and nobody can be asked for its password; store it decrypted: openssl pkey -in"
-              + " tls.key -out tls.key.new");
+          String.format(
+              "%s is encrypted (%s), and nobody can be asked for its password; store it decrypted:"
+                  + " openssl pkey -in tls.key -out tls.key.new",
+              file.path(), key.label()));
     }
     if (!List.of(PKCS_8, PKCS_1, SEC_1).contains(key.label())) {
       throw new UnusableCertificatesException(
-          file.path()
-              + " holds "
-              + key.label()
-              + ", which is not known; it should hold "
-              + EXPECTED);
+          String.format(
+              "%s holds %s, which is not known; it should hold %s",
+              file.path(), key.label(), EXPECTED));
     }
     return key;
   }
@@ -123,12 +117,10 @@ final class PrivateKeyFile {
       }
     }
     throw new UnusableCertificatesException(
-        file.path()
-            + " holds a "
-            + block.label()
-            + " that cannot be read: it is damaged, or none of "
-            + ALGORITHMS
-            + " (of EC: P-256, P-384, P-521)",
+        String.format(
+            "%s holds a %s that cannot be read: it is damaged, or none of %s (of EC: P-256, P-384,"
+                + " P-521)",
+            file.path(), block.label(), ALGORITHMS),
         last);
   }
 

@@ -25,7 +25,7 @@ public interface StateFile extends AutoCloseable {
    * @throws AccessException REFUSED with the errno: ENOMSG where there is nothing now and may be
    *     later, ETIMEDOUT where nothing could be read in time, ENODEV where the stream is stale
    */
-  int read(ByteBuffer into, Duration patience) throws AccessException;
+  int read(ByteBuffer into, Duration timeout) throws AccessException;
 
   /**
    * Writes all of the rest of {@code from} (direct). EINTR and short writes are mended here; {@code
@@ -33,7 +33,7 @@ public interface StateFile extends AutoCloseable {
    *
    * @throws AccessException REFUSED with the errno
    */
-  void write(ByteBuffer from, Duration patience) throws AccessException;
+  void write(ByteBuffer from, Duration timeout) throws AccessException;
 
   /**
    * @throws AccessException REFUSED with the errno: ENOTTY where the driver has no PRE_COPY, EINVAL

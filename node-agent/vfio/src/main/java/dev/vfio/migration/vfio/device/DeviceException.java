@@ -11,21 +11,19 @@ import java.io.IOException;
 public class DeviceException extends IOException {
   private static final long serialVersionUID = 1L;
 
-  /** What kind of trouble it is; callers decide on this, never on the message. */
+  /** What kind of failure it is; callers decide by the kind, never by the message. */
   public enum Kind {
     /** There is no such device here. */
     UNKNOWN_DEVICE,
     /** The device has no migration interface that this product speaks. */
     NOT_MIGRATABLE,
-    /** Somebody else holds it. */
+    /** Another process holds it. */
     BUSY,
     /** The device, its driver or its server cannot be reached any more. */
     UNREACHABLE,
     /** The device refused a change of state. */
     TRANSITION_FAILED,
-    /**
-     * What it had taken in is gone: it was reset, or led by somebody else, before it was to run.
-     */
+    /** The state that it was loaded with is lost: it was reset, or led by another holder. */
     STATE_LOST,
     /** Reading state or pending bytes failed. */
     READ_FAILED,
@@ -34,7 +32,21 @@ public class DeviceException extends IOException {
     /** The device answered what the interface forbids. */
     PROTOCOL_VIOLATION,
     /** In STOPNCOPY it says that bytes are pending and hands out none. */
-    NEVER_DRY
+    NEVER_DRY;
+
+    /** A failure of this kind without an errno. */
+    public DeviceException exception(String message) {
+      return new DeviceException(this, 0, message);
+    }
+
+    /**
+     * A failure of this kind without an errno.
+     *
+     * @param format the message, as {@link String#format(String, Object...)} has it
+     */
+    public DeviceException exception(String format, Object... facts) {
+      return exception(String.format(format, facts));
+    }
   }
 
   private final Kind kind;

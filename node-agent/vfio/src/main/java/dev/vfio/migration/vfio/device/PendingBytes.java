@@ -11,7 +11,7 @@ package dev.vfio.migration.vfio.device;
 public record PendingBytes(long precopyOnly, long compatible, long postcopyOnly) {
   public static final PendingBytes NOTHING = new PendingBytes(0, 0, 0);
 
-  /** Not the end yet, and how much is left nobody tells: no limit follows from it. */
+  /** Not the end yet; the device does not say how much is left. */
   public static final PendingBytes SOMETHING = new PendingBytes(0, 0, 1);
 
   /**
@@ -20,6 +20,17 @@ public record PendingBytes(long precopyOnly, long compatible, long postcopyOnly)
    */
   public long total() {
     return saturatingAdd(saturatingAdd(precopyOnly, compatible), postcopyOnly);
+  }
+
+  /**
+   * Refuses a threshold below 0.
+   *
+   * @throws IllegalArgumentException for a negative number of bytes
+   */
+  public static void requireThreshold(long thresholdBytes) {
+    if (thresholdBytes < 0) {
+      throw new IllegalArgumentException("a threshold of " + thresholdBytes + " bytes");
+    }
   }
 
   private static long saturatingAdd(long a, long b) {

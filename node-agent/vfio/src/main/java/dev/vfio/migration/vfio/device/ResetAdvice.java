@@ -19,12 +19,11 @@ public final class ResetAdvice {
       return "echo 1 > /sys/bus/pci/devices/" + id + "/reset";
     }
     if (MDEV.matcher(id).matches()) {
-      return "a mediated device has no reset file, so remove it and create it anew: echo 1 >"
-          + " /sys/bus/mdev/devices/"
-          + id
-          + "/remove, then echo "
-          + id
-          + " > PARENT/mdev_supported_types/TYPE/create";
+      return String.format(
+          "a mediated device has no reset file, so remove it and create it anew: echo 1 >"
+              + " /sys/bus/mdev/devices/%s/remove, then echo %s >"
+              + " PARENT/mdev_supported_types/TYPE/create",
+          id, id);
     }
     return "restart its server, the process behind its socket";
   }

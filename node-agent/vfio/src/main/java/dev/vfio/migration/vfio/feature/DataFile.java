@@ -9,20 +9,20 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 
 /**
- * The data file of the stream that is under way, if one is. Its owner's thread uses it; {@link
- * #closeForGood()} may come from any thread.
+ * The data file of the current stream, if there is one. One thread uses it; {@link #closeForGood()}
+ * may come from any thread.
  */
 final class DataFile {
-  /** Each read asks for so much. */
-  static final int MOST_BYTES_AT_ONCE = 1 << 20;
+  /** Bytes that one read asks for. */
+  static final int MAX_BYTES_AT_ONCE = 1 << 20;
 
-  /** A device that runs may have nothing for long; whoever reads has other things to do. */
-  private static final Duration PATIENCE_WHILE_RUNNING = Duration.ofMillis(50);
+  /** Short, because a running device may have nothing for long and the reader has other work. */
+  private static final Duration TIMEOUT_WHILE_RUNNING = Duration.ofMillis(50);
 
-  /** The workload stands still; nothing else is to be done, and whoever reads counts the tries. */
-  private static final Duration PATIENCE_WHILE_STOPPED = Duration.ofSeconds(2);
+  /** The workload stands still, and the reader counts the tries. */
+  private static final Duration TIMEOUT_WHILE_STOPPED = Duration.ofSeconds(2);
 
-  private static final Duration PATIENCE_WHILE_LOADING = Duration.ofSeconds(60);
+  private static final Duration TIMEOUT_WHILE_LOADING = Duration.ofSeconds(60);
 
   private StateFile file;
   private boolean closedForGood;
@@ -30,7 +30,7 @@ final class DataFile {
   private boolean broken;
   private long readWhileStopped;
 
-  /** A stream begins; one that was under way ends. */
+  /** Begins a stream, and ends the one before. */
   void begin(StateFile next) {
     close();
     ended = false;
@@ -50,18 +50,18 @@ final class DataFile {
     return file != null;
   }
 
-  /** Whether everything of this stream was read. */
+  /** Whether this stream was read to its end. */
   boolean ended() {
     return ended;
   }
 
-  /** Whether the device refused a part of what was written to this stream. */
+  /** Whether the device refused a part of this stream. */
   boolean isBroken() {
     return broken;
   }
 
   /**
-   * Reads what there is, at most {@link #MOST_BYTES_AT_ONCE}, and advances the buffer by it.
+   * Reads what is there, at most {@link #MAX_BYTES_AT_ONCE}, and advances the buffer.
    *
    * @param stopped whether the device stands still, so that the end of the file is the end
    * @return bytes read, 0 where there is nothing now
@@ -77,10 +77,10 @@ final class DataFile {
     StateFile open = requireOpen();
     int position = chunk.position();
     int limit = chunk.limit();
-    chunk.limit(position + Math.min(chunk.remaining(), MOST_BYTES_AT_ONCE));
+    chunk.limit(position + Math.min(chunk.remaining(), MAX_BYTES_AT_ONCE));
     try {
-      int read = open.read(chunk, stopped ? PATIENCE_WHILE_STOPPED : PATIENCE_WHILE_RUNNING);
-      // While it runs this is an end for the moment, however the driver says it.
+      int read = open.read(chunk, stopped ? TIMEOUT_WHILE_STOPPED : TIMEOUT_WHILE_RUNNING);
+      // While the device runs more may follow, however the driver says "nothing".
       ended = read == 0 && stopped;
       readWhileStopped += stopped ? read : 0;
       return read;
@@ -105,21 +105,21 @@ final class DataFile {
     requireDirect(chunk);
     StateFile open = requireOpen();
     try {
-      open.write(chunk, PATIENCE_WHILE_LOADING);
+      open.write(chunk, TIMEOUT_WHILE_LOADING);
     } catch (AccessException failure) {
       broken = true;
       throw failure;
     }
   }
 
-  /** Bytes of this stream that were read since the device stands still. */
+  /** Bytes of this stream that were read since the device stopped. */
   long readWhileStopped() {
     return readWhileStopped;
   }
 
   /**
-   * What the driver estimates; nothing where it refuses to, for an estimate is all it would be.
-   * Only that the stream is stale (ENODEV) is no matter of estimates.
+   * The driver's estimate; zeros where it refuses to estimate. ENODEV still counts as a failure,
+   * because it says that the stream is stale.
    */
   PrecopyInfo precopyInfo() throws AccessException {
     StateFile open = requireOpen();
@@ -143,7 +143,7 @@ final class DataFile {
     return file;
   }
 
-  /** Ends the stream that is under way, if one is. */
+  /** Ends the current stream, if there is one. */
   void close() {
     StateFile open;
     synchronized (this) {

@@ -9,22 +9,22 @@ import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DirtyPages;
 import dev.vfio.migration.vfio.device.MemoryRange;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.region.DirtyBitmap;
 import dev.vfio.migration.vfio.region.DirtyRuns;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 
 /**
  * The device's own log of the memory it writes to: {@code VFIO_DEVICE_FEATURE_DMA_LOGGING_START},
  * {@code STOP} and {@code REPORT}.
  *
- * <p>That a device offers a log does not mean that it starts one: a refusal is remembered, and
- * reports then call everything dirty.
+ * <p>A device that offers a log may refuse to start it. The refusal is remembered, and reports then
+ * call everything dirty.
  */
 final class DmaLog {
-  /** One report asks for the bits of so many bytes: 2 GiB in pages of 4 KiB. */
+  /** Bytes of bits that one report asks for: 2 GiB in pages of 4 KiB. */
   private static final int PIECE_BYTES = 64 << 10;
 
   private static final long PIECE_PAGES = (long) PIECE_BYTES * Byte.SIZE;
@@ -34,16 +34,16 @@ final class DmaLog {
   private final boolean offered;
   private WatchedMemory watched = WatchedMemory.none();
 
-  /** A log that this object did not start, or that refused to stop, may be running. */
+  /** Whether a log may be running that this object did not start, or that refused to stop. */
   private boolean leftOn;
 
   private boolean on;
   private String whyOff = "it was not started";
   private int errnoOfRefusal;
 
-  private final ByteBuffer report = buffer(PayloadLayout.REPORT_SIZE);
+  private final ByteBuffer report = NativeMemory.allocate(PayloadLayout.REPORT_SIZE);
 
-  /** Made with the first report: not every device is asked. */
+  /** Allocated for the first report, because not every device is asked. */
   private ByteBuffer bitmap;
 
   /**
@@ -58,7 +58,7 @@ final class DmaLog {
   }
 
   void watch(List<MemoryRange> ranges) {
-    watched = WatchedMemory.of(ranges, pageSize, PayloadLayout.MOST_RANGES);
+    watched = WatchedMemory.of(ranges, pageSize, PayloadLayout.MAX_RANGES);
   }
 
   /**
@@ -73,7 +73,7 @@ final class DmaLog {
       off("no memory was named that it could log", 0);
     } else {
       if (leftOn) {
-        // Another start is not allowed while a log runs.
+        // The kernel refuses a second start while a log runs.
         stop();
       }
       try {
@@ -98,13 +98,13 @@ final class DmaLog {
 
   private void askToStart() throws AccessException {
     List<WatchedMemory.Piece> pieces = watched.pieces();
-    ByteBuffer ranges = buffer(pieces.size() * PayloadLayout.RANGE_SIZE);
+    ByteBuffer ranges = NativeMemory.allocate(pieces.size() * PayloadLayout.RANGE_SIZE);
     for (int i = 0; i < pieces.size(); i++) {
       int at = i * PayloadLayout.RANGE_SIZE;
       ranges.putLong(at + PayloadLayout.RANGE_IOVA, pieces.get(i).first());
       ranges.putLong(at + PayloadLayout.RANGE_LENGTH, pieces.get(i).length());
     }
-    ByteBuffer control = buffer(PayloadLayout.CONTROL_SIZE);
+    ByteBuffer control = NativeMemory.allocate(PayloadLayout.CONTROL_SIZE);
     control.putLong(PayloadLayout.CONTROL_PAGE_SIZE, pageSize);
     control.putInt(PayloadLayout.CONTROL_NUM_RANGES, pieces.size());
     control.putLong(PayloadLayout.CONTROL_RANGES, access.addressOf(ranges));
@@ -116,8 +116,8 @@ final class DmaLog {
   }
 
   /**
-   * Stops the log where one may be running. One that refuses to stop costs the device time and
-   * nothing else, so the way back goes on; it is stopped before the next start.
+   * Stops the log where one may be running. A log that refuses to stop only costs the device time,
+   * so the way back goes on; it is stopped before the next start.
    *
    * @throws AccessException UNREACHABLE or VIOLATION, never REFUSED
    */
@@ -128,16 +128,16 @@ final class DmaLog {
     boolean started = on;
     off("it was stopped", 0);
     try {
-      access.set(PayloadLayout.DMA_LOGGING_STOP, buffer(0));
+      access.set(PayloadLayout.DMA_LOGGING_STOP, NativeMemory.allocate(0));
       leftOn = false;
     } catch (AccessException failure) {
       requireRefused(failure);
-      // A log that was only suspected and cannot be stopped was none.
+      // If no log was started here, a refusal to stop means that none was running.
       leftOn = started;
     }
   }
 
-  /** The device was reset: what it had logged is gone. */
+  /** The device was reset, and its log is lost. */
   void lost() {
     leftOn |= on;
     off("the device was reset", 0);
@@ -166,16 +166,10 @@ final class DmaLog {
       }
       return runs.finish();
     } catch (AccessException failure) {
-      reportRest(runs, answered, pages);
-      throw DeviceFailures.duringAction(
-          subject,
-          "asking for dirty pages",
-          Kind.READ_FAILED,
-          failure,
-          "The device does not tell which pages it wrote; the rest was reported dirty. Its state"
-              + " was not touched: copy all its memory while it stands still.");
+      runs.finishWithRestDirty(answered, pages);
+      throw DeviceFailures.dirtyPagesNotRead(subject, failure);
     } catch (DeviceException notLogged) {
-      reportRest(runs, answered, pages);
+      runs.finishWithRestDirty(answered, pages);
       throw notLogged;
     }
   }
@@ -189,22 +183,19 @@ final class DmaLog {
       throw new DeviceException(
           Kind.READ_FAILED,
           errnoOfRefusal,
-          subject
-              + ": "
-              + why
-              + ". All "
-              + pages
-              + " pages were reported dirty. Its state was not touched: copy all its memory while"
-              + " it stands still.");
+          String.format(
+              "%s: %s. All %s pages were reported dirty. Its state was not touched: copy all its"
+                  + " memory while it stands still.",
+              subject, why, pages));
     }
   }
 
   private void readPiece(long iova, long bits) throws AccessException {
     if (bitmap == null) {
-      bitmap = buffer(PIECE_BYTES);
+      bitmap = NativeMemory.allocate(PIECE_BYTES);
     }
     bitmap.clear();
-    // The kernel takes and sets bits in words of 64, and clears none.
+    // The kernel sets bits in words of 64 and clears none.
     int words = (int) ((bits + Long.SIZE - 1) / Long.SIZE);
     for (int word = 0; word < words; word++) {
       bitmap.putLong(word * Long.BYTES, 0);
@@ -220,14 +211,5 @@ final class DmaLog {
     } finally {
       Reference.reachabilityFence(bitmap);
     }
-  }
-
-  private static void reportRest(DirtyRuns runs, long answered, long pages) {
-    runs.dirty(answered, pages - answered);
-    runs.finish();
-  }
-
-  private static ByteBuffer buffer(int size) {
-    return ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
   }
 }

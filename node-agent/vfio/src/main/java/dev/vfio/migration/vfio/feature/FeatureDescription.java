@@ -11,13 +11,13 @@ import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigrationFlag;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.region.PciModel;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.EnumSet;
 import java.util.Set;
 
-/** Finds out what a device's v2 interface offers, without changing the device. */
+/** Describes what a device's v2 interface offers. Changes nothing. */
 final class FeatureDescription {
 
   private FeatureDescription() {}
@@ -48,8 +48,7 @@ final class FeatureDescription {
 
   private static Set<MigrationFlag> flagsOf(String id, FeatureAccess access, DriverProfile driver)
       throws DeviceException {
-    ByteBuffer payload =
-        ByteBuffer.allocateDirect(PayloadLayout.MIGRATION_SIZE).order(ByteOrder.nativeOrder());
+    ByteBuffer payload = NativeMemory.allocate(PayloadLayout.MIGRATION_SIZE);
     try {
       access.get(PayloadLayout.MIGRATION, payload);
     } catch (AccessException failure) {
@@ -61,14 +60,12 @@ final class FeatureDescription {
       throw new DeviceException(
           Kind.NOT_MIGRATABLE,
           failure.errno(),
-          "device "
-              + id
-              + " cannot migrate by the v2 interface: "
-              + nameOf(driver)
-              + " answers VFIO_DEVICE_FEATURE_MIGRATION with "
-              + Errno.describe(failure.errno())
-              + ". Nothing was done to the device; bind it to a VFIO driver that is made for this"
-              + " device and can migrate it, on Linux 5.18 or later.",
+          String.format(
+              "device %s cannot migrate by the v2 interface: %s answers"
+                  + " VFIO_DEVICE_FEATURE_MIGRATION with %s. Nothing was done to the device; bind"
+                  + " it to a VFIO driver that is made for this device and can migrate it, on Linux"
+                  + " 5.18 or later.",
+              id, nameOf(driver), Errno.describe(failure.errno())),
           failure);
     }
     Set<MigrationFlag> flags = EnumSet.noneOf(MigrationFlag.class);
@@ -78,16 +75,10 @@ final class FeatureDescription {
       }
     }
     if (!flags.contains(MigrationFlag.STOP_COPY)) {
-      throw new DeviceException(
-          Kind.NOT_MIGRATABLE,
-          0,
-          "device "
-              + id
-              + " cannot migrate by the v2 interface: "
-              + nameOf(driver)
-              + " does not offer STOP_COPY (flags 0x"
-              + Long.toHexString(payload.getLong(0))
-              + "), without which no state can be read. Nothing was done to the device.");
+      throw Kind.NOT_MIGRATABLE.exception(
+          "device %s cannot migrate by the v2 interface: %s does not offer STOP_COPY (flags"
+              + " 0x%s), without which no state can be read. Nothing was done to the device.",
+          id, nameOf(driver), Long.toHexString(payload.getLong(0)));
     }
     return flags;
   }

@@ -40,8 +40,8 @@ final class FeatureHops {
   private FeatureHops() {}
 
   /**
-   * The hops to take, without the state that the device is in; empty where it is there already.
-   * Null where no way leads there, or the device has not one of the two states.
+   * The hops to take, without the current state; empty where the device is there already. Null
+   * where no way leads there, or the device has not both states.
    */
   static List<FeatureState> path(FeatureState from, FeatureState to, Set<MigrationFlag> flags) {
     if (from == ERROR || to == ERROR || !from.isOf(flags) || !to.isOf(flags)) {

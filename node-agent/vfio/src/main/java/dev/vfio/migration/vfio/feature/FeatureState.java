@@ -37,12 +37,12 @@ enum FeatureState {
     return flags.containsAll(needs);
   }
 
-  /** Whether it is one of those that share one data file for reading. */
+  /** Whether state is read in it; these states share one data file. */
   boolean saving() {
     return this == PRE_COPY || this == PRE_COPY_P2P || this == STOP_COPY;
   }
 
-  /** The state with that number; null where it is not known here: later kernels may add some. */
+  /** The state with that number; null for one that a later kernel has added. */
   static FeatureState of(int number) {
     for (FeatureState state : values()) {
       if (state.number == number) {

@@ -14,7 +14,7 @@ import dev.vfio.migration.vfio.device.MemoryRange;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.PendingBytes;
-import dev.vfio.migration.vfio.device.StateBook;
+import dev.vfio.migration.vfio.device.StateTracker;
 import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.List;
@@ -37,13 +37,13 @@ import java.util.Set;
  * <p>What follows from the interface:
  *
  * <ul>
- *   <li>The device's state is asked for before each change, because another holder of the device
- *       may have reset it. Where it is not where this object left it, nothing but the way back is
- *       taken. It is asked for after each change as well, because a driver's success is no proof.
- *   <li>ERROR is FAILED, and only {@link #reset()} leads out. So does it out of a device that took
- *       state in and was then given up: half of it must never run.
- *   <li>A device that was opened in PRE_COPY or STOP_COPY hands out nothing: its data file belonged
- *       to who brought it there. It can be led back, or be told that all was saved.
+ *   <li>The device's state is read before each change, because another holder may have reset the
+ *       device. A device that is not where this object left it is only led back. The state is read
+ *       after each change as well, because a driver's success proves nothing.
+ *   <li>ERROR is FAILED, and only {@link #reset()} leads out of it. The same holds for a device
+ *       that took state in and was given up: half a state must never run.
+ *   <li>A device that was opened in PRE_COPY or STOP_COPY hands out nothing, because its data file
+ *       belongs to the process that led it there. It can be led back, or to SAVE_COMPLETED.
  * </ul>
  *
  * <p>Source: {@code VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE} in {@code linux/vfio.h} of Linux 6.12.
@@ -51,19 +51,19 @@ import java.util.Set;
 public final class FeatureV2 implements MigratableDevice {
   private final FeatureAccess access;
   private final DeviceDescription description;
-  private final FeatureWalk walk;
+  private final FeatureTransitions transitions;
   private final DataFile file;
   private final StateSize size;
   private final DmaLog log;
-  private final StateBook book;
+  private final StateTracker tracker;
 
   private FeatureV2(
       FeatureAccess access, DeviceDescription description, MigrationEnd end, boolean adopted) {
     this.access = access;
     this.description = description;
-    this.book = new StateBook(description.id(), end);
+    this.tracker = new StateTracker(description.id(), end);
     this.file = new DataFile();
-    this.walk = new FeatureWalk(access, description.driver().flags(), file, book);
+    this.transitions = new FeatureTransitions(access, description.driver().flags(), file, tracker);
     this.size = new StateSize(access);
     this.log = new DmaLog(access, description.pageSize(), description.dirtyPageTracking(), adopted);
   }
@@ -80,7 +80,7 @@ public final class FeatureV2 implements MigratableDevice {
       throws DeviceException {
     DeviceDescription description = FeatureDescription.of(id, access, driver, pageSize);
     FeatureV2 device = new FeatureV2(access, description, MigrationEnd.SOURCE, true);
-    FeatureState found = device.whileOpening();
+    FeatureState found = device.transitions.whileOpening();
     boolean settledByTheEnd = found == FeatureState.STOP || found == FeatureState.RUNNING_P2P;
     return settledByTheEnd
         ? new DeviceLook(description, null, true)
@@ -88,7 +88,7 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   /**
-   * Opens a device without changing it. The access belongs to the device from here on, and is
+   * Opens a device without changing it. The device owns the access from here on; the access is
    * closed at once where this fails.
    *
    * @param id for the description and for messages
@@ -96,7 +96,7 @@ public final class FeatureV2 implements MigratableDevice {
    * @param pageSize bytes of a host page
    * @param end what STOP means: STOPNCOPY at the source, whose state is intact; RESUME_COMPLETED at
    *     the destination
-   * @param adopted whether somebody else opened the device before and holds it still
+   * @param adopted whether another process opened the device before and still holds it
    * @throws DeviceException NOT_MIGRATABLE, PROTOCOL_VIOLATION or UNREACHABLE
    */
   public static FeatureV2 open(
@@ -107,36 +107,15 @@ public final class FeatureV2 implements MigratableDevice {
       MigrationEnd end,
       boolean adopted)
       throws DeviceException {
-    boolean opened = false;
     try {
       DeviceDescription description = FeatureDescription.of(id, access, driver, pageSize);
       FeatureV2 device = new FeatureV2(access, description, end, adopted);
-      device.book.found(device.meaningOf(device.whileOpening()));
-      opened = true;
+      device.tracker.found(device.meaningOf(device.transitions.whileOpening()));
       return device;
-    } finally {
-      if (!opened) {
-        access.close();
-      }
+    } catch (Throwable failure) {
+      access.close();
+      throw failure;
     }
-  }
-
-  private FeatureState whileOpening() throws DeviceException {
-    try {
-      return walk.position();
-    } catch (AccessException failure) {
-      throw DeviceFailures.whileOpening(description.id(), "its migration state", failure);
-    } catch (FeatureWalk.UnknownStateException unknown) {
-      throw unknown(unknown, "Nothing was done to the device; reset it.");
-    }
-  }
-
-  private DeviceException unknown(FeatureWalk.UnknownStateException unknown, String done) {
-    return new DeviceException(
-        Kind.PROTOCOL_VIOLATION,
-        0,
-        "device " + description.id() + " says that it is in " + unknown.getMessage() + ". " + done,
-        unknown);
   }
 
   private DeviceState meaningOf(FeatureState found) {
@@ -146,9 +125,9 @@ public final class FeatureV2 implements MigratableDevice {
       case PRE_COPY, PRE_COPY_P2P -> DeviceState.PRECOPY;
       case STOP_COPY -> DeviceState.STOPNCOPY;
       case RESUMING -> DeviceState.RESUME;
-      case STOP -> book.stopped();
-      // Left there by a change that failed, or was cut off.
-      case RUNNING_P2P -> book.halfStopped();
+      case STOP -> tracker.stopped();
+      // A change that failed or was cut off left it there.
+      case RUNNING_P2P -> tracker.halfStopped();
     };
   }
 
@@ -159,7 +138,7 @@ public final class FeatureV2 implements MigratableDevice {
 
   @Override
   public DeviceState state() {
-    return book.state();
+    return tracker.state();
   }
 
   @Override
@@ -169,24 +148,25 @@ public final class FeatureV2 implements MigratableDevice {
 
   @Override
   public void transition(DeviceState target) throws DeviceException {
-    if (book.isAt(target)) {
+    if (tracker.isAt(target)) {
       return;
     }
-    book.requireAllowed(target);
+    tracker.requireAllowed(target);
     switch (target) {
       case SETUP -> setUp();
       case PRECOPY ->
-          walk.lead(
+          transitions.lead(
               target,
               FeatureState.PRE_COPY,
               EnumSet.of(FeatureState.RUNNING, FeatureState.RUNNING_P2P));
       case STOPNCOPY -> stop();
       case SAVE_COMPLETED -> {
-        walk.lead(target, FeatureState.STOP, EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP));
+        transitions.lead(
+            target, FeatureState.STOP, EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP));
         stopLog(target);
       }
       case RESUME ->
-          walk.lead(
+          transitions.lead(
               target,
               FeatureState.RESUMING,
               EnumSet.of(FeatureState.RUNNING, FeatureState.RUNNING_P2P, FeatureState.STOP));
@@ -195,18 +175,18 @@ public final class FeatureV2 implements MigratableDevice {
       case FAILED, CANCELLED -> {
         file.close();
         stopLog(target);
-        book.noted(target);
+        tracker.noted(target);
       }
       case NONE -> throw new IllegalStateException("nothing leads to NONE");
     }
   }
 
   private void setUp() throws DeviceException {
-    walk.lead(DeviceState.SETUP, FeatureState.RUNNING, EnumSet.of(FeatureState.RUNNING));
+    transitions.lead(DeviceState.SETUP, FeatureState.RUNNING, EnumSet.of(FeatureState.RUNNING));
     try {
       log.start();
     } catch (AccessException failure) {
-      book.noted(DeviceState.RUNNING);
+      tracker.noted(DeviceState.RUNNING);
       throw DeviceFailures.duringAction(
           subject(),
           "starting its log of dirty pages",
@@ -225,20 +205,20 @@ public final class FeatureV2 implements MigratableDevice {
           "stopping its log of dirty pages for " + target,
           Kind.TRANSITION_FAILED,
           failure,
-          "The state of the device was not touched.");
+          DeviceFailures.UNTOUCHED);
     }
   }
 
   private void stop() throws DeviceException {
     boolean goesOn = state() == DeviceState.PRECOPY;
     if (goesOn && !file.isOpen()) {
-      throw book.refused(
+      throw tracker.refused(
           "the data file of its PRE_COPY belonged to who brought it there, so what was read before"
               + " cannot be continued. The device was not asked and is as before; lead it out"
               + " through FAILED.",
           null);
     }
-    walk.lead(
+    transitions.lead(
         DeviceState.STOPNCOPY,
         FeatureState.STOP_COPY,
         goesOn
@@ -248,19 +228,20 @@ public final class FeatureV2 implements MigratableDevice {
 
   private void completeLoading() throws DeviceException {
     if (file.isBroken()) {
-      throw book.refused(
+      throw tracker.refused(
           "it refused a part of its state, even if its driver would take what it holds for whole."
               + " The device was not asked and is as before. "
               + DeviceFailures.INCOMPLETE,
           null);
     }
-    walk.lead(DeviceState.RESUME_COMPLETED, FeatureState.STOP, EnumSet.of(FeatureState.RESUMING));
+    transitions.lead(
+        DeviceState.RESUME_COMPLETED, FeatureState.STOP, EnumSet.of(FeatureState.RESUMING));
   }
 
   private void run() throws DeviceException {
-    // One that runs before it was told to was reset, and what it had taken in is lost.
-    boolean waits = state() == DeviceState.RESUME_COMPLETED && !book.mayHaveBegunToRun();
-    walk.lead(
+    // A loaded device that already runs was reset, and its loaded state is lost.
+    boolean waits = state() == DeviceState.RESUME_COMPLETED && !tracker.mayHaveBegunToRun();
+    transitions.lead(
         DeviceState.RUNNING,
         FeatureState.RUNNING,
         waits
@@ -270,41 +251,15 @@ public final class FeatureV2 implements MigratableDevice {
 
   @Override
   public void requireLoaded() throws DeviceException {
-    try {
-      FeatureState now = walk.position();
-      // Those from which it is run.
-      if (now != FeatureState.STOP && now != FeatureState.RUNNING_P2P) {
-        throw DeviceFailures.stateLost(subject(), now.name());
-      }
-    } catch (FeatureWalk.UnknownStateException unknown) {
-      throw DeviceFailures.stateLost(subject(), unknown.getMessage());
-    } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(),
-          "asking for its state",
-          Kind.READ_FAILED,
-          failure,
-          "The state of the device was not touched.");
-    }
+    tracker.requireLoaded(
+        transitions::position,
+        EnumSet.of(FeatureState.STOP, FeatureState.RUNNING_P2P),
+        FeatureState::name);
   }
 
   @Override
   public void requireUnchanged() throws DeviceException {
-    try {
-      FeatureState now = walk.position();
-      if (!positionsIn(state()).contains(now)) {
-        throw DeviceFailures.elsewhere(subject(), now.name());
-      }
-    } catch (FeatureWalk.UnknownStateException unknown) {
-      throw DeviceFailures.elsewhere(subject(), unknown.getMessage());
-    } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(),
-          "asking for its state",
-          Kind.READ_FAILED,
-          failure,
-          "The state of the device was not touched.");
-    }
+    tracker.requireUnchanged(transitions::position, positionsIn(state()), FeatureState::name);
   }
 
   /** Where the device may be in that state. */
@@ -312,7 +267,7 @@ public final class FeatureV2 implements MigratableDevice {
     return switch (state) {
       case RUNNING, SETUP -> EnumSet.of(FeatureState.RUNNING);
       case PRECOPY -> EnumSet.of(FeatureState.PRE_COPY, FeatureState.PRE_COPY_P2P);
-      // One that was found stopped at the source counts as such.
+      // A source that was found stopped counts as STOPNCOPY.
       case STOPNCOPY -> EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP);
       case SAVE_COMPLETED -> EnumSet.of(FeatureState.STOP);
       case RESUME -> EnumSet.of(FeatureState.RESUMING);
@@ -323,9 +278,7 @@ public final class FeatureV2 implements MigratableDevice {
 
   @Override
   public PendingBytes pending(long thresholdBytes) throws DeviceException {
-    if (thresholdBytes < 0) {
-      throw new IllegalArgumentException("a threshold of " + thresholdBytes + " bytes");
-    }
+    PendingBytes.requireThreshold(thresholdBytes);
     try {
       return switch (state()) {
         case RUNNING, SETUP -> size.beforeReading();
@@ -336,12 +289,7 @@ public final class FeatureV2 implements MigratableDevice {
             PendingBytes.NOTHING;
       };
     } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(),
-          "asking for pending bytes",
-          Kind.READ_FAILED,
-          failure,
-          "The state of the device was not touched; lead it back through FAILED.");
+      throw DeviceFailures.pendingNotRead(subject(), failure);
     }
   }
 
@@ -365,15 +313,14 @@ public final class FeatureV2 implements MigratableDevice {
     try {
       file.write(chunk);
     } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(), "writing state", Kind.WRITE_FAILED, failure, DeviceFailures.INCOMPLETE);
+      throw DeviceFailures.writingFailed(subject(), failure);
     }
   }
 
-  /** The data file is a stream; this is how much of it is read at once. */
+  /** The data file is a stream; this is how much is read at once. */
   @Override
   public long maxChunkBytes() {
-    return DataFile.MOST_BYTES_AT_ONCE;
+    return DataFile.MAX_BYTES_AT_ONCE;
   }
 
   @Override
@@ -384,30 +331,13 @@ public final class FeatureV2 implements MigratableDevice {
   @Override
   public void reset() throws DeviceException {
     file.close();
-    try {
-      access.reset();
-    } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(),
-          "the reset",
-          Kind.TRANSITION_FAILED,
-          failure,
-          "The device is as before; a person has to reset it.");
-    }
-    log.lost();
-    walk.wasReset();
-    try {
-      book.found(meaningOf(walk.position()));
-    } catch (AccessException failure) {
-      throw DeviceFailures.duringAction(
-          subject(),
-          "asking for its state after the reset",
-          Kind.TRANSITION_FAILED,
-          failure,
-          "It was reset; open it anew.");
-    } catch (FeatureWalk.UnknownStateException unknown) {
-      throw unknown(unknown, "It was reset before.");
-    }
+    tracker.reset(
+        () -> {
+          access.reset();
+          log.lost();
+          transitions.wasReset();
+        },
+        () -> meaningOf(transitions.position()));
   }
 
   /**
@@ -422,6 +352,6 @@ public final class FeatureV2 implements MigratableDevice {
   }
 
   private String subject() {
-    return book.subject();
+    return tracker.subject();
   }
 }

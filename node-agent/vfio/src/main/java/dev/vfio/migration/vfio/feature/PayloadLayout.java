@@ -43,8 +43,8 @@ final class PayloadLayout {
   static final int RANGE_LENGTH = 8;
   static final int RANGE_SIZE = 16;
 
-  /** As many ranges every kernel takes: those that fit into one page of 4 KiB. */
-  static final int MOST_RANGES = 256;
+  /** Ranges that every kernel accepts: as many as fit into one page of 4 KiB. */
+  static final int MAX_RANGES = 256;
 
   /** {@code VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP}. */
   static final int DMA_LOGGING_STOP = 7;

@@ -2,23 +2,22 @@ package dev.vfio.migration.vfio.feature;
 
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.FeatureAccess;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /** {@code VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE}. */
 final class StateControl {
-  /** There is no data file in this answer. */
+  /** The answer has no data file. */
   static final int NO_FILE = -1;
 
   private final FeatureAccess access;
-  private final ByteBuffer payload =
-      ByteBuffer.allocateDirect(PayloadLayout.STATE_SIZE).order(ByteOrder.nativeOrder());
+  private final ByteBuffer payload = NativeMemory.allocate(PayloadLayout.STATE_SIZE);
 
   StateControl(FeatureAccess access) {
     this.access = access;
   }
 
-  /** The number of the state that the device is in; a later kernel may have others than we know. */
+  /** The number of the device's state, which may be one of a later kernel. */
   int get() throws AccessException {
     fill(0);
     access.get(PayloadLayout.MIG_DEVICE_STATE, payload);

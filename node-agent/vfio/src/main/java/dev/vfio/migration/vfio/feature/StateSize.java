@@ -5,34 +5,30 @@ import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.FeatureAccess;
 import dev.vfio.migration.vfio.access.StateFile.PrecopyInfo;
 import dev.vfio.migration.vfio.device.PendingBytes;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /**
  * How much a device will still hand out, by {@code VFIO_DEVICE_FEATURE_MIG_DATA_SIZE} and {@code
  * VFIO_MIG_GET_PRECOPY_INFO}.
  */
 final class StateSize {
-  /**
-   * Taken for the size of a device that does not tell it: so much that nobody believes it to fit
-   * into a downtime limit.
-   */
+  /** The assumed size of a device that does not report one: too large for any downtime limit. */
   static final long NOT_TOLD = 100L << 30;
 
   private final FeatureAccess access;
-  private final ByteBuffer payload =
-      ByteBuffer.allocateDirect(PayloadLayout.DATA_SIZE_SIZE).order(ByteOrder.nativeOrder());
+  private final ByteBuffer payload = NativeMemory.allocate(PayloadLayout.DATA_SIZE_SIZE);
 
   StateSize(FeatureAccess access) {
     this.access = access;
   }
 
-  /** Nothing can be read yet: all of it falls into the stop window. */
+  /** Before anything can be read, all state falls into the stop window. */
   PendingBytes beforeReading() throws AccessException {
     return new PendingBytes(0, 0, stopCopyBytes());
   }
 
-  /** What the stop window carries includes what was not read before. */
+  /** The size for the stop window includes what was not read before. */
   PendingBytes whileRunning(PrecopyInfo info) throws AccessException {
     PendingBytes now = new PendingBytes(info.initialBytes(), info.dirtyBytes(), 0);
     long whileStopped = stopCopyBytes();
@@ -43,7 +39,7 @@ final class StateSize {
   /**
    * At least {@link PendingBytes#SOMETHING}: only the end of the stream says that nothing is left.
    *
-   * @param read bytes since the device stands still; drivers go on telling the size of it all
+   * @param read bytes since the device stopped; drivers go on reporting the whole size
    */
   PendingBytes beforeTheEnd(long read) throws AccessException {
     long told = stopCopyBytes();

@@ -6,9 +6,9 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * The memory that a device is to log writes to: whole pages, sorted, none touching another, and no
- * more pieces than every kernel takes. Where there were more, those with the smallest gaps between
- * them were joined, so it may hold more than was asked for and never less.
+ * The memory that a device is to log writes to: whole pages, sorted, apart from each other, in no
+ * more pieces than every kernel accepts. Of more pieces those with the smallest gaps are joined, so
+ * this may hold more than was asked for and never less.
  */
 final class WatchedMemory {
   /** A piece by its first and last byte, both inside it; unsigned. */
@@ -33,7 +33,7 @@ final class WatchedMemory {
    * @param pageSize a power of two
    * @throws IllegalArgumentException where a range is empty or goes beyond 2<sup>64</sup>
    */
-  static WatchedMemory of(List<MemoryRange> ranges, int pageSize, int mostPieces) {
+  static WatchedMemory of(List<MemoryRange> ranges, int pageSize, int maxPieces) {
     List<Piece> pages =
         ranges.stream()
             .map(range -> pagesOf(range, pageSize))
@@ -42,7 +42,7 @@ final class WatchedMemory {
     List<Piece> joined = new ArrayList<>();
     for (Piece piece : pages) {
       Piece before = joined.isEmpty() ? null : joined.get(joined.size() - 1);
-      // One whose last byte is the last of all has no byte behind it to touch.
+      // A piece that ends with the last byte of all has no byte behind it.
       boolean touches =
           before != null
               && (before.last() == -1L
@@ -53,7 +53,7 @@ final class WatchedMemory {
         joined.add(piece);
       }
     }
-    return new WatchedMemory(fewer(joined, mostPieces));
+    return new WatchedMemory(fewer(joined, maxPieces));
   }
 
   private static Piece pagesOf(MemoryRange range, int pageSize) {
@@ -72,7 +72,7 @@ final class WatchedMemory {
     return Long.compareUnsigned(one, other) >= 0 ? one : other;
   }
 
-  /** Closes the smallest gaps: with n pieces too many, the n smallest. */
+  /** Closes the smallest gaps: as many as there are pieces too many. */
   private static List<Piece> fewer(List<Piece> pieces, int most) {
     int excess = pieces.size() - most;
     if (excess <= 0) {

@@ -89,9 +89,9 @@ public record Cgroup(String path, Path directory) {
    *
    * @return false where that had not come about within that time; the request stands all the same
    */
-  boolean freeze(Duration patience) throws IOException {
+  boolean freeze(Duration timeout) throws IOException {
     write("cgroup.freeze", "1");
-    return await(FROZEN, patience);
+    return await(FROZEN, timeout);
   }
 
   /**
@@ -100,14 +100,14 @@ public record Cgroup(String path, Path directory) {
    *
    * @return false where that had not come about within that time: a cgroup above it is frozen
    */
-  boolean thaw(Duration patience) throws IOException {
+  boolean thaw(Duration timeout) throws IOException {
     if (!freezable()) {
       return true;
     }
     if (freezeAsked()) {
       write("cgroup.freeze", "0");
     }
-    return await(NOT_FROZEN, patience);
+    return await(NOT_FROZEN, timeout);
   }
 
   /**
@@ -115,17 +115,17 @@ public record Cgroup(String path, Path directory) {
    *
    * @return false where it was not empty within that time
    */
-  boolean kill(Duration patience) throws IOException {
+  boolean kill(Duration timeout) throws IOException {
     long start = System.nanoTime();
     try {
       write("cgroup.kill", "1");
-      return await(EMPTY, patience);
+      return await(EMPTY, timeout);
     } catch (NoSuchFileException olderThanLinux514) {
       killOneByOne();
     }
     // What was forked meanwhile was forked by one that lives: again, until none is left.
     while (populated()) {
-      if (System.nanoTime() - start > patience.toNanos()) {
+      if (System.nanoTime() - start > timeout.toNanos()) {
         return false;
       }
       killOneByOne();
@@ -164,14 +164,14 @@ public record Cgroup(String path, Path directory) {
     }
   }
 
-  private boolean await(String line, Duration patience) throws IOException {
+  private boolean await(String line, Duration timeout) throws IOException {
     long start = System.nanoTime();
     try (KernelFile events = KernelFile.open(directory.resolve("cgroup.events"))) {
       while (true) {
         if (has(events.read(), line)) {
           return true;
         }
-        Duration left = patience.minusNanos(System.nanoTime() - start);
+        Duration left = timeout.minusNanos(System.nanoTime() - start);
         if (left.isNegative() || left.isZero()) {
           return false;
         }

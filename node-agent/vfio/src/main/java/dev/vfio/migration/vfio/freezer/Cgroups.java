@@ -189,7 +189,7 @@ public final class Cgroups {
     try {
       return cgroup.processes().contains(process);
     } catch (ErrnoException failure) {
-      if (KernelText.isOurOwnLack(failure)) {
+      if (KernelText.isOwnShortage(failure)) {
         throw failure;
       }
       return false;

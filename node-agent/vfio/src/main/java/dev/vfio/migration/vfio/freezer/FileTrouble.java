@@ -41,11 +41,10 @@ final class FileTrouble {
     }
     int errno = errno(file);
     if (errno == Errno.ENOENT.number()) {
-      return "there is no "
-          + file.getFile()
-          + ", ENOENT (2). A kernel before Linux 5.2 cannot freeze a cgroup of version 2; on a"
-          + " later one see whether this is the machine's own hierarchy. "
-          + MOUNT;
+      return String.format(
+          "there is no %s, ENOENT (2). A kernel before Linux 5.2 cannot freeze a cgroup of version"
+              + " 2; on a later one see whether this is the machine's own hierarchy. %s",
+          file.getFile(), MOUNT);
     }
     String name = errno == READ_ONLY_FILE_SYSTEM ? "EROFS (30)" : Errno.describe(errno);
     return file.getFile()

@@ -30,7 +30,7 @@ public final class Freezer {
   private final Cgroups cgroups;
   private final Processes processes;
   private final FreezerLedger ledger;
-  private final Duration patience;
+  private final Duration timeout;
 
   /** Of this process, as it was found first: looking for it may mean to walk the hierarchy. */
   private volatile Optional<Cgroup> self;
@@ -38,13 +38,13 @@ public final class Freezer {
   /**
    * Freezes a cgroup whoever else is in it. Does no I/O.
    *
-   * @param patience for a cgroup to stand still, to run again, or to be empty
+   * @param timeout for a cgroup to stand still, to run again, or to be empty
    */
-  public Freezer(Cgroups cgroups, Processes processes, FreezerLedger ledger, Duration patience) {
+  public Freezer(Cgroups cgroups, Processes processes, FreezerLedger ledger, Duration timeout) {
     this.cgroups = cgroups;
     this.processes = processes;
     this.ledger = ledger;
-    this.patience = patience;
+    this.timeout = timeout;
   }
 
   /** Everything that is frozen. */
@@ -88,13 +88,13 @@ public final class Freezer {
     }
     ledger.write(entry);
     try {
-      if (!cgroup.freeze(patience)) {
+      if (!cgroup.freeze(timeout)) {
         throw failed(
             Errno.ETIMEDOUT.number(),
             holder,
             cgroup,
             "did not stand still within "
-                + patience.toMillis()
+                + timeout.toMillis()
                 + " ms: a process of it waits in the kernel and cannot be stopped. It is thawed"
                 + " again and runs on.",
             null);
@@ -153,13 +153,13 @@ public final class Freezer {
           Errno.EACCES.number(),
           holder,
           cgroup,
-          "cannot be frozen: "
-              + (cgroup.freezable()
+          String.format(
+              "cannot be frozen: %s. Nothing was done to it.",
+              cgroup.freezable()
                   ? "this agent may not write to cgroup.freeze there. Mount cgroup v2 read-write"
                       + " into the agent"
                   : "there is no cgroup.freeze in it, so that the kernel is older than 5.2 or this"
-                      + " is not its hierarchy")
-              + ". Nothing was done to it.",
+                      + " is not its hierarchy"),
           null);
     }
     ledger.of(holder.device().id());
@@ -190,12 +190,11 @@ public final class Freezer {
     if (found.isEmpty()) {
       throw new WorkloadException(
           Errno.ENOENT.number(),
-          holder.name()
-              + ", which holds the device "
-              + holder.device().id()
-              + ", is in no cgroup of the unified hierarchy (version 2) that can be seen here."
-              + " Nothing was done to it. Mount the machine's own hierarchy, or see whether the"
-              + " process still runs.",
+          String.format(
+              "%s, which holds the device %s, is in no cgroup of the unified hierarchy (version 2)"
+                  + " that can be seen here. Nothing was done to it. Mount the machine's own"
+                  + " hierarchy, or see whether the process still runs.",
+              holder.name(), holder.device().id()),
           null);
     }
     Cgroup cgroup = found.get();
@@ -224,14 +223,9 @@ public final class Freezer {
       int errno, Holder holder, Cgroup cgroup, String what, Throwable cause) {
     return new WorkloadException(
         errno,
-        "the cgroup "
-            + cgroup.path()
-            + " of "
-            + holder.name()
-            + ", which holds the device "
-            + holder.device().id()
-            + ", "
-            + what,
+        String.format(
+            "the cgroup %s of %s, which holds the device %s, %s",
+            cgroup.path(), holder.name(), holder.device().id(), what),
         cause);
   }
 
@@ -250,18 +244,14 @@ public final class Freezer {
   private void thaw(Entry entry) throws IOException {
     Cgroup cgroup = cgroups.at(entry.cgroup());
     try {
-      if (cgroup.exists() && !cgroup.thaw(patience)) {
+      if (cgroup.exists() && !cgroup.thaw(timeout)) {
         throw new WorkloadException(
             Errno.ETIMEDOUT.number(),
-            "the cgroup "
-                + entry.cgroup()
-                + ", frozen for the migration "
-                + entry.migration()
-                + " of the device "
-                + entry.device()
-                + ", was thawed and does not run within "
-                + patience.toMillis()
-                + " ms: a cgroup above it is frozen. Thaw that (cgroup.freeze).",
+            String.format(
+                "the cgroup %s, frozen for the migration %s of the device %s, was thawed and does"
+                    + " not run within %s ms: a cgroup above it is frozen. Thaw that"
+                    + " (cgroup.freeze).",
+                entry.cgroup(), entry.migration(), entry.device(), timeout.toMillis()),
             null);
       }
     } catch (FileSystemException | ErrnoException failure) {
@@ -275,16 +265,13 @@ public final class Freezer {
   private static WorkloadException refused(Entry entry, String what, IOException failure) {
     return new WorkloadException(
         FileTrouble.errno(failure),
-        "the cgroup "
-            + entry.cgroup()
-            + ", frozen for the migration "
-            + entry.migration()
-            + " of the device "
-            + entry.device()
-            + ", cannot be "
-            + what
-            + ": "
-            + FileTrouble.described(failure),
+        String.format(
+            "the cgroup %s, frozen for the migration %s of the device %s, cannot be %s: %s",
+            entry.cgroup(),
+            entry.migration(),
+            entry.device(),
+            what,
+            FileTrouble.described(failure)),
         failure);
   }
 
@@ -306,18 +293,13 @@ public final class Freezer {
       boolean ours =
           cgroup.exists()
               && (cgroup.freezeAsked() || processes.lives(entry.process(), entry.startTime()));
-      if (ours && !cgroup.kill(patience)) {
+      if (ours && !cgroup.kill(timeout)) {
         throw new WorkloadException(
             Errno.ETIMEDOUT.number(),
-            "processes "
-                + cgroup.processes()
-                + " of the cgroup "
-                + entry.cgroup()
-                + " were killed and still live after "
-                + patience.toMillis()
-                + " ms. The cgroup stays frozen, and the device "
-                + device
-                + " does not run here.",
+            String.format(
+                "processes %s of the cgroup %s were killed and still live after %s ms. The cgroup"
+                    + " stays frozen, and the device %s does not run here.",
+                cgroup.processes(), entry.cgroup(), timeout.toMillis(), device),
             null);
       }
     } catch (FileSystemException | ErrnoException failure) {

@@ -21,9 +21,9 @@ import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 
 /**
- * Finds who holds a device, and duplicates the descriptor that they hold. Where it is not certain
- * which descriptor is the device nothing is duplicated: a wrong guess would migrate another device.
- * This process's own descriptors do not count. Safe for use by several threads.
+ * Finds the holder of a device, and duplicates the holder's descriptor. Where it is not certain
+ * which descriptor is the device nothing is duplicated, because a wrong guess would migrate another
+ * device. This process's own descriptors do not count. Safe for use by several threads.
  *
  * <p>Needs to see all processes (the machine's own process namespace) and CAP_SYS_PTRACE.
  */
@@ -31,14 +31,14 @@ public final class Holders {
   /** What a device's descriptor is called where the device was opened by its group. */
   public static final String DEVICE_LINK = "anon_inode:[vfio-device]";
 
-  private static final int MOST_LOOKS = 3;
+  private static final int MAX_LOOKS = 3;
 
   private final Processes processes;
   private final DescriptorScans scans;
   private final DescriptorChoice choice;
   private final Domains domains;
 
-  /** Whether this is for who lists devices, so that one look serves for all of them. */
+  /** Whether one scan serves all devices of a listing. */
   private final boolean listing;
 
   /** Which cgroup a process belongs to as a whole. */
@@ -103,27 +103,24 @@ public final class Holders {
   }
 
   /**
-   * The same, for who lists all devices and decides nothing: one look at all processes serves for
-   * all of them, so that an answer may be some seconds old.
+   * The same for a listing, which decides nothing: one scan of all processes serves all devices, so
+   * that an answer may be some seconds old.
    */
   public Holders forListing() {
     return new Holders(this, scans);
   }
 
-  /**
-   * The same, for one look at one device: what it finds of all processes at first serves for all
-   * that the look asks for.
-   */
+  /** The same for one look at one device: the first scan of all processes serves the whole look. */
   public Holders forOneLook() {
     return new Holders(this, scans.forOneLook());
   }
 
-  /** All devices are listed anew: what was found for an earlier listing does not count. */
+  /** Begins a listing, which uses no scan of an earlier one. */
   public void listingBegins() {
     scans.listingBegins();
   }
 
-  /** How often all processes were looked at: what costs, where many files are open. */
+  /** How often all processes were scanned, which is what costs where many files are open. */
   long looks() {
     return scans.looks();
   }
@@ -144,12 +141,12 @@ public final class Holders {
   }
 
   /**
-   * Who holds the very open file that is open here, this process apart; empty where nobody does.
-   * What else is open of the device, or looks like it, does not count, so that this is certain
-   * where {@link #of(NodeDevice)} has to refuse. Changes nothing.
+   * Who holds the same open file as this process does, this process apart; empty where nobody does.
+   * Other open files of the device do not count, so this is certain where {@link #of(NodeDevice)}
+   * has to refuse. Changes nothing.
    *
-   * <p>Where the kernel was built without {@code kcmp}, and where the descriptor is closed before
-   * this has found out, this is {@link #of(NodeDevice)}.
+   * <p>On a kernel without {@code kcmp}, and where the descriptor is closed meanwhile, this is
+   * {@link #of(NodeDevice)}.
    *
    * @param open the device's descriptor in this process
    * @throws DeviceException BUSY where the holders are of different cgroups; UNREACHABLE where
@@ -171,7 +168,7 @@ public final class Holders {
           return kind.run(look > 1);
         } catch (ErrnoException changed) {
           boolean gone = changed.is(Errno.EBADF) || KernelText.isGone(changed);
-          if (!gone || look == MOST_LOOKS) {
+          if (!gone || look == MAX_LOOKS) {
             throw changed;
           }
         }
@@ -181,12 +178,11 @@ public final class Holders {
     } catch (IOException failure) {
       throw new DeviceException(
           Kind.UNREACHABLE,
-          failure instanceof ErrnoException call ? call.errno() : 0,
-          "who holds the device "
-              + device.id()
-              + " cannot be found out: "
-              + failure.getMessage()
-              + ". Nothing was done to the device or to any process.",
+          ErrnoException.errnoOf(failure),
+          String.format(
+              "who holds the device %s cannot be found out: %s. Nothing was done to the device or"
+                  + " to any process.",
+              device.id(), failure.getMessage()),
           failure);
     }
   }
@@ -225,7 +221,7 @@ public final class Holders {
       throw failure;
     }
     if (!open.isOpen()) {
-      // Its number may have been another file's by the time it was compared.
+      // Another file may have had its number when it was compared.
       return find(device, anew);
     }
     if (same.isEmpty()) {
@@ -236,8 +232,8 @@ public final class Holders {
   }
 
   /**
-   * Why a process that waits for the device could not have it, as a part of a sentence; empty where
-   * nothing is known against it. Changes nothing.
+   * Why a process that waits for the device could not be given it, as a part of a sentence; empty
+   * where nothing is known against it. Changes nothing.
    *
    * @param process its number; 0 where this process cannot see it
    */
@@ -254,42 +250,33 @@ public final class Holders {
     }
     if (scan.holdsMachine(process) || VirtualMachineMonitors.isOne(processes, process)) {
       return Optional.of(
-          "process "
-              + process
-              + " ("
-              + processes.command(process)
-              + ") is a virtual machine monitor, which cannot go on with a state that it did not"
-              + " load itself");
+          String.format(
+              "process %s (%s) is a virtual machine monitor, which cannot go on with a state that"
+                  + " it did not load itself",
+              process, processes.command(process)));
     }
     int others = DescriptorChoice.openFiles(scan.devicesOf(Set.of(process))).size();
     return others == 0
         ? Optional.empty()
         : Optional.of(
-            "process "
-                + process
-                + " ("
-                + processes.command(process)
-                + ") holds "
-                + others
-                + " other VFIO devices. Let each workload wait for one");
+            String.format(
+                "process %s (%s) holds %s other VFIO devices. Let each workload wait for one",
+                process, processes.command(process), others));
   }
 
-  /** Nobody was found: that counts where everybody could be looked at. */
+  /** That no holder was found counts only if all processes could be scanned. */
   private void requireSight(NodeDevice device, DescriptorScan scan) throws IOException {
-    // With the capability, what is kept from us is kept for other reasons; who held a device there
-    // would still be found out: the kernel opens no device twice.
+    // With the capability a refusal has other reasons. A holder there would still be found out: the
+    // kernel opens no device twice.
     if (!scan.denied().isEmpty() && !processes.selfMayTrace()) {
       throw new DeviceException(
           Kind.UNREACHABLE,
           Errno.EACCES.number(),
-          "who holds the device "
-              + device.id()
-              + " cannot be found out: the descriptors of "
-              + scan.denied().size()
-              + " processes may not be looked at (the first is "
-              + scan.denied().get(0)
-              + "), EACCES (13). Nothing was done. The agent needs CAP_SYS_PTRACE and the"
-              + " machine's own process namespace (hostPID).");
+          String.format(
+              "who holds the device %s cannot be found out: the descriptors of %s processes may not"
+                  + " be looked at (the first is %s), EACCES (13). Nothing was done. The agent"
+                  + " needs CAP_SYS_PTRACE and the machine's own process namespace (hostPID).",
+              device.id(), scan.denied().size(), scan.denied().get(0)));
     }
   }
 
@@ -304,17 +291,11 @@ public final class Holders {
       machine |= scan.holdsMachine(process) || VirtualMachineMonitors.isOne(processes, process);
     }
     if (cgroups.size() > 1) {
-      throw new DeviceException(
-          Kind.BUSY,
-          0,
-          "the device "
-              + device.id()
-              + " is held by processes "
-              + together
-              + " of different cgroups "
-              + cgroups
-              + ", which cannot be made to stand still as one workload. Nothing was done to them or"
-              + " to the device. Let one workload hold it.");
+      throw Kind.BUSY.exception(
+          "the device %s is held by processes %s of different cgroups %s, which cannot be made"
+              + " to stand still as one workload. Nothing was done to them or to the device."
+              + " Let one workload hold it.",
+          device.id(), together, cgroups);
     }
     OpenDescriptor first = first(file, together);
     return new Holder(
@@ -355,11 +336,11 @@ public final class Holders {
   }
 
   /**
-   * Duplicates the device's descriptor, without the holder's doing and whether it runs, is stopped
-   * or frozen. The duplicate keeps the device open and its group busy until it is closed.
+   * Duplicates the device's descriptor, whether the holder runs, is stopped or frozen. The
+   * duplicate keeps the device open and its group busy until it is closed.
    *
-   * @throws DeviceException UNREACHABLE where the holder has ended, or is not the one it was; BUSY
-   *     where its descriptor is not the device any more
+   * @throws DeviceException UNREACHABLE where the holder has ended, or another process has its
+   *     number; BUSY where its descriptor is not the device any more
    */
   public Descriptor adopt(Holder holder) throws DeviceException {
     Descriptor duplicate = null;
@@ -372,18 +353,14 @@ public final class Holders {
     } catch (DeviceException known) {
       throw known;
     } catch (IOException failure) {
-      int errno = failure instanceof ErrnoException call ? call.errno() : 0;
+      int errno = ErrnoException.errnoOf(failure);
       throw new DeviceException(
           Kind.UNREACHABLE,
           errno,
-          "the device "
-              + holder.device().id()
-              + " that "
-              + holder.name()
-              + " holds cannot be adopted: "
-              + failure.getMessage()
-              + ". Nothing was done to the device. "
-              + advice(errno),
+          String.format(
+              "the device %s that %s holds cannot be adopted: %s. Nothing was done to the device."
+                  + " %s",
+              holder.device().id(), holder.name(), failure.getMessage(), advice(errno)),
           failure);
     } finally {
       if (duplicate != null && !adopted) {
@@ -408,14 +385,14 @@ public final class Holders {
         .isPresent();
   }
 
-  /** By a look at the holder alone: all others were looked at for the listing. */
+  /** Scans the holder alone: the listing scanned all others. */
   private boolean mayStillBe(Holder holder) throws IOException {
     DescriptorTable now = scans.now(Set.of(holder.process()));
     return new DescriptorScan(now, holder.device())
         .candidates().stream().anyMatch(one -> one.number() == holder.descriptor());
   }
 
-  /** The holder may have closed the number, and opened something else, since it was found. */
+  /** The holder may have closed the descriptor and opened another file since it was found. */
   private void requireDevice(Holder holder, ProcessDescriptor process, Descriptor duplicate)
       throws IOException {
     boolean still =
@@ -423,17 +400,10 @@ public final class Holders {
             && (listing ? mayStillBe(holder) : isStill(holder))
             && OpenFile.isSame(duplicate, process, holder.descriptor());
     if (!still) {
-      throw new DeviceException(
-          Kind.BUSY,
-          0,
-          "descriptor "
-              + holder.descriptor()
-              + " of "
-              + holder.name()
-              + " was the device "
-              + holder.device().id()
-              + " and is something else now. Nothing was done to the device; try again once the"
-              + " workload has settled.");
+      throw Kind.BUSY.exception(
+          "descriptor %s of %s was the device %s and is something else now. Nothing was done to"
+              + " the device; try again once the workload has settled.",
+          holder.descriptor(), holder.name(), holder.device().id());
     }
   }
 }

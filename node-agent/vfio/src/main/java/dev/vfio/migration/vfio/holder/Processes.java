@@ -17,8 +17,8 @@ import java.util.OptionalLong;
 import java.util.Set;
 
 /**
- * The processes that this one can see, by {@code /proc}. Nothing is kept: every answer is read
- * anew. Safe for use by several threads.
+ * The processes that this one can see, by {@code /proc}. Every answer is read anew. Safe for use by
+ * several threads.
  *
  * <p>Source: {@code proc(5)}.
  */
@@ -108,26 +108,23 @@ public final class Processes {
   }
 
   /**
-   * Pins a process, and only then makes sure that it is the one that was meant.
+   * Pins a process, and then makes sure that it is the one that was meant.
    *
    * @param startTime of the process that is meant
-   * @throws ErrnoException ESRCH where it has ended, also where another one has its number now
+   * @throws ErrnoException ESRCH where it has ended, also where another process has its number now
    */
   public ProcessDescriptor pinned(long number, long startTime) throws IOException {
     ProcessDescriptor process = ProcessDescriptor.open(number);
-    boolean meant = false;
     try {
       if (!lives(number, startTime) || process.ended()) {
         throw new ErrnoException(
             "the process with number " + number + " is another one now; the look at it",
             Errno.ESRCH.number());
       }
-      meant = true;
       return process;
-    } finally {
-      if (!meant) {
-        process.close();
-      }
+    } catch (Throwable failure) {
+      process.close();
+      throw failure;
     }
   }
 
@@ -204,7 +201,7 @@ public final class Processes {
     return "";
   }
 
-  /** A file of {@code /proc}; empty where its process is gone. */
+  /** A file of {@code /proc}; empty where its process has ended. */
   private static Optional<String> text(Path file) throws IOException {
     try {
       return Optional.of(KernelText.read(file));

@@ -198,13 +198,12 @@ public final class SysfsDevices {
     if (vendor.isEmpty() || model.isEmpty()) {
       return "";
     }
-    return vendor
-        + ":"
-        + model
-        + " "
-        + hexadecimal(device.resolve("subsystem_vendor"))
-        + ":"
-        + hexadecimal(device.resolve("subsystem_device"));
+    return String.format(
+        "%s:%s %s:%s",
+        vendor,
+        model,
+        hexadecimal(device.resolve("subsystem_vendor")),
+        hexadecimal(device.resolve("subsystem_device")));
   }
 
   private static String hexadecimal(Path attribute) {

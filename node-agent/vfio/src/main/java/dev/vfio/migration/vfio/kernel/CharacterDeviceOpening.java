@@ -5,8 +5,8 @@ import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.linux.DriverFile;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -27,7 +27,6 @@ final class CharacterDeviceOpening {
   OpenedDevice open() throws DeviceException {
     LinkedHashMap<String, DriverFile> companions = new LinkedHashMap<>();
     DriverFile device = null;
-    boolean opened = false;
     try {
       device = opening.openNode(opening.characterDevice());
       DriverFile iommufd = openIommufd();
@@ -35,16 +34,13 @@ final class CharacterDeviceOpening {
       int addressSpace = allocateAddressSpace(iommufd);
       bind(device, iommufd);
       attach(device, addressSpace);
-      OpenedDevice result = new OpenedDevice(device, companions, OptionalInt.of(addressSpace));
-      opened = true;
-      return result;
-    } finally {
-      if (!opened) {
-        if (device != null) {
-          device.close();
-        }
-        companions.values().forEach(DriverFile::close);
+      return new OpenedDevice(device, companions, OptionalInt.of(addressSpace));
+    } catch (Throwable failure) {
+      if (device != null) {
+        device.close();
       }
+      companions.values().forEach(DriverFile::close);
+      throw failure;
     }
   }
 
@@ -55,18 +51,17 @@ final class CharacterDeviceOpening {
           Kind.UNREACHABLE,
           Errno.ENOENT.number(),
           "there is no " + node + " here, which its character device needs",
-          Opening.UNTOUCHED
-              + "Load the kernel module iommufd; where the agent runs in a container, give it the"
-              + " host's "
-              + node
-              + ".",
+          String.format(
+              "%sLoad the kernel module iommufd; where the agent runs in a container, give it the"
+                  + " host's %s.",
+              Opening.UNTOUCHED, node),
           null);
     }
     return opening.openNode(node);
   }
 
   private int allocateAddressSpace(DriverFile iommufd) throws DeviceException {
-    ByteBuffer structure = structure(IommufdLayout.ALLOC_SIZE);
+    ByteBuffer structure = NativeMemory.allocate(IommufdLayout.ALLOC_SIZE);
     structure.putInt(IommufdLayout.ALLOC_SIZE_FIELD, IommufdLayout.ALLOC_SIZE);
     try {
       call(iommufd, VfioRequest.IOMMU_IOAS_ALLOC, structure);
@@ -78,7 +73,7 @@ final class CharacterDeviceOpening {
 
   private void bind(DriverFile device, DriverFile iommufd) throws DeviceException {
     try {
-      ByteBuffer structure = structure(IommufdLayout.BIND_SIZE);
+      ByteBuffer structure = NativeMemory.allocate(IommufdLayout.BIND_SIZE);
       structure.putInt(IommufdLayout.BIND_ARGSZ, IommufdLayout.BIND_SIZE);
       VfioRequest request = VfioRequest.VFIO_DEVICE_BIND_IOMMUFD;
       device.ioctl(request.name(), request.code(), structure, IommufdLayout.BIND_IOMMUFD, iommufd);
@@ -102,7 +97,7 @@ final class CharacterDeviceOpening {
   /** A group that is not viable is told by the same errno as one that is in use. */
   private DeviceException taken(ErrnoException failure) {
     List<String> others =
-        failure.is(Errno.EBUSY) ? GroupMembers.outsideVfio(opening.device()) : List.of();
+        failure.is(Errno.EBUSY) ? ForeignGroupMembers.outsideVfio(opening.device()) : List.of();
     if (!others.isEmpty()) {
       return opening.failed(
           Kind.BUSY,
@@ -125,7 +120,7 @@ final class CharacterDeviceOpening {
   }
 
   private void attach(DriverFile device, int addressSpace) throws DeviceException {
-    ByteBuffer structure = structure(IommufdLayout.ATTACH_SIZE);
+    ByteBuffer structure = NativeMemory.allocate(IommufdLayout.ATTACH_SIZE);
     structure.putInt(IommufdLayout.ATTACH_ARGSZ, IommufdLayout.ATTACH_SIZE);
     structure.putInt(IommufdLayout.ATTACH_PT_ID, addressSpace);
     try {
@@ -133,10 +128,6 @@ final class CharacterDeviceOpening {
     } catch (ErrnoException failure) {
       throw opening.callFailed(failure, Opening.CLOSED_AGAIN);
     }
-  }
-
-  private static ByteBuffer structure(int bytes) {
-    return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
   }
 
   private static int call(DriverFile file, VfioRequest request, ByteBuffer structure)

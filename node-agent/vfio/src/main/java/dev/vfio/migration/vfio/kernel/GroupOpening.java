@@ -5,8 +5,8 @@ import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.linux.DriverFile;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,7 +30,6 @@ final class GroupOpening {
       throw withoutIommu();
     }
     LinkedHashMap<String, DriverFile> companions = new LinkedHashMap<>();
-    boolean opened = false;
     try {
       DriverFile group = opening.openNode(groupNode);
       companions.put("group", group);
@@ -39,13 +38,10 @@ final class GroupOpening {
       companions.put("container", container);
       requireType1(container);
       join(group, container);
-      OpenedDevice device = new OpenedDevice(device(group), companions);
-      opened = true;
-      return device;
-    } finally {
-      if (!opened) {
-        companions.values().forEach(DriverFile::close);
-      }
+      return new OpenedDevice(device(group), companions);
+    } catch (Throwable failure) {
+      companions.values().forEach(DriverFile::close);
+      throw failure;
     }
   }
 
@@ -61,8 +57,7 @@ final class GroupOpening {
   }
 
   private void requireViable(DriverFile group) throws DeviceException {
-    ByteBuffer status =
-        ByteBuffer.allocateDirect(GroupLayout.STATUS_SIZE).order(ByteOrder.nativeOrder());
+    ByteBuffer status = NativeMemory.allocate(GroupLayout.STATUS_SIZE);
     status.putInt(GroupLayout.STATUS_ARGSZ, GroupLayout.STATUS_SIZE);
     try {
       call(group, VfioRequest.VFIO_GROUP_GET_STATUS, status);
@@ -71,14 +66,14 @@ final class GroupOpening {
     }
     int flags = status.getInt(GroupLayout.STATUS_FLAGS);
     if ((flags & GroupLayout.FLAG_VIABLE) == 0) {
-      List<String> others = GroupMembers.outsideVfio(opening.device());
+      List<String> others = ForeignGroupMembers.outsideVfio(opening.device());
       throw opening.failed(
           Kind.BUSY,
           0,
-          "its IOMMU group "
-              + opening.device().iommuGroup()
-              + " is not viable, because "
-              + (others.isEmpty()
+          String.format(
+              "its IOMMU group %s is not viable, because %s",
+              opening.device().iommuGroup(),
+              others.isEmpty()
                   ? "a driver outside VFIO has another device of it"
                   : "other devices of it are bound to drivers outside VFIO: "
                       + String.join(", ", others)),
@@ -123,7 +118,7 @@ final class GroupOpening {
   private void join(DriverFile group, DriverFile container) throws DeviceException {
     try {
       VfioRequest request = VfioRequest.VFIO_GROUP_SET_CONTAINER;
-      ByteBuffer number = ByteBuffer.allocateDirect(Integer.BYTES).order(ByteOrder.nativeOrder());
+      ByteBuffer number = NativeMemory.allocate(Integer.BYTES);
       group.ioctl(request.name(), request.code(), number, 0, container);
       call(container, VfioRequest.VFIO_SET_IOMMU, GroupLayout.TYPE1V2_IOMMU);
     } catch (ErrnoException failure) {

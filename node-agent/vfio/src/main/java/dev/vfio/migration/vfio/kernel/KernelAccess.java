@@ -20,7 +20,6 @@ import dev.vfio.migration.vfio.linux.Host;
 import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.region.RegionInfoLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -47,7 +46,7 @@ public final class KernelAccess implements FeatureAccess {
   /** Where a region's description starts; it grows to what the driver asks for, up to the most. */
   private static final int FIRST_INFO_BYTES = 256;
 
-  private static final int MOST_INFO_BYTES = 64 << 10;
+  private static final int MAX_INFO_BYTES = 64 << 10;
 
   private final OpenedDevice opened;
   private final DriverFile device;
@@ -97,14 +96,14 @@ public final class KernelAccess implements FeatureAccess {
             new DeviceException(
                 Kind.UNREACHABLE,
                 failure.errno(),
-                "device "
-                    + id
-                    + " cannot be taken over from the process that holds it: "
-                    + failure.getMessage()
-                    + (failure.is(Errno.ENOTTY) || failure.is(Errno.EINVAL)
+                String.format(
+                    "device %s cannot be taken over from the process that holds it: %s%s. Nothing"
+                        + " was done to the device; its holder still has it.",
+                    id,
+                    failure.getMessage(),
+                    failure.is(Errno.ENOTTY) || failure.is(Errno.EINVAL)
                         ? ": the descriptor is not that of a VFIO device that is in use"
-                        : "")
-                    + ". Nothing was done to the device; its holder still has it.",
+                        : ""),
                 failure));
   }
 
@@ -117,8 +116,7 @@ public final class KernelAccess implements FeatureAccess {
   private static KernelAccess described(OpenedDevice opened, Words words) throws DeviceException {
     boolean described = false;
     try {
-      ByteBuffer structure =
-          ByteBuffer.allocateDirect(DeviceInfoLayout.SIZE).order(ByteOrder.nativeOrder());
+      ByteBuffer structure = NativeMemory.allocate(DeviceInfoLayout.SIZE);
       structure.putInt(DeviceInfoLayout.ARGSZ, DeviceInfoLayout.SIZE);
       VfioRequest request = VfioRequest.VFIO_DEVICE_GET_INFO;
       opened.device().ioctl(request.name(), request.code(), structure);
@@ -164,7 +162,7 @@ public final class KernelAccess implements FeatureAccess {
   public RegionInfo regionInfo(int index) throws AccessException {
     int room = FIRST_INFO_BYTES;
     while (true) {
-      ByteBuffer structure = ByteBuffer.allocateDirect(room).order(ByteOrder.nativeOrder());
+      ByteBuffer structure = NativeMemory.allocate(room);
       structure.putInt(RegionInfoLayout.ARGSZ, room).putInt(RegionInfoLayout.INDEX, index);
       call(VfioRequest.VFIO_DEVICE_GET_REGION_INFO, structure);
       long needed = Integer.toUnsignedLong(structure.getInt(RegionInfoLayout.ARGSZ));
@@ -173,17 +171,13 @@ public final class KernelAccess implements FeatureAccess {
         regions.put(index, info);
         return info;
       }
-      if (needed > MOST_INFO_BYTES) {
+      if (needed > MAX_INFO_BYTES) {
         throw new AccessException(
             Reason.VIOLATION,
             0,
-            "the driver's description of region "
-                + index
-                + " needs "
-                + needed
-                + " bytes; at most "
-                + MOST_INFO_BYTES
-                + " are taken");
+            String.format(
+                "the driver's description of region %s needs %s bytes; at most %s are taken",
+                index, needed, MAX_INFO_BYTES));
       }
       room = (int) needed;
     }
@@ -232,14 +226,9 @@ public final class KernelAccess implements FeatureAccess {
         throw new AccessException(
             Reason.REFUSED,
             Errno.EINVAL.number(),
-            length
-                + " bytes at "
-                + offset
-                + " are not inside region "
-                + index
-                + ", which has "
-                + Long.toUnsignedString(known.size())
-                + " bytes at present");
+            String.format(
+                "%s bytes at %s are not inside region %s, which has %s bytes at present",
+                length, offset, index, Long.toUnsignedString(known.size())));
       }
     }
     return known.offset() + offset;
@@ -346,8 +335,7 @@ public final class KernelAccess implements FeatureAccess {
       throw new IllegalArgumentException("there is no feature " + feature);
     }
     int bytes = payload.remaining();
-    ByteBuffer structure =
-        ByteBuffer.allocateDirect(FeatureLayout.DATA + bytes).order(ByteOrder.nativeOrder());
+    ByteBuffer structure = NativeMemory.allocate(FeatureLayout.DATA + bytes);
     structure.putInt(FeatureLayout.ARGSZ, FeatureLayout.DATA + bytes);
     structure.putInt(FeatureLayout.FLAGS, feature | flags);
     structure.put(FeatureLayout.DATA, payload, payload.position(), bytes);

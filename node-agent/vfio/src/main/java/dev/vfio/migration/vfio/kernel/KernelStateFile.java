@@ -7,22 +7,21 @@ import dev.vfio.migration.vfio.linux.DriverFile;
 import dev.vfio.migration.vfio.linux.DriverFile.Ready;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 
 /**
  * The {@code data_fd} of a device. It is asked not to block; a driver that does not know how blocks
- * where it says that it is ready, and no patience here can help it.
+ * where it says that it is ready, and no timeout here can help it.
  */
 final class KernelStateFile implements StateFile {
   /** For a driver that says it is ready and then answers EAGAIN: how soon it is asked again. */
   private static final Duration BETWEEN_TRIES = Duration.ofMillis(1);
 
   private final DriverFile file;
-  private final ByteBuffer precopyInfo =
-      ByteBuffer.allocateDirect(PrecopyInfoLayout.SIZE).order(ByteOrder.nativeOrder());
+  private final ByteBuffer precopyInfo = NativeMemory.allocate(PrecopyInfoLayout.SIZE);
   private boolean asked;
 
   KernelStateFile(DriverFile file) {
@@ -30,16 +29,16 @@ final class KernelStateFile implements StateFile {
   }
 
   @Override
-  public int read(ByteBuffer into, Duration patience) throws AccessException {
+  public int read(ByteBuffer into, Duration timeout) throws AccessException {
     if (!into.hasRemaining()) {
       throw new IllegalArgumentException("there is no room to read state into");
     }
-    return move("reading", into, patience, Ready.TO_READ);
+    return move("reading", into, timeout, Ready.TO_READ);
   }
 
   @Override
-  public void write(ByteBuffer from, Duration patience) throws AccessException {
-    long deadline = System.nanoTime() + patience.toNanos();
+  public void write(ByteBuffer from, Duration timeout) throws AccessException {
+    long deadline = System.nanoTime() + timeout.toNanos();
     while (from.hasRemaining()) {
       Duration left = Duration.ofNanos(Math.max(0, deadline - System.nanoTime()));
       if (move("writing", from, left, Ready.TO_WRITE) == 0) {
@@ -53,9 +52,9 @@ final class KernelStateFile implements StateFile {
     }
   }
 
-  private int move(String what, ByteBuffer buffer, Duration patience, Ready ready)
+  private int move(String what, ByteBuffer buffer, Duration timeout, Ready ready)
       throws AccessException {
-    long deadline = System.nanoTime() + patience.toNanos();
+    long deadline = System.nanoTime() + timeout.toNanos();
     try {
       askNotToBlock();
       while (true) {
@@ -71,7 +70,7 @@ final class KernelStateFile implements StateFile {
         }
         if (System.nanoTime() - deadline >= 0) {
           throw new ErrnoException(
-              what + " state within " + patience.toMillis() + " ms", Errno.ETIMEDOUT.number());
+              what + " state within " + timeout.toMillis() + " ms", Errno.ETIMEDOUT.number());
         }
         LockSupport.parkNanos(BETWEEN_TRIES.toNanos());
       }

@@ -85,7 +85,7 @@ record MappedArea(RegionPart part, DriverMapping mapping) implements DirectArea 
   }
 
   private static AccessException unusable(IOException failure) {
-    int errno = failure instanceof ErrnoException known ? known.errno() : 0;
+    int errno = ErrnoException.errnoOf(failure);
     return new AccessException(
         Reason.UNREACHABLE, errno, "the device's mapped memory: " + failure.getMessage(), failure);
   }

@@ -130,11 +130,10 @@ record Opening(NodeDevice device, Path directory) {
         Kind.UNREACHABLE,
         Errno.ENOENT.number(),
         "there is no " + directory + " here: ENOENT (2)",
-        UNTOUCHED
-            + "Load the kernel module vfio and the device's VFIO driver; where the agent runs in a"
-            + " container, mount the host's "
-            + directory
-            + " into it.",
+        String.format(
+            "%sLoad the kernel module vfio and the device's VFIO driver; where the agent runs in a"
+                + " container, mount the host's %s into it.",
+            UNTOUCHED, directory),
         null);
   }
 

@@ -35,16 +35,10 @@ public final class Descriptor implements AutoCloseable {
   static Descriptor open(Path path, int flags, Path shown) throws ErrnoException {
     byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
     byte[] terminated = Arrays.copyOf(name, name.length + 1);
-    while (true) {
-      int fd = LibC.open(terminated, flags | LibC.O_CLOEXEC);
-      if (fd >= 0) {
-        return new Descriptor(fd);
-      }
-      int errno = LibC.lastErrno();
-      if (errno != Errno.EINTR.number()) {
-        throw new ErrnoException("open(" + shown + ")", errno);
-      }
-    }
+    return new Descriptor(
+        (int)
+            SystemCall.retried(
+                "open(" + shown + ")", () -> LibC.open(terminated, flags | LibC.O_CLOEXEC)));
   }
 
   /**

@@ -2,7 +2,6 @@ package dev.vfio.migration.vfio.linux;
 
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 
 /**
@@ -33,9 +32,7 @@ public final class DescriptorMessage {
           bytes.remaining() + " bytes with " + descriptors.size() + " descriptors");
     }
     int controlLength = SocketLayout.CONTROL_BYTES + descriptors.size() * Integer.BYTES;
-    ByteBuffer message =
-        ByteBuffer.allocateDirect(CONTROL + ((controlLength + 7) & ~7))
-            .order(ByteOrder.nativeOrder());
+    ByteBuffer message = NativeMemory.allocate(CONTROL + ((controlLength + 7) & ~7));
     long address = LibC.addressOf(message);
     message.putLong(SocketLayout.MESSAGE_IOVECS, address + IOVEC);
     message.putLong(SocketLayout.MESSAGE_IOVEC_COUNT, 1);

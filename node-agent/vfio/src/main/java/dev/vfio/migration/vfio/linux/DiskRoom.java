@@ -29,13 +29,9 @@ public final class DiskRoom {
     long left = Files.getFileStore(directory).getUsableSpace();
     if (left < OF_A_MIGRATION) {
       throw new IOException(
-          "the disk of "
-              + directory
-              + " has "
-              + left
-              + " bytes left, and "
-              + OF_A_MIGRATION
-              + " are needed; make room there");
+          String.format(
+              "the disk of %s has %s bytes left, and %s are needed; make room there",
+              directory, left, OF_A_MIGRATION));
     }
   }
 
@@ -48,14 +44,12 @@ public final class DiskRoom {
    */
   public static void reserve(Path file, long bytes) throws ErrnoException {
     try (Descriptor open = Descriptor.open(file, LibC.O_RDWR | LibC.O_CLOEXEC, file)) {
-      int answer;
-      int errno;
-      do {
-        answer = LibC.fallocate(open.number(), FALLOC_FL_KEEP_SIZE, 0, bytes);
-        errno = LibC.lastErrno();
-      } while (answer < 0 && errno == Errno.EINTR.number());
-      if (answer < 0 && errno != Errno.EOPNOTSUPP.number() && errno != Errno.ENOSYS.number()) {
-        throw new ErrnoException("taking room for " + bytes + " bytes in " + file, errno);
+      SystemCall.retried(
+          "taking room for " + bytes + " bytes in " + file,
+          () -> LibC.fallocate(open.number(), FALLOC_FL_KEEP_SIZE, 0, bytes));
+    } catch (ErrnoException failure) {
+      if (!failure.is(Errno.EOPNOTSUPP) && !failure.is(Errno.ENOSYS)) {
+        throw failure;
       }
     }
   }

@@ -2,7 +2,6 @@ package dev.vfio.migration.vfio.linux;
 
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.time.Duration;
 
@@ -17,7 +16,7 @@ import java.time.Duration;
  */
 public final class DriverFile implements AutoCloseable {
   /** How soon a wait notices that the file was closed here. */
-  private static final long LONGEST_POLL_MILLIS = 100;
+  private static final long MAX_POLL_MILLIS = 100;
 
   static final int POLL_FD = 0;
   static final int POLL_EVENTS = 4;
@@ -88,13 +87,7 @@ public final class DriverFile implements AutoCloseable {
   public int ioctl(String name, int request, long argument) throws ErrnoException {
     int fd = enter(name);
     try {
-      while (true) {
-        int answer = LibC.ioctl(fd, request, argument);
-        if (answer >= 0) {
-          return answer;
-        }
-        throwUnlessInterrupted(name);
-      }
+      return (int) SystemCall.retried(name, () -> LibC.ioctl(fd, request, argument));
     } finally {
       leave();
     }
@@ -150,14 +143,10 @@ public final class DriverFile implements AutoCloseable {
   private int move(String name, ByteBuffer buffer, Move move) throws ErrnoException {
     int fd = enter(name);
     try {
-      while (true) {
-        long moved = move.move(fd, LibC.addressOf(buffer) + buffer.position(), buffer.remaining());
-        if (moved >= 0) {
-          buffer.position(buffer.position() + (int) moved);
-          return (int) moved;
-        }
-        throwUnlessInterrupted(name);
-      }
+      long address = LibC.addressOf(buffer) + buffer.position();
+      int moved = (int) SystemCall.retried(name, () -> move.move(fd, address, buffer.remaining()));
+      buffer.position(buffer.position() + moved);
+      return moved;
     } finally {
       Reference.reachabilityFence(buffer);
       leave();
@@ -170,16 +159,15 @@ public final class DriverFile implements AutoCloseable {
    * @return false where it was not in that time
    * @throws ErrnoException EBADF where the file was closed here, also during the wait
    */
-  public boolean await(Ready ready, Duration patience) throws ErrnoException {
-    long deadline = System.nanoTime() + patience.toNanos();
-    ByteBuffer waited = ByteBuffer.allocateDirect(POLL_BYTES).order(ByteOrder.nativeOrder());
+  public boolean await(Ready ready, Duration timeout) throws ErrnoException {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    ByteBuffer waited = NativeMemory.allocate(POLL_BYTES);
     while (true) {
       long left = Math.max(0, (deadline - System.nanoTime() + 999_999) / 1_000_000);
       int fd = enter("poll");
       try {
         waited.putInt(POLL_FD, fd).putInt(POLL_EVENTS, ready.events);
-        int answer =
-            LibC.poll(LibC.addressOf(waited), 1, (int) Math.min(left, LONGEST_POLL_MILLIS));
+        int answer = LibC.poll(LibC.addressOf(waited), 1, (int) Math.min(left, MAX_POLL_MILLIS));
         if (answer > 0) {
           return true;
         }

@@ -19,7 +19,7 @@ import java.util.Objects;
  */
 public final class DriverMapping implements AutoCloseable {
   /** The virtual machine cannot stop its threads during one copy; this keeps each short. */
-  private static final int MOST_AT_ONCE = 1 << 20;
+  private static final int MAX_AT_ONCE = 1 << 20;
 
   private final long address;
   private final long size;
@@ -92,7 +92,7 @@ public final class DriverMapping implements AutoCloseable {
     try {
       long at = offset;
       while (buffer.position() < limit) {
-        int count = Math.min(limit - buffer.position(), MOST_AT_ONCE);
+        int count = Math.min(limit - buffer.position(), MAX_AT_ONCE);
         buffer.limit(buffer.position() + count);
         copy.move(new Pointer(address + at).getByteBuffer(0, count), buffer);
         // Brings a fault of the copy to light.

@@ -26,6 +26,11 @@ public final class ErrnoException extends IOException {
     return errno;
   }
 
+  /** The errno of a failed system call; 0 for any other failure. */
+  public static int errnoOf(IOException failure) {
+    return failure instanceof ErrnoException call ? call.errno() : 0;
+  }
+
   public boolean is(Errno candidate) {
     return errno == candidate.number();
   }

@@ -2,7 +2,6 @@ package dev.vfio.migration.vfio.linux;
 
 import com.sun.jna.Platform;
 import java.io.IOException;
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -24,12 +23,12 @@ public record GuardedFile(String content, int owner, String identity) {
    * Reads it.
    *
    * @param path in a folder that nobody else can put another in the place of
-   * @param mostBytes more than that is refused
+   * @param maxBytes more than that is refused
    * @throws ErrnoException ENOENT where there is none, ELOOP where it is a link
    * @throws IOException where it is no regular file, has another name as well, is larger, or is not
    *     in UTF-8
    */
-  public static GuardedFile read(Path path, int mostBytes) throws IOException {
+  public static GuardedFile read(Path path, int maxBytes) throws IOException {
     try (RootDirectory folder = RootDirectory.open(path.getParent());
         Descriptor file = folder.open(path.getFileName(), false)) {
       FileStatus status = FileStatus.of(file);
@@ -40,9 +39,9 @@ public record GuardedFile(String content, int owner, String identity) {
                 + status.links()
                 + " names (hard links), so that it may be somebody else's; let it have this one");
       }
-      if (status.size() > mostBytes) {
+      if (status.size() > maxBytes) {
         throw new IOException(
-            path + " has " + status.size() + " bytes, and at most " + mostBytes + " are read");
+            path + " has " + status.size() + " bytes, and at most " + maxBytes + " are read");
       }
       String identity = identity(OpenFile.path(file));
       ByteBuffer bytes = ByteBuffer.allocateDirect((int) status.size());
@@ -67,17 +66,14 @@ public record GuardedFile(String content, int owner, String identity) {
     long address = LibC.addressOf(into);
     while (into.hasRemaining()) {
       int at = into.position();
-      long got = LibC.pread(file.number(), address + at, into.remaining(), at);
-      int errno = LibC.lastErrno();
-      Reference.reachabilityFence(into);
+      long got =
+          SystemCall.retried(
+              "read of " + path,
+              () -> LibC.pread(file.number(), address + at, into.remaining(), at));
       if (got == 0) {
         return;
       }
-      if (got > 0) {
-        into.position(at + (int) got);
-      } else if (errno != Errno.EINTR.number()) {
-        throw new ErrnoException("read of " + path, errno);
-      }
+      into.position(at + (int) got);
     }
   }
 

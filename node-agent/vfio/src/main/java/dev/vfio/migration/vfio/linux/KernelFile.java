@@ -1,6 +1,5 @@
 package dev.vfio.migration.vfio.linux;
 
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -11,11 +10,11 @@ import java.time.Duration;
  * {@code POLLPRI}), as {@code cgroup.events} does. For one thread.
  */
 public final class KernelFile implements AutoCloseable {
-  private static final int MOST_BYTES = 4096;
+  private static final int MAX_BYTES = 4096;
 
   private final Path path;
   private final Descriptor file;
-  private final ByteBuffer text = ByteBuffer.allocateDirect(MOST_BYTES);
+  private final ByteBuffer text = ByteBuffer.allocateDirect(MAX_BYTES);
 
   private KernelFile(Path path, Descriptor file) {
     this.path = path;
@@ -33,19 +32,12 @@ public final class KernelFile implements AutoCloseable {
 
   /** What it says now, at most 4096 bytes. A change that comes later ends the next wait. */
   public String read() throws ErrnoException {
-    while (true) {
-      long got = LibC.pread(file.number(), LibC.addressOf(text), MOST_BYTES, 0);
-      int errno = LibC.lastErrno();
-      Reference.reachabilityFence(text);
-      if (got >= 0) {
-        byte[] bytes = new byte[(int) got];
-        text.get(0, bytes);
-        return new String(bytes, StandardCharsets.UTF_8);
-      }
-      if (errno != Errno.EINTR.number()) {
-        throw new ErrnoException("read of " + path, errno);
-      }
-    }
+    long got =
+        SystemCall.retried(
+            "read of " + path, () -> LibC.pread(file.number(), LibC.addressOf(text), MAX_BYTES, 0));
+    byte[] bytes = new byte[(int) got];
+    text.get(0, bytes);
+    return new String(bytes, StandardCharsets.UTF_8);
   }
 
   /**
@@ -53,10 +45,10 @@ public final class KernelFile implements AutoCloseable {
    *
    * @return false where it had not within that time
    */
-  public boolean awaitChange(Duration patience) throws ErrnoException {
+  public boolean awaitChange(Duration timeout) throws ErrnoException {
     PollSet one = new PollSet();
     one.add(file, PollSet.PRIORITY);
-    return one.await(patience);
+    return one.await(timeout);
   }
 
   @Override

@@ -15,12 +15,12 @@ import java.util.Set;
  */
 public final class KernelText {
   private static final int CHUNK = 4096;
-  private static final int LONGEST_LINK = 4096;
+  private static final int MAX_LINK_BYTES = 4096;
 
   /** More than any of these files has, so that a look at one ends. */
-  private static final int MOST_BYTES = 8 << 20;
+  private static final int MAX_BYTES = 8 << 20;
 
-  private static final Set<Errno> OUR_OWN_LACK = Set.of(Errno.ENOMEM, Errno.EMFILE, Errno.ENFILE);
+  private static final Set<Errno> OWN_SHORTAGE = Set.of(Errno.ENOMEM, Errno.EMFILE, Errno.ENFILE);
 
   private KernelText() {}
 
@@ -35,21 +35,19 @@ public final class KernelText {
     ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
     byte[] bytes = new byte[CHUNK];
     try (Descriptor file = Descriptor.open(path, LibC.O_RDONLY | LibC.O_NONBLOCK, path)) {
+      String call = "read of " + path;
       while (true) {
-        long got = LibC.read(file.number(), LibC.addressOf(chunk), CHUNK);
-        int errno = LibC.lastErrno();
-        Reference.reachabilityFence(chunk);
+        int got =
+            (int)
+                SystemCall.retried(
+                    call, () -> LibC.read(file.number(), LibC.addressOf(chunk), CHUNK));
         if (got == 0) {
           return text.toString(StandardCharsets.UTF_8);
         }
-        if (got > 0) {
-          chunk.get(0, bytes, 0, (int) got);
-          text.write(bytes, 0, (int) got);
-        } else if (errno != Errno.EINTR.number()) {
-          throw new ErrnoException("read of " + path, errno);
-        }
-        if (text.size() > MOST_BYTES) {
-          throw new ErrnoException("read of " + path, Errno.EFBIG.number());
+        chunk.get(0, bytes, 0, got);
+        text.write(bytes, 0, got);
+        if (text.size() > MAX_BYTES) {
+          throw new ErrnoException(call, Errno.EFBIG.number());
         }
       }
     }
@@ -67,14 +65,15 @@ public final class KernelText {
 
   /** Reads many links, with one buffer. For one thread. */
   public static final class Links {
-    private final ByteBuffer target = ByteBuffer.allocateDirect(LONGEST_LINK);
-    private final byte[] bytes = new byte[LONGEST_LINK];
+    private final ByteBuffer target = ByteBuffer.allocateDirect(MAX_LINK_BYTES);
+    private final byte[] bytes = new byte[MAX_LINK_BYTES];
 
     /** As {@link KernelText#link}. */
     public String read(Path path) throws ErrnoException {
       byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
       long got =
-          LibC.readlink(Arrays.copyOf(name, name.length + 1), LibC.addressOf(target), LONGEST_LINK);
+          LibC.readlink(
+              Arrays.copyOf(name, name.length + 1), LibC.addressOf(target), MAX_LINK_BYTES);
       int errno = LibC.lastErrno();
       Reference.reachabilityFence(target);
       if (got < 0) {
@@ -89,8 +88,8 @@ public final class KernelText {
    * Whether a failure is this process's own lack of memory or descriptors, and tells nothing of
    * what was looked at.
    */
-  public static boolean isOurOwnLack(ErrnoException failure) {
-    return OUR_OWN_LACK.stream().anyMatch(failure::is);
+  public static boolean isOwnShortage(ErrnoException failure) {
+    return OWN_SHORTAGE.stream().anyMatch(failure::is);
   }
 
   /** Whether what was looked at is gone, or went while it was looked at. */

@@ -23,15 +23,13 @@ public final class MemoryFile {
       throw new ErrnoException("memfd_create(" + name + ")", LibC.lastErrno());
     }
     Descriptor memory = new Descriptor(fd);
-    int answer;
-    do {
-      answer = LibC.ftruncate(fd, size);
-    } while (answer < 0 && LibC.lastErrno() == Errno.EINTR.number());
-    if (answer < 0) {
-      int errno = LibC.lastErrno();
+    try {
+      SystemCall.retried(
+          "ftruncate of " + name + " to " + size + " bytes", () -> LibC.ftruncate(fd, size));
+      return memory;
+    } catch (ErrnoException failure) {
       memory.close();
-      throw new ErrnoException("ftruncate of " + name + " to " + size + " bytes", errno);
+      throw failure;
     }
-    return memory;
   }
 }

@@ -4,7 +4,6 @@ import com.sun.jna.Platform;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -131,19 +130,15 @@ public final class OpenFile {
       throw new IOException("it is sealed against writing");
     }
     // The kernel looks whether the file has a way to be written before it looks at the count.
-    long written;
-    int errno;
-    do {
-      written = LibC.pwrite(descriptor.number(), 0, 0, 0);
-      errno = LibC.lastErrno();
-    } while (written < 0 && errno == Errno.EINTR.number());
-    if (written < 0) {
-      throw errno == Errno.EINVAL.number()
+    try {
+      SystemCall.retried("pwrite of nothing", () -> LibC.pwrite(descriptor.number(), 0, 0, 0));
+    } catch (ErrnoException failure) {
+      throw failure.is(Errno.EINVAL)
           ? new IOException(
               "its file system takes no writes but through a mapping, as hugetlbfs does, and the"
                   + " agent does not map what belongs to others; let the destination use a file of"
                   + " tmpfs")
-          : new ErrnoException("pwrite of nothing", errno);
+          : failure;
     }
   }
 
@@ -153,7 +148,7 @@ public final class OpenFile {
    * @return {@link Long#MAX_VALUE} where it has no size of its own, as where a memfd is
    */
   public static long freeBytes(Descriptor descriptor) throws ErrnoException {
-    ByteBuffer found = ByteBuffer.allocateDirect(STATFS_BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer found = NativeMemory.allocate(STATFS_BYTES);
     long answer =
         LibC.syscall(
             Platform.isIntel() ? FSTATFS_X86_64 : FSTATFS_GENERIC,

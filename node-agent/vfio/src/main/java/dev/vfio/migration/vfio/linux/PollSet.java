@@ -2,7 +2,6 @@ package dev.vfio.migration.vfio.linux;
 
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,35 +40,30 @@ final class PollSet {
   /**
    * Waits until one of them is ready.
    *
-   * @param patience rounded up to milliseconds; null for as long as it takes
+   * @param timeout rounded up to milliseconds; null for as long as it takes
    * @return false where none was within that time
    * @throws ErrnoException where the kernel refuses
    */
-  boolean await(Duration patience) throws ErrnoException {
+  boolean await(Duration timeout) throws ErrnoException {
     long start = System.nanoTime();
-    entries = ByteBuffer.allocateDirect(BYTES * descriptors.size()).order(ByteOrder.nativeOrder());
+    entries = NativeMemory.allocate(BYTES * descriptors.size());
     for (int i = 0; i < descriptors.size(); i++) {
       entries.putInt(i * BYTES + NUMBER, descriptors.get(i).number());
       entries.putShort(i * BYTES + WANTED, wanted.get(i).shortValue());
     }
-    while (true) {
-      int answer = LibC.poll(LibC.addressOf(entries), descriptors.size(), left(patience, start));
-      int errno = LibC.lastErrno();
-      Reference.reachabilityFence(entries);
-      if (answer >= 0) {
-        return answer > 0;
-      }
-      if (errno != Errno.EINTR.number()) {
-        throw new ErrnoException("poll", errno);
-      }
-    }
+    long address = LibC.addressOf(entries);
+    long ready =
+        SystemCall.retried(
+            "poll", () -> LibC.poll(address, descriptors.size(), left(timeout, start)));
+    Reference.reachabilityFence(entries);
+    return ready > 0;
   }
 
-  private static int left(Duration patience, long start) {
-    if (patience == null) {
+  private static int left(Duration timeout, long start) {
+    if (timeout == null) {
       return -1;
     }
-    long nanos = patience.toNanos() - (System.nanoTime() - start);
+    long nanos = timeout.toNanos() - (System.nanoTime() - start);
     return (int) Math.min(Integer.MAX_VALUE, Math.max(0, (nanos + 999_999) / 1_000_000));
   }
 

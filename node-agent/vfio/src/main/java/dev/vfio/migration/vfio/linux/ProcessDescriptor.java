@@ -84,10 +84,10 @@ public final class ProcessDescriptor implements AutoCloseable {
    *
    * @return false where it had not within that time
    */
-  public boolean awaitEnd(Duration patience) throws ErrnoException {
+  public boolean awaitEnd(Duration timeout) throws ErrnoException {
     PollSet one = new PollSet();
     int place = one.add(descriptor, PollSet.IN);
-    return one.await(patience) && one.ready(place);
+    return one.await(timeout) && one.ready(place);
   }
 
   /**
@@ -102,14 +102,9 @@ public final class ProcessDescriptor implements AutoCloseable {
     long answer = LibC.syscall(call, process, otherProcess, KCMP_FILE, number, otherNumber);
     if (answer < 0) {
       throw new ErrnoException(
-          "kcmp of descriptor "
-              + number
-              + " of process "
-              + process
-              + " with descriptor "
-              + otherNumber
-              + " of process "
-              + otherProcess,
+          String.format(
+              "kcmp of descriptor %s of process %s with descriptor %s of process %s",
+              number, process, otherNumber, otherProcess),
           LibC.lastErrno());
     }
     return answer == 0;

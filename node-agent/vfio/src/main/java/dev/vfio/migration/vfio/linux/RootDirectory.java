@@ -4,7 +4,6 @@ import com.sun.jna.Platform;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -43,7 +42,7 @@ public final class RootDirectory implements AutoCloseable {
       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
 
   /** The kernel gives up where something is renamed in the middle of its look at a {@code ..}. */
-  private static final int MOST_TRIES = 64;
+  private static final int MAX_TRIES = 64;
 
   private final Path path;
   private final Descriptor directory;
@@ -144,7 +143,7 @@ public final class RootDirectory implements AutoCloseable {
     byte[] text = beneath.toString().getBytes(StandardCharsets.UTF_8);
     ByteBuffer name = ByteBuffer.allocateDirect(text.length + 1);
     name.put(0, text);
-    ByteBuffer how = ByteBuffer.allocateDirect(HOW_BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer how = NativeMemory.allocate(HOW_BYTES);
     how.putLong(HOW_FLAGS, LibC.O_PATH | LibC.O_CLOEXEC | flags).putLong(HOW_RESOLVE, RESOLVE);
     for (int tries = 1; ; tries++) {
       long answer =
@@ -157,7 +156,7 @@ public final class RootDirectory implements AutoCloseable {
         return new Descriptor((int) answer);
       }
       boolean again = errno == Errno.EAGAIN.number() || errno == Errno.EINTR.number();
-      if (!again || tries == MOST_TRIES) {
+      if (!again || tries == MAX_TRIES) {
         throw refused(beneath, errno);
       }
     }

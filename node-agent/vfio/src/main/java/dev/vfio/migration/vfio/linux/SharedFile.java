@@ -36,15 +36,11 @@ public final class SharedFile implements AutoCloseable {
    * @throws IOException where it is no regular file
    */
   public static SharedFile of(Descriptor file) throws IOException {
-    boolean taken = false;
     try {
-      SharedFile shared = new SharedFile(file, file.regularFileSize());
-      taken = true;
-      return shared;
-    } finally {
-      if (!taken) {
-        file.close();
-      }
+      return new SharedFile(file, file.regularFileSize());
+    } catch (Throwable failure) {
+      file.close();
+      throw failure;
     }
   }
 

@@ -2,7 +2,6 @@ package dev.vfio.migration.vfio.linux;
 
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /**
  * Who is at the other end of a Unix stream socket, as the kernel noted when it connected ({@code
@@ -20,9 +19,7 @@ public record SocketPeer(long process, int user) {
    * @throws ErrnoException where it refuses; EBADF after the stream was closed
    */
   public static SocketPeer of(UnixStream stream) throws ErrnoException {
-    ByteBuffer holder =
-        ByteBuffer.allocateDirect(SocketLayout.CREDENTIALS_BYTES + Integer.BYTES)
-            .order(ByteOrder.nativeOrder());
+    ByteBuffer holder = NativeMemory.allocate(SocketLayout.CREDENTIALS_BYTES + Integer.BYTES);
     holder.putInt(SocketLayout.CREDENTIALS_BYTES, SocketLayout.CREDENTIALS_BYTES);
     long address = LibC.addressOf(holder);
     stream.option(

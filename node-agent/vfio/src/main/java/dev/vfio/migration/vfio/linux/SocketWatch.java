@@ -54,18 +54,18 @@ public final class SocketWatch implements AutoCloseable {
   /**
    * Waits.
    *
-   * @param patience null for as long as it takes
+   * @param timeout null for as long as it takes
    * @return with nothing in it after that time and after {@link #wake()}
    */
   public Ready await(
-      Collection<UnixListener> listeners, Collection<UnixStream> streams, Duration patience)
+      Collection<UnixListener> listeners, Collection<UnixStream> streams, Duration timeout)
       throws ErrnoException {
     PollSet all = new PollSet();
     int wake = all.add(wakeUps, PollSet.IN);
     listeners.forEach(listener -> all.add(listener.descriptor(), PollSet.IN));
     streams.forEach(stream -> all.add(stream.descriptor(), PollSet.IN));
     Ready ready = new Ready(new HashSet<>(), new HashSet<>());
-    if (all.await(patience)) {
+    if (all.await(timeout)) {
       if (all.ready(wake)) {
         takeWakeUps();
       }

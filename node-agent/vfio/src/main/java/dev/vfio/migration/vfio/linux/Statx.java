@@ -3,7 +3,6 @@ package dev.vfio.migration.vfio.linux;
 import com.sun.jna.Platform;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
@@ -26,7 +25,7 @@ final class Statx {
     byte[] text = path.getBytes(StandardCharsets.UTF_8);
     ByteBuffer name = ByteBuffer.allocateDirect(text.length + 1);
     name.put(0, Arrays.copyOf(text, text.length + 1));
-    ByteBuffer found = ByteBuffer.allocateDirect(BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer found = NativeMemory.allocate(BYTES);
     long answer =
         LibC.syscall(
             Platform.isIntel() ? STATX_X86_64 : STATX_GENERIC,

@@ -3,7 +3,6 @@ package dev.vfio.migration.vfio.linux;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -48,7 +47,6 @@ public final class UnixListener implements AutoCloseable {
       throw new ErrnoException("socket(AF_UNIX)", LibC.lastErrno());
     }
     UnixListener listener = new UnixListener(path, new Descriptor(fd));
-    boolean listening = false;
     try {
       listener.bind(birthplace);
       Files.setPosixFilePermissions(birthplace, permissions);
@@ -56,12 +54,10 @@ public final class UnixListener implements AutoCloseable {
         throw new ErrnoException("listen(" + path + ")", LibC.lastErrno());
       }
       Files.move(birthplace, path, StandardCopyOption.ATOMIC_MOVE);
-      listening = true;
       return listener;
-    } finally {
-      if (!listening) {
-        listener.socket.close();
-      }
+    } catch (Throwable failure) {
+      listener.socket.close();
+      throw failure;
     }
   }
 
@@ -81,8 +77,7 @@ public final class UnixListener implements AutoCloseable {
 
   private void bind(Path birthplace) throws ErrnoException {
     byte[] name = SocketLayout.pathBytes(birthplace, "bind(" + birthplace + ")");
-    ByteBuffer address =
-        ByteBuffer.allocateDirect(SocketLayout.ADDRESS_BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer address = NativeMemory.allocate(SocketLayout.ADDRESS_BYTES);
     address.putShort(SocketLayout.ADDRESS_FAMILY, (short) LibC.AF_UNIX);
     address.put(SocketLayout.ADDRESS_PATH, name);
     int answer = LibC.bind(socket.number(), LibC.addressOf(address), SocketLayout.ADDRESS_BYTES);
@@ -105,14 +100,10 @@ public final class UnixListener implements AutoCloseable {
    * @throws ErrnoException as {@code accept4} has it
    */
   public UnixStream accept(Duration timeout) throws ErrnoException {
-    int fd;
-    do {
-      fd = LibC.accept4(socket.number(), 0, 0, LibC.SOCK_CLOEXEC);
-    } while (fd < 0 && LibC.lastErrno() == Errno.EINTR.number());
-    if (fd < 0) {
-      throw new ErrnoException("accept4 at " + path, LibC.lastErrno());
-    }
-    UnixStream stream = new UnixStream(new Descriptor(fd));
+    long fd =
+        SystemCall.retried(
+            "accept4 at " + path, () -> LibC.accept4(socket.number(), 0, 0, LibC.SOCK_CLOEXEC));
+    UnixStream stream = new UnixStream(new Descriptor((int) fd));
     try {
       stream.timeout(timeout);
       return stream;

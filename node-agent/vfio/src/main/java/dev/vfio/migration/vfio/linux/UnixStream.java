@@ -3,7 +3,6 @@ package dev.vfio.migration.vfio.linux;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -40,13 +39,11 @@ public final class UnixStream implements AutoCloseable {
   private final Descriptor socket;
   private final AtomicBoolean closing = new AtomicBoolean();
   private final ReentrantLock inUse = new ReentrantLock();
-  private final ByteBuffer message =
-      ByteBuffer.allocateDirect(CONTROL + CONTROL_CAPACITY).order(ByteOrder.nativeOrder());
+  private final ByteBuffer message = NativeMemory.allocate(CONTROL + CONTROL_CAPACITY);
   private final long messageAddress = LibC.addressOf(message);
 
   /** A {@code struct pollfd}. */
-  private final ByteBuffer waited =
-      ByteBuffer.allocateDirect(POLL_BYTES).order(ByteOrder.nativeOrder());
+  private final ByteBuffer waited = NativeMemory.allocate(POLL_BYTES);
 
   private volatile long timeoutNanos;
 
@@ -67,16 +64,8 @@ public final class UnixStream implements AutoCloseable {
   long sendMessage(long address) throws ErrnoException {
     inUse.lock();
     try {
-      while (true) {
-        long sent = LibC.sendmsg(number(), address, LibC.MSG_NOSIGNAL);
-        int errno = LibC.lastErrno();
-        if (sent >= 0) {
-          return sent;
-        }
-        if (errno != Errno.EINTR.number()) {
-          throw new ErrnoException("sendmsg", errno);
-        }
-      }
+      return SystemCall.retried(
+          "sendmsg", () -> LibC.sendmsg(number(), address, LibC.MSG_NOSIGNAL));
     } finally {
       inUse.unlock();
     }
@@ -126,19 +115,12 @@ public final class UnixStream implements AutoCloseable {
   }
 
   private void connect(Path shown, byte[] name) throws ErrnoException {
-    ByteBuffer address =
-        ByteBuffer.allocateDirect(SocketLayout.ADDRESS_BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer address = NativeMemory.allocate(SocketLayout.ADDRESS_BYTES);
     address.putShort(SocketLayout.ADDRESS_FAMILY, (short) LibC.AF_UNIX);
     address.put(SocketLayout.ADDRESS_PATH, name);
-    int answer;
-    do {
-      answer = LibC.connect(socket.number(), LibC.addressOf(address), SocketLayout.ADDRESS_BYTES);
-    } while (answer < 0 && LibC.lastErrno() == Errno.EINTR.number());
-    int errno = LibC.lastErrno();
-    Reference.reachabilityFence(address);
-    if (answer < 0) {
-      throw new ErrnoException("connect(" + shown + ")", errno);
-    }
+    SystemCall.retried(
+        "connect(" + shown + ")",
+        () -> LibC.connect(socket.number(), LibC.addressOf(address), SocketLayout.ADDRESS_BYTES));
     // An optimisation only: the kernel's own size serves as well.
     option(LibC.SO_SNDBUF, Integer.BYTES, SEND_BUFFER_BYTES);
   }
@@ -172,8 +154,7 @@ public final class UnixStream implements AutoCloseable {
    * @throws ErrnoException where the kernel refuses; EBADF after {@link #close()}
    */
   public void timeout(Duration timeout) throws ErrnoException {
-    ByteBuffer time =
-        ByteBuffer.allocateDirect(SocketLayout.TIME_BYTES).order(ByteOrder.nativeOrder());
+    ByteBuffer time = NativeMemory.allocate(SocketLayout.TIME_BYTES);
     time.putLong(SocketLayout.TIME_SECONDS, timeout.getSeconds());
     // Zero and zero would mean for ever.
     time.putLong(SocketLayout.TIME_MICROSECONDS, Math.max(1000, timeout.getNano() / 1000));
@@ -189,7 +170,7 @@ public final class UnixStream implements AutoCloseable {
   }
 
   private void option(int name, int bytes, int value) {
-    ByteBuffer holder = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+    ByteBuffer holder = NativeMemory.allocate(bytes);
     holder.putInt(0, value);
     LibC.setsockopt(
         socket.number(), LibC.SOL_SOCKET, name, LibC.addressOf(holder), holder.capacity());
@@ -268,22 +249,19 @@ public final class UnixStream implements AutoCloseable {
     inUse.lock();
     try {
       int flags = LibC.MSG_CMSG_CLOEXEC | (everything ? LibC.MSG_WAITALL : 0);
-      while (true) {
-        prepare(first, second, descriptors == null ? 0 : CONTROL_CAPACITY);
-        long received = LibC.recvmsg(number(), messageAddress, flags);
-        int errno = LibC.lastErrno();
-        keep(first, second);
-        if (received >= 0) {
-          if (descriptors != null) {
-            take(descriptors);
-          }
-          advance(first, second, received);
-          return received;
-        }
-        if (errno != Errno.EINTR.number()) {
-          throw new ErrnoException("recvmsg", errno);
-        }
+      long received =
+          SystemCall.retried(
+              "recvmsg",
+              () -> {
+                prepare(first, second, descriptors == null ? 0 : CONTROL_CAPACITY);
+                return LibC.recvmsg(number(), messageAddress, flags);
+              });
+      keep(first, second);
+      if (descriptors != null) {
+        take(descriptors);
       }
+      advance(first, second, received);
+      return received;
     } finally {
       inUse.unlock();
     }

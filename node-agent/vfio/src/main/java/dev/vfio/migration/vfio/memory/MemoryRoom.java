@@ -68,13 +68,10 @@ public final class MemoryRoom {
       long needed = missing.get(system.getKey());
       if (needed > free) {
         throw new IOException(
-            "their files lack "
-                + needed
-                + " bytes, and the file system "
-                + system.getKey()
-                + " that they are on has "
-                + free
-                + " left. Make it larger (mount -o remount,size=...)");
+            String.format(
+                "their files lack %s bytes, and the file system %s that they are on has %s left."
+                    + " Make it larger (mount -o remount,size=...)",
+                needed, system.getKey(), free));
       }
     }
     long available = available();
@@ -85,12 +82,11 @@ public final class MemoryRoom {
     long most = limit.bytes();
     if (all > most) {
       throw new IOException(
-          "they need "
-              + all
-              + " bytes of memory that count for the node agent, and its cgroup may have "
-              + most
-              + " more (memory.max, less what programs hold there). Raise the agent's memory limit"
-              + " (agent.resources.limits.memory of the chart)");
+          String.format(
+              "they need %s bytes of memory that count for the node agent, and its cgroup may have"
+                  + " %s more (memory.max, less what programs hold there). Raise the agent's memory"
+                  + " limit (agent.resources.limits.memory of the chart)",
+              all, most));
     }
   }
 

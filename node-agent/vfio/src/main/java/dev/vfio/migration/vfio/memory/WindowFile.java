@@ -39,22 +39,15 @@ public final class WindowFile implements AutoCloseable {
       return new WindowFile(window, openLongEnough(window, writable));
     } catch (IOException failure) {
       throw new IOException(
-          "window "
-              + window.name()
-              + " (file "
-              + window.file()
-              + ", "
-              + window.size()
-              + " bytes) cannot be opened: "
-              + failure.getMessage()
-              + ". No memory was touched.",
+          String.format(
+              "window %s (file %s, %s bytes) cannot be opened: %s. No memory was touched.",
+              window.name(), window.file(), window.size(), failure.getMessage()),
           failure);
     }
   }
 
   private static SharedFile openLongEnough(DmaWindow window, boolean writable) throws IOException {
     SharedFile file = SharedFile.of(opened(window, writable));
-    boolean usable = false;
     try {
       if (writable) {
         file.requireReadableAndWritable();
@@ -62,12 +55,10 @@ public final class WindowFile implements AutoCloseable {
       if (file.size() < window.size()) {
         throw new IOException("the file has " + file.size() + " bytes");
       }
-      usable = true;
       return file;
-    } finally {
-      if (!usable) {
-        file.close();
-      }
+    } catch (Throwable failure) {
+      file.close();
+      throw failure;
     }
   }
 
@@ -128,16 +119,9 @@ public final class WindowFile implements AutoCloseable {
 
   private IOException failed(String what, long offset, IOException failure) {
     return new IOException(
-        what
-            + " window "
-            + window.name()
-            + " from offset "
-            + offset
-            + " on failed: "
-            + failure.getMessage()
-            + " (file "
-            + window.file()
-            + ")",
+        String.format(
+            "%s window %s from offset %s on failed: %s (file %s)",
+            what, window.name(), offset, failure.getMessage(), window.file()),
         failure);
   }
 

@@ -10,11 +10,11 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The capabilities of one region, walked once and checked: every offset lies behind the region info
- * and inside what was received, and none is visited twice.
+ * The capabilities of one region, checked: every offset lies behind the region info and inside the
+ * received bytes, and no capability is visited twice.
  */
 final class CapabilityChain {
-  /** The chain, or one of its members, is not what the interface allows. */
+  /** The chain breaks the rules of the interface. */
   static final class MalformedException extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -56,11 +56,9 @@ final class CapabilityChain {
       }
       if (next > structure.limit() - RegionInfoLayout.CAP_HEADER_SIZE) {
         throw new MalformedException(
-            "capability offset "
-                + next
-                + " leaves no room for a header in the "
-                + structure.limit()
-                + " bytes received");
+            String.format(
+                "capability offset %s leaves no room for a header in the %s bytes received",
+                next, structure.limit()));
       }
       int offset = (int) next;
       if (!visited.add(offset)) {
@@ -80,7 +78,7 @@ final class CapabilityChain {
     return capabilities;
   }
 
-  /** The region's type; empty where it says none. */
+  /** The region's type; empty where it has none. */
   Optional<Type> type() throws MalformedException {
     Optional<Capability> found = find(RegionInfoLayout.CAP_TYPE);
     if (found.isEmpty()) {
@@ -97,8 +95,8 @@ final class CapabilityChain {
   }
 
   /**
-   * The parts of the region that may be mapped: those the sparse capability names, the whole region
-   * where there is none, nothing where the region is not mappable.
+   * The parts of the region that may be mapped: those of the sparse capability; the whole region
+   * without that capability; none where the region is not mappable.
    */
   List<RegionPart> mappableParts() throws MalformedException {
     if (!info.mappable()) {
@@ -132,11 +130,9 @@ final class CapabilityChain {
   private RegionPart inside(long offset, long size) throws MalformedException {
     if (offset < 0 || size < 1 || offset > info.size() || size > info.size() - offset) {
       throw new MalformedException(
-          "a mappable area of "
-              + Long.toUnsignedString(size)
-              + " bytes at "
-              + Long.toUnsignedString(offset)
-              + " is not inside the region");
+          String.format(
+              "a mappable area of %s bytes at %s is not inside the region",
+              Long.toUnsignedString(size), Long.toUnsignedString(offset)));
     }
     return new RegionPart(offset, size);
   }

@@ -6,23 +6,23 @@ import dev.vfio.migration.vfio.region.RegionData.Announced;
 import java.nio.ByteBuffer;
 
 /**
- * Where a driver of the 2018 interface puts what it hands out. The text names {@code data.offset}
- * and {@code data.size} and gives no order: most drivers stage a chunk when the offset is read,
- * others when the size is.
+ * Finds out where a driver of the 2018 interface puts what it hands out. The text names {@code
+ * data.offset} and {@code data.size} and gives no order: most drivers stage a chunk when the offset
+ * is read, others when the size is.
  *
- * <p>The offset is read first, for a driver that stages on it would hand out a chunk for each read.
- * Where it is no place for data and a size is announced, it was not set yet: it is read again. A
- * driver that showed this with its first chunk is asked for the size first from then on, because an
- * offset of the chunk before would look as good as the right one. The same holds for a bitmap: it
- * counts as placed without a read of the size only where the place, or what lies there, is another
+ * <p>The offset is read first, because a driver that stages on it would hand out a chunk for each
+ * read. If it is no place for data although a size is announced, the driver had not set it yet, and
+ * it is read again. A driver that behaved so with its first chunk is asked for the size first from
+ * then on, because the offset of the chunk before would look valid. The same holds for a bitmap:
+ * without a read of the size it counts as placed only if the place, or what lies there, has changed
  * since it was asked for.
  */
 final class DataPlace {
   /** No place for data. */
   private static final long NOWHERE = 0;
 
-  /** So much of what lies at a place is compared. */
-  private static final int MOST_COMPARED = 4096;
+  /** Bytes that are compared at a place. */
+  private static final int MAX_COMPARED = 4096;
 
   private static final int PAGE = 4096;
 
@@ -30,19 +30,19 @@ final class DataPlace {
   private final RegionData data;
   private final MigrationRegion region;
 
-  /** Whether the first chunk was announced at a place that was set when the size was read. */
+  /** Whether the driver set the place of its first chunk when the size was read. */
   private boolean setBySize;
 
-  /** Whether a chunk was announced at a place that was right at once. */
+  /** Whether the first offset that was read for some chunk was right. */
   private boolean setByOffset;
 
-  /** A chunk that was staged while a bitmap was asked for; null for none. */
+  /** A chunk that the driver staged while it was asked for a bitmap; null for none. */
   private Announced staged;
 
   /** Whether a bitmap was seen at its place before the size was read. */
   private boolean bitmapsSetAtOnce;
 
-  /** Where the last chunk or bitmap of a driver that sets its places by the size lay. */
+  /** Where the last chunk or bitmap lay, of a driver that sets its places by the size. */
   private long last;
 
   /** What lay there before a bitmap was asked for; null where that is not known. */
@@ -57,7 +57,7 @@ final class DataPlace {
     this.region = region;
   }
 
-  /** Asks for the next chunk. Whether it lies in the region is for the caller to check. */
+  /** Asks for the next chunk. The caller checks that it lies in the region. */
   Announced announced() throws AccessException {
     if (unclear != null) {
       throw new AccessException(Reason.REFUSED, 0, unclear);
@@ -88,8 +88,7 @@ final class DataPlace {
   }
 
   /**
-   * To be called before a bitmap is asked for: a place that is still that of the chunk before may
-   * not have been set yet.
+   * Remembers what lies at the place of the last chunk, before a bitmap is asked for.
    *
    * @param bytes of the largest bitmap that may come
    */
@@ -97,7 +96,7 @@ final class DataPlace {
     before = null;
     if (setBySize && !bitmapsSetAtOnce && holds(last, 1)) {
       before =
-          whatLiesAtTheLast(Math.min(bytes, Math.min(MOST_COMPARED, region.info().size() - last)));
+          whatLiesAtTheLast(Math.min(bytes, Math.min(MAX_COMPARED, region.info().size() - last)));
     }
   }
 
@@ -120,10 +119,9 @@ final class DataPlace {
   }
 
   /**
-   * Where a bitmap lies that the driver says it has copied. It is asked for twice as well, but not
-   * where reading the offset stages a chunk, which would be lost. Where it turns out that a chunk
-   * was staged and no bitmap, that is the next chunk; where that cannot be told, no chunk is read
-   * any more.
+   * Where a bitmap lies that the driver says it has copied. The offset is read twice, but not of a
+   * driver that stages a chunk when it is read. If the driver staged a chunk instead of a bitmap,
+   * that becomes the next chunk; if that cannot be told apart, no further chunk is read.
    *
    * @param copied pages
    * @return a place outside the region's data where there is none
@@ -149,18 +147,17 @@ final class DataPlace {
     }
     if (countsTheBitmap(size, copied, bytes)) {
       unclear =
-          "after a bitmap of "
-              + bytes
-              + " bytes was asked for it announced "
-              + size
-              + " (data.size), which may be that bitmap or a chunk of state";
+          String.format(
+              "after a bitmap of %s bytes was asked for it announced %s (data.size), which may be"
+                  + " that bitmap or a chunk of state",
+              bytes, size);
     } else if (holds(later, size)) {
       staged = announced(later, size);
     }
     return NOWHERE;
   }
 
-  /** Whether that may be a bitmap's size, counted in another way than in bytes. */
+  /** Whether that may be the size of a bitmap in another unit than bytes. */
   private boolean countsTheBitmap(long size, long copied, long bytes) {
     return size == copied
         || size == bytes * Byte.SIZE
@@ -172,7 +169,7 @@ final class DataPlace {
     return (bytes + unit - 1) / unit * unit;
   }
 
-  /** What was staged is nobody's any more. */
+  /** Forgets what was staged. */
   void abandon() {
     staged = null;
     unclear = null;

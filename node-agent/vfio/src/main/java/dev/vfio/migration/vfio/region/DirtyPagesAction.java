@@ -8,13 +8,12 @@ import dev.vfio.migration.vfio.device.DirtyPages;
 import java.nio.ByteBuffer;
 
 /**
- * The action "get dirty pages". Each turn writes where the range starts and how many pages are
- * left, reads how many the device answered for, finds the bitmap through {@code data.offset}, and
- * goes on behind those pages. {@code copied} 0 means that nothing in the rest is dirty.
+ * The action "get dirty pages". Each round writes where the range starts and how many pages are
+ * left, reads how many the device answered for ({@code copied}; 0 means that the rest is clean),
+ * finds the bitmap through {@code data.offset}, and goes on behind those pages.
  *
  * <p>A report is never silently incomplete: where the device fails or breaks the rules, every page
- * not yet answered for is reported dirty, and then the failure is thrown. So a caller that chooses
- * to go on loses nothing, and one that gives up knows why.
+ * not yet answered for is reported dirty before the failure is thrown.
  */
 final class DirtyPagesAction {
   /** A bitmap is read in pieces of this size: one holds the bits of 2 GiB in 4 KiB pages. */
@@ -28,7 +27,7 @@ final class DirtyPagesAction {
   private final MigrationRegion region;
   private final int pageSize;
 
-  /** Made with the first report: not every device is asked. */
+  /** Allocated for the first report, because not every device is asked. */
   private ByteBuffer piece;
 
   DirtyPagesAction(
@@ -64,24 +63,21 @@ final class DirtyPagesAction {
         if (Long.compareUnsigned(copied, remaining) > 0) {
           throw violation(
               subject,
-              "it says that it copied the bits of "
-                  + Long.toUnsignedString(copied)
-                  + " pages (dirty_pfns.copied) where "
-                  + remaining
-                  + " were asked for (dirty_pfns.total)");
+              String.format(
+                  "it says that it copied the bits of %s pages (dirty_pfns.copied) where %s were"
+                      + " asked for (dirty_pfns.total)",
+                  Long.toUnsignedString(copied), remaining));
         }
         long offset = place.ofBitmap(copied);
         if (!region.holdsData(offset, DirtyBitmap.bytesFor(copied))) {
           throw violation(
               subject,
-              "its bitmap of "
-                  + DirtyBitmap.bytesFor(copied)
-                  + " bytes at data.offset "
-                  + Long.toUnsignedString(offset)
-                  + " is not inside the data area, "
-                  + MigrationRegionLayout.SIZE
-                  + " to "
-                  + region.info().size());
+              String.format(
+                  "its bitmap of %s bytes at data.offset %s is not inside the data area, %s to %s",
+                  DirtyBitmap.bytesFor(copied),
+                  Long.toUnsignedString(offset),
+                  MigrationRegionLayout.SIZE,
+                  region.info().size()));
         }
         for (long done = 0; done < copied; done += PIECE_PAGES) {
           long bits = Math.min(PIECE_PAGES, copied - done);
@@ -92,16 +88,10 @@ final class DirtyPagesAction {
       }
       return runs.finish();
     } catch (AccessException failure) {
-      reportRest(runs, answered, pages);
-      throw DeviceFailures.duringAction(
-          subject,
-          "asking for dirty pages",
-          Kind.READ_FAILED,
-          failure,
-          "The device does not tell which pages it wrote; the rest was reported dirty. Its state"
-              + " was not touched: copy all its memory while it stands still.");
+      runs.finishWithRestDirty(answered, pages);
+      throw DeviceFailures.dirtyPagesNotRead(subject, failure);
     } catch (DeviceException violation) {
-      reportRest(runs, answered, pages);
+      runs.finishWithRestDirty(answered, pages);
       throw violation;
     }
   }
@@ -118,22 +108,11 @@ final class DirtyPagesAction {
     }
   }
 
-  private static void reportRest(DirtyRuns runs, long answered, long pages) {
-    if (answered < pages) {
-      runs.dirty(answered, pages - answered);
-    }
-    runs.finish();
-  }
-
   private static DeviceException violation(String subject, String what) {
-    return new DeviceException(
-        Kind.PROTOCOL_VIOLATION,
-        0,
-        subject
-            + ": "
-            + what
-            + ". Every page not yet answered for was reported dirty, the state of the device was"
-            + " not touched; lead it back through FAILED, or copy all its memory while it stands"
-            + " still.");
+    return Kind.PROTOCOL_VIOLATION.exception(
+        "%s: %s. Every page not yet answered for was reported dirty, the state of the device"
+            + " was not touched; lead it back through FAILED, or copy all its memory while it"
+            + " stands still.",
+        subject, what);
   }
 }

@@ -28,12 +28,9 @@ public final class DirtyRuns {
   public static void requireRange(long iova, long pages, int pageSize) {
     if (pages < 1 || pages > Long.MAX_VALUE / pageSize || iova % pageSize != 0) {
       throw new IllegalArgumentException(
-          pages
-              + " pages of "
-              + pageSize
-              + " bytes from address "
-              + Long.toUnsignedString(iova)
-              + " are no range of pages");
+          String.format(
+              "%s pages of %s bytes from address %s are no range of pages",
+              pages, pageSize, Long.toUnsignedString(iova)));
     }
     // The first address behind the range may be 2^64, which is 0 here, and no more.
     long beforeLast = (pages - 1) * pageSize;
@@ -55,10 +52,23 @@ public final class DirtyRuns {
     total += pages;
   }
 
-  /** Reports what is still held back and answers how many pages were dirty in all. */
+  /** Reports the last run. Returns how many pages were dirty in all. */
   public long finish() {
     flush();
     return total;
+  }
+
+  /**
+   * Reports the pages that a device did not answer for as dirty, and ends the report.
+   *
+   * @param answered pages that the device answered for
+   * @param pages of the whole report
+   */
+  public void finishWithRestDirty(long answered, long pages) {
+    if (answered < pages) {
+      dirty(answered, pages - answered);
+    }
+    finish();
   }
 
   private void flush() {

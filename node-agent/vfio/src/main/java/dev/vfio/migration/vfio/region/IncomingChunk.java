@@ -2,35 +2,36 @@ package dev.vfio.migration.vfio.region;
 
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.DeviceFailures;
 import java.nio.ByteBuffer;
 
 /**
- * A chunk of state that is put into the region part by part, and given to the device as one. It is
- * given in pieces only where the region has not room for all of it. For one thread.
+ * A chunk of state that is put into the region part by part and given to the device as one. It is
+ * given in pieces only where the region has no room for the whole chunk. For one thread.
  */
 final class IncomingChunk {
   private final RegionData data;
   private final Registers registers;
 
-  /** Where in the region the piece begins that is being put together, and what is there of it. */
+  /** Where in the region the piece begins that is being put together, and its bytes so far. */
   private long place;
 
   private long placed;
   private long room;
 
-  /** What the formats do differently. */
+  /** What the two formats do differently. */
   interface Registers {
     /**
-     * Where the next piece is to lie.
+     * Where the next piece belongs.
      *
      * @param size bytes that are left of the chunk
      */
     long place(long size) throws AccessException, DeviceException;
 
-    /** Bytes that there is room for from that place on, at least 1. */
+    /** Bytes of room from that place on, at least 1. */
     long room(long place) throws DeviceException;
 
-    /** Gives the device what lies there. */
+    /** Tells the device to take what lies there. */
     void give(long place, long size) throws AccessException;
   }
 
@@ -39,18 +40,29 @@ final class IncomingChunk {
     this.registers = registers;
   }
 
-  /** Whatever there is of a chunk is nobody's any more. */
+  /** Forgets the part of a chunk that was not given to the device. */
   void abandon() {
     placed = 0;
   }
 
   /**
-   * Takes a part; nothing remains in it. Where this fails its position is behind what the device
-   * was given, and what there was of the chunk is abandoned.
+   * Writes a part to the device; nothing remains in it. Where this fails the part's position is
+   * behind what the device was given, and the rest of the chunk is abandoned.
    *
+   * @param subject the device and its state, for messages
+   * @param part direct
    * @param following bytes of the same chunk that come later
    */
-  void take(ByteBuffer part, long following) throws AccessException, DeviceException {
+  void write(String subject, ByteBuffer part, long following) throws DeviceException {
+    RegionData.requireDirect(part);
+    try {
+      take(part, following);
+    } catch (AccessException failure) {
+      throw DeviceFailures.writingFailed(subject, failure);
+    }
+  }
+
+  private void take(ByteBuffer part, long following) throws AccessException, DeviceException {
     int limit = part.limit();
     int given = part.position();
     boolean done = false;

@@ -21,8 +21,8 @@ import java.util.Optional;
  */
 record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> mappableParts) {
   /**
-   * Above any real device, which has nine regions of PCI and a few of its own; keeps one that says
-   * 2^32-1, or is slow to describe each, from costing hours.
+   * More than any real device has, which are nine regions of PCI and a few of its own. Keeps a
+   * device that says 2^32-1, or is slow to describe each region, from costing hours.
    */
   static final int MAX_REGIONS = 64;
 
@@ -44,8 +44,8 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
   }
 
   /**
-   * Walks the device-specific regions and takes the first of the format that is usable. What a
-   * driver says of its other regions, or refuses to, does not matter where there is one.
+   * Finds the first usable region of the format among the device-specific ones. If there is one,
+   * what the driver says of its other regions does not matter.
    *
    * @throws DeviceException NOT_MIGRATABLE where there is none, PROTOCOL_VIOLATION where a region's
    *     description is malformed, UNREACHABLE
@@ -55,16 +55,10 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
     try {
       DeviceInfo deviceInfo = access.deviceInfo();
       if (deviceInfo.regions() > MAX_REGIONS) {
-        throw new DeviceException(
-            Kind.PROTOCOL_VIOLATION,
-            0,
-            "device "
-                + device
-                + " says that it has "
-                + deviceInfo.regions()
-                + " regions; at most "
-                + MAX_REGIONS
-                + " are looked at. Nothing was done to the device.");
+        throw Kind.PROTOCOL_VIOLATION.exception(
+            "device %s says that it has %s regions; at most %s are looked at. Nothing was done"
+                + " to the device.",
+            device, deviceInfo.regions(), MAX_REGIONS);
       }
       AccessException refused = null;
       DeviceException malformed = null;
@@ -79,7 +73,7 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
           if (failure.reason() != Reason.REFUSED) {
             throw failure;
           }
-          // A region that the driver does not describe is none; another may be the one.
+          // A region that the driver does not describe is skipped; another may be usable.
           refused = DeviceFailures.isUnknown(failure.errno()) ? refused : failure;
         } catch (DeviceException badlyDescribed) {
           malformed = malformed == null ? badlyDescribed : malformed;
@@ -91,18 +85,10 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
       if (refused != null) {
         throw refused;
       }
-      throw new DeviceException(
-          Kind.NOT_MIGRATABLE,
-          0,
-          "device "
-              + device
-              + " has no migration region: none of its "
-              + deviceInfo.regions()
-              + " regions has "
-              + format.signature()
-              + ". Nothing was done to the device; its driver has to offer "
-              + format.title()
-              + ".");
+      throw Kind.NOT_MIGRATABLE.exception(
+          "device %s has no migration region: none of its %s regions has %s. Nothing was done"
+              + " to the device; its driver has to offer %s.",
+          device, deviceInfo.regions(), format.signature(), format.title());
     } catch (AccessException failure) {
       throw DeviceFailures.whileOpening(device, "its regions", failure);
     }
@@ -122,11 +108,10 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
       }
       if (info.size() <= format.structureBytes()) {
         throw new CapabilityChain.MalformedException(
-            "its size of "
-                + Long.toUnsignedString(info.size())
-                + " bytes leaves no room for data behind the "
-                + format.structureBytes()
-                + " bytes of registers, or is absurd");
+            String.format(
+                "its size of %s bytes leaves no room for data behind the %s bytes of registers, or"
+                    + " is absurd",
+                Long.toUnsignedString(info.size()), format.structureBytes()));
       }
       if (!info.readable() || !info.writable()) {
         throw new CapabilityChain.MalformedException("it is not both readable and writable");
@@ -136,13 +121,10 @@ record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> ma
       throw new DeviceException(
           Kind.PROTOCOL_VIOLATION,
           0,
-          "device "
-              + device
-              + " describes its region "
-              + index
-              + " against the rules: "
-              + malformed.getMessage()
-              + ". Nothing was done to the device; its driver has to be mended.",
+          String.format(
+              "device %s describes its region %s against the rules: %s. Nothing was done to the"
+                  + " device; its driver has to be mended.",
+              device, index, malformed.getMessage()),
           malformed);
     }
   }

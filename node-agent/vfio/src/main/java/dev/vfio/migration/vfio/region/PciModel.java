@@ -11,7 +11,7 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * What a PCI device calls itself: {@code vendor:device:subsystem-vendor:subsystem-device}, four
+ * The model of a PCI device: {@code vendor:device:subsystem-vendor:subsystem-device}, four
  * hexadecimal digits each, from its configuration space, which is little-endian everywhere.
  *
  * <pre>
@@ -27,18 +27,14 @@ public final class PciModel {
 
   private PciModel() {}
 
-  /**
-   * What a device's configuration space says that it is.
-   *
-   * @param vendor unsigned 16 bits, as are the others
-   */
+  /** The ids in a device's configuration space, each unsigned 16 bits. */
   public record Ids(int vendor, int device, int subsystemVendor, int subsystemDevice) {
     private static Ids of(int identity, int subsystem) {
       return new Ids(identity & 0xffff, identity >>> 16, subsystem & 0xffff, subsystem >>> 16);
     }
   }
 
-  /** The model, or {@link #UNKNOWN} where the device has no configuration space to tell. */
+  /** The model, or {@link #UNKNOWN} where the device has no configuration space. */
   public static String of(String device, DeviceAccess access) throws DeviceException {
     try {
       return ids(access)
@@ -58,7 +54,7 @@ public final class PciModel {
   }
 
   /**
-   * The ids; empty where the device has no configuration space, or refuses to tell.
+   * The ids; empty where the device has no configuration space, or refuses to show it.
    *
    * @throws AccessException UNREACHABLE or VIOLATION
    */

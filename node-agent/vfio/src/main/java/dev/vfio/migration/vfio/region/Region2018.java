@@ -14,7 +14,6 @@ import dev.vfio.migration.vfio.device.DirtyPages;
 import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.PendingBytes;
-import dev.vfio.migration.vfio.device.TransitionRules;
 import dev.vfio.migration.vfio.linux.Errno;
 import java.nio.ByteBuffer;
 
@@ -26,18 +25,17 @@ import java.nio.ByteBuffer;
  * <p>What the text leaves open is settled so:
  *
  * <ul>
- *   <li>The state is kept here. It is read from the device when it is opened, after a reset and
- *       after a change; a device may refuse that ({@link #stateKnown()}).
- *   <li>A device that CANCELLED or FAILED has brought back to RUNNING, and that says so, need not
- *       take RUNNING once more.
- *   <li>A change of state that the interface does not allow is refused before it reaches the
- *       device.
+ *   <li>The state is kept by {@link Region2018Transitions}. It is read from the device when it is
+ *       opened, after a reset and after a change; a device may refuse that ({@link #stateKnown()}).
+ *   <li>A device that went back to RUNNING by itself after CANCELLED or FAILED, and reports so,
+ *       need not accept RUNNING once more.
  *   <li>Which read stages a chunk, that of {@code data.offset} or of {@code data.size}, is found
- *       out: see {@link DataPlace}. {@code data.size} 0 means "nothing now"; {@code data.offset} is
- *       then not looked at.
+ *       out by {@link DataPlace}. {@code data.size} 0 means "nothing now", whatever {@code
+ *       data.offset} is.
  *   <li>The threshold is a hint: a device that refuses it with EINVAL is asked without one.
- *   <li>State is written to the start of the largest direct area where it fits there, else to where
- *       the driver says in RESUME that its data lies ({@code data.offset}), else from offset 76 on.
+ *   <li>State is written to the start of the largest direct area that has room for it; else to
+ *       where the driver says in RESUME that its data lies ({@code data.offset}); else from offset
+ *       76 on.
  * </ul>
  *
  * <p>Source: "VFIO KABI for migration interface", November 2018.
@@ -50,14 +48,7 @@ public final class Region2018 implements MigratableDevice {
   private final DataPlace place;
   private final DirtyPagesAction dirtyPagesAction;
   private final IncomingChunk incoming;
-  private DeviceState state = DeviceState.NONE;
-  private boolean stateKnown;
-  private boolean tellsThatItIsLoaded;
-  private boolean runRefused;
-
-  /** Whether its driver has let its state be read. */
-  private boolean toldItsState;
-
+  private final Region2018Transitions transitions;
   private long incomingOffset = MigrationRegionLayout.SIZE;
 
   private Region2018(RegionParts parts) {
@@ -69,6 +60,7 @@ public final class Region2018 implements MigratableDevice {
     this.dirtyPagesAction =
         new DirtyPagesAction(registers, data, place, parts.region(), description.pageSize());
     this.incoming = new IncomingChunk(data, new IncomingRegisters());
+    this.transitions = new Region2018Transitions(description.id(), registers);
   }
 
   /**
@@ -97,7 +89,7 @@ public final class Region2018 implements MigratableDevice {
       throws DeviceException {
     Region2018 device =
         assembled(RegionParts.find(id, access, RegionFormat.OF_2018, driver, pageSize));
-    return new DeviceLook(device.description, device.stateKnown ? device.state : null);
+    return new DeviceLook(device.description, device.stateKnown() ? device.state() : null);
   }
 
   /**
@@ -109,7 +101,7 @@ public final class Region2018 implements MigratableDevice {
   }
 
   /**
-   * Opens a device without changing it. The access belongs to the device from here on, and is
+   * Opens a device without changing it. The device owns the access from here on; the access is
    * closed at once where this fails.
    *
    * @param id for the description and for messages
@@ -136,12 +128,12 @@ public final class Region2018 implements MigratableDevice {
 
   @Override
   public DeviceState state() {
-    return state;
+    return transitions.state();
   }
 
   @Override
   public boolean stateKnown() {
-    return stateKnown;
+    return transitions.stateKnown();
   }
 
   private void abandonChunks() {
@@ -149,87 +141,28 @@ public final class Region2018 implements MigratableDevice {
     incoming.abandon();
   }
 
-  /** A device may refuse to tell its state: then it is not known, which is no error. */
+  /** A device that was opened or reset has staged nothing for this object. */
   private void readBackState() throws DeviceException {
     abandonChunks();
     place.abandon();
-    state = DeviceState.NONE;
-    stateKnown = false;
-    tellsThatItIsLoaded = false;
-    runRefused = false;
-    toldItsState = false;
-    try {
-      state = DeviceState.ofWireValue(registers.readDeviceState());
-      stateKnown = true;
-      toldItsState = true;
-      tellsThatItIsLoaded = state == DeviceState.RESUME_COMPLETED;
-    } catch (AccessException failure) {
-      if (failure.reason() != Reason.REFUSED) {
-        throw DeviceFailures.whileOpening(description.id(), "its state", failure);
-      }
-    } catch (IllegalArgumentException undefined) {
-      throw new DeviceException(
-          Kind.PROTOCOL_VIOLATION,
-          0,
-          "device "
-              + description.id()
-              + " reports a state that the interface does not know: "
-              + undefined.getMessage()
-              + ". Nothing was done to the device; reset it.",
-          undefined);
-    }
+    transitions.readBack();
   }
 
   @Override
   public void transition(DeviceState target) throws DeviceException {
-    if (stateKnown && !TransitionRules.allows(state, target)) {
-      throw new DeviceException(
-          Kind.TRANSITION_FAILED,
-          0,
-          subject()
-              + ": the interface does not allow a change from "
-              + state
-              + " to "
-              + target
-              + ", only to "
-              + TransitionRules.allowedFrom(state)
-              + ". The device was not asked and is as before.");
-    }
-    if (target == DeviceState.RUNNING) {
-      requireStillLoaded();
-    }
+    transitions.requireAllowed(target);
     abandonChunks();
     if (target != DeviceState.STOPNCOPY) {
       place.abandon();
     }
-    try {
-      registers.writeDeviceState(target.wireValue());
-    } catch (AccessException failure) {
-      if (target == DeviceState.RUNNING && runsAlready(failure)) {
-        state = target;
-        stateKnown = true;
-        return;
-      }
-      runRefused = target == DeviceState.RUNNING;
-      throw failed(
-          "the change to " + target,
-          Kind.TRANSITION_FAILED,
-          failure,
-          "The device refused it and counts as being in the state before; lead it out through"
-              + " FAILED, or reset it.");
-    }
-    boolean told = requireThere(target);
-    state = target;
-    stateKnown = true;
-    runRefused = false;
-    tellsThatItIsLoaded = told && target == DeviceState.RESUME_COMPLETED;
+    transitions.to(target);
     if (target == DeviceState.RESUME) {
       incomingOffset = whereItTakesData();
       requireWholeWrites();
     }
   }
 
-  /** Found out while nothing is lost: a state is given to a device inside the pause. */
+  /** Checked in RESUME, because a refusal inside the pause would come too late. */
   private void requireWholeWrites() throws DeviceException {
     if (!registers.takesHalvesOnly()) {
       return;
@@ -246,159 +179,24 @@ public final class Region2018 implements MigratableDevice {
     }
   }
 
-  /**
-   * A driver's success is looked at: the device has to say that it is there. A driver that does not
-   * let its state be read is believed; so is one that was told FAILED or CANCELLED, which only
-   * announce the way back and may be RUNNING already.
-   *
-   * @return whether the device says that it is there
-   */
-  private boolean requireThere(DeviceState target) throws DeviceException {
-    if (target == DeviceState.FAILED || target == DeviceState.CANCELLED) {
-      return false;
-    }
-    int now;
-    try {
-      now =
-          registers.deviceStateAfter(
-              told -> isThere(told, target) || told == DeviceState.FAILED.wireValue());
-    } catch (AccessException failure) {
-      if (mayKeepItsStateToItself(failure)) {
-        return false;
-      }
-      runRefused = target == DeviceState.RUNNING;
-      throw failed(
-          "asking where it is after the change to " + target + ", which its driver took,",
-          Kind.READ_FAILED,
-          failure,
-          "It counts as being in the state before; lead it out through FAILED, or reset it.");
-    }
-    if (isThere(now, target)) {
-      toldItsState = true;
-      return true;
-    }
-    String before = subject();
-    runRefused = target == DeviceState.RUNNING;
-    boolean failed = now == DeviceState.FAILED.wireValue();
-    if (failed) {
-      state = DeviceState.FAILED;
-    }
-    throw new DeviceException(
-        Kind.TRANSITION_FAILED,
-        0,
-        before
-            + ": its driver answered the change to "
-            + target
-            + " with success, and the device says that it is in "
-            + nameOf(now)
-            + ". It counts as being in "
-            + (failed
-                ? "FAILED; reset it."
-                : "the state before; lead it out through FAILED, or reset it."));
-  }
-
-  /**
-   * Whether this is no failure: EINVAL is how a driver says that it does not tell the state, and
-   * one that never told it may say so in any way.
-   */
-  private boolean mayKeepItsStateToItself(AccessException failure) {
-    return failure.refusedWith(Errno.EINVAL)
-        || (failure.reason() == Reason.REFUSED && !toldItsState);
-  }
-
-  /** What a save has set up is cleaned up, and a driver may begin anew: it stands still, too. */
-  private static boolean isThere(int told, DeviceState target) {
-    boolean cleanedUp =
-        target == DeviceState.SAVE_COMPLETED && told == DeviceState.NONE.wireValue();
-    return told == target.wireValue() || cleanedUp;
-  }
-
-  /**
-   * By the text CANCELLED, and FAILED at the source, are themselves the way back to running, and a
-   * state is sent "on state change": a device that went on by itself may refuse to be told.
-   */
-  private boolean runsAlready(AccessException failure) {
-    boolean toldToGoBack = state == DeviceState.CANCELLED || state == DeviceState.FAILED;
-    if (!stateKnown || !toldToGoBack || failure.errno() != Errno.EINVAL.number()) {
-      return false;
-    }
-    try {
-      int running = DeviceState.RUNNING.wireValue();
-      return registers.deviceStateAfter(told -> told == running) == running;
-    } catch (AccessException unreadable) {
-      return false;
-    }
-  }
-
-  /**
-   * Whoever holds the device beside us may have reset it after it was loaded. The text has the user
-   * write the state and says nothing of reading it: a driver is believed where it told that it was
-   * loaded when it was.
-   */
-  private void requireStillLoaded() throws DeviceException {
-    if (!tellsThatItIsLoaded) {
-      return;
-    }
-    int told;
-    try {
-      told = registers.readDeviceState();
-    } catch (AccessException failure) {
-      if (failure.reason() == Reason.REFUSED) {
-        return;
-      }
-      throw failed("asking for its state", Kind.TRANSITION_FAILED, failure, STATE_UNTOUCHED);
-    }
-    boolean begunToRun = runRefused && told == DeviceState.RUNNING.wireValue();
-    if (told != DeviceState.RESUME_COMPLETED.wireValue() && !begunToRun) {
-      throw DeviceFailures.stateLost(subject(), nameOf(told));
-    }
-  }
-
   @Override
   public void requireLoaded() throws DeviceException {
-    try {
-      int told = registers.askDeviceState();
-      if (tellsThatItIsLoaded && told != DeviceState.RESUME_COMPLETED.wireValue()) {
-        throw DeviceFailures.stateLost(subject(), nameOf(told));
-      }
-    } catch (AccessException failure) {
-      // One that never told its state has at least answered.
-      if (tellsThatItIsLoaded || failure.reason() != Reason.REFUSED) {
-        throw failed("asking for its state", Kind.READ_FAILED, failure, STATE_UNTOUCHED);
-      }
-    }
+    transitions.requireLoaded();
   }
 
   @Override
   public void requireUnchanged() throws DeviceException {
-    try {
-      int told = registers.readDeviceState();
-      if (toldItsState && told != state.wireValue()) {
-        throw DeviceFailures.elsewhere(subject(), nameOf(told));
-      }
-    } catch (AccessException failure) {
-      if (!mayKeepItsStateToItself(failure)) {
-        throw failed("asking for its state", Kind.READ_FAILED, failure, STATE_UNTOUCHED);
-      }
-    }
-  }
-
-  private static String nameOf(int wireValue) {
-    try {
-      return DeviceState.ofWireValue(wireValue).name();
-    } catch (IllegalArgumentException undefined) {
-      return "the state " + wireValue + ", which the interface does not know";
-    }
+    transitions.requireUnchanged();
   }
 
   /**
-   * The text lets the user choose where incoming data lies. A driver that keeps its data area
-   * behind the registers' page takes it nowhere else, and tells where once it is asked.
+   * The text lets the user choose where incoming data lies. A driver whose data area begins behind
+   * the registers' page accepts data only there, and says so in {@code data.offset}.
    */
   private long whereItTakesData() throws DeviceException {
     try {
-      long told = registers.read(MigrationRegionLayout.DATA_OFFSET);
-      return parts.region().holdsData(told, 1) ? told : MigrationRegionLayout.SIZE;
+      long offset = registers.read(MigrationRegionLayout.DATA_OFFSET);
+      return parts.region().holdsData(offset, 1) ? offset : MigrationRegionLayout.SIZE;
     } catch (AccessException failure) {
       if (failure.reason() == Reason.REFUSED) {
         return MigrationRegionLayout.SIZE;
@@ -410,9 +208,7 @@ public final class Region2018 implements MigratableDevice {
 
   @Override
   public PendingBytes pending(long thresholdBytes) throws DeviceException {
-    if (thresholdBytes < 0) {
-      throw new IllegalArgumentException("a threshold of " + thresholdBytes + " bytes");
-    }
+    PendingBytes.requireThreshold(thresholdBytes);
     try {
       offerThreshold(thresholdBytes);
       long precopyOnly = registers.read(MigrationRegionLayout.PENDING_PRECOPY_ONLY);
@@ -420,7 +216,7 @@ public final class Region2018 implements MigratableDevice {
       long postcopyOnly = registers.read(MigrationRegionLayout.PENDING_POSTCOPY_ONLY);
       return new PendingBytes(precopyOnly, compatible, postcopyOnly);
     } catch (AccessException failure) {
-      throw failed("asking for pending bytes", Kind.READ_FAILED, failure, STATE_UNTOUCHED);
+      throw DeviceFailures.pendingNotRead(subject(), failure);
     }
   }
 
@@ -446,12 +242,7 @@ public final class Region2018 implements MigratableDevice {
 
   @Override
   public void writeState(ByteBuffer part, long following) throws DeviceException {
-    RegionData.requireDirect(part);
-    try {
-      incoming.take(part, following);
-    } catch (AccessException failure) {
-      throw failed("writing state", Kind.WRITE_FAILED, failure, DeviceFailures.INCOMPLETE);
-    }
+    incoming.write(subject(), part, following);
   }
 
   private final class IncomingRegisters implements IncomingChunk.Registers {
@@ -487,11 +278,7 @@ public final class Region2018 implements MigratableDevice {
     try {
       parts.access().reset();
     } catch (AccessException failure) {
-      throw failed(
-          "the reset",
-          Kind.TRANSITION_FAILED,
-          failure,
-          "The device is as before; a person has to reset it.");
+      throw DeviceFailures.resetRefused(subject(), failure);
     }
     readBackState();
   }
@@ -499,15 +286,12 @@ public final class Region2018 implements MigratableDevice {
   /**
    * {@inheritDoc}
    *
-   * <p>May come from any thread and ends a call that waits for the device, which then fails as
-   * UNREACHABLE.
+   * <p>May come from any thread. A call that waits for the device then fails as UNREACHABLE.
    */
   @Override
   public void close() {
     parts.access().close();
   }
-
-  private static final String STATE_UNTOUCHED = "The state of the device was not touched.";
 
   private DeviceException failed(
       String what, Kind ifRefused, AccessException failure, String consequence) {
@@ -515,10 +299,6 @@ public final class Region2018 implements MigratableDevice {
   }
 
   private String subject() {
-    return "device "
-        + description.id()
-        + " (state "
-        + (stateKnown ? state.name() : "not known")
-        + ")";
+    return transitions.subject();
   }
 }

@@ -15,8 +15,8 @@ import java.util.Optional;
 /**
  * The data behind the registers of a migration region: through direct areas as far as the device
  * offers them, through trapped access otherwise, in one bulk copy for each stretch of either kind.
- * A short access is an error. A chunk is read in parts where it is larger than the memory that is
- * to be spent on one.
+ * A short access is an error. A chunk that is larger than the memory to be spent on one is read in
+ * parts.
  */
 final class RegionData {
   /**
@@ -35,14 +35,17 @@ final class RegionData {
     Announced ask() throws AccessException;
   }
 
-  /** A region may be as large as the device's memory; two parts of this size are under way. */
-  static final int MOST_AT_ONCE = 16 << 20;
+  /**
+   * Bytes of one part of a chunk. A region may be as large as the device's memory, and two parts
+   * are in memory at a time.
+   */
+  static final int MAX_AT_ONCE = 16 << 20;
 
   private final DeviceAccess access;
   private final MigrationRegion region;
   private final List<DirectArea> areas;
 
-  /** Of the chunk that is being read: where its next part lies, and what is left of it. */
+  /** Where the next part of the current chunk lies. */
   private long next;
 
   private long unread;
@@ -55,15 +58,15 @@ final class RegionData {
 
   /** The largest chunk, or part of one, in bytes. */
   long maxChunkBytes() {
-    return Math.min(region.dataArea(), MOST_AT_ONCE);
+    return Math.min(region.dataArea(), MAX_AT_ONCE);
   }
 
-  /** Bytes that are left of the chunk that is being read. */
+  /** Bytes that are left of the current chunk. */
   long unread() {
     return unread;
   }
 
-  /** What is left of the chunk that is being read is nobody's any more. */
+  /** Forgets what is left of the current chunk. */
   void abandon() {
     unread = 0;
   }
@@ -100,14 +103,14 @@ final class RegionData {
         });
   }
 
-  /** What an area with registers in it does on a write is nobody's promise. */
+  /** Areas without registers: no interface says what a write to mapped registers does. */
   private List<DirectArea> writable() {
     return areas.stream()
         .filter(area -> area.offset() >= region.format().structureBytes())
         .toList();
   }
 
-  /** Moves what lies all inside one direct area, or all outside of any. */
+  /** Moves bytes that all lie inside one direct area, or all outside. */
   @FunctionalInterface
   private interface Move {
     /**
@@ -153,8 +156,8 @@ final class RegionData {
 
   /**
    * The action "read state" of both formats, as {@link
-   * dev.vfio.migration.vfio.device.MigratableDevice#readState} has it. The device is asked for the
-   * next chunk only once the one before was read to its end.
+   * dev.vfio.migration.vfio.device.MigratableDevice#readState} describes it. The device is asked
+   * for its next chunk only after the chunk before was read to its end.
    *
    * @param subject the device and its state, for messages
    */
@@ -200,24 +203,17 @@ final class RegionData {
   private void requireInsideRegion(String subject, Announced announced) throws DeviceException {
     long size = announced.size();
     if (size < 0 || !region.holdsData(announced.offset(), size)) {
-      throw new DeviceException(
-          Kind.PROTOCOL_VIOLATION,
-          0,
-          subject
-              + ": it announced "
-              + Long.toUnsignedString(size)
-              + " bytes of state ("
-              + region.format().dataSizeName()
-              + ") at "
-              + region.format().dataOffsetName()
-              + " "
-              + Long.toUnsignedString(announced.offset())
-              + "; data lies from offset "
-              + region.format().structureBytes()
-              + " on and inside the region of "
-              + region.info().size()
-              + " bytes. Nothing was read. This attempt cannot be completed: lead the device back"
-              + " through FAILED.");
+      throw Kind.PROTOCOL_VIOLATION.exception(
+          "%s: it announced %s bytes of state (%s) at %s %s; data lies from offset %s on and"
+              + " inside the region of %s bytes. Nothing was read. This attempt cannot be"
+              + " completed: lead the device back through FAILED.",
+          subject,
+          Long.toUnsignedString(size),
+          region.format().dataSizeName(),
+          region.format().dataOffsetName(),
+          Long.toUnsignedString(announced.offset()),
+          region.format().structureBytes(),
+          region.info().size());
     }
   }
 

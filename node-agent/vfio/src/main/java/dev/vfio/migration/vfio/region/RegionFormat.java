@@ -80,7 +80,7 @@ enum RegionFormat {
     return signature;
   }
 
-  /** For messages: what a driver has to offer. */
+  /** For messages: what a driver must offer. */
   String title() {
     return title;
   }

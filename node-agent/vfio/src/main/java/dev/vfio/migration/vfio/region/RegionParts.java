@@ -27,7 +27,7 @@ record RegionParts(
     D of(RegionParts parts) throws DeviceException;
   }
 
-  /** The parts without direct areas, for who only looks. Changes nothing. */
+  /** The parts without direct areas, for a look. Changes nothing. */
   static RegionParts find(
       String id, DeviceAccess access, RegionFormat format, DriverProfile driver, int pageSize)
       throws DeviceException {
@@ -46,8 +46,8 @@ record RegionParts(
   }
 
   /**
-   * Opens the direct areas and makes the device. The access belongs to it from here on, and is
-   * closed at once where this fails.
+   * Opens the direct areas and makes the device. The device owns the access from here on; the
+   * access is closed at once where this fails.
    */
   static <D> D open(
       String id,

@@ -4,6 +4,7 @@ import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -11,31 +12,29 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntPredicate;
 
 /**
- * The fields of the structure at its start, at their exact widths: one 4-byte access for {@code
+ * The registers at the start of the region, at their exact widths: one 4-byte access for {@code
  * device_state}, one 8-byte access for every other, never merged, always trapped. A short access is
- * an error; see {@link #read(int)} for drivers that take halves only.
+ * an error; see {@link #read(int)} for drivers that accept halves only.
  *
- * <p>No text says that a change of state is over when the write of it returns. EAGAIN is what a
- * driver says that is still at it: the access is made again, for as long as {@link #PATIENCE}.
+ * <p>The interfaces do not say that a change of state is over when its write returns. A driver that
+ * is still busy answers EAGAIN, and the access is repeated for {@link #BUSY_TIMEOUT}.
  */
 final class RegionRegisters {
   /** In both formats. */
   private static final int DEVICE_STATE = 0;
 
-  private static final Duration PATIENCE = Duration.ofSeconds(2);
+  private static final Duration BUSY_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration SETTLING = Duration.ofMillis(500);
   private static final Duration BETWEEN_TRIES = Duration.ofMillis(5);
 
   private final DeviceAccess access;
   private final MigrationRegion region;
 
-  /** Whether it takes no access of 8 bytes. */
+  /** Whether the driver refuses accesses of 8 bytes. */
   private boolean halves;
 
-  private final ByteBuffer narrow =
-      ByteBuffer.allocateDirect(Integer.BYTES).order(ByteOrder.nativeOrder());
-  private final ByteBuffer wide =
-      ByteBuffer.allocateDirect(Long.BYTES).order(ByteOrder.nativeOrder());
+  private final ByteBuffer narrow = NativeMemory.allocate(Integer.BYTES);
+  private final ByteBuffer wide = NativeMemory.allocate(Long.BYTES);
 
   RegionRegisters(DeviceAccess access, MigrationRegion region) {
     this.access = access;
@@ -47,18 +46,17 @@ final class RegionRegisters {
     return narrow.getInt(0);
   }
 
-  /** As {@link #readDeviceState()}, of a device that is at rest: it has the answer at hand. */
+  /** As {@link #readDeviceState()}, of a device that is at rest and should answer soon. */
   int askDeviceState() throws AccessException {
-    patiently("read", DEVICE_STATE, DEVICE_STATE, narrow.clear(), access::askRegion);
+    retryWhileBusy("read", DEVICE_STATE, DEVICE_STATE, narrow.clear(), access::askRegion);
     return narrow.getInt(0);
   }
 
   /**
-   * The state after a change that the driver took. Where it is not what it is to be the driver may
-   * be at it yet, and pass through other states: it is read again, for as long as {@link
-   * #SETTLING}.
+   * The state after a change that the driver accepted. The driver may still be changing it and pass
+   * through other states, so a value that is not settled is read again for {@link #SETTLING}.
    *
-   * @param settled whether a value of the register is the end of the change, good or bad
+   * @param settled whether a value of the register ends the change, well or badly
    */
   int deviceStateAfter(IntPredicate settled) throws AccessException {
     long start = System.nanoTime();
@@ -78,9 +76,9 @@ final class RegionRegisters {
   }
 
   /**
-   * A driver of 2018 may take accesses of 4 bytes only, because no u64 of the structure is aligned:
-   * where it refuses one of 8 with EINVAL and takes both halves, the first one first, these count.
-   * Written in halves is nothing: a half of {@code data.size} may commit a chunk.
+   * A 2018 driver may accept accesses of 4 bytes only, because no u64 of the structure is aligned.
+   * If it refuses a read of 8 bytes with EINVAL and answers both halves, the first one first, these
+   * count. Nothing is written in halves, because half a {@code data.size} may commit a chunk.
    */
   long read(int field) throws AccessException {
     if (halves) {
@@ -104,7 +102,7 @@ final class RegionRegisters {
     }
   }
 
-  /** Whether an access of 8 bytes was refused and both of its halves were taken. */
+  /** Whether the driver refused 8 bytes and answered both halves. */
   boolean takesHalvesOnly() {
     return halves;
   }
@@ -113,7 +111,7 @@ final class RegionRegisters {
     wide.clear();
     for (int at = 0; at < Long.BYTES; at += Integer.BYTES) {
       ByteBuffer half = wide.slice(at, Integer.BYTES).order(ByteOrder.nativeOrder());
-      patiently("read", field, field + at, half, access::readRegion);
+      retryWhileBusy("read", field, field + at, half, access::readRegion);
     }
     return wide.getLong(0);
   }
@@ -124,11 +122,11 @@ final class RegionRegisters {
   }
 
   private void read(int field, ByteBuffer value) throws AccessException {
-    patiently("read", field, field, value, access::readRegion);
+    retryWhileBusy("read", field, field, value, access::readRegion);
   }
 
   private void write(int field, ByteBuffer value) throws AccessException {
-    patiently("write", field, field, value, access::writeRegion);
+    retryWhileBusy("write", field, field, value, access::writeRegion);
   }
 
   /** A read or a write. */
@@ -137,7 +135,7 @@ final class RegionRegisters {
     int make(int region, long offset, ByteBuffer value) throws AccessException;
   }
 
-  private void patiently(String what, int field, int offset, ByteBuffer value, Access one)
+  private void retryWhileBusy(String what, int field, int offset, ByteBuffer value, Access one)
       throws AccessException {
     int width = value.remaining();
     long start = System.nanoTime();
@@ -147,11 +145,11 @@ final class RegionRegisters {
         return;
       } catch (AccessException failure) {
         boolean busy = failure.refusedWith(Errno.EAGAIN);
-        if (!busy || System.nanoTime() - start >= PATIENCE.toNanos()) {
+        if (!busy || System.nanoTime() - start >= BUSY_TIMEOUT.toNanos()) {
           throw failure;
         }
         LockSupport.parkNanos(BETWEEN_TRIES.toNanos());
-        // An interrupt would turn the waiting into spinning: it is for the caller.
+        // An interrupt would turn the wait into spinning: the caller handles it.
         if (Thread.currentThread().isInterrupted()) {
           throw failure;
         }
@@ -164,15 +162,8 @@ final class RegionRegisters {
       throw new AccessException(
           Reason.REFUSED,
           0,
-          "short "
-              + what
-              + " of "
-              + region.format().nameOf(field)
-              + ": "
-              + done
-              + " of "
-              + width
-              + " bytes");
+          String.format(
+              "short %s of %s: %s of %s bytes", what, region.format().nameOf(field), done, width));
     }
   }
 }

@@ -1,5 +1,7 @@
 package dev.vfio.migration.vfio.region;
 
+import dev.vfio.migration.vfio.device.UndefinedStateException;
+
 /**
  * What the three defined bits of the v1 {@code device_state} say. The other 29 are read before each
  * write and kept.
@@ -11,15 +13,6 @@ enum RegionV1State {
   PRE_COPY(RegionV1Layout.STATE_RUNNING | RegionV1Layout.STATE_SAVING, "pre-copy (011)"),
   RESUMING(RegionV1Layout.STATE_RESUMING, "resuming (100)"),
   ERROR(RegionV1Layout.STATE_SAVING | RegionV1Layout.STATE_RESUMING, "error (110)");
-
-  /** The bits are a combination that the interface calls invalid. */
-  static final class UndefinedException extends Exception {
-    private static final long serialVersionUID = 1L;
-
-    UndefinedException(String message) {
-      super(message);
-    }
-  }
 
   private final int bits;
   private final String words;
@@ -37,13 +30,13 @@ enum RegionV1State {
   /**
    * @param deviceState the whole register
    */
-  static RegionV1State of(int deviceState) throws UndefinedException {
+  static RegionV1State of(int deviceState) throws UndefinedStateException {
     for (RegionV1State state : values()) {
       if (state.bits == (deviceState & RegionV1Layout.STATE_MASK)) {
         return state;
       }
     }
-    throw new UndefinedException(
+    throw new UndefinedStateException(
         "the device_state 0x"
             + Integer.toHexString(deviceState)
             + ", which the interface does not allow");

@@ -16,10 +16,10 @@ public final class ForeignText {
    * Bytes of UTF-8 of a whole message. As a gRPC status three times as many at most, which fits
    * into the 8 KiB of headers that a client accepts.
    */
-  public static final int LONGEST_MESSAGE = 2560;
+  public static final int MAX_MESSAGE_BYTES = 2560;
 
   /** Bytes of UTF-8 of what is quoted within a message. */
-  public static final int LONGEST_QUOTE = 500;
+  public static final int MAX_QUOTE_BYTES = 500;
 
   private static final HexFormat HEX = HexFormat.of();
 
@@ -44,21 +44,21 @@ public final class ForeignText {
   }
 
   /**
-   * {@code text} as one line of at most {@code mostBytes} bytes of UTF-8. What is cut keeps its
+   * {@code text} as one line of at most {@code maxBytes} bytes of UTF-8. What is cut keeps its
    * beginning and its end: an error says there what it is and what to do.
    *
-   * @param mostBytes 80 or more
+   * @param maxBytes 80 or more
    */
-  public static String line(String text, int mostBytes) {
-    String line = line(ends(text, mostBytes));
+  public static String line(String text, int maxBytes) {
+    String line = line(ends(text, maxBytes));
     // Three bytes a char at most: most texts need not be measured.
-    if (line.length() <= mostBytes / 3 || bytesOf(line) <= mostBytes) {
+    if (line.length() <= maxBytes / 3 || bytesOf(line) <= maxBytes) {
       return line;
     }
     String mark = " ... (cut, " + text.length() + " characters) ... ";
-    int tailBytes = (mostBytes - mark.length()) / 3;
+    int tailBytes = (maxBytes - mark.length()) / 3;
     int start = 0;
-    for (int left = mostBytes - mark.length() - tailBytes; ; ) {
+    for (int left = maxBytes - mark.length() - tailBytes; ; ) {
       left -= bytesOf(line.codePointAt(start));
       if (left < 0) {
         break;
@@ -80,21 +80,21 @@ public final class ForeignText {
    * What can be left of {@code text}: no character takes less than a byte, so the middle of a much
    * longer one is dropped before anything is escaped, which costs far more than copying.
    */
-  private static String ends(String text, int mostBytes) {
-    if (text.length() <= 4 * mostBytes) {
+  private static String ends(String text, int maxBytes) {
+    if (text.length() <= 4 * maxBytes) {
       return text;
     }
-    return text.substring(0, 2 * mostBytes) + text.substring(text.length() - 2 * mostBytes);
+    return text.substring(0, 2 * maxBytes) + text.substring(text.length() - 2 * maxBytes);
   }
 
-  /** {@code text} as a message of at most {@link #LONGEST_MESSAGE} bytes. */
+  /** {@code text} as a message of at most {@link #MAX_MESSAGE_BYTES} bytes. */
   public static String message(String text) {
-    return line(text, LONGEST_MESSAGE);
+    return line(text, MAX_MESSAGE_BYTES);
   }
 
-  /** {@code text} as part of a message, of at most {@link #LONGEST_QUOTE} bytes. */
+  /** {@code text} as part of a message, of at most {@link #MAX_QUOTE_BYTES} bytes. */
   public static String quote(String text) {
-    return line(text, LONGEST_QUOTE);
+    return line(text, MAX_QUOTE_BYTES);
   }
 
   /** Whether {@code text} is one line as it is. */

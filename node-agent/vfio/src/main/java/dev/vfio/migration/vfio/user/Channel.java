@@ -7,6 +7,7 @@ import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.linux.UnixStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -17,11 +18,11 @@ import java.util.List;
 
 /**
  * One command and its reply at a time over one connection. Payload data is gathered from and
- * scattered into the caller's own direct buffers. The server is not trusted: nothing is allocated
- * by its word, and a reply must be the one that was asked for, of a size that was allowed.
+ * scattered into the caller's own direct buffers. The server is not trusted: it does not decide
+ * what is allocated, and a reply must answer the very request, with a size that was allowed.
  *
  * <p>After a failure of the transport or a breach of the protocol the connection is closed, because
- * nobody knows any more where the next message would begin; every later call says so.
+ * the start of the next message is not known. Every later call fails with that reason.
  */
 final class Channel implements AutoCloseable {
   /** The longest fixed payload, before data, of any request or reply here. */
@@ -56,7 +57,7 @@ final class Channel implements AutoCloseable {
   }
 
   private static ByteBuffer scratch() {
-    return ByteBuffer.allocateDirect(HEADER_BYTES + MAX_FIXED_BYTES).order(ByteOrder.nativeOrder());
+    return NativeMemory.allocate(HEADER_BYTES + MAX_FIXED_BYTES);
   }
 
   /** The device is open: from now on each exchange has the whole of its own time. */
@@ -78,7 +79,8 @@ final class Channel implements AutoCloseable {
     try {
       stream.timeout(limit);
     } catch (IOException failure) {
-      throw broken(Reason.UNREACHABLE, errnoOf(failure), failure.getMessage(), failure);
+      throw broken(
+          Reason.UNREACHABLE, ErrnoException.errnoOf(failure), failure.getMessage(), failure);
     }
   }
 
@@ -110,7 +112,7 @@ final class Channel implements AutoCloseable {
    * @throws AccessException REFUSED where the server answers with an error
    */
   void exchange(
-      Command command,
+      VfioUserCommand command,
       ByteBuffer data,
       int fixedBytes,
       ByteBuffer into,
@@ -132,11 +134,11 @@ final class Channel implements AutoCloseable {
         throw broken(
             Reason.UNREACHABLE,
             Errno.ETIMEDOUT.number(),
-            "the server of "
-                + path
-                + " did not answer "
-                + command
-                + (opening && System.nanoTime() - openBy >= 0
+            String.format(
+                "the server of %s did not answer %s%s",
+                path,
+                command,
+                opening && System.nanoTime() - openBy >= 0
                     ? " within " + toOpen.toMillis() + " ms, counted from the connection on"
                     : " within " + timeout.toMillis() + " ms"),
             failure);
@@ -162,7 +164,7 @@ final class Channel implements AutoCloseable {
     }
   }
 
-  private void send(Command command, ByteBuffer data) throws IOException {
+  private void send(VfioUserCommand command, ByteBuffer data) throws IOException {
     lastId = (lastId + 1) & 0xffff;
     request.putShort(ID, (short) lastId);
     request.putShort(COMMAND, (short) command.number());
@@ -172,7 +174,11 @@ final class Channel implements AutoCloseable {
   }
 
   private void receive(
-      Command command, int fixedBytes, ByteBuffer into, List<Descriptor> descriptors, long deadline)
+      VfioUserCommand command,
+      int fixedBytes,
+      ByteBuffer into,
+      List<Descriptor> descriptors,
+      long deadline)
       throws IOException {
     int dataStart = into.position();
     int limit = into.limit();
@@ -195,7 +201,7 @@ final class Channel implements AutoCloseable {
   }
 
   private long some(
-      Command command,
+      VfioUserCommand command,
       ByteBuffer into,
       boolean everything,
       List<Descriptor> descriptors,
@@ -217,7 +223,7 @@ final class Channel implements AutoCloseable {
     return received;
   }
 
-  /** Has the next call on the socket wait no longer than until then. */
+  /** Limits the wait of the next call on the socket. */
   private void awaitAtMostUntil(long deadline) throws ErrnoException {
     long left = deadline - System.nanoTime();
     if (left <= 0) {
@@ -227,7 +233,7 @@ final class Channel implements AutoCloseable {
   }
 
   /** The size of the whole reply, once its header is known to answer this very request. */
-  private long checkedSize(Command command, int fixedBytes, long most, long got)
+  private long checkedSize(VfioUserCommand command, int fixedBytes, long most, long got)
       throws AccessException {
     int id = Short.toUnsignedInt(reply.getShort(ID));
     int answered = Short.toUnsignedInt(reply.getShort(COMMAND));
@@ -239,15 +245,9 @@ final class Channel implements AutoCloseable {
     if (id != lastId || answered != command.number()) {
       throw violation(
           command,
-          "it answered message "
-              + id
-              + " with command "
-              + answered
-              + "; message "
-              + lastId
-              + " with command "
-              + command.number()
-              + " was asked");
+          String.format(
+              "it answered message %s with command %s; message %s with command %s was asked",
+              id, answered, lastId, command.number()));
     }
     if (size < HEADER_BYTES || size > most) {
       throw violation(
@@ -273,7 +273,7 @@ final class Channel implements AutoCloseable {
   }
 
   /** Closes the connection and makes the exception for a breach of the protocol. */
-  AccessException violation(Command command, String what) {
+  AccessException violation(VfioUserCommand command, String what) {
     return broken(
         Reason.VIOLATION,
         0,
@@ -287,10 +287,6 @@ final class Channel implements AutoCloseable {
     }
     stream.close();
     return new AccessException(reason, errno, what, cause);
-  }
-
-  private static int errnoOf(IOException failure) {
-    return failure instanceof ErrnoException known ? known.errno() : 0;
   }
 
   Path path() {

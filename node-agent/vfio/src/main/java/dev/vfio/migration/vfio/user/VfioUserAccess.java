@@ -9,13 +9,13 @@ import dev.vfio.migration.vfio.access.RegionInfo;
 import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.linux.OpenFile;
 import dev.vfio.migration.vfio.linux.SharedFile;
 import dev.vfio.migration.vfio.linux.UnixStream;
 import dev.vfio.migration.vfio.region.RegionInfoLayout;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,38 +31,38 @@ public final class VfioUserAccess implements DeviceAccess {
   /** Where a region's description starts; it grows to what the server asks for, up to the most. */
   private static final int FIRST_INFO_BYTES = 256;
 
-  private static final int MOST_INFO_BYTES = 64 << 10;
+  private static final int MAX_INFO_BYTES = 64 << 10;
 
   private final Channel channel;
-  private final Patience patience;
+  private final Timeouts timeouts;
   private final Runnable afterClose;
   private final List<SharedFile> passedFiles = new ArrayList<>();
   private ServerLimits limits;
   private DeviceInfo deviceInfo;
   private boolean closed;
 
-  private VfioUserAccess(Channel channel, Patience patience, Runnable afterClose) {
+  private VfioUserAccess(Channel channel, Timeouts timeouts, Runnable afterClose) {
     this.channel = channel;
-    this.patience = patience;
+    this.timeouts = timeouts;
     this.afterClose = afterClose;
   }
 
   /**
-   * Agrees on the version. Until {@link #opened()} everything has to be done by one moment,
-   * together.
+   * Agrees on the version. Everything until {@link #opened()} together has to be done by one
+   * moment.
    *
    * @param socket of the server, for messages
    * @param stream connected to it; closed where this fails
-   * @param openBy the moment, as {@link System#nanoTime()} counts: {@link Patience#toConnect()}
+   * @param openBy the moment, as {@link System#nanoTime()} counts: {@link Timeouts#toConnect()}
    *     from before the stream was connected
    * @param afterClose runs once, when the access is closed; not where this fails
    * @throws AccessException REFUSED with EBUSY where the device has a client already
    */
   static VfioUserAccess over(
-      UnixStream stream, Path socket, Patience patience, long openBy, Runnable afterClose)
+      UnixStream stream, Path socket, Timeouts timeouts, long openBy, Runnable afterClose)
       throws AccessException {
-    Channel channel = new Channel(socket, stream, patience.toConnect(), openBy);
-    VfioUserAccess access = new VfioUserAccess(channel, patience, afterClose);
+    Channel channel = new Channel(socket, stream, timeouts.toConnect(), openBy);
+    VfioUserAccess access = new VfioUserAccess(channel, timeouts, afterClose);
     try {
       access.limits = access.negotiate();
       access.deviceInfo = access.askDeviceInfo();
@@ -78,26 +78,22 @@ public final class VfioUserAccess implements DeviceAccess {
     request.putShort(MessageLayout.VERSION_MAJOR, (short) ServerLimits.MAJOR);
     request.putShort(MessageLayout.VERSION_MINOR, (short) ServerLimits.MINOR);
     ByteBuffer data = ByteBuffer.allocateDirect(ServerLimits.MAX_BYTES);
-    channel.exchange(Command.VERSION, ServerLimits.offer(), MessageLayout.VERSION_DATA, data, null);
+    channel.exchange(
+        VfioUserCommand.VERSION, ServerLimits.offer(), MessageLayout.VERSION_DATA, data, null);
     ByteBuffer reply = channel.fixed();
     int major = Short.toUnsignedInt(reply.getShort(MessageLayout.VERSION_MAJOR));
     int minor = Short.toUnsignedInt(reply.getShort(MessageLayout.VERSION_MINOR));
     if (major != ServerLimits.MAJOR || minor > ServerLimits.MINOR) {
       throw channel.violation(
-          Command.VERSION,
-          "it answered version "
-              + major
-              + "."
-              + minor
-              + " to the offer of "
-              + ServerLimits.MAJOR
-              + "."
-              + ServerLimits.MINOR);
+          VfioUserCommand.VERSION,
+          String.format(
+              "it answered version %s.%s to the offer of %s.%s",
+              major, minor, ServerLimits.MAJOR, ServerLimits.MINOR));
     }
     try {
       return ServerLimits.parse(data.flip());
     } catch (ServerLimits.MalformedException malformed) {
-      throw channel.violation(Command.VERSION, malformed.getMessage());
+      throw channel.violation(VfioUserCommand.VERSION, malformed.getMessage());
     }
   }
 
@@ -106,7 +102,7 @@ public final class VfioUserAccess implements DeviceAccess {
         .prepare(MessageLayout.INFO_BYTES)
         .putInt(MessageLayout.INFO_ARGSZ, MessageLayout.INFO_BYTES);
     channel.exchange(
-        Command.DEVICE_GET_INFO,
+        VfioUserCommand.DEVICE_GET_INFO,
         Channel.nothing(),
         MessageLayout.INFO_BYTES,
         Channel.nothing(),
@@ -119,7 +115,7 @@ public final class VfioUserAccess implements DeviceAccess {
         Integer.toUnsignedLong(reply.getInt(MessageLayout.INFO_NUM_REGIONS)));
   }
 
-  /** The device is open: every access has the whole of {@link Patience#toAnswer()} from now on. */
+  /** The device is open: every access has the whole of {@link Timeouts#toAnswer()} from now on. */
   void opened() throws AccessException {
     channel.opened();
   }
@@ -138,35 +134,31 @@ public final class VfioUserAccess implements DeviceAccess {
    * @param descriptors takes the region's descriptors; null where none are wanted
    */
   private RegionInfo askRegionInfo(int index, List<Descriptor> descriptors) throws AccessException {
-    channel.timeout(patience.toConnect());
+    channel.timeout(timeouts.toConnect());
     int room = FIRST_INFO_BYTES;
     while (true) {
       ByteBuffer request = channel.prepare(RegionInfoLayout.SIZE);
       request.putInt(RegionInfoLayout.ARGSZ, room);
       request.putInt(RegionInfoLayout.INDEX, index);
-      ByteBuffer structure = ByteBuffer.allocateDirect(room).order(ByteOrder.nativeOrder());
+      ByteBuffer structure = NativeMemory.allocate(room);
       channel.exchange(
-          Command.DEVICE_GET_REGION_INFO, Channel.nothing(), 0, structure, descriptors);
+          VfioUserCommand.DEVICE_GET_REGION_INFO, Channel.nothing(), 0, structure, descriptors);
       structure.flip();
       if (structure.limit() < RegionInfoLayout.SIZE) {
         throw channel.violation(
-            Command.DEVICE_GET_REGION_INFO,
+            VfioUserCommand.DEVICE_GET_REGION_INFO,
             "its description of region " + index + " has only " + structure.limit() + " bytes");
       }
       long needed = Integer.toUnsignedLong(structure.getInt(RegionInfoLayout.ARGSZ));
       if (needed <= room) {
         return RegionInfoLayout.parse(structure);
       }
-      if (needed > MOST_INFO_BYTES) {
+      if (needed > MAX_INFO_BYTES) {
         throw channel.violation(
-            Command.DEVICE_GET_REGION_INFO,
-            "its description of region "
-                + index
-                + " needs "
-                + needed
-                + " bytes; at most "
-                + MOST_INFO_BYTES
-                + " are taken");
+            VfioUserCommand.DEVICE_GET_REGION_INFO,
+            String.format(
+                "its description of region %s needs %s bytes; at most %s are taken",
+                index, needed, MAX_INFO_BYTES));
       }
       closeAll(descriptors);
       room = (int) needed;
@@ -182,23 +174,24 @@ public final class VfioUserAccess implements DeviceAccess {
 
   @Override
   public int readRegion(int index, long offset, ByteBuffer into) throws AccessException {
-    return transfer(Command.REGION_READ, index, offset, into, patience.toAnswer());
+    return transfer(VfioUserCommand.REGION_READ, index, offset, into, timeouts.toAnswer());
   }
 
   @Override
   public int askRegion(int index, long offset, ByteBuffer into) throws AccessException {
-    return transfer(Command.REGION_READ, index, offset, into, patience.toConnect());
+    return transfer(VfioUserCommand.REGION_READ, index, offset, into, timeouts.toConnect());
   }
 
   @Override
   public int writeRegion(int index, long offset, ByteBuffer from) throws AccessException {
-    return transfer(Command.REGION_WRITE, index, offset, from, patience.toAnswer());
+    return transfer(VfioUserCommand.REGION_WRITE, index, offset, from, timeouts.toAnswer());
   }
 
-  private int transfer(Command command, int index, long offset, ByteBuffer data, Duration timeout)
+  private int transfer(
+      VfioUserCommand command, int index, long offset, ByteBuffer data, Duration timeout)
       throws AccessException {
     channel.timeout(timeout);
-    boolean reading = command == Command.REGION_READ;
+    boolean reading = command == VfioUserCommand.REGION_READ;
     int start = data.position();
     int end = data.limit();
     int done = 0;
@@ -232,7 +225,7 @@ public final class VfioUserAccess implements DeviceAccess {
     }
   }
 
-  private int movedBytes(Command command, int index, long offset, int count)
+  private int movedBytes(VfioUserCommand command, int index, long offset, int count)
       throws AccessException {
     ByteBuffer reply = channel.fixed();
     long moved = Integer.toUnsignedLong(reply.getInt(MessageLayout.TRANSFER_COUNT));
@@ -241,18 +234,15 @@ public final class VfioUserAccess implements DeviceAccess {
         || moved > count) {
       throw channel.violation(
           command,
-          "its reply is about "
-              + moved
-              + " bytes at "
-              + Long.toUnsignedString(reply.getLong(MessageLayout.TRANSFER_OFFSET))
-              + " of region "
-              + Integer.toUnsignedString(reply.getInt(MessageLayout.TRANSFER_REGION))
-              + ", the request was about "
-              + count
-              + " bytes at "
-              + offset
-              + " of region "
-              + index);
+          String.format(
+              "its reply is about %s bytes at %s of region %s, the request was about %s bytes at %s"
+                  + " of region %s",
+              moved,
+              Long.toUnsignedString(reply.getLong(MessageLayout.TRANSFER_OFFSET)),
+              Integer.toUnsignedString(reply.getInt(MessageLayout.TRANSFER_REGION)),
+              count,
+              offset,
+              index));
     }
     return (int) moved;
   }
@@ -260,9 +250,9 @@ public final class VfioUserAccess implements DeviceAccess {
   /**
    * {@inheritDoc}
    *
-   * <p>An offer that cannot be used is no failure, because messages reach the whole region: no
-   * descriptor, one of something else than memory (a file of tmpfs, which a memfd is too), one that
-   * cannot be written (hugetlbfs takes writes through mappings only), a file that is too short.
+   * <p>An unusable offer is no failure, because messages reach the whole region. Unusable are: no
+   * descriptor; one of something else than memory (a file of tmpfs, which a memfd is too); one that
+   * cannot be written (hugetlbfs takes writes through mappings only); a file that is too short.
    */
   @Override
   public List<DirectArea> directAreas(RegionInfo info, List<RegionPart> parts)
@@ -287,7 +277,7 @@ public final class VfioUserAccess implements DeviceAccess {
       throws AccessException {
     SharedFile file = null;
     try {
-      // What else a server may pass can block for ever, which no deadline of ours ends.
+      // Other files that a server may pass can block for ever, whatever the deadline.
       if (OpenFile.isMemory(passed)) {
         OpenFile.requireReadableAndWritable(passed);
         file = SharedFile.of(passed);
@@ -326,9 +316,9 @@ public final class VfioUserAccess implements DeviceAccess {
       throw new AccessException(
           Reason.REFUSED, Errno.EOPNOTSUPP.number(), "the device says that it has no reset");
     }
-    channel.timeout(patience.toAnswer());
+    channel.timeout(timeouts.toAnswer());
     channel.prepare(0);
-    channel.exchange(Command.DEVICE_RESET, Channel.nothing(), 0, Channel.nothing(), null);
+    channel.exchange(VfioUserCommand.DEVICE_RESET, Channel.nothing(), 0, Channel.nothing(), null);
   }
 
   @Override

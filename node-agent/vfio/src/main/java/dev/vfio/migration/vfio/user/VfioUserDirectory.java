@@ -36,25 +36,25 @@ import java.util.regex.Pattern;
  * The vfio-user devices of this node: a folder {@code NAME} for each in one directory, with the
  * device's socket in it; see {@link DeviceSockets}. The id of a device is {@code vfio-user:NAME}.
  *
- * <p>Safe for use by several threads. A server takes one client at a time, so that looking at a
- * device and opening it take turns here: who opens a device ends a look at it that is under way,
- * and nobody waits for his turn longer than {@link Patience#toConnect()}. A device that this
- * directory opened is listed from memory.
+ * <p>Safe for use by several threads. A server takes one client at a time, so looking at a device
+ * and opening it take turns here. Opening a device ends a look at it, and no thread waits for its
+ * turn longer than {@link Timeouts#toConnect()}. A device that this directory opened is listed from
+ * memory.
  */
 public final class VfioUserDirectory implements DeviceDirectory {
   /** What the ids of these devices start with. */
   public static final String ID_PREFIX = "vfio-user:";
 
-  /** Where devices were before each had a folder; nothing is connected to there. */
+  /** Where earlier versions had the sockets of all devices; no such socket is connected to. */
   private static final String FLAT_SUFFIX = ".sock";
 
   private static final List<String> OTHER_FLAT = List.of(".workload.sock", ".console.sock");
   private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
-  private static final int LONGEST_SHOWN_NAME = 80;
+  private static final int MAX_SHOWN_NAME = 80;
 
   /**
-   * How long after the end of our own last connection a server may still call the device busy,
-   * because it has not noticed that end yet.
+   * How long a server may call the device busy after our own last connection ended, because it has
+   * not noticed the end yet.
    */
   private static final Duration NOTICES_OUR_END_WITHIN = Duration.ofSeconds(2);
 
@@ -63,12 +63,12 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private final Path directory;
   private final DeviceSockets sockets;
   private final int pageSize;
-  private final Patience patience;
+  private final Timeouts timeouts;
   private final Map<String, Place> places = new ConcurrentHashMap<>();
 
-  /** What is known of one name. Guarded by itself, but for {@link #turn}. */
+  /** What is known of one device. Guarded by itself, but for {@link #turn}. */
   private static final class Place {
-    /** Held by whoever talks to the server before the device is open. */
+    /** Held by the thread that talks to the server before the device is open. */
     final ReentrantLock turn = new ReentrantLock();
 
     private DeviceDescription opened;
@@ -104,7 +104,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
       return everEnded && System.nanoTime() - lastEnd < NOTICES_OUR_END_WITHIN.toNanos();
     }
 
-    /** A look that is under way fails at once and gives its turn up. */
+    /** Ends a look that is under way: it fails at once. */
     void endLook() {
       VfioUserAccess access;
       synchronized (this) {
@@ -121,11 +121,11 @@ public final class VfioUserDirectory implements DeviceDirectory {
    * @param directory where the devices' folders are; it need not exist yet
    * @param pageSize bytes of a PFN: the page size of this machine
    */
-  public VfioUserDirectory(Path directory, int pageSize, Patience patience) {
+  public VfioUserDirectory(Path directory, int pageSize, Timeouts timeouts) {
     this.directory = directory;
     this.sockets = new DeviceSockets(directory);
     this.pageSize = pageSize;
-    this.patience = patience;
+    this.timeouts = timeouts;
   }
 
   /**
@@ -145,7 +145,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   public Optional<Entry> look(String id, boolean named) {
     String name = id.startsWith(ID_PREFIX) ? id.substring(ID_PREFIX.length()) : "";
     if (!NAME.matcher(name).matches()) {
-      // Who names it himself is told that there is no such device; a listing has what is there.
+      // A device that was asked for by such a name does not exist; a listing shows the file.
       return named || name.isEmpty() ? Optional.empty() : Optional.of(entry(id, name));
     }
     return sockets.exists(Path.of(name)) || isFlat(name)
@@ -200,7 +200,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
       if (!place.lookWasEnded()) {
         throw failure;
       }
-      // Ended by who opens the device: what became of that is what there is to see.
+      // The thread that opens the device ended the look, which now sees the opened device.
       return look(id, name, place);
     }
   }
@@ -228,7 +228,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   public MigratableDevice open(String id) throws DeviceException {
     String name = nameOf(id);
     Place place = places.computeIfAbsent(name, unused -> new Place());
-    // A command does not wait behind a listing.
+    // Opening does not wait behind a listing.
     place.endLook();
     takeTurn(id, place);
     try {
@@ -257,7 +257,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private void takeTurn(String id, Place place) throws DeviceException {
     boolean taken = false;
     try {
-      taken = place.turn.tryLock(patience.toConnect().toNanos(), TimeUnit.NANOSECONDS);
+      taken = place.turn.tryLock(timeouts.toConnect().toNanos(), TimeUnit.NANOSECONDS);
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
     }
@@ -265,13 +265,11 @@ public final class VfioUserDirectory implements DeviceDirectory {
       throw new DeviceException(
           Kind.UNREACHABLE,
           Errno.ETIMEDOUT.number(),
-          "device "
-              + id
-              + " could not be asked: somebody else in this agent has been waiting for its server"
-              + " for more than "
-              + patience.toConnect().toMillis()
-              + " ms. Nothing was done to the device; see whether the process that serves it"
-              + " answers.");
+          String.format(
+              "device %s could not be asked: somebody else in this agent has been waiting for its"
+                  + " server for more than %s ms. Nothing was done to the device; see whether the"
+                  + " process that serves it answers.",
+              id, timeouts.toConnect().toMillis()));
     }
   }
 
@@ -282,14 +280,9 @@ public final class VfioUserDirectory implements DeviceDirectory {
    */
   public static String nameOf(String id) throws DeviceException {
     if (!id.startsWith(ID_PREFIX)) {
-      throw new DeviceException(
-          Kind.UNKNOWN_DEVICE,
-          0,
-          "device "
-              + shown(id)
-              + " is not known on this node: it serves devices named "
-              + ID_PREFIX
-              + "NAME");
+      throw Kind.UNKNOWN_DEVICE.exception(
+          "device %s is not known on this node: it serves devices named %sNAME",
+          shown(id), ID_PREFIX);
     }
     String name = id.substring(ID_PREFIX.length());
     requireValid(id, name);
@@ -298,9 +291,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
 
   private static void requireValid(String id, String name) throws DeviceException {
     if (!NAME.matcher(name).matches()) {
-      throw new DeviceException(
-          Kind.UNKNOWN_DEVICE,
-          0,
+      throw Kind.UNKNOWN_DEVICE.exception(
           "device "
               + shown(id)
               + ": its name may have lower-case letters, digits and dashes, not at the ends, and at"
@@ -310,20 +301,20 @@ public final class VfioUserDirectory implements DeviceDirectory {
 
   private static String shown(String id) {
     String printable = id.replaceAll("[^\\x21-\\x7e]", "?");
-    return printable.length() <= LONGEST_SHOWN_NAME
+    return printable.length() <= MAX_SHOWN_NAME
         ? printable
-        : printable.substring(0, LONGEST_SHOWN_NAME) + "...";
+        : printable.substring(0, MAX_SHOWN_NAME) + "...";
   }
 
   private VfioUserAccess connect(String id, String name, Place place) throws DeviceException {
     Path socket = sockets.path(name, DeviceSockets.DEVICE);
     while (true) {
-      long openBy = System.nanoTime() + patience.toConnect().toNanos();
+      long openBy = System.nanoTime() + timeouts.toConnect().toNanos();
       try {
         return VfioUserAccess.over(
-            sockets.connect(name, DeviceSockets.DEVICE, patience.toConnect()),
+            sockets.connect(name, DeviceSockets.DEVICE, timeouts.toConnect()),
             socket,
-            patience,
+            timeouts,
             openBy,
             place::ended);
       } catch (AccessException failure) {
@@ -347,7 +338,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   }
 
   private DeviceException notConnected(String id, String name, IOException failure) {
-    int errno = failure instanceof ErrnoException known ? known.errno() : 0;
+    int errno = ErrnoException.errnoOf(failure);
     if (failure instanceof DeviceSockets.UntrustedException) {
       return new DeviceException(
           Kind.UNREACHABLE, errno, "device " + id + ": " + failure.getMessage(), failure);
@@ -358,11 +349,10 @@ public final class VfioUserDirectory implements DeviceDirectory {
     return new DeviceException(
         Kind.UNREACHABLE,
         errno,
-        "device "
-            + id
-            + " cannot be reached: "
-            + failure.getMessage()
-            + ". Nothing was done to the device; see whether the process that serves it runs.",
+        String.format(
+            "device %s cannot be reached: %s. Nothing was done to the device; see whether the"
+                + " process that serves it runs.",
+            id, failure.getMessage()),
         failure);
   }
 
@@ -372,17 +362,11 @@ public final class VfioUserDirectory implements DeviceDirectory {
       return new DeviceException(
           Kind.UNREACHABLE,
           errno,
-          "device "
-              + id
-              + ": its socket "
-              + directory.resolve(name + FLAT_SUFFIX)
-              + " lies in a directory that it shares with other devices, and is not used. Nothing"
-              + " was asked of its server; give the device a folder of its own (install -d -o USER"
-              + " -m 0711 "
-              + socket.getParent()
-              + ") and let its server listen at "
-              + socket
-              + ".",
+          String.format(
+              "device %s: its socket %s lies in a directory that it shares with other devices, and"
+                  + " is not used. Nothing was asked of its server; give the device a folder of its"
+                  + " own (install -d -o USER -m 0711 %s) and let its server listen at %s.",
+              id, directory.resolve(name + FLAT_SUFFIX), socket.getParent(), socket),
           failure);
     }
     return new DeviceException(
@@ -401,11 +385,9 @@ public final class VfioUserDirectory implements DeviceDirectory {
     return new DeviceException(
         kind,
         failure.errno(),
-        "device "
-            + id
-            + " cannot be used: "
-            + failure.getMessage()
-            + ". Nothing was done to the device.",
+        String.format(
+            "device %s cannot be used: %s. Nothing was done to the device.",
+            id, failure.getMessage()),
         failure);
   }
 

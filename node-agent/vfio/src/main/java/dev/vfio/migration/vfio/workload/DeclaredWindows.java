@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
  * {@link WindowDirectories} to say.
  */
 public final class DeclaredWindows {
-  public static final int MOST_WINDOWS = 1024;
+  public static final int MAX_WINDOWS = 1024;
 
   /** Of the workload protocol, of the handover protocol, and of {@code memory.json}. */
   public static final int PROTOCOL = 1;
@@ -66,7 +66,6 @@ public final class DeclaredWindows {
       WindowDirectories directories)
       throws UnusableException {
     List<DmaWindow> windows = new ArrayList<>();
-    boolean complete = false;
     try {
       for (Declared one : read(declaration, known, "file", pageSize)) {
         WindowShape shape = one.shape();
@@ -80,12 +79,10 @@ public final class DeclaredWindows {
                 one.logged(),
                 Optional.of(directories.handle(shape, file, user))));
       }
-      complete = true;
       return new OpenWindows(windows);
-    } finally {
-      if (!complete) {
-        new OpenWindows(windows).close();
-      }
+    } catch (Throwable failure) {
+      new OpenWindows(windows).close();
+      throw failure;
     }
   }
 
@@ -117,13 +114,9 @@ public final class DeclaredWindows {
       throw new UnusableException(
           "\"windows\" must be said in a list, an empty one where no memory moves");
     }
-    if (declared.size() > MOST_WINDOWS) {
+    if (declared.size() > MAX_WINDOWS) {
       throw new UnusableException(
-          "it declares "
-              + declared.size()
-              + " windows, and at most "
-              + MOST_WINDOWS
-              + " are moved");
+          "it declares " + declared.size() + " windows, and at most " + MAX_WINDOWS + " are moved");
     }
     Set<String> ofWindow = Set.of("name", "iova", "size", "logged", place);
     List<Declared> windows = new ArrayList<>();
@@ -154,15 +147,10 @@ public final class DeclaredWindows {
     long size = number(one, name, "size");
     if (iova % pageSize != 0 || size % pageSize != 0 || size < pageSize) {
       throw new UnusableException(
-          "window "
-              + name
-              + ": iova "
-              + iova
-              + " and size "
-              + size
-              + " must be multiples of the page size "
-              + pageSize
-              + ", the size at least one page");
+          String.format(
+              "window %s: iova %s and size %s must be multiples of the page size %s, the size at"
+                  + " least one page",
+              name, iova, size, pageSize));
     }
     if (size > Long.MAX_VALUE - iova) {
       throw new UnusableException("window " + name + " reaches beyond the address space");
@@ -194,14 +182,9 @@ public final class DeclaredWindows {
       }
     } catch (InvalidPathException malformed) {
       throw new UnusableException(
-          "window "
-              + name
-              + ": this agent, whose file names are in "
-              + System.getProperty("sun.jnu.encoding")
-              + ", can name no file "
-              + text
-              + ": "
-              + malformed.getReason());
+          String.format(
+              "window %s: this agent, whose file names are in %s, can name no file %s: %s",
+              name, System.getProperty("sun.jnu.encoding"), text, malformed.getReason()));
     }
     throw new UnusableException("window " + name + ": its file must be an absolute path");
   }
@@ -215,12 +198,8 @@ public final class DeclaredWindows {
       WindowShape upper = rising.get(i);
       if (lower.iova() + lower.size() > upper.iova()) {
         throw new UnusableException(
-            "windows "
-                + lower.name()
-                + " and "
-                + upper.name()
-                + " overlap at iova "
-                + upper.iova());
+            String.format(
+                "windows %s and %s overlap at iova %s", lower.name(), upper.name(), upper.iova()));
       }
     }
   }

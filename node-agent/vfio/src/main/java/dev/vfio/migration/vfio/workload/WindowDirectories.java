@@ -63,14 +63,14 @@ public record WindowDirectories(List<Path> directories, String device) {
             .orElseThrow(
                 () ->
                     new UnusableException(
-                        "it lies in none of the directories for windows on this node, which are "
-                            + directories.stream()
+                        String.format(
+                            "it lies in none of the directories for windows on this node, which are"
+                                + " %s; put it into the folder %s of one of them, or let the"
+                                + " administrator add a directory (agent.memory-directories)",
+                            directories.stream()
                                 .map(Path::toString)
-                                .collect(Collectors.joining(", "))
-                            + "; put it into the folder "
-                            + device
-                            + " of one of them, or let the administrator add a directory"
-                            + " (agent.memory-directories)"));
+                                .collect(Collectors.joining(", ")),
+                            device)));
     Path beneath = below(file, directory.getNameCount());
     try (RootDirectory root = RootDirectory.open(directory)) {
       if (directory.endsWith(device)) {
@@ -99,11 +99,10 @@ public record WindowDirectories(List<Path> directories, String device) {
     }
     if (file.owner() != user) {
       throw new UnusableException(
-          "it belongs to user "
-              + Integer.toUnsignedString(file.owner())
-              + " and the workload runs as user "
-              + Integer.toUnsignedString(user)
-              + "; let the workload's user own it");
+          String.format(
+              "it belongs to user %s and the workload runs as user %s; let the workload's user own"
+                  + " it",
+              Integer.toUnsignedString(file.owner()), Integer.toUnsignedString(user)));
     }
     if (file.links() != 1) {
       throw new UnusableException(

@@ -56,11 +56,10 @@ public interface Workload extends AutoCloseable {
     if (state != WorkloadState.WAITING) {
       throw new WorkloadException(
           0,
-          "the workload that waits to take its device for the migration "
-              + migration
-              + " says that it is "
-              + state
-              + " and not WAITING",
+          String.format(
+              "the workload that waits to take its device for the migration %s says that it is %s"
+                  + " and not WAITING",
+              migration, state),
           null);
     }
   }

@@ -29,7 +29,7 @@ import java.util.Set;
  * waits; everything else is for one thread at a time.
  */
 public final class WorkloadSocket implements Workload {
-  static final int MOST_LINE_BYTES = 64 << 10;
+  static final int MAX_LINE_BYTES = 64 << 10;
 
   private static final Set<String> MEMBERS =
       Set.of("ok", "protocol", "workload", "state", "device");
@@ -43,7 +43,7 @@ public final class WorkloadSocket implements Workload {
   private final Endpoint endpoint;
   private final int pageSize;
   private final Duration timeout;
-  private final ByteBuffer line = ByteBuffer.allocateDirect(MOST_LINE_BYTES);
+  private final ByteBuffer line = ByteBuffer.allocateDirect(MAX_LINE_BYTES);
   private final WindowDirectories directories;
 
   /** For the request that is made now, connecting included. */
@@ -148,11 +148,9 @@ public final class WorkloadSocket implements Workload {
     if (!StrictJson.isNumber(answer, "protocol", DeclaredWindows.PROTOCOL)) {
       throw failed(
           0,
-          "speaks protocol "
-              + quoted(answer.path("protocol").toString())
-              + "; this agent speaks "
-              + DeclaredWindows.PROTOCOL
-              + ". Nothing was asked of it.",
+          String.format(
+              "speaks protocol %s; this agent speaks %s. Nothing was asked of it.",
+              quoted(answer.path("protocol").toString()), DeclaredWindows.PROTOCOL),
           null);
     }
     JsonNode device = answer.path("device");
@@ -160,14 +158,13 @@ public final class WorkloadSocket implements Workload {
       dropConnection();
       throw failed(
           0,
-          "names "
-              + (device.isTextual() ? "\"" + quoted(device.textValue()) + "\"" : "no device")
-              + " as the device it uses, and is asked as the workload of \""
-              + endpoint.device()
-              + "\". It was asked for nothing more; see which process listens there, and let it"
-              + " describe itself with \"device\":\""
-              + endpoint.device()
-              + "\" if that is the one it uses.",
+          String.format(
+              "names %s as the device it uses, and is asked as the workload of \"%s\". It was asked"
+                  + " for nothing more; see which process listens there, and let it describe itself"
+                  + " with \"device\":\"%s\" if that is the one it uses.",
+              device.isTextual() ? "\"" + quoted(device.textValue()) + "\"" : "no device",
+              endpoint.device(),
+              endpoint.device()),
           null);
     }
     introduced = true;
@@ -188,14 +185,10 @@ public final class WorkloadSocket implements Workload {
       if (process != firstProcess && process != 0 && firstProcess != 0) {
         throw failed(
             Errno.ESRCH.number(),
-            "is process "
-                + process
-                + " now and was process "
-                + firstProcess
-                + " when its memory was made ready: it was started anew and does not have what was"
-                + " loaded for the migration "
-                + migration
-                + ".",
+            String.format(
+                "is process %s now and was process %s when its memory was made ready: it was"
+                    + " started anew and does not have what was loaded for the migration %s.",
+                process, firstProcess, migration),
             null);
       }
     } catch (WorkloadException failure) {
@@ -294,7 +287,7 @@ public final class WorkloadSocket implements Workload {
 
   private static ByteBuffer lineOf(ObjectNode request) {
     byte[] text = (request + "\n").getBytes(StandardCharsets.UTF_8);
-    if (text.length > MOST_LINE_BYTES) {
+    if (text.length > MAX_LINE_BYTES) {
       throw new IllegalArgumentException("a request of " + text.length + " bytes");
     }
     return ByteBuffer.allocateDirect(text.length).put(text);
@@ -328,7 +321,7 @@ public final class WorkloadSocket implements Workload {
       }
       if (!line.hasRemaining()) {
         dropConnection();
-        throw failed(0, "sent a line longer than " + MOST_LINE_BYTES + " bytes", null);
+        throw failed(0, "sent a line longer than " + MAX_LINE_BYTES + " bytes", null);
       }
     }
   }
@@ -370,11 +363,9 @@ public final class WorkloadSocket implements Workload {
   private WorkloadException unclear(String operation, String what, Throwable cause) {
     return failed(
         0,
-        "answered \""
-            + operation
-            + "\" against the protocol: "
-            + quoted(what)
-            + ". Whether it did what was asked is not known.",
+        String.format(
+            "answered \"%s\" against the protocol: %s. Whether it did what was asked is not known.",
+            operation, quoted(what)),
         cause);
   }
 
@@ -416,16 +407,13 @@ public final class WorkloadSocket implements Workload {
     return failed(
         late ? Errno.ETIMEDOUT.number() : failure.errno(),
         late
-            ? "did not answer \""
-                + operation
-                + "\" within "
-                + requestLimit.toMillis()
-                + " ms. Whether it did what was asked is not known; ask again."
-            : "cannot be reached for \""
-                + operation
-                + "\": "
-                + failure.getMessage()
-                + ". See whether it runs.",
+            ? String.format(
+                "did not answer \"%s\" within %s ms. Whether it did what was asked is not known;"
+                    + " ask again.",
+                operation, requestLimit.toMillis())
+            : String.format(
+                "cannot be reached for \"%s\": %s. See whether it runs.",
+                operation, failure.getMessage()),
         failure);
   }
 

@@ -94,7 +94,7 @@ final class DriverModel implements FeatureAccess {
   private ModelFile saving;
   private ModelFile resuming;
   private int nextDescriptor = 100;
-  private int mostPerRead = Integer.MAX_VALUE;
+  private int maxPerRead = Integer.MAX_VALUE;
   private boolean precopyEndsWithZero;
   private boolean stallsWhileStopped;
   private Integer answeredDescriptor;
@@ -193,8 +193,8 @@ final class DriverModel implements FeatureAccess {
     return this;
   }
 
-  DriverModel mostPerRead(int bytes) {
-    mostPerRead = bytes;
+  DriverModel maxPerRead(int bytes) {
+    maxPerRead = bytes;
     return this;
   }
 
@@ -614,10 +614,10 @@ final class DriverModel implements FeatureAccess {
     }
 
     @Override
-    public int read(ByteBuffer into, Duration patience) throws AccessException {
+    public int read(ByteBuffer into, Duration timeout) throws AccessException {
       requireUsable();
-      if (patience.isNegative() || patience.isZero()) {
-        throw new AssertionError("nobody reads without patience");
+      if (timeout.isNegative() || timeout.isZero()) {
+        throw new AssertionError("nobody reads without timeout");
       }
       if (stallsWhileStopped && state.equals("STOP_COPY")) {
         throw refused(ETIMEDOUT);
@@ -628,7 +628,7 @@ final class DriverModel implements FeatureAccess {
         }
         return 0;
       }
-      int count = Math.min(Math.min(bytes.size(), into.remaining()), mostPerRead);
+      int count = Math.min(Math.min(bytes.size(), into.remaining()), maxPerRead);
       for (int i = 0; i < count; i++) {
         into.put(bytes.remove());
       }
@@ -636,7 +636,7 @@ final class DriverModel implements FeatureAccess {
     }
 
     @Override
-    public void write(ByteBuffer from, Duration patience) throws AccessException {
+    public void write(ByteBuffer from, Duration timeout) throws AccessException {
       requireUsable();
       while (from.hasRemaining()) {
         byte one = from.get();

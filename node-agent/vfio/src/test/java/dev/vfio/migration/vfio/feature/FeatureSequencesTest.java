@@ -3,16 +3,13 @@ package dev.vfio.migration.vfio.feature;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.STATE;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.sandbox.generators.Generator;
+import dev.vfio.migration.sandbox.generators.Seeds;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.nio.ByteBuffer;
 import java.util.List;
-import net.jqwik.api.Arbitraries;
-import net.jqwik.api.Arbitrary;
-import net.jqwik.api.Combinators;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.Provide;
+import org.junit.jupiter.api.Test;
 
 /** Whatever is asked in whatever order, while hops fail: what must never happen never does. */
 class FeatureSequencesTest {
@@ -31,27 +28,31 @@ class FeatureSequencesTest {
     return DriverModel.STATES.subList(1, DriverModel.STATES.size());
   }
 
-  @Provide
-  Arbitrary<List<Step>> steps() {
-    Arbitrary<String> state = Arbitraries.of(statesButError());
-    Arbitrary<Hop> hop =
-        Combinators.combine(state, state, Arbitraries.integers().between(0, 2))
-            .as((from, to, left) -> new Hop(from, to, left == 0 ? "ERROR" : left == 1 ? from : to));
-    return Combinators.combine(Arbitraries.of(DeviceState.values()), hop.injectNull(0.7))
-        .as(Step::new)
-        .list()
-        .ofMinSize(1)
-        .ofMaxSize(25);
+  private static List<Step> steps(Generator values) {
+    return values.list(
+        1,
+        25,
+        () ->
+            new Step(
+                values.oneOf(DeviceState.values()), values.chance(0.7) ? null : failing(values)));
   }
 
-  @Provide
-  Arbitrary<Integer> drivers() {
-    return Arbitraries.of(1, 3, 5, 7);
+  private static Hop failing(Generator values) {
+    String from = values.oneOf(statesButError());
+    String to = values.oneOf(statesButError());
+    return new Hop(from, to, values.oneOf("ERROR", from, to));
   }
 
-  @Property(tries = 200)
-  void aSourceKeepsItsStateAndItsFilesAreCounted(
-      @ForAll("steps") List<Step> steps, @ForAll("drivers") int flags) throws DeviceException {
+  private static int driver(Generator values) {
+    return values.oneOf(1, 3, 5, 7);
+  }
+
+  @Test
+  void aSourceKeepsItsStateAndItsFilesAreCounted() {
+    Seeds.check(200, values -> keepsItsState(steps(values), driver(values)));
+  }
+
+  private static void keepsItsState(List<Step> steps, int flags) throws DeviceException {
     DriverModel model = new DriverModel(flags).holding(STATE);
     FeatureV2 device = DeviceUnderTest.source(model);
     for (Step step : steps) {
@@ -73,9 +74,12 @@ class FeatureSequencesTest {
     assertThat(model.openFiles()).isZero();
   }
 
-  @Property(tries = 200)
-  void aDestinationRunsOnlyWhatItTookInWholeOrWhatAResetLeft(
-      @ForAll("steps") List<Step> steps, @ForAll("drivers") int flags) throws DeviceException {
+  @Test
+  void aDestinationRunsOnlyWhatItTookInWholeOrWhatAResetLeft() {
+    Seeds.check(200, values -> runsOnlyWhatIsWhole(steps(values), driver(values)));
+  }
+
+  private static void runsOnlyWhatIsWhole(List<Step> steps, int flags) throws DeviceException {
     DriverModel model = new DriverModel(flags);
     FeatureV2 device = DeviceUnderTest.destination(model);
     for (Step step : steps) {

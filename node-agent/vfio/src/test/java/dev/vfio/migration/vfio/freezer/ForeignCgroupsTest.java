@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(60)
 class ForeignCgroupsTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration TIMEOUT = Duration.ofSeconds(20);
   private static final Processes REAL = new Processes(Path.of("/proc"));
 
   @TempDir Path folder;
@@ -88,7 +88,7 @@ class ForeignCgroupsTest {
         .isEqualTo(cgroup.path());
 
     Freezer freezer =
-        new Freezer(cgroups, REAL, new FreezerLedger(folder.resolve("ledger")), PATIENCE);
+        new Freezer(cgroups, REAL, new FreezerLedger(folder.resolve("ledger")), TIMEOUT);
     Holder holder = node.holders().of(node.device()).orElseThrow();
     freezer.freeze(holder, "uid/1");
     assertThat(cgroup.frozen()).isTrue();
@@ -167,7 +167,7 @@ class ForeignCgroupsTest {
     gone.add(child.pid());
     Holder holder = node.holders().of(node.device()).orElseThrow();
     Freezer freezer =
-        new Freezer(TestCgroup.all(), REAL, new FreezerLedger(folder.resolve("ledger")), PATIENCE);
+        new Freezer(TestCgroup.all(), REAL, new FreezerLedger(folder.resolve("ledger")), TIMEOUT);
     child.kill();
     gone.close();
     assertThat(freezer.standsStill(holder)).isFalse();

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Real processes in real cgroups stand still, run again, or are gone; the ledger knows of each. */
 @Timeout(120)
 class FreezerTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Duration TIMEOUT = Duration.ofSeconds(60);
   private static final String MIGRATION = "uid-1/1";
 
   @TempDir Path folder;
@@ -47,11 +47,11 @@ class FreezerTest {
   }
 
   private Freezer freezer() throws IOException {
-    return freezer(new Processes(Path.of("/proc")), PATIENCE);
+    return freezer(new Processes(Path.of("/proc")), TIMEOUT);
   }
 
-  private Freezer freezer(Processes processes, Duration patience) throws IOException {
-    return new Freezer(new Cgroups(TestCgroup.root(), processes), processes, ledger, patience);
+  private Freezer freezer(Processes processes, Duration timeout) throws IOException {
+    return new Freezer(new Cgroups(TestCgroup.root(), processes), processes, ledger, timeout);
   }
 
   private Holder holder(StandInNode.Child child) throws IOException {
@@ -173,8 +173,7 @@ class FreezerTest {
 
     assertThatThrownBy(() -> node.holders().of(node.device()))
         .isInstanceOf(DeviceException.class)
-        .hasMessageContaining("of different cgroups")
-        .hasMessageContaining("Nothing was done");
+        .hasMessageContainingAll("of different cgroups", "Nothing was done");
   }
 
   @Test
@@ -211,8 +210,7 @@ class FreezerTest {
 
     assertThatThrownBy(() -> freezer().freeze(holder, MIGRATION))
         .isInstanceOf(WorkloadException.class)
-        .hasMessageContaining("it is the root")
-        .hasMessageContaining("Nothing was done");
+        .hasMessageContainingAll("it is the root", "Nothing was done");
     assertThat(ledger.entries()).isEmpty();
   }
 
@@ -222,7 +220,7 @@ class FreezerTest {
     StandInNode.Child agent = node.start("echo ready; exec sleep 300");
     cgroup.below("agent").add(agent.pid());
 
-    assertThatThrownBy(() -> freezer(seenBy(agent), PATIENCE).freeze(holder, MIGRATION))
+    assertThatThrownBy(() -> freezer(seenBy(agent), TIMEOUT).freeze(holder, MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("this agent is in it");
     assertThat(cgroup.frozen()).isFalse();
@@ -330,8 +328,7 @@ class FreezerTest {
       assertThatThrownBy(() -> freezer().frozenFor("other"))
           .as("of that device it is told")
           .isInstanceOf(IOException.class)
-          .hasMessageContaining(damaged + " is damaged")
-          .hasMessageContaining("remove the file");
+          .hasMessageContainingAll(damaged + " is damaged", "remove the file");
     }
   }
 
@@ -348,7 +345,7 @@ class FreezerTest {
     try (ProcessDescriptor process = ProcessDescriptor.open(child.pid())) {
       assertThat(process.ended()).isFalse();
       process.kill();
-      assertThat(process.awaitEnd(PATIENCE)).isTrue();
+      assertThat(process.awaitEnd(TIMEOUT)).isTrue();
     }
   }
 }

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Assumptions;
 /** A real cgroup of this machine for tests; its processes are killed at the end. */
 public final class TestCgroup implements AutoCloseable {
   private static final AtomicInteger COUNT = new AtomicInteger();
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
   private final Path directory;
 
@@ -94,7 +94,7 @@ public final class TestCgroup implements AutoCloseable {
     long start = System.nanoTime();
     try (KernelFile events = KernelFile.open(directory.resolve("cgroup.events"))) {
       while (!List.of(events.read().split("\n")).contains(line)) {
-        assertThat(System.nanoTime() - start).as(line).isLessThan(PATIENCE.toNanos());
+        assertThat(System.nanoTime() - start).as(line).isLessThan(TIMEOUT.toNanos());
         events.awaitChange(Duration.ofSeconds(1));
       }
     }

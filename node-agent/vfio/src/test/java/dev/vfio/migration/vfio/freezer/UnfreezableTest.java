@@ -68,10 +68,11 @@ class UnfreezableTest {
     assertThatThrownBy(() -> freezer.freeze(holder, MIGRATION))
         .isInstanceOfSatisfying(
             WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(2))
-        .hasMessageContaining("cannot be frozen, and runs on")
-        .hasMessageContaining("there is no " + cgroup.resolve("cgroup.freeze"))
-        .hasMessageContaining("Linux 5.2")
-        .hasMessageContaining("read-write into the agent");
+        .hasMessageContainingAll(
+            "cannot be frozen, and runs on",
+            "there is no " + cgroup.resolve("cgroup.freeze"),
+            "Linux 5.2",
+            "read-write into the agent");
 
     assertThat(ledger.entries()).isEmpty();
     freezer.thaw(StandInNode.ID);
@@ -84,8 +85,9 @@ class UnfreezableTest {
     assertThatThrownBy(() -> freezer.freeze(holder, MIGRATION))
         .isInstanceOfSatisfying(
             WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(13))
-        .hasMessageContaining(cgroup.resolve("cgroup.freeze") + " cannot be used, EACCES (13)")
-        .hasMessageContaining("Mount the machine's cgroup hierarchy (version 2) read-write");
+        .hasMessageContainingAll(
+            cgroup.resolve("cgroup.freeze") + " cannot be used, EACCES (13)",
+            "Mount the machine's cgroup hierarchy (version 2) read-write");
 
     assertThat(ledger.entries()).isEmpty();
     freezer.thaw(StandInNode.ID);

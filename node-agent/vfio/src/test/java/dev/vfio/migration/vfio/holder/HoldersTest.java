@@ -183,9 +183,10 @@ class HoldersTest {
     assertThatThrownBy(() -> node.holders().of(node.device()))
         .isInstanceOfSatisfying(
             DeviceException.class, refusal -> assertThat(refusal.kind()).isEqualTo(Kind.BUSY))
-        .hasMessageContaining("descriptor 7 of process " + child.pid() + " may be it")
-        .hasMessageContaining("does not say " + StandInNode.IDS)
-        .hasMessageContaining("Nothing was done");
+        .hasMessageContainingAll(
+            "descriptor 7 of process " + child.pid() + " may be it",
+            "does not say " + StandInNode.IDS,
+            "Nothing was done");
     assertThat(node.holders().of(node.device("", ""))).as("sysfs has no ids").isPresent();
   }
 
@@ -437,8 +438,7 @@ class HoldersTest {
         .isInstanceOfSatisfying(
             DeviceException.class,
             failure -> assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE))
-        .hasMessageContaining("cannot be adopted")
-        .hasMessageContaining("Nothing was done to the device");
+        .hasMessageContainingAll("cannot be adopted", "Nothing was done to the device");
   }
 
   @Test

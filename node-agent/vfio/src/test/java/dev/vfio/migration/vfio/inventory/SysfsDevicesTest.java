@@ -34,14 +34,14 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void a_node_without_any_device_lists_none() {
+  void aNodeWithoutAnyDeviceListsNone() {
     assertThat(devices.list()).isEmpty();
     assertThat(devices.find(UUID)).isEmpty();
     assertThat(devices.find("0000:65:00.1")).isEmpty();
   }
 
   @Test
-  void a_pci_device_bound_to_a_vfio_driver_is_listed_with_its_place() throws IOException {
+  void aPciDeviceBoundToAVfioDriverIsListedWithItsPlace() throws IOException {
     Path device = tree.pci("0000:65:00.1", NETWORK_FUNCTION);
     tree.bind(device, "pci", "mlx5_vfio_pci");
     tree.group(device, 41);
@@ -66,7 +66,7 @@ class SysfsDevicesTest {
 
   /** Domains behind a bridge such as Intel VMD are numbered above ffff. */
   @Test
-  void a_pci_device_in_a_domain_of_more_digits_is_listed() throws IOException {
+  void aPciDeviceInADomainOfMoreDigitsIsListed() throws IOException {
     for (String address : List.of("10000:e1:00.0", "deadbeef:00:1f.7")) {
       Path device = tree.pci(address, NETWORK_FUNCTION);
       tree.bind(device, "pci", "mlx5_vfio_pci");
@@ -78,8 +78,7 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void a_pci_device_of_another_driver_is_no_vfio_device_and_the_reason_names_the_driver()
-      throws IOException {
+  void aPciDeviceOfAnotherDriverIsNoVfioDeviceAndTheReasonNamesTheDriver() throws IOException {
     Path device = tree.pci("0000:65:00.1", NETWORK_FUNCTION);
     tree.bind(device, "pci", "mlx5_core");
     tree.group(device, 41);
@@ -90,14 +89,14 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void a_pci_device_without_a_driver_is_no_vfio_device() throws IOException {
+  void aPciDeviceWithoutADriverIsNoVfioDevice() throws IOException {
     tree.pci("0000:65:00.1", NETWORK_FUNCTION);
     assertThat(devices.list()).isEmpty();
     assertThat(devices.explainAbsence("0000:65:00.1")).contains("bound to no driver");
   }
 
   @Test
-  void a_driver_that_is_not_named_so_is_known_by_what_it_registered() throws IOException {
+  void aDriverThatIsNotNamedSoIsKnownByWhatItRegistered() throws IOException {
     Path device = tree.pci("0000:3d:00.4", NETWORK_FUNCTION);
     tree.bind(device, "pci", "nvidia");
     tree.vfioDevice(device, "vfio0", "511:0");
@@ -105,7 +104,7 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void a_kernel_without_nodes_for_single_devices_offers_no_character_device() throws IOException {
+  void aKernelWithoutNodesForSingleDevicesOffersNoCharacterDevice() throws IOException {
     Path device = tree.pci("0000:65:00.1", NETWORK_FUNCTION);
     tree.bind(device, "pci", "vfio-pci");
     tree.vfioDevice(device, "vfio3", null);
@@ -117,7 +116,7 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void a_device_without_group_and_numa_node_says_so() throws IOException {
+  void aDeviceWithoutGroupAndNumaNodeSaysSo() throws IOException {
     Path device = tree.pci("0000:65:00.1", Map.of("numa_node", "-1"));
     tree.bind(device, "pci", "vfio-pci");
     NodeDevice found = devices.find("0000:65:00.1").orElseThrow();
@@ -127,8 +126,7 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void a_mediated_device_of_a_parent_that_is_no_pci_device_is_known_by_its_module()
-      throws IOException {
+  void aMediatedDeviceOfAParentThatIsNoPciDeviceIsKnownByItsModule() throws IOException {
     Path parent = tree.directory("devices/virtual/mtty/mtty");
     Path device = tree.mediated(parent, UUID, "mtty-2");
     tree.bind(device, "mdev", "mtty_driver");
@@ -144,15 +142,14 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void a_built_in_mdev_driver_has_no_module_and_is_known_by_its_name() throws IOException {
+  void aBuiltInMdevDriverHasNoModuleAndIsKnownByItsName() throws IOException {
     Path device = tree.mediated(tree.directory("devices/virtual/mtty/mtty"), UUID, "mtty-2");
     tree.bind(device, "mdev", "mtty");
     assertThat(devices.find(UUID).orElseThrow().driver()).isEqualTo("mtty");
   }
 
   @Test
-  void the_driver_that_all_mediated_devices_shared_says_nothing_of_who_made_them()
-      throws IOException {
+  void theDriverThatAllMediatedDevicesSharedSaysNothingOfWhoMadeThem() throws IOException {
     Path device = tree.mediated(tree.directory("devices/virtual/mtty/mtty"), UUID, "mtty-2");
     tree.bind(device, "mdev", "vfio_mdev");
     tree.module("mdev", "vfio_mdev", "vfio_mdev");
@@ -160,8 +157,7 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void a_mediated_device_of_a_pci_device_has_that_ones_driver_ids_and_numa_node()
-      throws IOException {
+  void aMediatedDeviceOfAPciDeviceHasThatOnesDriverIdsAndNumaNode() throws IOException {
     Path parent = tree.pci("0000:3b:00.0", NETWORK_FUNCTION);
     tree.bind(parent, "pci", "i915");
     Path device = tree.mediated(parent, UUID, "i915-GVTg_V5_4");
@@ -177,7 +173,7 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void the_stream_version_is_the_devices_own_before_its_types() throws IOException {
+  void theStreamVersionIsTheDevicesOwnBeforeItsTypes() throws IOException {
     Path parent = tree.directory("devices/virtual/vgpu/vgpu");
     Path device = tree.mediated(parent, UUID, "vgpu-4");
     SysfsTree.write(device.resolve("mdev_type").toRealPath().resolve("migration_version"), "4.2");
@@ -188,7 +184,7 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void devices_are_listed_in_order_pci_first() throws IOException {
+  void devicesAreListedInOrderPciFirst() throws IOException {
     Path parent = tree.directory("devices/virtual/mtty/mtty");
     tree.mediated(parent, "b3b8f4f2-509f-382f-3c1e-e6bfe0fa1001", "mtty-2");
     tree.mediated(parent, UUID, "mtty-1");
@@ -202,7 +198,7 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void a_device_that_is_being_removed_is_left_out() throws IOException {
+  void aDeviceThatIsBeingRemovedIsLeftOut() throws IOException {
     tree.link("bus/pci/devices/0000:65:00.1", tree.root().resolve("devices/gone"));
     Path device = tree.mediated(tree.directory("devices/virtual/mtty/mtty"), UUID, "mtty-2");
     Files.delete(device.resolve("mdev_type"));
@@ -211,7 +207,7 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void only_names_of_devices_are_looked_for() throws IOException {
+  void onlyNamesOfDevicesAreLookedFor() throws IOException {
     tree.directory("bus/pci/drivers");
     for (String name : new String[] {"../drivers", "", ".", "0000:65:00.1/..", "65:00.1", "\n"}) {
       assertThat(devices.find(name)).isEmpty();
@@ -223,12 +219,11 @@ class SysfsDevicesTest {
   }
 
   @Test
-  void a_sysfs_that_cannot_be_read_is_no_empty_node() throws IOException {
+  void aSysfsThatCannotBeReadIsNoEmptyNode() throws IOException {
     Path listed = tree.directory("bus/pci").resolve("devices");
     Files.createSymbolicLink(listed, listed);
     assertThatThrownBy(devices::list)
         .isInstanceOf(UncheckedIOException.class)
-        .hasMessageContaining("bus/pci/devices")
-        .hasMessageContaining("no device was touched");
+        .hasMessageContainingAll("bus/pci/devices", "no device was touched");
   }
 }

@@ -35,7 +35,7 @@ import java.util.TreeMap;
  */
 public final class KernelProbe {
   private static final Path VFIO = Path.of("/dev/vfio");
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration TIMEOUT = Duration.ofSeconds(20);
   private static final int MIGRATION = 1;
   private static final int DEVICE_STATE = 2;
   private static final int STOP = 1;
@@ -199,24 +199,24 @@ public final class KernelProbe {
     require(state(device) == RUNNING, "it runs");
     try (StateFile file = device.stateFile(move(device, PRE_COPY))) {
       say("  " + file.precopyInfo());
-      require(file.read(state, PATIENCE) > 0, "bytes in PRE_COPY: " + state.position());
+      require(file.read(state, TIMEOUT) > 0, "bytes in PRE_COPY: " + state.position());
       say("  " + file.precopyInfo());
-      require(file.read(state, PATIENCE) == 0, "this driver answers 0 to reading on in PRE_COPY");
+      require(file.read(state, TIMEOUT) == 0, "this driver answers 0 to reading on in PRE_COPY");
       require(move(device, STOP_COPY) == -1, "the data file goes on");
       refused(Errno.EINVAL, file::precopyInfo, "precopy info outside PRE_COPY");
       int read;
       do {
-        read = file.read(state, PATIENCE);
+        read = file.read(state, TIMEOUT);
       } while (read > 0);
       require(state.position() > 0, "the stream ended after bytes: " + state.position());
       move(device, STOP);
-      refused(Errno.ENODEV, () -> file.read(state, PATIENCE), "reading the stale stream");
+      refused(Errno.ENODEV, () -> file.read(state, TIMEOUT), "reading the stale stream");
     }
   }
 
   private static void load(KernelAccess device, ByteBuffer state) throws AccessException {
     try (StateFile file = device.stateFile(move(device, RESUMING))) {
-      file.write(state, PATIENCE);
+      file.write(state, TIMEOUT);
       require(!state.hasRemaining(), "the state is written");
     }
     move(device, STOP);
@@ -229,7 +229,7 @@ public final class KernelProbe {
       for (int i = 0; i < 4096; i++) {
         noise.put(i, (byte) 0xee);
       }
-      file.write(noise, PATIENCE);
+      file.write(noise, TIMEOUT);
       throw new AssertionError("noise was taken for a state");
     } catch (AccessException failure) {
       require(failure.errno() != 0, "noise for a state: " + failure.getMessage());

@@ -73,8 +73,9 @@ class OpeningFailuresTest {
   void neitherGroupNorCharacterDevice() throws IOException {
     file("vfio");
     assertThat(failure(-1, ""))
-        .hasMessageContaining("neither an IOMMU group nor a character device")
-        .hasMessageContaining("Nothing was done to the device. Bind it to its VFIO driver.");
+        .hasMessageContainingAll(
+            "neither an IOMMU group nor a character device",
+            "Nothing was done to the device. Bind it to its VFIO driver.");
     assertThat(failure(-1, "", NodeChoice.CDEV)).hasMessageContaining("it has no character device");
   }
 
@@ -82,8 +83,9 @@ class OpeningFailuresTest {
   void aNodeThatIsNotThere() throws IOException {
     file("vfio");
     assertThat(failure(7, "vfio0"))
-        .hasMessageContaining("it should be reached by " + directory() + "/7, which is not there")
-        .hasMessageContaining("ENOENT (2). Nothing was done to the device");
+        .hasMessageContainingAll(
+            "it should be reached by " + directory() + "/7, which is not there",
+            "ENOENT (2). Nothing was done to the device");
     assertThat(failure(-1, "vfio0"))
         .hasMessageContaining("reached by " + directory() + "/devices/vfio0, which is not there");
   }
@@ -94,17 +96,19 @@ class OpeningFailuresTest {
     file("7");
     for (String characterDevice : new String[] {"", "vfio0"}) {
       assertThat(failure(7, characterDevice, NodeChoice.CDEV))
-          .hasMessageContaining("and the agent is set to agent.device-access=cdev")
-          .hasMessageContaining("Nothing was done to the device.")
-          .hasMessageContaining("built without VFIO_DEVICE_CDEV")
-          .hasMessageContaining("set agent.device-access to auto");
+          .hasMessageContainingAll(
+              "and the agent is set to agent.device-access=cdev",
+              "Nothing was done to the device.",
+              "built without VFIO_DEVICE_CDEV",
+              "set agent.device-access to auto");
     }
     Files.delete(directory().resolve("7"));
     file("devices/vfio0");
     assertThat(failure(7, "vfio0", NodeChoice.GROUP))
-        .hasMessageContaining("its IOMMU group has no node " + directory() + "/7")
-        .hasMessageContaining("agent.device-access=group")
-        .hasMessageContaining("built without VFIO_GROUP");
+        .hasMessageContainingAll(
+            "its IOMMU group has no node " + directory() + "/7",
+            "agent.device-access=group",
+            "built without VFIO_GROUP");
   }
 
   @Test
@@ -119,9 +123,8 @@ class OpeningFailuresTest {
     DeviceException failure = failure(7, "");
     assertThat(failure.kind()).isEqualTo(Kind.NOT_MIGRATABLE);
     assertThat(failure)
-        .hasMessageContaining("no IOMMU stands before it")
-        .hasMessageContaining("noiommu-7")
-        .hasMessageContaining("Nothing was done to the device.");
+        .hasMessageContainingAll(
+            "no IOMMU stands before it", "noiommu-7", "Nothing was done to the device.");
   }
 
   @Test
@@ -132,8 +135,9 @@ class OpeningFailuresTest {
     try (ServerSocketChannel socket = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
       socket.bind(address);
       assertThat(failure(7, ""))
-          .hasMessageContaining("ENXIO (6): no driver stands behind the node any more")
-          .hasMessageContaining("Bind the device to its VFIO driver.");
+          .hasMessageContainingAll(
+              "ENXIO (6): no driver stands behind the node any more",
+              "Bind the device to its VFIO driver.");
     }
   }
 
@@ -157,8 +161,8 @@ class OpeningFailuresTest {
             "VFIO_GROUP_GET_STATUS failed: ENOTTY (25): this kernel does not know the call. Nothing"
                 + " was done to the device. Use a newer kernel on this node.");
     assertThat(failure(7, "vfio0", NodeChoice.CDEV))
-        .hasMessageContaining("there is no " + iommu + " here")
-        .hasMessageContaining("Load the kernel module iommufd");
+        .hasMessageContainingAll(
+            "there is no " + iommu + " here", "Load the kernel module iommufd");
     Files.createFile(iommu);
     assertThat(failure(7, "vfio0", NodeChoice.CDEV))
         .hasMessageContaining("IOMMU_IOAS_ALLOC failed: ENOTTY (25)");
@@ -183,10 +187,11 @@ class OpeningFailuresTest {
             DeviceException.class, () -> KernelAccess.adopt(ID, file.descriptor()).close());
     assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
     assertThat(failure)
-        .hasMessageContaining("device 0000:65:00.1 cannot be taken over")
-        .hasMessageContaining("VFIO_DEVICE_GET_INFO failed: ENOTTY (25)")
-        .hasMessageContaining("not that of a VFIO device that is in use")
-        .hasMessageContaining("its holder still has it");
+        .hasMessageContainingAll(
+            "device 0000:65:00.1 cannot be taken over",
+            "VFIO_DEVICE_GET_INFO failed: ENOTTY (25)",
+            "not that of a VFIO device that is in use",
+            "its holder still has it");
     assertThat(TestFiles.open(name)).isZero();
   }
 
@@ -197,7 +202,7 @@ class OpeningFailuresTest {
     member(members, "0000:65:00.1", "mlx5_vfio_pci");
     member(members, "0000:65:00.2", null);
     member(members, "0000:65:00.3", "e1000e");
-    assertThat(GroupMembers.outsideVfio(device(7, "")))
+    assertThat(ForeignGroupMembers.outsideVfio(device(7, "")))
         .containsExactly("0000:65:00.0 (nvme)", "0000:65:00.3 (e1000e)");
   }
 
@@ -212,6 +217,6 @@ class OpeningFailuresTest {
 
   @Test
   void aGroupThatSysfsDoesNotTellOfHasNoNames() {
-    assertThat(GroupMembers.outsideVfio(device(7, ""))).isEmpty();
+    assertThat(ForeignGroupMembers.outsideVfio(device(7, ""))).isEmpty();
   }
 }

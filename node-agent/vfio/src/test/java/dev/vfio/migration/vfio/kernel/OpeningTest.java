@@ -155,16 +155,13 @@ class OpeningTest {
     DeviceException failure = open(NodeChoice.GROUP);
     assertThat(failure.kind()).isEqualTo(Kind.BUSY);
     assertThat(failure)
-        .hasMessageContaining("its IOMMU group 7 is not viable")
-        .hasMessageContaining("0000:65:00.0 (nvme)")
-        .hasMessageContaining(UNTOUCHED);
+        .hasMessageContainingAll(
+            "its IOMMU group 7 is not viable", "0000:65:00.0 (nvme)", UNTOUCHED);
     // For the character device there is no such question: binding it is refused.
     DeviceException bound = refused(NodeChoice.CDEV, "ioctl 3b76", Errno.EBUSY);
     assertThat(bound.kind()).isEqualTo(Kind.BUSY);
     assertThat(bound)
-        .hasMessageContaining("0000:65:00.0 (nvme)")
-        .hasMessageContaining("Bind them to a VFIO driver")
-        .hasMessageContaining(UNTOUCHED);
+        .hasMessageContainingAll("0000:65:00.0 (nvme)", "Bind them to a VFIO driver", UNTOUCHED);
   }
 
   @Test
@@ -196,8 +193,8 @@ class OpeningTest {
     model.version = 0;
     model.type1 = 0;
     assertThat(open(NodeChoice.GROUP))
-        .hasMessageContaining("no type 1 version 2 IOMMU")
-        .hasMessageContaining("Load the kernel module vfio_iommu_type1");
+        .hasMessageContainingAll(
+            "no type 1 version 2 IOMMU", "Load the kernel module vfio_iommu_type1");
   }
 
   @Test
@@ -210,7 +207,7 @@ class OpeningTest {
           refused(NodeChoice.CDEV, "ioctl 3b76", Errno.EINVAL)
         }) {
       assertThat(failure.kind()).as(failure.getMessage()).isEqualTo(Kind.BUSY);
-      assertThat(failure).hasMessageContaining("another process").hasMessageContaining(UNTOUCHED);
+      assertThat(failure).hasMessageContainingAll("another process", UNTOUCHED);
     }
   }
 
@@ -218,34 +215,33 @@ class OpeningTest {
   void theAgentMayNot() throws Exception {
     for (Errno errno : new Errno[] {Errno.EACCES, Errno.EPERM}) {
       assertThat(refused(NodeChoice.GROUP, "open vfio/7", errno))
-          .hasMessageContaining("open(" + directory + "/7) failed: ")
-          .hasMessageContaining("the agent may not open it")
-          .hasMessageContaining("Let the agent's user read and write " + directory + "/7");
+          .hasMessageContainingAll(
+              "open(" + directory + "/7) failed: ",
+              "the agent may not open it",
+              "Let the agent's user read and write " + directory + "/7");
       assertThat(refused(NodeChoice.CDEV, "open iommu", errno))
           .hasMessageContaining("the agent may not open it");
     }
     for (String call : new String[] {"ioctl 3b68", "ioctl 3b66"}) {
       assertThat(refused(NodeChoice.GROUP, call, Errno.EPERM))
-          .hasMessageContaining("interrupt remapping")
-          .hasMessageContaining("allow_unsafe_interrupts of vfio_iommu_type1");
+          .hasMessageContainingAll(
+              "interrupt remapping", "allow_unsafe_interrupts of vfio_iommu_type1");
     }
     assertThat(refused(NodeChoice.CDEV, "ioctl 3b76", Errno.EPERM))
-        .hasMessageContaining("interrupt remapping")
-        .hasMessageContaining("allow_unsafe_interrupts of iommufd")
-        .hasMessageContaining(UNTOUCHED);
+        .hasMessageContainingAll(
+            "interrupt remapping", "allow_unsafe_interrupts of iommufd", UNTOUCHED);
   }
 
   @Test
   void whatIsGoneOrTooOldOrTooMuch() throws Exception {
     assertThat(refused(NodeChoice.GROUP, "ioctl 3b6a", Errno.ENODEV))
-        .hasMessageContaining("no device of that name in IOMMU group 7")
-        .hasMessageContaining("Bind it to its VFIO driver.");
+        .hasMessageContainingAll(
+            "no device of that name in IOMMU group 7", "Bind it to its VFIO driver.");
     assertThat(refused(NodeChoice.CDEV, "ioctl 3b77", Errno.ENODEV))
-        .hasMessageContaining("is not there any more")
-        .hasMessageContaining("opened and closed again, at which its driver may reset it");
+        .hasMessageContainingAll(
+            "is not there any more", "opened and closed again, at which its driver may reset it");
     assertThat(refused(NodeChoice.CDEV, "ioctl 3b81", Errno.ENOTTY))
-        .hasMessageContaining("IOMMU_IOAS_ALLOC failed")
-        .hasMessageContaining("Use a newer kernel");
+        .hasMessageContainingAll("IOMMU_IOAS_ALLOC failed", "Use a newer kernel");
     for (String call : new String[] {"open vfio/7", "ioctl 3b6a"}) {
       assertThat(refused(NodeChoice.GROUP, call, Errno.EMFILE))
           .hasMessageContaining("Raise the agent's limit of open files");

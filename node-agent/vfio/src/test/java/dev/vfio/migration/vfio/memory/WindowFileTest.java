@@ -76,9 +76,8 @@ class WindowFileTest {
     DmaWindow window = new DmaWindow("ring", 0, PAGE, folder, false, Optional.of(huge));
     assertThatThrownBy(() -> WindowFile.open(window, true))
         .isInstanceOf(IOException.class)
-        .hasMessageContaining("hugetlbfs")
-        .hasMessageContaining("let the destination use a file of tmpfs")
-        .hasMessageContaining("No memory was touched");
+        .hasMessageContainingAll(
+            "hugetlbfs", "let the destination use a file of tmpfs", "No memory was touched");
     try (WindowFile source = WindowFile.open(window, false)) {
       ByteBuffer page = ByteBuffer.allocateDirect(PAGE);
       source.read(0, page);
@@ -106,9 +105,7 @@ class WindowFileTest {
     DmaWindow declared = window(PAGE, 2 * PAGE);
     assertThatThrownBy(() -> WindowFile.open(declared, true))
         .isInstanceOf(IOException.class)
-        .hasMessageContaining("window ring")
-        .hasMessageContaining("the file has 4096 bytes")
-        .hasMessageContaining("No memory was touched");
+        .hasMessageContainingAll("window ring", "the file has 4096 bytes", "No memory was touched");
     assertThat(OpenDescriptors.count(folder))
         .as("that of the window alone")
         .containsEntry(declared.file().toString(), 1);
@@ -120,8 +117,7 @@ class WindowFileTest {
       window(PAGE, PAGE);
       assertThatThrownBy(() -> file.read(2 * PAGE, ByteBuffer.allocateDirect(PAGE)))
           .isInstanceOf(IOException.class)
-          .hasMessageContaining("reading window ring from offset 8192 on failed")
-          .hasMessageContaining("cut short");
+          .hasMessageContainingAll("reading window ring from offset 8192 on failed", "cut short");
     }
   }
 

@@ -11,13 +11,13 @@ import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.MigrationInterface;
-import dev.vfio.migration.vfio.handover.HandedOver;
 import dev.vfio.migration.vfio.holder.ConfigurationSpace;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.StandInNode;
 import dev.vfio.migration.vfio.kernel.NodeChoice;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.transfer.DeviceDescriptors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -226,8 +226,8 @@ class KernelDirectoryTest {
             assertThat(left.description()).isNull();
             assertThat(left.problem().kind()).isEqualTo(Kind.UNREACHABLE);
             assertThat(left.problem())
-                .hasMessageContaining(ID + " was first seen less than 20 s ago")
-                .hasMessageContaining("Ask again later");
+                .hasMessageContainingAll(
+                    ID + " was first seen less than 20 s ago", "Ask again later");
             node.passes(LEFT_ALONE.minusNanos(1).dividedBy(2));
           }
           assertThat(node.openings()).isZero();
@@ -392,8 +392,8 @@ class KernelDirectoryTest {
           assertThat(held.holder().virtualMachineMonitor()).isTrue();
           assertThat(held.problem().kind()).isEqualTo(Kind.NOT_MIGRATABLE);
           assertThat(held.problem())
-              .hasMessageContaining(ID + " belongs to a virtual machine")
-              .hasMessageContaining("Nothing was done to the device");
+              .hasMessageContainingAll(
+                  ID + " belongs to a virtual machine", "Nothing was done to the device");
           for (MigrationEnd end : MigrationEnd.values()) {
             assertThat(refusal(end).kind()).isEqualTo(Kind.NOT_MIGRATABLE);
           }
@@ -455,7 +455,7 @@ class KernelDirectoryTest {
           try (MigratableDevice device = directory.open(ID, MigrationEnd.SOURCE, MIGRATION)) {
             assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
             assertThat(directory.continuity(ID)).isEqualTo(Continuity.KEPT);
-            HandedOver here = directory.openHere(ID).orElseThrow();
+            DeviceDescriptors here = directory.openHere(ID).orElseThrow();
             assertThat(here.companions()).isEmpty();
             assertThat(node.left()).containsExactly(node.processes().deviceFile().toString());
             Entry shown = look();
@@ -491,7 +491,7 @@ class KernelDirectoryTest {
         () -> {
           assertThat(look().description()).isNotNull();
           try (MigratableDevice device = directory.open(ID, MigrationEnd.DESTINATION, MIGRATION)) {
-            HandedOver here = directory.openHere(ID).orElseThrow();
+            DeviceDescriptors here = directory.openHere(ID).orElseThrow();
             assertThat(here.companions().keySet()).containsExactly("iommufd");
             assertThat(here.ioas()).isPresent();
             assertThat(node.left()).hasSize(2);
@@ -526,8 +526,9 @@ class KernelDirectoryTest {
           DeviceException refusal = refusal(MigrationEnd.DESTINATION);
           assertThat(refusal.kind()).isEqualTo(Kind.BUSY);
           assertThat(refusal)
-              .hasMessageContaining(ID + " is in use here by process " + child.pid())
-              .hasMessageContaining("It was not touched; choose a free device");
+              .hasMessageContainingAll(
+                  ID + " is in use here by process " + child.pid(),
+                  "It was not touched; choose a free device");
           assertThat(node.model().calls).isEmpty();
 
           node.received.add(MIGRATION);
@@ -560,9 +561,8 @@ class KernelDirectoryTest {
       assertThat(told.kind()).isEqualTo(Kind.UNREACHABLE);
       assertThat(told.errno()).isEqualTo(Errno.ETIMEDOUT.number());
       assertThat(told)
-          .hasMessageContaining(ID)
-          .hasMessageContaining("has not answered another thread of this agent for more than")
-          .hasMessageContaining("dmesg");
+          .hasMessageContainingAll(
+              ID, "has not answered another thread of this agent for more than", "dmesg");
     }
     answers.countDown();
     assertThat(hanging.get(60, TimeUnit.SECONDS).kind()).isEqualTo(Kind.BUSY);
@@ -602,8 +602,7 @@ class KernelDirectoryTest {
     assertThat(absent).hasMessageContaining("this node has no PCI device 0000:01:00.0");
     assertThat(directory.look("0000:01:00.0").orElseThrow().problem())
         .hasFieldOrPropertyWithValue("kind", Kind.UNKNOWN_DEVICE)
-        .hasMessageContaining("no PCI device 0000:01:00.0")
-        .hasMessageContaining("Name one that exists");
+        .hasMessageContainingAll("no PCI device 0000:01:00.0", "Name one that exists");
     assertThat(directory.list()).extracting(Entry::id).doesNotContain("0000:01:00.0");
     assertThat(directory.openHere("0000:01:00.0")).isEmpty();
     assertThat(directory.continuity("0000:01:00.0")).isEqualTo(Continuity.UNKNOWN);

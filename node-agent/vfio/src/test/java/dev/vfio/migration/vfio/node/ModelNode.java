@@ -30,7 +30,7 @@ import java.util.concurrent.atomic.AtomicLong;
 final class ModelNode implements AutoCloseable {
   static final String ID = StandInNode.ID;
   static final int PAGE = 4096;
-  static final Duration LONGEST_TURN = Duration.ofMillis(200);
+  static final Duration TURN_TIMEOUT = Duration.ofMillis(200);
   private static final String CHARACTER_DEVICE = "vfio0";
   private static final int RUNNING_2018 = 1;
   private static final int RUNNING_V1 = 1;
@@ -126,15 +126,15 @@ final class ModelNode implements AutoCloseable {
     return directory(choice, (holder, migration) -> received.contains(migration));
   }
 
-  KernelDirectory directory(NodeChoice choice, KernelDirectory.Receipt receipt) {
+  KernelDirectory directory(NodeChoice choice, KernelDirectory.TransferCheck transfers) {
     return new KernelDirectory(
         inventory(),
         processes.holders(),
-        receipt,
+        transfers,
         devices(),
         choice,
         PAGE,
-        LONGEST_TURN,
+        TURN_TIMEOUT,
         clock::get);
   }
 

@@ -3,35 +3,40 @@ package dev.vfio.migration.vfio.region;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.vfio.migration.sandbox.generators.Seeds;
 import dev.vfio.migration.vfio.access.RegionInfo;
 import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.region.CapabilityChain.MalformedException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.List;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
-import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
 
 /** A capability chain is believed only as far as it stays inside what was received. */
 class CapabilityChainTest {
 
-  @Property(tries = 500)
-  void everyCapabilityOfAWellFormedChainIsFoundInOrder(
-      @ForAll @Size(max = 40) List<@IntRange(min = 3, max = 65535) Integer> ids)
-      throws MalformedException {
-    RegionInfoBytes bytes = RegionInfoBytes.plain(9, 4096);
-    ids.forEach(bytes::capability);
-    assertThat(CapabilityChain.of(bytes.parse()).capabilities())
-        .extracting(CapabilityChain.Capability::id)
-        .isEqualTo(ids);
+  @Test
+  void everyCapabilityOfAWellFormedChainIsFoundInOrder() {
+    Seeds.check(
+        500,
+        values -> {
+          List<Integer> ids = values.list(0, 40, () -> values.integer(3, 65535));
+          RegionInfoBytes bytes = RegionInfoBytes.plain(9, 4096);
+          ids.forEach(bytes::capability);
+          assertThat(CapabilityChain.of(bytes.parse()).capabilities())
+              .extracting(CapabilityChain.Capability::id)
+              .isEqualTo(ids);
+        });
   }
 
-  @Property(tries = 2000)
-  void anyBytesEitherWalkToAnEndOrAreMalformed(
-      @ForAll @Size(min = 32, max = 160) byte[] noise, @ForAll @IntRange(max = 160) int first) {
-    ByteBuffer bytes = ByteBuffer.wrap(noise).order(java.nio.ByteOrder.nativeOrder());
+  @Test
+  void anyBytesEitherWalkToAnEndOrAreMalformed() {
+    Seeds.check(
+        2000, values -> walksToAnEndOrIsMalformed(values.bytes(32, 160), values.integer(0, 160)));
+  }
+
+  private static void walksToAnEndOrIsMalformed(byte[] noise, int first) {
+    ByteBuffer bytes = ByteBuffer.wrap(noise).order(ByteOrder.nativeOrder());
     bytes.putInt(4, bytes.getInt(4) | 0b1000).putInt(12, first);
     // Offsets that stay near make chains that are worth walking.
     for (int at = 36; at + 4 <= noise.length; at += 8) {

@@ -2,43 +2,52 @@ package dev.vfio.migration.vfio.region;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.sandbox.generators.Seeds;
 import dev.vfio.migration.vfio.device.DeviceException;
 import java.nio.ByteBuffer;
 import java.util.BitSet;
 import java.util.Random;
-import net.jqwik.api.EdgeCasesMode;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
 
 /** Exactly the set bits come out, as rising runs that do not touch, however the device cuts. */
 class DirtyBitmapTest {
   private static final int PAGE = 4096;
 
-  @Property(tries = 500)
-  void everySetBitOnceInRisingRunsThatDoNotTouch(
-      @ForAll @IntRange(min = 1, max = 400) int pages,
-      @ForAll long seed,
-      @ForAll @IntRange(max = 100) int density) {
-    BitSet dirty = random(pages, seed, density);
-    ByteBuffer bitmap =
-        ByteBuffer.allocate((int) DirtyBitmap.bytesFor(pages)).put(dirty.toByteArray()).clear();
-    Collected collected = new Collected();
-    DirtyRuns runs = new DirtyRuns(0, PAGE, collected::run);
+  @Test
+  void everySetBitOnceInRisingRunsThatDoNotTouch() {
+    Seeds.check(
+        500,
+        values -> {
+          int pages = values.integer(1, 400);
+          BitSet dirty = random(pages, values.seed(), values.integer(0, 100));
+          ByteBuffer bitmap =
+              ByteBuffer.allocate((int) DirtyBitmap.bytesFor(pages))
+                  .put(dirty.toByteArray())
+                  .clear();
+          Collected collected = new Collected();
+          DirtyRuns runs = new DirtyRuns(0, PAGE, collected::run);
 
-    DirtyBitmap.walk(bitmap, 0, pages, runs);
+          DirtyBitmap.walk(bitmap, 0, pages, runs);
 
-    assertThat(runs.finish()).isEqualTo(dirty.cardinality());
-    assertThat(collected.pages).isEqualTo(dirty);
-    assertThat(DirtyBitmap.setBehind(bitmap, pages)).isFalse();
+          assertThat(runs.finish()).isEqualTo(dirty.cardinality());
+          assertThat(collected.pages).isEqualTo(dirty);
+          assertThat(DirtyBitmap.setBehind(bitmap, pages)).isFalse();
+        });
   }
 
-  @Property(tries = 500, edgeCases = EdgeCasesMode.NONE)
-  void howTheDeviceCutsTheRangeMakesNoDifference(
-      @ForAll @IntRange(min = 1, max = 2000) int pages,
-      @ForAll long seed,
-      @ForAll @IntRange(max = 100) int density,
-      @ForAll @IntRange(min = 1, max = 700) int mostCopied)
+  @Test
+  void howTheDeviceCutsTheRangeMakesNoDifference() {
+    Seeds.check(
+        500,
+        values ->
+            cutMakesNoDifference(
+                values.integer(1, 2000),
+                values.seed(),
+                values.integer(0, 100),
+                values.integer(1, 700)));
+  }
+
+  private static void cutMakesNoDifference(int pages, long seed, int density, int mostCopied)
       throws DeviceException {
     BitSet dirty = random(pages, seed, density);
     Random random = new Random(seed);
@@ -58,13 +67,18 @@ class DirtyBitmapTest {
     assertThat(collected.pages).isEqualTo(dirty);
   }
 
-  @Property(tries = 200)
-  void aBitBehindTheLastPageIsSeen(
-      @ForAll @IntRange(min = 1, max = 200) int pages, @ForAll @IntRange(max = 7) int bit) {
-    int used = pages % 8;
-    ByteBuffer bitmap = ByteBuffer.allocate((int) DirtyBitmap.bytesFor(pages));
-    bitmap.put(bitmap.limit() - 1, (byte) (1 << bit));
-    assertThat(DirtyBitmap.setBehind(bitmap, pages)).isEqualTo(used != 0 && bit >= used);
+  @Test
+  void aBitBehindTheLastPageIsSeen() {
+    for (int pages = 1; pages <= 200; pages++) {
+      for (int bit = 0; bit < 8; bit++) {
+        int used = pages % 8;
+        ByteBuffer bitmap = ByteBuffer.allocate((int) DirtyBitmap.bytesFor(pages));
+        bitmap.put(bitmap.limit() - 1, (byte) (1 << bit));
+        assertThat(DirtyBitmap.setBehind(bitmap, pages))
+            .as("bit %s of the last byte for %s pages", bit, pages)
+            .isEqualTo(used != 0 && bit >= used);
+      }
+    }
   }
 
   private static BitSet random(int pages, long seed, int density) {

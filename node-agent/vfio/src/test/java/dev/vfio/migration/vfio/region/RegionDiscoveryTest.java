@@ -57,9 +57,7 @@ class RegionDiscoveryTest {
     DeviceException failure = failureWith(RegionInfoBytes.plain(9, 4096).type(3, 1).parse());
     assertThat(failure.kind()).isEqualTo(Kind.NOT_MIGRATABLE);
     assertThat(failure)
-        .hasMessageContaining(ID)
-        .hasMessageContaining("has no migration region")
-        .hasMessageContaining("Nothing was done to the device");
+        .hasMessageContainingAll(ID, "has no migration region", "Nothing was done to the device");
   }
 
   @Test

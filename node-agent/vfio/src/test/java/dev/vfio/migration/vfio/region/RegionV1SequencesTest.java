@@ -2,18 +2,15 @@ package dev.vfio.migration.vfio.region;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.sandbox.generators.Generator;
+import dev.vfio.migration.sandbox.generators.Seeds;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import java.nio.ByteBuffer;
 import java.util.List;
-import net.jqwik.api.Arbitraries;
-import net.jqwik.api.Arbitrary;
-import net.jqwik.api.Combinators;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.Provide;
+import org.junit.jupiter.api.Test;
 
 /** Whatever is asked in whatever order, while changes fail: what must never happen never does. */
 class RegionV1SequencesTest {
@@ -28,16 +25,15 @@ class RegionV1SequencesTest {
    */
   record Step(DeviceState target, int failing, boolean leavesError) {}
 
-  @Provide
-  Arbitrary<List<Step>> steps() {
-    return Combinators.combine(
-            Arbitraries.of(DeviceState.values()),
-            Arbitraries.of(-1, -1, -1, -1, -1, 0, 1, 2, 3, 4),
-            Arbitraries.of(false, false, true))
-        .as(Step::new)
-        .list()
-        .ofMinSize(1)
-        .ofMaxSize(25);
+  private static List<Step> steps(Generator values) {
+    return values.list(
+        1,
+        25,
+        () ->
+            new Step(
+                values.oneOf(DeviceState.values()),
+                values.oneOf(-1, -1, -1, -1, -1, 0, 1, 2, 3, 4),
+                values.oneOf(false, false, true)));
   }
 
   private static RegionV1 open(RegionV1Model model, MigrationEnd end) throws DeviceException {
@@ -58,9 +54,12 @@ class RegionV1SequencesTest {
     model.failing("", -1);
   }
 
-  @Property(tries = 300)
-  void aSourceKeepsItsStateAndLeadsBackToRunning(@ForAll("steps") List<Step> steps)
-      throws DeviceException {
+  @Test
+  void aSourceKeepsItsStateAndLeadsBackToRunning() {
+    Seeds.check(300, values -> leadsBackToRunning(steps(values)));
+  }
+
+  private static void leadsBackToRunning(List<Step> steps) throws DeviceException {
     RegionV1Model model = new RegionV1Model(4096, 64).holding(STATE).in(RESERVED | 1);
     RegionV1 device = open(model, MigrationEnd.SOURCE);
     for (Step step : steps) {
@@ -83,9 +82,12 @@ class RegionV1SequencesTest {
     assertThat(model.register() & 7).isEqualTo(inError ? 6 : 1);
   }
 
-  @Property(tries = 300)
-  void aDestinationThatGaveUpNeverRunsWithoutAReset(@ForAll("steps") List<Step> steps)
-      throws DeviceException {
+  @Test
+  void aDestinationThatGaveUpNeverRunsWithoutAReset() {
+    Seeds.check(300, values -> runsOnlyAfterAReset(steps(values)));
+  }
+
+  private static void runsOnlyAfterAReset(List<Step> steps) throws DeviceException {
     RegionV1Model model = new RegionV1Model(4096, 64);
     RegionV1 device = open(model, MigrationEnd.DESTINATION);
     boolean takenIn = false;

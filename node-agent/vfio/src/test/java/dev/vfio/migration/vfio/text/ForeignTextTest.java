@@ -2,10 +2,8 @@ package dev.vfio.migration.vfio.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.sandbox.generators.Seeds;
 import java.nio.charset.StandardCharsets;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -81,13 +79,18 @@ class ForeignTextTest {
     }
   }
 
-  @Property
-  void anyTextBecomesOneLineOnceAndForAll(
-      @ForAll String text, @ForAll @IntRange(min = 80, max = 400) int mostBytes) {
-    String line = ForeignText.line(text, mostBytes);
-    assertThat(ForeignText.isPlain(line)).isTrue();
-    assertThat(line.getBytes(StandardCharsets.UTF_8).length).isLessThanOrEqualTo(mostBytes);
-    assertThat(ForeignText.line(line, mostBytes)).isSameAs(line);
-    assertThat(ForeignText.line(ForeignText.line(text))).isEqualTo(ForeignText.line(text));
+  @Test
+  void anyTextBecomesOneLineOnceAndForAll() {
+    Seeds.check(
+        1000,
+        values -> {
+          String text = values.text(0, 255, values::anyCodePoint);
+          int maxBytes = values.integer(80, 400);
+          String line = ForeignText.line(text, maxBytes);
+          assertThat(ForeignText.isPlain(line)).isTrue();
+          assertThat(line.getBytes(StandardCharsets.UTF_8).length).isLessThanOrEqualTo(maxBytes);
+          assertThat(ForeignText.line(line, maxBytes)).isSameAs(line);
+          assertThat(ForeignText.line(ForeignText.line(text))).isEqualTo(ForeignText.line(text));
+        });
   }
 }

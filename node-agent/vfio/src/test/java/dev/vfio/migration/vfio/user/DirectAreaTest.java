@@ -36,8 +36,8 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(120)
 class DirectAreaTest {
-  private static final Patience PATIENCE =
-      new Patience(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final Timeouts TIMEOUTS =
+      new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
   private static final int AREA = 4096;
   private static final int SIZE = 3 * 4096;
 
@@ -77,7 +77,7 @@ class DirectAreaTest {
 
   private Region2018 open() throws IOException {
     return Region2018.open(
-        "vfio-user:gpu-0", ScriptedServer.access(folder.resolve("gpu-0.sock"), PATIENCE), 4096);
+        "vfio-user:gpu-0", ScriptedServer.access(folder.resolve("gpu-0.sock"), TIMEOUTS), 4096);
   }
 
   private void put(long at, int value) throws IOException {
@@ -294,7 +294,7 @@ class DirectAreaTest {
           catchThrowableOfType(
               DeviceException.class, () -> device.readState(ByteBuffer.allocateDirect(SIZE)));
       assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-      assertThat(failure).hasMessageContaining("vfio-user:gpu-0").hasMessageContaining("cut short");
+      assertThat(failure).hasMessageContainingAll("vfio-user:gpu-0", "cut short");
     }
   }
 
@@ -312,7 +312,7 @@ class DirectAreaTest {
   @Test
   void afterClosingTheAreaIsOutOfReach() throws IOException {
     stage(AREA, 10);
-    VfioUserAccess access = ScriptedServer.access(folder.resolve("gpu-0.sock"), PATIENCE);
+    VfioUserAccess access = ScriptedServer.access(folder.resolve("gpu-0.sock"), TIMEOUTS);
     var areas =
         access.directAreas(
             access.regionInfo(9),

@@ -74,10 +74,10 @@ final class ScriptedServer implements AutoCloseable {
   }
 
   /** A client's access through that socket, with nothing to happen after its end. */
-  static VfioUserAccess access(Path socket, Patience patience) throws IOException {
-    UnixStream stream = UnixStream.connect(socket, patience.toConnect());
-    long openBy = System.nanoTime() + patience.toConnect().toNanos();
-    return VfioUserAccess.over(stream, socket, patience, openBy, () -> {});
+  static VfioUserAccess access(Path socket, Timeouts timeouts) throws IOException {
+    UnixStream stream = UnixStream.connect(socket, timeouts.toConnect());
+    long openBy = System.nanoTime() + timeouts.toConnect().toNanos();
+    return VfioUserAccess.over(stream, socket, timeouts, openBy, () -> {});
   }
 
   ScriptedServer on(int command, Answer answer) {

@@ -33,7 +33,7 @@ class SlowServerTest {
   private static final Duration SLOW = Duration.ofMillis(500);
 
   /** What is answered within the limit, and one more for a server that is late itself. */
-  private static final int MOST_ANSWERS = 4;
+  private static final int MAX_ANSWERS = 4;
 
   @TempDir Path folder;
   private final CountDownLatch over = new CountDownLatch(1);
@@ -56,7 +56,7 @@ class SlowServerTest {
   }
 
   private VfioUserDirectory directory(Duration toConnect) {
-    return new VfioUserDirectory(folder, 4096, new Patience(toConnect, Duration.ofMinutes(5)));
+    return new VfioUserDirectory(folder, 4096, new Timeouts(toConnect, Duration.ofMinutes(5)));
   }
 
   private void answersLate() {
@@ -86,8 +86,8 @@ class SlowServerTest {
     assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
     assertThat(failure.errno()).as("ETIMEDOUT").isEqualTo(110);
     assertThat(failure)
-        .hasMessageContaining("within 1500 ms, counted from the connection on")
-        .hasMessageContaining("Nothing was done to the device");
+        .hasMessageContainingAll(
+            "within 1500 ms, counted from the connection on", "Nothing was done to the device");
   }
 
   @Test
@@ -96,7 +96,7 @@ class SlowServerTest {
     answersLate();
     Entry entry = directory(LIMIT).look("vfio-user:gpu-0").orElseThrow();
     assertOverTheLimit(entry.problem());
-    assertThat(answers).hasValueLessThanOrEqualTo(MOST_ANSWERS);
+    assertThat(answers).hasValueLessThanOrEqualTo(MAX_ANSWERS);
   }
 
   @Test
@@ -106,7 +106,7 @@ class SlowServerTest {
     assertOverTheLimit(
         catchThrowableOfType(
             DeviceException.class, () -> directory(LIMIT).open("vfio-user:gpu-0")));
-    assertThat(answers).hasValueLessThanOrEqualTo(MOST_ANSWERS);
+    assertThat(answers).hasValueLessThanOrEqualTo(MAX_ANSWERS);
   }
 
   /** Reading the state has the time of a change of state only once the device is open. */

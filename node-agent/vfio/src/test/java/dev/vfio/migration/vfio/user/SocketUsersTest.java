@@ -49,7 +49,7 @@ class SocketUsersTest {
     OtherUser.assumeRoot();
     directory = Files.createTempDirectory("users");
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
-    devices = new VfioUserDirectory(directory, 4096, new Patience(LONG, LONG));
+    devices = new VfioUserDirectory(directory, 4096, new Timeouts(LONG, LONG));
   }
 
   @AfterEach
@@ -146,9 +146,7 @@ class SocketUsersTest {
                 DeviceException.class, () -> devices.open("vfio-user:gpu-0").close());
         assertThat(refusal.kind()).isEqualTo(Kind.UNREACHABLE);
         assertThat(refusal)
-            .hasMessageContaining("device vfio-user:gpu-0")
-            .hasMessageContaining(socket.toString())
-            .hasMessageContaining(words);
+            .hasMessageContainingAll("device vfio-user:gpu-0", socket.toString(), words);
         assertThat(devices.look("vfio-user:gpu-0").orElseThrow().problem())
             .hasMessage(refusal.getMessage());
         Files.setAttribute(socket, "unix:uid", TENANT);
@@ -269,8 +267,8 @@ class SocketUsersTest {
     try (TenantProcess device = TenantProcess.device(TENANT, folder.resolve("device.sock"))) {
       Files.setAttribute(directory, "unix:uid", OTHER);
       assertThat(devices.look("vfio-user:gpu-0").orElseThrow().problem())
-          .hasMessageContaining("others than root and the agent may write to " + directory)
-          .hasMessageContaining("user 64002, mode 0755");
+          .hasMessageContainingAll(
+              "others than root and the agent may write to " + directory, "user 64002, mode 0755");
       assertThat(device.asked()).isEmpty();
     }
   }

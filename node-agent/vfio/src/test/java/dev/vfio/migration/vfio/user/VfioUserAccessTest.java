@@ -25,8 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What the client sends and what it takes, message by message, from a server that behaves. */
 @Timeout(120)
 class VfioUserAccessTest {
-  private static final Patience PATIENCE =
-      new Patience(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final Timeouts TIMEOUTS =
+      new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
   private static final int SIZE = 8192;
 
   @TempDir Path folder;
@@ -43,7 +43,7 @@ class VfioUserAccessTest {
   }
 
   private VfioUserAccess connect() throws IOException {
-    return ScriptedServer.access(folder.resolve("gpu-0.sock"), PATIENCE);
+    return ScriptedServer.access(folder.resolve("gpu-0.sock"), TIMEOUTS);
   }
 
   private static ByteBuffer register(long value) {
@@ -172,7 +172,7 @@ class VfioUserAccessTest {
   @Test
   void largeDataMovesBothWays() throws IOException {
     try (ScriptedServer large = new ScriptedServer(folder.resolve("large.sock"), 5 << 20);
-        VfioUserAccess access = ScriptedServer.access(folder.resolve("large.sock"), PATIENCE)) {
+        VfioUserAccess access = ScriptedServer.access(folder.resolve("large.sock"), TIMEOUTS)) {
       ByteBuffer data = ByteBuffer.allocateDirect(4 << 20);
       for (int i = 0; i < data.capacity(); i++) {
         data.put(i, (byte) (i * 31 + (i >> 12)));

@@ -27,8 +27,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a node says of its devices, and who may open them. */
 @Timeout(120)
 class VfioUserDirectoryTest {
-  private static final Patience PATIENCE =
-      new Patience(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final Timeouts TIMEOUTS =
+      new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
 
   @TempDir Path folder;
   private ScriptedServer server;
@@ -39,7 +39,7 @@ class VfioUserDirectoryTest {
   void start() throws IOException {
     openBefore = OpenDescriptors.count(folder);
     server = new ScriptedServer(DeviceFolder.make(folder, "gpu-0").resolve("device.sock"), 4096);
-    directory = new VfioUserDirectory(folder, 4096, PATIENCE);
+    directory = new VfioUserDirectory(folder, 4096, TIMEOUTS);
   }
 
   @AfterEach
@@ -112,7 +112,7 @@ class VfioUserDirectoryTest {
 
   @Test
   void aDirectoryThatDoesNotExistHasNoDevices() {
-    assertThat(new VfioUserDirectory(folder.resolve("none"), 4096, PATIENCE).list()).isEmpty();
+    assertThat(new VfioUserDirectory(folder.resolve("none"), 4096, TIMEOUTS).list()).isEmpty();
   }
 
   @Test
@@ -151,8 +151,7 @@ class VfioUserDirectoryTest {
     assertThat(failure.kind()).isEqualTo(Kind.BUSY);
     assertThat(failure.errno()).isEqualTo(16);
     assertThat(failure)
-        .hasMessageContaining("another migration client")
-        .hasMessageContaining("Nothing was done to the device");
+        .hasMessageContainingAll("another migration client", "Nothing was done to the device");
     assertThat(directory.list())
         .extracting(entry -> entry.problem().kind())
         .containsExactly(Kind.BUSY);
@@ -204,10 +203,11 @@ class VfioUserDirectoryTest {
       DeviceException problem = directory.look("vfio-user:gpu-1").orElseThrow().problem();
       assertThat(problem.kind()).isEqualTo(Kind.UNREACHABLE);
       assertThat(problem)
-          .hasMessageContaining("device vfio-user:gpu-1")
-          .hasMessageContaining(folder.resolve("gpu-1.sock").toString())
-          .hasMessageContaining("install -d -o USER -m 0711 " + folder.resolve("gpu-1"))
-          .hasMessageContaining(folder.resolve("gpu-1/device.sock").toString());
+          .hasMessageContainingAll(
+              "device vfio-user:gpu-1",
+              folder.resolve("gpu-1.sock").toString(),
+              "install -d -o USER -m 0711 " + folder.resolve("gpu-1"),
+              folder.resolve("gpu-1/device.sock").toString());
       assertThat(failureToOpen("vfio-user:gpu-1")).hasMessage(problem.getMessage());
       assertThat(flat.connections()).isZero();
     }

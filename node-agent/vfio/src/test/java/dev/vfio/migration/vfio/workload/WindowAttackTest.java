@@ -108,8 +108,7 @@ class WindowAttackTest {
     try (WorkloadSocket agent = agent()) {
       assertThatThrownBy(agent::describe)
           .isInstanceOf(WorkloadException.class)
-          .hasMessageContaining(because)
-          .hasMessageContaining("Nothing was asked of it and no memory was touched");
+          .hasMessageContainingAll(because, "Nothing was asked of it and no memory was touched");
     }
   }
 

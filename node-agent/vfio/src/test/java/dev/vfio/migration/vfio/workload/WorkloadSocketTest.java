@@ -258,9 +258,8 @@ class WorkloadSocketTest {
           WorkloadException failure = failureOf(client::windows);
           assertThat(failure)
               .as(windows)
-              .hasMessageContaining(socket.toString())
-              .hasMessageContaining(reason)
-              .hasMessageContaining("Nothing was asked of it and no memory was touched");
+              .hasMessageContainingAll(
+                  socket.toString(), reason, "Nothing was asked of it and no memory was touched");
         });
   }
 
@@ -337,8 +336,8 @@ class WorkloadSocketTest {
   @Test
   void aWorkloadThatDoesNotAnswerIsNotWaitedForForEver() throws IOException {
     workload.answering(line -> "");
-    try (WorkloadSocket impatient = client("gpu-0", Duration.ofSeconds(1))) {
-      WorkloadException failure = failureOf(() -> impatient.pause("uid/1"));
+    try (WorkloadSocket quick = client("gpu-0", Duration.ofSeconds(1))) {
+      WorkloadException failure = failureOf(() -> quick.pause("uid/1"));
       assertThat(failure.errno()).as("ETIMEDOUT").isEqualTo(110);
       assertThat(failure).hasMessageContaining("did not answer \"pause\" within 1000 ms");
     }
@@ -387,12 +386,12 @@ class WorkloadSocketTest {
   @Test
   void oneThatEndedIsToldFromOneThatDoesNotAnswer() throws IOException {
     workload.describing("");
-    try (WorkloadSocket impatient = client("gpu-0", Duration.ofSeconds(1))) {
-      assertThat(failureOf(() -> impatient.requireWaiting("uid/1")).errno())
+    try (WorkloadSocket quick = client("gpu-0", Duration.ofSeconds(1))) {
+      assertThat(failureOf(() -> quick.requireWaiting("uid/1")).errno())
           .as("ETIMEDOUT")
           .isEqualTo(110);
       workload.close();
-      WorkloadException ended = failureOf(() -> impatient.requireWaiting("uid/1"));
+      WorkloadException ended = failureOf(() -> quick.requireWaiting("uid/1"));
       assertThat(ended.errno()).as("ESRCH").isEqualTo(3);
       assertThat(ended).hasMessageContaining("it has ended");
     }
@@ -402,16 +401,16 @@ class WorkloadSocketTest {
   @Test
   void oneThatWasStartedAnewCannotTake() throws Exception {
     Path other = DeviceFolder.make(folder, "gpu-1").resolve("workload.sock");
-    try (WorkloadSocket patient = client("gpu-1", LONG)) {
+    try (WorkloadSocket slow = client("gpu-1", LONG)) {
       long first;
       try (ListeningProgram program = new ListeningProgram(other)) {
         first = program.pid();
-        patient.requireWaiting("uid/1");
-        patient.requireWaiting("uid/1");
+        slow.requireWaiting("uid/1");
+        slow.requireWaiting("uid/1");
       }
       Files.delete(other);
       try (ListeningProgram program = new ListeningProgram(other)) {
-        WorkloadException failure = failureOf(() -> patient.requireWaiting("uid/1"));
+        WorkloadException failure = failureOf(() -> slow.requireWaiting("uid/1"));
         assertThat(failure.errno()).as("ESRCH").isEqualTo(3);
         assertThat(failure)
             .hasMessageContaining("is process " + program.pid() + " now and was process " + first);
@@ -448,10 +447,11 @@ class WorkloadSocketTest {
           everything.forEach(
               operation ->
                   assertThat(failureOf(operation))
-                      .hasMessageContaining(words)
-                      .hasMessageContaining("as the workload of \"gpu-0\"")
-                      .hasMessageContaining(socket.toString())
-                      .hasMessageContaining("asked for nothing more"));
+                      .hasMessageContainingAll(
+                          words,
+                          "as the workload of \"gpu-0\"",
+                          socket.toString(),
+                          "asked for nothing more"));
         });
     assertThat(workload.lines()).containsOnly("{\"op\":\"describe\"}");
   }

@@ -1,12 +1,12 @@
 package dev.vfio.migration.sandbox.apiserver;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.vfio.migration.sandbox.apiserver.audit.RequestLog;
 import dev.vfio.migration.sandbox.apiserver.builtin.BuiltInTypes;
 import dev.vfio.migration.sandbox.apiserver.definition.CustomTypes;
 import dev.vfio.migration.sandbox.apiserver.deletion.Deletions;
 import dev.vfio.migration.sandbox.apiserver.deletion.GarbageCollector;
 import dev.vfio.migration.sandbox.apiserver.faults.Faults;
+import dev.vfio.migration.sandbox.apiserver.faults.RequestLog;
 import dev.vfio.migration.sandbox.apiserver.http.HttpFrontend;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import dev.vfio.migration.sandbox.apiserver.request.ApiHandler;
@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.Inet6Address;
 import java.net.InetSocketAddress;
+import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -52,13 +53,12 @@ public final class ApiServer implements AutoCloseable {
         "",
         listing -> listing.objects().forEach(definition -> define(registry, definition)),
         change -> serve(registry, change));
-    Deletions deletions = new Deletions(store, options.clock());
+    Deletions deletions = new Deletions(store);
     this.watches = new Watches(store, options.bookmarkInterval());
-    this.log = new RequestLog(options.clock());
+    this.log = new RequestLog();
     AtomicBoolean refusing = new AtomicBoolean();
-    this.faults = new Faults(watches, store, refusing, this::cutConnections);
-    this.handler =
-        new ApiHandler(registry, store, watches, deletions, faults, log, options.clock());
+    this.faults = new Faults(watches, store, refusing, this::closeConnections);
+    this.handler = new ApiHandler(registry, store, watches, deletions, faults, log);
     this.collector = new GarbageCollector(store, registry, deletions);
     try {
       Bootstrap bootstrap = new Bootstrap(handler);
@@ -69,6 +69,7 @@ public final class ApiServer implements AutoCloseable {
       log.clear();
       this.frontend = new HttpFrontend(options.address(), options.port(), handler, refusing::get);
     } catch (IOException | RuntimeException e) {
+      watches.close();
       collector.close();
       store.close();
       throw e;
@@ -105,7 +106,7 @@ public final class ApiServer implements AutoCloseable {
 
   @Override
   public void close() {
-    watches.endAll();
+    watches.close();
     frontend.close();
     collector.close();
     try {
@@ -115,7 +116,7 @@ public final class ApiServer implements AutoCloseable {
     }
   }
 
-  private void cutConnections() {
+  private void closeConnections() {
     frontend.closeConnections();
   }
 
@@ -143,7 +144,6 @@ public final class ApiServer implements AutoCloseable {
   }
 
   private static long firstRevision(ApiServerOptions options) {
-    return Math.max(
-        1, (options.clock().instant().getEpochSecond() - EPOCH_SECONDS_2025) * REVISIONS_A_SECOND);
+    return Math.max(1, (Instant.now().getEpochSecond() - EPOCH_SECONDS_2025) * REVISIONS_A_SECOND);
   }
 }

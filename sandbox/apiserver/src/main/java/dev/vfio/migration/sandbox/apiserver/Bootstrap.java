@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.vfio.migration.sandbox.apiserver.http.Answer;
 import dev.vfio.migration.sandbox.apiserver.http.ApiRequest;
 import dev.vfio.migration.sandbox.apiserver.http.Reply;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
@@ -16,7 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** Brings in what is to be there before the first client comes. Used by the starting thread. */
+/** Stores the objects that exist before the first client connects. Used by one thread. */
 final class Bootstrap {
   private static final List<String> NAMESPACES =
       List.of("default", "kube-system", "vfio-migration");
@@ -69,17 +70,15 @@ final class Bootstrap {
   }
 
   private void apply(String path, ObjectNode object) {
-    LocalExchange exchange =
-        new LocalExchange(
+    Answer answer =
+        handler.apply(
             new ApiRequest(
                 "PATCH",
                 path,
                 Map.of("fieldManager", List.of("kube-apiserver"), "force", List.of("true")),
                 Map.of("content-type", "application/apply-patch+yaml"),
                 Json.bytes(object)));
-    handler.accept(exchange);
-    Reply reply = exchange.answer();
-    if (reply.code() > 201) {
+    if (answer instanceof Reply reply && reply.code() > 201) {
       JsonNode status = Json.parse(new String(reply.body(), StandardCharsets.UTF_8));
       throw new IllegalArgumentException(Json.textAt(status, "message"));
     }

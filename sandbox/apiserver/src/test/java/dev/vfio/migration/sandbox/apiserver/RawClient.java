@@ -94,6 +94,16 @@ final class RawClient {
     }
   }
 
+  /** Sends these very bytes and reads until the server closes the connection. */
+  String exchangeAll(String requests) throws IOException {
+    URI target = URI.create(url);
+    try (Socket socket = new Socket(target.getHost(), target.getPort())) {
+      socket.setSoTimeout((int) LIMIT.toMillis());
+      socket.getOutputStream().write(requests.getBytes(StandardCharsets.UTF_8));
+      return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
   private static int length(String head) {
     return head.lines()
         .filter(line -> line.toLowerCase(java.util.Locale.ROOT).startsWith("content-length:"))

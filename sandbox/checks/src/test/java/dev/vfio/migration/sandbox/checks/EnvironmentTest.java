@@ -55,13 +55,13 @@ class EnvironmentTest {
       Map.of(
           ROOT + ".agent.node.SessionWorker.await",
           "a stream's delivery thread waits for the session that it delivers to",
-          ROOT + ".agent.stream.SendRing.acquire",
+          ROOT + ".agent.stream.netty.SendRing.acquire",
           "the session's own thread; the connection's end or its silence ends it",
-          ROOT + ".agent.stream.Delivery.run",
+          ROOT + ".agent.stream.netty.Delivery.run",
           "a stream's delivery thread; its connection stops it",
-          ROOT + ".agent.stream.Reception.start",
+          ROOT + ".agent.stream.netty.Reception.start",
           "delivery threads of one reception wait for the first of them",
-          ROOT + ".agent.stream.Reception.ended",
+          ROOT + ".agent.stream.netty.Reception.ended",
           "a delivery thread waits for the reception's other streams; the reception's end ends it");
 
   /** What reads the process's locale, character set or time zone, where none is named. */

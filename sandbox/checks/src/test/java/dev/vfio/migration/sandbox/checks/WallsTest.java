@@ -33,6 +33,7 @@ class WallsTest {
   private static final String CONNECTIONS = ROOT + ".connections..";
   private static final String CONTRACT = ROOT + ".contract..";
   private static final String SANDBOX = ROOT + ".sandbox..";
+  private static final String GENERATORS = ROOT + ".sandbox.generators..";
   private static final String[] KUBERNETES = {
     "io.fabric8..", "io.javaoperatorsdk..", "io.quarkiverse.operatorsdk..", "io.kubernetes.."
   };
@@ -147,6 +148,23 @@ class WallsTest {
             .resideInAPackage(SANDBOX));
   }
 
+  @Test
+  void theGeneratorsForTestsKnowTheJdkAloneAndNoProgramUsesThem() {
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(GENERATORS)
+            .should()
+            .dependOnClassesThat(not(resideInAnyPackage("java..", GENERATORS))));
+    check(
+        noClasses()
+            .that()
+            .resideOutsideOfPackage(GENERATORS)
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage(GENERATORS));
+  }
+
   /**
    * Each room of the sandbox, and what else of our own it may know. The API server is not made for
    * our own objects; a simulated device reads the interface for itself, so that two readings can
@@ -219,9 +237,99 @@ class WallsTest {
                         CLOCKS.contains(call.getTargetOwner().getName() + "." + call.getName()))));
   }
 
+  /** Values of the vfio library that the machines of the agent may know, and nothing else of it. */
+  private static final String[] VALUES_OF_VFIO = {
+    "Continuity",
+    "DeviceDescription",
+    "DeviceState",
+    "DriverProfile",
+    "Errno",
+    "ForeignText",
+    "MigrationFlag",
+    "MigrationInterface",
+    "PendingBytes",
+    "ResetAdvice",
+    "WorkloadState",
+  };
+
+  private static final String MACHINE = ROOT + ".agent.machine..";
+  private static final String SESSION = ROOT + ".agent.session..";
+  private static final String STREAM = ROOT + ".agent.stream..";
+  private static final String JOURNAL = ROOT + ".agent.journal..";
+  private static final String CONTROL = ROOT + ".agent.control..";
+  private static final String NODE = ROOT + ".agent.node..";
+
+  @Test
+  void theMachinesOfTheAgentKnowOnlyThemselvesPlainJavaAndNamedValues() {
+    DescribedPredicate<JavaClass> values =
+        describe(
+            "a value of vfio",
+            javaClass ->
+                javaClass.getPackageName().startsWith(ROOT)
+                    && Set.of(VALUES_OF_VFIO).contains(javaClass.getSimpleName()));
+    DescribedPredicate<JavaClass> plainJava =
+        resideInAnyPackage(
+            "java.lang..", "java.util", "java.util.function", "java.util.stream", "java.math",
+            "java.time");
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(MACHINE)
+            .should()
+            .dependOnClassesThat(
+                not(resideInAPackage(MACHINE).or(plainJava).or(values))
+                    .and(describe("no primitive", type -> !type.isPrimitive()))
+                    .or(
+                        oneOf(
+                            "java.lang.Thread",
+                            "java.lang.Process",
+                            "java.lang.ProcessBuilder",
+                            "java.lang.Runtime",
+                            "java.util.Random",
+                            "java.util.Timer"))));
+  }
+
+  @Test
+  void whatPerformsTheMachinesKnowsPortsAndNotWhatImplementsThem() {
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(SESSION)
+            .should()
+            .dependOnClassesThat(
+                resideInAnyPackage(
+                    ROOT + ".agent.stream.netty..",
+                    ROOT + ".agent.journal.file..",
+                    CONTROL,
+                    NODE,
+                    CONTRACT,
+                    "io.netty..",
+                    "io.grpc..",
+                    "jakarta..",
+                    "org.jboss.logging..")));
+  }
+
+  @Test
+  void theStreamAndTheJournalKnowNothingOfSessions() {
+    check(
+        noClasses()
+            .that()
+            .resideInAnyPackage(STREAM, JOURNAL)
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(SESSION, CONTROL, NODE, CONTRACT));
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(STREAM)
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(MACHINE, JOURNAL));
+  }
+
   /**
-   * The session machines of the agent, the operator's decisions, and whatever of our own they call
-   * on their way. The generated contract is data.
+   * The machines of the agent, the operator's decisions, and whatever of our own they call on their
+   * way. The generated contract is data.
    */
   private static DescribedPredicate<JavaClass> pure() {
     Set<JavaClass> reached = new HashSet<>();
@@ -231,8 +339,7 @@ class WallsTest {
             candidate ->
                 candidate.getPackageName().startsWith(ROOT + ".operator.decision")
                     || candidate.getPackageName().startsWith(ROOT + ".operator.convergence")
-                    || (candidate.getPackageName().equals(ROOT + ".agent.session")
-                        && candidate.getSimpleName().endsWith("Machine")))
+                    || candidate.getPackageName().startsWith(ROOT + ".agent.machine"))
         .forEach(open::add);
     assertThat(open)
         .extracting(JavaClass::getSimpleName)

@@ -1,8 +1,8 @@
 package dev.vfio.migration.sandbox.devices;
 
 import dev.vfio.migration.sandbox.devices.chunk.ChunkFormat;
-import dev.vfio.migration.sandbox.devices.content.Pace;
 import dev.vfio.migration.sandbox.devices.content.StateGeometry;
+import dev.vfio.migration.sandbox.devices.content.WriteRate;
 import dev.vfio.migration.sandbox.devices.device.DeviceSettings;
 import dev.vfio.migration.sandbox.devices.fault.Fault;
 import dev.vfio.migration.sandbox.devices.vfiouser.PciIdentity;
@@ -92,7 +92,7 @@ public record DeviceOptions(
 
   /** The fixed-point pages a step that meet {@code rate}. */
   long perStep(String rate) {
-    return Pace.perStep(Quantities.rate(rate), interval, settings.geometry().pageSize());
+    return WriteRate.perStep(Quantities.rate(rate), interval, settings.geometry().pageSize());
   }
 
   private static DeviceOptions of(Map<String, String> given, List<Fault> faults) {
@@ -132,9 +132,9 @@ public record DeviceOptions(
             number(given, "seed", "1"),
             areaSize,
             pagesPerReport(given),
-            Pace.perStep(Quantities.rate(initialRate), interval, pageSize),
-            Pace.perStep(Quantities.rate(dirtyRate), interval, pageSize),
-            Pace.perStep(Quantities.rate(memoryRate), interval, pageSize));
+            WriteRate.perStep(Quantities.rate(initialRate), interval, pageSize),
+            WriteRate.perStep(Quantities.rate(dirtyRate), interval, pageSize),
+            WriteRate.perStep(Quantities.rate(memoryRate), interval, pageSize));
     return new DeviceOptions(
         name,
         required(given, "node"),

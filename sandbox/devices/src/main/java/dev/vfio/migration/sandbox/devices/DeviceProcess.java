@@ -24,9 +24,9 @@ public final class DeviceProcess {
       return;
     }
     CountDownLatch stop = new CountDownLatch(1);
-    SimulatedDevice device;
+    ServedDevice device;
     try {
-      device = SimulatedDevice.start(options, stop::countDown);
+      device = ServedDevice.start(options, stop::countDown);
     } catch (IOException | RuntimeException e) {
       System.err.println("simulated device " + options.name() + ": " + e.getMessage());
       System.exit(CANNOT_SERVE);

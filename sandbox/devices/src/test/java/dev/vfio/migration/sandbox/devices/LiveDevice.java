@@ -11,12 +11,12 @@ import java.util.function.Predicate;
 
 /** A simulated device with its sockets in a short directory of its own, for one test. */
 final class LiveDevice implements AutoCloseable {
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
   private final Path directory;
-  private final SimulatedDevice device;
+  private final ServedDevice device;
 
-  private LiveDevice(Path directory, SimulatedDevice device) {
+  private LiveDevice(Path directory, ServedDevice device) {
     this.directory = directory;
     this.device = device;
   }
@@ -41,7 +41,7 @@ final class LiveDevice implements AutoCloseable {
                 directory.resolve("log").toString()));
     arguments.addAll(List.of(options));
     DeviceOptions parsed = DeviceOptions.parse(arguments.toArray(String[]::new));
-    return new LiveDevice(directory, SimulatedDevice.start(parsed, () -> {}));
+    return new LiveDevice(directory, ServedDevice.start(parsed, () -> {}));
   }
 
   Path directory() {
@@ -52,7 +52,7 @@ final class LiveDevice implements AutoCloseable {
     return directory.resolve("gpu-0/device.sock");
   }
 
-  SimulatedDevice device() {
+  ServedDevice device() {
     return device;
   }
 
@@ -72,7 +72,7 @@ final class LiveDevice implements AutoCloseable {
 
   /** Waits, boundedly, for an event of that name that fits. */
   Map<String, Object> await(String name, Predicate<Map<String, Object>> fits) throws IOException {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    long deadline = System.nanoTime() + TIMEOUT.toNanos();
     while (System.nanoTime() < deadline) {
       for (Map<String, Object> event : events(name)) {
         if (fits.test(event)) {
@@ -86,7 +86,7 @@ final class LiveDevice implements AutoCloseable {
 
   /** Waits, boundedly, until the workload has done that many steps in all. */
   void awaitStep(long step) {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    long deadline = System.nanoTime() + TIMEOUT.toNanos();
     while (device.device().stepNumber() < step) {
       if (System.nanoTime() > deadline) {
         throw new AssertionError("the workload is still at step " + device.device().stepNumber());

@@ -1,6 +1,6 @@
 package dev.vfio.migration.agent.session.simulated;
 
-import dev.vfio.migration.agent.journal.JournalImage;
+import dev.vfio.migration.agent.journal.file.JournalImage;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;

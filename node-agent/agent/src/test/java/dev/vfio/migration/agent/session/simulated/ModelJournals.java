@@ -1,13 +1,13 @@
 package dev.vfio.migration.agent.session.simulated;
 
-import dev.vfio.migration.agent.journal.JournalImage;
-import dev.vfio.migration.agent.journal.JournalReader;
-import dev.vfio.migration.agent.journal.RecordCodec;
-import dev.vfio.migration.agent.session.Role;
-import dev.vfio.migration.agent.session.SessionJournal;
-import dev.vfio.migration.agent.session.SessionJournals;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionRecord;
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.journal.SessionJournals;
+import dev.vfio.migration.agent.journal.file.JournalImage;
+import dev.vfio.migration.agent.journal.file.JournalReader;
+import dev.vfio.migration.agent.journal.file.RecordCodec;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionRecord;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -3,14 +3,13 @@ package dev.vfio.migration.agent.session.simulated;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
-import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The workload of one node. Outlives the agent. */
-final class ModelWorkload {
+/** The workload of one node, which uses its device. Outlives the agent. */
+class ModelWorkload {
   enum State {
     RUNNING,
     PAUSED,
@@ -18,8 +17,6 @@ final class ModelWorkload {
     RELEASED,
     DEAD
   }
-
-  private static final int ESRCH = 3;
 
   private final Node node;
   private final Chance chance;
@@ -47,9 +44,39 @@ final class ModelWorkload {
 
   /** Its process ends. */
   void die() {
-    state = State.DEAD;
-    node.world().destinationDied("workload");
-    node.device().heldByWorkload(false);
+    throw new AssertionError("the workload of a source does not die here");
+  }
+
+  /** The process that received the device ends, where there is one. */
+  void receiverDies() {
+    die();
+  }
+
+  /** A connection to the agent breaks, where there is one. */
+  void hangUp() {
+    // It is not connected.
+  }
+
+  void agentStarts() {
+    // It does not know of the agent.
+  }
+
+  void agentEnds() {
+    // It does not know of the agent.
+  }
+
+  WorkloadDescription described(WorkloadState as) {
+    return new WorkloadDescription(
+        "model",
+        as,
+        ModelDevice.ID,
+        List.of(
+            new DmaWindow(
+                "ring",
+                windowIova,
+                (long) ModelDevice.PAGES * ModelDevice.PAGE_BYTES,
+                Path.of("ring"),
+                true)));
   }
 
   private void become(State target) {
@@ -61,9 +88,6 @@ final class ModelWorkload {
   private final class Reached implements Workload {
     private void check() throws IOException {
       node.mayCrash();
-      if (state == State.DEAD) {
-        throw new WorkloadException(ESRCH, "the workload of " + node + " has ended", null);
-      }
       if (chance.fault(30)) {
         throw new IOException("the workload of " + node + " does not answer");
       }
@@ -72,17 +96,7 @@ final class ModelWorkload {
     @Override
     public WorkloadDescription describe() throws IOException {
       check();
-      return new WorkloadDescription(
-          "model",
-          WorkloadState.valueOf(state.name()),
-          ModelDevice.ID,
-          List.of(
-              new DmaWindow(
-                  "ring",
-                  windowIova,
-                  (long) ModelDevice.PAGES * ModelDevice.PAGE_BYTES,
-                  Path.of("ring"),
-                  true)));
+      return described(WorkloadState.valueOf(state.name()));
     }
 
     @Override
@@ -102,34 +116,8 @@ final class ModelWorkload {
     }
 
     @Override
-    public void take(String migration) throws IOException {
-      check();
-      if (state == State.WAITING) {
-        become(State.RUNNING);
-      }
-    }
-
-    @Override
-    public void receive(String migration) throws IOException {
-      check();
-      if (state != State.WAITING) {
-        throw new AssertionError("a workload that is " + state + " is given a device");
-      }
-      node.device().heldByWorkload(true);
-      node.mayCrash();
-    }
-
-    @Override
-    public void giveBack(String migration) throws IOException {
-      if (state == State.DEAD) {
-        // Nobody is left to ask.
-        return;
-      }
-      check();
-      if (state == State.WAITING) {
-        node.device().heldByWorkload(false);
-      }
-      node.mayCrash();
+    public void take(String migration) {
+      throw new AssertionError("a workload that uses its device is told to take it");
     }
 
     @Override

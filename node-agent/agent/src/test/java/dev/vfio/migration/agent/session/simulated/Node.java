@@ -1,13 +1,13 @@
 package dev.vfio.migration.agent.session.simulated;
 
+import dev.vfio.migration.agent.journal.FencingStore;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.Timings;
 import dev.vfio.migration.agent.session.Fencing;
-import dev.vfio.migration.agent.session.FencingStore;
-import dev.vfio.migration.agent.session.Pace;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
+import dev.vfio.migration.agent.session.SessionEnvironment;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import dev.vfio.migration.agent.session.Sessions;
-import dev.vfio.migration.agent.session.Surroundings;
 import dev.vfio.migration.agent.session.WindowMemory;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -41,7 +41,7 @@ final class Node {
   private long fencingNumber;
   private Sessions sessions;
   private int life;
-  private long mostWindowBytes = 1L << 30;
+  private long maxWindowBytes = 1L << 30;
   private int touches;
   private int crashAtTouch = NEVER;
   private UnaryOperator<byte[]> damageAtCrash = UnaryOperator.identity();
@@ -68,7 +68,10 @@ final class Node {
                 : chance.oneIn(4)
                     ? ModelDevice.Resetting.KEEPS_THE_STATE
                     : ModelDevice.Resetting.WORKS);
-    this.workload = new ModelWorkload(this, chance, workloadState);
+    this.workload =
+        workloadState == ModelWorkload.State.WAITING
+            ? new ModelTransfer(this, chance, chance.oneIn(3) ? 2 : 1)
+            : new ModelWorkload(this, chance, workloadState);
     this.journals = new ModelJournals(this, chance);
     this.streams = new ModelStreams(this, chance);
   }
@@ -118,6 +121,7 @@ final class Node {
 
   void start() {
     life++;
+    workload.agentStarts();
     try {
       sessions =
           new Sessions(
@@ -141,6 +145,7 @@ final class Node {
     lanes.clear();
     journals.damage(damageAtCrash);
     damageAtCrash = UnaryOperator.identity();
+    workload.agentEnds();
     device.clientGone();
     streams.agentGone();
   }
@@ -148,7 +153,7 @@ final class Node {
   /** The agent is started anew, and moves no more than that with one device. */
   void allowsWindowsOf(long mostBytes) {
     crash();
-    mostWindowBytes = mostBytes;
+    maxWindowBytes = mostBytes;
     start();
   }
 
@@ -174,7 +179,7 @@ final class Node {
     }
   }
 
-  private Surroundings surroundings() {
+  private SessionEnvironment surroundings() {
     DeviceDirectory directory =
         new DeviceDirectory() {
           @Override
@@ -193,8 +198,8 @@ final class Node {
             return device.open();
           }
         };
-    Pace pace =
-        new Pace(
+    Timings timings =
+        new Timings(
             1L << 20,
             Duration.ofMillis(1),
             Duration.ofMillis(8),
@@ -204,15 +209,15 @@ final class Node {
             Duration.ofMillis(2),
             4,
             Duration.ofMillis(5));
-    return new Surroundings(
+    return new SessionEnvironment(
         directory,
         id -> workload.reach(),
         new Memory(),
         streams,
         world.loop(),
         threadName -> new LoopThread(lane("session"), lane("beside")),
-        pace,
-        mostWindowBytes);
+        timings,
+        maxWindowBytes);
   }
 
   private Loop.Lane lane(String what) {

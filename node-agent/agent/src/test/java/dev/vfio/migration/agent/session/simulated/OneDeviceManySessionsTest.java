@@ -2,16 +2,16 @@ package dev.vfio.migration.agent.session.simulated;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.agent.session.Failure;
-import dev.vfio.migration.agent.session.Mode;
-import dev.vfio.migration.agent.session.Progress;
-import dev.vfio.migration.agent.session.Reason;
-import dev.vfio.migration.agent.session.Role;
-import dev.vfio.migration.agent.session.SessionJournal;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionRecord;
-import dev.vfio.migration.agent.session.SessionState;
-import dev.vfio.migration.agent.session.SourceSpec;
+import dev.vfio.migration.agent.journal.SessionJournal;
+import dev.vfio.migration.agent.machine.Failure;
+import dev.vfio.migration.agent.machine.Mode;
+import dev.vfio.migration.agent.machine.Progress;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.Role;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionRecord;
+import dev.vfio.migration.agent.machine.SessionState;
+import dev.vfio.migration.agent.machine.SourceSpec;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

@@ -1,16 +1,16 @@
 package dev.vfio.migration.agent.session.simulated;
 
+import dev.vfio.migration.agent.machine.DestinationSpec;
+import dev.vfio.migration.agent.machine.Mode;
+import dev.vfio.migration.agent.machine.Reason;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
+import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.agent.session.DestinationSession;
-import dev.vfio.migration.agent.session.DestinationSpec;
-import dev.vfio.migration.agent.session.Mode;
-import dev.vfio.migration.agent.session.Reason;
 import dev.vfio.migration.agent.session.Refusal;
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SessionState;
 import dev.vfio.migration.agent.session.Sessions;
-import dev.vfio.migration.agent.session.SourceSpec;
-import dev.vfio.migration.agent.session.WindowSpec;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import java.util.ArrayList;

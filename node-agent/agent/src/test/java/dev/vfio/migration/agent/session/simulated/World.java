@@ -1,9 +1,9 @@
 package dev.vfio.migration.agent.session.simulated;
 
-import dev.vfio.migration.agent.session.SessionKey;
-import dev.vfio.migration.agent.session.SessionRecord;
-import dev.vfio.migration.agent.session.SessionSnapshot;
-import dev.vfio.migration.agent.session.SessionState;
+import dev.vfio.migration.agent.machine.SessionKey;
+import dev.vfio.migration.agent.machine.SessionRecord;
+import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -74,7 +74,7 @@ final class World {
   /** Lives without faults, but for those that were planned, until all is settled. */
   void liveCalmly() {
     chance.endFaults();
-    tell("no more faults");
+    note("no more faults");
     int steps = 0;
     while (steps < STEPS_TO_SETTLE && !isSettled() && !waitsForAPerson(steps)) {
       step();
@@ -105,9 +105,14 @@ final class World {
     if (diedAt == 0 && state(destination) == SessionState.DESTINATION_LOADED && chance.fault(60)) {
       if (chance.oneIn(2)) {
         destination.device().die();
+      } else if (chance.oneIn(2)) {
+        destination.workload().receiverDies();
       } else {
         destination.workload().die();
       }
+    }
+    if (destination.isUp() && chance.fault(200)) {
+      destination.workload().hangUp();
     }
   }
 
@@ -123,10 +128,10 @@ final class World {
       stopOrRestart(destination);
       loop.step();
     } catch (Crash crash) {
-      tell("the agent of " + crash.node() + " crashes");
+      note("the agent of " + crash.node() + " crashes");
       crash.node().crash();
       if (chance.fault(6)) {
-        tell("the disk of " + crash.node() + " is damaged");
+        note("the disk of " + crash.node() + " is damaged");
         crash.node().journals().damage(bytes -> Damage.byChance(bytes, chance));
       }
     } catch (AssertionError | RuntimeException wrong) {
@@ -136,11 +141,11 @@ final class World {
 
   private void stopOrRestart(Node node) {
     if (node.isUp() && chance.fault(500)) {
-      tell("the agent of " + node + " is told to end");
+      note("the agent of " + node + " is told to end");
       node.sessions().stop();
     }
     if (!node.isUp() && (chance.oneIn(20) || !chance.faults())) {
-      tell("the agent of " + node + " starts");
+      note("the agent of " + node + " starts");
       node.start();
     }
   }
@@ -153,6 +158,7 @@ final class World {
           case COMMITTED ->
               isLost()
                   || state(destination) == SessionState.DESTINATION_ACTIVE
+                      && destination.workload().state() == ModelWorkload.State.RUNNING
                       && state(source) == SessionState.SOURCE_COMPLETED;
           case ROLLED_BACK -> isOver(source) && isOver(destination);
         };
@@ -183,7 +189,7 @@ final class World {
   // ------------------------------------------------------------------ invariants
 
   void destinationDied(String what) {
-    tell("the " + what + " of the destination dies");
+    note("the " + what + " of the destination dies");
     diedAt = loop.nanoTime();
   }
 
@@ -191,7 +197,7 @@ final class World {
    * @param asked when the look was asked for that the decision was taken on
    */
   void committed(long asked) {
-    tell("committed");
+    note("committed");
     require(
         diedAt == 0 || diedAt >= asked,
         "H2: committed on what had died before anybody was asked to look");
@@ -201,7 +207,7 @@ final class World {
   }
 
   void deviceMoved(Node node, DeviceState before, DeviceState now) {
-    tell(node + ": device " + before + " -> " + now);
+    note(node + ": device " + before + " -> " + now);
     require(
         !(source.device().state().running() && destination.device().state().running()),
         "H1: both devices run");
@@ -225,13 +231,22 @@ final class World {
       require(
           now == DeviceState.RUNNING
               || operator.decision() != Operator.Decision.COMMITTED
-              || destination.workload().state() == ModelWorkload.State.DEAD,
+              || diedAt != 0,
           "H2: committed state was discarded");
     }
   }
 
+  void toldToTake(Node node) {
+    require(
+        operator.decision() == Operator.Decision.COMMITTED,
+        "a workload is told to take its device before the decision");
+    require(
+        node.device().state() == DeviceState.RUNNING,
+        "a workload is told to take its device before that runs");
+  }
+
   void workloadMoved(Node node, ModelWorkload.State now) {
-    tell(node + ": workload " + now);
+    note(node + ": workload " + now);
     require(
         source.workload().state() != ModelWorkload.State.RUNNING
             || destination.workload().state() != ModelWorkload.State.RUNNING,
@@ -252,7 +267,7 @@ final class World {
     if (before == null
         || before.state() != now.state()
         || (now.failure() != null && !now.failure().equals(before.failure()))) {
-      tell(
+      note(
           node
               + ": "
               + now.state()
@@ -374,7 +389,7 @@ final class World {
     }
   }
 
-  void tell(String what) {
+  void note(String what) {
     story.add(loop.nanoTime() / 1000 + " us " + what);
     if (story.size() > TOLD) {
       story.remove();

@@ -3,30 +3,28 @@ package dev.vfio.migration.sandbox.apiserver.builtin;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 
 /**
- * What the server knows of the fields of built-in kinds, read from {@code built-in-schemas.yaml}:
- * which lists merge by which keys, and the types of the fields that people most often write
- * wrongly. Everything else is kept as it comes.
+ * What the server knows of the fields of built-in kinds: which lists merge by which keys, and the
+ * types of the fields that people most often write wrongly. Every other field is kept as it comes.
  */
 final class BuiltInSchemas {
-  private static final String FILE = "built-in-schemas.yaml";
-  private static final JsonNode KINDS = load();
+  private final JsonNode parts;
 
-  private BuiltInSchemas() {}
+  /** With the parts that the short form refers to. */
+  BuiltInSchemas(JsonNode parts) {
+    this.parts = parts;
+  }
 
-  /** The schema of a kind; one that knows no field for kinds the file does not name. */
-  static ObjectNode of(String kind) {
+  /** The schema of a kind with these fields. */
+  ObjectNode of(JsonNode fields) {
+    JsonNode declared =
+        fields.isTextual() ? parts.path(fields.asText().substring(1)).path("fields") : fields;
     ObjectNode schema = Json.object();
     schema.put("type", "object").put("x-kubernetes-preserve-unknown-fields", true);
     ObjectNode properties = schema.putObject("properties");
-    KINDS
-        .path(kind)
+    declared
         .properties()
         .forEach(field -> properties.set(field.getKey(), expand(field.getValue())));
     return schema;
@@ -36,14 +34,14 @@ final class BuiltInSchemas {
    * The file's short form: a text is a type ({@code string}), {@code map:KEY,KEY} in {@code merge}
    * makes a list that merges by keys, {@code set} one of values, {@code list} one that is replaced
    * whole, {@code atomic} a map that is replaced whole; {@code fields} are the fields of the object
-   * or of the list's items; a text starting with {@code $} is the name of another entry.
+   * or of the list's items; a text that starts with {@code $} names a part.
    */
-  private static ObjectNode expand(JsonNode shortForm) {
+  private ObjectNode expand(JsonNode shortForm) {
     ObjectNode schema = Json.object();
     if (shortForm.isTextual()) {
       String text = shortForm.asText();
       if (text.startsWith("$")) {
-        return expand(KINDS.path(text.substring(1)));
+        return expand(parts.path(text.substring(1)));
       }
       if (text.equals("strings")) {
         schema.put("type", "object").putObject("additionalProperties").put("type", "string");
@@ -67,9 +65,8 @@ final class BuiltInSchemas {
       for (String key : keys) {
         names.add(key);
       }
-      schema.put("x-kubernetes-patch-merge-key", keys[0]);
     } else if (merge.equals("set")) {
-      schema.put("x-kubernetes-list-type", "set").put("x-kubernetes-patch-strategy", "merge");
+      schema.put("x-kubernetes-list-type", "set");
       object.put("type", "string");
       return schema;
     }
@@ -88,23 +85,7 @@ final class BuiltInSchemas {
     shortForm
         .path("defaults")
         .properties()
-        .forEach(value -> setDefault(properties, value.getKey(), value.getValue()));
+        .forEach(value -> Json.child(properties, value.getKey()).set("default", value.getValue()));
     return schema;
-  }
-
-  private static void setDefault(ObjectNode properties, String field, JsonNode value) {
-    Json.child(properties, field).set("default", value);
-  }
-
-  private static JsonNode load() {
-    try (InputStream file = BuiltInSchemas.class.getResourceAsStream(FILE)) {
-      if (file == null) {
-        throw new IllegalStateException(
-            FILE + " is not on the class path beside " + BuiltInSchemas.class);
-      }
-      return new YAMLMapper().readTree(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException(FILE + " cannot be read", e);
-    }
   }
 }

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import dev.vfio.migration.sandbox.apiserver.schema.Cause;
-import java.time.Clock;
+import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
@@ -15,7 +15,6 @@ import java.util.Locale;
  * written.
  */
 final class DefinitionRules implements KindRules {
-  private final Clock clock = Clock.systemUTC();
 
   @Override
   public void prepareCreate(ObjectNode object) {
@@ -78,7 +77,7 @@ final class DefinitionRules implements KindRules {
   private void condition(ArrayNode conditions, String type, String reason, String message) {
     conditions
         .addObject()
-        .put("lastTransitionTime", clock.instant().truncatedTo(ChronoUnit.SECONDS).toString())
+        .put("lastTransitionTime", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString())
         .put("message", message)
         .put("reason", reason)
         .put("status", "True")

@@ -95,8 +95,8 @@ final class DefinitionValidation {
     List<Cause> structural = StructuralRules.check(schema, path);
     causes.addAll(structural);
     if (structural.isEmpty()) {
-      for (Cause mistake : new SchemaRules(Schema.ofObject(schema)).mistakes()) {
-        causes.add(new Cause(mistake.reason(), mistake.message(), path + mistake.field()));
+      for (Cause error : new SchemaRules(Schema.ofObject(schema)).errors()) {
+        causes.add(new Cause(error.reason(), error.message(), path + error.field()));
       }
     }
   }

@@ -2,7 +2,6 @@ package dev.vfio.migration.sandbox.apiserver.builtin;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.databind.node.TextNode;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.schema.Cause;
@@ -10,6 +9,7 @@ import dev.vfio.migration.sandbox.apiserver.schema.FieldErrors;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Pattern;
 
@@ -65,8 +65,7 @@ public final class MetadataRules {
         .forEach(label -> label(label.getKey(), label.getValue().asText(), causes));
     long annotationBytes = 0;
     for (var annotation : metadata.path("annotations").properties()) {
-      qualified(
-          "metadata.annotations", annotation.getKey().toLowerCase(java.util.Locale.ROOT), causes);
+      qualified("metadata.annotations", annotation.getKey().toLowerCase(Locale.ROOT), causes);
       annotationBytes +=
           annotation.getKey().length() + (long) annotation.getValue().asText().length();
     }
@@ -171,15 +170,5 @@ public final class MetadataRules {
               "no new finalizers can be added if the object is being deleted, found new finalizers "
                   + Json.text(Json.strings(added.stream().sorted().toList()))));
     }
-  }
-
-  /** Whether a text is a lower-case DNS subdomain, as names of most kinds are. */
-  public static boolean isSubdomain(String text) {
-    return text.length() <= SUBDOMAIN_LENGTH && SUBDOMAIN.matcher(text).matches();
-  }
-
-  /** The rule for DNS subdomains in words, for a value that breaks it. */
-  public static Cause notSubdomain(String field, String value) {
-    return FieldErrors.invalid(field, TextNode.valueOf(value), SUBDOMAIN_RULE);
   }
 }

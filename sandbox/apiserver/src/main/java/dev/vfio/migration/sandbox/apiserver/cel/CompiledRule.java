@@ -11,33 +11,25 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** One rule that can be run. Immutable. */
-final class CompiledRule {
-  private final Rule rule;
-  private final RuleCompiler.Expression condition;
-  private final RuleCompiler.Expression message;
-
-  /** With a null message the rule's fixed text is used. */
-  CompiledRule(Rule rule, RuleCompiler.Expression condition, RuleCompiler.Expression message) {
-    this.rule = rule;
-    this.condition = condition;
-    this.message = message;
-  }
+/**
+ * One rule that can be run.
+ *
+ * @param message computes the error's text; null if the rule has a fixed text only
+ */
+record CompiledRule(Rule rule, RuleCompiler.Expression condition, RuleCompiler.Expression message) {
 
   /**
-   * What is wrong, if anything.
+   * The error if the rule is broken.
    *
-   * @param oldSelf the value before, null if there was none
+   * @param oldSelf the value before, null if there was none; a rule that needs it is then not run
    */
   Optional<Cause> check(Object self, Object oldSelf, Schema schema, String path) {
-    if (condition.usesOldSelf() && oldSelf == null && !rule.optionalOldSelf()) {
+    if (condition.usesOldSelf() && oldSelf == null) {
       return Optional.empty();
     }
     Map<String, Object> variables = new HashMap<>();
     variables.put("self", self);
-    if (rule.optionalOldSelf()) {
-      variables.put("oldSelf", Optional.ofNullable(oldSelf));
-    } else if (oldSelf != null) {
+    if (oldSelf != null) {
       variables.put("oldSelf", oldSelf);
     }
     try {
@@ -46,7 +38,7 @@ final class CompiledRule {
       }
     } catch (CelEvaluationException e) {
       String detail = plain(e) + " evaluating rule: " + fixedText();
-      return Optional.of(FieldErrors.invalid(path, typeName(schema), detail));
+      return Optional.of(FieldErrors.invalid(path, schema.type(), detail));
     }
     return Optional.of(cause(path + rule.fieldPath(), schema, text(variables)));
   }
@@ -56,8 +48,8 @@ final class CompiledRule {
     return switch (rule.reason()) {
       case "FieldValueForbidden" -> FieldErrors.forbidden(path, text);
       case "FieldValueRequired" -> FieldErrors.required(path, text);
-      case "FieldValueDuplicate" -> FieldErrors.duplicate(path, TextNode.valueOf(typeName(schema)));
-      default -> FieldErrors.invalid(path, typeName(schema), text);
+      case "FieldValueDuplicate" -> FieldErrors.duplicate(path, TextNode.valueOf(schema.type()));
+      default -> FieldErrors.invalid(path, schema.type(), text);
     };
   }
 
@@ -69,7 +61,7 @@ final class CompiledRule {
           return line.trim();
         }
       } catch (CelEvaluationException e) {
-        // The rule is broken either way; its fixed text says so when the computed one cannot.
+        // The rule is broken in any case: its fixed text says so where no text can be computed.
         return fixedText();
       }
     }
@@ -85,9 +77,5 @@ final class CompiledRule {
     return e.getErrorCode() == CelErrorCode.ATTRIBUTE_NOT_FOUND
         ? "no such key: " + message.replaceFirst("^key '(.*)' is not present in map\\.$", "$1")
         : message;
-  }
-
-  private static String typeName(Schema schema) {
-    return schema.type();
   }
 }

@@ -6,7 +6,6 @@ import dev.cel.common.CelValidationException;
 import dev.cel.common.ast.CelExpr.ExprKind.Kind;
 import dev.cel.common.navigation.CelNavigableAst;
 import dev.cel.common.types.CelType;
-import dev.cel.common.types.OptionalType;
 import dev.cel.common.types.SimpleType;
 import dev.cel.compiler.CelCompiler;
 import dev.cel.compiler.CelCompilerFactory;
@@ -16,39 +15,33 @@ import dev.cel.runtime.CelEvaluationException;
 import dev.cel.runtime.CelRuntime;
 import dev.cel.runtime.CelRuntimeFactory;
 import dev.vfio.migration.sandbox.apiserver.schema.Schema;
-import dev.vfio.migration.sandbox.apiserver.schema.Schema.Rule;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Compiles the rules of one schema. Safe for any thread. */
+/**
+ * Compiles the rules of one schema. Of the libraries that Kubernetes adds to CEL only the one for
+ * strings is there; a rule that uses another one does not compile. Safe for any thread.
+ */
 final class RuleCompiler {
-  /** Most steps of all loops of one expression together; beyond it the expression is an error. */
-  private static final int LOOP_LIMIT = 1_000_000;
-
-  private static final String OPTIONAL_SELECT = "_?._";
+  /** Limit for the steps of all loops of one expression together. */
+  private static final int MAX_LOOP_STEPS = 1_000_000;
 
   private static final CelOptions OPTIONS =
       CelOptions.current()
           .enableHeterogeneousNumericComparisons(true)
           .enableTimestampEpoch(true)
           .evaluateCanonicalTypesToNativeValues(true)
-          .comprehensionMaxIterations(LOOP_LIMIT)
+          .comprehensionMaxIterations(MAX_LOOP_STEPS)
           .build();
-  private static final FunctionLibrary FUNCTIONS = KubernetesFunctions.all();
   private static final CelRuntime RUNTIME =
       CelRuntimeFactory.standardCelRuntimeBuilder()
           .setOptions(OPTIONS)
-          .addLibraries(
-              CelExtensions.strings(),
-              CelExtensions.optional(),
-              CelExtensions.sets(OPTIONS),
-              CelExtensions.encoders())
-          .addLibraries(FUNCTIONS)
+          .addLibraries(CelExtensions.strings())
           .build();
 
   private final RuleTypes types;
 
-  /** By the type of oldSelf, which tells that of self: compilers are dear to make. */
+  /** By the type of self and oldSelf: a compiler takes long to make. */
   private final Map<CelType, CelCompiler> compilers = new ConcurrentHashMap<>();
 
   RuleCompiler(Schema root) {
@@ -70,12 +63,8 @@ final class RuleCompiler {
    * @param result the type that it must have
    * @throws IllegalArgumentException saying where and why it does not compile
    */
-  Expression compile(String expression, Schema schema, Rule rule, CelType result) {
-    CelType self = types.of(schema);
-    CelCompiler compiler =
-        compilers.computeIfAbsent(
-            rule.optionalOldSelf() ? OptionalType.create(self) : self,
-            oldSelf -> compilerFor(self, oldSelf));
+  Expression compile(String expression, Schema schema, CelType result) {
+    CelCompiler compiler = compilers.computeIfAbsent(types.of(schema), this::compilerFor);
     try {
       CelAbstractSyntaxTree tree = compiler.compile(expression).getAst();
       CelType found = tree.getResultType();
@@ -84,7 +73,6 @@ final class RuleCompiler {
             "must evaluate to a " + result.name() + ", not to " + found.name());
       }
       CelNavigableAst navigable = CelNavigableAst.fromAst(tree);
-      refuseChainedOptionals(tree, navigable);
       boolean usesOldSelf =
           navigable
               .getRoot()
@@ -100,42 +88,14 @@ final class RuleCompiler {
     }
   }
 
-  /**
-   * The CEL library would make an optional of an optional of {@code a.?b.?c}, so the rule would not
-   * mean what it says.
-   */
-  private static void refuseChainedOptionals(
-      CelAbstractSyntaxTree tree, CelNavigableAst navigable) {
-    boolean chained =
-        navigable
-            .getRoot()
-            .allNodes()
-            .filter(
-                node ->
-                    node.getKind() == Kind.CALL
-                        && node.expr().call().function().equals(OPTIONAL_SELECT))
-            .map(node -> tree.getType(node.expr().call().args().get(0).id()))
-            .anyMatch(type -> type.filter(OptionalType.class::isInstance).isPresent());
-    if (chained) {
-      throw new IllegalArgumentException(
-          "this server cannot select an optional field of an optional value: write a.?b.c for"
-              + " a.?b.?c");
-    }
-  }
-
-  private CelCompiler compilerFor(CelType self, CelType oldSelf) {
+  private CelCompiler compilerFor(CelType self) {
     return CelCompilerFactory.standardCelCompilerBuilder()
         .setOptions(OPTIONS)
         .setTypeProvider(types)
         .setStandardMacros(CelStandardMacro.STANDARD_MACROS)
-        .addLibraries(
-            CelExtensions.strings(),
-            CelExtensions.optional(),
-            CelExtensions.sets(OPTIONS),
-            CelExtensions.encoders())
-        .addLibraries(FUNCTIONS)
+        .addLibraries(CelExtensions.strings())
         .addVar("self", self)
-        .addVar("oldSelf", oldSelf)
+        .addVar("oldSelf", self)
         .build();
   }
 }

@@ -6,13 +6,13 @@ import dev.cel.common.navigation.CelNavigableExpr;
 import dev.vfio.migration.sandbox.apiserver.schema.Schema;
 
 /**
- * A rough estimate of the worst that a rule can cost, by the same idea as a kube-apiserver's:
- * steps, times the largest number of items each loop can meet, times the number of places where the
- * rule stands. It refuses what clearly cannot pass (loops in loops over unbounded lists); a rule
- * near the limit may be judged differently by a real server.
+ * A rough estimate of the highest cost of a rule, by the same idea as a kube-apiserver's: steps,
+ * times the largest number of items of each loop, times the number of places that have the rule. It
+ * refuses what clearly cannot pass (loops in loops over unbounded lists); a real server may judge a
+ * rule near the limit differently.
  */
 final class RuleCost {
-  /** Most that one rule may cost; the number a kube-apiserver has. */
+  /** Limit for the cost of one rule; the number that a kube-apiserver has. */
   static final double LIMIT = 10_000_000;
 
   private static final double REQUEST_BYTES = 3 * 1024 * 1024;
@@ -40,8 +40,8 @@ final class RuleCost {
         .sum();
   }
 
-  /** The most items a list or entries a map can have in one request. */
-  static double mostItems(Schema schema) {
+  /** How many items a list, or entries a map, can have in one request. */
+  static double maxItems(Schema schema) {
     JsonNode raw = schema.raw();
     JsonNode declared = raw.has("maxItems") ? raw.get("maxItems") : raw.path("maxProperties");
     if (declared.isNumber()) {
@@ -60,7 +60,7 @@ final class RuleCost {
   private static double items(CelNavigableExpr loop, Schema self) {
     Schema range =
         schemaOf(CelNavigableExpr.fromExpr(loop.expr().comprehension().iterRange()), self);
-    return range == null ? UNKNOWN_ITEMS : Math.max(1, mostItems(range));
+    return range == null ? UNKNOWN_ITEMS : Math.max(1, maxItems(range));
   }
 
   /** The schema of an expression such as self.a.b; null for anything else. */

@@ -55,12 +55,7 @@ final class RuleTypes implements CelTypeProvider {
       case "number" -> SimpleType.DOUBLE;
       case "boolean" -> SimpleType.BOOL;
       case "string" ->
-          switch (schema.format()) {
-            case "byte" -> SimpleType.BYTES;
-            case "date", "date-time" -> SimpleType.TIMESTAMP;
-            case "duration" -> SimpleType.DURATION;
-            default -> SimpleType.STRING;
-          };
+          schema.format().equals("date-time") ? SimpleType.TIMESTAMP : SimpleType.STRING;
       default -> SimpleType.DYN;
     };
   }

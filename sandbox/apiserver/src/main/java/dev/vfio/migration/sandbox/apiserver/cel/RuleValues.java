@@ -1,15 +1,10 @@
 package dev.vfio.migration.sandbox.apiserver.cel;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.cel.common.values.CelByteString;
 import dev.cel.common.values.NullValue;
-import dev.vfio.migration.sandbox.apiserver.quantity.GoDuration;
 import dev.vfio.migration.sandbox.apiserver.schema.Schema;
-import java.time.LocalDate;
 import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,7 +34,8 @@ final class RuleValues {
           ? (Object) value.longValue()
           : value.doubleValue();
     }
-    return text(value.textValue(), schema);
+    boolean time = schema.type().equals("string") && schema.format().equals("date-time");
+    return time ? OffsetDateTime.parse(value.textValue()).toInstant() : value.textValue();
   }
 
   private static Object object(JsonNode value, Schema schema) {
@@ -59,18 +55,5 @@ final class RuleValues {
               }
             });
     return map;
-  }
-
-  private static Object text(String text, Schema schema) {
-    if (!schema.type().equals("string")) {
-      return text;
-    }
-    return switch (schema.format()) {
-      case "byte" -> CelByteString.of(Base64.getDecoder().decode(text));
-      case "date" -> LocalDate.parse(text).atStartOfDay().toInstant(ZoneOffset.UTC);
-      case "date-time" -> OffsetDateTime.parse(text).toInstant();
-      case "duration" -> GoDuration.parse(text);
-      default -> text;
-    };
   }
 }

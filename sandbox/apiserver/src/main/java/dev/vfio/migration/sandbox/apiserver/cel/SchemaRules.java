@@ -21,9 +21,9 @@ import java.util.Map;
 public final class SchemaRules {
   private final Schema root;
   private final Map<Schema, List<CompiledRule>> rules = new IdentityHashMap<>();
-  private final List<Cause> mistakes = new ArrayList<>();
+  private final List<Cause> errors = new ArrayList<>();
 
-  /** Compiles; what does not compile is in {@link #mistakes} and is not run. */
+  /** Compiles; a rule that does not compile is in {@link #errors} and is not run. */
   public SchemaRules(Schema schema) {
     this.root = visible(schema);
     if (hasRules(root)) {
@@ -32,8 +32,8 @@ public final class SchemaRules {
   }
 
   /** Rules that do not compile or cost too much; fields are paths in the schema's text. */
-  public List<Cause> mistakes() {
-    return List.copyOf(mistakes);
+  public List<Cause> errors() {
+    return List.copyOf(errors);
   }
 
   /**
@@ -53,11 +53,11 @@ public final class SchemaRules {
     if (value.isNull()) {
       return;
     }
-    List<CompiledRule> here = rules.getOrDefault(schema, List.of());
-    if (!here.isEmpty()) {
+    List<CompiledRule> ofSchema = rules.getOrDefault(schema, List.of());
+    if (!ofSchema.isEmpty()) {
       Object self = RuleValues.of(value, schema);
       Object oldSelf = old == null || old.isNull() ? null : RuleValues.of(old, schema);
-      here.forEach(rule -> rule.check(self, oldSelf, schema, path).ifPresent(causes::add));
+      ofSchema.forEach(rule -> rule.check(self, oldSelf, schema, path).ifPresent(causes::add));
     }
     if (value.isObject()) {
       for (Map.Entry<String, JsonNode> field : value.properties()) {
@@ -104,11 +104,11 @@ public final class SchemaRules {
             (name, below) ->
                 compile(below, compiler, path + ".properties[" + name + "]", places, correlatable));
     if (schema.additional() != null) {
-      double entries = places * RuleCost.mostItems(schema);
+      double entries = places * RuleCost.maxItems(schema);
       compile(schema.additional(), compiler, path + ".additionalProperties", entries, correlatable);
     }
     if (schema.items() != null) {
-      double items = places * RuleCost.mostItems(schema);
+      double items = places * RuleCost.maxItems(schema);
       boolean identified = correlatable && schema.listType() == ListType.MAP;
       compile(schema.items(), compiler, path + ".items", items, identified);
     }
@@ -123,14 +123,19 @@ public final class SchemaRules {
       boolean correlatable,
       List<CompiledRule> compiled) {
     if (rule.rule().isBlank()) {
-      mistakes.add(FieldErrors.required(at + ".rule", "rule is not specified"));
+      errors.add(FieldErrors.required(at + ".rule", "rule is not specified"));
+      return;
+    }
+    if (rule.optionalOldSelf()) {
+      errors.add(
+          FieldErrors.forbidden(
+              at + ".optionalOldSelf", "this server does not know optionalOldSelf"));
       return;
     }
     try {
-      RuleCompiler.Expression condition =
-          compiler.compile(rule.rule(), schema, rule, SimpleType.BOOL);
+      RuleCompiler.Expression condition = compiler.compile(rule.rule(), schema, SimpleType.BOOL);
       if (condition.usesOldSelf() && !correlatable) {
-        mistakes.add(
+        errors.add(
             FieldErrors.invalid(
                 at + ".rule",
                 rule.rule(),
@@ -140,7 +145,7 @@ public final class SchemaRules {
       }
       double cost = RuleCost.of(condition, schema) * places;
       if (cost > RuleCost.LIMIT) {
-        mistakes.add(
+        errors.add(
             FieldErrors.forbidden(
                 at + ".rule",
                 ("estimated rule cost exceeds budget by factor of %.1fx (try simplifying the rule,"
@@ -152,10 +157,10 @@ public final class SchemaRules {
       RuleCompiler.Expression message =
           rule.messageExpression().isBlank()
               ? null
-              : compiler.compile(rule.messageExpression(), schema, rule, SimpleType.STRING);
+              : compiler.compile(rule.messageExpression(), schema, SimpleType.STRING);
       compiled.add(new CompiledRule(rule, condition, message));
     } catch (IllegalArgumentException e) {
-      mistakes.add(FieldErrors.invalid(at + ".rule", rule.rule(), e.getMessage()));
+      errors.add(FieldErrors.invalid(at + ".rule", rule.rule(), e.getMessage()));
     }
   }
 

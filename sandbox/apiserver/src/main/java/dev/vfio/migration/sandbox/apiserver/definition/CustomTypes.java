@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -37,10 +36,6 @@ public final class CustomTypes {
       ObjectNode definition, JsonNode spec, String group, JsonNode version) {
     JsonNode names = spec.path("names");
     Schema schema = Schema.ofObject(Json.at(version, "schema", "openAPIV3Schema"));
-    Set<String> subresources = new TreeSet<>();
-    if (version.path("subresources").has("status")) {
-      subresources.add("status");
-    }
     return new ResourceType(
         group,
         Json.textAt(version, "name"),
@@ -49,12 +44,12 @@ public final class CustomTypes {
             Json.textAt(names, "singular"),
             Json.textAt(names, "kind"),
             Json.textAt(names, "listKind"),
-            texts(names.path("shortNames")),
-            texts(names.path("categories"))),
+            Json.texts(names.path("shortNames")),
+            Json.texts(names.path("categories"))),
         Json.textAt(spec, "scope").equals("Namespaced"),
         Json.textAt(definition, "metadata", "name"),
         group + "/" + storageVersion(spec),
-        Set.copyOf(subresources),
+        version.path("subresources").has("status") ? Set.of("status") : Set.of(),
         ResourceType.ALL_VERBS,
         schema,
         CustomValidator.of(schema),
@@ -63,19 +58,13 @@ public final class CustomTypes {
   }
 
   /** Name of the version in which objects are stored. */
-  static String storageVersion(JsonNode spec) {
+  private static String storageVersion(JsonNode spec) {
     for (JsonNode version : spec.path("versions")) {
       if (version.path("storage").asBoolean(false)) {
         return Json.textAt(version, "name");
       }
     }
     return "";
-  }
-
-  private static List<String> texts(JsonNode array) {
-    List<String> texts = new ArrayList<>();
-    array.forEach(text -> texts.add(text.asText()));
-    return List.copyOf(texts);
   }
 
   /** v2 before v1 before v1beta2 before v1beta1 before v1alpha1 before anything else. */

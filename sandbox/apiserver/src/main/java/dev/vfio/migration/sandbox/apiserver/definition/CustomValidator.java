@@ -34,7 +34,7 @@ final class CustomValidator implements ObjectValidator {
     // Rules are compiled when the first object comes: definitions are registered under the store's
     // lock.
     return new CustomValidator(
-        SchemaValidator.of(schema),
+        new SchemaValidator(schema),
         schema.raw().findValue("x-kubernetes-validations") != null,
         Suppliers.memoize(() -> new SchemaRules(schema)));
   }

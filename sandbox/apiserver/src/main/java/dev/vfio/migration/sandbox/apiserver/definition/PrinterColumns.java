@@ -17,23 +17,9 @@ final class PrinterColumns {
   /** NAME and the declared columns; NAME and AGE if none is declared. */
   static List<Column> of(JsonNode declared) {
     List<Column> columns = new ArrayList<>();
-    columns.add(
-        new Column(
-            "Name",
-            "string",
-            "name",
-            "Name of the object",
-            0,
-            object -> Json.at(object, "metadata", "name")));
+    columns.add(Column.NAME);
     if (declared.isEmpty()) {
-      columns.add(
-          new Column(
-              "Age",
-              "date",
-              "",
-              "Time since creation",
-              0,
-              object -> Json.at(object, "metadata", "creationTimestamp")));
+      columns.add(Column.AGE);
     }
     for (JsonNode column : declared) {
       JsonPath path = JsonPath.parse(Json.textAt(column, "jsonPath"));

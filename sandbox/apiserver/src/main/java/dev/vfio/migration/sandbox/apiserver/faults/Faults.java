@@ -4,9 +4,9 @@ import dev.vfio.migration.sandbox.apiserver.http.Failures;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.watch.Watches;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 
 /** Makes the server misbehave on purpose, for tests of its clients. Safe for any thread. */
@@ -35,17 +35,7 @@ public final class Faults {
    */
   public record Write(String method, String resource, String namespace, String name) {}
 
-  private static final class Planned {
-    private final Predicate<Write> which;
-    private final int code;
-    private int left;
-
-    private Planned(Predicate<Write> which, int code, int times) {
-      this.which = which;
-      this.code = code;
-      this.left = times;
-    }
-  }
+  private record Planned(Predicate<Write> which, int code, AtomicInteger left) {}
 
   /**
    * Fails the next writes without doing anything.
@@ -62,7 +52,7 @@ public final class Faults {
     if (times < 1 || code < 400 || code > 599) {
       throw new IllegalArgumentException("fail %d writes with code %d".formatted(times, code));
     }
-    planned.add(new Planned(which, code, times));
+    planned.add(new Planned(which, code, new AtomicInteger(times)));
   }
 
   /** Ends every running watch in good order; clients start new ones from where they are. */
@@ -75,7 +65,7 @@ public final class Faults {
     closeConnections.run();
   }
 
-  /** While on, connections are closed without an answer, as if the server were gone. */
+  /** While on, connections are closed without an answer, as if no server were there. */
   public void refuseConnections(boolean on) {
     refusing.set(on);
     if (on) {
@@ -84,15 +74,15 @@ public final class Faults {
   }
 
   /**
-   * Forgets the past, so that the next watch from any revision is told 410 Gone and its client must
-   * list again.
+   * Forgets the history, so that the next watch from any revision is answered by 410 Gone and its
+   * client must list again.
    */
   public void forgetHistory() {
     store.forgetHistory();
     watches.endAll();
   }
 
-  /** Takes back everything that was planned and lets connections in. */
+  /** Cancels all planned failures and accepts connections again. */
   public synchronized void clear() {
     planned.clear();
     refusing.set(false);
@@ -102,12 +92,10 @@ public final class Faults {
   public synchronized void beforeWrite(
       String method, String resource, String namespace, String name) {
     Write write = new Write(method, resource, namespace, name);
-    Iterator<Planned> plans = planned.iterator();
-    while (plans.hasNext()) {
-      Planned plan = plans.next();
+    for (Planned plan : planned) {
       if (plan.which.test(write)) {
-        if (--plan.left == 0) {
-          plans.remove();
+        if (plan.left.decrementAndGet() == 0) {
+          planned.remove(plan);
         }
         throw Failures.of(plan.code, "failed on purpose: %s %s".formatted(method, resource));
       }

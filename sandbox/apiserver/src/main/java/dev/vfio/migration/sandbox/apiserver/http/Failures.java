@@ -152,11 +152,6 @@ public final class Failures {
     return of(500, "", message, Json.object());
   }
 
-  /** 503. */
-  public static ApiException unavailable(String message) {
-    return of(503, "ServiceUnavailable", message, Json.object());
-  }
-
   /** Any other code; the reason is the one Kubernetes pairs with it. */
   public static ApiException of(int code, String message) {
     String reason =

@@ -14,7 +14,8 @@ import java.util.List;
  * @param body not copied, so not to be changed
  * @param warnings texts of Warning headers, which kubectl prints
  */
-public record Reply(int code, String contentType, byte[] body, List<String> warnings) {
+public record Reply(int code, String contentType, byte[] body, List<String> warnings)
+    implements Answer {
   private static final String JSON = "application/json";
 
   /** A JSON answer. */

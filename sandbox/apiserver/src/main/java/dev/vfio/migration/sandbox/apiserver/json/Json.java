@@ -7,7 +7,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.UncheckedIOException;
-import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The JSON tree operations that every part of the server shares. Trees that came out of the store
@@ -38,6 +39,13 @@ public final class Json {
     ArrayNode array = array();
     values.forEach(array::add);
     return array;
+  }
+
+  /** The texts of an array; none if the node is absent. */
+  public static List<String> texts(JsonNode array) {
+    List<String> texts = new ArrayList<>();
+    array.forEach(text -> texts.add(text.asText()));
+    return List.copyOf(texts);
   }
 
   /** Compact UTF-8 text of a tree. */
@@ -112,12 +120,8 @@ public final class Json {
       return 0;
     }
     if (left.isNumber() && right.isNumber()) {
-      return decimal(left).compareTo(decimal(right));
+      return left.decimalValue().compareTo(right.decimalValue());
     }
     return 1;
-  }
-
-  private static BigDecimal decimal(JsonNode number) {
-    return number.decimalValue();
   }
 }

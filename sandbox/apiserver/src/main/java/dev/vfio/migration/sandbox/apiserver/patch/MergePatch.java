@@ -5,11 +5,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 
 /** JSON merge patch, RFC 7396. */
-public final class MergePatch {
+final class MergePatch {
   private MergePatch() {}
 
   /** The patched value; the arguments are not changed. */
-  public static JsonNode apply(JsonNode target, JsonNode patch) {
+  static JsonNode apply(JsonNode target, JsonNode patch) {
     if (!patch.isObject()) {
       return patch.deepCopy();
     }

@@ -1,42 +1,40 @@
 package dev.vfio.migration.sandbox.apiserver.request;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.vfio.migration.sandbox.apiserver.audit.RequestLog;
 import dev.vfio.migration.sandbox.apiserver.deletion.Deletions;
 import dev.vfio.migration.sandbox.apiserver.discovery.Discovery;
+import dev.vfio.migration.sandbox.apiserver.discovery.OpenApiDocuments;
 import dev.vfio.migration.sandbox.apiserver.faults.Faults;
+import dev.vfio.migration.sandbox.apiserver.faults.RequestLog;
+import dev.vfio.migration.sandbox.apiserver.http.Answer;
 import dev.vfio.migration.sandbox.apiserver.http.ApiException;
 import dev.vfio.migration.sandbox.apiserver.http.ApiRequest;
-import dev.vfio.migration.sandbox.apiserver.http.Exchange;
 import dev.vfio.migration.sandbox.apiserver.http.Failures;
 import dev.vfio.migration.sandbox.apiserver.http.Reply;
-import dev.vfio.migration.sandbox.apiserver.openapi.OpenApiDocuments;
+import dev.vfio.migration.sandbox.apiserver.http.StreamedReply;
 import dev.vfio.migration.sandbox.apiserver.resource.Registry;
 import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.store.Selector;
 import dev.vfio.migration.sandbox.apiserver.watch.WatchFilter;
 import dev.vfio.migration.sandbox.apiserver.watch.Watches;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** Finds out what a request is about and answers it. Safe for any thread. */
-public final class ApiHandler implements Consumer<Exchange> {
+public final class ApiHandler implements Function<ApiRequest, Answer> {
   private static final System.Logger LOG = System.getLogger(ApiHandler.class.getName());
-  private static final int SHORTEST_WATCH_SECONDS = 1800;
+  private static final int MIN_WATCH_SECONDS = 1800;
   private static final Set<String> WRITES = Set.of("POST", "PUT", "PATCH", "DELETE");
 
   private final Registry registry;
   private final Watches watches;
   private final Faults faults;
   private final RequestLog log;
-  private final Clock clock;
   private final Discovery discovery;
   private final OpenApiDocuments openApi;
   private final ReadRequests reads;
@@ -50,66 +48,57 @@ public final class ApiHandler implements Consumer<Exchange> {
       Watches watches,
       Deletions deletions,
       Faults faults,
-      RequestLog log,
-      Clock clock) {
+      RequestLog log) {
     this.registry = registry;
     this.watches = watches;
     this.faults = faults;
     this.log = log;
-    this.clock = clock;
     this.discovery = new Discovery(registry);
     this.openApi = new OpenApiDocuments(registry);
-    this.reads = new ReadRequests(store, clock);
-    this.writes = new WriteRequests(store, clock);
-    this.deletes = new DeleteRequests(store, deletions, clock);
+    this.reads = new ReadRequests(store);
+    this.writes = new WriteRequests(store);
+    this.deletes = new DeleteRequests(store, deletions);
   }
 
+  /** Answers a request; every failure becomes an answer too. */
   @Override
-  public void accept(Exchange exchange) {
-    ApiRequest request = exchange.request();
+  public Answer apply(ApiRequest request) {
     try {
-      Optional<Reply> reply = answer(exchange, request);
-      reply.ifPresent(exchange::reply);
+      return answer(request);
     } catch (ApiException e) {
-      exchange.reply(Reply.failure(e));
+      return Reply.failure(e);
     } catch (RuntimeException | StackOverflowError e) {
       LOG.log(System.Logger.Level.ERROR, request.method() + " " + request.path() + " failed", e);
-      exchange.reply(Reply.failure(Failures.internal(e.toString())));
+      return Reply.failure(Failures.internal(e.toString()));
     }
   }
 
-  /** The answer, or nothing if the exchange was given to a watch. */
-  private Optional<Reply> answer(Exchange exchange, ApiRequest request) {
+  private Answer answer(ApiRequest request) {
     requireLocalHost(request);
     List<String> path =
         Arrays.stream(request.path().split("/")).filter(part -> !part.isEmpty()).toList();
-    if (path.isEmpty()) {
-      return Optional.of(discovery.paths());
-    }
-    return switch (path.get(0)) {
-      case "healthz", "livez", "readyz" -> Optional.of(Reply.text(200, "ok"));
-      case "version" -> Optional.of(discovery.version());
-      case "openapi" -> Optional.of(openApi.answer(request, path));
+    return switch (path.isEmpty() ? "" : path.get(0)) {
+      case "healthz", "livez", "readyz" -> Reply.text(200, "ok");
+      case "version" -> discovery.version();
+      case "openapi" -> openApi.answer(request, path);
       case "api" ->
           switch (path.size()) {
-            case 1 -> Optional.of(discovery.coreVersions(request));
-            case 2 -> Optional.of(discovery.resources("", path.get(1)));
-            default -> resource(exchange, request, "", path.get(1), path.subList(2, path.size()));
+            case 1 -> discovery.coreVersions(request);
+            case 2 -> discovery.resources("", path.get(1));
+            default -> resource(request, "", path.get(1), path.subList(2, path.size()));
           };
       case "apis" ->
           switch (path.size()) {
-            case 1 -> Optional.of(discovery.groups(request));
-            case 2 -> Optional.of(discovery.group(path.get(1)));
-            case 3 -> Optional.of(discovery.resources(path.get(1), path.get(2)));
-            default ->
-                resource(exchange, request, path.get(1), path.get(2), path.subList(3, path.size()));
+            case 1 -> discovery.groups();
+            case 2 -> discovery.group(path.get(1));
+            case 3 -> discovery.resources(path.get(1), path.get(2));
+            default -> resource(request, path.get(1), path.get(2), path.subList(3, path.size()));
           };
       default -> throw Failures.noSuchPath();
     };
   }
 
-  private Optional<Reply> resource(
-      Exchange exchange, ApiRequest request, String group, String version, List<String> rest) {
+  private Answer resource(ApiRequest request, String group, String version, List<String> rest) {
     RequestTarget target =
         RequestTarget.of(registry, group, version, rest).orElseThrow(Failures::noSuchPath);
     String subresource = target.subresource();
@@ -117,33 +106,42 @@ public final class ApiHandler implements Consumer<Exchange> {
       throw Failures.noSuchPath();
     }
     if (!WRITES.contains(request.method())) {
-      return read(exchange, request, target);
+      return read(request, target);
     }
+    int code = 500;
     try {
       faults.beforeWrite(
           request.method(), target.type().plural(), target.namespace(), target.name());
       Reply reply = write(request, target);
-      log.record(
-          request, target.type(), target.namespace(), target.name(), subresource, reply.code());
-      return Optional.of(reply);
+      code = reply.code();
+      return reply;
     } catch (ApiException e) {
-      log.record(request, target.type(), target.namespace(), target.name(), subresource, e.code());
+      code = e.code();
       throw e;
+    } finally {
+      log.record(
+          new RequestLog.Entry(
+              request.method(),
+              target.type().plural(),
+              subresource,
+              target.namespace(),
+              target.name(),
+              request.parameter("fieldManager").orElse(request.program()),
+              code));
     }
   }
 
-  private Optional<Reply> read(Exchange exchange, ApiRequest request, RequestTarget target) {
+  private Answer read(ApiRequest request, RequestTarget target) {
     if (!request.method().equals("GET") || !target.type().stored()) {
       throw Failures.methodNotAllowed();
     }
     if (!target.name().isEmpty()) {
-      return Optional.of(reads.get(request, target));
+      return reads.get(request, target);
     }
     if (request.flag("watch")) {
-      watch(exchange, request, target);
-      return Optional.empty();
+      return watch(request, target);
     }
-    return Optional.of(reads.list(request, target));
+    return reads.list(request, target);
   }
 
   private Reply write(ApiRequest request, RequestTarget target) {
@@ -180,34 +178,30 @@ public final class ApiHandler implements Consumer<Exchange> {
     }
   }
 
-  private void watch(Exchange exchange, ApiRequest request, RequestTarget target) {
-    Presentation presentation = Presentation.of(request, clock);
-    Selector selector = ReadRequests.selector(request, target);
-    boolean initialEvents =
-        request.parameter("sendInitialEvents").filter("true"::equals).isPresent();
-    if (request.parameter("sendInitialEvents").isPresent()
-        && !request.parameter("resourceVersionMatch").filter("NotOlderThan"::equals).isPresent()) {
+  private Answer watch(ApiRequest request, RequestTarget target) {
+    if (request.parameter("sendInitialEvents").isPresent()) {
+      // A client that is refused lists first and watches then.
       throw Failures.unprocessable(
-          "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden:"
-              + " sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+          "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents"
+              + " is forbidden for watch unless the WatchList feature gate is enabled");
     }
+    Presentation presentation = Presentation.of(request);
+    Selector selector = ReadRequests.selector(request, target);
     long seconds =
         request
             .number("timeoutSeconds")
             .filter(wanted -> wanted > 0)
             .orElseGet(
-                () ->
-                    SHORTEST_WATCH_SECONDS
-                        + ThreadLocalRandom.current().nextLong(SHORTEST_WATCH_SECONDS));
-    Watches.Wish wish =
-        new Watches.Wish(
+                () -> MIN_WATCH_SECONDS + ThreadLocalRandom.current().nextLong(MIN_WATCH_SECONDS));
+    Watches.Request watch =
+        new Watches.Request(
             target.type().storage(),
             target.namespace(),
             request.number("resourceVersion").orElse(0L),
-            initialEvents,
             request.flag("allowWatchBookmarks"),
             Duration.ofSeconds(seconds));
-    watches.start(exchange, wish, new Filter(target, selector, presentation));
+    WatchFilter filter = new Filter(target, selector, presentation);
+    return new StreamedReply(stream -> watches.start(stream, watch, filter));
   }
 
   /**
@@ -245,8 +239,8 @@ public final class ApiHandler implements Consumer<Exchange> {
     }
 
     @Override
-    public ObjectNode bookmark(long revision, boolean initialEventsEnd) {
-      return presentation.bookmark(Long.toString(revision), target.type(), initialEventsEnd);
+    public ObjectNode bookmark(long revision) {
+      return presentation.bookmark(Long.toString(revision), target.type());
     }
   }
 }

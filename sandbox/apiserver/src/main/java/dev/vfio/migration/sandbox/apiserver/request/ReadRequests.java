@@ -9,9 +9,7 @@ import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore.Listing;
 import dev.vfio.migration.sandbox.apiserver.store.Selector;
-import java.nio.charset.StandardCharsets;
-import java.time.Clock;
-import java.util.Base64;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,61 +21,41 @@ import java.util.UUID;
  * fetched are kept for a while.
  */
 final class ReadRequests {
-  private static final int KEPT_LISTS = 64;
+  private static final int MAX_KEPT_LISTS = 64;
   private static final Set<String> FIELDS = Set.of("metadata.name", "metadata.namespace");
   private static final Map<String, Set<String>> FIELDS_BY_KIND =
       Map.of(
-          "Pod",
-              Set.of(
-                  "spec.nodeName",
-                  "spec.restartPolicy",
-                  "spec.schedulerName",
-                  "spec.serviceAccountName",
-                  "spec.hostNetwork",
-                  "status.phase",
-                  "status.podIP",
-                  "status.podIPs",
-                  "status.nominatedNodeName"),
-          "Event",
-              Set.of(
-                  "involvedObject.*",
-                  "reason",
-                  "reportingComponent",
-                  "source",
-                  "type",
-                  "regarding.*"),
+          "Pod", Set.of("spec.nodeName", "spec.schedulerName", "status.phase", "status.podIP"),
+          "Event", Set.of("involvedObject.*", "reason", "type", "regarding.*"),
           "Node", Set.of("spec.unschedulable"),
           "Namespace", Set.of("status.phase"),
-          "Secret", Set.of("type"),
-          "Service", Set.of("spec.clusterIP", "spec.type"));
+          "Secret", Set.of("type"));
 
   private final ObjectStore store;
-  private final Clock clock;
   private final Map<String, Listing> unfinished =
       new LinkedHashMap<>() {
         private static final long serialVersionUID = 1L;
 
         @Override
         protected boolean removeEldestEntry(Map.Entry<String, Listing> eldest) {
-          return size() > KEPT_LISTS;
+          return size() > MAX_KEPT_LISTS;
         }
       };
 
-  ReadRequests(ObjectStore store, Clock clock) {
+  ReadRequests(ObjectStore store) {
     this.store = store;
-    this.clock = clock;
   }
 
   Reply get(ApiRequest request, RequestTarget target) {
     ResourceType type = target.type();
-    Presentation presentation = Presentation.of(request, clock);
+    Presentation presentation = Presentation.of(request);
     ObjectNode object =
         store.get(target.key()).orElseThrow(() -> Failures.notFound(type, target.name()));
     return Reply.json(200, presentation.object(object, type));
   }
 
   Reply list(ApiRequest request, RequestTarget target) {
-    Presentation presentation = Presentation.of(request, clock);
+    Presentation presentation = Presentation.of(request);
     long limit = request.number("limit").orElse(0L);
     if (limit < 0) {
       throw Failures.badRequest("limit: must be greater than or equal to 0, is " + limit);
@@ -100,7 +78,7 @@ final class ReadRequests {
 
   /** The selectors of a list, watch or deletecollection. */
   static Selector selector(ApiRequest request, RequestTarget target) {
-    Set<String> known = new java.util.HashSet<>(FIELDS);
+    Set<String> known = new HashSet<>(FIELDS);
     known.addAll(FIELDS_BY_KIND.getOrDefault(target.type().kind(), Set.of()));
     try {
       return Selector.of(
@@ -134,18 +112,10 @@ final class ReadRequests {
     synchronized (unfinished) {
       unfinished.put(token, listing);
     }
-    return Base64.getUrlEncoder()
-        .withoutPadding()
-        .encodeToString(token.getBytes(StandardCharsets.UTF_8));
+    return token;
   }
 
-  private Listing rest(String continueToken) {
-    String token;
-    try {
-      token = new String(Base64.getUrlDecoder().decode(continueToken), StandardCharsets.UTF_8);
-    } catch (IllegalArgumentException e) {
-      throw Failures.badRequest("continue key is not valid: " + e.getMessage());
-    }
+  private Listing rest(String token) {
     synchronized (unfinished) {
       Listing listing = unfinished.get(token);
       if (listing == null) {

@@ -46,6 +46,8 @@ public final class FieldErrors {
   public static Cause unsupported(String field, JsonNode value, Iterable<JsonNode> supported) {
     String list =
         StreamSupport.stream(supported.spliterator(), false)
+            // Null in a list of allowed values only says that the field is nullable.
+            .filter(allowed -> !allowed.isNull())
             .map(
                 allowed ->
                     allowed.isTextual() ? Json.text(allowed) : "\"" + Json.text(allowed) + "\"")

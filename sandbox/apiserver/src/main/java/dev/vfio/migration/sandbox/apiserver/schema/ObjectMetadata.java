@@ -37,7 +37,7 @@ public final class ObjectMetadata {
     ObjectNode finalizers =
         fields.putObject("finalizers").put("type", "array").put("nullable", true);
     finalizers.putObject("items").put("type", "string");
-    finalizers.put("x-kubernetes-list-type", "set").put("x-kubernetes-patch-strategy", "merge");
+    finalizers.put("x-kubernetes-list-type", "set");
     fields.set("ownerReferences", ownerReferences());
     ObjectNode managed =
         fields.putObject("managedFields").put("type", "array").put("nullable", true);
@@ -50,7 +50,7 @@ public final class ObjectMetadata {
 
   private static ObjectNode ownerReferences() {
     ObjectNode owners = Json.object().put("type", "array").put("nullable", true);
-    owners.put("x-kubernetes-list-type", "map").put("x-kubernetes-patch-merge-key", "uid");
+    owners.put("x-kubernetes-list-type", "map");
     owners.putArray("x-kubernetes-list-map-keys").add("uid");
     ObjectNode owner = owners.putObject("items").put("type", "object");
     owner.put("x-kubernetes-map-type", "atomic");

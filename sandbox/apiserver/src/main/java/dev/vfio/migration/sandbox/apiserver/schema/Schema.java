@@ -26,7 +26,6 @@ import java.util.Map;
  * @param listType how lists merge
  * @param listMapKeys x-kubernetes-list-map-keys
  * @param atomicMap x-kubernetes-map-type is atomic
- * @param patchMergeKey by what a strategic merge patch joins items, empty if it replaces the list
  * @param format for example {@code date-time}, empty if there is none
  * @param rules x-kubernetes-validations
  * @param raw the text it was read from
@@ -44,7 +43,6 @@ public record Schema(
     ListType listType,
     List<String> listMapKeys,
     boolean atomicMap,
-    String patchMergeKey,
     String format,
     List<Rule> rules,
     JsonNode raw) {
@@ -66,7 +64,8 @@ public record Schema(
    *     FieldValueInvalid}
    * @param fieldPath path below the schema's own, for example {@code .spec.x}, empty if there is
    *     none
-   * @param optionalOldSelf whether oldSelf is an optional, so that the rule also runs on creation
+   * @param optionalOldSelf whether the rule wants oldSelf as an optional value; such rules are
+   *     refused
    */
   public record Rule(
       String rule,
@@ -76,7 +75,7 @@ public record Schema(
       String fieldPath,
       boolean optionalOldSelf) {}
 
-  /** Knows nothing of a field: anything goes, maps merge, lists are replaced. */
+  /** The schema of an undeclared field: every value is valid, maps merge, lists are replaced. */
   public static final Schema UNKNOWN =
       parse(Json.object().put("x-kubernetes-preserve-unknown-fields", true));
 
@@ -97,8 +96,6 @@ public record Schema(
               rule.path("fieldPath").asText(""),
               rule.path("optionalOldSelf").asBoolean(false)));
     }
-    List<String> keys = new ArrayList<>();
-    node.path("x-kubernetes-list-map-keys").forEach(key -> keys.add(key.asText()));
     JsonNode additional = node.path("additionalProperties");
     return new Schema(
         node.path("type").asText(""),
@@ -115,9 +112,8 @@ public record Schema(
           case "set" -> ListType.SET;
           default -> ListType.ATOMIC;
         },
-        List.copyOf(keys),
+        Json.texts(node.path("x-kubernetes-list-map-keys")),
         node.path("x-kubernetes-map-type").asText("").equals("atomic"),
-        node.path("x-kubernetes-patch-merge-key").asText(""),
         node.path("format").asText(""),
         List.copyOf(rules),
         node);

@@ -4,8 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /**
  * What a schema in a CustomResourceDefinition must and must not say, so that fields can be pruned,
@@ -15,21 +18,19 @@ import java.util.Set;
 public final class StructuralRules {
   private static final Set<String> TYPES =
       Set.of("object", "array", "string", "integer", "number", "boolean");
-  private static final List<String> FORBIDDEN =
-      List.of(
-          "$ref",
-          "definitions",
-          "dependencies",
-          "deprecated",
-          "discriminator",
-          "id",
-          "patternProperties",
-          "readOnly",
-          "writeOnly",
-          "xml",
-          "additionalItems");
-  private static final List<String> NOT_IN_JUNCTORS =
-      List.of("default", "description", "nullable", "additionalProperties", "type", "title");
+  private static final Set<String> FORBIDDEN =
+      words(
+          "$ref definitions dependencies deprecated discriminator id patternProperties readOnly"
+              + " writeOnly xml additionalItems");
+
+  /** What a kube-apiserver checks and this server does not: to ignore it would be a difference. */
+  private static final Set<String> UNKNOWN_FORMATS =
+      words(
+          "byte bsonobjectid cidr creditcard date datetime duration email hexcolor hostname ipv4"
+              + " ipv6 isbn isbn10 isbn13 mac rgbcolor ssn uri uuid uuid3 uuid4 uuid5");
+
+  private static final Set<String> NOT_IN_JUNCTORS =
+      words("default description nullable additionalProperties type title");
 
   private final List<Cause> causes = new ArrayList<>();
 
@@ -50,7 +51,6 @@ public final class StructuralRules {
     } else {
       rules.visit(schema, path, "");
     }
-    rules.metadata(schema.path("properties").path("metadata"), path + ".properties[metadata]");
     return List.copyOf(rules.causes);
   }
 
@@ -61,6 +61,13 @@ public final class StructuralRules {
       }
     }
     type(schema, path, where);
+    String format = schema.path("format").asText("");
+    if (UNKNOWN_FORMATS.contains(format)) {
+      causes.add(
+          FieldErrors.forbidden(
+              path + ".format", "this server does not check the format " + format));
+    }
+    pattern(schema.path("pattern"), path);
     if (schema.path("uniqueItems").asBoolean(false)) {
       causes.add(
           FieldErrors.forbidden(
@@ -76,7 +83,7 @@ public final class StructuralRules {
               schema.get("x-kubernetes-preserve-unknown-fields"),
               "must be true or undefined"));
     }
-    for (String junctor : new String[] {"allOf", "anyOf", "oneOf"}) {
+    for (String junctor : List.of("allOf", "anyOf", "oneOf")) {
       for (int i = 0; i < schema.path(junctor).size(); i++) {
         junctor(
             schema.get(junctor).get(i),
@@ -84,9 +91,7 @@ public final class StructuralRules {
             isIntOrString(schema));
       }
     }
-    if (schema.has("not")) {
-      junctor(schema.get("not"), path + ".not", false);
-    }
+    junctor(schema.path("not"), path + ".not", false);
     lists(schema, path);
     defaultValue(schema, path);
     schema
@@ -122,6 +127,18 @@ public final class StructuralRules {
       causes.add(
           FieldErrors.unsupported(
               path + ".type", schema.get("type"), Json.strings(TYPES.stream().sorted().toList())));
+    }
+  }
+
+  private void pattern(JsonNode pattern, String path) {
+    try {
+      Pattern.compile(pattern.asText(""));
+    } catch (PatternSyntaxException e) {
+      causes.add(
+          FieldErrors.invalid(
+              path + ".pattern",
+              pattern,
+              "must be a valid regular expression: " + e.getDescription()));
     }
   }
 
@@ -233,7 +250,7 @@ public final class StructuralRules {
     Schema parsed = Schema.parse(schema);
     JsonNode completed = value.deepCopy();
     Defaulting.apply(completed, parsed);
-    for (Cause cause : SchemaValidator.of(parsed).validate(completed)) {
+    for (Cause cause : new SchemaValidator(parsed).validate(completed)) {
       String field = cause.field().isEmpty() ? "" : "." + cause.field();
       causes.add(new Cause(cause.reason(), cause.message(), path + ".default" + field));
     }
@@ -246,26 +263,8 @@ public final class StructuralRules {
     }
   }
 
-  /** At the root only the name may be restricted. */
-  private void metadata(JsonNode metadata, String path) {
-    for (String word : new String[] {"default", "required", "additionalProperties"}) {
-      if (metadata.has(word)) {
-        causes.add(FieldErrors.forbidden(path + "." + word, "must not be specified for metadata"));
-      }
-    }
-    metadata
-        .path("properties")
-        .properties()
-        .forEach(
-            field -> {
-              if (!Set.of("name", "generateName").contains(field.getKey())) {
-                causes.add(
-                    FieldErrors.forbidden(
-                        path + ".properties[" + field.getKey() + "]",
-                        "must not specify anything other than name and generateName, but metadata"
-                            + " is implicitly specified"));
-              }
-            });
+  private static Set<String> words(String text) {
+    return new LinkedHashSet<>(List.of(text.split(" ")));
   }
 
   private static boolean isIntOrString(JsonNode schema) {

@@ -2,6 +2,7 @@ package dev.vfio.migration.sandbox.apiserver.table;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.vfio.migration.sandbox.apiserver.json.Json;
 import java.util.function.Function;
 
 /**
@@ -20,4 +21,25 @@ public record Column(
     String format,
     String description,
     int priority,
-    Function<ObjectNode, JsonNode> cell) {}
+    Function<ObjectNode, JsonNode> cell) {
+
+  /** The object's name, which every table has. */
+  public static final Column NAME =
+      new Column(
+          "Name",
+          "string",
+          "name",
+          "Name of the object",
+          0,
+          object -> Json.at(object, "metadata", "name"));
+
+  /** The time since the object was created. */
+  public static final Column AGE =
+      new Column(
+          "Age",
+          "date",
+          "",
+          "Time since creation",
+          0,
+          object -> Json.at(object, "metadata", "creationTimestamp"));
+}

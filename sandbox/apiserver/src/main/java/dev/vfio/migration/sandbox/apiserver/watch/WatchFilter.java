@@ -17,7 +17,7 @@ public interface WatchFilter {
   /**
    * The object of a bookmark.
    *
-   * @param initialEventsEnd whether it marks the end of the initial objects
+   * @param revision up to which the client has seen everything
    */
-  ObjectNode bookmark(long revision, boolean initialEventsEnd);
+  ObjectNode bookmark(long revision);
 }

@@ -15,11 +15,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * One client that watches. Changes come in under the store's lock, wait in a bounded queue, and are
- * written on the stream's thread while the client takes them; a client that falls too far behind is
- * cut off and has to start again, so that it cannot hold memory.
+ * written on the stream's thread while the client takes them. A watch whose queue is full is ended,
+ * so that a slow client cannot hold memory; the client has to start again.
  */
 final class WatchSession {
-  private static final int LONGEST_QUEUE = 10_000;
+  static final int MAX_QUEUED = 10_000;
   private static final byte[] LINE_END = "\n".getBytes(StandardCharsets.UTF_8);
 
   private final ResponseStream stream;
@@ -41,23 +41,20 @@ final class WatchSession {
     enqueue(
         () -> {
           delivered = change.revision();
-          event(change).ifPresent(this::write);
+          event(change).ifPresent(stream::write);
         });
   }
 
   /** Called under the store's lock, before any change. */
-  void acceptInitial(ObjectStore.Listing listing, boolean endWithBookmark) {
+  void acceptInitial(ObjectStore.Listing listing) {
     enqueue(
         () -> {
           for (ObjectNode object : listing.objects()) {
             if (filter.matches(object)) {
-              write(line("ADDED", present(object)));
+              stream.write(line("ADDED", present(object)));
             }
           }
           delivered = listing.revision();
-          if (endWithBookmark) {
-            write(line("BOOKMARK", filter.bookmark(delivered, true)));
-          }
         });
   }
 
@@ -66,7 +63,7 @@ final class WatchSession {
     enqueue(
         () -> {
           delivered = Math.max(delivered, storeRevision);
-          write(line("BOOKMARK", filter.bookmark(delivered, false)));
+          stream.write(line("BOOKMARK", filter.bookmark(delivered)));
         });
   }
 
@@ -74,12 +71,12 @@ final class WatchSession {
   void fail(ApiException failure) {
     enqueue(
         () -> {
-          write(line("ERROR", failure.status()));
+          stream.write(line("ERROR", failure.status()));
           stream.end();
         });
   }
 
-  /** Ends the watch; the client starts another one from where it is. */
+  /** Ends the watch; the client starts another one from the revision that it has reached. */
   void end() {
     stream.execute(stream::end);
   }
@@ -104,7 +101,7 @@ final class WatchSession {
   }
 
   private void enqueue(Runnable write) {
-    if (queued.incrementAndGet() > LONGEST_QUEUE) {
+    if (queued.incrementAndGet() > MAX_QUEUED) {
       end();
       return;
     }
@@ -143,10 +140,6 @@ final class WatchSession {
     ObjectNode shaped = filter.present(object, first);
     first = false;
     return shaped;
-  }
-
-  private void write(byte[] line) {
-    stream.write(line);
   }
 
   private static byte[] line(String type, JsonNode object) {

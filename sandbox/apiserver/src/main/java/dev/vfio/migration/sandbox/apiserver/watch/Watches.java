@@ -1,30 +1,43 @@
 package dev.vfio.migration.sandbox.apiserver.watch;
 
-import dev.vfio.migration.sandbox.apiserver.http.ApiException;
-import dev.vfio.migration.sandbox.apiserver.http.Exchange;
 import dev.vfio.migration.sandbox.apiserver.http.Failures;
 import dev.vfio.migration.sandbox.apiserver.http.ResponseStream;
 import dev.vfio.migration.sandbox.apiserver.store.HistoryGoneException;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore.Subscription;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 
-/** All running watches. Safe for any thread. */
-public final class Watches {
+/** All running watches, and the thread of their bookmarks and timeouts. Safe for any thread. */
+public final class Watches implements AutoCloseable {
   private final ObjectStore store;
   private final Duration bookmarkInterval;
   private final Set<WatchSession> running = ConcurrentHashMap.newKeySet();
+  private final ScheduledThreadPoolExecutor timer;
 
   /**
    * Without any watch yet.
    *
-   * @param bookmarkInterval how often clients that want it are told how far they are
+   * @param bookmarkInterval how often a client that wants bookmarks gets one
    */
   public Watches(ObjectStore store, Duration bookmarkInterval) {
     this.store = store;
     this.bookmarkInterval = bookmarkInterval;
+    this.timer =
+        new ScheduledThreadPoolExecutor(
+            1,
+            task -> {
+              Thread thread = new Thread(task, "apiserver-watch-timer");
+              thread.setDaemon(true);
+              return thread;
+            });
+    timer.setRemoveOnCancelPolicy(true);
   }
 
   /**
@@ -32,25 +45,26 @@ public final class Watches {
    *
    * @param storage the collection
    * @param namespace empty for all
-   * @param after last revision the client knows; 0 to be given everything there is first
-   * @param initialEvents whether to give everything there is first and mark its end by a bookmark
+   * @param after last revision that the client knows; 0 to get all present objects first
    * @param bookmarks whether the client understands bookmarks
    * @param timeout after which the watch ends
    */
-  public record Wish(
-      String storage,
-      String namespace,
-      long after,
-      boolean initialEvents,
-      boolean bookmarks,
-      Duration timeout) {}
+  public record Request(
+      String storage, String namespace, long after, boolean bookmarks, Duration timeout) {}
 
-  /** Starts a watch as the answer to a request; the exchange is answered in any case. */
-  public void start(Exchange exchange, Wish wish, WatchFilter filter) {
-    ResponseStream stream = exchange.stream("application/json");
+  /** Starts a watch. Not to be called on the stream's thread. */
+  public void start(ResponseStream stream, Request request, WatchFilter filter) {
     WatchSession session = new WatchSession(stream, filter);
-    Subscription subscription = subscribe(session, wish);
+    Subscription subscription = subscribe(session, request);
     running.add(session);
+    List<Future<?>> timers = new ArrayList<>();
+    timers.add(timer.schedule(session::end, request.timeout().toMillis(), TimeUnit.MILLISECONDS));
+    if (request.bookmarks()) {
+      long interval = bookmarkInterval.toMillis();
+      timers.add(
+          timer.scheduleWithFixedDelay(
+              () -> session.bookmark(store.revision()), interval, interval, TimeUnit.MILLISECONDS));
+    }
     stream.execute(
         () -> {
           stream.onWritable(session::drain);
@@ -58,12 +72,9 @@ public final class Watches {
               () -> {
                 running.remove(session);
                 subscription.close();
+                timers.forEach(each -> each.cancel(false));
                 session.ended();
               });
-          stream.schedule(wish.timeout(), session::end);
-          if (wish.bookmarks()) {
-            scheduleBookmark(stream, session);
-          }
         });
   }
 
@@ -77,31 +88,22 @@ public final class Watches {
     running.forEach(WatchSession::end);
   }
 
-  private Subscription subscribe(WatchSession session, Wish wish) {
-    if (wish.initialEvents() || wish.after() == 0) {
-      return store.listAndSubscribe(
-          wish.storage(),
-          wish.namespace(),
-          listing -> session.acceptInitial(listing, wish.initialEvents() && wish.bookmarks()),
-          session::accept);
-    }
-    try {
-      return store.subscribe(wish.storage(), wish.after(), session::accept);
-    } catch (HistoryGoneException e) {
-      ApiException failure = Failures.expired(e.getMessage());
-      session.fail(failure);
-      return store.none();
-    }
+  @Override
+  public void close() {
+    endAll();
+    timer.shutdownNow();
   }
 
-  private void scheduleBookmark(ResponseStream stream, WatchSession session) {
-    stream.schedule(
-        bookmarkInterval,
-        () -> {
-          if (running.contains(session)) {
-            session.bookmark(store.revision());
-            scheduleBookmark(stream, session);
-          }
-        });
+  private Subscription subscribe(WatchSession session, Request request) {
+    if (request.after() == 0) {
+      return store.listAndSubscribe(
+          request.storage(), request.namespace(), session::acceptInitial, session::accept);
+    }
+    try {
+      return store.subscribe(request.storage(), request.after(), session::accept);
+    } catch (HistoryGoneException e) {
+      session.fail(Failures.expired(e.getMessage()));
+      return store.none();
+    }
   }
 }

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** CEL rules over objects, with Kubernetes' own functions. */
+/** CEL rules over objects. */
 class SchemaRulesTest {
   private static final String SCHEMA =
       """
@@ -27,7 +27,7 @@ class SchemaRulesTest {
             ratio: {type: number}
             size: {x-kubernetes-int-or-string: true}
             when: {type: string, format: date-time}
-            pause: {type: string, format: duration}
+            pause: {type: string}
             tags: {type: array, maxItems: 10, items: {type: string, maxLength: 10}}
             numbers: {type: array, maxItems: 10, items: {type: integer}}
             labels: {type: object, maxProperties: 10, additionalProperties: {type: string}}
@@ -46,37 +46,16 @@ class SchemaRulesTest {
       strings = {
         "self.metadata.name == 'it'",
         "self.spec.count > 2 && self.spec.ratio < 2 && self.spec.count < 3.5",
-        "type(self.spec.size) == string && quantity(self.spec.size) == quantity('1024Mi')",
-        "isQuantity('1.5Gi') && !isQuantity('much') && quantity('1k').isLessThan(quantity('1Ki'))",
-        "quantity('2').add(3).asInteger() == 5 && quantity('1').sub(quantity('2')).sign() == -1",
         "self.spec.when < timestamp('2100-01-01T00:00:00Z') && self.spec.when.getFullYear() =="
             + " 2026",
-        "self.spec.pause == duration('90s') && duration('300ms') > duration('0s')",
-        "self.spec.tags.isSorted() && self.spec.tags.indexOf('b') == 1 &&"
-            + " self.spec.tags.lastIndexOf('z') == -1",
-        "self.spec.numbers.sum() == 6 && self.spec.numbers.min() == 1 && self.spec.numbers.max() =="
-            + " 3",
+        "duration(self.spec.pause) == duration('90s') && duration('300ms') > duration('0s')",
+        "type(self.spec.size) == string",
         "self.spec.tags.all(t, t.size() == 1) && self.spec.tags.exists_one(t, t == 'a')",
         "self.spec.tags.map(t, t + '!').join(',') == 'a!,b!,c!'",
         "self.spec.labels.k == 'v' && 'k' in self.spec.labels && self.spec.labels.all(k, k != 'x')",
-        "self.spec.name.find('[a-z]+') == 'node' && self.spec.name.findAll('[aeo]', 2) == ['o',"
-            + " 'e']",
         "self.spec.name.split('-')[0].upperAscii() == 'NODE' &&"
             + " self.spec.name.matches('^node-[a-z]')",
-        "'%s has %d of %.1f'.format([self.spec.name, self.spec.count, self.spec.ratio])"
-            + " == 'node-a.example has 3 of 1.5'",
-        "url('https://h:1/p?q=1').getHostname() == 'h' && url('https://h:1/p?q=1').getQuery()['q']"
-            + " == ['1']",
-        "isURL('https://h/') && !isURL('no url') && url('https://h:1/p').getPort() == '1'",
-        "isIP('10.0.0.1') && !isIP('10.0.0') && ip('127.0.0.1').isLoopback() && ip('::1').family()"
-            + " == 6",
-        "cidr('10.0.0.0/8').containsIP('10.1.2.3') &&"
-            + " !cidr('10.0.0.0/8').containsIP(ip('11.0.0.1'))",
-        "cidr('10.1.2.3/8').masked() == cidr('10.0.0.0/8') && cidr('10.0.0.0/8').prefixLength() =="
-            + " 8",
         "self.spec.__in__ == 'x' && self.spec.a__dash__b == 'y'",
-        "self.?spec.name.orValue('none') == 'node-a.example'",
-        "sets.contains(self.spec.tags, ['a', 'c']) && sets.intersects(self.spec.tags, ['z', 'a'])",
       })
   void rulesThatHold(String rule) throws IOException {
     assertThat(check(rule, "", OBJECT, null)).isEmpty();
@@ -109,12 +88,14 @@ class SchemaRulesTest {
   }
 
   @Test
-  void anOptionalOldValueIsThereOnCreationToo() throws IOException {
-    String options = ", optionalOldSelf: true";
-    String rule = "!oldSelf.hasValue() || oldSelf.value().spec.count == self.spec.count";
-    assertThat(check(rule, options, OBJECT, null)).isEmpty();
-    assertThat(check(rule, options, OBJECT, OBJECT.replace("3, \"ratio", "4, \"ratio"))).hasSize(1);
-    assertThat(check("oldSelf.hasValue()", options, OBJECT, null)).hasSize(1);
+  void anOptionalOldValueIsRefusedInsteadOfIgnored() throws IOException {
+    SchemaRules rules = new SchemaRules(schema("self == oldSelf", ", optionalOldSelf: true"));
+    assertThat(rules.errors())
+        .singleElement()
+        .satisfies(
+            cause ->
+                assertThat(cause.field())
+                    .isEqualTo(".x-kubernetes-validations[0].optionalOldSelf"));
   }
 
   @ParameterizedTest
@@ -127,10 +108,12 @@ class SchemaRulesTest {
         "self.spec.count ==",
         "self.?spec.?name.orValue('none') == 'x'",
         "self.spec.unknownFunction()",
+        "isURL(self.spec.name)",
+        "isQuantity(self.spec.name)",
       })
-  void rulesThatDoNotCompileAreMistakes(String rule) throws IOException {
+  void rulesThatDoNotCompileAreErrorsOfTheDefinition(String rule) throws IOException {
     SchemaRules rules = new SchemaRules(schema(rule, ""));
-    assertThat(rules.mistakes())
+    assertThat(rules.errors())
         .singleElement()
         .satisfies(
             cause -> assertThat(cause.field()).isEqualTo(".x-kubernetes-validations[0].rule"));
@@ -139,7 +122,7 @@ class SchemaRulesTest {
   private static List<Cause> check(String rule, String options, String object, String old)
       throws IOException {
     SchemaRules rules = new SchemaRules(schema(rule, options));
-    assertThat(rules.mistakes()).isEmpty();
+    assertThat(rules.errors()).isEmpty();
     return rules.check(
         (ObjectNode) Json.parse(object), old == null ? null : (ObjectNode) Json.parse(old));
   }

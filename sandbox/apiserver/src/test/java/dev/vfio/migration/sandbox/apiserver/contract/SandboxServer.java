@@ -14,6 +14,10 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 /** One sandbox server and one client of it for a test class. */
 public final class SandboxServer implements BeforeAllCallback, AfterAllCallback {
   private final ApiServerOptions options;
+
+  /** The test class and the nested one that runs: each of them calls the callbacks. */
+  private int users;
+
   private ApiServer server;
   private KubernetesClient client;
 
@@ -27,6 +31,9 @@ public final class SandboxServer implements BeforeAllCallback, AfterAllCallback 
 
   @Override
   public void beforeAll(ExtensionContext context) throws IOException {
+    if (users++ > 0) {
+      return;
+    }
     server = new ApiServer(options);
     // Tests want to see the first answer, not the last of ten.
     Config config =
@@ -38,8 +45,10 @@ public final class SandboxServer implements BeforeAllCallback, AfterAllCallback 
 
   @Override
   public void afterAll(ExtensionContext context) {
-    client.close();
-    server.close();
+    if (--users == 0) {
+      client.close();
+      server.close();
+    }
   }
 
   public ApiServer server() {

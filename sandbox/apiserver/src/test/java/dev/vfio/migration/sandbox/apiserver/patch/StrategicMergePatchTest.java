@@ -3,9 +3,9 @@ package dev.vfio.migration.sandbox.apiserver.patch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import dev.vfio.migration.sandbox.apiserver.schema.Schema;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -16,8 +16,8 @@ class StrategicMergePatchTest {
           Json.parse(
               """
               {"type": "object", "properties": {
-                "items": {"type": "array", "x-kubernetes-patch-merge-key": "name", "items": {"type": "object"}},
-                "set": {"type": "array", "x-kubernetes-patch-strategy": "merge", "items": {"type": "string"}},
+                "items": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], "items": {"type": "object"}},
+                "set": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
                 "whole": {"type": "object", "x-kubernetes-map-type": "atomic"}}}
               """));
 
@@ -33,8 +33,6 @@ class StrategicMergePatchTest {
             + " {'items':[{'name':'x'},{'name':'z','v':1}]}",
         "{'items':[{'name':'x'},{'name':'y'}]} | {'items':[{'$patch':'delete','name':'x'}]} |"
             + " {'items':[{'name':'y'}]}",
-        "{'items':[{'name':'x'}]} | {'items':[{'$patch':'replace'},{'name':'q'}]} |"
-            + " {'items':[{'name':'q'}]}",
         "{'items':[{'name':'x'},{'name':'y'}]} |"
             + " {'$setElementOrder/items':[{'name':'y'},{'name':'x'}],'items':[{'name':'y','v':2}]}"
             + " | {'items':[{'name':'y','v':2},{'name':'x'}]}",
@@ -42,7 +40,6 @@ class StrategicMergePatchTest {
         "{'set':['a','b']} | {'$deleteFromPrimitiveList/set':['a']} | {'set':['b']}",
         "{'list':[1,2]} | {'list':[3]} | {'list':[3]}",
         "{'whole':{'a':1}} | {'whole':{'b':2}} | {'whole':{'b':2}}",
-        "{'m':{'a':1}} | {'m':{'$patch':'replace','b':2}} | {'m':{'b':2}}",
         "{'m':{'a':1,'b':1}} | {'m':{'$retainKeys':['b'],'b':2}} | {'m':{'b':2}}",
       })
   void patches(String target, String patch, String expected) {
@@ -50,17 +47,23 @@ class StrategicMergePatchTest {
         .isEqualTo(json(expected));
   }
 
-  @Test
-  void anItemWithoutItsKeyIsRefused() {
-    assertThatThrownBy(
-            () ->
-                StrategicMergePatch.apply(
-                    json("{'items':[]}"), json("{'items':[{'v':1}]}"), SCHEMA))
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "{'items':[{'v':1}]} | does not contain declared merge key: name",
+        "{'items':[{'$patch':'replace'},{'name':'q'}]} | does not contain declared merge key: name",
+        "{'items':[{'$patch':'merge','name':'q'}]} | knows $patch: delete only",
+        "{'m':{'$patch':'replace','b':2}} | does not know the directive $patch",
+      })
+  void patchesThatAreNotUnderstoodAreRefused(String patch, String message) {
+    assertThatThrownBy(() -> StrategicMergePatch.apply(json("{'items':[]}"), json(patch), SCHEMA))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("does not contain declared merge key: name");
+        .hasMessageContaining(message);
   }
 
-  private static com.fasterxml.jackson.databind.JsonNode json(String text) {
+  private static JsonNode json(String text) {
     return Json.parse(text.trim().replace('\'', '"'));
   }
 }

@@ -1,11 +1,11 @@
 package dev.vfio.migration.sandbox.devices.chunk;
 
-import dev.vfio.migration.sandbox.devices.content.Pace;
 import dev.vfio.migration.sandbox.devices.content.PageContent;
 import dev.vfio.migration.sandbox.devices.content.SequencePoint;
 import dev.vfio.migration.sandbox.devices.content.StatePages;
+import dev.vfio.migration.sandbox.devices.content.WriteRate;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -23,11 +23,11 @@ public final class ChunkReader {
   }
 
   private final StatePages pages;
-  private final long[] words = new long[PageContent.MAXIMUM_PAGE_SIZE / Long.BYTES];
-  private final long[] scratch = new long[PageContent.MAXIMUM_PAGE_SIZE / Long.BYTES];
+  private final long[] words = new long[PageContent.MAX_PAGE_SIZE / Long.BYTES];
+  private final long[] scratch = new long[PageContent.MAX_PAGE_SIZE / Long.BYTES];
   // a unit that is cut in two by the end of a buffer waits here for its rest
   private final ByteBuffer partial =
-      ByteBuffer.allocate(PageContent.MAXIMUM_PAGE_SIZE).order(ByteOrder.LITTLE_ENDIAN);
+      ByteBuffer.allocate(PageContent.MAX_PAGE_SIZE).order(ByteOrder.LITTLE_ENDIAN);
 
   private Expecting expecting = Expecting.HEADER;
   private boolean started;
@@ -63,11 +63,11 @@ public final class ChunkReader {
   /**
    * Takes all of {@code input} in.
    *
-   * @throws RefusedException EINVAL if these bytes are not what this stream may hold here
+   * @throws RefusalException EINVAL if these bytes are not what this stream may hold here
    */
-  public void accept(ByteBuffer input) throws RefusedException {
+  public void accept(ByteBuffer input) throws RefusalException {
     if (corrupt) {
-      throw new RefusedException(Errno.EIO, "an earlier buffer was corrupt; reset the device");
+      throw new RefusalException(Errno.EIO, "an earlier buffer was corrupt; reset the device");
     }
     ByteBuffer in = input.slice().order(ByteOrder.LITTLE_ENDIAN);
     restartIfRepeated(in);
@@ -87,7 +87,7 @@ public final class ChunkReader {
           }
         }
       }
-    } catch (RefusedException e) {
+    } catch (RefusalException e) {
       corrupt = true;
       throw e;
     }
@@ -97,29 +97,28 @@ public final class ChunkReader {
    * Ends the stream: everything must be here.
    *
    * @return the registers
-   * @throws RefusedException EINVAL if something is missing, EIO if it does not add up
+   * @throws RefusalException EINVAL if something is missing, EIO if it does not add up
    */
-  public ChunkPlan.Registers complete() throws RefusedException {
+  public ChunkPlan.Registers complete() throws RefusalException {
     if (corrupt) {
-      throw new RefusedException(Errno.EIO, "a buffer was corrupt; the state cannot be used");
+      throw new RefusalException(Errno.EIO, "a buffer was corrupt; the state cannot be used");
     }
     if (expecting != Expecting.HEADER || partial.position() > 0) {
-      throw new RefusedException(Errno.EINVAL, "the last chunk is only half here");
+      throw new RefusalException(Errno.EINVAL, "the last chunk is only half here");
     }
     if (pages.missing() > 0) {
-      throw new RefusedException(Errno.EINVAL, pages.missing() + " pages never arrived");
+      throw new RefusalException(Errno.EINVAL, pages.missing() + " pages never arrived");
     }
     if (registers == null) {
-      throw new RefusedException(Errno.EINVAL, "the registers never arrived");
+      throw new RefusalException(Errno.EINVAL, "the registers never arrived");
     }
     if (registers.digest() != pages.digest()) {
-      throw new RefusedException(
+      throw new RefusalException(
           Errno.EIO,
-          "the pages are not those that the registers stand for: a chunk was lost or is stale ("
-              + chunks
-              + " chunks came, "
-              + registers.chunks()
-              + " were handed out)");
+          String.format(
+              "the pages are not those that the registers stand for: a chunk was lost or is stale"
+                  + " (%s chunks came, %s were handed out)",
+              chunks, registers.chunks()));
     }
     return registers;
   }
@@ -145,7 +144,7 @@ public final class ChunkReader {
     };
   }
 
-  private void take(ByteBuffer in, int unit) throws RefusedException {
+  private void take(ByteBuffer in, int unit) throws RefusalException {
     int count = unit / Long.BYTES;
     in.asLongBuffer().get(words, 0, count);
     switch (expecting) {
@@ -156,18 +155,15 @@ public final class ChunkReader {
     }
   }
 
-  private void takeHeader() throws RefusedException {
+  private void takeHeader() throws RefusalException {
     expect(words[0] == ChunkFormat.MAGIC, "no chunk begins here");
     expect(words[7] == ChunkFormat.check(words, 7), "the chunk's header is damaged");
     expect((int) words[1] == ChunkFormat.FORMAT, "unknown chunk format " + (int) words[1]);
     expect(
         words[5] == pages.geometry().stateSize() && (int) words[6] == pages.geometry().pageSize(),
-        "the source has a state of "
-            + words[5]
-            + " bytes in pages of "
-            + (int) words[6]
-            + ", this device "
-            + pages.geometry());
+        String.format(
+            "the source has a state of %s bytes in pages of %s, this device %s",
+            words[5], (int) words[6], pages.geometry()));
     if (!started) {
       started = true;
       stream = words[2];
@@ -180,7 +176,7 @@ public final class ChunkReader {
     next();
   }
 
-  private void takeRecord() throws RefusedException {
+  private void takeRecord() throws RefusalException {
     page = words[0];
     version = words[1];
     expect(page >= 0 && page < pages.geometry().pages(), "page " + page + " does not exist");
@@ -188,7 +184,7 @@ public final class ChunkReader {
     expecting = Expecting.CONTENT;
   }
 
-  private void takeContent(int count) throws RefusedException {
+  private void takeContent(int count) throws RefusalException {
     expect(
         content.matches(page, version, words, count, scratch),
         "page " + page + " does not hold what its version " + version + " stands for");
@@ -197,7 +193,7 @@ public final class ChunkReader {
     next();
   }
 
-  private void takeRegisters() throws RefusedException {
+  private void takeRegisters() throws RefusalException {
     expect(words[15] == ChunkFormat.check(words, 15), "the registers are damaged");
     expect(words[0] == seed, "the registers are those of another state");
     SequencePoint point = new SequencePoint(words[0], words[1], words[2], pace(3), pace(6));
@@ -206,8 +202,8 @@ public final class ChunkReader {
     next();
   }
 
-  private Pace pace(int at) {
-    return new Pace(words[at], words[at + 1], words[at + 2]);
+  private WriteRate pace(int at) {
+    return new WriteRate(words[at], words[at + 1], words[at + 2]);
   }
 
   private void next() {
@@ -221,9 +217,9 @@ public final class ChunkReader {
     }
   }
 
-  private static void expect(boolean holds, String otherwise) throws RefusedException {
+  private static void expect(boolean holds, String otherwise) throws RefusalException {
     if (!holds) {
-      throw new RefusedException(Errno.EINVAL, otherwise);
+      throw new RefusalException(Errno.EINVAL, otherwise);
     }
   }
 }

@@ -1,9 +1,9 @@
 package dev.vfio.migration.sandbox.devices.chunk;
 
-import dev.vfio.migration.sandbox.devices.content.Pace;
 import dev.vfio.migration.sandbox.devices.content.PageContent;
 import dev.vfio.migration.sandbox.devices.content.SequencePoint;
 import dev.vfio.migration.sandbox.devices.content.StateGeometry;
+import dev.vfio.migration.sandbox.devices.content.WriteRate;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.LongBuffer;
@@ -13,7 +13,7 @@ public final class ChunkWriter {
   private final long stream;
   private final long seed;
   private final PageContent content;
-  private final long[] words = new long[PageContent.MAXIMUM_PAGE_SIZE / Long.BYTES];
+  private final long[] words = new long[PageContent.MAX_PAGE_SIZE / Long.BYTES];
   private long sequence;
 
   /**
@@ -81,7 +81,7 @@ public final class ChunkWriter {
     out.put(words, 0, ChunkFormat.REGISTER_WORDS);
   }
 
-  private void putPace(Pace pace, int at) {
+  private void putPace(WriteRate pace, int at) {
     words[at] = pace.fromStep();
     words[at + 1] = pace.fromWrites();
     words[at + 2] = pace.perStep();

@@ -1,17 +1,17 @@
 package dev.vfio.migration.sandbox.devices.console;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import dev.vfio.migration.sandbox.devices.device.Continuity;
+import dev.vfio.migration.sandbox.devices.device.AuditResult;
 import dev.vfio.migration.sandbox.devices.device.DeviceModel;
 import dev.vfio.migration.sandbox.devices.device.DeviceStatus;
+import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
 import dev.vfio.migration.sandbox.devices.fault.Fault;
-import dev.vfio.migration.sandbox.devices.fault.Faults;
 import dev.vfio.migration.sandbox.devices.lines.JsonObjects;
 import dev.vfio.migration.sandbox.devices.lines.LineProtocol;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import dev.vfio.migration.sandbox.devices.workload.Auditor;
-import dev.vfio.migration.sandbox.devices.workload.Workload;
+import dev.vfio.migration.sandbox.devices.workload.SimulatedWorkload;
 import java.io.IOException;
 import java.util.Map;
 import java.util.function.ToLongFunction;
@@ -22,8 +22,8 @@ import java.util.function.ToLongFunction;
  */
 public final class Console implements LineProtocol {
   private final DeviceModel device;
-  private final Workload workload;
-  private final Faults faults;
+  private final SimulatedWorkload workload;
+  private final ActiveFaults faults;
   private final Auditor auditor;
   private final ToLongFunction<String> perStep;
   private final Runnable stop;
@@ -34,8 +34,8 @@ public final class Console implements LineProtocol {
    */
   public Console(
       DeviceModel device,
-      Workload workload,
-      Faults faults,
+      SimulatedWorkload workload,
+      ActiveFaults faults,
       Auditor auditor,
       ToLongFunction<String> perStep,
       Runnable stop) {
@@ -49,7 +49,7 @@ public final class Console implements LineProtocol {
 
   @Override
   public void answer(Map<String, Object> request, JsonGenerator reply)
-      throws IOException, RefusedException {
+      throws IOException, RefusalException {
     String operation = JsonObjects.text(request, "op");
     switch (operation) {
       case "status" -> status(reply);
@@ -59,7 +59,7 @@ public final class Console implements LineProtocol {
       case "verify" -> verify(reply);
       case "stop" -> {}
       default ->
-          throw new RefusedException(
+          throw new RefusalException(
               Errno.EINVAL,
               "there is no operation '"
                   + operation
@@ -97,26 +97,26 @@ public final class Console implements LineProtocol {
     reply.writeEndArray();
   }
 
-  private void addFault(String notation) throws RefusedException {
+  private void addFault(String notation) throws RefusalException {
     try {
       faults.add(Fault.parse(notation));
     } catch (IllegalArgumentException e) {
-      throw new RefusedException(Errno.EINVAL, e.getMessage());
+      throw new RefusalException(Errno.EINVAL, e.getMessage());
     }
   }
 
-  private void changeRates(Map<String, Object> request) throws RefusedException {
+  private void changeRates(Map<String, Object> request) throws RefusalException {
     String deviceRate = JsonObjects.text(request, "dirty");
     String windowRate = JsonObjects.text(request, "memory");
     try {
       device.changePace(perStep.applyAsLong(deviceRate), perStep.applyAsLong(windowRate));
     } catch (IllegalArgumentException e) {
-      throw new RefusedException(Errno.EINVAL, e.getMessage());
+      throw new RefusalException(Errno.EINVAL, e.getMessage());
     }
   }
 
-  private void verify(JsonGenerator reply) throws IOException, RefusedException {
-    Continuity found = auditor.complete(device.audit(), "verify");
+  private void verify(JsonGenerator reply) throws IOException, RefusalException {
+    AuditResult found = auditor.complete(device.audit(), "verify");
     reply.writeStringField("continuity", found.ok() ? "ok" : "broken");
     reply.writeStringField("detail", found.detail());
     reply.writeNumberField("step", found.step());

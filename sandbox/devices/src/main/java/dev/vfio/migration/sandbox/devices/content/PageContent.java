@@ -13,10 +13,10 @@ import java.util.Arrays;
  */
 public final class PageContent {
   /** The largest page, in bytes. */
-  public static final int MAXIMUM_PAGE_SIZE = 65536;
+  public static final int MAX_PAGE_SIZE = 65536;
 
   private static final int OFFSETS = 2048;
-  private static final long[] BLOCK = randomBlock(OFFSETS + MAXIMUM_PAGE_SIZE / Long.BYTES);
+  private static final long[] BLOCK = randomBlock(OFFSETS + MAX_PAGE_SIZE / Long.BYTES);
 
   private final long seed;
 

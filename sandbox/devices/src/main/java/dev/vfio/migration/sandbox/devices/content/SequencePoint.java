@@ -11,10 +11,11 @@ package dev.vfio.migration.sandbox.devices.content;
  * @param devicePace how steps dirty pages of the device state
  * @param windowPace how steps dirty pages of the DMA window
  */
-public record SequencePoint(long seed, long step, long chain, Pace devicePace, Pace windowPace) {
+public record SequencePoint(
+    long seed, long step, long chain, WriteRate devicePace, WriteRate windowPace) {
 
   /** Step 0. */
-  public static SequencePoint start(long seed, Pace devicePace, Pace windowPace) {
+  public static SequencePoint start(long seed, WriteRate devicePace, WriteRate windowPace) {
     return new SequencePoint(seed, 0, Mix.of(seed), devicePace, windowPace);
   }
 

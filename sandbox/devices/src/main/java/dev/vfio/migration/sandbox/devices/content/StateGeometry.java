@@ -17,7 +17,7 @@ public record StateGeometry(long stateSize, int pageSize) {
           "the state size must be 1KiB to 8GiB and a multiple of 8 bytes, not " + stateSize);
     }
     if (pageSize < SMALLEST_PAGE
-        || pageSize > PageContent.MAXIMUM_PAGE_SIZE
+        || pageSize > PageContent.MAX_PAGE_SIZE
         || Integer.bitCount(pageSize) != 1) {
       throw new IllegalArgumentException(
           "the page size must be a power of two from 4096 to 65536, not " + pageSize);

@@ -75,7 +75,7 @@ final class Audit {
   }
 
   /** Follows the chain, which takes a hash a step, and says what was found. */
-  Continuity finish() {
+  AuditResult finish() {
     if (!point.chainHolds()) {
       broken.add(
           "the chain at step "
@@ -91,7 +91,7 @@ final class Audit {
             ? "every step once up to " + point.step() + ", every page as that step left it"
             : String.join("; ", broken)
                 + (brokenPages > DETAILS ? "; " + brokenPages + " pages in all" : "");
-    return new Continuity(broken.isEmpty(), detail, point.step(), pages, bytes);
+    return new AuditResult(broken.isEmpty(), detail, point.step(), pages, bytes);
   }
 
   private void compareState() {

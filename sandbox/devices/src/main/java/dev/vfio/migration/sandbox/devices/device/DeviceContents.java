@@ -4,12 +4,12 @@ import dev.vfio.migration.sandbox.devices.chunk.ChunkPlan;
 import dev.vfio.migration.sandbox.devices.chunk.ChunkReader;
 import dev.vfio.migration.sandbox.devices.chunk.ChunkWriter;
 import dev.vfio.migration.sandbox.devices.content.Mix;
-import dev.vfio.migration.sandbox.devices.content.Pace;
 import dev.vfio.migration.sandbox.devices.content.PageContent;
 import dev.vfio.migration.sandbox.devices.content.SequencePoint;
 import dev.vfio.migration.sandbox.devices.content.StatePages;
+import dev.vfio.migration.sandbox.devices.content.WriteRate;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,7 +25,7 @@ final class DeviceContents {
   private final DmaWindow window;
   private final int windowPages;
   private final List<Audit> audits = new ArrayList<>();
-  private final long[] words = new long[PageContent.MAXIMUM_PAGE_SIZE / Long.BYTES];
+  private final long[] words = new long[PageContent.MAX_PAGE_SIZE / Long.BYTES];
 
   private StatePages pages;
   private SequencePoint point;
@@ -51,8 +51,8 @@ final class DeviceContents {
     point =
         SequencePoint.start(
             settings.seed(),
-            Pace.initial(settings.initialPace()),
-            Pace.initial(settings.windowPace()));
+            WriteRate.initial(settings.initialPace()),
+            WriteRate.initial(settings.windowPace()));
     pattern = AccessPattern.of(settings.seed(), settings.geometry(), windowPages);
     reader = null;
     endSave();
@@ -174,17 +174,17 @@ final class DeviceContents {
     bytesIn = 0;
   }
 
-  void load(ByteBuffer data) throws RefusedException {
+  void load(ByteBuffer data) throws RefusalException {
     bytesIn += data.remaining();
     reader.accept(data);
   }
 
   /** Everything must be here; the registers become this device's. */
-  void completeLoad() throws RefusedException {
+  void completeLoad() throws RefusalException {
     ChunkPlan.Registers registers = reader.complete();
     long size = window == null ? 0 : window.size();
     if (registers.windowSize() != size) {
-      throw new RefusedException(
+      throw new RefusalException(
           Errno.EINVAL,
           "the source's window has " + registers.windowSize() + " bytes, this one " + size);
     }
@@ -198,9 +198,9 @@ final class DeviceContents {
   }
 
   /** See {@link DirtyLog#report}. */
-  int reportDirty(long start, long total, ByteBuffer area) throws RefusedException {
+  int reportDirty(long start, long total, ByteBuffer area) throws RefusalException {
     if (dirtyLog == null) {
-      throw new RefusedException(Errno.EINVAL, "the device writes into no memory");
+      throw new RefusalException(Errno.EINVAL, "the device writes into no memory");
     }
     return dirtyLog.report(start, total, area);
   }

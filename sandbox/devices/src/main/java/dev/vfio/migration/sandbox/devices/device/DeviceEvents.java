@@ -2,7 +2,7 @@ package dev.vfio.migration.sandbox.devices.device;
 
 import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 
 /** The lines that the device writes into its log. */
 final class DeviceEvents {
@@ -23,7 +23,7 @@ final class DeviceEvents {
         });
   }
 
-  void refused(DeviceState from, String to, int wire, RefusedException refusal) {
+  void refused(DeviceState from, String to, int wire, RefusalException refusal) {
     log.event(
         "refused",
         line -> {

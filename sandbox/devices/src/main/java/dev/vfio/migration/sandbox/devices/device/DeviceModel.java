@@ -1,14 +1,14 @@
 package dev.vfio.migration.sandbox.devices.device;
 
 import dev.vfio.migration.sandbox.devices.chunk.ChunkPlan;
+import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
 import dev.vfio.migration.sandbox.devices.fault.Fault;
 import dev.vfio.migration.sandbox.devices.fault.FaultKind;
-import dev.vfio.migration.sandbox.devices.fault.Faults;
 import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
 import dev.vfio.migration.sandbox.devices.lifecycle.Transitions;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 
@@ -23,7 +23,7 @@ import java.util.Optional;
  */
 public final class DeviceModel {
   private final DeviceSettings settings;
-  private final Faults faults;
+  private final ActiveFaults faults;
   private final DeviceEvents events;
   private final Object lock = new Object();
   private final DeviceContents contents;
@@ -41,7 +41,7 @@ public final class DeviceModel {
    *
    * @param window the memory it writes into; null if it writes into none
    */
-  public DeviceModel(DeviceSettings settings, DmaWindow window, Faults faults, EventLog log) {
+  public DeviceModel(DeviceSettings settings, DmaWindow window, ActiveFaults faults, EventLog log) {
     this.settings = settings;
     this.faults = faults;
     this.events = new DeviceEvents(log);
@@ -75,16 +75,16 @@ public final class DeviceModel {
   /**
    * Action "set state": moves the device to the state that {@code wire} stands for.
    *
-   * @throws RefusedException EINVAL for a number or a move that the text does not know; EBUSY if
+   * @throws RefusalException EINVAL for a number or a move that the text does not know; EBUSY if
    *     the workload still counts on what would be lost; EIO or EINVAL if what was loaded is not
    *     whole
    */
-  public void transition(int wire) throws RefusedException {
+  public void transition(int wire) throws RefusalException {
     Optional<DeviceState> target = DeviceState.ofWire(wire);
     try {
       DeviceState to =
           target.orElseThrow(
-              () -> new RefusedException(Errno.EINVAL, "no state has the number " + wire));
+              () -> new RefusalException(Errno.EINVAL, "no state has the number " + wire));
       requireAllowed(to);
       faults.stall(to);
       synchronized (lock) {
@@ -96,7 +96,7 @@ public final class DeviceModel {
         enter(to);
         moved(to, "client");
       }
-    } catch (RefusedException e) {
+    } catch (RefusalException e) {
       String to = target.map(DeviceState::name).orElse(Integer.toString(wire));
       events.refused(state(), to, wire, e);
       throw e;
@@ -105,11 +105,11 @@ public final class DeviceModel {
   }
 
   /** Brings the device back to NONE, without any state. EBUSY while its workload counts on it. */
-  public void reset() throws RefusedException {
+  public void reset() throws RefusalException {
     synchronized (lock) {
       if (workload.holdsDevice()) {
-        RefusedException refusal =
-            new RefusedException(
+        RefusalException refusal =
+            new RefusalException(
                 Errno.EBUSY, "the workload holds the device; a reset would lose its state");
         events.refused(state, DeviceState.NONE.name(), DeviceState.NONE.wire(), refusal);
         throw refusal;
@@ -149,15 +149,15 @@ public final class DeviceModel {
    * Action "get buffer": writes the next chunk to {@code area}.
    *
    * @return its size in bytes; 0 if there is nothing to hand out now
-   * @throws RefusedException EINVAL outside PRECOPY and STOPNCOPY
+   * @throws RefusalException EINVAL outside PRECOPY and STOPNCOPY
    */
-  public int stage(long threshold, ByteBuffer area) throws RefusedException {
+  public int stage(long threshold, ByteBuffer area) throws RefusalException {
     while (true) {
       DeviceState during;
       ChunkPlan plan;
       synchronized (lock) {
         if (!state.handsOutBuffers()) {
-          throw new RefusedException(Errno.EINVAL, "no buffers are handed out in " + state);
+          throw new RefusalException(Errno.EINVAL, "no buffers are handed out in " + state);
         }
         during = state;
         faults.refuse(FaultKind.FAIL_BUFFER, state, contents.bytesOut());
@@ -182,13 +182,13 @@ public final class DeviceModel {
   /**
    * Action "set buffer": takes all of {@code data} in.
    *
-   * @throws RefusedException EINVAL outside RESUME and for data that is not a stream of chunks; EIO
+   * @throws RefusalException EINVAL outside RESUME and for data that is not a stream of chunks; EIO
    *     after such data
    */
-  public void load(ByteBuffer data) throws RefusedException {
+  public void load(ByteBuffer data) throws RefusalException {
     synchronized (lock) {
       if (state != DeviceState.RESUME) {
-        throw new RefusedException(Errno.EINVAL, "no buffers are taken in " + state);
+        throw new RefusalException(Errno.EINVAL, "no buffers are taken in " + state);
       }
       faults.refuse(FaultKind.FAIL_BUFFER, state, contents.bytesIn());
       contents.load(data);
@@ -202,10 +202,10 @@ public final class DeviceModel {
    * @param total pages
    * @return pages covered; 0 if none in the range is dirty
    */
-  public int reportDirty(long start, long total, ByteBuffer area) throws RefusedException {
+  public int reportDirty(long start, long total, ByteBuffer area) throws RefusalException {
     synchronized (lock) {
       if (!state.saving()) {
-        throw new RefusedException(Errno.EINVAL, "dirty pages are not logged in " + state);
+        throw new RefusalException(Errno.EINVAL, "dirty pages are not logged in " + state);
       }
       faults.refuse(FaultKind.DIRTY_LOG_REFUSED, state, Long.MAX_VALUE);
       return contents.reportDirty(start, total, area);
@@ -253,12 +253,12 @@ public final class DeviceModel {
   /**
    * Begins an audit of what the device was given, for a workload that takes it over.
    *
-   * @throws RefusedException EBUSY unless the device is RUNNING on a state that it has loaded
+   * @throws RefusalException EBUSY unless the device is RUNNING on a state that it has loaded
    */
-  public RunningAudit claim() throws RefusedException {
+  public RunningAudit claim() throws RefusalException {
     synchronized (lock) {
       if (state != DeviceState.RUNNING || !restored) {
-        throw new RefusedException(
+        throw new RefusalException(
             Errno.EBUSY,
             "the device is in " + state + (restored ? "" : " and has loaded no state"));
       }
@@ -269,12 +269,12 @@ public final class DeviceModel {
   /**
    * Begins an audit as of now.
    *
-   * @throws RefusedException EBUSY if the device holds no whole state
+   * @throws RefusalException EBUSY if the device holds no whole state
    */
-  public RunningAudit audit() throws RefusedException {
+  public RunningAudit audit() throws RefusalException {
     synchronized (lock) {
       if (!holdsState) {
-        throw new RefusedException(Errno.EBUSY, "the device holds no state in " + state);
+        throw new RefusalException(Errno.EBUSY, "the device holds no state in " + state);
       }
       return new RunningAudit(contents.beginAudit());
     }
@@ -311,13 +311,13 @@ public final class DeviceModel {
     }
 
     /** Takes as long as reading the window takes; holds the device for a few pages at a time. */
-    public Continuity complete() throws RefusedException {
+    public AuditResult complete() throws RefusalException {
       boolean more = true;
       while (more) {
         synchronized (lock) {
           more = audit.compareSome();
           if (audit.abandoned()) {
-            throw new RefusedException(Errno.ESTALE, "the device lost its state under the audit");
+            throw new RefusalException(Errno.ESTALE, "the device lost its state under the audit");
           }
           if (!more) {
             contents.endAudit(audit);
@@ -328,22 +328,22 @@ public final class DeviceModel {
     }
   }
 
-  private void requireAllowed(DeviceState to) throws RefusedException {
+  private void requireAllowed(DeviceState to) throws RefusalException {
     synchronized (lock) {
       if (!Transitions.allowed(state, to)) {
-        throw new RefusedException(Errno.EINVAL, "there is no way from " + state + " to " + to);
+        throw new RefusalException(Errno.EINVAL, "there is no way from " + state + " to " + to);
       }
       if (to == DeviceState.RUNNING && state != DeviceState.NONE && !holdsState) {
-        throw new RefusedException(
+        throw new RefusalException(
             Errno.EINVAL, "the device holds no whole state any more; only a reset leaves " + state);
       }
       if (to == DeviceState.RESUME && workload.holdsDevice()) {
-        throw new RefusedException(Errno.EBUSY, "the workload holds the device");
+        throw new RefusalException(Errno.EBUSY, "the workload holds the device");
       }
     }
   }
 
-  private void enter(DeviceState to) throws RefusedException {
+  private void enter(DeviceState to) throws RefusalException {
     switch (to) {
       case RUNNING -> {
         if (unchecked) {

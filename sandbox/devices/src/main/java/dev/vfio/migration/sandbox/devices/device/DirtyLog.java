@@ -1,7 +1,7 @@
 package dev.vfio.migration.sandbox.devices.device;
 
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -45,16 +45,16 @@ final class DirtyLog {
    * @param start byte address, page-aligned
    * @param total pages from there
    * @return pages that the bitmap covers; 0 if no page in the whole range is dirty
-   * @throws RefusedException EINVAL if the range is not one of the window's
+   * @throws RefusalException EINVAL if the range is not one of the window's
    */
-  int report(long start, long total, ByteBuffer into) throws RefusedException {
+  int report(long start, long total, ByteBuffer into) throws RefusalException {
     long first = (start - address) / pageSize;
     if (start < address
         || start % pageSize != 0
         || first >= pages
         || total < 1
         || total > pages - first) {
-      throw new RefusedException(
+      throw new RefusalException(
           Errno.EINVAL, String.format("no window holds %d pages from address 0x%x", total, start));
     }
     int from = (int) first;

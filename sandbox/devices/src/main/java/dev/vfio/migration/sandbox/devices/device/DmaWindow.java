@@ -66,13 +66,9 @@ public final class DmaWindow implements AutoCloseable {
       }
     } else if (Files.size(file) != size) {
       throw new IOException(
-          "the window file "
-              + file
-              + " has "
-              + Files.size(file)
-              + " bytes, not "
-              + size
-              + "; remove it or give its size");
+          String.format(
+              "the window file %s has %s bytes, not %s; remove it or give its size",
+              file, Files.size(file), size));
     }
     return new DmaWindow(name, file, create, size, pageSize);
   }

@@ -15,13 +15,13 @@ record PageClasses(int compatibleFrom, int postcopyFrom, int pages) {
   private static final int SMALLEST_TO_DIVIDE = 64;
   private static final int PRECOPY_PART = 8;
   private static final int POSTCOPY_PART = 64;
-  private static final int MOST_POSTCOPY = 16;
+  private static final int MAX_POSTCOPY = 16;
 
   static PageClasses of(int pages) {
     if (pages < SMALLEST_TO_DIVIDE) {
       return new PageClasses(0, pages, pages);
     }
-    int postcopy = Math.min(MOST_POSTCOPY, pages / POSTCOPY_PART);
+    int postcopy = Math.min(MAX_POSTCOPY, pages / POSTCOPY_PART);
     return new PageClasses(pages / PRECOPY_PART, pages - postcopy, pages);
   }
 

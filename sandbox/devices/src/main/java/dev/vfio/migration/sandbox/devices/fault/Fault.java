@@ -88,12 +88,11 @@ public record Fault(
     return kind.orElseThrow(
         () ->
             new IllegalArgumentException(
-                "no fault is called '"
-                    + name
-                    + "' (in '"
-                    + notation
-                    + "'); there are "
-                    + Arrays.stream(FaultKind.values()).map(FaultKind::notation).toList()));
+                String.format(
+                    "no fault is called '%s' (in '%s'); there are %s",
+                    name,
+                    notation,
+                    Arrays.stream(FaultKind.values()).map(FaultKind::notation).toList())));
   }
 
   private static DeviceState state(String notation, String name) {

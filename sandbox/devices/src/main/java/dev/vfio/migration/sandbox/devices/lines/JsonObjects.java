@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -37,11 +37,11 @@ public final class JsonObjects {
   }
 
   /** A string field that must be there and must not be empty; EINVAL if it is not. */
-  public static String text(Map<String, Object> request, String field) throws RefusedException {
+  public static String text(Map<String, Object> request, String field) throws RefusalException {
     if (request.get(field) instanceof String text && !text.isBlank()) {
       return text;
     }
-    throw new RefusedException(Errno.EINVAL, "the request needs a string field '" + field + "'");
+    throw new RefusalException(Errno.EINVAL, "the request needs a string field '" + field + "'");
   }
 
   private static Map<String, Object> object(JsonParser parser) throws IOException {

@@ -3,7 +3,7 @@ package dev.vfio.migration.sandbox.devices.lines;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import dev.vfio.migration.sandbox.devices.unixsocket.SocketPath;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
@@ -30,7 +30,7 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 public final class LineServer implements AutoCloseable {
   /** The longest line, in bytes, without its end. */
-  public static final int LONGEST_LINE = 64 * 1024;
+  public static final int MAX_LINE_BYTES = 64 * 1024;
 
   private final Path path;
   private final LineProtocol protocol;
@@ -90,8 +90,9 @@ public final class LineServer implements AutoCloseable {
         open = readLine(in, line);
         if (open) {
           answer(line.toString(StandardCharsets.UTF_8), connection);
-        } else if (line.size() > LONGEST_LINE) {
-          write(connection, refusal(Errno.EINVAL, "a line is at most " + LONGEST_LINE + " bytes"));
+        } else if (line.size() > MAX_LINE_BYTES) {
+          write(
+              connection, refusal(Errno.EINVAL, "a line is at most " + MAX_LINE_BYTES + " bytes"));
         }
       }
     } catch (IOException clientIsGone) {
@@ -105,7 +106,7 @@ public final class LineServer implements AutoCloseable {
   /** Reads up to the end of a line; false at the end of the connection or of what a line may be. */
   private static boolean readLine(InputStream in, ByteArrayOutputStream line) throws IOException {
     int next = in.read();
-    while (next >= 0 && next != '\n' && line.size() <= LONGEST_LINE) {
+    while (next >= 0 && next != '\n' && line.size() <= MAX_LINE_BYTES) {
       line.write(next);
       next = in.read();
     }
@@ -117,12 +118,12 @@ public final class LineServer implements AutoCloseable {
       Map<String, Object> request = parse(line);
       write(connection, answer(request));
       protocol.answered(request);
-    } catch (RefusedException e) {
+    } catch (RefusalException e) {
       write(connection, refusal(e.errno(), e.getMessage()));
     }
   }
 
-  private byte[] answer(Map<String, Object> request) throws IOException, RefusedException {
+  private byte[] answer(Map<String, Object> request) throws IOException, RefusalException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (JsonGenerator reply = json.createGenerator(bytes)) {
       reply.writeStartObject();
@@ -133,11 +134,11 @@ public final class LineServer implements AutoCloseable {
     return bytes.toByteArray();
   }
 
-  private static Map<String, Object> parse(String line) throws RefusedException {
+  private static Map<String, Object> parse(String line) throws RefusalException {
     try {
       return JsonObjects.parse(line);
     } catch (IOException e) {
-      throw new RefusedException(Errno.EINVAL, "not a request: " + e.getMessage());
+      throw new RefusalException(Errno.EINVAL, "not a request: " + e.getMessage());
     }
   }
 

@@ -2,13 +2,13 @@ package dev.vfio.migration.sandbox.devices.region;
 
 import dev.vfio.migration.sandbox.devices.device.DeviceModel;
 import dev.vfio.migration.sandbox.devices.device.PendingBytes;
+import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
 import dev.vfio.migration.sandbox.devices.fault.Fault;
 import dev.vfio.migration.sandbox.devices.fault.FaultKind;
-import dev.vfio.migration.sandbox.devices.fault.Faults;
 import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Optional;
@@ -32,13 +32,14 @@ import java.util.Optional;
 public final class MigrationRegion {
   private final DeviceModel device;
   private final RegionMemory memory;
-  private final Faults faults;
+  private final ActiveFaults faults;
   private final EventLog log;
   private final ByteBuffer registers =
       ByteBuffer.allocate(RegionLayout.END).order(ByteOrder.nativeOrder());
   private boolean bitmapStaged;
 
-  public MigrationRegion(DeviceModel device, RegionMemory memory, Faults faults, EventLog log) {
+  public MigrationRegion(
+      DeviceModel device, RegionMemory memory, ActiveFaults faults, EventLog log) {
     this.device = device;
     this.memory = memory;
     this.faults = faults;
@@ -65,10 +66,10 @@ public final class MigrationRegion {
    * Reads {@code count} bytes at {@code offset}.
    *
    * @return a view of them, good until the next access
-   * @throws RefusedException EINVAL for an offset, a width or a moment that the region does not
+   * @throws RefusalException EINVAL for an offset, a width or a moment that the region does not
    *     take
    */
-  public ByteBuffer read(long offset, int count) throws RefusedException {
+  public ByteBuffer read(long offset, int count) throws RefusalException {
     try {
       requireInside(offset, count);
       if (offset >= RegionLayout.END) {
@@ -80,7 +81,7 @@ public final class MigrationRegion {
         refresh(register);
       }
       return registers.slice((int) offset, count);
-    } catch (RefusedException e) {
+    } catch (RefusalException e) {
       logRejection("read", offset, count, e);
       throw e;
     }
@@ -89,9 +90,9 @@ public final class MigrationRegion {
   /**
    * Where the bytes of a write go; {@link #written} must follow once they are there.
    *
-   * @throws RefusedException EINVAL as for {@link #read}; nothing has changed then
+   * @throws RefusalException EINVAL as for {@link #read}; nothing has changed then
    */
-  public ByteBuffer beforeWrite(long offset, int count) throws RefusedException {
+  public ByteBuffer beforeWrite(long offset, int count) throws RefusalException {
     try {
       requireInside(offset, count);
       if (offset >= RegionLayout.END) {
@@ -102,12 +103,12 @@ public final class MigrationRegion {
       requireHalf(count);
       switch (register) {
         case PRECOPY_ONLY, COMPATIBLE, POSTCOPY_ONLY, COPIED ->
-            throw new RefusedException(Errno.EINVAL, register + " is the device's to write");
+            throw new RefusalException(Errno.EINVAL, register + " is the device's to write");
         case DATA_OFFSET, DATA_SIZE -> requireResume(register.name());
         case DEVICE_STATE, THRESHOLD_SIZE, START_ADDRESS, TOTAL -> {}
       }
       return ByteBuffer.allocate(count).order(ByteOrder.nativeOrder());
-    } catch (RefusedException e) {
+    } catch (RefusalException e) {
       logRejection("write", offset, count, e);
       throw e;
     }
@@ -118,7 +119,7 @@ public final class MigrationRegion {
    *
    * @param bytes what {@link #beforeWrite} returned, filled
    */
-  public void written(long offset, ByteBuffer bytes) throws RefusedException {
+  public void written(long offset, ByteBuffer bytes) throws RefusalException {
     if (offset >= RegionLayout.END) {
       return;
     }
@@ -135,7 +136,7 @@ public final class MigrationRegion {
       if (register.ends(offset, count)) {
         commit(register);
       }
-    } catch (RefusedException e) {
+    } catch (RefusalException e) {
       logRejection("write", offset, count, e);
       throw e;
     }
@@ -148,12 +149,12 @@ public final class MigrationRegion {
   }
 
   /** The device has been reset. */
-  public void reset() throws RefusedException {
+  public void reset() throws RefusalException {
     device.reset();
     forgetStaged();
   }
 
-  private void refresh(RegionLayout register) throws RefusedException {
+  private void refresh(RegionLayout register) throws RefusalException {
     switch (register) {
       case DEVICE_STATE -> {
         faults.refuse(FaultKind.STATE_READ_EINVAL, device.state(), Long.MAX_VALUE);
@@ -182,7 +183,7 @@ public final class MigrationRegion {
     return device.pending(get(RegionLayout.THRESHOLD_SIZE));
   }
 
-  private void commit(RegionLayout register) throws RefusedException {
+  private void commit(RegionLayout register) throws RefusalException {
     if (register == RegionLayout.DATA_SIZE) {
       long offset = get(RegionLayout.DATA_OFFSET);
       long size = get(RegionLayout.DATA_SIZE);
@@ -192,7 +193,7 @@ public final class MigrationRegion {
               && size >= 0
               && size <= memory.size() - offset;
       if (!inside) {
-        throw new RefusedException(
+        throw new RefusalException(
             Errno.EINVAL,
             String.format(
                 "data of %d bytes at offset %d is not inside the region (%d to %d)",
@@ -203,7 +204,7 @@ public final class MigrationRegion {
     bitmapStaged = false;
   }
 
-  private void stage() throws RefusedException {
+  private void stage() throws RefusalException {
     DeviceState state = device.state();
     if (bitmapStaged) {
       bitmapStaged = false;
@@ -228,7 +229,7 @@ public final class MigrationRegion {
     }
   }
 
-  private void reportDirty() throws RefusedException {
+  private void reportDirty() throws RefusalException {
     DeviceState state = device.state();
     long total = get(RegionLayout.TOTAL);
     ByteBuffer area = area();
@@ -270,7 +271,7 @@ public final class MigrationRegion {
     return stagesOnSize() ? 0 : memory.dataOffset();
   }
 
-  private void requireHalf(int count) throws RefusedException {
+  private void requireHalf(int count) throws RefusalException {
     if (count == Long.BYTES) {
       faults.refuse(FaultKind.HALVES_ONLY, device.state(), Long.MAX_VALUE);
     }
@@ -284,30 +285,30 @@ public final class MigrationRegion {
     registers.putLong(register.offset(), value);
   }
 
-  private void requireInside(long offset, int count) throws RefusedException {
+  private void requireInside(long offset, int count) throws RefusalException {
     if (offset < 0 || count < 1 || offset > memory.size() - (long) count) {
-      throw new RefusedException(
+      throw new RefusalException(
           Errno.EINVAL, "the access is outside the region of " + memory.size() + " bytes");
     }
   }
 
-  private void requireResume(String what) throws RefusedException {
+  private void requireResume(String what) throws RefusalException {
     DeviceState state = device.state();
     if (state != DeviceState.RESUME) {
-      throw new RefusedException(Errno.EINVAL, what + " is the client's only in RESUME");
+      throw new RefusalException(Errno.EINVAL, what + " is the client's only in RESUME");
     }
   }
 
-  private static RegionLayout register(long offset, int count) throws RefusedException {
+  private static RegionLayout register(long offset, int count) throws RefusalException {
     RegionLayout register = RegionLayout.at(offset);
     if (!register.takes(offset, count)) {
-      throw new RefusedException(
+      throw new RefusalException(
           Errno.EINVAL, register + " is accessed as a whole, or a 64-bit one in halves");
     }
     return register;
   }
 
-  private void logRejection(String access, long offset, int count, RefusedException refusal) {
+  private void logRejection(String access, long offset, int count, RefusalException refusal) {
     log.event(
         "rejected",
         line -> {

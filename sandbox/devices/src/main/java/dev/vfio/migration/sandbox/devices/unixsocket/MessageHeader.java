@@ -37,12 +37,12 @@ final class MessageHeader {
 
   private final ByteBuffer memory =
       ByteBuffer.allocateDirect(CONTROL_AT + CONTROL_SPACE).order(ByteOrder.nativeOrder());
-  private final long address = LibC.addressOf(memory);
+  private final long address = DescriptorCalls.addressOf(memory);
 
   MessageHeader() {
     memory.putLong(MSG_IOV, address + PIECES_AT);
-    memory.putInt(CONTROL_AT + CMSG_LEVEL, LibC.SOL_SOCKET);
-    memory.putInt(CONTROL_AT + CMSG_TYPE, LibC.SCM_RIGHTS);
+    memory.putInt(CONTROL_AT + CMSG_LEVEL, DescriptorCalls.SOL_SOCKET);
+    memory.putInt(CONTROL_AT + CMSG_TYPE, DescriptorCalls.SCM_RIGHTS);
     memory.putLong(CONTROL_AT + CMSG_LEN, CONTROL_LENGTH);
   }
 

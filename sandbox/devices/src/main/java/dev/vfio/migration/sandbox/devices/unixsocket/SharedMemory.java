@@ -22,8 +22,8 @@ public final class SharedMemory implements AutoCloseable {
 
   /** Makes {@code size} bytes of zeros. */
   public static SharedMemory create(String name, int size) throws IOException {
-    int fd = LibC.memfd_create(name, LibC.MFD_CLOEXEC);
-    LibC.ftruncate(fd, size);
+    int fd = DescriptorCalls.memfd_create(name, DescriptorCalls.MFD_CLOEXEC);
+    DescriptorCalls.ftruncate(fd, size);
     try (FileChannel channel =
         FileChannel.open(
             Path.of("/proc/self/fd/" + fd), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
@@ -41,6 +41,6 @@ public final class SharedMemory implements AutoCloseable {
 
   @Override
   public void close() {
-    LibC.close(fd);
+    DescriptorCalls.close(fd);
   }
 }

@@ -11,7 +11,7 @@ import java.nio.file.Path;
 /** Where a Unix socket may lie. */
 public final class SocketPath {
   /** The longest path of a Unix socket on Linux, in bytes, without the final NUL. */
-  public static final int LONGEST = 107;
+  public static final int MAX_BYTES = 107;
 
   private SocketPath() {}
 
@@ -22,9 +22,9 @@ public final class SocketPath {
    */
   public static Path claim(Path path) throws IOException {
     int length = path.toString().getBytes(StandardCharsets.UTF_8).length;
-    if (length > LONGEST) {
+    if (length > MAX_BYTES) {
       throw new IOException(
-          "the socket path " + path + " has " + length + " bytes; Linux allows " + LONGEST);
+          "the socket path " + path + " has " + length + " bytes; Linux allows " + MAX_BYTES);
     }
     if (!Files.exists(path)) {
       return path;

@@ -29,7 +29,7 @@ public final class UnixConnection implements AutoCloseable {
    * @throws EOFException if it ended it later
    */
   public boolean receive(ByteBuffer into) throws IOException {
-    long address = LibC.addressOf(into);
+    long address = DescriptorCalls.addressOf(into);
     boolean any = false;
     while (into.hasRemaining()) {
       int got = receiveSome(address + into.position(), into.remaining());
@@ -69,14 +69,14 @@ public final class UnixConnection implements AutoCloseable {
     }
     ByteBuffer poll = ByteBuffer.allocateDirect(8).order(ByteOrder.nativeOrder());
     poll.putInt(0, fd);
-    LibC.poll(LibC.addressOf(poll), 1, 0);
-    return (poll.getShort(6) & LibC.POLLHUP) != 0;
+    DescriptorCalls.poll(DescriptorCalls.addressOf(poll), 1, 0);
+    return (poll.getShort(6) & DescriptorCalls.POLLHUP) != 0;
   }
 
   /** Ends the connection in both directions; a thread that waits on it wakes up. */
   public synchronized void hangUp() {
     if (!closed) {
-      LibC.shutdown(fd, LibC.SHUT_RDWR);
+      DescriptorCalls.shutdown(fd, DescriptorCalls.SHUT_RDWR);
     }
   }
 
@@ -84,13 +84,13 @@ public final class UnixConnection implements AutoCloseable {
   public synchronized void close() {
     if (!closed) {
       closed = true;
-      LibC.close(fd);
+      DescriptorCalls.close(fd);
     }
   }
 
   private void send(ByteBuffer first, ByteBuffer second, int descriptor) throws IOException {
-    long firstAddress = LibC.addressOf(first);
-    long secondAddress = LibC.addressOf(second);
+    long firstAddress = DescriptorCalls.addressOf(first);
+    long secondAddress = DescriptorCalls.addressOf(second);
     header.descriptor(descriptor);
     while (first.hasRemaining() || second.hasRemaining()) {
       header.pieces(
@@ -109,12 +109,12 @@ public final class UnixConnection implements AutoCloseable {
   private int receiveSome(long address, int length) throws IOException {
     while (true) {
       try {
-        return (int) LibC.recv(fd, address, length, LibC.MSG_WAITALL);
+        return (int) DescriptorCalls.recv(fd, address, length, DescriptorCalls.MSG_WAITALL);
       } catch (LastErrorException e) {
-        if (e.getErrorCode() == LibC.ECONNRESET) {
+        if (e.getErrorCode() == DescriptorCalls.ECONNRESET) {
           return 0;
         }
-        if (e.getErrorCode() != LibC.EINTR) {
+        if (e.getErrorCode() != DescriptorCalls.EINTR) {
           throw new IOException("receiving failed with errno " + e.getErrorCode(), e);
         }
       }
@@ -124,12 +124,13 @@ public final class UnixConnection implements AutoCloseable {
   private int sendSome() throws IOException {
     while (true) {
       try {
-        return (int) LibC.sendmsg(fd, header.address(), LibC.MSG_NOSIGNAL);
+        return (int) DescriptorCalls.sendmsg(fd, header.address(), DescriptorCalls.MSG_NOSIGNAL);
       } catch (LastErrorException e) {
-        if (e.getErrorCode() == LibC.EPIPE || e.getErrorCode() == LibC.ECONNRESET) {
+        if (e.getErrorCode() == DescriptorCalls.EPIPE
+            || e.getErrorCode() == DescriptorCalls.ECONNRESET) {
           throw new EOFException("the client ended the connection before it had its answer");
         }
-        if (e.getErrorCode() != LibC.EINTR) {
+        if (e.getErrorCode() != DescriptorCalls.EINTR) {
           throw new IOException("sending failed with errno " + e.getErrorCode(), e);
         }
       }

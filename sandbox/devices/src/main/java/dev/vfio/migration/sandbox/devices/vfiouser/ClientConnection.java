@@ -1,7 +1,7 @@
 package dev.vfio.migration.sandbox.devices.vfiouser;
 
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import dev.vfio.migration.sandbox.devices.region.MigrationRegion;
 import dev.vfio.migration.sandbox.devices.unixsocket.UnixConnection;
 import java.io.EOFException;
@@ -17,7 +17,7 @@ import java.nio.ByteOrder;
 final class ClientConnection {
   private static final int SMALL = 64 * 1024;
   private static final int LARGEST =
-      Message.HEADER_SIZE + Message.ACCESS_SIZE + Message.MAXIMUM_TRANSFER;
+      Message.HEADER_SIZE + Message.ACCESS_SIZE + Message.MAX_TRANSFER;
   private static final int INFO_FLAG_RESET = 1;
   private static final int INFO_FLAG_PCI = 2;
   private static final int INFO_SIZE = 16;
@@ -50,7 +50,7 @@ final class ClientConnection {
 
   /** Decides whether a client that has greeted correctly is let in. */
   interface Door {
-    void admit(ClientConnection client) throws RefusedException;
+    void admit(ClientConnection client) throws RefusalException;
   }
 
   /**
@@ -65,16 +65,16 @@ final class ClientConnection {
     try {
       ByteBuffer payload = receivePayload();
       if (command() != Message.VERSION) {
-        throw new RefusedException(Errno.EINVAL, "the first message must be VERSION");
+        throw new RefusalException(Errno.EINVAL, "the first message must be VERSION");
       }
-      Greeting greeting = Greeting.answer(payload);
+      VersionExchange greeting = VersionExchange.answer(payload);
       door.admit(this);
       takesDescriptors = greeting.takesDescriptors();
       startReply();
       greeting.write(out);
       sendReply();
       return true;
-    } catch (RefusedException e) {
+    } catch (RefusalException e) {
       sendError(e.errno());
       return false;
     }
@@ -96,7 +96,7 @@ final class ClientConnection {
         case Message.DEVICE_RESET -> {
           receivePayload();
           if (!regions.offersReset()) {
-            throw new RefusedException(Errno.ENOTTY, "this device has no reset");
+            throw new RefusalException(Errno.ENOTTY, "this device has no reset");
           }
           regions.migration().reset();
           startReply();
@@ -104,22 +104,22 @@ final class ClientConnection {
         }
         case Message.DEVICE_FEATURE, Message.MIG_DATA_READ, Message.MIG_DATA_WRITE -> {
           receivePayload();
-          throw new RefusedException(Errno.ENOTTY, "this device has the 2018 region only");
+          throw new RefusalException(Errno.ENOTTY, "this device has the 2018 region only");
         }
         default -> {
           // memory of the client (DMA_MAP and its like) means nothing here: the device writes into
           // its workload's memory, and this client only carries state
           receivePayload();
-          throw new RefusedException(Errno.EOPNOTSUPP, "command " + command() + " is not offered");
+          throw new RefusalException(Errno.EOPNOTSUPP, "command " + command() + " is not offered");
         }
       }
-    } catch (RefusedException e) {
+    } catch (RefusalException e) {
       sendError(e.errno());
     }
     return true;
   }
 
-  private void deviceInfo(ByteBuffer request) throws IOException, RefusedException {
+  private void deviceInfo(ByteBuffer request) throws IOException, RefusalException {
     requireArgumentSize(request, INFO_SIZE);
     startReply();
     int reset = regions.offersReset() ? INFO_FLAG_RESET : 0;
@@ -128,7 +128,7 @@ final class ClientConnection {
     sendReply();
   }
 
-  private void regionInfo(ByteBuffer request) throws IOException, RefusedException {
+  private void regionInfo(ByteBuffer request) throws IOException, RefusalException {
     int argumentSize = requireArgumentSize(request, DeviceRegions.INFO_SIZE);
     int region = request.getInt(8);
     boolean mappable = regions.comesWithDescriptor(region, takesDescriptors);
@@ -154,27 +154,27 @@ final class ClientConnection {
     }
   }
 
-  private void irqInfo(ByteBuffer request) throws IOException, RefusedException {
+  private void irqInfo(ByteBuffer request) throws IOException, RefusalException {
     requireArgumentSize(request, INFO_SIZE);
     int index = request.getInt(8);
     if (index < 0 || index >= IRQ_TYPES) {
-      throw new RefusedException(Errno.EINVAL, "there is no interrupt type " + index);
+      throw new RefusalException(Errno.EINVAL, "there is no interrupt type " + index);
     }
     startReply();
     out.putInt(INFO_SIZE).putInt(0).putInt(index).putInt(0);
     sendReply();
   }
 
-  private void setIrqs(ByteBuffer request) throws IOException, RefusedException {
+  private void setIrqs(ByteBuffer request) throws IOException, RefusalException {
     requireArgumentSize(request, 20);
     if (request.getInt(16) != 0) {
-      throw new RefusedException(Errno.EINVAL, "the device has no interrupts");
+      throw new RefusalException(Errno.EINVAL, "the device has no interrupts");
     }
     startReply();
     sendReply();
   }
 
-  private void regionRead(ByteBuffer request) throws IOException, RefusedException {
+  private void regionRead(ByteBuffer request) throws IOException, RefusalException {
     requireSize(request, Message.ACCESS_SIZE);
     long offset = request.getLong(0);
     int region = request.getInt(8);
@@ -197,11 +197,11 @@ final class ClientConnection {
     }
   }
 
-  private void regionWrite() throws IOException, RefusedException {
+  private void regionWrite() throws IOException, RefusalException {
     int payload = header.getInt(Message.SIZE) - Message.HEADER_SIZE;
     if (payload < Message.ACCESS_SIZE) {
       skip(payload);
-      throw new RefusedException(Errno.EINVAL, "REGION_WRITE is too short");
+      throw new RefusalException(Errno.EINVAL, "REGION_WRITE is too short");
     }
     in.clear().limit(Message.ACCESS_SIZE);
     receiveAll(in);
@@ -213,13 +213,13 @@ final class ClientConnection {
     try {
       requireTransfer(count);
       if (count != payload - Message.ACCESS_SIZE) {
-        throw new RefusedException(Errno.EINVAL, "count is not the size of the data");
+        throw new RefusalException(Errno.EINVAL, "count is not the size of the data");
       }
       if (!regions.isMigration(region)) {
-        throw new RefusedException(Errno.EINVAL, "region " + region + " cannot be written");
+        throw new RefusalException(Errno.EINVAL, "region " + region + " cannot be written");
       }
       into = migration.beforeWrite(offset, count);
-    } catch (RefusedException e) {
+    } catch (RefusalException e) {
       skip(payload - Message.ACCESS_SIZE);
       throw e;
     }
@@ -254,11 +254,11 @@ final class ClientConnection {
     return Short.toUnsignedInt(header.getShort(Message.COMMAND));
   }
 
-  private ByteBuffer receivePayload() throws IOException, RefusedException {
+  private ByteBuffer receivePayload() throws IOException, RefusalException {
     int size = header.getInt(Message.SIZE) - Message.HEADER_SIZE;
     if (size > in.capacity()) {
       skip(size);
-      throw new RefusedException(Errno.EINVAL, "a payload of " + size + " bytes is too large");
+      throw new RefusalException(Errno.EINVAL, "a payload of " + size + " bytes is too large");
     }
     receiveAll(in.clear().limit(size));
     return in.flip();
@@ -276,25 +276,25 @@ final class ClientConnection {
     }
   }
 
-  private static void requireSize(ByteBuffer request, int size) throws RefusedException {
+  private static void requireSize(ByteBuffer request, int size) throws RefusalException {
     if (request.remaining() < size) {
-      throw new RefusedException(Errno.EINVAL, "the request is too short");
+      throw new RefusalException(Errno.EINVAL, "the request is too short");
     }
   }
 
-  private static int requireArgumentSize(ByteBuffer request, int size) throws RefusedException {
+  private static int requireArgumentSize(ByteBuffer request, int size) throws RefusalException {
     requireSize(request, size);
     int argumentSize = request.getInt(0);
     if (argumentSize < size) {
-      throw new RefusedException(Errno.EINVAL, "argsz is too small");
+      throw new RefusalException(Errno.EINVAL, "argsz is too small");
     }
     return argumentSize;
   }
 
-  private static void requireTransfer(int count) throws RefusedException {
-    if (count < 1 || count > Message.MAXIMUM_TRANSFER) {
-      throw new RefusedException(
-          Errno.EINVAL, "a transfer has 1 to " + Message.MAXIMUM_TRANSFER + " bytes, not " + count);
+  private static void requireTransfer(int count) throws RefusalException {
+    if (count < 1 || count > Message.MAX_TRANSFER) {
+      throw new RefusalException(
+          Errno.EINVAL, "a transfer has 1 to " + Message.MAX_TRANSFER + " bytes, not " + count);
     }
   }
 

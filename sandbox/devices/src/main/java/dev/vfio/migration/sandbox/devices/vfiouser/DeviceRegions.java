@@ -1,9 +1,9 @@
 package dev.vfio.migration.sandbox.devices.vfiouser;
 
+import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
 import dev.vfio.migration.sandbox.devices.fault.FaultKind;
-import dev.vfio.migration.sandbox.devices.fault.Faults;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import dev.vfio.migration.sandbox.devices.region.MigrationRegion;
 import dev.vfio.migration.sandbox.devices.region.RegionMemory;
 import java.nio.ByteBuffer;
@@ -36,11 +36,11 @@ final class DeviceRegions {
 
   private final MigrationRegion migration;
   private final PciIdentity identity;
-  private final Faults faults;
+  private final ActiveFaults faults;
   private final ByteBuffer config;
   private final ByteBuffer vendor = ByteBuffer.allocateDirect(VENDOR_SIZE);
 
-  DeviceRegions(MigrationRegion migration, PciIdentity identity, Faults faults) {
+  DeviceRegions(MigrationRegion migration, PciIdentity identity, ActiveFaults faults) {
     this.migration = migration;
     this.identity = identity;
     this.faults = faults;
@@ -80,7 +80,7 @@ final class DeviceRegions {
    *
    * @param mappable whether it comes with a descriptor
    */
-  void describe(int region, boolean mappable, ByteBuffer out) throws RefusedException {
+  void describe(int region, boolean mappable, ByteBuffer out) throws RefusalException {
     switch (region) {
       case CONFIG -> information(out, FLAG_READ, region, 0, PciIdentity.CONFIG_SIZE);
       case VENDOR -> {
@@ -93,7 +93,7 @@ final class DeviceRegions {
         } else if (region >= 0 && region < VENDOR) {
           information(out, 0, region, 0, 0);
         } else {
-          throw new RefusedException(Errno.EINVAL, "there is no region " + region);
+          throw new RefusalException(Errno.EINVAL, "there is no region " + region);
         }
       }
     }
@@ -101,15 +101,15 @@ final class DeviceRegions {
   }
 
   /** Reads from a region other than the migration one. */
-  ByteBuffer read(int region, long offset, int count) throws RefusedException {
+  ByteBuffer read(int region, long offset, int count) throws RefusalException {
     ByteBuffer bytes =
         switch (region) {
           case CONFIG -> config;
           case VENDOR -> vendor;
-          default -> throw new RefusedException(Errno.EINVAL, "region " + region + " has no bytes");
+          default -> throw new RefusalException(Errno.EINVAL, "region " + region + " has no bytes");
         };
     if (offset < 0 || count < 1 || offset > bytes.capacity() - (long) count) {
-      throw new RefusedException(Errno.EINVAL, "the access is outside region " + region);
+      throw new RefusalException(Errno.EINVAL, "the access is outside region " + region);
     }
     return bytes.slice((int) offset, count);
   }

@@ -39,7 +39,7 @@ final class Message {
   static final int ACCESS_SIZE = 16;
 
   /** The most data that one message carries, in bytes: the protocol's own default. */
-  static final int MAXIMUM_TRANSFER = 1 << 20;
+  static final int MAX_TRANSFER = 1 << 20;
 
   private Message() {}
 }

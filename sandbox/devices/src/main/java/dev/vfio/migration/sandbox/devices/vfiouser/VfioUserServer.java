@@ -1,13 +1,13 @@
 package dev.vfio.migration.sandbox.devices.vfiouser;
 
-import dev.vfio.migration.sandbox.devices.fault.Faults;
+import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import dev.vfio.migration.sandbox.devices.region.MigrationRegion;
+import dev.vfio.migration.sandbox.devices.unixsocket.ListeningSocket;
 import dev.vfio.migration.sandbox.devices.unixsocket.SocketPath;
 import dev.vfio.migration.sandbox.devices.unixsocket.UnixConnection;
-import dev.vfio.migration.sandbox.devices.unixsocket.UnixListener;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -23,9 +23,9 @@ import java.util.concurrent.locks.ReentrantLock;
  * the next client may go on. One thread a connection.
  */
 public final class VfioUserServer implements AutoCloseable {
-  private static final long PATIENCE = TimeUnit.SECONDS.toNanos(2);
+  private static final long TIMEOUT = TimeUnit.SECONDS.toNanos(2);
 
-  private final UnixListener listener;
+  private final ListeningSocket listener;
   private final DeviceRegions regions;
   private final EventLog log;
   private final Set<ClientConnection> connections = ConcurrentHashMap.newKeySet();
@@ -33,7 +33,7 @@ public final class VfioUserServer implements AutoCloseable {
   private final Condition left = lock.newCondition();
   private ClientConnection admitted;
 
-  private VfioUserServer(UnixListener listener, DeviceRegions regions, EventLog log) {
+  private VfioUserServer(ListeningSocket listener, DeviceRegions regions, EventLog log) {
     this.listener = listener;
     this.regions = regions;
     this.log = log;
@@ -41,9 +41,9 @@ public final class VfioUserServer implements AutoCloseable {
 
   /** Listens from the moment this returns. */
   public static VfioUserServer start(
-      Path path, MigrationRegion region, PciIdentity identity, Faults faults, EventLog log)
+      Path path, MigrationRegion region, PciIdentity identity, ActiveFaults faults, EventLog log)
       throws IOException {
-    UnixListener listener = UnixListener.listen(SocketPath.claim(path));
+    ListeningSocket listener = ListeningSocket.listen(SocketPath.claim(path));
     VfioUserServer server =
         new VfioUserServer(listener, new DeviceRegions(region, identity, faults), log);
     startThread(server::acceptAll, path.getFileName().toString());
@@ -87,23 +87,23 @@ public final class VfioUserServer implements AutoCloseable {
     }
   }
 
-  private void admit(ClientConnection client) throws RefusedException {
+  private void admit(ClientConnection client) throws RefusalException {
     lock.lock();
     try {
-      long remaining = PATIENCE;
+      long remaining = TIMEOUT;
       // a client whose end is closed already is on its way out; its last command may still run
       while (admitted != null && admitted.peerIsGone() && remaining > 0) {
         remaining = left.awaitNanos(remaining);
       }
       if (admitted != null) {
         logClient("refused", "another client is connected");
-        throw new RefusedException(Errno.EBUSY, "another migration client is connected");
+        throw new RefusalException(Errno.EBUSY, "another migration client is connected");
       }
       admitted = client;
       logClient("connected", "");
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new RefusedException(Errno.EBUSY, "the device is being stopped");
+      throw new RefusalException(Errno.EBUSY, "the device is being stopped");
     } finally {
       lock.unlock();
     }

@@ -1,9 +1,9 @@
 package dev.vfio.migration.sandbox.devices.workload;
 
-import dev.vfio.migration.sandbox.devices.device.Continuity;
+import dev.vfio.migration.sandbox.devices.device.AuditResult;
 import dev.vfio.migration.sandbox.devices.device.DeviceModel.RunningAudit;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 
 /** Carries audits through and logs each as {@code continuity}. Thread-safe. */
 public final class Auditor {
@@ -20,7 +20,7 @@ public final class Auditor {
             () -> {
               try {
                 complete(audit, cause);
-              } catch (RefusedException abandoned) {
+              } catch (RefusalException abandoned) {
                 log.event(
                     "continuity-abandoned",
                     line -> {
@@ -37,10 +37,10 @@ public final class Auditor {
   /**
    * In this thread.
    *
-   * @throws RefusedException ESTALE if the device gave its state up meanwhile
+   * @throws RefusalException ESTALE if the device gave its state up meanwhile
    */
-  public Continuity complete(RunningAudit audit, String cause) throws RefusedException {
-    Continuity found = audit.complete();
+  public AuditResult complete(RunningAudit audit, String cause) throws RefusalException {
+    AuditResult found = audit.complete();
     log.event(
         "continuity",
         line -> {

@@ -1,7 +1,7 @@
 package dev.vfio.migration.sandbox.devices.workload;
 
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -20,12 +20,12 @@ public record MigrationKey(String migration, long attempt) {
   private static final Pattern NOTATION = Pattern.compile("([^/\\s]{1,253})/([0-9]{1,18})");
 
   /**
-   * @throws RefusedException EINVAL if {@code text} is not UID/ATTEMPT
+   * @throws RefusalException EINVAL if {@code text} is not UID/ATTEMPT
    */
-  public static MigrationKey parse(String text) throws RefusedException {
+  public static MigrationKey parse(String text) throws RefusalException {
     Matcher matcher = NOTATION.matcher(text);
     if (!matcher.matches()) {
-      throw new RefusedException(
+      throw new RefusalException(
           Errno.EINVAL, "a migration is named UID/ATTEMPT, not '" + text + "'");
     }
     return new MigrationKey(matcher.group(1), Long.parseLong(matcher.group(2)));

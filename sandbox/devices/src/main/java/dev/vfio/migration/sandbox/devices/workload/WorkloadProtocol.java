@@ -6,7 +6,7 @@ import dev.vfio.migration.sandbox.devices.device.DmaWindow;
 import dev.vfio.migration.sandbox.devices.lines.JsonObjects;
 import dev.vfio.migration.sandbox.devices.lines.LineProtocol;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
@@ -18,9 +18,9 @@ public final class WorkloadProtocol implements LineProtocol {
 
   private final String deviceName;
   private final DeviceModel device;
-  private final Workload workload;
+  private final SimulatedWorkload workload;
 
-  public WorkloadProtocol(String deviceName, DeviceModel device, Workload workload) {
+  public WorkloadProtocol(String deviceName, DeviceModel device, SimulatedWorkload workload) {
     this.deviceName = deviceName;
     this.device = device;
     this.workload = workload;
@@ -28,7 +28,7 @@ public final class WorkloadProtocol implements LineProtocol {
 
   @Override
   public void answer(Map<String, Object> request, JsonGenerator reply)
-      throws IOException, RefusedException {
+      throws IOException, RefusalException {
     String operation = JsonObjects.text(request, "op");
     switch (operation) {
       case "describe" -> describe(reply);
@@ -37,7 +37,7 @@ public final class WorkloadProtocol implements LineProtocol {
       case "take" -> workload.take(key(request));
       case "release" -> workload.release(key(request));
       default ->
-          throw new RefusedException(
+          throw new RefusalException(
               Errno.EINVAL,
               "there is no operation '"
                   + operation
@@ -65,7 +65,7 @@ public final class WorkloadProtocol implements LineProtocol {
     reply.writeEndArray();
   }
 
-  private static MigrationKey key(Map<String, Object> request) throws RefusedException {
+  private static MigrationKey key(Map<String, Object> request) throws RefusalException {
     return MigrationKey.parse(JsonObjects.text(request, "migration"));
   }
 }

@@ -8,27 +8,28 @@ import static dev.vfio.migration.sandbox.devices.lifecycle.DeviceState.SETUP;
 import static dev.vfio.migration.sandbox.devices.lifecycle.DeviceState.STOPNCOPY;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.sandbox.devices.device.Continuity;
+import dev.vfio.migration.sandbox.devices.device.AuditResult;
 import dev.vfio.migration.sandbox.devices.device.ModelFixture;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
+import dev.vfio.migration.sandbox.generators.Generator;
+import dev.vfio.migration.sandbox.generators.Seeds;
 import java.nio.ByteBuffer;
 import java.util.List;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.DoubleRange;
-import net.jqwik.api.constraints.IntRange;
-import net.jqwik.api.constraints.Size;
+import org.junit.jupiter.api.Test;
 
 class ChunkRoundTripTest {
 
-  @Property(tries = 150)
-  void whateverHappensBetweenTheDestinationEndsWithTheSourcesState(
-      @ForAll @IntRange(min = 128, max = 40_000) int stateWords,
-      @ForAll @IntRange(min = 4304, max = 70_000) int areaSize,
-      @ForAll @DoubleRange(min = 0, max = 12) double pagesPerStep,
-      @ForAll @Size(max = 12) List<@IntRange(max = 30) Integer> rounds,
-      @ForAll @IntRange(min = 1, max = 9000) int piece)
-      throws RefusedException {
+  @Test
+  void whateverHappensBetweenTheDestinationEndsWithTheSourcesState() {
+    Seeds.check(150, ChunkRoundTripTest::endsWithTheSourcesState);
+  }
+
+  private static void endsWithTheSourcesState(Generator values) throws RefusalException {
+    int stateWords = values.integer(128, 40_000);
+    int areaSize = values.integer(4304, 70_000);
+    double pagesPerStep = values.decimal(0, 12);
+    List<Integer> rounds = values.list(0, 12, () -> values.integer(0, 30));
+    int piece = values.integer(1, 9000);
     ModelFixture source = new ModelFixture(stateWords * 8L, areaSize, null, pagesPerStep);
     ModelFixture destination = new ModelFixture(stateWords * 8L, areaSize, null, 1);
     source.device.powerOn();
@@ -46,7 +47,7 @@ class ChunkRoundTripTest {
       load(destination, chunk, piece);
     }
     destination.to(RESUME_COMPLETED, RUNNING);
-    Continuity found = destination.device.claim().complete();
+    AuditResult found = destination.device.claim().complete();
     assertThat(found.ok()).as(found.detail()).isTrue();
     assertThat(destination.device.status().chain()).isEqualTo(source.device.status().chain());
     destination.steps(40);
@@ -54,7 +55,7 @@ class ChunkRoundTripTest {
   }
 
   private static void load(ModelFixture destination, ByteBuffer chunk, int piece)
-      throws RefusedException {
+      throws RefusalException {
     for (int done = 0; done < chunk.limit(); done += piece) {
       destination.device.load(chunk.slice(done, Math.min(piece, chunk.limit() - done)));
     }

@@ -2,14 +2,11 @@ package dev.vfio.migration.sandbox.devices.content;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.sandbox.generators.Seeds;
 import java.nio.ByteBuffer;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.zip.Deflater;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
-import net.jqwik.api.constraints.LongRange;
 import org.junit.jupiter.api.Test;
 
 class ContentTest {
@@ -32,62 +29,70 @@ class ContentTest {
     deflater.end();
   }
 
-  @Property(tries = 200)
-  void everyWordTellsSeedPageAndVersionApart(
-      @ForAll long seed,
-      @ForAll @LongRange(min = 0, max = 1 << 21) long page,
-      @ForAll @LongRange(min = 0) long version) {
-    long[] words = content(seed, page, version);
-    assertThat(new PageContent(seed).matches(page, version, words, 512, new long[512])).isTrue();
-    assertThat(words[0]).isNotEqualTo(content(seed, page, version + 1)[0]);
-    assertThat(words[0]).isNotEqualTo(content(seed, page + 1, version)[0]);
-    assertThat(words[0]).isNotEqualTo(content(seed + 1, page, version)[0]);
-    words[511] ^= 1;
-    assertThat(new PageContent(seed).matches(page, version, words, 512, new long[512])).isFalse();
+  @Test
+  void everyWordTellsSeedPageAndVersionApart() {
+    Seeds.check(
+        200,
+        values -> {
+          long seed = values.anyLong();
+          long page = values.number(0, 1 << 21);
+          long version = values.number(0, Long.MAX_VALUE);
+          long[] words = content(seed, page, version);
+          PageContent same = new PageContent(seed);
+          assertThat(same.matches(page, version, words, 512, new long[512])).isTrue();
+          assertThat(words[0]).isNotEqualTo(content(seed, page, version + 1)[0]);
+          assertThat(words[0]).isNotEqualTo(content(seed, page + 1, version)[0]);
+          assertThat(words[0]).isNotEqualTo(content(seed + 1, page, version)[0]);
+          words[511] ^= 1;
+          assertThat(same.matches(page, version, words, 512, new long[512])).isFalse();
+        });
   }
 
-  @Property(tries = 200)
-  void theWriteOrderVisitsEveryPageOnceARoundAndCanBeInverted(
-      @ForAll long seed,
-      @ForAll @IntRange(min = 1, max = 3000) int pages,
-      @ForAll @IntRange(max = 9000) int writes) {
-    WriteOrder order = new WriteOrder(seed, pages);
-    long[] versions = new long[pages];
-    Set<Long> round = new HashSet<>();
-    for (int write = 0; write < writes; write++) {
-      long page = order.pageOf(write);
-      versions[(int) page] = write + 1;
-      assertThat(round.add(page)).isTrue();
-      if (round.size() == pages) {
-        round.clear();
-      }
-    }
-    long first = order.firstOrdinalOf(0);
-    for (int page = 0; page < pages; page++) {
-      assertThat(order.versionAfter(page, writes)).isEqualTo(versions[page]);
-      assertThat(order.versionAt(first, writes)).isEqualTo(versions[page]);
-      first = order.firstOrdinalOfNext(first);
-    }
+  @Test
+  void theWriteOrderVisitsEveryPageOnceARoundAndCanBeInverted() {
+    Seeds.check(
+        200,
+        values -> {
+          int pages = values.integer(1, 3000);
+          int writes = values.integer(0, 9000);
+          WriteOrder order = new WriteOrder(values.anyLong(), pages);
+          long[] versions = new long[pages];
+          Set<Long> round = new HashSet<>();
+          for (int write = 0; write < writes; write++) {
+            long page = order.pageOf(write);
+            versions[(int) page] = write + 1;
+            assertThat(round.add(page)).isTrue();
+            if (round.size() == pages) {
+              round.clear();
+            }
+          }
+          long first = order.firstOrdinalOf(0);
+          for (int page = 0; page < pages; page++) {
+            assertThat(order.versionAfter(page, writes)).isEqualTo(versions[page]);
+            assertThat(order.versionAt(first, writes)).isEqualTo(versions[page]);
+            first = order.firstOrdinalOfNext(first);
+          }
+        });
   }
 
   @Test
   void aPaceMeetsItsRateOnAverage() {
-    long perStep = Pace.perStep(8 << 20, 1_000_000, 4096);
-    assertThat(Pace.initial(perStep).writesAfter(1000)).isBetween(2047L, 2048L);
-    assertThat(Pace.perStep(0, 1_000_000, 4096)).isZero();
-    assertThat(Pace.perStep(1, 1_000_000, 4096)).isPositive();
+    long perStep = WriteRate.perStep(8 << 20, 1_000_000, 4096);
+    assertThat(WriteRate.initial(perStep).writesAfter(1000)).isBetween(2047L, 2048L);
+    assertThat(WriteRate.perStep(0, 1_000_000, 4096)).isZero();
+    assertThat(WriteRate.perStep(1, 1_000_000, 4096)).isPositive();
   }
 
   @Test
   void aChangedPaceKeepsWhatWasWritten() {
-    Pace changed = Pace.initial(3 << 20).changedAt(10, 1 << 20);
+    WriteRate changed = WriteRate.initial(3 << 20).changedAt(10, 1 << 20);
     assertThat(changed.writesAfter(10)).isEqualTo(30);
     assertThat(changed.writesAfter(15)).isEqualTo(35);
   }
 
   @Test
   void theChainHoldsOnlyIfEveryStepWasDoneOnce() {
-    SequencePoint point = SequencePoint.start(9, Pace.initial(0), Pace.initial(0));
+    SequencePoint point = SequencePoint.start(9, WriteRate.initial(0), WriteRate.initial(0));
     for (int step = 0; step < 100; step++) {
       point = point.next();
     }

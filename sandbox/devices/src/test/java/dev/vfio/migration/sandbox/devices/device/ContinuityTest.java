@@ -10,7 +10,7 @@ import static dev.vfio.migration.sandbox.devices.lifecycle.DeviceState.STOPNCOPY
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -32,7 +32,7 @@ class ContinuityTest {
   void stateAndWindowThatMovedWholeAreFoundWhole() throws Exception {
     Pair pair = new Pair();
     pair.move();
-    Continuity found = pair.destination.device.claim().complete();
+    AuditResult found = pair.destination.device.claim().complete();
     assertThat(found.ok()).as(found.detail()).isTrue();
     assertThat(found.pages()).isEqualTo(512);
     assertThat(found.bytes()).isEqualTo(2 << 20);
@@ -45,7 +45,7 @@ class ContinuityTest {
     DeviceModel.RunningAudit audit = pair.destination.device.claim();
     long taken = pair.destination.device.stepNumber();
     pair.destination.steps(500);
-    Continuity found = audit.complete();
+    AuditResult found = audit.complete();
     assertThat(found.ok()).as(found.detail()).isTrue();
     assertThat(found.step()).isEqualTo(taken);
     assertThat(pair.destination.device.audit().complete().ok()).isTrue();
@@ -59,7 +59,7 @@ class ContinuityTest {
     DeviceModel.RunningAudit audit = pair.destination.device.claim();
     // enough steps to overwrite every page of the window
     pair.destination.steps(200);
-    Continuity found = audit.complete();
+    AuditResult found = audit.complete();
     assertThat(found.ok()).isFalse();
     assertThat(found.detail()).contains("window page").contains("pages in all");
     assertThat(pair.destination.device.audit().complete().ok()).as("healed since").isTrue();
@@ -72,7 +72,7 @@ class ContinuityTest {
     byte[] bytes = Files.readAllBytes(pair.destinationFile);
     bytes[777_777] ^= 0x10;
     Files.write(pair.destinationFile, bytes, StandardOpenOption.WRITE);
-    Continuity found = pair.destination.device.claim().complete();
+    AuditResult found = pair.destination.device.claim().complete();
     assertThat(found.ok()).isFalse();
     assertThat(found.detail()).contains("window page " + 777_777 / 4096 + " ");
   }
@@ -83,7 +83,7 @@ class ContinuityTest {
     pair.source.fault("double-step*1");
     pair.source.steps(1);
     pair.move();
-    Continuity found = pair.destination.device.claim().complete();
+    AuditResult found = pair.destination.device.claim().complete();
     assertThat(found.ok()).isFalse();
     assertThat(found.detail()).contains("chain");
   }
@@ -175,7 +175,7 @@ class ContinuityTest {
           destination.device.load(index == victim ? damaged : chunks.get(index).duplicate());
         }
         destination.to(RESUME_COMPLETED);
-      } catch (RefusedException e) {
+      } catch (RefusalException e) {
         refused = true;
       }
       assertThat(refused).as("bit in byte %d of chunk %d", at, victim).isTrue();
@@ -233,7 +233,7 @@ class ContinuityTest {
     }
 
     /** With steps between the first copy and the last, so that there is something to lose. */
-    void move() throws RefusedException {
+    void move() throws RefusalException {
       destination.to(RESUME);
       source.to(SETUP);
       copy(0, 256);

@@ -18,7 +18,7 @@ import dev.vfio.migration.sandbox.devices.content.StateGeometry;
 import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
 import dev.vfio.migration.sandbox.devices.lifecycle.Transitions;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,7 +31,7 @@ class DeviceModelTest {
 
   @ParameterizedTest
   @EnumSource(DeviceState.class)
-  void theDeviceTakesExactlyTheTransitionsOfTheTable(DeviceState from) throws RefusedException {
+  void theDeviceTakesExactlyTheTransitionsOfTheTable(DeviceState from) throws RefusalException {
     for (DeviceState to : DeviceState.values()) {
       ModelFixture fixture = in(from);
       assertThat(fixture.device.state()).isEqualTo(from);
@@ -63,7 +63,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void everyMoveIsLoggedWithItsNumber() throws RefusedException {
+  void everyMoveIsLoggedWithItsNumber() throws RefusalException {
     ModelFixture fixture = ModelFixture.running().to(SETUP, PRECOPY, CANCELLED, RUNNING);
     assertThat(fixture.log.events("state"))
         .extracting("from", "to", "wire")
@@ -76,7 +76,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void aDeviceThatGaveItsStateAwayNeverRunsAgainWithoutAReset() throws RefusedException {
+  void aDeviceThatGaveItsStateAwayNeverRunsAgainWithoutAReset() throws RefusalException {
     ModelFixture fixture = ModelFixture.running();
     fixture.save();
     fixture.to(SAVE_COMPLETED, FAILED);
@@ -87,7 +87,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void aHalfLoadedDeviceNeverRuns() throws RefusedException {
+  void aHalfLoadedDeviceNeverRuns() throws RefusalException {
     ModelFixture fixture = ModelFixture.small().to(RESUME);
     fixture.device.load(ModelFixture.running().save().get(0));
     fixture.to(FAILED);
@@ -96,13 +96,13 @@ class DeviceModelTest {
   }
 
   @Test
-  void aLoadedDeviceThatFailsBeforeItRunsIsDiscarded() throws RefusedException {
+  void aLoadedDeviceThatFailsBeforeItRunsIsDiscarded() throws RefusalException {
     ModelFixture fixture = loaded().to(FAILED);
     refused(Errno.EINVAL, () -> fixture.to(RUNNING));
   }
 
   @Test
-  void resumeAndResetAreRefusedWhileTheWorkloadHoldsTheDevice() throws RefusedException {
+  void resumeAndResetAreRefusedWhileTheWorkloadHoldsTheDevice() throws RefusalException {
     ModelFixture fixture = ModelFixture.running();
     fixture.held = true;
     refused(Errno.EBUSY, () -> fixture.to(RESUME));
@@ -113,7 +113,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void aStoppedDeviceDoesNotStepAndSaysOnceThatTheWorkloadTried() throws RefusedException {
+  void aStoppedDeviceDoesNotStepAndSaysOnceThatTheWorkloadTried() throws RefusalException {
     ModelFixture fixture = ModelFixture.running().to(SETUP, STOPNCOPY);
     long step = fixture.device.stepNumber();
     assertThat(fixture.device.step()).isFalse();
@@ -129,7 +129,7 @@ class DeviceModelTest {
       value = DeviceState.class,
       names = {"FAILED", "CANCELLED"})
   void aDeviceThatNeverStoppedServesItsWorkloadThroughTheRollback(DeviceState end)
-      throws RefusedException {
+      throws RefusalException {
     ModelFixture fixture = ModelFixture.running().to(SETUP, PRECOPY, end);
     assertThat(fixture.device.step()).isTrue();
     fixture.to(RUNNING);
@@ -141,7 +141,7 @@ class DeviceModelTest {
   @EnumSource(
       value = DeviceState.class,
       names = {"FAILED", "CANCELLED"})
-  void aStoppedDeviceStaysStoppedUntilItIsToldToRun(DeviceState end) throws RefusedException {
+  void aStoppedDeviceStaysStoppedUntilItIsToldToRun(DeviceState end) throws RefusalException {
     ModelFixture fixture = ModelFixture.running().to(SETUP, STOPNCOPY, end);
     assertThat(fixture.device.step()).isFalse();
     fixture.to(RUNNING);
@@ -150,7 +150,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void completingASaveBeforeAllWasReadIsAViolation() throws RefusedException {
+  void completingASaveBeforeAllWasReadIsAViolation() throws RefusalException {
     ModelFixture early = ModelFixture.running().to(SETUP, STOPNCOPY, SAVE_COMPLETED);
     assertThat(early.log.events("violation")).hasSize(1);
     ModelFixture whole = ModelFixture.running();
@@ -160,7 +160,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void aRepeatedSaveAfterARollbackHandsEverythingOutAgain() throws RefusedException {
+  void aRepeatedSaveAfterARollbackHandsEverythingOutAgain() throws RefusalException {
     ModelFixture source = ModelFixture.running();
     List<?> first = source.save();
     source.to(FAILED, RUNNING);
@@ -173,7 +173,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void onlyALoadedAndRunningDeviceCanBeTaken() throws RefusedException {
+  void onlyALoadedAndRunningDeviceCanBeTaken() throws RefusalException {
     ModelFixture fresh = ModelFixture.small().to(RUNNING);
     refused(Errno.EBUSY, fresh.device::claim);
     ModelFixture loaded = loaded();
@@ -182,7 +182,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void resumeWithoutAllDataIsRefused() throws RefusedException {
+  void resumeWithoutAllDataIsRefused() throws RefusalException {
     List<ByteBuffer> chunks = ModelFixture.running().save();
     ModelFixture nothing = ModelFixture.small().to(RESUME);
     refused(Errno.EINVAL, () -> nothing.to(RESUME_COMPLETED));
@@ -193,7 +193,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void buffersAreHandedOutAndTakenInTheirStatesOnly() throws RefusedException {
+  void buffersAreHandedOutAndTakenInTheirStatesOnly() throws RefusalException {
     for (DeviceState state : DeviceState.values()) {
       ModelFixture fixture = in(state);
       if (state != PRECOPY && state != STOPNCOPY) {
@@ -206,7 +206,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void aClientThatComesBackGetsTheChunkAgainThatItMayNotHaveRead() throws RefusedException {
+  void aClientThatComesBackGetsTheChunkAgainThatItMayNotHaveRead() throws RefusalException {
     ModelFixture source = ModelFixture.running().to(SETUP, STOPNCOPY);
     List<ByteBuffer> chunks = new ArrayList<>();
     chunks.add(source.stage());
@@ -221,7 +221,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void theLastChunkWithTheRegistersComesAgainOnlyIfItWasNotTaken() throws RefusedException {
+  void theLastChunkWithTheRegistersComesAgainOnlyIfItWasNotTaken() throws RefusalException {
     ModelFixture source = ModelFixture.running();
     List<ByteBuffer> chunks = source.save();
     // the last read said "nothing more", so the last chunk had been taken
@@ -237,7 +237,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void aHalfWrittenChunkMayComeAgainFromItsBeginningOrGoOn() throws RefusedException {
+  void aHalfWrittenChunkMayComeAgainFromItsBeginningOrGoOn() throws RefusalException {
     List<ByteBuffer> chunks = ModelFixture.running().save();
     ByteBuffer first = chunks.get(0);
     int cut = 5001;
@@ -252,7 +252,7 @@ class DeviceModelTest {
   }
 
   @Test
-  void theInitialRateEndsWithTheFirstSetup() throws RefusedException {
+  void theInitialRateEndsWithTheFirstSetup() throws RefusalException {
     DeviceSettings settings =
         new DeviceSettings(new StateGeometry(1 << 20, 4096), 1, 1 << 16, 64, 10 << 20, 1 << 20, 0);
     ModelFixture fixture = ModelFixture.small();
@@ -275,19 +275,19 @@ class DeviceModelTest {
     assertThat(device.audit().complete().ok()).isTrue();
   }
 
-  static ModelFixture loaded() throws RefusedException {
+  static ModelFixture loaded() throws RefusalException {
     ModelFixture fixture = ModelFixture.small().to(RESUME);
     fixture.loadAll(ModelFixture.running().save());
     return fixture.to(RESUME_COMPLETED);
   }
 
   static void refused(int errno, ThrowingCallable call) {
-    assertThatExceptionOfType(RefusedException.class)
+    assertThatExceptionOfType(RefusalException.class)
         .isThrownBy(call)
         .satisfies(e -> assertThat(e.errno()).isEqualTo(errno));
   }
 
-  private static ModelFixture in(DeviceState state) throws RefusedException {
+  private static ModelFixture in(DeviceState state) throws RefusalException {
     return switch (state) {
       case NONE -> ModelFixture.small();
       case RUNNING -> ModelFixture.running();

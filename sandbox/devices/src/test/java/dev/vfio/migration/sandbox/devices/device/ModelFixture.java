@@ -2,10 +2,10 @@ package dev.vfio.migration.sandbox.devices.device;
 
 import dev.vfio.migration.sandbox.devices.RecordedLog;
 import dev.vfio.migration.sandbox.devices.content.StateGeometry;
+import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
 import dev.vfio.migration.sandbox.devices.fault.Fault;
-import dev.vfio.migration.sandbox.devices.fault.Faults;
 import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,7 +13,7 @@ import java.util.List;
 /** A device without sockets and without a workload thread; the test does the steps. */
 public final class ModelFixture implements WorkloadSide {
   public final RecordedLog log = new RecordedLog();
-  public final Faults faults = new Faults(log.log());
+  public final ActiveFaults faults = new ActiveFaults(log.log());
   public final DeviceModel device;
   public final ByteBuffer area;
   public boolean held;
@@ -49,7 +49,7 @@ public final class ModelFixture implements WorkloadSide {
     }
   }
 
-  public ModelFixture to(DeviceState... states) throws RefusedException {
+  public ModelFixture to(DeviceState... states) throws RefusalException {
     for (DeviceState state : states) {
       device.transition(state.wire());
     }
@@ -61,13 +61,13 @@ public final class ModelFixture implements WorkloadSide {
   }
 
   /** The next chunk; empty if there is none now. */
-  public ByteBuffer stage() throws RefusedException {
+  public ByteBuffer stage() throws RefusalException {
     int size = device.stage(0, area);
     return ByteBuffer.allocate(size).put(area.slice(0, size)).flip();
   }
 
   /** All chunks that there are now. */
-  public List<ByteBuffer> stageAll() throws RefusedException {
+  public List<ByteBuffer> stageAll() throws RefusalException {
     List<ByteBuffer> chunks = new ArrayList<>();
     for (ByteBuffer chunk = stage(); chunk.hasRemaining(); chunk = stage()) {
       chunks.add(chunk);
@@ -76,12 +76,12 @@ public final class ModelFixture implements WorkloadSide {
   }
 
   /** Takes the device from RUNNING through a save without PRECOPY; its whole state in chunks. */
-  public List<ByteBuffer> save() throws RefusedException {
+  public List<ByteBuffer> save() throws RefusalException {
     to(DeviceState.SETUP, DeviceState.STOPNCOPY);
     return stageAll();
   }
 
-  public void loadAll(List<ByteBuffer> chunks) throws RefusedException {
+  public void loadAll(List<ByteBuffer> chunks) throws RefusalException {
     for (ByteBuffer chunk : chunks) {
       device.load(chunk.duplicate());
     }

@@ -13,7 +13,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import dev.vfio.migration.sandbox.devices.device.DmaWindow;
 import dev.vfio.migration.sandbox.devices.device.ModelFixture;
 import dev.vfio.migration.sandbox.devices.device.PendingBytes;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import dev.vfio.migration.sandbox.devices.region.MigrationRegion;
 import dev.vfio.migration.sandbox.devices.region.RegionMemory;
 import java.io.IOException;
@@ -52,7 +52,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void failTransitionLeavesTheDeviceWhereItWas() throws RefusedException {
+  void failTransitionLeavesTheDeviceWhereItWas() throws RefusalException {
     fixture.fault("fail-transition=STOPNCOPY:16*2");
     fixture.to(SETUP);
     refused(16, () -> fixture.to(STOPNCOPY));
@@ -64,7 +64,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void aResetMayKeepTheState() throws RefusedException {
+  void aResetMayKeepTheState() throws RefusalException {
     fixture.to(SETUP, STOPNCOPY);
     fixture.fault("reset-keeps-state*1");
     fixture.device.reset();
@@ -89,7 +89,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void failBufferFailsAGetAfterThatManyBytes() throws RefusedException {
+  void failBufferFailsAGetAfterThatManyBytes() throws RefusalException {
     fixture.fault("fail-buffer=PRECOPY@100000:12");
     fixture.to(SETUP, PRECOPY);
     long handedOut = 0;
@@ -102,7 +102,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void failBufferFailsASet() throws RefusedException {
+  void failBufferFailsASet() throws RefusalException {
     List<ByteBuffer> chunks = ModelFixture.running().save();
     ModelFixture destination = ModelFixture.small().to(RESUME);
     destination.fault("fail-buffer=RESUME@70000");
@@ -119,7 +119,7 @@ class FaultsOnDemandTest {
             () -> {
               try {
                 fixture.to(SETUP);
-              } catch (RefusedException e) {
+              } catch (RefusalException e) {
                 throw new AssertionError(e);
               }
             });
@@ -137,7 +137,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void stallEndsByItself() throws RefusedException {
+  void stallEndsByItself() throws RefusalException {
     fixture.fault("stall=SETUP:30");
     long before = System.nanoTime();
     fixture.to(SETUP);
@@ -145,7 +145,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void shortReadCutsReadsInThatStateOnly() throws RefusedException {
+  void shortReadCutsReadsInThatStateOnly() throws RefusalException {
     fixture.fault("short-read=PRECOPY");
     fixture.to(SETUP);
     assertThat(region.lengthOfRead(8)).isEqualTo(8);
@@ -155,14 +155,14 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void oversizeDataReachesBeyondTheRegion() throws RefusedException {
+  void oversizeDataReachesBeyondTheRegion() throws RefusalException {
     fixture.fault("oversize-data=PRECOPY");
     fixture.to(SETUP, PRECOPY);
     assertThat(get(36) + get(44)).isGreaterThan(region.memory().size());
   }
 
   @Test
-  void badOffsetIsBelowTheDataOrBeyondTheRegion() throws RefusedException {
+  void badOffsetIsBelowTheDataOrBeyondTheRegion() throws RefusalException {
     fixture.fault("bad-offset=PRECOPY*1");
     fixture.fault("bad-offset=PRECOPY:beyond*1");
     fixture.to(SETUP, PRECOPY);
@@ -172,14 +172,14 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void badBitmapLiesBeyondTheRegion() throws RefusedException {
+  void badBitmapLiesBeyondTheRegion() throws RefusalException {
     fixture.fault("bad-bitmap");
     assertThat(dirty()).isEqualTo(WINDOW_PAGES);
     assertThat(get(36) + 8).isGreaterThan(region.memory().size());
   }
 
   @Test
-  void badBitmapMayHaveBitsOutsideTheRange() throws RefusedException {
+  void badBitmapMayHaveBitsOutsideTheRange() throws RefusalException {
     fixture.fault("bad-bitmap=bits");
     assertThat(dirty()).isEqualTo(WINDOW_PAGES);
     int last = region.read(get(36) + WINDOW_PAGES / 8, 1).get(0) & 0xF0;
@@ -187,13 +187,13 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void copiedBeyondTotal() throws RefusedException {
+  void copiedBeyondTotal() throws RefusalException {
     fixture.fault("copied-beyond-total");
     assertThat(dirty()).isEqualTo(WINDOW_PAGES + 1);
   }
 
   @Test
-  void dirtyLogRefused() throws RefusedException {
+  void dirtyLogRefused() throws RefusalException {
     fixture.fault("dirty-log-refused:95*1");
     refused(95, this::dirty);
     fixture.fault("dirty-log-refused");
@@ -201,7 +201,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void neverDryHasBytesPendingAndNoneToGive() throws RefusedException {
+  void neverDryHasBytesPendingAndNoneToGive() throws RefusalException {
     fixture.fault("never-dry");
     fixture.save();
     assertThat(fixture.device.pending(0)).isEqualTo(new PendingBytes(0, 4096, 0));
@@ -209,7 +209,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void neverDryMayGiveDataForEver() throws RefusedException {
+  void neverDryMayGiveDataForEver() throws RefusalException {
     fixture.fault("never-dry=data");
     fixture.to(SETUP, STOPNCOPY);
     long handedOut = 0;
@@ -221,7 +221,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void aMoveMayBeAnsweredAndNotMade() throws RefusedException {
+  void aMoveMayBeAnsweredAndNotMade() throws RefusalException {
     fixture.fault("ignore-transition=STOPNCOPY*1");
     fixture.to(SETUP, STOPNCOPY);
     assertThat(fixture.device.state()).isEqualTo(SETUP);
@@ -231,7 +231,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void aChunkMayBeStagedWhenItsSizeIsRead() throws RefusedException {
+  void aChunkMayBeStagedWhenItsSizeIsRead() throws RefusalException {
     fixture.fault("stage-on-size");
     fixture.to(SETUP, PRECOPY);
     long before = fixture.device.pending(0).total();
@@ -245,7 +245,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void aBitmapMayBePlacedWhenItsSizeIsRead() throws RefusedException {
+  void aBitmapMayBePlacedWhenItsSizeIsRead() throws RefusalException {
     fixture.fault("stage-on-size");
     assertThat(dirty()).isPositive();
     assertThat(get(36)).isZero();
@@ -254,7 +254,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void registersMayTakeHalvesOnly() throws RefusedException {
+  void registersMayTakeHalvesOnly() throws RefusalException {
     fixture.fault("halves-only");
     fixture.to(SETUP, PRECOPY);
     refused(22, () -> get(12));
@@ -265,7 +265,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void nothingMayBeSaidToBePendingWhileThereIsState() throws RefusedException {
+  void nothingMayBeSaidToBePendingWhileThereIsState() throws RefusalException {
     fixture.fault("estimate-nothing");
     fixture.to(SETUP, PRECOPY);
     assertThat(fixture.device.pending(0)).isEqualTo(new PendingBytes(0, 0, 0));
@@ -273,14 +273,14 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void stateReadEinval() throws RefusedException {
+  void stateReadEinval() throws RefusalException {
     fixture.fault("state-read-einval");
     refused(22, () -> region.read(0, 4));
     fixture.to(SETUP);
   }
 
   @Test
-  void aFaultIsLoggedWithWhatItDoes() throws RefusedException {
+  void aFaultIsLoggedWithWhatItDoes() throws RefusalException {
     fixture.fault("oversize-data=PRECOPY");
     fixture.to(SETUP, PRECOPY);
     get(36);
@@ -317,7 +317,7 @@ class FaultsOnDemandTest {
         .withMessageContaining("'" + notation + "'");
   }
 
-  private long dirty() throws RefusedException {
+  private long dirty() throws RefusalException {
     fixture.to(SETUP, PRECOPY);
     fixture.steps(5);
     put(52, DmaWindow.ADDRESS);
@@ -325,17 +325,17 @@ class FaultsOnDemandTest {
     return get(68);
   }
 
-  private long get(int offset) throws RefusedException {
+  private long get(int offset) throws RefusalException {
     return region.read(offset, 8).order(ByteOrder.nativeOrder()).getLong(0);
   }
 
-  private void put(int offset, long value) throws RefusedException {
+  private void put(int offset, long value) throws RefusalException {
     ByteBuffer bytes = region.beforeWrite(offset, 8);
     region.written(offset, bytes.putLong(0, value));
   }
 
   private static void refused(int errno, ThrowingCallable call) {
-    assertThatExceptionOfType(RefusedException.class)
+    assertThatExceptionOfType(RefusalException.class)
         .isThrownBy(call)
         .satisfies(e -> assertThat(e.errno()).isEqualTo(errno));
   }

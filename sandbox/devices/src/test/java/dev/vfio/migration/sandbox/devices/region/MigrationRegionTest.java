@@ -12,7 +12,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.vfio.migration.sandbox.devices.device.DmaWindow;
 import dev.vfio.migration.sandbox.devices.device.ModelFixture;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -34,7 +34,7 @@ class MigrationRegionTest {
   private final MigrationRegion region = region(fixture);
 
   @Test
-  void registersAreReadAsAWholeOrInHalvesAndInNoOtherWay() throws RefusedException {
+  void registersAreReadAsAWholeOrInHalvesAndInNoOtherWay() throws RefusalException {
     fixture.to(SETUP, PRECOPY);
     for (int offset = 0; offset < 76; offset++) {
       for (int count = 1; count <= 16; count++) {
@@ -55,7 +55,7 @@ class MigrationRegionTest {
   }
 
   @Test
-  void registersAreWrittenAsAWholeOrInHalvesAndInNoOtherWay() throws RefusedException {
+  void registersAreWrittenAsAWholeOrInHalvesAndInNoOtherWay() throws RefusalException {
     fixture.device.reset();
     fixture.to(RESUME);
     Set<Integer> writable = Set.of(28, 36, 44, 52, 60);
@@ -79,7 +79,7 @@ class MigrationRegionTest {
   @ParameterizedTest
   @CsvSource({"-1,4", "0,0", "76,-1", "65612,1", "65611,2", "9223372036854775807,8", "74,4"})
   void accessesOutsideTheRegionOrAcrossItsPartsAreRefused(long offset, int count)
-      throws RefusedException {
+      throws RefusalException {
     fixture.to(SETUP, PRECOPY);
     refused(() -> region.read(offset, count));
     fixture.to(FAILED);
@@ -90,7 +90,7 @@ class MigrationRegionTest {
   }
 
   @Test
-  void anEightByteAccessMayArriveAsTwoOfFour() throws RefusedException {
+  void anEightByteAccessMayArriveAsTwoOfFour() throws RefusalException {
     fixture.to(SETUP, PRECOPY);
     writeHalves(28, 1L << 40 | 5);
     assertThat(get(28)).isEqualTo(1L << 40 | 5);
@@ -111,7 +111,7 @@ class MigrationRegionTest {
   }
 
   @Test
-  void eachReadOfDataOffsetStagesTheNextChunkAndReadingTheRestDoesNot() throws RefusedException {
+  void eachReadOfDataOffsetStagesTheNextChunkAndReadingTheRestDoesNot() throws RefusalException {
     fixture.to(SETUP, STOPNCOPY);
     long pending = sum();
     get(36);
@@ -126,7 +126,7 @@ class MigrationRegionTest {
   }
 
   @Test
-  void whenNothingIsLeftDataSizeIsZero() throws RefusedException {
+  void whenNothingIsLeftDataSizeIsZero() throws RefusalException {
     fixture.to(SETUP, STOPNCOPY);
     int chunks = 0;
     while (get(36) == 76 && get(44) > 0) {
@@ -139,7 +139,7 @@ class MigrationRegionTest {
 
   @ParameterizedTest
   @ValueSource(longs = {75, 0, -1, 65612, 65613, 1L << 40})
-  void setBufferWithABadOffsetIsRefused(long offset) throws RefusedException {
+  void setBufferWithABadOffsetIsRefused(long offset) throws RefusalException {
     fixture.device.reset();
     fixture.to(RESUME);
     put(36, offset);
@@ -149,7 +149,7 @@ class MigrationRegionTest {
 
   @ParameterizedTest
   @ValueSource(longs = {65537, -1, 1L << 40, Long.MAX_VALUE})
-  void setBufferBeyondTheRegionIsRefused(long size) throws RefusedException {
+  void setBufferBeyondTheRegionIsRefused(long size) throws RefusalException {
     fixture.device.reset();
     fixture.to(RESUME);
     put(36, 76);
@@ -157,7 +157,7 @@ class MigrationRegionTest {
   }
 
   @Test
-  void whatTheDeviceOwnsCannotBeWrittenAndDataOnlyInResume() throws RefusedException {
+  void whatTheDeviceOwnsCannotBeWrittenAndDataOnlyInResume() throws RefusalException {
     for (int offset : List.of(4, 12, 20, 68)) {
       refused(() -> put(offset, 1));
     }
@@ -168,7 +168,7 @@ class MigrationRegionTest {
   }
 
   @Test
-  void inResumeDataOffsetSaysWhereTheDataAreaBegins() throws RefusedException {
+  void inResumeDataOffsetSaysWhereTheDataAreaBegins() throws RefusalException {
     fixture.to(SETUP, STOPNCOPY);
     get(36);
     fixture.device.transition(FAILED.wire());
@@ -179,7 +179,7 @@ class MigrationRegionTest {
   }
 
   @Test
-  void deviceStateReadsBackAndIsSetByAWrite() throws RefusedException {
+  void deviceStateReadsBackAndIsSetByAWrite() throws RefusalException {
     setState(2);
     assertThat(region.read(0, 4).order(ByteOrder.nativeOrder()).getInt(0)).isEqualTo(2);
     refused(() -> setState(1));
@@ -234,7 +234,7 @@ class MigrationRegionTest {
   }
 
   @Test
-  void aWholeMigrationThroughRegistersAlone() throws RefusedException {
+  void aWholeMigrationThroughRegistersAlone() throws RefusalException {
     ModelFixture other = ModelFixture.small().to(RESUME);
     MigrationRegion into = region(other);
     setState(2);
@@ -263,48 +263,48 @@ class MigrationRegionTest {
         fixture.device, RegionMemory.trapped(AREA), fixture.faults, fixture.log.log());
   }
 
-  private long sum() throws RefusedException {
+  private long sum() throws RefusalException {
     return get(4) + get(12) + get(20);
   }
 
-  private void setState(int wire) throws RefusedException {
+  private void setState(int wire) throws RefusalException {
     ByteBuffer bytes = region.beforeWrite(0, 4);
     region.written(0, bytes.putInt(0, wire));
   }
 
-  private long get(int offset) throws RefusedException {
+  private long get(int offset) throws RefusalException {
     return get(region, offset);
   }
 
-  private static long get(MigrationRegion region, int offset) throws RefusedException {
+  private static long get(MigrationRegion region, int offset) throws RefusalException {
     return region.read(offset, 8).order(ByteOrder.nativeOrder()).getLong(0);
   }
 
-  private void put(int offset, long value) throws RefusedException {
+  private void put(int offset, long value) throws RefusalException {
     put(region, offset, value);
   }
 
-  private static void put(MigrationRegion region, int offset, long value) throws RefusedException {
+  private static void put(MigrationRegion region, int offset, long value) throws RefusalException {
     ByteBuffer bytes = region.beforeWrite(offset, 8);
     region.written(offset, bytes.putLong(0, value));
   }
 
-  private long readHalves(int offset) throws RefusedException {
+  private long readHalves(int offset) throws RefusalException {
     return readHalves(region, offset);
   }
 
-  private static long readHalves(MigrationRegion region, int offset) throws RefusedException {
+  private static long readHalves(MigrationRegion region, int offset) throws RefusalException {
     ByteBuffer whole = ByteBuffer.allocate(8).order(ByteOrder.nativeOrder());
     whole.put(region.read(offset, 4)).put(region.read(offset + 4L, 4));
     return whole.getLong(0);
   }
 
-  private void writeHalves(int offset, long value) throws RefusedException {
+  private void writeHalves(int offset, long value) throws RefusalException {
     writeHalves(region, offset, value);
   }
 
   private static void writeHalves(MigrationRegion region, int offset, long value)
-      throws RefusedException {
+      throws RefusalException {
     ByteBuffer whole = ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(0, value);
     for (int half = 0; half < 8; half += 4) {
       ByteBuffer bytes = region.beforeWrite(offset + half, 4);
@@ -313,7 +313,7 @@ class MigrationRegionTest {
   }
 
   private static void refused(ThrowingCallable call) {
-    assertThatExceptionOfType(RefusedException.class)
+    assertThatExceptionOfType(RefusalException.class)
         .isThrownBy(call)
         .satisfies(e -> assertThat(e.errno()).isEqualTo(22));
   }

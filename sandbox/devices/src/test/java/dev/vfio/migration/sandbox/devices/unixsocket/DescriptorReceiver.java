@@ -26,11 +26,11 @@ public final class DescriptorReceiver implements AutoCloseable {
 
   /** Connects to the socket at {@code path}. */
   public DescriptorReceiver(Path path) {
-    fd = LibC.socket(LibC.AF_UNIX, LibC.SOCK_STREAM, 0);
+    fd = DescriptorCalls.socket(DescriptorCalls.AF_UNIX, DescriptorCalls.SOCK_STREAM, 0);
     ByteBuffer address = ByteBuffer.allocateDirect(110).order(ByteOrder.nativeOrder());
-    address.putShort((short) LibC.AF_UNIX);
+    address.putShort((short) DescriptorCalls.AF_UNIX);
     address.put(path.toString().getBytes(StandardCharsets.UTF_8));
-    connect(fd, LibC.addressOf(address), 110);
+    connect(fd, DescriptorCalls.addressOf(address), 110);
   }
 
   /** What came, and the descriptor that came with it; -1 for none. */
@@ -40,20 +40,20 @@ public final class DescriptorReceiver implements AutoCloseable {
     ByteBuffer direct = ByteBuffer.allocateDirect(request.remaining());
     direct.put(request).flip();
     MessageHeader out = new MessageHeader();
-    out.pieces(LibC.addressOf(direct), direct.remaining(), 0, 0);
+    out.pieces(DescriptorCalls.addressOf(direct), direct.remaining(), 0, 0);
     out.descriptor(-1);
-    if (LibC.sendmsg(fd, out.address(), 0) != direct.remaining()) {
+    if (DescriptorCalls.sendmsg(fd, out.address(), 0) != direct.remaining()) {
       throw new IOException("the request was cut");
     }
     ByteBuffer reply = ByteBuffer.allocateDirect(replySize).order(ByteOrder.nativeOrder());
     ByteBuffer control = ByteBuffer.allocateDirect(64).order(ByteOrder.nativeOrder());
     ByteBuffer vector = ByteBuffer.allocateDirect(16).order(ByteOrder.nativeOrder());
-    vector.putLong(0, LibC.addressOf(reply)).putLong(8, replySize);
+    vector.putLong(0, DescriptorCalls.addressOf(reply)).putLong(8, replySize);
     ByteBuffer header = ByteBuffer.allocateDirect(56).order(ByteOrder.nativeOrder());
-    header.putLong(16, LibC.addressOf(vector)).putLong(24, 1);
-    header.putLong(32, LibC.addressOf(control)).putLong(40, 64);
-    int got = (int) recvmsg(fd, LibC.addressOf(header), 0);
-    boolean passed = header.getLong(40) > 0 && control.getInt(12) == LibC.SCM_RIGHTS;
+    header.putLong(16, DescriptorCalls.addressOf(vector)).putLong(24, 1);
+    header.putLong(32, DescriptorCalls.addressOf(control)).putLong(40, 64);
+    int got = (int) recvmsg(fd, DescriptorCalls.addressOf(header), 0);
+    boolean passed = header.getLong(40) > 0 && control.getInt(12) == DescriptorCalls.SCM_RIGHTS;
     return new Received(reply.limit(got), passed ? control.getInt(16) : -1);
   }
 
@@ -66,12 +66,12 @@ public final class DescriptorReceiver implements AutoCloseable {
             StandardOpenOption.WRITE)) {
       return channel.map(FileChannel.MapMode.READ_WRITE, offset, size);
     } finally {
-      LibC.close(descriptor);
+      DescriptorCalls.close(descriptor);
     }
   }
 
   @Override
   public void close() {
-    LibC.close(fd);
+    DescriptorCalls.close(fd);
   }
 }

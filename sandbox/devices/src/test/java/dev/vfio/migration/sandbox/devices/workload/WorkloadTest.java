@@ -11,7 +11,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.vfio.migration.sandbox.devices.device.ModelFixture;
-import dev.vfio.migration.sandbox.devices.refusal.RefusedException;
+import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -19,13 +19,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class WorkloadTest {
-  private static final long PATIENCE = 60_000_000_000L;
+  private static final long TIMEOUT = 60_000_000_000L;
   private static final int EBUSY = 16;
   private static final int EINVAL = 22;
 
   private final ModelFixture fixture = ModelFixture.small();
-  private final Workload workload =
-      new Workload(
+  private final SimulatedWorkload workload =
+      new SimulatedWorkload(
           fixture.device, new Auditor(fixture.log.log()), fixture.log.log(), 100_000 /* ns */);
 
   @AfterEach
@@ -34,7 +34,7 @@ class WorkloadTest {
   }
 
   @Test
-  void pauseReturnsOnlyWhenNoStepFollows() throws RefusedException {
+  void pauseReturnsOnlyWhenNoStepFollows() throws RefusalException {
     running();
     for (int round = 0; round < 50; round++) {
       awaitSteps(2);
@@ -49,7 +49,7 @@ class WorkloadTest {
   }
 
   @Test
-  void pauseAndResumeAreIdempotent() throws RefusedException {
+  void pauseAndResumeAreIdempotent() throws RefusalException {
     running();
     workload.pause(key("uid/1"));
     workload.pause(key("uid/1"));
@@ -63,7 +63,7 @@ class WorkloadTest {
   }
 
   @Test
-  void whatOneMigrationPausedNoOtherResumesPausesOrReleases() throws RefusedException {
+  void whatOneMigrationPausedNoOtherResumesPausesOrReleases() throws RefusalException {
     running();
     workload.pause(key("uid/1"));
     refused(EBUSY, () -> workload.resume(key("other/1")));
@@ -73,7 +73,7 @@ class WorkloadTest {
   }
 
   @Test
-  void aLaterAttemptTakesOverAndTheEarlierOneIsTooLate() throws RefusedException {
+  void aLaterAttemptTakesOverAndTheEarlierOneIsTooLate() throws RefusalException {
     running();
     workload.pause(key("uid/1"));
     workload.pause(key("uid/2"));
@@ -82,7 +82,7 @@ class WorkloadTest {
   }
 
   @Test
-  void resumeWaitsForTheDevice() throws RefusedException {
+  void resumeWaitsForTheDevice() throws RefusalException {
     running();
     workload.pause(key("uid/1"));
     fixture.to(SETUP, STOPNCOPY);
@@ -93,12 +93,12 @@ class WorkloadTest {
   }
 
   @Test
-  void anUnpausedWorkloadBlocksOnAStoppedDeviceAndGoesOnWithIt() throws RefusedException {
+  void anUnpausedWorkloadBlocksOnAStoppedDeviceAndGoesOnWithIt() throws RefusalException {
     running();
     awaitSteps(3);
     fixture.to(SETUP, STOPNCOPY);
     workload.deviceChanged();
-    long deadline = System.nanoTime() + PATIENCE;
+    long deadline = System.nanoTime() + TIMEOUT;
     while (fixture.log.events("violation").isEmpty() && System.nanoTime() < deadline) {
       Thread.onSpinWait();
     }
@@ -112,7 +112,7 @@ class WorkloadTest {
   }
 
   @Test
-  void releaseFollowsSaveCompletedAndIsForGood() throws RefusedException {
+  void releaseFollowsSaveCompletedAndIsForGood() throws RefusalException {
     running();
     refused(EINVAL, () -> workload.release(key("uid/1")));
     workload.pause(key("uid/1"));
@@ -131,7 +131,7 @@ class WorkloadTest {
   }
 
   @Test
-  void takeNeedsARunningDeviceWithAStateAndIsIdempotent() throws RefusedException {
+  void takeNeedsARunningDeviceWithAStateAndIsIdempotent() throws RefusalException {
     fixture.device.attach(workload);
     workload.start(WorkloadState.WAITING);
     refused(EINVAL, () -> workload.pause(key("uid/1")));
@@ -146,7 +146,7 @@ class WorkloadTest {
     workload.take(key("uid/1"));
     refused(EBUSY, () -> workload.take(key("other/1")));
     awaitSteps(3);
-    long deadline = System.nanoTime() + PATIENCE;
+    long deadline = System.nanoTime() + TIMEOUT;
     while (fixture.log.events("continuity").isEmpty() && System.nanoTime() < deadline) {
       Thread.onSpinWait();
     }
@@ -161,7 +161,7 @@ class WorkloadTest {
   }
 
   @Test
-  void theDeviceCannotBeResetUnderItsWorkload() throws RefusedException {
+  void theDeviceCannotBeResetUnderItsWorkload() throws RefusalException {
     fixture.device.attach(workload);
     running();
     refused(EBUSY, fixture.device::reset);
@@ -182,19 +182,19 @@ class WorkloadTest {
 
   private void awaitSteps(int count) {
     long goal = fixture.device.stepNumber() + count;
-    long deadline = System.nanoTime() + PATIENCE;
+    long deadline = System.nanoTime() + TIMEOUT;
     while (fixture.device.stepNumber() < goal) {
       assertThat(System.nanoTime()).as("the workload steps").isLessThan(deadline);
       Thread.yield();
     }
   }
 
-  private static MigrationKey key(String text) throws RefusedException {
+  private static MigrationKey key(String text) throws RefusalException {
     return MigrationKey.parse(text);
   }
 
   private static void refused(int errno, ThrowingCallable call) {
-    assertThatExceptionOfType(RefusedException.class)
+    assertThatExceptionOfType(RefusalException.class)
         .isThrownBy(call)
         .satisfies(e -> assertThat(e.errno()).isEqualTo(errno));
   }

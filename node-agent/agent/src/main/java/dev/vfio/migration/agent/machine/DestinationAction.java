@@ -1,0 +1,237 @@
+package dev.vfio.migration.agent.machine;
+
+import dev.vfio.migration.vfio.device.DeviceState;
+import java.time.Duration;
+
+/** What a destination wants done. */
+public sealed interface DestinationAction {
+
+  /** Its end is reported by the very next event, a {@link DestinationEvent.Completion}. */
+  sealed interface Work extends DestinationAction {
+
+    /** Names every kind of work: one that it does not name does not compile. */
+    interface Handler<T> {
+      T on(Journal work);
+
+      T on(OpenDevice work);
+
+      T on(MapWindows work);
+
+      T on(Transition work);
+
+      T on(Reset work);
+
+      T on(ResetFree work);
+
+      T on(AwaitStreams work);
+
+      T on(TransferToWorkload work);
+
+      T on(LookAtLoaded work);
+
+      T on(TakeBack work);
+
+      T on(LetWorkloadTake work);
+
+      T on(LookAtRunning work);
+    }
+
+    <T> T handle(Handler<T> handler);
+  }
+
+  /** Something that is done at once; what comes of it later is an event of its own. */
+  sealed interface Immediate extends DestinationAction {
+
+    /** Names every such action: one that it does not name does not compile. */
+    interface Handler {
+      void on(CloseStreams action);
+
+      void on(ConfirmLoaded action);
+
+      void on(RejectLoaded action);
+
+      void on(StartTimer action);
+
+      void on(StartTick action);
+
+      void on(CloseDevice action);
+
+      void on(Reply action);
+
+      void on(Forget action);
+    }
+
+    void handle(Handler handler);
+  }
+
+  record Journal(SessionRecord record) implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /** Opens the device, and closes it first where it was open. Changes nothing about it. */
+  record OpenDevice() implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /** Finds, or makes, the windows of the waiting workload and maps them. */
+  record MapWindows() implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  record Transition(DeviceState target) implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /** Resets the device; done with Opened, which says in what state it is now. */
+  record Reset() implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /**
+   * Resets a device that is free, before it takes anything in: whoever had it before may have left
+   * something in it. Nothing where somebody else holds it. Done with Opened, as {@link Reset}.
+   */
+  record ResetFree() implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /** Takes the streams of the source, and what they bring, from now on. */
+  record AwaitStreams() implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /**
+   * Gives the loaded device to the workload that waits, which does not use it yet: from then on
+   * what is loaded outlives this agent.
+   */
+  record TransferToWorkload() implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /**
+   * Looks whether the device still holds what was loaded, and whether the workload is there that is
+   * to take it. Changes nothing.
+   */
+  record LookAtLoaded() implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /** A workload that was given the device lets go of it; nothing where none was. */
+  record TakeBack() implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  record LetWorkloadTake() implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /** Looks whether the device that the workload has taken says that it is RUNNING. */
+  record LookAtRunning() implements Work {
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /** Nothing of the stream reaches device or windows from here on. */
+  record CloseStreams() implements Immediate {
+    @Override
+    public void handle(Handler handler) {
+      handler.on(this);
+    }
+  }
+
+  /** The source may be told that everything is loaded and held. */
+  record ConfirmLoaded() implements Immediate {
+    @Override
+    public void handle(Handler handler) {
+      handler.on(this);
+    }
+  }
+
+  record RejectLoaded(Failure failure) implements Immediate {
+    @Override
+    public void handle(Handler handler) {
+      handler.on(this);
+    }
+  }
+
+  record StartTimer(long epoch, Duration delay) implements Immediate {
+    @Override
+    public void handle(Handler handler) {
+      handler.on(this);
+    }
+  }
+
+  /** As a timer; reported by Ticked with what has come by then. */
+  record StartTick(long epoch, Duration delay) implements Immediate {
+    @Override
+    public void handle(Handler handler) {
+      handler.on(this);
+    }
+  }
+
+  /**
+   * Lets go of device, windows and workload without changing anything about them; of the journal,
+   * too, once the session is terminal.
+   */
+  record CloseDevice() implements Immediate {
+    @Override
+    public void handle(Handler handler) {
+      handler.on(this);
+    }
+  }
+
+  /**
+   * Answers a command.
+   *
+   * @param refusal null where it was accepted
+   */
+  record Reply(long command, Failure refusal) implements Immediate {
+    @Override
+    public void handle(Handler handler) {
+      handler.on(this);
+    }
+  }
+
+  /** The session never was: nothing was touched and nothing is to be remembered. */
+  record Forget() implements Immediate {
+    @Override
+    public void handle(Handler handler) {
+      handler.on(this);
+    }
+  }
+}

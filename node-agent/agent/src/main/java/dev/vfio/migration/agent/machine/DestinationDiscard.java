@@ -1,0 +1,211 @@
+package dev.vfio.migration.agent.machine;
+
+import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_DISCARDED;
+import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_DISCARDING;
+
+import dev.vfio.migration.agent.machine.DestinationAction.*;
+import dev.vfio.migration.agent.machine.DestinationEvent.*;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.ResetAdvice;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The discarding of what a destination took in. Part of {@link DestinationMachine}, and as pure.
+ *
+ * <pre>
+ *  [Discarding] DISCARDING
+ *    FAILED, reset --&gt; a workload that was given the device gives it back
+ *  [Discarded] DISCARDED, and says so where the device could not be reset
+ * </pre>
+ */
+final class DestinationDiscard {
+  private final Timings timings;
+  private final LoadedWatch watch;
+
+  DestinationDiscard(Timings timings, LoadedWatch watch) {
+    this.timings = timings;
+    this.watch = watch;
+  }
+
+  Outcome<DestinationState, DestinationAction> discardAsked(
+      DestinationState s, Failure failure, Command command) {
+    return switch (s.state()) {
+      case DESTINATION_DISCARDED, DESTINATION_DISCARDING -> DestinationMachine.accept(s, command);
+      default ->
+          s.handover().activating()
+              ? DestinationMachine.refuse(
+                  s,
+                  command,
+                  Reason.ALREADY_COMMITTED,
+                  "the handover was committed; the device "
+                      + s.spec().device()
+                      + " belongs to this node ("
+                      + s.state().description()
+                      + ")")
+              : discard(s, failure, command.command());
+    };
+  }
+
+  Outcome<DestinationState, DestinationAction> discard(
+      DestinationState s, Failure failure, long command) {
+    List<DestinationAction> actions = new ArrayList<>();
+    if (s.handover().streamWaits()) {
+      actions.add(new RejectLoaded(failure));
+    }
+    actions.add(new CloseStreams());
+    actions.add(new Journal(new SessionRecord.Discarding(failure)));
+    // What is loaded is not given up before that is on disk: watchers see it loaded until then.
+    SessionState state = s.handover().loaded() ? s.state() : DESTINATION_DISCARDING;
+    return new Outcome<>(
+        s.withFailure(failure)
+            .withCommand(command)
+            .withStreamWaits(false)
+            .withTries(0)
+            .at(state, DestinationStep.JOURNALLING_DISCARD),
+        actions);
+  }
+
+  Outcome<DestinationState, DestinationAction> openToDiscard(DestinationState s) {
+    return Outcome.of(
+        s.deviceClosed().at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING),
+        new OpenDevice());
+  }
+
+  Outcome<DestinationState, DestinationAction> step(DestinationState s, DestinationEvent event) {
+    Failure failure = event instanceof DestinationEvent.Failed failed ? failed.failure() : null;
+    return switch (s.step()) {
+      case JOURNALLING_DISCARD -> discardJournalled(s, failure);
+      case DISCARD_OPENING ->
+          failure != null
+              ? restBeforeDiscarding(s, failure)
+              : failOrLeave(s.deviceOpened(((Opened) event).state()), ((Opened) event).fresh());
+      case DISCARD_FAILING ->
+          // Refused or not: the reset is what counts.
+          Outcome.of(
+              (failure == null ? s.withDevice(DeviceState.FAILED) : s)
+                  .at(DestinationStep.DISCARD_RESETTING),
+              new Reset());
+      case DISCARD_RESETTING ->
+          failure != null
+              ? restBeforeDiscarding(s, failure)
+              : reset(s.deviceOpened(((Opened) event).state()));
+      case DISCARD_RESTING -> openToDiscard(s);
+      case TAKING_BACK -> failure != null ? restBeforeTakingBack(s, failure) : journalDiscarded(s);
+      case TAKE_BACK_RESTING -> takeBack(s);
+      case JOURNALLING_DISCARDED ->
+          failure != null
+              ? restBeforeEnding(s, failure)
+              : Outcome.of(s.at(DESTINATION_DISCARDED, DestinationStep.ENDED), new CloseDevice());
+      default -> DestinationMachine.unexpected(s, event);
+    };
+  }
+
+  private Outcome<DestinationState, DestinationAction> discardJournalled(
+      DestinationState s, Failure failure) {
+    if (failure != null && s.handover().loaded()) {
+      return watch.goOn(s.withFailure(null)).after(new Reply(s.command(), failure));
+    }
+    DestinationState next =
+        s.withCommand(0).withObstacle(null).at(DESTINATION_DISCARDING, s.step());
+    Outcome<DestinationState, DestinationAction> outcome =
+        next.device().open() && next.device().touched() ? fail(next) : openToDiscard(next);
+    return s.command() == 0 ? outcome : outcome.after(new Reply(s.command(), null));
+  }
+
+  /** A device that shows no trace of us holds nothing of ours, and may be somebody else's. */
+  private Outcome<DestinationState, DestinationAction> failOrLeave(
+      DestinationState s, boolean fresh) {
+    boolean looksEmpty =
+        s.device().state() == DeviceState.NONE
+            || (fresh && s.device().state() == DeviceState.RUNNING);
+    if (looksEmpty && s.device().touched()) {
+      // It should hold nothing. There are drivers that keep state over the last close.
+      return Outcome.of(s.at(DestinationStep.DISCARD_RESETTING), new Reset());
+    }
+    boolean leave =
+        s.device().state() == null
+            ? !s.device().touched()
+            : s.device().state() == DeviceState.NONE || s.device().state() == DeviceState.RUNNING;
+    return leave ? takeBack(s.withObstacle(null).withTries(0)) : fail(s);
+  }
+
+  /** A reset is believed after a look. */
+  private Outcome<DestinationState, DestinationAction> reset(DestinationState s) {
+    return s.device().state() != null && s.device().state().leftOver()
+        ? restBeforeDiscarding(
+            s,
+            Failure.of(
+                Reason.TRANSITION_FAILED,
+                "the device "
+                    + s.spec().device()
+                    + " was reset and says that it is in "
+                    + s.device().state()
+                    + ", so the reset did not help"))
+        : takeBack(s.withObstacle(null).withTries(0));
+  }
+
+  /** Before it is over for good: a workload that kept the device would keep it for ever. */
+  private static Outcome<DestinationState, DestinationAction> takeBack(DestinationState s) {
+    return Outcome.of(s.at(DestinationStep.TAKING_BACK), new TakeBack());
+  }
+
+  private Outcome<DestinationState, DestinationAction> restBeforeTakingBack(
+      DestinationState s, Failure failure) {
+    if (s.tries() < timings.retries()) {
+      return DestinationMachine.retryLater(timings, s, DestinationStep.TAKE_BACK_RESTING, failure);
+    }
+    Failure said =
+        (s.failure() != null ? s.failure() : failure)
+            .with(
+                "The workload that was given the device "
+                    + s.spec().device()
+                    + " here has not given it back ("
+                    + failure.message()
+                    + "); end it before the device is used again.");
+    return journalDiscarded(s.withFailure(said).withNotReset(failure).withObstacle(null));
+  }
+
+  private Outcome<DestinationState, DestinationAction> fail(DestinationState s) {
+    return Outcome.of(s.at(DestinationStep.DISCARD_FAILING), new Transition(DeviceState.FAILED));
+  }
+
+  private Outcome<DestinationState, DestinationAction> restBeforeDiscarding(
+      DestinationState s, Failure failure) {
+    if (s.tries() < timings.retries()) {
+      return DestinationMachine.retryLater(timings, s, DestinationStep.DISCARD_RESTING, failure);
+    }
+    Failure said =
+        (s.failure() != null ? s.failure() : failure)
+            .with(
+                "The device "
+                    + s.spec().device()
+                    + " here could not be reset ("
+                    + failure.message()
+                    + "); it was not made to run. "
+                    + failure
+                        .stateOutOfReach()
+                        .map(known -> known + " Where it has not, reset the device")
+                        .orElse("Reset it")
+                    + " before it is used again: "
+                    + ResetAdvice.of(s.spec().device())
+                    + ".");
+    return takeBack(s.withFailure(said).withNotReset(failure).withObstacle(null).withTries(0));
+  }
+
+  static Outcome<DestinationState, DestinationAction> journalDiscarded(DestinationState s) {
+    return Outcome.of(
+        s.withObstacle(null).at(DestinationStep.JOURNALLING_DISCARDED),
+        new CloseDevice(),
+        new Journal(new SessionRecord.Discarded(s.failure(), s.problems().notReset())));
+  }
+
+  /** As at the source: the device is free only once the disk says so. */
+  private Outcome<DestinationState, DestinationAction> restBeforeEnding(
+      DestinationState s, Failure failure) {
+    DestinationState next =
+        s.withObstacle(failure.endNotWritten("What the device had taken in is discarded."))
+            .at(DestinationStep.END_RESTING);
+    return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
+  }
+}

@@ -1,0 +1,7 @@
+package dev.vfio.migration.agent.machine;
+
+/** Whether state is copied while the workload runs. */
+public enum Mode {
+  LIVE,
+  COLD
+}

@@ -1,0 +1,134 @@
+package dev.vfio.migration.agent.machine;
+
+import dev.vfio.migration.vfio.device.PendingBytes;
+
+/**
+ * How far a session has come. Bytes, and bytes per second.
+ *
+ * @param pending what the device said last
+ * @param memoryPending bytes of DMA windows still to be sent in this round
+ * @param deviceStateBytes device state sent or taken in
+ * @param memoryBytes window content sent or taken in
+ * @param dirtyPages pages sent because the device had marked them
+ * @param rounds completed precopy rounds
+ * @param bytesPerSecond over the last second or round, whichever is longer
+ * @param dirtyBytesPerSecond made dirty again during the last round
+ * @param downtimeNanos see the contract; 0 while not known
+ * @param precopyExhausted nothing more can be sent before the device stops
+ */
+public record Progress(
+    PendingBytes pending,
+    long memoryPending,
+    long deviceStateBytes,
+    long memoryBytes,
+    long dirtyPages,
+    int rounds,
+    long bytesPerSecond,
+    long dirtyBytesPerSecond,
+    long downtimeNanos,
+    boolean precopyExhausted) {
+  public static final Progress NONE =
+      new Progress(PendingBytes.NOTHING, 0, 0, 0, 0, 0, 0, 0, 0, false);
+
+  public long transferredBytes() {
+    return deviceStateBytes + memoryBytes;
+  }
+
+  Progress withPending(PendingBytes value) {
+    return new Progress(
+        value,
+        memoryPending,
+        deviceStateBytes,
+        memoryBytes,
+        dirtyPages,
+        rounds,
+        bytesPerSecond,
+        dirtyBytesPerSecond,
+        downtimeNanos,
+        precopyExhausted);
+  }
+
+  Progress withMemoryPending(long value) {
+    return new Progress(
+        pending,
+        value,
+        deviceStateBytes,
+        memoryBytes,
+        dirtyPages,
+        rounds,
+        bytesPerSecond,
+        dirtyBytesPerSecond,
+        downtimeNanos,
+        precopyExhausted);
+  }
+
+  Progress withMoved(long newDeviceStateBytes, long newMemoryBytes) {
+    return new Progress(
+        pending,
+        memoryPending,
+        newDeviceStateBytes,
+        newMemoryBytes,
+        dirtyPages,
+        rounds,
+        bytesPerSecond,
+        dirtyBytesPerSecond,
+        downtimeNanos,
+        precopyExhausted);
+  }
+
+  Progress withDirty(long newDirtyPages, long newDirtyBytesPerSecond) {
+    return new Progress(
+        pending,
+        memoryPending,
+        deviceStateBytes,
+        memoryBytes,
+        newDirtyPages,
+        rounds,
+        bytesPerSecond,
+        newDirtyBytesPerSecond,
+        downtimeNanos,
+        precopyExhausted);
+  }
+
+  Progress withRounds(int newRounds, boolean exhausted) {
+    return new Progress(
+        pending,
+        memoryPending,
+        deviceStateBytes,
+        memoryBytes,
+        dirtyPages,
+        newRounds,
+        bytesPerSecond,
+        dirtyBytesPerSecond,
+        downtimeNanos,
+        exhausted);
+  }
+
+  Progress withRate(long value) {
+    return new Progress(
+        pending,
+        memoryPending,
+        deviceStateBytes,
+        memoryBytes,
+        dirtyPages,
+        rounds,
+        value,
+        dirtyBytesPerSecond,
+        downtimeNanos,
+        precopyExhausted);
+  }
+
+  Progress withDowntime(long nanos) {
+    return new Progress(
+        pending,
+        memoryPending,
+        deviceStateBytes,
+        memoryBytes,
+        dirtyPages,
+        rounds,
+        bytesPerSecond,
+        dirtyBytesPerSecond,
+        nanos,
+        precopyExhausted);
+  }
+}

@@ -1,0 +1,7 @@
+package dev.vfio.migration.agent.machine;
+
+/** Which end of a migration a session is. */
+public enum Role {
+  SOURCE,
+  DESTINATION
+}

@@ -1,0 +1,409 @@
+package dev.vfio.migration.agent.machine;
+
+import static dev.vfio.migration.agent.machine.SessionState.SOURCE_PRECOPY;
+import static dev.vfio.migration.agent.machine.SessionState.SOURCE_READY;
+import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STARTING;
+
+import dev.vfio.migration.agent.machine.SourceAction.*;
+import dev.vfio.migration.agent.machine.SourceEvent.*;
+import dev.vfio.migration.agent.machine.SourceState.Decision;
+import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.workload.WorkloadState;
+import java.util.List;
+
+/**
+ * The source of a migration, from its start to the decision. A pure function: it knows no thread,
+ * socket, disk or clock.
+ *
+ * <pre>
+ *  Start
+ *    | [SourceStarted]
+ *  STARTING --- open, map windows, connect, SETUP ---+     (a device in NONE is RUNNING first)
+ *    | COLD                                     LIVE | PRECOPY
+ *  READY                                          PRECOPY <-+ rounds: pending, state, dirty pages;
+ *    |                                               |  |___|         rests by timer
+ *    +------------------ SwitchOver -----------------+
+ *    | [SwitchingOver]
+ *  STOPNCOPY --- pause workload, mark, STOPNCOPY, last dirty pages, state until dry and 0 pending
+ *    | [EndAllowed]  end mark
+ *  AWAITING_DECISION ------------------------------- Commit --------> [Committed] COMPLETING
+ *    |                                                                 SAVE_COMPLETED, release, reset
+ *    | RollBack, Cancel                                               [Completed] COMPLETED
+ *    v
+ *  ROLLING_BACK <--- from every state above by RollBack, Cancel, Stop or any failure; but once
+ *    | [RollingBack]     EndAllowed is journalled by RollBack and Cancel alone
+ *    | FAILED or CANCELLED, RUNNING, then resume workload
+ *    +--> [RolledBack] ROLLED_BACK
+ *    +--> STRANDED --- RollBack, Cancel ---> ROLLING_BACK
+ * </pre>
+ *
+ * <p>In brackets: what is journalled before the session acts on it. Copying is {@link
+ * SourceCopying}'s, what follows Committed {@link SourceCompletion}'s, every way back {@link
+ * SourceRollBack}'s.
+ */
+public final class SourceMachine {
+  private final SourceCopying copying;
+  private final SourceCompletion completion;
+  private final SourceRollBack rollBack;
+
+  public SourceMachine(Timings timings) {
+    this.completion = new SourceCompletion(timings);
+    this.rollBack = new SourceRollBack(timings);
+    this.copying = new SourceCopying(timings, rollBack);
+  }
+
+  /** The state after {@code event}, and what is to be done. */
+  public Outcome<SourceState, SourceAction> step(SourceState s, SourceEvent event, Moment now) {
+    return event.dispatch(new Step(s, now));
+  }
+
+  /** What each kind of event leads to. */
+  private final class Step
+      implements SourceEvent.Handler<Outcome<SourceState, SourceAction>>,
+          Command.Handler<Outcome<SourceState, SourceAction>> {
+    private final SourceState s;
+    private final Moment now;
+
+    private Step(SourceState s, Moment now) {
+      this.s = s;
+      this.now = now;
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Command command) {
+      return s.step() == SourceStep.REFUSED
+          ? Outcome.of(s, new Reply(command.command(), s.failure()))
+          : command.handle(this);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Start command) {
+      return s.step() == SourceStep.NEW
+          ? Outcome.of(
+              s.at(SourceStep.JOURNALLING_START)
+                  .withCommand(command.command())
+                  .with(s.counters().startingAt(now)),
+              new Journal(new SessionRecord.SourceStarted(s.spec())))
+          : accept(s, command);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(SwitchOver command) {
+      return switchOver(s, command, now);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Commit command) {
+      return completion.commit(s, command);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(RollBack command) {
+      Failure failure =
+          Failure.of(Reason.ROLLED_BACK, "the operator rolled back: " + command.reason());
+      return rollBack.rollBackAsked(s, Decision.ROLLED_BACK, failure, command);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Cancel command) {
+      return rollBack.rollBackAsked(s, Decision.CANCELLED, null, command);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Completion completion) {
+      return goOn(s, completion, now);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Later later) {
+      return later.epoch() == s.epoch() ? goOn(s, later, now) : Outcome.of(s);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Stop event) {
+      return stop(s);
+    }
+
+    @Override
+    public Outcome<SourceState, SourceAction> on(Recover event) {
+      return s.step() == SourceStep.NEW ? recover(s) : goOn(s, event, now);
+    }
+  }
+
+  /** What follows the end of the work that was out, or of what was awaited. */
+  private Outcome<SourceState, SourceAction> goOn(SourceState s, SourceEvent event, Moment now) {
+    return switch (s.step()) {
+      case JOURNALLING_START -> started(s, event);
+      case OPENING -> opened(s, event, now);
+      case MAPPING -> mapped(s, event, now);
+      case CONNECTING -> connected(s, event, now);
+      case SETTING_RUNNING -> running(s, event);
+      case SETTING_UP -> setUp(s, event, now);
+      case ENTERING_PRECOPY -> enteredPrecopy(s, event, now);
+      case NEW, READY -> unexpected(s, event);
+      case ROUND_PENDING,
+          ROUND_STATE,
+          ROUND_DIRTY,
+          ROUND_MEMORY,
+          ROUND_REST,
+          JOURNALLING_SWITCH_OVER,
+          PAUSING,
+          MARKING_PAUSE,
+          STOPPING,
+          LAST_SIZING,
+          LAST_DIRTY,
+          LAST_MEMORY,
+          LAST_STATE,
+          LAST_PENDING,
+          LAST_LOOK,
+          JOURNALLING_END,
+          ENDING ->
+          copying.step(s, event, now);
+      case AWAITING_DECISION -> awaiting(s, event);
+      case JOURNALLING_COMMIT,
+          COMPLETE_REOPENING,
+          COMPLETE_SAVING,
+          COMPLETE_RELEASING,
+          COMPLETE_RESETTING,
+          COMPLETE_RESET_RESTING,
+          COMPLETE_RESET_REOPENING,
+          COMPLETE_LOOKING,
+          COMPLETE_RESTING,
+          JOURNALLING_COMPLETED ->
+          completion.step(s, event);
+      case JOURNALLING_ROLL_BACK,
+          ROLL_BACK_OPENING,
+          ROLL_BACK_OPEN_RESTING,
+          ROLL_BACK_LEAVING,
+          ROLL_BACK_LEAVING_OTHERWISE,
+          ROLL_BACK_RUNNING,
+          ROLL_BACK_RESUMING,
+          ROLL_BACK_RESUME_RESTING,
+          ROLL_BACK_RESETTING,
+          JOURNALLING_ROLLED_BACK ->
+          rollBack.step(s, event, now);
+      case END_RESTING ->
+          s.handover().decision() == Decision.COMMITTED
+              ? SourceRelease.journalCompleted(s)
+              : SourceRollBack.journalRolledBack(s);
+      case STRANDED, ENDED, REFUSED -> Outcome.of(s);
+    };
+  }
+
+  /** Where the session stood when its agent ended, by its journal. Recover is its first event. */
+  public static SourceState recovered(List<SessionRecord> records, Moment now) {
+    return SourceReplay.of(records, now);
+  }
+
+  private Outcome<SourceState, SourceAction> recover(SourceState s) {
+    if (s.handover().decision() == Decision.COMMITTED) {
+      return completion.complete(s);
+    }
+    if (s.state() == SessionState.SOURCE_ROLLING_BACK) {
+      return rollBack.rollBackJournalled(s);
+    }
+    if (s.handover().endAllowed()) {
+      return Outcome.of(s.at(SourceStep.AWAITING_DECISION));
+    }
+    return rollBack.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0);
+  }
+
+  private Outcome<SourceState, SourceAction> stop(SourceState s) {
+    boolean leavable =
+        !s.handover().endAllowed()
+            && s.handover().decision() == Decision.UNKNOWN
+            && s.step() != SourceStep.NEW
+            && !s.state().terminal();
+    return leavable ? rollBack.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0) : Outcome.of(s);
+  }
+
+  private static Failure restarted(SourceState s) {
+    return Failure.of(
+        Reason.AGENT_RESTARTED,
+        "the agent ended "
+            + whenEnded(s)
+            + "; the device "
+            + s.spec().device()
+            + " and its workload are brought back to running here. Create a new DeviceMigration to"
+            + " try again.");
+  }
+
+  /** As far as it is known: a journal has no entry for what needs none, as copying. */
+  private static String whenEnded(SourceState s) {
+    if (s.handover().pauseAsked()) {
+      return "while the source's workload was being paused or stood still";
+    }
+    return s.recovered()
+        ? "while the source was being set up or copied, before its workload was paused"
+        : "while the source " + s.state().description();
+  }
+
+  private Outcome<SourceState, SourceAction> switchOver(
+      SourceState s, Command command, Moment now) {
+    return switch (s.state()) {
+      case SOURCE_READY, SOURCE_PRECOPY -> copying.switchOver(s, command, now);
+      case SOURCE_STARTING ->
+          refuse(
+              s,
+              command,
+              Reason.NOT_READY,
+              "the source is still being set up; repeat the switch-over once it is READY or"
+                  + " PRECOPY");
+      case SOURCE_ROLLING_BACK, SOURCE_ROLLED_BACK, SOURCE_STRANDED ->
+          refuse(
+              s,
+              command,
+              Reason.ALREADY_ROLLED_BACK,
+              "the source is rolled back (" + s.state().description() + "); nothing was done");
+      default -> accept(s, command);
+    };
+  }
+
+  private Outcome<SourceState, SourceAction> started(SourceState s, SourceEvent event) {
+    if (event instanceof SourceEvent.Failed failed) {
+      return Outcome.of(
+          s.at(SessionState.SOURCE_ROLLED_BACK, SourceStep.REFUSED)
+              .withFailure(failed.failure())
+              .withCommand(0),
+          new Reply(s.command(), failed.failure()),
+          new Forget());
+    }
+    return Outcome.of(
+        s.at(SourceStep.OPENING).withCommand(0), new Reply(s.command(), null), new OpenDevice());
+  }
+
+  private Outcome<SourceState, SourceAction> opened(SourceState s, SourceEvent event, Moment now) {
+    if (event instanceof Opened opened) {
+      SourceState next = s.deviceOpened(opened).at(SourceStep.MAPPING);
+      boolean mayRun =
+          opened.state() == null
+              || opened.state() == DeviceState.RUNNING
+              || opened.state() == DeviceState.NONE;
+      if (!mayRun) {
+        return rollBack.failed(
+            next,
+            Failure.of(
+                Reason.TRANSITION_FAILED,
+                "the device "
+                    + s.spec().device()
+                    + " is in "
+                    + opened.state()
+                    + ", and a migration starts in RUNNING; nothing was done to it. Bring it to"
+                    + " RUNNING first."));
+      }
+      return Outcome.of(next, new MapWindows());
+    }
+    return failedOr(s, event);
+  }
+
+  private Outcome<SourceState, SourceAction> mapped(SourceState s, SourceEvent event, Moment now) {
+    if (event instanceof Mapped mapped) {
+      SourceState next =
+          s.at(SourceStep.CONNECTING).withProgress(s.progress().withMemoryPending(mapped.bytes()));
+      if (mapped.workload() != WorkloadState.RUNNING) {
+        return rollBack.failed(
+            next,
+            Failure.of(
+                Reason.DEVICE_BUSY,
+                "the workload of "
+                    + s.spec().device()
+                    + " says that it is "
+                    + mapped.workload()
+                    + ", and only a workload that is RUNNING is moved; nothing was done to it or"
+                    + " to the device. See who holds it, or choose the device that is in use."));
+      }
+      return Outcome.of(next, new Connect(next.epoch()));
+    }
+    return failedOr(s, event);
+  }
+
+  private Outcome<SourceState, SourceAction> connected(
+      SourceState s, SourceEvent event, Moment now) {
+    if (event instanceof Connected) {
+      SourceState touched = s.deviceTouched();
+      // A workload that knows nothing of migration never told its device that it runs.
+      return s.device().state() == DeviceState.NONE
+          ? Outcome.of(touched.at(SourceStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
+          : setUp(touched);
+    }
+    if (event instanceof NotConnected not) {
+      return rollBack.failed(s, not.failure());
+    }
+    return failedOr(s, event);
+  }
+
+  private Outcome<SourceState, SourceAction> running(SourceState s, SourceEvent event) {
+    return event instanceof Done ? setUp(s.withDevice(DeviceState.RUNNING)) : failedOr(s, event);
+  }
+
+  private static Outcome<SourceState, SourceAction> setUp(SourceState s) {
+    return Outcome.of(s.at(SourceStep.SETTING_UP), new Transition(DeviceState.SETUP));
+  }
+
+  /** A device that does not tell its state may be in NONE for want of somebody to say otherwise. */
+  private static boolean wasNeverToldThatItRuns(SourceState s, SourceEvent event) {
+    return s.device().state() == null
+        && event instanceof SourceEvent.Failed failed
+        && failed.failure().reason() == Reason.TRANSITION_FAILED;
+  }
+
+  private Outcome<SourceState, SourceAction> setUp(SourceState s, SourceEvent event, Moment now) {
+    if (!(event instanceof Done)) {
+      return wasNeverToldThatItRuns(s, event)
+          ? Outcome.of(s.at(SourceStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
+          : failedOr(s, event);
+    }
+    SourceState next = s.withDevice(DeviceState.SETUP);
+    if (s.spec().mode() == Mode.COLD) {
+      return Outcome.of(next.at(SOURCE_READY, SourceStep.READY));
+    }
+    if (s.device().precopy()) {
+      return Outcome.of(
+          next.at(SOURCE_STARTING, SourceStep.ENTERING_PRECOPY),
+          new Transition(DeviceState.PRECOPY));
+    }
+    return firstRound(next, now);
+  }
+
+  private Outcome<SourceState, SourceAction> enteredPrecopy(
+      SourceState s, SourceEvent event, Moment now) {
+    return event instanceof Done
+        ? firstRound(s.withDevice(DeviceState.PRECOPY), now)
+        : failedOr(s, event);
+  }
+
+  private Outcome<SourceState, SourceAction> firstRound(SourceState s, Moment now) {
+    return copying.beginRound(
+        s.with(SourceRound.first(now.nanos())).with(s.counters().startingAt(now)));
+  }
+
+  private Outcome<SourceState, SourceAction> awaiting(SourceState s, SourceEvent event) {
+    if (event instanceof LoadedNotHeard not) {
+      return Outcome.of(s.withFailure(SourceRollBack.waiting(s, not.failure())), new CloseStream());
+    }
+    if (event instanceof LoadedHeard) {
+      return Outcome.of(s, new CloseStream());
+    }
+    return unexpected(s, event);
+  }
+
+  private Outcome<SourceState, SourceAction> failedOr(SourceState s, SourceEvent event) {
+    return event instanceof SourceEvent.Failed failed
+        ? rollBack.failed(s, failed.failure())
+        : unexpected(s, event);
+  }
+
+  static Outcome<SourceState, SourceAction> accept(SourceState s, Command command) {
+    return Outcome.of(s, new Reply(command.command(), null));
+  }
+
+  static Outcome<SourceState, SourceAction> refuse(
+      SourceState s, Command command, Reason reason, String message) {
+    return Outcome.of(s, new Reply(command.command(), Failure.of(reason, message)));
+  }
+
+  static Outcome<SourceState, SourceAction> unexpected(SourceState s, SourceEvent event) {
+    throw new IllegalStateException(
+        "the source " + s.spec().key() + " cannot get " + event + " in " + s.step());
+  }
+}

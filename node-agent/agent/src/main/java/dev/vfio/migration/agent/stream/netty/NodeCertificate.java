@@ -1,0 +1,59 @@
+package dev.vfio.migration.agent.stream.netty;
+
+import dev.vfio.migration.agent.stream.StreamException;
+import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.connections.certificates.NodeNames;
+import dev.vfio.migration.vfio.text.ForeignText;
+import java.security.cert.CertificateParsingException;
+import java.security.cert.X509Certificate;
+
+/**
+ * Which node a certificate speaks for: the DNS names {@code <node>.node.migration.vfio.dev} among
+ * its subject alternative names, or the wildcard {@code *.node.migration.vfio.dev}, which stands
+ * for every node, also one whose name has dots.
+ */
+final class NodeCertificate {
+  private NodeCertificate() {}
+
+  /**
+   * @throws StreamException UNAUTHENTICATED where the certificate does not speak for that node
+   */
+  static void requireNode(X509Certificate certificate, String node) throws StreamException {
+    try {
+      if (NodeNames.speaksFor(certificate, node)) {
+        return;
+      }
+    } catch (CertificateParsingException unreadable) {
+      // It speaks for nobody; the message says why.
+    }
+    throw new StreamException(
+        Kind.UNAUTHENTICATED,
+        "the certificate is not that of node "
+            + node
+            + ": "
+            + NodeNames.of(node)
+            + " is not among its names ("
+            + describe(certificate)
+            + ")");
+  }
+
+  /** Names and validity, for people. */
+  static String describe(X509Certificate certificate) {
+    return "names "
+        + ForeignText.quote(dnsNames(certificate))
+        + ", valid from "
+        + certificate.getNotBefore().toInstant()
+        + " to "
+        + certificate.getNotAfter().toInstant()
+        + ", issued by "
+        + certificate.getIssuerX500Principal().getName();
+  }
+
+  private static String dnsNames(X509Certificate certificate) {
+    try {
+      return NodeNames.dnsNames(certificate).toString();
+    } catch (CertificateParsingException malformed) {
+      return "unreadable: " + malformed.getMessage();
+    }
+  }
+}

@@ -1,0 +1,384 @@
+package dev.vfio.migration.agent.stream.netty;
+
+import dev.vfio.migration.agent.stream.StateSink;
+import dev.vfio.migration.agent.stream.StateStreams.Awaited;
+import dev.vfio.migration.agent.stream.StateStreams.Expected;
+import dev.vfio.migration.agent.stream.StreamException;
+import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.agent.stream.StreamSettings;
+import dev.vfio.migration.agent.stream.netty.Greeting.Hello;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.cert.X509Certificate;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jboss.logging.Logger;
+
+/**
+ * One awaited migration over its connections: who may join, what the sink was told, how it ended.
+ * Thread-safe; no method holds the lock while the sink works.
+ *
+ * <pre>
+ * AWAITING -> RECEIVING -> COMPLETING -> LOADED
+ *     |           |            |  (the sink failed)
+ *     +--> CLOSED +--> BROKEN <+
+ * </pre>
+ */
+final class Reception implements Awaited {
+  private static final Logger LOG = Logger.getLogger(Reception.class);
+
+  private enum Phase {
+    AWAITING,
+    RECEIVING,
+    COMPLETING,
+    LOADED,
+    BROKEN,
+    CLOSED
+  }
+
+  /** Nothing may be delivered any more. */
+  static final class Over extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    Over() {
+      super("the migration's stream has ended", null, false, false);
+    }
+  }
+
+  private final Expected expected;
+  private final byte[] token;
+  private final StateSink sink;
+  private final StreamSettings settings;
+  private final Reservation reservation;
+  private final MemoryBudget.Room room;
+  private final Consumer<Reception> forget;
+  private final DestinationConnection[] connections;
+  private final byte[][] digests;
+  private final ThreadLocal<Boolean> inSink = ThreadLocal.withInitial(() -> false);
+  private Phase phase = Phase.AWAITING;
+  private int chunkBytes;
+  private int ended;
+  private int inSinkCount;
+  private boolean forgotten;
+  private boolean starting;
+  private boolean started;
+
+  /** Makes what is reserved fit the chunks that HELLO announces. */
+  @FunctionalInterface
+  interface Reservation {
+    void resize(int chunkBytes) throws StreamException;
+  }
+
+  /**
+   * @param room where the rings of its connections are reserved
+   * @param forget called once this takes no connections any more
+   */
+  Reception(
+      Expected expected,
+      byte[] token,
+      StateSink sink,
+      StreamSettings settings,
+      Reservation reservation,
+      MemoryBudget.Room room,
+      Consumer<Reception> forget) {
+    this.expected = expected;
+    this.token = token;
+    this.sink = sink;
+    this.settings = settings;
+    this.reservation = reservation;
+    this.room = room;
+    this.forget = forget;
+    this.connections = new DestinationConnection[expected.streams()];
+    this.digests = new byte[expected.streams()][];
+  }
+
+  String migration() {
+    return expected.migration();
+  }
+
+  String describe() {
+    return "migration " + expected.migration() + " from node " + expected.node();
+  }
+
+  @Override
+  public byte[] token() {
+    return token.clone();
+  }
+
+  /**
+   * Takes a connection in, or says why not. Never harms the migration itself: a stranger must not
+   * be able to break it.
+   */
+  synchronized void admit(Hello hello, X509Certificate peer, DestinationConnection connection)
+      throws StreamException {
+    NodeCertificate.requireNode(peer, expected.node());
+    if (!MessageDigest.isEqual(token, hello.token())) {
+      throw new StreamException(
+          Kind.UNAUTHENTICATED,
+          "the token is not that of "
+              + describe()
+              + "; the destination was prepared anew, or this is not its source");
+    }
+    if (phase != Phase.AWAITING && phase != Phase.RECEIVING) {
+      throw refused("it takes no connections any more (" + phase + ")");
+    }
+    if (hello.streams() != expected.streams()) {
+      throw refused(
+          "it was prepared for " + expected.streams() + " streams, not " + hello.streams());
+    }
+    if (hello.stream() < 0 || hello.stream() >= expected.streams()) {
+      throw refused(
+          "stream " + hello.stream() + " is not one of its " + expected.streams() + " streams");
+    }
+    if (hello.chunkBytes() < 1 || hello.chunkBytes() > settings.maximumChunkBytes()) {
+      throw refused(
+          "chunks of "
+              + hello.chunkBytes()
+              + " bytes are announced; 1 to "
+              + settings.maximumChunkBytes()
+              + " are allowed");
+    }
+    if (hello.idleMillis() < StreamSettings.SHORTEST_IDLE_MILLIS) {
+      throw refused(
+          "an idle time of "
+              + hello.idleMillis()
+              + " ms is announced; at least "
+              + StreamSettings.SHORTEST_IDLE_MILLIS
+              + " ms are allowed");
+    }
+    if (chunkBytes != 0 && chunkBytes != hello.chunkBytes()) {
+      throw refused("its streams announce different chunk sizes");
+    }
+    if (connections[hello.stream()] != null) {
+      throw refused("its token was used for stream " + hello.stream() + " before");
+    }
+    if (chunkBytes == 0) {
+      reservation.resize(hello.chunkBytes());
+    }
+    // Before anybody can end this, and with it give the memory back.
+    connection.takeRing(
+        room,
+        settings.receiveBuffersFor(hello.chunkBytes(), expected.streams()),
+        hello.chunkBytes());
+    connections[hello.stream()] = connection;
+    chunkBytes = hello.chunkBytes();
+    phase = Phase.RECEIVING;
+  }
+
+  private StreamException refused(String why) {
+    return new StreamException(Kind.REFUSED, describe() + ": " + why);
+  }
+
+  /** Tells the sink, once, before anything else. From the delivery threads. */
+  void start() throws Over, InterruptedException {
+    synchronized (this) {
+      while (starting && !started) {
+        wait();
+      }
+      if (started) {
+        return;
+      }
+      starting = true;
+    }
+    try {
+      enter(Phase.RECEIVING);
+      try {
+        sink.started();
+      } finally {
+        leave();
+      }
+    } finally {
+      synchronized (this) {
+        started = true;
+        notifyAll();
+      }
+    }
+  }
+
+  /** From the delivery threads. */
+  void deliver(FrameHeader header, ByteBuffer payload) throws IOException, Over {
+    enter(Phase.RECEIVING);
+    try {
+      switch (header.type()) {
+        case DEVICE_STATE -> sink.deviceState(payload, header.offset());
+        case MEMORY -> sink.memory(header.window(), header.offset(), payload);
+        case PAUSED -> sink.paused(payload.getLong());
+        case END, PING, LOADED, ERROR ->
+            throw new IllegalStateException(header.type() + " is not for the sink");
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * A stream was delivered to its end. The thread of stream 0 stays, waits for the other streams,
+   * and completes the sink, so that the device hears from one thread only.
+   */
+  void ended(int stream, byte[] digest) throws IOException, Over, InterruptedException {
+    synchronized (this) {
+      digests[stream] = digest;
+      ended++;
+      notifyAll();
+      if (stream != 0) {
+        return;
+      }
+      while (ended < digests.length && phase == Phase.RECEIVING) {
+        wait();
+      }
+      if (phase != Phase.RECEIVING) {
+        return;
+      }
+      phase = Phase.COMPLETING;
+    }
+    enter(Phase.COMPLETING);
+    try {
+      sink.complete();
+    } finally {
+      leave();
+    }
+    synchronized (this) {
+      if (phase != Phase.COMPLETING) {
+        return;
+      }
+      phase = Phase.LOADED;
+    }
+    byte[] loaded = LoadedDigest.of(Arrays.asList(digests));
+    for (int index = 0; index < connections.length; index++) {
+      connections[index].rest(loaded, index == 0);
+    }
+  }
+
+  private synchronized void enter(Phase needed) throws Over {
+    if (phase != needed) {
+      throw new Over();
+    }
+    inSinkCount++;
+    inSink.set(true);
+  }
+
+  private synchronized void leave() {
+    inSinkCount--;
+    inSink.remove();
+    notifyAll();
+  }
+
+  /** The sink threw. From the delivery threads. */
+  void sinkFailed(Throwable why) {
+    StreamException known =
+        why instanceof StreamException stream
+            ? stream
+            : new StreamException(
+                Kind.REFUSED,
+                describe() + ": the destination could not take it: " + why.getMessage(),
+                why);
+    breakUp(known, Phase.AWAITING, Phase.RECEIVING, Phase.COMPLETING);
+  }
+
+  /** The network failed. Means nothing any more once every stream has been verified. */
+  void fail(StreamException why) {
+    breakUp(why, Phase.AWAITING, Phase.RECEIVING);
+  }
+
+  /** After its end mark a connection may go. */
+  void connectionClosed(DestinationConnection connection, StreamException why) {
+    synchronized (this) {
+      int stream = Arrays.asList(connections).indexOf(connection);
+      if (digests[stream] != null) {
+        return;
+      }
+    }
+    fail(why);
+  }
+
+  private void breakUp(StreamException why, Phase... from) {
+    synchronized (this) {
+      if (!Arrays.asList(from).contains(phase)) {
+        return;
+      }
+      phase = Phase.BROKEN;
+      notifyAll();
+    }
+    LOG.warnf("%s: the state stream broke: %s", describe(), why.getMessage());
+    forget();
+    joined().forEach(connection -> connection.giveUp(why));
+    Thread teller = new Thread(() -> tellBroken(why), "state-broken-" + expected.migration());
+    teller.setDaemon(true);
+    teller.start();
+  }
+
+  /** In a thread of its own: a sink may take its time, and event loops and deliveries may not. */
+  private void tellBroken(StreamException why) {
+    awaitQuiet();
+    sink.broken(why);
+  }
+
+  /** Waits until no method of the sink works any more, but not for ever: a device may hang. */
+  private void awaitQuiet() {
+    long deadline = System.nanoTime() + settings.closeTimeout().toNanos();
+    synchronized (this) {
+      while (inSinkCount > 0) {
+        long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+        if (left <= 0) {
+          LOG.warnf(
+              "%s: what the stream delivered is still being worked on after %s",
+              describe(), settings.closeTimeout());
+          return;
+        }
+        try {
+          wait(left);
+        } catch (InterruptedException interrupted) {
+          Thread.currentThread().interrupt();
+          return;
+        }
+      }
+    }
+  }
+
+  /** Once, however often this ends. */
+  private void forget() {
+    synchronized (this) {
+      if (forgotten) {
+        return;
+      }
+      forgotten = true;
+    }
+    forget.accept(this);
+  }
+
+  private synchronized List<DestinationConnection> joined() {
+    return Arrays.stream(connections).filter(Objects::nonNull).toList();
+  }
+
+  /**
+   * The owner does not want it any more. The sink is not told broken; once this has returned no
+   * method of it begins, and none works any more unless it hangs or calls this itself.
+   */
+  @Override
+  public void close() {
+    boolean loaded;
+    synchronized (this) {
+      if (phase == Phase.CLOSED) {
+        return;
+      }
+      loaded = phase == Phase.LOADED;
+      phase = Phase.CLOSED;
+      notifyAll();
+    }
+    forget();
+    if (loaded) {
+      joined().forEach(DestinationConnection::hangUp);
+    } else {
+      StreamException why =
+          new StreamException(Kind.REFUSED, describe() + ": the destination closed the stream");
+      joined().forEach(connection -> connection.giveUp(why));
+    }
+    if (!inSink.get()) {
+      awaitQuiet();
+    }
+  }
+}

@@ -1,0 +1,298 @@
+package dev.vfio.migration.agent.stream.netty;
+
+import dev.vfio.migration.agent.stream.StateStreams.Destination;
+import dev.vfio.migration.agent.stream.StreamException;
+import dev.vfio.migration.agent.stream.StreamException.Kind;
+import dev.vfio.migration.agent.stream.StreamSettings;
+import dev.vfio.migration.agent.stream.netty.FrameType.Direction;
+import dev.vfio.migration.agent.stream.netty.Greeting.Hello;
+import dev.vfio.migration.agent.stream.netty.Greeting.Refusal;
+import dev.vfio.migration.agent.stream.netty.Greeting.Welcome;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.nio.ByteBuffer;
+import java.security.cert.X509Certificate;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * One connection, at the source: checks whose certificate answers before it shows the token, says
+ * HELLO, then sends frames and listens for LOADED and ERROR. Its reading side lives in the event
+ * loop.
+ */
+final class SourceConnection implements ConnectionReader.Owner {
+
+  /** Whom a connection reports to, from its event loop. */
+  interface Listener {
+    /** The destination has let it in. */
+    void welcomed(SourceConnection connection);
+
+    /**
+     * It ended before the destination answered anything: the destination may have dropped it to let
+     * others in. Told instead of {@link #failed}.
+     */
+    void dropped(StreamException why);
+
+    void failed(StreamException why);
+
+    void loaded(byte[] digest);
+  }
+
+  private static final int REPLY_BYTES = ErrorReport.MAXIMUM_BYTES;
+
+  private final Destination destination;
+  private final int stream;
+  private final StreamSettings settings;
+  private final TlsIdentity identity;
+  private final Listener listener;
+  private final ConnectionReader reader = new ConnectionReader(this);
+  private final FrameWriter writer;
+  private final ByteBuffer reply = ByteBuffer.allocateDirect(REPLY_BYTES);
+  private volatile Channel channel;
+  private volatile boolean secured;
+  private volatile boolean unwanted;
+  private KeepAlive keepAlive;
+  private ScheduledFuture<?> helloDeadline;
+  private boolean answered;
+  private boolean welcomed;
+  private boolean failed;
+
+  SourceConnection(
+      Destination destination,
+      int stream,
+      StreamSettings settings,
+      TlsIdentity identity,
+      AtomicLong sentBytes,
+      Listener listener) {
+    this.destination = destination;
+    this.stream = stream;
+    this.settings = settings;
+    this.identity = identity;
+    this.listener = listener;
+    this.writer = new FrameWriter(sentBytes);
+  }
+
+  /** Puts the handlers into a new channel, before it connects. */
+  void install(Channel made, SslContext tls) {
+    channel = made;
+    keepAlive = new KeepAlive(made.eventLoop());
+    SslHandler encryption = tls.newHandler(made.alloc());
+    encryption.setHandshakeTimeoutMillis(settings.handshakeTimeout().toMillis());
+    made.pipeline().addLast(encryption, writer, reader);
+    if (unwanted) {
+      made.close();
+    }
+  }
+
+  FrameWriter writer() {
+    return writer;
+  }
+
+  /** TCP could not be connected. */
+  void connectFailed(Throwable why) {
+    fail(
+        new StreamException(
+            Kind.BROKEN,
+            describe()
+                + ": cannot connect: "
+                + why.getMessage()
+                + "; is the agent of "
+                + destination.node()
+                + " up, and may this node reach that port?",
+            why),
+        // Connected and reset at once: nobody refused it.
+        String.valueOf(why.getMessage()).contains("reset"));
+  }
+
+  @Override
+  public void secured(X509Certificate peer) {
+    secured = true;
+    try {
+      NodeCertificate.requireNode(peer, destination.node());
+    } catch (StreamException other) {
+      StreamException why =
+          new StreamException(other.kind(), describe() + ": " + other.getMessage(), other);
+      reader.stop();
+      // Lets the people at the other end know, too; the token was not shown.
+      writer.greet(new Refusal(ErrorReport.of(why)), () -> fail(why));
+      return;
+    }
+    writer.greet(
+        new Hello(
+            Greeting.VERSION,
+            Greeting.VERSION,
+            stream,
+            destination.streams(),
+            destination.chunkBytes(),
+            settings.idleMillis(),
+            destination.migration(),
+            destination.token()),
+        null);
+    long patience = settings.helloTimeout().toMillis();
+    helloDeadline =
+        channel
+            .eventLoop()
+            .schedule(
+                () ->
+                    fail(
+                        new StreamException(
+                            Kind.BROKEN,
+                            describe() + ": no answer to HELLO within " + patience + " ms")),
+                patience,
+                TimeUnit.MILLISECONDS);
+  }
+
+  @Override
+  public void greeting(Greeting greeting) throws StreamException {
+    answered = true;
+    if (greeting instanceof Refusal refusal) {
+      ErrorReport report = refusal.report();
+      throw new StreamException(report.kind(), "the destination refused: " + report.message());
+    }
+    if (!(greeting instanceof Welcome welcome)) {
+      throw new StreamException(Kind.CORRUPT, "the destination answered HELLO with HELLO");
+    }
+    if (welcome.version() != Greeting.VERSION) {
+      throw new StreamException(
+          Kind.VERSION,
+          "the destination chose stream version "
+              + welcome.version()
+              + ", this agent speaks version "
+              + Greeting.VERSION);
+    }
+    if (welcome.idleMillis() < StreamSettings.SHORTEST_IDLE_MILLIS) {
+      throw new StreamException(
+          Kind.CORRUPT, "the destination's idle time is " + welcome.idleMillis() + " ms");
+    }
+    helloDeadline.cancel(false);
+    Placement placement = new Placement(destination.streams(), destination.chunkBytes());
+    reader.beginFrames(new IncomingFrames(stream, Direction.TO_SOURCE, placement));
+    writer.beginFrames(stream);
+    keepAlive.ping(writer, welcome.idleMillis());
+    keepAlive.watch(
+        reader,
+        settings.idleMillis(),
+        () ->
+            fail(
+                new StreamException(
+                    Kind.BROKEN,
+                    describe()
+                        + ": nothing was heard for "
+                        + settings.idleMillis()
+                        + " ms; the destination's agent or the network between is dead")));
+    welcomed = true;
+    listener.welcomed(this);
+  }
+
+  @Override
+  public ByteBuffer place(FrameHeader header) {
+    return reply.clear().limit(header.length());
+  }
+
+  @Override
+  public void frame(FrameHeader header, ByteBuffer payload) throws StreamException {
+    switch (header.type()) {
+      case PING -> {
+        // That it came is all it says.
+      }
+      case LOADED -> {
+        byte[] digest = new byte[LoadedDigest.BYTES];
+        payload.get(digest);
+        listener.loaded(digest);
+      }
+      case ERROR -> {
+        ErrorReport report = ErrorReport.decode(payload);
+        throw new StreamException(report.kind(), "the destination gave up: " + report.message());
+      }
+      case DEVICE_STATE, MEMORY, PAUSED, END ->
+          throw new StreamException(Kind.CORRUPT, header.type() + " does not come to a source");
+    }
+  }
+
+  @Override
+  public void failed(Throwable why) {
+    StreamException named =
+        ConnectionFailure.of(why, describe() + ": ", identity.describe(), welcomed);
+    fail(named, named.kind() == Kind.BROKEN);
+  }
+
+  @Override
+  public void closed() {
+    fail(
+        new StreamException(
+            Kind.BROKEN,
+            describe()
+                + (welcomed
+                    ? ": the destination's end closed the connection"
+                    : ": the destination closed the connection before it answered HELLO")),
+        true);
+  }
+
+  private void fail(StreamException why) {
+    fail(why, false);
+  }
+
+  /**
+   * @param lost whether it was the connection that ended, and nobody's verdict
+   */
+  private void fail(StreamException why, boolean lost) {
+    if (failed) {
+      return;
+    }
+    failed = true;
+    if (keepAlive != null) {
+      keepAlive.stop();
+    }
+    if (helloDeadline != null) {
+      helloDeadline.cancel(false);
+    }
+    reader.stop();
+    if (lost && !answered) {
+      listener.dropped(why);
+    } else {
+      listener.failed(why);
+    }
+    close();
+  }
+
+  /** LOADED was heard: silence means nothing any more. From any thread. */
+  void rest() {
+    Transport.run(channel.eventLoop(), keepAlive::stopWatching);
+  }
+
+  /** Closes at once, also where data wait for a slow destination. From any thread. */
+  void close() {
+    unwanted = true;
+    Channel made = channel;
+    if (made == null) {
+      return;
+    }
+    if (secured) {
+      // Not through TLS, which would first wait for all that is queued.
+      ChannelHandlerContext encryption = made.pipeline().context(SslHandler.class);
+      if (encryption != null) {
+        encryption.close();
+        return;
+      }
+    }
+    // Through TLS, so that its alert tells the other end why there will be no connection.
+    Transport.run(made.eventLoop(), made::close);
+  }
+
+  private String describe() {
+    return "stream "
+        + stream
+        + " of migration "
+        + destination.migration()
+        + " to node "
+        + destination.node()
+        + " ("
+        + destination.host()
+        + ":"
+        + destination.port()
+        + ")";
+  }
+}

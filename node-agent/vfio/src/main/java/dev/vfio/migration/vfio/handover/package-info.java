@@ -1,2 +1,0 @@
-/** Hands a loaded device and its memory to the workload that waits for it. */
-package dev.vfio.migration.vfio.handover;

@@ -1,0 +1,51 @@
+package dev.vfio.migration.vfio.kernel;
+
+import dev.vfio.migration.vfio.inventory.NodeDevice;
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** The devices that share an IOMMU group, for the words of a message. */
+final class ForeignGroupMembers {
+
+  private ForeignGroupMembers() {}
+
+  /**
+   * The others of a device's group that are bound to a driver which is none of VFIO's by its name,
+   * each as {@code "0000:65:00.1 (nvme)"}; empty where sysfs does not tell. The device itself is
+   * none of them: drivers of mediated devices are named as they like.
+   */
+  static List<String> outsideVfio(NodeDevice device) {
+    List<String> found = new ArrayList<>();
+    Path members = device.sysfs().resolve("iommu_group").resolve("devices");
+    try (DirectoryStream<Path> links = Files.newDirectoryStream(members)) {
+      for (Path member : links) {
+        Path driver = member.resolve("driver");
+        boolean itself = member.getFileName().equals(device.sysfs().getFileName());
+        String name = itself ? "" : driverName(driver);
+        if (!name.isEmpty() && !name.contains("vfio")) {
+          found.add(member.getFileName() + " (" + name + ")");
+        }
+      }
+    } catch (IOException | DirectoryIteratorException unreadable) {
+      // The message that asked does without the names.
+      return List.of();
+    }
+    Collections.sort(found);
+    return found;
+  }
+
+  /** Empty where it is bound to none, or unbound or removed meanwhile. */
+  private static String driverName(Path driver) {
+    try {
+      return driver.toRealPath().getFileName().toString();
+    } catch (IOException gone) {
+      return "";
+    }
+  }
+}

@@ -1,0 +1,492 @@
+package dev.vfio.migration.vfio.transfer;
+
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.linux.ErrnoException;
+import dev.vfio.migration.vfio.linux.SocketWatch;
+import dev.vfio.migration.vfio.linux.UnixListener;
+import dev.vfio.migration.vfio.linux.UnixStream;
+import dev.vfio.migration.vfio.transfer.machine.ConnectedClient;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent;
+import dev.vfio.migration.vfio.transfer.machine.TransferFailure;
+import dev.vfio.migration.vfio.transfer.machine.TransferLoop;
+import dev.vfio.migration.vfio.transfer.machine.TransferMachine;
+import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
+import dev.vfio.migration.vfio.transfer.machine.TransferRequest;
+import dev.vfio.migration.vfio.transfer.machine.TransferState;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One device at the listener: has done what its transfer's machine wants, and tells the machine
+ * what happens. What may wait, for a disk or a driver, is done beside the listener's thread, which
+ * owns this.
+ */
+final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(DeviceEndpoint.class.getName());
+
+  private final String device;
+  private final WorkloadListener.Shared shared;
+  private final ConnectionLog log;
+  private final TransferLoop loop;
+  private final ReattachingClients reattaching;
+  private final Map<Integer, WorkloadClient> connections = new HashMap<>();
+  private final Map<TransferRequest, Asked> asked = new IdentityHashMap<>();
+  private final List<CompletableFuture<ConnectedClient>> awaiting = new ArrayList<>();
+
+  /** Where clients connect; null where none can. */
+  private UnidentifiedClients socket;
+
+  private boolean timed;
+  private long timerEnds;
+
+  /** Counts how often this was dropped: what was begun before comes to nothing. */
+  private int drops;
+
+  /** Who asks, and what it brings along to find things out. */
+  private record Asked(DeviceAccess access, CompletableFuture<Optional<TransferFailure>> answer) {}
+
+  /** What may wait. */
+  private interface Effect {
+    TransferEvent run(DeviceAccess access) throws IOException;
+  }
+
+  DeviceEndpoint(String device, WorkloadListener.Shared shared) {
+    this.device = device;
+    this.shared = shared;
+    this.log = new ConnectionLog(device, LOG::log, System::nanoTime);
+    this.loop =
+        new TransferLoop(new TransferMachine(device, shared.socket(device).toString()), this);
+    this.reattaching =
+        new ReattachingClients(
+            device, shared.records(), shared.holders(), shared.beside(), shared.back(), this::post);
+  }
+
+  // ------------------------------------------------------------------ the listener's side
+
+  boolean offered() {
+    return socket != null;
+  }
+
+  /** Whether nothing here is worth keeping: nobody can connect, and nothing is asked. */
+  boolean unused() {
+    return socket == null && loop.idle() && awaiting.isEmpty();
+  }
+
+  ConnectedClient client() {
+    return loop.state().client();
+  }
+
+  void offer() throws IOException {
+    if (socket == null) {
+      UnixListener listener = shared.open(device);
+      socket =
+          new UnidentifiedClients(
+              device,
+              shared.folder(device),
+              listener,
+              shared.settings(),
+              log,
+              new UnidentifiedClients.Identified() {
+                @Override
+                public int waiting() {
+                  return reattaching.size();
+                }
+
+                @Override
+                public void take(ConnectedClient client, WorkloadClient connection, long deadline) {
+                  connections.put(client.id(), connection);
+                  helloDeadline = deadline;
+                  post(new TransferEvent.SaidHello(client));
+                }
+              });
+    }
+  }
+
+  /** Until when the client that says hello now is to be answered. */
+  private long helloDeadline;
+
+  /** Nobody can connect any more; a conversation that is under way is brought to its end. */
+  void withdrawSocket() {
+    closeSocket();
+    post(new TransferEvent.Withdrawn());
+  }
+
+  private void closeSocket() {
+    if (socket != null) {
+      socket.close();
+      socket = null;
+    }
+    reattaching.clear().forEach(client -> disconnect(client.id()));
+  }
+
+  /** Has a request done; the answer is empty where it was, or why not. */
+  void request(
+      TransferRequest request,
+      DeviceAccess access,
+      CompletableFuture<Optional<TransferFailure>> answer) {
+    asked.put(request, new Asked(access, answer));
+    boolean[] accepted = {true};
+    guarded(() -> accepted[0] = loop.request(request));
+    if (!accepted[0]) {
+      asked.remove(request);
+      answer.complete(
+          Optional.of(
+              new TransferFailure(
+                  Errno.EBUSY.number(),
+                  "too many requests wait for the transfer of the device "
+                      + device
+                      + ", and the one that is under way does not end. Nothing was done; a thread"
+                      + " dump shows at what it hangs.",
+                  null)));
+    }
+    tellAwaiting();
+  }
+
+  /** Forgets a request that has not begun. Whether it had not. */
+  boolean cancel(TransferRequest request) {
+    boolean cancelled = loop.cancel(request);
+    if (cancelled) {
+      asked.remove(request);
+    }
+    return cancelled;
+  }
+
+  /** Completes with the client that waits, as soon as there is one. */
+  void await(CompletableFuture<ConnectedClient> somebody) throws IOException {
+    offer();
+    awaiting.add(somebody);
+    tellAwaiting();
+  }
+
+  private void tellAwaiting() {
+    if (client() != null) {
+      awaiting.forEach(somebody -> somebody.complete(client()));
+    }
+    awaiting.removeIf(CompletableFuture::isDone);
+  }
+
+  private void post(TransferEvent event) {
+    guarded(() -> loop.post(event));
+    tellAwaiting();
+  }
+
+  /** A fault in one device's transfer is nobody else's. */
+  private void guarded(Runnable step) {
+    try {
+      step.run();
+    } catch (RuntimeException fault) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "a fault in the transfer of "
+              + device
+              + ": whoever waits has to connect again. What its record says holds",
+          fault);
+      dropAll(fault);
+    }
+  }
+
+  /** Adds what is to be watched; answers how long at most, null for as long as it takes. */
+  Duration watch(long now, List<UnixListener> listeners, List<UnixStream> streams) {
+    long until = reattaching.until(now);
+    if (socket != null) {
+      until = Math.min(until, socket.watch(now, listeners, streams));
+    }
+    if (loop.state().watchesClient()) {
+      streams.add(connections.get(client().id()).stream());
+    }
+    if (timed) {
+      until = Math.min(until, timerEnds - now);
+    }
+    return until == Long.MAX_VALUE ? null : Duration.ofNanos(Math.max(0, until));
+  }
+
+  void serve(SocketWatch.Ready ready) {
+    // First: one that comes back may be here again before its old connection was found ended.
+    hearClient(ready);
+    if (socket != null) {
+      socket.serve(ready);
+    }
+    for (ConnectedClient late : reattaching.late(System.nanoTime())) {
+      refuse(
+          late,
+          Errno.ETIMEDOUT.number(),
+          "whether you hold the device " + device + " could not be found out in time");
+    }
+    if (timed && System.nanoTime() - timerEnds >= 0) {
+      timed = false;
+      post(new TransferEvent.TimedOut());
+    }
+  }
+
+  private void hearClient(SocketWatch.Ready ready) {
+    TransferState state = loop.state();
+    if (!state.watchesClient()) {
+      return;
+    }
+    WorkloadClient connection = connections.get(state.client().id());
+    if (!ready.streams().contains(connection.stream())) {
+      return;
+    }
+    if (state.awaitsAnswer()) {
+      connection.receive().ifPresent(this::post);
+    } else {
+      post(new TransferEvent.Disconnected(0, "it left"));
+    }
+  }
+
+  /** After a fault: whoever is connected has to connect again, and who asks is told. */
+  void dropAll(Throwable fault) {
+    drops++;
+    timed = false;
+    if (socket != null) {
+      socket.dropAll();
+    }
+    reattaching.clear();
+    List.copyOf(connections.keySet()).forEach(this::disconnect);
+    List<Asked> unanswered = List.copyOf(asked.values());
+    asked.clear();
+    loop.reset();
+    unanswered.forEach(one -> one.answer().completeExceptionally(fault));
+  }
+
+  @Override
+  public void close() {
+    IOException withdrawn = new IOException("its socket was withdrawn");
+    closeSocket();
+    dropAll(withdrawn);
+    awaiting.forEach(somebody -> somebody.completeExceptionally(withdrawn));
+    awaiting.clear();
+  }
+
+  private void disconnect(int id) {
+    WorkloadClient connection = connections.remove(id);
+    if (connection != null) {
+      connection.close();
+    }
+  }
+
+  // ------------------------------------------------------------------ the machine's side
+
+  /** Has done what may wait, beside this thread. */
+  private TransferEvent beside(Effect effect) {
+    Asked current = asked.get(loop.state().task().request());
+    DeviceAccess access = current == null ? null : current.access();
+    int begun = drops;
+    shared
+        .beside()
+        .execute(
+            () -> {
+              TransferEvent event = run(effect, access);
+              shared
+                  .back()
+                  .accept(
+                      () -> {
+                        if (begun == drops) {
+                          post(event);
+                        }
+                      });
+            });
+    return null;
+  }
+
+  private TransferEvent run(Effect effect, DeviceAccess access) {
+    try {
+      return effect.run(access);
+    } catch (IOException problem) {
+      return new TransferEvent.Failed(problem);
+    } catch (RuntimeException fault) {
+      LOG.log(System.Logger.Level.ERROR, "a fault in the transfer of " + device, fault);
+      return new TransferEvent.Failed(new IOException("a fault in the agent: " + fault, fault));
+    }
+  }
+
+  @Override
+  public TransferEvent readRecord() {
+    return beside(access -> new TransferEvent.RecordRead(shared.records().of(device)));
+  }
+
+  @Override
+  public TransferEvent writeRecord(TransferRecord record) {
+    return beside(
+        access -> {
+          shared.records().write(device, record);
+          return new TransferEvent.RecordWritten();
+        });
+  }
+
+  @Override
+  public TransferEvent removeRecord() {
+    return beside(
+        access -> {
+          shared.records().remove(device);
+          return new TransferEvent.RecordRemoved();
+        });
+  }
+
+  @Override
+  public TransferEvent send(
+      ConnectedClient client, TransferAction.Message message, String migration) {
+    WorkloadClient connection = connections.get(client.id());
+    Duration timeout = loop.state().task().request().answerTimeout();
+    return beside(
+        access ->
+            switch (message) {
+              case DELIVER -> {
+                DeliverRequest request;
+                try {
+                  request = access.deliverRequest(migration);
+                } catch (IOException missing) {
+                  yield new TransferEvent.SendFailed(0, missing.getMessage());
+                }
+                yield connection.send(request.request(), request.descriptors(), timeout);
+              }
+              case TAKE, GIVE_BACK ->
+                  connection.send(
+                      LineConnection.JSON
+                          .createObjectNode()
+                          .put("op", message.operation())
+                          .put("migration", migration),
+                      List.of(),
+                      timeout);
+            });
+  }
+
+  @Override
+  public TransferEvent greet(ConnectedClient client) {
+    try {
+      connections.get(client.id()).greet();
+    } catch (ErrnoException left) {
+      log.warn("process " + client.process() + " at the socket of " + device + ": " + left);
+      disconnect(client.id());
+      return null;
+    }
+    log.info(
+        client.described() + " waits at the socket of " + device + ", holds " + client.holds());
+    return new TransferEvent.Greeted(client);
+  }
+
+  @Override
+  public TransferEvent refuse(ConnectedClient client, int errno, String why) {
+    WorkloadClient connection = connections.remove(client.id());
+    if (socket == null) {
+      connection.close();
+    } else {
+      socket.refuse(connection, errno, why);
+    }
+    return null;
+  }
+
+  @Override
+  public TransferEvent close(ConnectedClient client, String why) {
+    log.info("the connection of " + client.described() + " for " + device + " ends: it " + why);
+    disconnect(client.id());
+    return null;
+  }
+
+  @Override
+  public TransferEvent lookAtClaim(ConnectedClient client) {
+    reattaching.add(client, helloDeadline);
+    return null;
+  }
+
+  @Override
+  public TransferEvent listen() {
+    try {
+      offer();
+      return null;
+    } catch (IOException problem) {
+      return new TransferEvent.Failed(problem);
+    }
+  }
+
+  @Override
+  public TransferEvent withdraw() {
+    closeSocket();
+    return new TransferEvent.Withdrawn();
+  }
+
+  @Override
+  public TransferEvent releaseMemory() {
+    shared.memories().release(device);
+    return null;
+  }
+
+  @Override
+  public TransferEvent prepare(ConnectedClient client, String migration) {
+    return beside(
+        access -> {
+          access.deliverRequest(migration);
+          access.removeEarlierDeclaration();
+          return new TransferEvent.Prepared(access.startTime(client.process()));
+        });
+  }
+
+  @Override
+  public TransferEvent lookAtStart(ConnectedClient client) {
+    return beside(access -> new TransferEvent.Prepared(access.startTime(client.process())));
+  }
+
+  @Override
+  public TransferEvent lookAtHolder() {
+    return beside(DeviceAccess::holder);
+  }
+
+  @Override
+  public TransferEvent lookAtProcess(long process, long startTime) {
+    return beside(access -> new TransferEvent.ProcessSeen(access.lives(process, startTime)));
+  }
+
+  @Override
+  public TransferEvent lookAtFit(ConnectedClient client) {
+    return beside(
+        access -> {
+          shared.records().requireRoom();
+          return new TransferEvent.FitSeen(access.objection(client.process()));
+        });
+  }
+
+  @Override
+  public TransferEvent startTimer(Duration delay) {
+    timed = true;
+    timerEnds = System.nanoTime() + delay.toNanos();
+    return null;
+  }
+
+  @Override
+  public TransferEvent stopTimer() {
+    timed = false;
+    return null;
+  }
+
+  @Override
+  public TransferEvent answer(TransferRequest request, Optional<TransferFailure> failure) {
+    Asked one = asked.remove(request);
+    if (one != null) {
+      one.answer().complete(failure);
+    } else if (failure.isPresent()) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "the holder of the device "
+              + device
+              + " connected again, and could not be told to take it for the migration "
+              + request.migration()
+              + ": "
+              + failure.get().message());
+    }
+    return null;
+  }
+
+  @Override
+  public TransferEvent warn(String what) {
+    LOG.log(System.Logger.Level.WARNING, what);
+    return null;
+  }
+}

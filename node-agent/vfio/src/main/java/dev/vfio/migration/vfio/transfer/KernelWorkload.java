@@ -1,0 +1,388 @@
+package dev.vfio.migration.vfio.transfer;
+
+import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.freezer.Freezer;
+import dev.vfio.migration.vfio.freezer.FreezerLedger;
+import dev.vfio.migration.vfio.holder.Holder;
+import dev.vfio.migration.vfio.holder.Holders;
+import dev.vfio.migration.vfio.holder.Processes;
+import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.transfer.machine.TransferFailure;
+import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
+import dev.vfio.migration.vfio.transfer.machine.TransferRequest;
+import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
+import dev.vfio.migration.vfio.workload.WindowShape;
+import dev.vfio.migration.vfio.workload.Workload;
+import dev.vfio.migration.vfio.workload.WorkloadDescription;
+import dev.vfio.migration.vfio.workload.WorkloadException;
+import dev.vfio.migration.vfio.workload.WorkloadState;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The workload of a kernel device: the process that holds it, or the one that waits for it at the
+ * desk. Which of the two is found anew at each call, by who holds the device.
+ *
+ * <p>A workload that holds its device knows nothing of the migration: it is made to stand still by
+ * the freezer, and killed once the handover is committed. One that waits takes part, by the
+ * handover protocol.
+ */
+public final class KernelWorkload implements Workload {
+  private final NodeDevice device;
+  private final Means means;
+  private final DeviceAccess access;
+  private DeclaredMemory declared;
+
+  /** The migration that this took the device for; null where it did not. */
+  private String tookFor;
+
+  /** Whether this takes part in a destination, and does not only look. */
+  private boolean takesPart;
+
+  /**
+   * What a kernel device's workload is reached by; one for all devices.
+   *
+   * @param holders finds who holds a device
+   * @param freezer makes them stand still
+   * @param listener where workloads wait
+   * @param devices that are open in this process
+   * @param pageSize bytes
+   * @param connectTimeout for a workload to connect to the desk
+   * @param answerTimeout for one that waits to do what it is asked
+   */
+  public record Means(
+      Holders holders,
+      Freezer freezer,
+      WorkloadListener listener,
+      OpenDevices devices,
+      int pageSize,
+      Duration connectTimeout,
+      Duration answerTimeout) {
+
+    /**
+     * Who holds a device. While it is open in this process that is who has the very same open file,
+     * and nobody else, whatever they have open that looks like it.
+     *
+     * @return empty where nobody does, this process apart
+     */
+    Optional<Holder> holder(NodeDevice device) throws DeviceException {
+      Optional<DeviceDescriptors> open = devices.open(device.id());
+      return open.isPresent() ? holders.of(device, open.get().device()) : holders.of(device);
+    }
+  }
+
+  /** Does no I/O. */
+  public KernelWorkload(NodeDevice device, Means means) {
+    this.device = device;
+    this.means = means;
+    this.access = new KernelDeviceAccess(device, means);
+  }
+
+  /**
+   * Its state by who holds the device: RUNNING or PAUSED where a process uses it, WAITING where one
+   * waits for it.
+   *
+   * @throws WorkloadException where a virtual machine holds the device, where nobody uses it or
+   *     waits for it, or where the workload took it and died
+   */
+  @Override
+  public WorkloadDescription describe() throws IOException {
+    Optional<Holder> owner = owner();
+    if (owner.isPresent()) {
+      return running(owner.get());
+    }
+    Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
+    if (frozen.isPresent()) {
+      throw died(frozen.get());
+    }
+    Optional<TransferRecord> record = means.listener().records().of(device.id());
+    if (record.isPresent() && record.get().taken() && record.get().migration().equals(tookFor)) {
+      throw ended(record.get(), Duration.ZERO);
+    }
+    String name;
+    try {
+      name = means.listener().await(device.id(), means.connectTimeout()).name();
+    } catch (WorkloadListener.NobodyWaits nobody) {
+      // Of a device that is not open here that is an old story: others may wait for it.
+      boolean open = means.devices().open(device.id()).isPresent();
+      if (open && record.isPresent() && means.holder(device).isEmpty()) {
+        throw ended(record.get(), means.connectTimeout());
+      }
+      throw nobody;
+    }
+    return new WorkloadDescription(
+        name,
+        WorkloadState.WAITING,
+        device.id(),
+        means
+            .listener()
+            .windowMemories()
+            .of(device.id())
+            .map(DeviceWindowMemory::windows)
+            .orElse(List.of()));
+  }
+
+  @Override
+  public WorkloadState state() throws IOException {
+    Optional<Holder> holder;
+    try {
+      holder = means.holder(device);
+    } catch (DeviceException shared) {
+      if (shared.kind() == DeviceException.Kind.BUSY
+          && means.devices().open(device.id()).isPresent()) {
+        // Those who have the very file that is open here: held, though not by one workload.
+        return WorkloadState.RUNNING;
+      }
+      throw shared;
+    }
+    return holder.isEmpty() || means.listener().waits(holder.get())
+        ? describe().state()
+        : stateOf(holder.get());
+  }
+
+  private WorkloadState stateOf(Holder holder) throws IOException {
+    return means.freezer().standsStill(holder) ? WorkloadState.PAUSED : WorkloadState.RUNNING;
+  }
+
+  private WorkloadDescription running(Holder holder) throws IOException {
+    Path file = means.listener().folder(device.id()).resolve(WorkloadListener.MEMORY);
+    Processes processes = means.holders().processes();
+    if (declared == null || !declared.isStill(file, holder)) {
+      DeclaredMemory now =
+          DeclaredMemory.of(
+              file, holder, processes, means.pageSize(), means.listener().declarationWriters());
+      forgetMemory();
+      declared = now;
+    }
+    WorkloadState state = stateOf(holder);
+    if (state == WorkloadState.RUNNING) {
+      // Not first where it is to stand still: the destination holds its state by then.
+      means.freezer().requireFreezable(holder);
+    }
+    return new WorkloadDescription(declared.workload(), state, device.id(), declared.windows());
+  }
+
+  /** Who uses the device: a holder that did not merely receive it. Never a virtual machine's. */
+  private Optional<Holder> owner() throws IOException {
+    Optional<Holder> holder = means.holder(device);
+    if (holder.isEmpty() || means.listener().waits(holder.get())) {
+      return Optional.empty();
+    }
+    if (holder.get().virtualMachineMonitor()) {
+      throw new WorkloadException(
+          Errno.EBUSY.number(),
+          "the device "
+              + device.id()
+              + " is held by "
+              + holder.get().name()
+              + ", a virtual machine monitor, which keeps part of the device's state in its own"
+              + " memory: moved behind its back the guest would break. Nothing was done to it."
+              + " Migrate the virtual machine by its monitor's own means.",
+          null);
+    }
+    if (holder.get().otherDevices() > 0) {
+      throw new WorkloadException(
+          Errno.EBUSY.number(),
+          holder.get().name()
+              + " holds the device "
+              + device.id()
+              + " and "
+              + holder.get().otherDevices()
+              + " other VFIO devices, whose state would end with it when this one is moved."
+              + " Nothing was done to it. Workloads with one device are moved.",
+          null);
+    }
+    return holder;
+  }
+
+  private WorkloadException ended(TransferRecord record, Duration waited) {
+    TransferFailure failure = means.listener().failures(device.id()).ended(record, waited);
+    return new WorkloadException(failure.errno(), failure.message(), null);
+  }
+
+  private void request(Kind kind, String migration) throws IOException {
+    means
+        .listener()
+        .request(
+            device.id(),
+            new TransferRequest(kind, migration, means.connectTimeout(), means.answerTimeout()),
+            access);
+  }
+
+  private WorkloadException died(FreezerLedger.Entry frozen) {
+    return new WorkloadException(
+        Errno.ESRCH.number(),
+        "process "
+            + frozen.process()
+            + ", which held the device "
+            + device.id()
+            + ", died while its cgroup "
+            + frozen.cgroup()
+            + " was frozen for the migration "
+            + frozen.migration()
+            + ". The device's state, as this agent holds it, cannot be given to anybody, and is"
+            + " gone once the migration is rolled back. Start the workload anew.",
+        null);
+  }
+
+  @Override
+  public WorkloadDescription accommodate(List<WindowShape> shapes) throws IOException {
+    if (owner().isPresent()) {
+      return describe();
+    }
+    takesPart = true;
+    Optional<String> reserved = ReservedAddresses.objection(device, shapes);
+    if (reserved.isPresent()) {
+      throw new WorkloadException(
+          Errno.EINVAL.number(),
+          "the device "
+              + device.id()
+              + " could not be used with the memory of its workload: "
+              + reserved.get()
+              + ". Nothing was done to the device. Choose another node, or let the workload have"
+              + " its memory elsewhere.",
+          null);
+    }
+    Optional<DeviceDescriptors> open = means.devices().open(device.id());
+    if (open.isPresent()) {
+      DeliverRequest.requireFits(device.id(), open.get(), shapes.size());
+      access.removeEarlierDeclaration();
+    }
+    // Another migration: what became of the device before does not matter any more.
+    request(Kind.FORGET, null);
+    means.listener().windowMemories().make(device.id(), shapes);
+    boolean described = false;
+    try {
+      WorkloadDescription description = describe();
+      if (description.state() == WorkloadState.WAITING) {
+        request(Kind.REQUIRE_FIT, null);
+      }
+      described = true;
+      return description;
+    } finally {
+      if (!described) {
+        means.listener().windowMemories().release(device.id());
+      }
+    }
+  }
+
+  @Override
+  public void pause(String migration) throws IOException {
+    Holder holder =
+        owner()
+            .orElseThrow(
+                () ->
+                    new WorkloadException(
+                        Errno.ESRCH.number(),
+                        "nobody holds the device "
+                            + device.id()
+                            + " any more: its workload died while the migration "
+                            + migration
+                            + " was under way. Nothing was frozen.",
+                        null));
+    means.freezer().freeze(holder, migration);
+  }
+
+  @Override
+  public void resume(String migration) throws IOException {
+    Optional<FreezerLedger.Entry> frozen = frozenFor(migration);
+    means.freezer().thaw(device.id());
+    if (frozen.isPresent()) {
+      FreezerLedger.Entry entry = frozen.get();
+      if (!means.holders().processes().lives(entry.process(), entry.startTime())) {
+        throw died(entry);
+      }
+    } else if (means.holder(device).isEmpty()) {
+      throw new WorkloadException(
+          Errno.ESRCH.number(),
+          "nobody holds the device "
+              + device.id()
+              + " any more: its workload died during the migration "
+              + migration
+              + ". There is nothing left to resume; start it anew.",
+          null);
+    }
+  }
+
+  /** What one migration has frozen, no other thaws or kills: its device may run elsewhere. */
+  private Optional<FreezerLedger.Entry> frozenFor(String migration) throws IOException {
+    Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
+    if (frozen.isPresent() && !frozen.get().migration().equals(migration)) {
+      throw new WorkloadException(
+          Errno.EBUSY.number(),
+          "the cgroup "
+              + frozen.get().cgroup()
+              + " of the workload of "
+              + device.id()
+              + " is frozen for the migration "
+              + frozen.get().migration()
+              + ", not for "
+              + migration
+              + ". It stays as it is.",
+          null);
+    }
+    return frozen;
+  }
+
+  /**
+   * Kills what is frozen, without letting it run once more. Nothing where nothing is frozen for
+   * this device: it was done before.
+   */
+  @Override
+  public void release(String migration) throws IOException {
+    Optional<FreezerLedger.Entry> frozen = frozenFor(migration);
+    if (frozen.isPresent()) {
+      means.freezer().kill(device.id());
+      Files.deleteIfExists(means.listener().folder(device.id()).resolve(WorkloadListener.MEMORY));
+    }
+  }
+
+  @Override
+  public void receive(String migration) throws IOException {
+    takesPart = true;
+    request(Kind.DELIVER, migration);
+  }
+
+  @Override
+  public void requireWaiting(String migration) throws IOException {
+    request(Kind.REQUIRE_RECEIVER, migration);
+  }
+
+  @Override
+  public void take(String migration) throws IOException {
+    takesPart = true;
+    request(Kind.TAKE, migration);
+    tookFor = migration;
+  }
+
+  @Override
+  public void giveBack(String migration) throws IOException {
+    takesPart = true;
+    request(Kind.GIVE_BACK, migration);
+  }
+
+  private void forgetMemory() {
+    if (declared != null) {
+      declared.close();
+      declared = null;
+    }
+  }
+
+  /**
+   * Lets go of memory that was duplicated, and of what was made for windows where the device is
+   * closed: then nothing can be handed over any more. While it is open its migration may go on with
+   * another object. Changes nothing about the workload.
+   */
+  @Override
+  public void close() {
+    forgetMemory();
+    if (takesPart && means.devices().open(device.id()).isEmpty()) {
+      means.listener().windowMemories().release(device.id());
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package dev.vfio.migration.operator.status;
+
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.Rollback;
+import dev.vfio.migration.operator.api.Touched;
+
+/**
+ * The decision, and which devices commands may have reached. Immutable.
+ *
+ * @param decision null where none was recorded, which is read as Undecided
+ * @param rollback why it was rolled back; null unless it was
+ * @param touched null where that was not recorded
+ */
+record HandoverRecord(Handover decision, Rollback rollback, Touched touched) {
+
+  /**
+   * With what has to be assumed where something is missing: Undecided, and both devices touched
+   * where {@code phase} lies between the first command and the end.
+   */
+  HandoverRecord orAssumed(Phase phase) {
+    boolean underWay =
+        phase != null && phase != Phase.PENDING && phase != Phase.VALIDATING && !phase.terminal();
+    Touched assumed = underWay ? Touched.BOTH : Touched.NEITHER;
+    return new HandoverRecord(
+        decision == null ? Handover.UNDECIDED : decision,
+        rollback,
+        touched == null ? assumed : touched);
+  }
+
+  /**
+   * @throws IllegalStateException where the handover is decided: it never changes again
+   */
+  HandoverRecord committed() {
+    requireUndecided();
+    return new HandoverRecord(Handover.COMMITTED, rollback, touched);
+  }
+
+  /**
+   * @throws IllegalStateException where the handover is decided: it never changes again
+   */
+  HandoverRecord rolledBack(Rollback why) {
+    requireUndecided();
+    return new HandoverRecord(Handover.ROLLED_BACK, why, touched);
+  }
+
+  HandoverRecord withTouched(Role side, boolean is) {
+    return new HandoverRecord(
+        decision,
+        rollback,
+        new Touched(
+            side == Role.SOURCE ? is : touched.source(),
+            side == Role.DESTINATION ? is : touched.destination()));
+  }
+
+  boolean isTouched(Role side) {
+    return side == Role.SOURCE ? touched.source() : touched.destination();
+  }
+
+  private void requireUndecided() {
+    if (decision != Handover.UNDECIDED) {
+      throw new IllegalStateException(
+          "the handover is decided already: " + decision.text() + "; it never changes again");
+    }
+  }
+}
