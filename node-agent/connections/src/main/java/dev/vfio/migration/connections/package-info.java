@@ -1,5 +1,7 @@
 /**
- * Bounds for what unknown callers may hold: connections, memory, time. Agent and operator use them
- * for every port that they open. Knows neither of the two, nor what is said on a connection.
+ * Limits for connections of unknown callers, for every port of agent and operator: their number in
+ * all and for each address, the time to authenticate, log lines and file descriptors.
+ *
+ * <p>May know neither VFIO nor Kubernetes, nor which program listens.
  */
 package dev.vfio.migration.connections;

@@ -48,9 +48,9 @@ import org.jboss.logging.Logger;
  * Puts the agent together, goes on with what the journals hold before the first command is served,
  * and ends it in order.
  *
- * <p>Told to end, the agent does not leave a workload standing still for its own sake: every
- * session before its point of no return rolls back. Those behind it stay as they are, on disk, and
- * the next start of the agent goes on with them.
+ * <p>An agent that is asked to end does not leave a workload paused for its own sake: every session
+ * before its point of no return rolls back. Those behind it stay as they are, on disk, and the next
+ * start of the agent goes on with them.
  */
 @Singleton
 @Startup

@@ -56,7 +56,9 @@ final class DeviceFollower implements AutoCloseable {
     try {
       return FileSystems.getDefault().newWatchService();
     } catch (IOException | UnsupportedOperationException none) {
-      LOG.warnf("new devices are looked for once a period only, because changes cannot be watched: %s", none);
+      LOG.warnf(
+          "new devices are looked for once a period only, because changes cannot be watched: %s",
+          none);
       return null;
     }
   }

@@ -159,7 +159,7 @@ final class DescriptorTable {
     } catch (ErrnoException failure) {
       if (KernelText.isDenied(failure)) {
         denied.add(process);
-      } else if (!KernelText.isGone(failure)) {
+      } else if (!KernelText.isMissing(failure)) {
         throw failure;
       }
     }
@@ -241,7 +241,7 @@ final class DescriptorTable {
       return Optional.of(KernelText.read(known.resolve("dev")).strip());
     } catch (ErrnoException failure) {
       // Also where the device is removed while its attribute is open.
-      if (KernelText.isGone(failure)) {
+      if (KernelText.isMissing(failure)) {
         return Optional.empty();
       }
       throw failure;
@@ -265,7 +265,7 @@ final class DescriptorTable {
       factsRead.increment();
       facts = List.of(KernelText.read(file).split("\n"));
     } catch (ErrnoException failure) {
-      if (KernelText.isGone(failure)) {
+      if (KernelText.isMissing(failure)) {
         return Optional.empty();
       }
       throw failure;

@@ -68,7 +68,7 @@ final class GroupMembers {
       if (KernelText.isOwnShortage(failure)) {
         throw failure;
       }
-      return KernelText.isGone(failure) ? Optional.of("") : Optional.empty();
+      return KernelText.isMissing(failure) ? Optional.of("") : Optional.empty();
     }
   }
 

@@ -167,7 +167,7 @@ public final class Holders {
         try {
           return kind.run(look > 1);
         } catch (ErrnoException changed) {
-          boolean gone = changed.is(Errno.EBADF) || KernelText.isGone(changed);
+          boolean gone = changed.is(Errno.EBADF) || KernelText.isMissing(changed);
           if (!gone || look == MAX_LOOKS) {
             throw changed;
           }

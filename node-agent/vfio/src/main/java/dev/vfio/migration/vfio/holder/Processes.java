@@ -169,7 +169,7 @@ public final class Processes {
       String path = KernelText.link(directory(process).resolve("exe"));
       return path.substring(path.lastIndexOf('/') + 1);
     } catch (ErrnoException failure) {
-      if (KernelText.isGone(failure)) {
+      if (KernelText.isMissing(failure)) {
         return "";
       }
       throw failure;
@@ -207,7 +207,7 @@ public final class Processes {
       return Optional.of(KernelText.read(file));
     } catch (ErrnoException failure) {
       // A process that ends while its file is open answers ESRCH.
-      if (KernelText.isGone(failure)) {
+      if (KernelText.isMissing(failure)) {
         return Optional.empty();
       }
       throw failure;

@@ -146,7 +146,12 @@ final class Channel implements AutoCloseable {
       throw broken(
           Reason.UNREACHABLE,
           failure.errno(),
-          "the server of " + path + " is gone: " + command + ": " + failure.getMessage(),
+          "the connection to the server of "
+              + path
+              + " failed at "
+              + command
+              + ": "
+              + failure.getMessage(),
           failure);
     } catch (IOException failure) {
       if (failure instanceof AccessException known) {

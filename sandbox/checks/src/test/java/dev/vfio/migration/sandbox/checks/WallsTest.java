@@ -269,7 +269,11 @@ class WallsTest {
                     && Set.of(VALUES_OF_VFIO).contains(javaClass.getSimpleName()));
     DescribedPredicate<JavaClass> plainJava =
         resideInAnyPackage(
-            "java.lang..", "java.util", "java.util.function", "java.util.stream", "java.math",
+            "java.lang..",
+            "java.util",
+            "java.util.function",
+            "java.util.stream",
+            "java.math",
             "java.time");
     check(
         noClasses()

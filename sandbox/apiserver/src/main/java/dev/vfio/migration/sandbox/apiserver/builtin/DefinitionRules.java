@@ -10,10 +10,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
 
-/**
- * A CustomResourceDefinition is filled up, checked, and established in the moment in which it is
- * written.
- */
+/** A CustomResourceDefinition is completed, checked and established when it is written. */
 final class DefinitionRules implements KindRules {
 
   @Override

@@ -158,7 +158,7 @@ final class Admission {
         || type.kind().equals("CustomResourceDefinition");
   }
 
-  /** Empty timestamps, as typed clients send them, are absent ones. */
+  /** A typed client sends an absent timestamp as null. */
   private static void dropNulls(ObjectNode object) {
     ObjectNode metadata = Json.metadata(object);
     List<String> nulls = new ArrayList<>();

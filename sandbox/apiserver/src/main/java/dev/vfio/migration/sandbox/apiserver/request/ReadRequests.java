@@ -17,8 +17,8 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * Answers get and list. A list that is fetched in pieces shows one moment; the pieces not yet
- * fetched are kept for a while.
+ * Answers get and list. All pages of a list show one revision; the pages not yet fetched are kept
+ * until too many newer lists are.
  */
 final class ReadRequests {
   private static final int MAX_KEPT_LISTS = 64;

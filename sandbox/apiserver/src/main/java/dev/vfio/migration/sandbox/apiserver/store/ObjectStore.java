@@ -217,7 +217,7 @@ public final class ObjectStore implements AutoCloseable {
     }
   }
 
-  /** A subscription that brings nothing. */
+  /** A subscription that never receives a change. */
   public Subscription none() {
     return new Subscription("", change -> {});
   }

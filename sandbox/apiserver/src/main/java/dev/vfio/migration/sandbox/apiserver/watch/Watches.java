@@ -68,6 +68,8 @@ public final class Watches implements AutoCloseable {
     stream.execute(
         () -> {
           stream.onWritable(session::drain);
+          // The client may have taken everything before the callback was set.
+          session.drain();
           stream.onEnd(
               () -> {
                 running.remove(session);

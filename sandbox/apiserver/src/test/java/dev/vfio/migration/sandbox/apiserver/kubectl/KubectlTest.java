@@ -286,7 +286,7 @@ class KubectlTest {
   }
 
   @Test
-  void builtInKindsCanBeAppliedToo() {
+  void builtInKindsAreAppliedCordonedAndLabelled() {
     String pod =
         """
         apiVersion: v1
@@ -315,6 +315,12 @@ class KubectlTest {
     kubectl.feed(node, "apply", "-f", "-").expectSuccess();
     assertThat(kubectl.run("get", "nodes").expectSuccess().output()).contains(name);
     kubectl.run("describe", "node", name).expectSuccess();
+    kubectl.run("cordon", name).expectSuccess();
+    assertThat(kubectl.run("get", "node", name).output()).contains("SchedulingDisabled");
+    kubectl.run("uncordon", name).expectSuccess();
+    kubectl.run("label", "node", name, "rack=one").expectSuccess();
+    assertThat(kubectl.run("get", "nodes", "-l", "rack=one", "-o", "name").output())
+        .isEqualTo("node/" + name + "\n");
   }
 
   private String apply(int streams) {

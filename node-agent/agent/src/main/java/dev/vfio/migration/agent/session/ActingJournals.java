@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * Which of the journals that were found may still act on their device. Pure.
+ * Which of the journals that were found may still act on their device. A pure function.
  *
  * <p>A device has one session at a time: the next begins only once the end of the one before is on
  * the disk. So of several journals of one device that have no end at most one is whole, and that
@@ -20,9 +20,9 @@ import java.util.stream.Collectors;
  *     device have no journal to go on with
  * @param over had ended, though they do not say so
  */
-record Claims(List<Found> acting, List<Found> over) {
+record ActingJournals(List<Found> acting, List<Found> over) {
 
-  static Claims of(List<Found> found) {
+  static ActingJournals of(List<Found> found) {
     Map<String, List<Found>> open = new LinkedHashMap<>();
     for (Found one : found) {
       String device = device(one);
@@ -45,7 +45,7 @@ record Claims(List<Found> acting, List<Found> over) {
         acting.add(contested(one, rivals));
       }
     }
-    return new Claims(acting, over);
+    return new ActingJournals(acting, over);
   }
 
   /** The device that the journal is about; empty where that cannot be read. */

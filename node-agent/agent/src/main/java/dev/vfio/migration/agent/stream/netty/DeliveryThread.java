@@ -8,7 +8,7 @@ import java.util.concurrent.LinkedBlockingQueue;
  * The thread that brings one connection's frames to the sink, in order. What waits for it is
  * bounded by the {@link ReceiveRing}.
  */
-final class Delivery implements Runnable {
+final class DeliveryThread implements Runnable {
   private final Reception reception;
   private final int stream;
   private final ReceiveRing ring;
@@ -27,7 +27,7 @@ final class Delivery implements Runnable {
   /**
    * @param roomAgain called after room came back that the connection had asked for in vain
    */
-  Delivery(
+  DeliveryThread(
       Reception reception, int stream, String migration, ReceiveRing ring, Runnable roomAgain) {
     this.reception = reception;
     this.stream = stream;
