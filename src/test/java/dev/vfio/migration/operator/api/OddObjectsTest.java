@@ -28,7 +28,7 @@ class OddObjectsTest {
         read(
             """
             {"source": {"nodeName": "a", "device": "vfio-user:x", "slot": 3}, "destination": {"nodeName": "b",
-             "device": "vfio-user:x"}, "colour": "red", "convergence": {"patience": {"deep": [1]}}}
+             "device": "vfio-user:x"}, "colour": "red", "convergence": {"leeway": {"deep": [1]}}}
             """,
             """
             {"phase": "PreCopy", "mood": "good", "conditions": [{"type": "Validated", "status": "True", "reason": "Valid",
