@@ -233,6 +233,19 @@ class HttpTest {
   }
 
   @Test
+  void everybodyMayDoEverything() throws Exception {
+    String reviews = "/apis/authorization.k8s.io/v1/selfsubject";
+    String body =
+        "{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":\"SelfSubjectRulesReview\",\"spec\":{\"namespace\":\"default\"}}";
+    JsonNode rules = raw.post(reviews + "rulesreviews", body).json().path("status");
+    assertThat(rules.path("resourceRules").get(0).path("verbs").get(0).asText()).isEqualTo("*");
+    assertThat(rules.path("incomplete").asBoolean(true)).isFalse();
+    JsonNode access =
+        raw.post(reviews + "accessreviews", body.replace("Rules", "Access")).json().path("status");
+    assertThat(access.path("allowed").asBoolean()).isTrue();
+  }
+
+  @Test
   void bothEventGroupsShowOneCollection() throws Exception {
     String event =
         """
