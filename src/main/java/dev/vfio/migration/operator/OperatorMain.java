@@ -43,7 +43,7 @@ public final class OperatorMain {
     Quarkus.run(null, OperatorMain::ended, arguments);
   }
 
-  /** As Quarkus ends by itself, but with the reason in a sentence below the stack trace. */
+  /** Ends as Quarkus does by itself, with the reason in a sentence below the stack trace. */
   private static void ended(int status, Throwable failure) {
     if (failure != null) {
       Logger.getLogger(OperatorMain.class).error(StartFailure.explain(failure));

@@ -1,22 +1,28 @@
 package dev.vfio.migration.operator;
 
+import dev.vfio.migration.operator.agents.AgentDirectory;
 import dev.vfio.migration.operator.agents.AgentPods;
+import dev.vfio.migration.operator.agents.AgentReports;
 import dev.vfio.migration.operator.agents.TlsFiles;
 import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.health.MigrationMetrics;
-import dev.vfio.migration.operator.health.ReconcileHealth;
 import dev.vfio.migration.operator.inventory.ApiServerNodes;
 import dev.vfio.migration.operator.inventory.NodeInventory;
 import dev.vfio.migration.operator.reconciler.AbandonedLease;
+import dev.vfio.migration.operator.reconciler.CallTimeout;
 import dev.vfio.migration.operator.reconciler.LeaseFencing;
-import dev.vfio.migration.operator.reconciler.Machinery;
 import dev.vfio.migration.operator.record.ApiServerEvents;
 import dev.vfio.migration.operator.record.ApiServerStore;
+import dev.vfio.migration.operator.record.EventRecorder;
+import dev.vfio.migration.operator.record.MigrationStore;
+import dev.vfio.migration.operator.record.StatusRecord;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.javaoperatorsdk.operator.api.config.LeaderElectionConfiguration;
 import io.javaoperatorsdk.operator.api.config.LeaderElectionConfigurationBuilder;
-import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.StartupEvent;
 import jakarta.annotation.PreDestroy;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -28,8 +34,9 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Puts the operator together. One instance: the lease and the fencing number must speak of one
- * identity.
+ * Produces the beans that depend on the configuration, on the API server or on a clock; the
+ * container injects everything else by constructor. One instance: the lease and the fencing number
+ * must speak of one identity.
  */
 @Singleton
 public class OperatorParts {
@@ -46,10 +53,10 @@ public class OperatorParts {
 
   private final OperatorConfig config;
   private final KubernetesClient client;
-  private final ScheduledExecutorService leaseLooks =
+  private final ScheduledExecutorService leaseWatch =
       Executors.newSingleThreadScheduledExecutor(
-          look -> {
-            Thread thread = new Thread(look, "lease");
+          task -> {
+            Thread thread = new Thread(task, "lease");
             thread.setDaemon(true);
             return thread;
           });
@@ -60,15 +67,19 @@ public class OperatorParts {
     this.client = client;
   }
 
-  @PreDestroy
-  void end() {
-    leaseLooks.shutdownNow();
+  /** Before the controller starts: it may wait for the lease. */
+  void watchLease(@Observes @Priority(1) StartupEvent start, @Steady Clock steady) {
+    OperatorConfig.Lease lease = config.lease();
+    AbandonedLease abandoned =
+        new AbandonedLease(
+            client, config.namespace(), lease.name(), identity, lease.duration(), steady);
+    long period = lease.retryPeriod().toMillis();
+    leaseWatch.scheduleWithFixedDelay(abandoned::check, period, period, TimeUnit.MILLISECONDS);
   }
 
-  @Produces
-  @Singleton
-  ReconcileHealth health() {
-    return new ReconcileHealth();
+  @PreDestroy
+  void end() {
+    leaseWatch.shutdownNow();
   }
 
   @Produces
@@ -84,18 +95,30 @@ public class OperatorParts {
         .build();
   }
 
-  /**
-   * @throws IllegalStateException naming the file, where the operator could command no agent: it is
-   *     told now, and not by each migration
-   */
-  private static TlsFiles certificates(OperatorConfig config, Clock clock) {
-    TlsFiles files = new TlsFiles(config.tlsDirectory(), clock);
-    try {
-      files.load();
-      return files;
-    } catch (TlsFiles.CredentialsException unusable) {
-      throw new IllegalStateException(unusable.getMessage(), unusable);
-    }
+  /** The time of day, for what people read. */
+  @Produces
+  @Singleton
+  Clock clock() {
+    return Clock.systemUTC();
+  }
+
+  @Produces
+  @Singleton
+  @Steady
+  Clock steady() {
+    return new SteadyClock();
+  }
+
+  @Produces
+  @Singleton
+  CallTimeout callTimeout() {
+    return new CallTimeout(config.callTimeout());
+  }
+
+  @Produces
+  @Singleton
+  AdminNamespaces adminNamespaces() {
+    return adminNamespaces(config);
   }
 
   static AdminNamespaces adminNamespaces(OperatorConfig config) {
@@ -107,45 +130,70 @@ public class OperatorParts {
     }
   }
 
+  /**
+   * @throws IllegalStateException naming the file, where the operator could command no agent: it
+   *     fails now, and not once for each migration
+   */
   @Produces
   @Singleton
-  Machinery machinery(MeterRegistry meters, ReconcileHealth health) {
-    Clock clock = Clock.systemUTC();
-    Clock steady = new SteadyClock();
-    LeaseFencing fencing =
-        new LeaseFencing(client, config.namespace(), config.lease().name(), identity);
-    AbandonedLease abandoned =
-        new AbandonedLease(
-            client,
-            config.namespace(),
-            config.lease().name(),
-            identity,
-            config.lease().duration(),
-            steady);
-    long period = config.lease().retryPeriod().toMillis();
-    leaseLooks.scheduleWithFixedDelay(abandoned::look, period, period, TimeUnit.MILLISECONDS);
-    return new Machinery(
-        new Machinery.World(
-            clock,
-            steady,
-            certificates(config, clock),
-            config.callTimeout(),
-            config.statusInterval(),
-            adminNamespaces(config),
-            new ApiServerStore(client),
-            new ApiServerEvents(client, clock, identity),
-            fencing,
-            new MigrationMetrics(meters),
-            health,
-            agents -> new AgentPods(client, config.namespace(), config.agentSelector(), agents),
-            agents ->
-                new NodeInventory(
-                    new ApiServerNodes(client),
-                    agents,
-                    fencing::held,
-                    clock,
-                    steady,
-                    config.inventoryPeriod(),
-                    config.forgetNodeAfter())));
+  TlsFiles certificates(Clock clock) {
+    TlsFiles files = new TlsFiles(config.tlsDirectory(), clock);
+    try {
+      files.load();
+      return files;
+    } catch (TlsFiles.CredentialsException unusable) {
+      throw new IllegalStateException(unusable.getMessage(), unusable);
+    }
+  }
+
+  @Produces
+  @Singleton
+  LeaseFencing fencing() {
+    return new LeaseFencing(client, config.namespace(), config.lease().name(), identity);
+  }
+
+  @Produces
+  @Singleton
+  AgentDirectory agents(TlsFiles tls, @Steady Clock steady, AgentReports reports) {
+    return new AgentDirectory(tls, steady, config.callTimeout(), reports);
+  }
+
+  @Produces
+  @Singleton
+  AgentPods pods(AgentDirectory agents) {
+    return new AgentPods(client, config.namespace(), config.agentSelector(), agents);
+  }
+
+  @Produces
+  @Singleton
+  NodeInventory inventory(
+      AgentDirectory agents, LeaseFencing fencing, Clock clock, @Steady Clock steady) {
+    return new NodeInventory(
+        new ApiServerNodes(client),
+        agents,
+        fencing::held,
+        clock,
+        steady,
+        config.inventoryPeriod(),
+        config.forgetNodeAfter());
+  }
+
+  @Produces
+  @Singleton
+  MigrationStore store() {
+    return new ApiServerStore(client);
+  }
+
+  @Produces
+  @Singleton
+  EventRecorder events(Clock clock) {
+    return new ApiServerEvents(client, clock, identity);
+  }
+
+  @Produces
+  @Singleton
+  StatusRecord record(
+      MigrationStore store, EventRecorder events, MigrationMetrics metrics, @Steady Clock steady) {
+    return new StatusRecord(store, events, metrics, steady, config.statusInterval());
   }
 }

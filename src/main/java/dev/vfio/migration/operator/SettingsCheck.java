@@ -1,8 +1,8 @@
 package dev.vfio.migration.operator;
 
-import java.time.Duration;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import static dev.vfio.migration.connections.settings.SettingRules.longerThanNothing;
+import static dev.vfio.migration.connections.settings.SettingRules.notNegative;
+import static dev.vfio.migration.connections.settings.SettingRules.require;
 
 /**
  * Refuses settings that can be read and cannot work, each by its name, before anything is begun.
@@ -15,23 +15,11 @@ final class SettingsCheck {
    */
   static void check(OperatorConfig config) {
     OperatorConfig.Lease lease = config.lease();
-    Map<String, Duration> durations = new LinkedHashMap<>();
-    durations.put("operator.call-timeout", config.callTimeout());
-    durations.put("operator.inventory-period", config.inventoryPeriod());
-    durations.put("operator.forget-node-after", config.forgetNodeAfter());
-    durations.put("operator.lease.retry-period", lease.retryPeriod());
-    durations.forEach(
-        (name, duration) ->
-            require(
-                !duration.isNegative() && !duration.isZero(),
-                name,
-                duration,
-                "must be longer than nothing, such as 10s"));
-    require(
-        !config.statusInterval().isNegative(),
-        "operator.status-interval",
-        config.statusInterval(),
-        "must not be negative");
+    longerThanNothing("operator.call-timeout", config.callTimeout());
+    longerThanNothing("operator.inventory-period", config.inventoryPeriod());
+    longerThanNothing("operator.forget-node-after", config.forgetNodeAfter());
+    longerThanNothing("operator.lease.retry-period", lease.retryPeriod());
+    notNegative("operator.status-interval", config.statusInterval());
     require(
         lease.renewDeadline().compareTo(lease.retryPeriod()) > 0,
         "operator.lease.renew-deadline",
@@ -42,11 +30,5 @@ final class SettingsCheck {
         "operator.lease.duration",
         lease.duration(),
         "must be longer than operator.lease.renew-deadline (" + lease.renewDeadline() + ")");
-  }
-
-  private static void require(boolean fine, String name, Object value, String rule) {
-    if (!fine) {
-      throw new IllegalArgumentException(name + " is '" + value + "': it " + rule);
-    }
   }
 }

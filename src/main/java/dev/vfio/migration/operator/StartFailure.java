@@ -1,7 +1,7 @@
 package dev.vfio.migration.operator;
 
+import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.operator.agents.TlsFiles.CredentialsException;
-import dev.vfio.migration.operator.text.ForeignText;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.InterruptedIOException;
 import java.net.HttpURLConnection;
@@ -39,14 +39,14 @@ final class StartFailure {
             || cause instanceof SSLException
         ? "The operator did not start: the API server cannot be reached ("
             + said
-            + "). See whether it is up, and whether a network policy keeps this pod from it."
+            + "). Check that it is up and that no network policy keeps this pod from it."
         : "The operator did not start: " + said;
   }
 
   private static String remedy(int code) {
     return switch (code) {
       case HttpURLConnection.HTTP_UNAUTHORIZED ->
-          "See whether the service account's token is there and valid.";
+          "Check that the service account's token exists and is valid.";
       case HttpURLConnection.HTTP_FORBIDDEN ->
           "Give the operator's service account the roles that the chart makes"
               + " (operator-rbac.yaml).";

@@ -6,9 +6,9 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 
 /**
- * For durations within this process: goes on by {@link System#nanoTime()}, whoever sets the wall
- * clock. Its instants begin at the time of day of its creation and mean nothing elsewhere; what is
- * shown or recorded takes the wall clock.
+ * For durations within this process: counts by {@link System#nanoTime()}, whatever the wall clock
+ * is set to. Its instants begin at the time of day of its creation and mean nothing elsewhere; what
+ * is shown or recorded takes the wall clock.
  */
 final class SteadyClock extends Clock {
   private final Instant began = Instant.now();

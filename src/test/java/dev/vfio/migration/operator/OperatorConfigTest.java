@@ -23,7 +23,7 @@ class OperatorConfigTest {
   }
 
   @Test
-  void defaultsAreTheOnesThatTheReadmeTellsOf() {
+  void defaultsAreThoseOfTheReadme() {
     OperatorConfig config = config();
     assertThat(config.namespace()).isEqualTo("vfio-migration");
     assertThat(config.agentSelector()).isEqualTo("app.kubernetes.io/component=node-agent");

@@ -33,7 +33,7 @@ class StartFailureTest {
 
   @ParameterizedTest
   @CsvSource({"401, token", "403, operator-rbac.yaml", "404, kubectl apply", "500, log"})
-  void whatTheApiServerRefusedIsTold(int code, String remedy) {
+  void whatTheApiServerRefusedIsReported(int code, String remedy) {
     assertThat(
             StartFailure.explain(
                 new RuntimeException(
@@ -47,7 +47,7 @@ class StartFailureTest {
 
   /** Also where a file that is not there lies below it. */
   @Test
-  void whatTheOperatorItselfRefusesIsToldAsItIs(@TempDir Path nothing) {
+  void whatTheOperatorItselfRefusesIsReportedAsItIs(@TempDir Path nothing) {
     try {
       new TlsFiles(nothing, Clock.systemUTC()).load();
     } catch (CredentialsException missing) {

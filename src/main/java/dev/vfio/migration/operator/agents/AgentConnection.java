@@ -25,22 +25,22 @@ import java.util.function.BiConsumer;
 import org.jboss.logging.Logger;
 
 /**
- * The line to the agent of one node: one channel of its own, one stream of sessions, and a new
- * channel whenever either breaks.
+ * The connection to the agent of one node: one channel of its own, one stream of sessions, and a
+ * new channel whenever either breaks.
  *
  * <p>A new channel for each attempt, and not gRPC's own reconnecting: it reads the certificates
  * again, fails with the cause instead of waiting, and its backoff is ours (100 ms, doubling to
- * {@link #LONGEST_BACKOFF}). A line that says nothing is probed every {@link #PROBE_INTERVAL}, so
- * that a node that vanished without closing its connections is noticed.
+ * {@link #MAX_BACKOFF}). An idle connection is probed every {@link #PROBE_INTERVAL}, so that a node
+ * that vanished without closing its connections is noticed.
  *
- * <p>All changes of state happen under this object's lock; listeners are told outside it. Calls may
- * come from any thread.
+ * <p>All changes of state happen under this object's lock; listeners are called outside it. Calls
+ * may come from any thread.
  */
 public final class AgentConnection implements AutoCloseable {
-  static final Duration SHORTEST_BACKOFF = Duration.ofMillis(100);
-  static final Duration LONGEST_BACKOFF = Duration.ofSeconds(5);
+  static final Duration MIN_BACKOFF = Duration.ofMillis(100);
+  static final Duration MAX_BACKOFF = Duration.ofSeconds(5);
   static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
-  static final Duration LONGEST_FIRST_BATCH = Duration.ofSeconds(1);
+  static final Duration FIRST_BATCH_TIMEOUT = Duration.ofSeconds(1);
 
   private static final Logger LOG = Logger.getLogger(AgentConnection.class);
   private static final String CONNECTING = "connecting";
@@ -50,7 +50,7 @@ public final class AgentConnection implements AutoCloseable {
   /**
    * What workloads declare is in the listing of a node: 1024 windows of each device take 100 KiB.
    */
-  private static final int LARGEST_MESSAGE = 64 << 20;
+  private static final int MAX_MESSAGE = 64 << 20;
 
   private final String node;
   private final TlsFiles tls;
@@ -64,7 +64,7 @@ public final class AgentConnection implements AutoCloseable {
   private Side.Agent state;
   private ManagedChannel channel;
   private ScheduledFuture<?> next;
-  private Duration backoff = SHORTEST_BACKOFF;
+  private Duration backoff = MIN_BACKOFF;
   private long epoch;
   private boolean closed;
   private String agentVersion = "";
@@ -111,7 +111,7 @@ public final class AgentConnection implements AutoCloseable {
     return sessions.find(migrationUid, attempt, role);
   }
 
-  /** Whether a workload there stands still for a migration, or is about to run. */
+  /** Whether a workload of that node is paused for a migration, or is about to run. */
   public boolean holdsPausedWorkload() {
     return sessions.anyPaused();
   }
@@ -124,7 +124,7 @@ public final class AgentConnection implements AutoCloseable {
       if (changed) {
         address = found.orElse(null);
         disconnect();
-        backoff = SHORTEST_BACKOFF;
+        backoff = MIN_BACKOFF;
         state =
             address == null
                 ? new Side.Absent(steady.instant())
@@ -133,7 +133,7 @@ public final class AgentConnection implements AutoCloseable {
           LOG.infof("Agent of node %s is at %s", node, address);
           connect();
         } else {
-          LOG.warnf("Agent of node %s is gone", node);
+          LOG.warnf("Node %s has no agent any more", node);
         }
       }
     }
@@ -155,7 +155,7 @@ public final class AgentConnection implements AutoCloseable {
           NettyChannelBuilder.forAddress(address.host(), address.port())
               .overrideAuthority(authorityOf(node))
               .sslContext(tls.context())
-              .maxInboundMessageSize(LARGEST_MESSAGE)
+              .maxInboundMessageSize(MAX_MESSAGE)
               // Another pod, whatever proxy this process is told to use for other things.
               .proxyDetector(target -> null)
               .disableServiceConfigLookUp()
@@ -204,14 +204,15 @@ public final class AgentConnection implements AutoCloseable {
                 sessionsKnown(attempt);
                 probe(attempt);
               },
-              LONGEST_FIRST_BATCH.toMillis(),
+              FIRST_BATCH_TIMEOUT.toMillis(),
               TimeUnit.MILLISECONDS);
     }
   }
 
   /**
-   * Only now is the agent within reach: before, a session that it has could look like one that it
-   * lost. Comes with the mark after the first batch, or by time from an agent that knows no marks.
+   * The agent is within reach only now: before, a session that it has not reported yet could be
+   * taken for one that it lost. Called with the mark after the first batch, or after {@link
+   * #FIRST_BATCH_TIMEOUT} for an agent that sends no mark.
    */
   private void sessionsKnown(long attempt) {
     synchronized (this) {
@@ -219,7 +220,7 @@ public final class AgentConnection implements AutoCloseable {
         return;
       }
       state = new Side.Reachable(address.host(), agentVersion, verifiesLoaded);
-      backoff = SHORTEST_BACKOFF;
+      backoff = MIN_BACKOFF;
     }
     listener.agentChanged(node);
   }
@@ -235,7 +236,7 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   private void lost(long attempt, String cause) {
-    boolean told;
+    boolean changed;
     synchronized (this) {
       if (attempt != epoch || closed || address == null) {
         return;
@@ -243,19 +244,19 @@ public final class AgentConnection implements AutoCloseable {
       disconnect();
       Side.Agent before = state;
       state = new Side.Unreachable(cause, sinceOr(steady.instant()));
-      told = !state.equals(before);
-      if (told) {
+      changed = !state.equals(before);
+      if (changed) {
         LOG.warnf("Agent of node %s at %s cannot be reached: %s", node, address, cause);
       }
-      // Late answers of this attempt are nobody's any more.
+      // Late answers of this attempt are ignored.
       epoch++;
       next = timer.schedule(this::reconnect, backoff.toMillis(), TimeUnit.MILLISECONDS);
       backoff =
-          backoff.multipliedBy(2).compareTo(LONGEST_BACKOFF) < 0
+          backoff.multipliedBy(2).compareTo(MAX_BACKOFF) < 0
               ? backoff.multipliedBy(2)
-              : LONGEST_BACKOFF;
+              : MAX_BACKOFF;
     }
-    if (told) {
+    if (changed) {
       listener.agentChanged(node);
     }
   }
@@ -274,11 +275,11 @@ public final class AgentConnection implements AutoCloseable {
             ? unreachable.cause()
             : state instanceof Side.Reachable
                 ? "it came back only just now"
-                : "no agent pod runs there");
+                : "no agent pod runs on that node");
   }
 
   /**
-   * Asks without waiting: an agent that is slow to answer keeps no thread here.
+   * Asks without waiting: no thread waits for an agent that is slow to answer.
    *
    * @param call whose only answer is taken
    * @return fails with a {@link RefusedException} when the agent does not answer in time or
@@ -323,15 +324,15 @@ public final class AgentConnection implements AutoCloseable {
 
   private RefusedException refused(Throwable failure) {
     return state() instanceof Side.Unreachable unreachable
-        // The line broke under the call: what broke it says more than what the call noticed.
+        // The connection broke during the call: its cause says more than the error of the call.
         ? RefusedException.outOfReach(node, unreachable.cause())
         : RefusedException.of(node, failure);
   }
 
   /**
-   * Enters a session that a command answered with, so that the next decision sees it without
-   * waiting for the stream. An answer that comes after its connection broke is dropped: the next
-   * one's stream begins with every session as it is then.
+   * Takes the session with which a command was answered, so that the next decision sees it without
+   * waiting for the stream. An answer that comes after its connection broke is dropped: the stream
+   * of the next connection begins with every session as it is then.
    *
    * @param asked the {@link #epoch()} in which the command was given
    */
@@ -405,7 +406,7 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
-  /** The stream of sessions, which ends only when the agent or the line does. */
+  /** The stream of sessions, which ends only when the agent or the connection does. */
   private final class Watch implements StreamObserver<Session> {
     private final long attempt;
 

@@ -37,7 +37,9 @@ public final class AgentDirectory implements AutoCloseable {
     this.listener = listener;
   }
 
-  /** The line to the agent of {@code node}; of a node without an agent, one that says so. */
+  /**
+   * The connection to the agent of {@code node}; its state is Absent where that node has no agent.
+   */
   public AgentConnection agentOf(String node) {
     return connections.computeIfAbsent(
         node, name -> new AgentConnection(name, tls, steady, callTimeout, timer, listener));
@@ -51,7 +53,9 @@ public final class AgentDirectory implements AutoCloseable {
         .collect(Collectors.toUnmodifiableSet());
   }
 
-  /** The agent of {@code node} is at {@code address}, or is gone. */
+  /**
+   * The agent of {@code node} is at {@code address}; empty where the node has no agent any more.
+   */
   public void locate(String node, Optional<AgentAddress> address) {
     agentOf(node).locate(address);
   }

@@ -2,7 +2,7 @@ package dev.vfio.migration.operator.agents;
 
 import dev.vfio.migration.contract.v1.Session;
 
-/** Told what agents report. Called on gRPC's threads; must not block. */
+/** Is called with what agents report. Called on gRPC's threads; must not block. */
 public interface AgentListener {
   /** A session is new or has changed. */
   void sessionChanged(Session session);

@@ -1,7 +1,7 @@
 package dev.vfio.migration.operator.agents;
 
 import dev.vfio.migration.connections.certificates.NodeNames;
-import dev.vfio.migration.operator.text.ForeignText;
+import dev.vfio.migration.connections.text.ForeignText;
 import java.net.Socket;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
@@ -9,7 +9,7 @@ import javax.net.ssl.SSLEngine;
 import javax.net.ssl.X509ExtendedTrustManager;
 
 /**
- * Believes an agent whose certificate the authority signed, and which speaks for the node that the
+ * Trusts an agent whose certificate the authority signed and whose names include the node that the
  * connection is for. Java's own check of the name is not used: it refuses the names of nodes that
  * DNS would not allow, and has a wildcard stand for names without dots alone.
  */

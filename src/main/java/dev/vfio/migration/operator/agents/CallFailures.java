@@ -56,7 +56,8 @@ final class CallFailures {
   }
 
   /**
-   * The reason that the agent gave; UNSPECIFIED where it gave none or one that is not known here.
+   * The reason that the agent gave; UNSPECIFIED where it gave none or one that this operator does
+   * not know.
    */
   static Reason reason(Throwable failure) {
     Metadata trailers = Status.trailersFromThrowable(failure);
@@ -71,9 +72,7 @@ final class CallFailures {
     }
   }
 
-  /**
-   * True where the agent looked at the command and refused it, so that repeating it cannot help.
-   */
+  /** True where the agent checked the command and refused it, so that repeating it cannot help. */
   static boolean lasting(Throwable failure) {
     Reason reason = reason(failure);
     if (reason == Reason.NOT_READY || reason == Reason.NOT_LOADED) {

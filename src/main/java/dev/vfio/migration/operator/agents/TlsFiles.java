@@ -1,10 +1,10 @@
 package dev.vfio.migration.operator.agents;
 
-import dev.vfio.migration.connections.certificates.CertificateDirectory;
-import dev.vfio.migration.connections.certificates.CertificateFiles;
+import dev.vfio.migration.connections.certificates.CertificateKeeper;
 import dev.vfio.migration.connections.certificates.Credentials;
 import io.grpc.netty.GrpcSslContexts;
 import io.netty.handler.ssl.SslContext;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.cert.X509Certificate;
@@ -15,25 +15,20 @@ import org.jboss.logging.Logger;
 
 /**
  * The operator's certificate, key and authority, read from a directory in the kubernetes.io/tls
- * convention ({@code tls.crt}, {@code tls.key}, {@code ca.crt}).
- *
- * <p>The files are read again whenever a connection is made, so that a rotation needs no restart.
- * What was good before is used on while they cannot be used: they may be replaced one after the
- * other. Thread-safe.
+ * convention ({@code tls.crt}, {@code tls.key}, {@code ca.crt}), again whenever a connection is
+ * made. Thread-safe.
  */
 public final class TlsFiles {
   private static final Logger LOG = Logger.getLogger(TlsFiles.class);
 
-  private final CertificateDirectory directory;
+  private final CertificateKeeper<Usable> certificates;
   private final Clock clock;
 
-  private Loaded loaded;
-  private String lastTrouble;
-
-  private record Loaded(CertificateFiles files, X509Certificate own, SslContext context) {}
+  private record Usable(X509Certificate own, SslContext context) {}
 
   public TlsFiles(Path directory, Clock clock) {
-    this.directory = new CertificateDirectory(directory);
+    this.certificates =
+        new CertificateKeeper<>(directory, "connections to agents", LOG, TlsFiles::context);
     this.clock = clock;
   }
 
@@ -44,10 +39,10 @@ public final class TlsFiles {
    * @throws CredentialsException when the files cannot be used, and never could, or the certificate
    *     is not valid now
    */
-  public synchronized SslContext context() throws CredentialsException {
-    load();
-    requireValid(loaded.own());
-    return loaded.context();
+  public SslContext context() throws CredentialsException {
+    Usable usable = usable();
+    requireValid(usable.own());
+    return usable.context();
   }
 
   /**
@@ -55,37 +50,28 @@ public final class TlsFiles {
    *
    * @throws CredentialsException when they cannot be used, and never could
    */
-  public synchronized void load() throws CredentialsException {
+  public void load() throws CredentialsException {
+    usable();
+  }
+
+  private Usable usable() throws CredentialsException {
     try {
-      CertificateFiles files = directory.read();
-      if (loaded == null || !loaded.files().isSameAs(files)) {
-        loaded = load(files);
-      }
-      lastTrouble = null;
-    } catch (GeneralSecurityException | SSLException unusable) {
-      if (loaded == null) {
-        throw new CredentialsException(
-            "the operator's own certificates cannot be used: " + unusable.getMessage(), unusable);
-      }
-      if (!unusable.getMessage().equals(lastTrouble)) {
-        lastTrouble = unusable.getMessage();
-        LOG.warnf(
-            "The certificates in %s cannot be used as they are now (%s); goes on with those from"
-                + " before, which are valid until %s",
-            directory.path(), lastTrouble, loaded.own().getNotAfter().toInstant());
-      }
+      return certificates.current();
+    } catch (GeneralSecurityException | IOException unusable) {
+      throw new CredentialsException(
+          "the operator's own certificates cannot be used: " + unusable.getMessage(), unusable);
     }
   }
 
-  private static Loaded load(CertificateFiles files) throws GeneralSecurityException, SSLException {
-    Credentials credentials = files.parse();
+  private static Usable context(Credentials credentials)
+      throws GeneralSecurityException, SSLException {
     SslContext context =
         GrpcSslContexts.forClient()
             .keyManager(credentials.key(), credentials.chainArray())
             .trustManager(new AgentTrust(credentials.trust()))
             .protocols("TLSv1.3")
             .build();
-    return new Loaded(files, credentials.own(), context);
+    return new Usable(credentials.own(), context);
   }
 
   private void requireValid(X509Certificate own) throws CredentialsException {
@@ -93,7 +79,7 @@ public final class TlsFiles {
     if (instant.isAfter(own.getNotAfter().toInstant())) {
       throw new CredentialsException(
           "the operator's own certificate in "
-              + directory.path()
+              + certificates.directory()
               + " expired at "
               + own.getNotAfter().toInstant()
               + "; renew it",
@@ -102,10 +88,10 @@ public final class TlsFiles {
     if (instant.isBefore(own.getNotBefore().toInstant())) {
       throw new CredentialsException(
           "the operator's own certificate in "
-              + directory.path()
+              + certificates.directory()
               + " is not valid before "
               + own.getNotBefore().toInstant()
-              + "; see whether this node's clock is right",
+              + "; check that this node's clock is right",
           null);
     }
   }

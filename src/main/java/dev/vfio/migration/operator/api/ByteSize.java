@@ -1,6 +1,6 @@
 package dev.vfio.migration.operator.api;
 
-import dev.vfio.migration.operator.text.ForeignText;
+import dev.vfio.migration.connections.text.ForeignText;
 import io.fabric8.kubernetes.api.model.Quantity;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 public final class ByteSize {
   private static final String[] UNITS = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
 
-  private static final int LONGEST = 64;
+  private static final int MAX_LENGTH = 64;
 
   /** ASCII alone: Java also reads the digits of other scripts as numbers, in an exponent too. */
   private static final Pattern NUMBER =
@@ -47,7 +47,7 @@ public final class ByteSize {
       return null;
     }
     String text = quantity.getAmount() + Objects.toString(quantity.getFormat(), "");
-    if (text.length() > LONGEST || !NUMBER.matcher(text).matches()) {
+    if (text.length() > MAX_LENGTH || !NUMBER.matcher(text).matches()) {
       throw new IllegalArgumentException(
           "'"
               + ForeignText.line(text, 80)

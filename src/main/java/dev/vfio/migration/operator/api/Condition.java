@@ -4,7 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
-import dev.vfio.migration.operator.text.ForeignText;
+import dev.vfio.migration.connections.text.ForeignText;
 import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
@@ -22,7 +22,7 @@ public record Condition(
         @Required
         @Size(min = 1, max = 316)
         String type,
-    @JsonPropertyDescription("True, False, or Unknown while it cannot be told yet.") @Required
+    @JsonPropertyDescription("True, False, or Unknown while that is not known.") @Required
         Status status,
     @JsonPropertyDescription("Why, in one word; docs/reference.md lists them all.")
         @Required
@@ -32,7 +32,7 @@ public record Condition(
     @JsonPropertyDescription("Why, for people.") @Required @Size(max = 32768) String message,
     @JsonPropertyDescription("When status last changed (RFC 3339).") @Required
         String lastTransitionTime,
-    @JsonPropertyDescription("The metadata.generation this was said about.") @Min(0)
+    @JsonPropertyDescription("The metadata.generation that this condition describes.") @Min(0)
         Long observedGeneration) {
 
   /** Whatever a message holds, and however long it is, can be recorded. */

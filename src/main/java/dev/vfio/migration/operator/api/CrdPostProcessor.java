@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * Finishes the generated CRD with what the generator cannot say: printer columns in a story's order
- * (it sorts them by name), the condition list as a map keyed by type, the category, what
+ * Finishes the generated CRD with what the generator cannot say: printer columns in the order of a
+ * migration (it sorts them by name), the condition list as a map keyed by type, the category, what
  * integer-or-string sizes may look like, and descriptions of the top level. Run by the build, see
  * {@code application.properties}.
  */
@@ -38,7 +38,7 @@ public final class CrdPostProcessor implements CRDPostProcessor {
               "Reason",
               "string",
               ".status.conditions[?(@.type==\"Succeeded\")].reason",
-              "Why it stands there: the reason of the condition Succeeded"),
+              "Why it is in that phase: the reason of the condition Succeeded"),
           wide(
               "Handover",
               "string",

@@ -69,8 +69,8 @@ public record DeviceMigrationStatus(
         String downtime,
     @JsonPropertyDescription("The same in microseconds.") Long downtimeMicroseconds,
     @JsonPropertyDescription(
-            "Which devices may have been reached by a command and are not known to be back where"
-                + " they were.")
+            "Which devices a command may have reached that are not known to be back in the state"
+                + " they were in before.")
         Touched touched,
     @JsonPropertyDescription(
             "What was known when the pause began (Cold: when it was first reported). The limit of"

@@ -1,6 +1,6 @@
 package dev.vfio.migration.operator.api;
 
-import dev.vfio.migration.operator.text.ForeignText;
+import dev.vfio.migration.connections.text.ForeignText;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.time.Duration;
@@ -14,7 +14,7 @@ public final class GoDuration {
       Pattern.compile("([0-9]{1,9}(?:\\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|h)");
 
   /** Each part once, and more. */
-  private static final int LONGEST = 128;
+  private static final int MAX_LENGTH = 128;
 
   private static final Map<String, BigDecimal> NANOS =
       Map.of(
@@ -35,7 +35,7 @@ public final class GoDuration {
    *     nanoseconds (292 years)
    */
   public static Duration parse(String text) {
-    if (text.length() > LONGEST) {
+    if (text.length() > MAX_LENGTH) {
       throw new IllegalArgumentException(
           "'" + ForeignText.line(text, 80) + "' is too long for a duration such as 300ms or 1m30s");
     }

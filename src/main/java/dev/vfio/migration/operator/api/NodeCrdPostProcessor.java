@@ -46,11 +46,11 @@ final class NodeCrdPostProcessor {
     JSONSchemaProps root = version.getSchema().getOpenAPIV3Schema();
     root.setDescription(
         "VfioNode lists the VFIO devices of one node that has an agent, and is named as the node."
-            + " The operator keeps it; there is nothing to be set.");
-    // There is nothing to be asked for, so there is no spec to be written.
+            + " Only the operator writes it; it has no spec.");
+    // A user has nothing to ask for here, so the definition has no spec.
     root.getProperties().remove("spec");
     JSONSchemaProps status = root.getProperties().get("status");
-    status.setDescription("What the node's agent last told. Only the operator writes it.");
+    status.setDescription("What the node's agent last reported. Only the operator writes it.");
     Map<String, JSONSchemaProps> fields = status.getProperties();
     fields.get("lastChange").setFormat("date-time");
     fields.get("counts").setXKubernetesMapType("atomic");

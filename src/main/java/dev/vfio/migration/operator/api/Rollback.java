@@ -3,7 +3,7 @@ package dev.vfio.migration.operator.api;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
-import dev.vfio.migration.operator.text.ForeignText;
+import dev.vfio.migration.connections.text.ForeignText;
 import io.fabric8.generator.annotation.Required;
 
 /**

@@ -47,7 +47,8 @@ public record Timeouts(
         String switchingOver,
     @JsonPropertyDescription(
             "How long the destination may take to run the device after the handover is Committed;"
-                + " then the phase becomes ActionRequired and activation goes on being tried.")
+                + " then the phase becomes ActionRequired and the operator keeps trying to"
+                + " activate.")
         @Default("30s")
         @Size(min = 2, max = Convergence.MAX_DURATION_LENGTH)
         @Pattern(Convergence.DURATION)
@@ -57,7 +58,7 @@ public record Timeouts(
         String activating,
     @JsonPropertyDescription(
             "How long both sides may take to roll back; then the phase becomes ActionRequired and"
-                + " rolling back goes on being tried.")
+                + " the operator keeps trying to roll back.")
         @Default("1m")
         @Size(min = 2, max = Convergence.MAX_DURATION_LENGTH)
         @Pattern(Convergence.DURATION)
@@ -67,7 +68,7 @@ public record Timeouts(
         String rollingBack,
     @JsonPropertyDescription(
             "How long an agent may be unreachable between Preparing and the handover before the"
-                + " migration rolls back. An agent that comes back earlier goes on.")
+                + " migration rolls back. It goes on if the agent comes back earlier.")
         @Default("30s")
         @Size(min = 2, max = Convergence.MAX_DURATION_LENGTH)
         @Pattern(Convergence.DURATION)

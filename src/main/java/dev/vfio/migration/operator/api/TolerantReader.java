@@ -92,7 +92,9 @@ abstract class TolerantReader<T> extends JsonDeserializer<T> {
     }
   }
 
-  /** Nobody's record but the operator's: what it cannot read it looks up and writes anew. */
+  /**
+   * Only the operator writes this status: what it cannot read it asks for again and writes anew.
+   */
   static final class OfNodeStatus extends TolerantReader<VfioNodeStatus> {
     OfNodeStatus() {
       super(VfioNodeStatus.class, (tree, why) -> VfioNodeStatus.EMPTY);

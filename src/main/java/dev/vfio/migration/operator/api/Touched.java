@@ -7,7 +7,7 @@ import io.fabric8.generator.annotation.Required;
 /**
  * Which devices a command of this migration may have reached. A side is entered before the first
  * command is given to it, and leaves only when its agent refused that command before it did
- * anything, or when it was rolled back and has said so.
+ * anything, or when it was rolled back and its agent has confirmed that.
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record Touched(

@@ -7,7 +7,7 @@ import io.fabric8.generator.annotation.Required;
 import java.util.List;
 
 /**
- * One device as its node's agent lists it. What is not known or not there is null.
+ * One device as its node's agent lists it. What is not known or does not exist is null.
  *
  * @param flags in the interface's own names; empty for the region interfaces
  */
@@ -35,15 +35,15 @@ public record VfioDevice(
             "The migration interface it speaks: REGION_2018, REGION_V1 or FEATURE_V2.")
         String migrationInterface,
     @JsonPropertyDescription(
-            "What its interface offers, where it says so: STOP_COPY, P2P, PRE_COPY.")
+            "What its interface offers, where it reports that: STOP_COPY, P2P, PRE_COPY.")
         List<String> flags,
     @JsonPropertyDescription("What the device calls itself; equal at both ends of a migration.")
         String model,
     @JsonPropertyDescription(
-            "Its state, by the migration interface's own names; not every device tells.")
+            "Its state, by the migration interface's own names; not every device reports it.")
         String state,
     @JsonPropertyDescription("Somebody has it open.") @Required boolean busy,
-    @JsonPropertyDescription("The process that holds it, where that is known.")
+    @JsonPropertyDescription("The process that has it open, where that is known.")
         VfioDeviceHolder holder,
     @JsonPropertyDescription(
             "The DeviceMigration that has claimed it, as namespace/name, or its uid/attempt.")
@@ -52,7 +52,7 @@ public record VfioDevice(
             "What its workload does: RUNNING, PAUSED, WAITING (for a device) or RELEASED.")
         String workload,
     @JsonPropertyDescription(
-            "It can be moved, or take what is moved here once a workload waits for it.")
+            "It can be moved, or be the destination of a move once a workload waits for it.")
         @Required
         boolean migratable,
     @JsonPropertyDescription("Why it cannot be moved, or not yet.") String problem) {

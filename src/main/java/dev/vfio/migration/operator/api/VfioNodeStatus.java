@@ -4,11 +4,11 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
-import dev.vfio.migration.operator.text.ForeignText;
+import dev.vfio.migration.connections.text.ForeignText;
 import java.util.List;
 
 /**
- * What the agent of a node last told of its devices.
+ * What the agent of a node last reported of its devices.
  *
  * @param problem null while there is none
  * @param lastChange when anything else of this status last changed (RFC 3339)
@@ -25,7 +25,8 @@ public record VfioNodeStatus(
         Boolean reachable,
     @JsonPropertyDescription("Why the agent is not reached, or could not list its devices.")
         String problem,
-    @JsonPropertyDescription("When anything here last changed (RFC 3339).") String lastChange,
+    @JsonPropertyDescription("When any field of this status last changed (RFC 3339).")
+        String lastChange,
     @JsonPropertyDescription("How many devices the node has.") VfioDeviceCounts counts,
     @JsonPropertyDescription("Every VFIO device that the agent sees, also those that cannot move.")
         List<VfioDevice> devices) {
@@ -36,7 +37,7 @@ public record VfioNodeStatus(
     devices = devices == null ? List.of() : List.copyOf(devices);
   }
 
-  /** The status of a node that was never looked at. */
+  /** The status of a node whose agent was never asked. */
   public static final VfioNodeStatus EMPTY = new VfioNodeStatus(null, null, null, null, null, null);
 
   /** The same, last changed then. */

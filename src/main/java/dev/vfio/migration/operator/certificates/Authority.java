@@ -34,7 +34,7 @@ record Authority(Credential own) {
   /** Certificates are valid from a little before now: clocks of nodes differ. */
   private static final Duration CLOCK_TOLERANCE = Duration.ofHours(1);
 
-  private static final int LONGEST_COMMON_NAME = 64;
+  private static final int MAX_COMMON_NAME = 64;
 
   private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -130,7 +130,7 @@ record Authority(Credential own) {
 
   /** X.509 allows 64 characters of a common name. What a certificate is for, its DNS names say. */
   private static X500Name name(String commonName) {
-    String allowed = commonName.substring(0, Math.min(commonName.length(), LONGEST_COMMON_NAME));
+    String allowed = commonName.substring(0, Math.min(commonName.length(), MAX_COMMON_NAME));
     return new X500NameBuilder().addRDN(BCStyle.CN, allowed).build();
   }
 

@@ -33,16 +33,17 @@ final class CertificateSecrets {
   private final KubernetesClient client;
   private final Request request;
   private final Instant now;
-  private final Consumer<String> told;
+  private final Consumer<String> report;
 
   /**
-   * @param told gets one line for each Secret
+   * @param report gets one line for each Secret
    */
-  CertificateSecrets(KubernetesClient client, Request request, Instant now, Consumer<String> told) {
+  CertificateSecrets(
+      KubernetesClient client, Request request, Instant now, Consumer<String> report) {
     this.client = client;
     this.request = request;
     this.now = now;
-    this.told = told;
+    this.report = report;
   }
 
   /** A Secret that only a person may replace: the message says which, why, and how. */
@@ -84,12 +85,12 @@ final class CertificateSecrets {
     if (found.isPresent() && made(found.get(), OURS)) {
       Authority kept = readAuthority(found.get());
       if (now.isBefore(kept.own().renewAfter())) {
-        told.accept("Secret " + request.authority() + ": kept");
+        report.accept("Secret " + request.authority() + ": kept");
         return kept;
       }
-      told.accept("Secret " + request.authority() + ": two thirds of its life are over");
+      report.accept("Secret " + request.authority() + ": two thirds of its life are over");
     } else if (found.isPresent()) {
-      told.accept(
+      report.accept(
           "Secret "
               + request.authority()
               + ": replaced, because Helm made its key, which lies in every release Secret since"
@@ -104,7 +105,7 @@ final class CertificateSecrets {
     return fresh;
   }
 
-  /** Damaged is not absent: another authority would cut off whoever trusts this one. */
+  /** Damaged is not absent: everybody who trusts this authority would be cut off by another one. */
   private Authority readAuthority(Secret secret) throws UnusableSecretException {
     try {
       Authority authority =
@@ -134,7 +135,7 @@ final class CertificateSecrets {
     Optional<String> fault =
         found.isEmpty() ? Optional.of("absent") : fault(found.get(), dnsNames, authority);
     if (fault.isEmpty()) {
-      told.accept("Secret " + name + ": kept");
+      report.accept("Secret " + name + ": kept");
       return;
     }
     Credential fresh = authority.issue(dnsNames, now, request.validity());
@@ -149,7 +150,7 @@ final class CertificateSecrets {
             fresh.certificatePem(),
             KEY,
             fresh.keyPem()));
-    told.accept(
+    report.accept(
         "Secret "
             + name
             + ": made, because it was "

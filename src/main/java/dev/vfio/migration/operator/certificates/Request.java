@@ -35,7 +35,7 @@ record Request(
   private static final String OPERATOR_NAME = "operator.migration.vfio.dev";
 
   /** Characters of all names of listed nodes: half of what Java takes of a certificate. */
-  private static final int MOST_LISTED = 16 << 10;
+  private static final int MAX_LISTED = 16 << 10;
 
   /**
    * @throws IllegalArgumentException naming the variable that is missing or wrong
@@ -82,7 +82,7 @@ record Request(
    */
   List<String> agentNames() {
     List<String> listed = nodeNamesWithDots.stream().map(NodeNames::of).distinct().toList();
-    boolean few = listed.stream().mapToInt(String::length).sum() <= MOST_LISTED;
+    boolean few = listed.stream().mapToInt(String::length).sum() <= MAX_LISTED;
     return Stream.concat(Stream.of(NodeNames.of("*")), few ? listed.stream() : Stream.empty())
         .toList();
   }

@@ -41,12 +41,12 @@ public record History(
   /** This history and one more sample. */
   public History and(Sample next) {
     long rate = rateWith(next);
-    // Before the first complete look nothing is known of what is pending, and no low counts.
-    boolean firstLook = !latest.complete() && next.complete();
+    // Before the first complete measurement nothing is known of what is pending: no low counts.
+    boolean firstComplete = !latest.complete() && next.complete();
     // Nor is one known of a device that named nothing before it named something.
     boolean firstNamed = !named && next.named();
     boolean nowNamed = named || next.named();
-    return firstLook || firstNamed || next.pendingBytes() < lowestPending * (1 - MARGIN)
+    return firstComplete || firstNamed || next.pendingBytes() < lowestPending * (1 - MARGIN)
         ? from(next, rate, nowNamed)
         : new History(lowestPending, lowSince, lowRound, rate, nowNamed, next);
   }

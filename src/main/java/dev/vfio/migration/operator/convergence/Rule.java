@@ -86,7 +86,7 @@ public record Rule(Duration downtimeLimit, long thresholdBytes, Duration maxDura
     BigDecimal seconds =
         BigDecimal.valueOf(sample.pendingBytes())
             .divide(BigDecimal.valueOf(bytesPerSecond), 9, RoundingMode.CEILING);
-    // More than a century is said as a century: Duration's nanoseconds end at 292 years.
+    // More than a century is reported as a century: Duration's nanoseconds end at 292 years.
     BigDecimal century = BigDecimal.valueOf(Duration.ofDays(36_525).toSeconds());
     BigDecimal bounded = seconds.min(century);
     return Optional.of(Duration.ofNanos(bounded.movePointRight(9).longValue()));

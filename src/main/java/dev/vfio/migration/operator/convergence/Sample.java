@@ -3,9 +3,9 @@ package dev.vfio.migration.operator.convergence;
 import java.time.Instant;
 
 /**
- * One look at a copy that is going on.
+ * A measurement of a copy in progress.
  *
- * @param at when it was looked at
+ * @param at when it was measured
  * @param pendingBytes what is still to be sent: device state of all three classes and memory; an
  *     estimate that may rise
  * @param bytesPerSecond payload that goes over now; 0 where nothing was measured yet
@@ -44,7 +44,7 @@ public record Sample(
   }
 
   /**
-   * True once everything was looked at: a copy whose first round is not over has not asked the
+   * True once everything was measured: a copy whose first round is not over has not asked the
    * device and every window yet, and what it reports as pending is too little.
    */
   boolean complete() {

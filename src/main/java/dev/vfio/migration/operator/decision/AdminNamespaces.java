@@ -10,14 +10,14 @@ import java.util.stream.Collectors;
 
 /**
  * The namespaces in which a migration may name a node and a device. Nothing ties such a migration
- * to the owner of the device, so whoever may create one there may pause and move the device of
- * anybody's workload: administrators alone.
+ * to the owner of the device: a user who may create one there may pause and move the device of any
+ * workload. So only administrators may.
  */
 public final class AdminNamespaces {
   /** Stands for every namespace; only where an administrator wrote it. */
   public static final String EVERY = "*";
 
-  private static final int MOST_NAMED = 10;
+  private static final int MAX_NAMED = 10;
 
   /** What the API server takes for the name of a namespace (RFC 1123). */
   private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
@@ -53,20 +53,20 @@ public final class AdminNamespaces {
 
   /**
    * True when {@code migration} may use devices: its namespace is allowed, or it was when the
-   * migration was let in, and that one is under way.
+   * migration was admitted and it is under way.
    */
   public boolean mayUseDevices(DeviceMigration migration) {
     DeviceMigrationStatus status = migration.getStatus();
     return allow(migration.getMetadata().getNamespace())
-        || (status != null && !Decisions.untouched(status) && !DeviceQueue.gone(migration));
+        || (status != null && !Decisions.untouched(status) && !DeviceQueue.released(migration));
   }
 
   /** The names, for people; the first few of a long list. */
   @Override
   public String toString() {
-    String first = names.stream().limit(MOST_NAMED).collect(Collectors.joining(", "));
-    return names.size() <= MOST_NAMED
+    String first = names.stream().limit(MAX_NAMED).collect(Collectors.joining(", "));
+    return names.size() <= MAX_NAMED
         ? first
-        : first + " and " + (names.size() - MOST_NAMED) + " more";
+        : first + " and " + (names.size() - MAX_NAMED) + " more";
   }
 }

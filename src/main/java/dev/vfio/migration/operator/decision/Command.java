@@ -2,74 +2,206 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.Role;
 
-/** What is to be done next. All are idempotent; doing one twice does nothing again. */
+/**
+ * What is to be done next. All are idempotent; doing one twice does nothing again. Whoever carries
+ * commands out implements {@link Handler} and {@link AgentHandler}, which name every command: a
+ * command without an implementation does not compile.
+ */
 public sealed interface Command {
 
-  /** Whose agent it goes to. */
+  /** Whose agent it goes to; ROLE_UNSPECIFIED where it goes to none. */
   Role side();
 
-  /** Ask the agent for its devices. */
-  record Inspect(Role side) implements Command {}
+  /** Has {@code handler} carry this command out. */
+  <R> R handle(Handler<R> handler);
+
+  /** Names where commands go. */
+  interface Handler<R> {
+    R agent(AgentCommand command);
+
+    R delete(Delete command);
+  }
+
+  /** A command that an agent carries out. */
+  sealed interface AgentCommand extends Command {
+
+    /** Has {@code handler} carry this command out. */
+    <R> R handleByAgent(AgentHandler<R> handler);
+
+    /** Whether no workload stands still until it is carried out. */
+    default boolean canWait() {
+      return false;
+    }
+
+    /** Whether it changes nothing, so that it is given again whenever its answer is needed. */
+    default boolean isQuestion() {
+      return false;
+    }
+
+    @Override
+    default <R> R handle(Handler<R> handler) {
+      return handler.agent(this);
+    }
+  }
+
+  /** Names every command that an agent carries out. */
+  interface AgentHandler<R> {
+    R inspect(Inspect command);
+
+    R prepareDestination(PrepareDestination command);
+
+    R startSource(StartSource command);
+
+    R switchOver(SwitchOver command);
+
+    R verifyLoaded(VerifyLoaded command);
+
+    R activate(Activate command);
+
+    R commit(Commit command);
+
+    R rollBack(RollBack command);
+
+    R cancel(Cancel command);
+  }
+
+  /** Ask the agent for its device. */
+  record Inspect(Role side) implements AgentCommand {
+    @Override
+    public <R> R handleByAgent(AgentHandler<R> handler) {
+      return handler.inspect(this);
+    }
+
+    @Override
+    public boolean canWait() {
+      return true;
+    }
+
+    @Override
+    public boolean isQuestion() {
+      return true;
+    }
+  }
 
   /** Claim the destination's device, move it to RESUME, listen. */
-  record PrepareDestination() implements Command {
+  record PrepareDestination() implements AgentCommand {
     @Override
     public Role side() {
       return Role.DESTINATION;
+    }
+
+    @Override
+    public <R> R handleByAgent(AgentHandler<R> handler) {
+      return handler.prepareDestination(this);
+    }
+
+    @Override
+    public boolean canWait() {
+      return true;
     }
   }
 
   /** Claim the source's device, connect, and copy if the mode is Live. */
-  record StartSource() implements Command {
+  record StartSource() implements AgentCommand {
     @Override
     public Role side() {
       return Role.SOURCE;
+    }
+
+    @Override
+    public <R> R handleByAgent(AgentHandler<R> handler) {
+      return handler.startSource(this);
+    }
+
+    @Override
+    public boolean canWait() {
+      return true;
     }
   }
 
   /** Pause the workload and send the rest. */
-  record SwitchOver() implements Command {
+  record SwitchOver() implements AgentCommand {
     @Override
     public Role side() {
       return Role.SOURCE;
     }
+
+    @Override
+    public <R> R handleByAgent(AgentHandler<R> handler) {
+      return handler.switchOver(this);
+    }
   }
 
-  /** Look, now, whether what was loaded is still there and can be taken. */
-  record VerifyLoaded() implements Command {
+  /** Check, now, that the device still holds what was loaded and that the workload can take it. */
+  record VerifyLoaded() implements AgentCommand {
     @Override
     public Role side() {
       return Role.DESTINATION;
+    }
+
+    @Override
+    public <R> R handleByAgent(AgentHandler<R> handler) {
+      return handler.verifyLoaded(this);
+    }
+
+    @Override
+    public boolean isQuestion() {
+      return true;
     }
   }
 
   /** Committed: bring the destination to RUNNING. */
-  record Activate() implements Command {
+  record Activate() implements AgentCommand {
     @Override
     public Role side() {
       return Role.DESTINATION;
     }
+
+    @Override
+    public <R> R handleByAgent(AgentHandler<R> handler) {
+      return handler.activate(this);
+    }
   }
 
   /** Committed and active: let the source release its device. */
-  record Commit() implements Command {
+  record Commit() implements AgentCommand {
     @Override
     public Role side() {
       return Role.SOURCE;
     }
+
+    @Override
+    public <R> R handleByAgent(AgentHandler<R> handler) {
+      return handler.commit(this);
+    }
   }
 
   /** Rolled back for a failure. */
-  record RollBack(Role side, String reason) implements Command {}
+  record RollBack(Role side, String reason) implements AgentCommand {
+    @Override
+    public <R> R handleByAgent(AgentHandler<R> handler) {
+      return handler.rollBack(this);
+    }
+  }
 
   /** Rolled back because it was cancelled. */
-  record Cancel(Role side) implements Command {}
+  record Cancel(Role side) implements AgentCommand {
+    @Override
+    public <R> R handleByAgent(AgentHandler<R> handler) {
+      return handler.cancel(this);
+    }
+  }
 
   /** Its time to live is over: delete the object. */
   record Delete() implements Command {
     @Override
     public Role side() {
       return Role.ROLE_UNSPECIFIED;
+    }
+
+    @Override
+    public <R> R handle(Handler<R> handler) {
+      return handler.delete(this);
     }
   }
 }

@@ -89,7 +89,7 @@ final class CommittedPhase implements PhaseDecision {
         destination
             .refusal()
             .map(Side.Refusal::message)
-            .orElse("it was told to and has not answered yet"));
+            .orElse("its agent was told to activate it and has not answered yet"));
   }
 
   /**
@@ -107,8 +107,8 @@ final class CommittedPhase implements PhaseDecision {
               + GoDuration.format(limit)
               + ": "
               + state
-              + ". Activation goes on being tried. The source stays paused and must not be resumed;"
-              + " see to the agent on "
+              + ". The operator keeps trying to activate it. The source stays paused and must not"
+              + " be resumed; see to the agent on "
               + destination.location().nodeName()
               + ".");
     }
@@ -138,7 +138,7 @@ final class CommittedPhase implements PhaseDecision {
             + destination.location()
             + " would not run: "
             + ReadyConditions.failureText(destination)
-            + (lostItsState() ? "" : " Activation goes on being tried.")
+            + (lostItsState() ? "" : " The operator keeps trying to activate it.")
             + " The source stays paused with its copy and must not be resumed unless the"
             + " destination is certain not to run.");
   }
@@ -157,7 +157,8 @@ final class CommittedPhase implements PhaseDecision {
     }
     if (destination.session().isPresent()) {
       return awaitActivation(
-          "its agent is newer than the operator and reports a state that is not known here");
+          "its agent is newer than the operator and reports a state that this operator does not"
+              + " know");
     }
     if (destination.inspection().isEmpty()) {
       draft.command(new Command.Inspect(destination.role()));
@@ -175,7 +176,7 @@ final class CommittedPhase implements PhaseDecision {
             + destination.location().nodeName()
             + " no longer knows this migration and "
             + (state == DeviceState.DEVICE_STATE_UNSPECIFIED
-                ? "does not tell the state of " + destination.location().device()
+                ? "does not report the state of " + destination.location().device()
                 : "reports " + destination.location().device() + " as " + state)
             + ". The source was not told to release its copy of the state. Restore the agent's"
             + " journal, or find out by hand whether the workload runs there; do not resume the"

@@ -13,7 +13,7 @@ import java.util.Optional;
  * @param commands what to do once it is recorded
  * @param checkAgain when to look again although nothing was reported: the next timeout; empty where
  *     only an event can change anything
- * @param finished terminal, and nothing is left to be cleaned up: the object may go
+ * @param finished terminal, and nothing is left to be cleaned up: the object may be removed
  */
 public record Decision(
     DeviceMigrationStatus status,

@@ -57,7 +57,7 @@ final class DeviceCheck {
               + " Nothing was touched.");
     }
     if (device.getClaimedBy().isEmpty() && DeviceStates.leftOver(device.getState())) {
-      // Said by an agent that does not look for this itself.
+      // The agents of earlier releases do not refuse this themselves.
       return objection(
           ConditionReason.DEVICE_NOT_RESET,
           "Device "
@@ -80,9 +80,13 @@ final class DeviceCheck {
               + device.getClaimedBy()
               + ". Nothing was touched. Try again when that one has ended.");
     }
+    return interfaceObjection(device, where).or(() -> workloadObjection(side, device, where));
+  }
+
+  private static Optional<Objection> interfaceObjection(Device device, String where) {
     if (device.getInterface() == MigrationInterface.MIGRATION_INTERFACE_UNSPECIFIED
         || device.getInterface() == MigrationInterface.UNRECOGNIZED) {
-      // Nothing said against it is not the same as something said for it.
+      // That an agent reports nothing against a device does not mean that the device can migrate.
       return objection(
           ConditionReason.NO_MIGRATION_REGION,
           "The agent on "
@@ -93,10 +97,10 @@ final class DeviceCheck {
               + device.getInterfaceValue()
               + "). Nothing was touched. Bring operator and agents to one version.");
     }
-    return workloadObjection(side, device, where);
+    return Optional.empty();
   }
 
-  /** What the listing says of the workload; a device of which it says nothing is its agent's. */
+  /** By the state of the workload as listed; where it lists none, the agent checks that itself. */
   private static Optional<Objection> workloadObjection(Side side, Device device, String where) {
     WorkloadState fits =
         side.role() == Role.SOURCE

@@ -15,10 +15,10 @@ import java.util.stream.Stream;
 /**
  * One migration per device at a time.
  *
- * <p>A migration waits for whichever holds one of its devices and, while none does, for whichever
+ * <p>A migration waits for one that holds one of its devices and, while none does, for one that
  * wants one of them and was created earlier (then: comes first by namespace, name and uid). The
- * order is total, so the first of all waits for nobody but holders, and those end: no deadlock,
- * also for two migrations that exchange their devices.
+ * order is total, so the first of all waits only for migrations that hold devices, and those end:
+ * no deadlock, also for two migrations that exchange their devices.
  */
 public final class DeviceQueue {
   private static final Comparator<DeviceMigration> ORDER =
@@ -31,10 +31,10 @@ public final class DeviceQueue {
   private DeviceQueue() {}
 
   /**
-   * Whom {@code candidate} waits for.
+   * The migration that {@code candidate} waits for.
    *
    * @param others all migrations that are known; the candidate itself may be among them
-   * @param admitted uids of migrations that were let in but whose record may not show it yet
+   * @param admitted uids of migrations that were admitted but whose record may not show it yet
    */
   public static Optional<Predecessor> predecessor(
       DeviceMigration candidate, Collection<DeviceMigration> others, Set<String> admitted) {
@@ -43,7 +43,7 @@ public final class DeviceQueue {
     }
     return others.stream()
         .filter(other -> !other.getMetadata().getUid().equals(candidate.getMetadata().getUid()))
-        .filter(other -> !gone(other))
+        .filter(other -> !released(other))
         .filter(other -> holds(other, admitted) || ORDER.compare(other, candidate) < 0)
         .sorted(
             Comparator.<DeviceMigration, Boolean>comparing(other -> !holds(other, admitted))
@@ -57,13 +57,13 @@ public final class DeviceQueue {
 
   /** True when the migration uses its devices or may do so. */
   public static boolean holds(DeviceMigration migration, Set<String> admitted) {
-    return !gone(migration)
+    return !released(migration)
         && (admitted.contains(migration.getMetadata().getUid())
             || phase(migration) != Phase.PENDING);
   }
 
-  /** True when the migration has let go of both devices. */
-  public static boolean gone(DeviceMigration migration) {
+  /** True when the migration has released both devices. */
+  public static boolean released(DeviceMigration migration) {
     DeviceMigrationStatus status = migration.getStatus();
     if (status == null || status.phase() == null || !status.phase().terminal()) {
       return false;

@@ -2,13 +2,13 @@ package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.DeviceState;
 
-/** What a device's state means for whoever wants to use it. */
+/** What a device's state means for its next user. */
 public final class DeviceStates {
   private DeviceStates() {}
 
   /**
-   * Whether a device that nobody migrates was left in this state: one that was reset is idle or
-   * runs.
+   * Whether a migration left a device in this state, if no migration has it now: a device that was
+   * reset is in NONE or RUNNING.
    */
   public static boolean leftOver(DeviceState state) {
     return switch (state) {

@@ -11,7 +11,7 @@ import java.util.stream.Stream;
 final class FailureCauses {
   private FailureCauses() {}
 
-  /** A reason and what to tell people about it. */
+  /** A reason, and the message about it for people. */
   record Cause(ConditionReason reason, String message) {}
 
   /**

@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.decision;
 
+import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
@@ -12,7 +13,6 @@ import dev.vfio.migration.operator.api.Rollback;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.status.StatusDraft;
-import dev.vfio.migration.operator.text.ForeignText;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -70,7 +70,7 @@ final class ReadyConditions {
 
   /**
    * Writes what the side's session reports; leaves the condition alone where there is no session,
-   * or one in a state that is not known here.
+   * or one in a state that this operator does not know.
    */
   void describe(Side side) {
     if (!side.reachable() && mayHaveBeenTouched(side)) {
@@ -145,7 +145,7 @@ final class ReadyConditions {
             + " holds no session of this migration and "
             + (reported
                 ? "lists " + side.location().device() + " as " + listed + "."
-                : "does not tell the state of "
+                : "does not report the state of "
                     + side.location().device()
                     + "."
                     + status.lastSeen(side.role())));
@@ -170,7 +170,7 @@ final class ReadyConditions {
     return side.session().filter(Session::getResetFailed).isPresent();
   }
 
-  /** The source is rolled back, and its workload has ended: somebody must start it anew. */
+  /** The source is rolled back, and its workload has ended: a person must start it anew. */
   static boolean workloadEnded(Side side) {
     return side.state() == SessionState.SOURCE_ROLLED_BACK
         && side.session()
@@ -234,7 +234,7 @@ final class ReadyConditions {
         ? new Statement(
             Status.FALSE,
             ConditionReason.ROLLED_BACK,
-            device + " is in NONE: nobody has told it to run. Its workload was not paused.")
+            device + " is in NONE: nobody has set it to RUNNING. Its workload was not paused.")
         : new Statement(
             Status.UNKNOWN,
             ConditionReason.ROLLED_BACK,

@@ -11,10 +11,20 @@ import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.Rollback;
 import dev.vfio.migration.operator.status.ConditionReason;
+import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 
 /** What rolling back still has to do for each side, and how far that side is. */
 final class RollbackSteps {
+  /** A destination in such a state was not activated, and cannot be. */
+  private static final Set<SessionState> NEVER_ACTIVATED =
+      EnumSet.of(
+          SessionState.DESTINATION_LISTENING,
+          SessionState.DESTINATION_RECEIVING,
+          SessionState.DESTINATION_DISCARDING,
+          SessionState.DESTINATION_DISCARDED);
+
   private final DecisionDraft draft;
   private final Side source;
   private final Side destination;
@@ -72,17 +82,17 @@ final class RollbackSteps {
           DESTINATION_LISTENING,
           DESTINATION_RECEIVING,
           DESTINATION_LOADED ->
-          tell(side);
+          rollBack(side);
       case SOURCE_ROLLING_BACK, DESTINATION_DISCARDING ->
           new Waiting(side.location() + " is being rolled back.");
       case SOURCE_STRANDED -> {
-        tell(side);
+        rollBack(side);
         yield new Stuck(
             ConditionReason.STRANDED,
             side.location()
                 + " could not be brought back to RUNNING: "
                 + ReadyConditions.failureText(side)
-                + " Rolling back goes on being tried."
+                + " The operator keeps trying to roll it back."
                 + whatTheSourceHolds());
       }
       case SOURCE_COMPLETING, SOURCE_COMPLETED, DESTINATION_ACTIVATING, DESTINATION_ACTIVE ->
@@ -92,7 +102,7 @@ final class RollbackSteps {
     };
   }
 
-  /** Only what its agent has seen: a device that does not answer may be gone with its state. */
+  /** Only what its agent has seen: a device that does not answer may have lost its state. */
   private String whatTheSourceHolds() {
     return source
         .session()
@@ -129,12 +139,12 @@ final class RollbackSteps {
             .refusal()
             .filter(refusal -> refusal.reason() == Reason.ALREADY_COMMITTED)
             .isPresent();
-    return activated ? contradiction(destination) : tell(destination);
+    return activated ? contradiction(destination) : rollBack(destination);
   }
 
   /**
-   * Whether a source in that state tells that nobody committed: it is not yet where the decision is
-   * waited for, or was told to go back.
+   * Whether a source in that state proves that nobody committed: it does not wait for the decision
+   * yet, or was told to go back.
    */
   static boolean provesNothingCommitted(SessionState source) {
     return switch (source) {
@@ -164,32 +174,25 @@ final class RollbackSteps {
   }
 
   /**
-   * Where the status had lost what was decided the destination is told first: only once it has
-   * discarded what it holds is it certain that nobody's command to activate it comes late.
+   * Where the status had lost the decision, the destination is rolled back first. Before it has
+   * discarded what it holds, a late command could still activate it.
    */
   private boolean mayStillBeActivated() {
     boolean disarmed =
-        switch (destination.state()) {
-          case DESTINATION_LISTENING,
-              DESTINATION_RECEIVING,
-              DESTINATION_DISCARDING,
-              DESTINATION_DISCARDED ->
-              true;
-          default -> !draft.status().touched(Role.DESTINATION);
-        };
+        NEVER_ACTIVATED.contains(destination.state()) || !draft.status().touched(Role.DESTINATION);
     return rollback.reason().equals(ConditionReason.CONTRADICTION.text())
         && !provesNothingCommitted(source.state())
         && !disarmed;
   }
 
-  private Progress tell(Side side) {
+  private Progress rollBack(Side side) {
     if (!side.reachable()) {
       return new Waiting(side.unavailability() + ".");
     }
     if (side.role() == Role.SOURCE && mayStillBeActivated()) {
       return new Waiting(
           side.location()
-              + " is told once "
+              + " is told to roll back once "
               + destination.location()
               + " has discarded what it holds, because the status had lost what was decided.");
     }
@@ -199,7 +202,7 @@ final class RollbackSteps {
             : new Command.RollBack(side.role(), rollback.reason() + ": " + rollback.message()));
     return new Waiting(
         side.location()
-            + " is being told"
+            + " was told to roll back"
             + side.refusal()
                 .map(refusal -> ", and its agent answers: " + refusal.message())
                 .orElse("."));
@@ -214,25 +217,25 @@ final class RollbackSteps {
       return new Waiting("The agent on " + side.location().nodeName() + " is being asked.");
     }
     if (!side.lost(draft.seen().claim())) {
-      return tell(side);
+      return rollBack(side);
     }
     draft.status().deviceStates(source.listedState(), destination.listedState());
     return side.role() == Role.SOURCE ? forgottenSource() : forgottenDestination();
   }
 
   /**
-   * The agent holds no session for it. That is fine where the device or its workload runs, and a
-   * person's business where it may not.
+   * The agent holds no session for it. Nothing is left to be done where the device or its workload
+   * runs; otherwise a person must look after it.
    */
   private Progress forgottenSource() {
     Optional<Device> device = source.inspection().flatMap(Side.Inspection::device);
     DeviceState state = source.listedState();
     WorkloadState workload =
         device.map(Device::getWorkloadState).orElse(WorkloadState.WORKLOAD_STATE_UNSPECIFIED);
-    boolean untold = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
+    boolean unreported = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
     boolean runs =
         state == DeviceState.RUNNING && workload != WorkloadState.WORKLOAD_PAUSED
-            || untold && workload == WorkloadState.WORKLOAD_RUNNING;
+            || unreported && workload == WorkloadState.WORKLOAD_RUNNING;
     if (runs) {
       draft
           .ready()
@@ -244,7 +247,7 @@ final class RollbackSteps {
                   + source.location().nodeName()
                   + " holds no session of this migration and lists "
                   + source.location().device()
-                  + (untold ? " with a workload that is running." : " as RUNNING."));
+                  + (unreported ? " with a workload that is running." : " as RUNNING."));
       return settled(source);
     }
     draft.ready().forgotten(source, state);
@@ -253,9 +256,9 @@ final class RollbackSteps {
         "The agent on "
             + source.location().nodeName()
             + " no longer knows this migration and "
-            + (!untold
+            + (!unreported
                 ? "reports " + source.location().device() + " as " + state.name()
-                : "cannot tell the state of " + source.location().device())
+                : "cannot report the state of " + source.location().device())
             + ". Make sure by hand that the device is RUNNING and its workload goes on. This clears"
             + " once the agent reports it RUNNING; where it cannot, delete the object and take"
             + " the finalizer "
@@ -263,27 +266,27 @@ final class RollbackSteps {
             + " off it.");
   }
 
-  /** What is in the device now may be somebody else's: nothing is done to it. */
+  /** Another user may have put what is in the device now: nothing is done to it. */
   private Progress forgottenDestination() {
     DeviceState state = destination.listedState();
     boolean left = DeviceStates.leftOver(state);
-    boolean untold = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
+    boolean unreported = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
     draft
         .ready()
         .say(
             destination,
-            untold ? Status.UNKNOWN : Status.FALSE,
-            left || untold ? ConditionReason.SESSION_LOST : ConditionReason.DISCARDED,
+            unreported ? Status.UNKNOWN : Status.FALSE,
+            left || unreported ? ConditionReason.SESSION_LOST : ConditionReason.DISCARDED,
             "The agent on "
                 + destination.location().nodeName()
                 + " holds no session of this migration"
-                + (untold
-                    ? " and does not tell the state of "
+                + (unreported
+                    ? " and does not report the state of "
                         + destination.location().device()
                         + "."
                         + draft.status().lastSeen(Role.DESTINATION)
                     : " and lists " + destination.location().device() + " as " + state + ".")
-                + (left || untold
+                + (left || unreported
                     ? " Reset it before it is used again, once it is certain that nobody else has"
                         + " it."
                     : ""));

@@ -116,7 +116,7 @@ final class RollingBackPhase implements PhaseDecision {
               + GoDuration.format(limit)
               + ": "
               + message
-              + " Rolling back is tried again and again.");
+              + " The operator keeps trying to roll it back.");
     }
     return draft.again(DecisionDraft.SOON);
   }

@@ -28,11 +28,11 @@ final class SessionDescriptions {
       case DESTINATION_DISCARDING -> "dropping what it received";
       case DESTINATION_DISCARDED -> "done, and has dropped what it received";
       case DESTINATION_STRANDED -> "stranded with what it received";
-      case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> "in a state that is not known here";
+      case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> "in a state that this operator does not know";
     };
   }
 
-  /** For messages that a person takes to an agent's log: with the name that stands there. */
+  /** With the name that stands in the agent's log, for a person who reads both. */
   static String withName(SessionState state) {
     return of(state) + " (" + state.name() + ")";
   }

@@ -17,9 +17,9 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * A spec, checked and typed. The API server enforces the same rules through the CRD; they are held
- * here again because an object may have been stored before a rule existed. Defaults are the CRD's
- * (a test compares the two).
+ * A spec, checked and typed. The API server enforces the same rules through the CRD; they are
+ * checked again because an object may have been stored before a rule existed. Defaults are the
+ * CRD's (a test compares the two).
  *
  * @param bandwidthLimit payload bytes per second; 0 is no limit
  */
@@ -36,7 +36,7 @@ public record Settings(
     boolean cancel,
     Optional<Duration> timeToLive) {
 
-  static final int MOST_STREAMS = 16;
+  static final int MAX_STREAMS = 16;
 
   /**
    * How long each phase may last.
@@ -127,8 +127,8 @@ public record Settings(
   }
 
   private static int streams(Integer streams) throws InvalidSpecException {
-    if (streams != null && (streams < 1 || streams > MOST_STREAMS)) {
-      throw invalid("transfer.streams must be 1 to " + MOST_STREAMS + ", not " + streams);
+    if (streams != null && (streams < 1 || streams > MAX_STREAMS)) {
+      throw invalid("transfer.streams must be 1 to " + MAX_STREAMS + ", not " + streams);
     }
     return streams == null ? 1 : streams;
   }

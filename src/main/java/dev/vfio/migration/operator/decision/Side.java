@@ -26,7 +26,7 @@ import java.util.Set;
  *     carry it out
  * @param inspection the device as the agent listed it in this reconciliation, if it was asked
  * @param verification the session as the agent answered the last command of this reconciliation
- *     with, where that was to look at what is loaded and it was found
+ *     with, where that command was VerifyLoaded and the agent confirmed it
  */
 public record Side(
     Role role,
@@ -37,7 +37,7 @@ public record Side(
     Optional<Inspection> inspection,
     Optional<Session> verification) {
 
-  /** Of a side that was not asked to look at what is loaded. */
+  /** Of a side that was not asked to verify what is loaded. */
   public Side(
       Role role,
       DeviceLocation location,
@@ -65,7 +65,7 @@ public record Side(
    *
    * @param host where the other agent finds its state stream
    * @param version of the agent, for people
-   * @param verifiesLoaded whether it can be asked to look at what it loaded
+   * @param verifiesLoaded whether it can be asked to verify what it loaded
    */
   public record Reachable(String host, String version, boolean verifiesLoaded) implements Agent {
 
@@ -117,7 +117,7 @@ public record Side(
 
   /**
    * The session's state; UNSPECIFIED where there is none or the agent is newer and names a state
-   * that is not known here.
+   * that this operator does not know.
    */
   SessionState state() {
     return session.map(Session::getState).orElse(SessionState.SESSION_STATE_UNSPECIFIED);
@@ -130,7 +130,7 @@ public record Side(
 
   /**
    * The state in which the agent lists the device; UNSPECIFIED where it was not asked in this
-   * reconciliation, has no such device, or does not tell.
+   * reconciliation, has no such device, or does not report its state.
    */
   DeviceState listedState() {
     return inspection
@@ -140,8 +140,8 @@ public record Side(
   }
 
   /**
-   * Whether the agent, asked in this reconciliation, looked at what is loaded and found it. Only
-   * then is LOADED not merely what was reported some time ago.
+   * Whether the agent, asked in this reconciliation, confirmed that the device still holds what was
+   * loaded. A report of LOADED alone may be old.
    */
   boolean verifiedLoaded() {
     return verification

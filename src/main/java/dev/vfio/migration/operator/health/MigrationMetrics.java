@@ -8,6 +8,7 @@ import dev.vfio.migration.operator.record.StatusRecord.StatusListener;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -22,6 +23,7 @@ import java.util.concurrent.TimeUnit;
  * and {@code vfio_migration_downtime_seconds} (timers by outcome), {@code
  * vfio_migration_transferred_bytes} (summary by outcome). Thread-safe.
  */
+@Singleton
 public final class MigrationMetrics implements StatusListener {
   private final MeterRegistry registry;
   private final Map<String, Phase> phases = new ConcurrentHashMap<>();
@@ -103,7 +105,7 @@ public final class MigrationMetrics implements StatusListener {
   }
 
   @Override
-  public void gone(String uid) {
+  public void removed(String uid) {
     phases.remove(uid);
   }
 }

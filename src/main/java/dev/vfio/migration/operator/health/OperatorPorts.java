@@ -12,7 +12,7 @@ import org.jboss.logging.Logger;
 
 /**
  * What callers may hold at the port of health and metrics, the only one of the operator: its file
- * descriptors are for the API server and the agents. Made by Vert.x, before there are beans.
+ * descriptors are for the API server and the agents. Created by Vert.x before there are beans.
  */
 public final class OperatorPorts implements VertxServiceProvider {
   private static final Logger LOG = Logger.getLogger(OperatorPorts.class);
@@ -20,8 +20,8 @@ public final class OperatorPorts implements VertxServiceProvider {
   /** A kubelet waits 10 s at most, Prometheus 10 s by default. */
   private static final Duration REQUEST_TIME = Duration.ofSeconds(15);
 
-  private static final int MOST = 64;
-  private static final int LEAST = 8;
+  private static final int MAX = 64;
+  private static final int MIN = 8;
 
   /** Of how many descriptors of the process one counts in {@link ConnectionLimits#most}. */
   private static final int SHARE = 64;
@@ -39,7 +39,7 @@ public final class OperatorPorts implements VertxServiceProvider {
    *     connections
    */
   static ConnectionLimits limits(long descriptors) {
-    int most = (int) Math.max(LEAST, Math.min(MOST, descriptors / SHARE));
+    int most = (int) Math.max(MIN, Math.min(MAX, descriptors / SHARE));
     return new ConnectionLimits(most, most / 4, REQUEST_TIME);
   }
 }

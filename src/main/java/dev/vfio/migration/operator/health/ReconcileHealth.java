@@ -1,14 +1,16 @@
 package dev.vfio.migration.operator.health;
 
+import jakarta.inject.Singleton;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Whether reconciling works at all: it does not while every migration's last reconciliation failed.
- * One that fails among others that succeed is that object's trouble, and its condition says so.
+ * Where one fails and others succeed, only that object is in trouble, and its condition says so.
  * Thread-safe.
  */
+@Singleton
 public final class ReconcileHealth {
   private final Map<String, Optional<String>> last = new ConcurrentHashMap<>();
 
@@ -21,7 +23,7 @@ public final class ReconcileHealth {
         migration, Optional.of(failure.getClass().getSimpleName() + ": " + failure.getMessage()));
   }
 
-  /** The object is gone. */
+  /** The API server has no such object any more. */
   public void forget(String migration) {
     last.remove(migration);
   }

@@ -1,2 +1,5 @@
-/** Whether the operator does its work, for probes; and what it has done, for metrics. */
+/**
+ * Whether the operator does its work, for probes; what it has done, for metrics; and what callers
+ * of that port may hold. Changes nothing: no migration depends on it.
+ */
 package dev.vfio.migration.operator.health;

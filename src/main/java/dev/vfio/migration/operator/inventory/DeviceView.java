@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.inventory;
 
+import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceHolder;
 import dev.vfio.migration.contract.v1.DevicePlace;
@@ -11,15 +12,14 @@ import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.VfioDevice;
 import dev.vfio.migration.operator.api.VfioDeviceHolder;
 import dev.vfio.migration.operator.decision.DeviceStates;
-import dev.vfio.migration.operator.text.ForeignText;
 import java.util.function.UnaryOperator;
 
 /** A device as users read it, from what its agent lists. Pure. */
 final class DeviceView {
   /** Bytes of UTF-8: an object must fit into the API server, whatever an agent has to say. */
-  static final int LONGEST_TEXT = 1024;
+  static final int MAX_TEXT = 1024;
 
-  static final int MOST_FLAGS = 32;
+  static final int MAX_FLAGS = 32;
 
   private DeviceView() {}
 
@@ -40,7 +40,7 @@ final class DeviceView {
         text(place.getCharacterDevice()),
         device.hasPlace() ? number(place.getNumaNode()) : null,
         migrationInterface(device.getInterface()),
-        driver.getFlagsList().stream().limit(MOST_FLAGS).map(DeviceView::text).toList(),
+        driver.getFlagsList().stream().limit(MAX_FLAGS).map(DeviceView::text).toList(),
         text(device.getModel()),
         state(device.getState()),
         device.getBusy() || !device.getClaimedBy().isEmpty(),
@@ -62,7 +62,7 @@ final class DeviceView {
         : null;
   }
 
-  /** A device that nobody migrates is idle or runs; any other state takes no new migration. */
+  /** A device that no migration has is in NONE or RUNNING; in any other state it is refused. */
   private static boolean leftOver(Device device) {
     return device.getClaimedBy().isEmpty() && DeviceStates.leftOver(device.getState());
   }
@@ -132,6 +132,6 @@ final class DeviceView {
     if (value.isEmpty()) {
       return null;
     }
-    return ForeignText.line(value, LONGEST_TEXT);
+    return ForeignText.line(value, MAX_TEXT);
   }
 }

@@ -7,6 +7,7 @@ import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.operator.agents.AgentConnection;
 import dev.vfio.migration.operator.agents.AgentDirectory;
+import dev.vfio.migration.operator.agents.AgentListener;
 import dev.vfio.migration.operator.agents.RefusedException;
 import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.VfioDevice;
@@ -40,27 +41,27 @@ import org.jboss.logging.Logger;
  * nothing.
  *
  * <p>An agent that is out of reach keeps its object, marked so, with the devices it last listed;
- * one whose pod has been gone for {@code forgetAfter} loses it.
+ * the object of a node that has had no agent pod for {@code forgetAfter} is deleted.
  *
  * <p>Thread-safe. Everything happens on this object's own threads, and none of them waits for an
  * agent: one that is slow to list its devices, or does not answer, keeps only its own node's object
  * as it is. What fails is tried again at the next period.
  */
-public final class NodeInventory implements AutoCloseable {
-  /** An agent that is only just being connected to is no news. */
+public final class NodeInventory implements AgentListener, AutoCloseable {
+  /** An agent that is only just being connected to is not reported as unreachable. */
   static final Duration GRACE = Duration.ofSeconds(5);
 
-  /** Several sessions of a node may come to another state at once. */
+  /** Several sessions of a node may change their state at once. */
   private static final Duration TOGETHER = Duration.ofMillis(50);
 
   /** A node may have many devices and a slow processor, and nobody waits for the list. */
-  static final Duration LONGEST_LISTING = Duration.ofSeconds(60);
+  static final Duration LISTING_TIMEOUT = Duration.ofSeconds(60);
 
-  /** How often a replica that does not lead looks whether it does by now. */
+  /** How often a replica that does not lead checks whether it leads. */
   static final Duration UNTIL_LEADING = Duration.ofSeconds(2);
 
   /** Of all devices together; an API server stores 1.5 MiB of an object, and this grows as JSON. */
-  static final int MOST_BYTES = 512 << 10;
+  static final int MAX_BYTES = 512 << 10;
 
   private static final Logger LOG = Logger.getLogger(NodeInventory.class);
   private static final int THREADS = 4;
@@ -74,7 +75,7 @@ public final class NodeInventory implements AutoCloseable {
   private final Duration forgetAfter;
   private final Set<String> waiting = ConcurrentHashMap.newKeySet();
 
-  /** Nodes that are being looked at, and whether somebody wants another look. Guarded by itself. */
+  /** Nodes being updated, and whether another update must follow. Guarded by itself. */
   private final Map<String, Boolean> underWay = new HashMap<>();
 
   private final ScheduledExecutorService threads =
@@ -90,8 +91,8 @@ public final class NodeInventory implements AutoCloseable {
   /**
    * @param clock the time of day, for what is recorded
    * @param steady measures for how long an agent is away; the one that its directory has
-   * @param period between two looks at every node
-   * @param forgetAfter how long a node's agent must be gone before its object is deleted
+   * @param period between two updates of every node
+   * @param forgetAfter how long a node must have had no agent before its object is deleted
    */
   public NodeInventory(
       NodeStore store,
@@ -110,17 +111,17 @@ public final class NodeInventory implements AutoCloseable {
     this.forgetAfter = forgetAfter;
   }
 
-  /** Begins to look at all nodes. */
+  /** Begins to update the objects of all nodes. */
   public void start() {
-    lookAtAllAfter(shorter(period, UNTIL_LEADING));
+    updateAllAfter(shorter(period, UNTIL_LEADING));
   }
 
-  private void lookAtAllAfter(Duration delay) {
+  private void updateAllAfter(Duration delay) {
     schedule(
         () -> {
           AtomicBoolean leads = new AtomicBoolean();
-          guarded("all nodes", () -> leads.set(lookAtAll()));
-          lookAtAllAfter(leads.get() ? period : shorter(period, UNTIL_LEADING));
+          guarded("all nodes", () -> leads.set(updateAll()));
+          updateAllAfter(leads.get() ? period : shorter(period, UNTIL_LEADING));
         },
         delay);
   }
@@ -133,33 +134,36 @@ public final class NodeInventory implements AutoCloseable {
     try {
       threads.schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS);
     } catch (RejectedExecutionException ended) {
-      LOG.debug("No node is looked at any more: the operator ends");
+      LOG.debug("No agent is asked any more: the operator ends");
     }
   }
 
-  /** The agent of that node came within reach or went out of it. Does not block. */
+  @Override
+  public void sessionChanged(Session session) {
+    // Only what its device is busy with is shown: see devicesChanged.
+  }
+
+  @Override
   public void agentChanged(String node) {
     boolean connecting = agents.agentOf(node).state() instanceof Side.Unreachable;
-    look(node, connecting ? GRACE : Duration.ZERO);
+    updateSoon(node, connecting ? GRACE : Duration.ZERO);
   }
 
-  /**
-   * A session of that node came to another state: whom its device is busy with, or that it is free,
-   * is not to be read a period later. Does not block.
-   */
+  /** Shown soon: who uses a device, or that it is free, must not be one period old. */
+  @Override
   public void devicesChanged(String node) {
-    look(node, TOGETHER);
+    updateSoon(node, TOGETHER);
   }
 
-  private void look(String node, Duration after) {
+  private void updateSoon(String node, Duration after) {
     if (!waiting.add(node) && !after.isZero()) {
-      // The look that waits will see this, too.
+      // The update that is waiting covers this change, too.
       return;
     }
     schedule(
         () -> {
           waiting.remove(node);
-          guarded("node " + node, () -> lookAt(node));
+          guarded("node " + node, () -> updateIfLeading(node));
         },
         after);
   }
@@ -167,7 +171,7 @@ public final class NodeInventory implements AutoCloseable {
   /**
    * @return whether this replica leads
    */
-  private boolean lookAtAll() {
+  private boolean updateAll() {
     if (!leadership.held()) {
       return false;
     }
@@ -182,13 +186,13 @@ public final class NodeInventory implements AutoCloseable {
     return true;
   }
 
-  private void lookAt(String node) {
+  private void updateIfLeading(String node) {
     if (leadership.held()) {
       update(node, store.read(node));
     }
   }
 
-  /** One look at a node at a time; who comes meanwhile has it looked at again after that. */
+  /** One update of a node at a time; a change meanwhile causes another one after it. */
   private void update(String node, Optional<VfioNode> known) {
     synchronized (underWay) {
       if (underWay.computeIfPresent(node, (unused, again) -> true) != null) {
@@ -201,18 +205,18 @@ public final class NodeInventory implements AutoCloseable {
       asked = updateOrAsk(node, known);
     } finally {
       if (!asked) {
-        looked(node);
+        updated(node);
       }
     }
   }
 
-  private void looked(String node) {
+  private void updated(String node) {
     boolean again;
     synchronized (underWay) {
       again = underWay.remove(node);
     }
     if (again) {
-      look(node, Duration.ZERO);
+      updateSoon(node, Duration.ZERO);
     }
   }
 
@@ -222,7 +226,7 @@ public final class NodeInventory implements AutoCloseable {
   private boolean updateOrAsk(String node, Optional<VfioNode> known) {
     AgentConnection agent = agents.agentOf(node);
     if (agent.state() instanceof Side.Absent absent) {
-      known.ifPresent(object -> agentIsGone(object, absent.since()));
+      known.ifPresent(object -> agentIsAbsent(object, absent.since()));
       return false;
     }
     if (agent.state() instanceof Side.Unreachable unreachable) {
@@ -234,14 +238,14 @@ public final class NodeInventory implements AutoCloseable {
       return false;
     }
     if (agent.holdsPausedWorkload()) {
-      // A pause has no time for what can be done after it.
+      // What can be done after the pause must not delay it.
       return false;
     }
     CompletableFuture<ListDevicesResponse> listing;
     try {
       listing =
           agent.askWithin(
-              LONGEST_LISTING,
+              LISTING_TIMEOUT,
               (stub, answer) -> stub.listDevices(ListDevicesRequest.getDefaultInstance(), answer));
     } catch (RefusedException refused) {
       // It went out of reach at this moment.
@@ -252,7 +256,7 @@ public final class NodeInventory implements AutoCloseable {
             schedule(
                 () -> {
                   guarded("node " + node, () -> answered(node, known, agent, listed, failure));
-                  looked(node);
+                  updated(node);
                 },
                 Duration.ZERO));
     return true;
@@ -306,13 +310,13 @@ public final class NodeInventory implements AutoCloseable {
     }
     VfioNode object = known.orElseGet(() -> store.create(node));
     if (known.isEmpty() && object.getStatus() != null) {
-      // Made since it was looked for: what was found rests on too little. The next look knows it.
+      // Created since it was read: the next update knows what it says.
       return;
     }
     write(object, now);
   }
 
-  private void agentIsGone(VfioNode object, Instant since) {
+  private void agentIsAbsent(VfioNode object, Instant since) {
     Duration gone = Duration.between(since, steady.instant());
     if (gone.compareTo(forgetAfter) >= 0) {
       LOG.infof(
@@ -340,7 +344,7 @@ public final class NodeInventory implements AutoCloseable {
     long bytes = 0;
     for (int count = 0; count < devices.size(); count++) {
       bytes += devices.get(count).toString().getBytes(StandardCharsets.UTF_8).length;
-      if (bytes > MOST_BYTES) {
+      if (bytes > MAX_BYTES) {
         return devices.subList(0, count);
       }
     }
@@ -376,20 +380,22 @@ public final class NodeInventory implements AutoCloseable {
     return object.getStatus() == null ? VfioNodeStatus.EMPTY : object.getStatus();
   }
 
-  /** One node's trouble, or the API server's, ends nothing. The same trouble is told once. */
+  /**
+   * What fails for one node, or in the API server, ends nothing. The same failure is logged once.
+   */
   private void guarded(String what, Runnable task) {
     try {
       task.run();
       trouble = "";
     } catch (RuntimeException failure) {
-      String told = String.valueOf(failure.getMessage());
-      if (!threads.isShutdown() && !told.equals(trouble)) {
-        trouble = told;
+      String message = String.valueOf(failure.getMessage());
+      if (!threads.isShutdown() && !message.equals(trouble)) {
+        trouble = message;
         LOG.warnf(
             "The VfioNode objects (%s) could not be brought up to date, trying again every %s."
                 + " Nothing of a migration depends on them. Is the definition %s installed (kubectl"
                 + " apply --server-side -f crds/), and may this operator write it? %s",
-            what, GoDuration.format(period), VfioNode.PLURAL + ".migration.vfio.dev", told);
+            what, GoDuration.format(period), VfioNode.PLURAL + ".migration.vfio.dev", message);
       }
     }
   }

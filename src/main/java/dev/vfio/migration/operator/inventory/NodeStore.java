@@ -14,7 +14,9 @@ public interface NodeStore {
   /** The object of that node as it is now; empty where there is none. */
   Optional<VfioNode> read(String node);
 
-  /** Makes the object of a node that has none; one that exists by now is answered as it is. */
+  /**
+   * Creates the object of a node that has none; returns the existing one where there is one by now.
+   */
   VfioNode create(String node);
 
   /**

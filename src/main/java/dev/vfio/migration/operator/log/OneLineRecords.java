@@ -1,6 +1,7 @@
 package dev.vfio.migration.operator.log;
 
-import dev.vfio.migration.operator.text.ForeignText;
+import dev.vfio.migration.connections.log.OneLineThrowable;
+import dev.vfio.migration.connections.text.ForeignText;
 import io.quarkus.logging.LoggingFilter;
 import java.util.Map;
 import java.util.logging.Filter;
@@ -16,15 +17,13 @@ import org.jboss.logmanager.ExtLogRecord.FormatStyle;
  */
 @LoggingFilter(name = "one-line")
 public final class OneLineRecords implements Filter {
-  /** Bytes of UTF-8; long enough for whatever an own message may say. */
-  static final int LONGEST_MESSAGE = 16 << 10;
-
   @Override
   public boolean isLoggable(LogRecord record) {
     if (record instanceof ExtLogRecord known) {
       String message = known.getFormattedMessage();
       if (message != null) {
-        known.setMessage(ForeignText.line(message, LONGEST_MESSAGE), FormatStyle.NO_FORMAT);
+        known.setMessage(
+            ForeignText.line(message, OneLineThrowable.MAX_MESSAGE), FormatStyle.NO_FORMAT);
       }
       for (Map.Entry<String, String> entry : known.getMdcCopy().entrySet()) {
         if (!ForeignText.isPlain(entry.getValue())) {

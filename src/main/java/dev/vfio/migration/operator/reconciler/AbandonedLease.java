@@ -11,10 +11,10 @@ import org.jboss.logging.Logger;
 
 /**
  * Frees the lease of a leader that renews it no more. The library that elects the leader compares
- * the time of day that the last leader wrote with this machine's: where this clock is behind it
- * would wait for as long, and no migration would go on. Here a lease that does not change counts as
- * abandoned once that has lasted, by this process's monotonic clock from its own first look, for as
- * long as a lease lasts. For one thread.
+ * the time of day that the last leader wrote with this machine's. Where this machine's clock is
+ * behind, the library would wait for that difference, and no migration would go on. Here a lease
+ * counts as abandoned once it has not changed for as long as a lease lasts, by the monotonic clock
+ * of this process, which begins to count when it first reads the lease. For one thread.
  */
 public final class AbandonedLease {
   private static final Logger LOG = Logger.getLogger(AbandonedLease.class);
@@ -28,7 +28,7 @@ public final class AbandonedLease {
 
   private Seen seen;
 
-  /** A lease as it was written last, and when this process saw it so first. */
+  /** A lease as it was last written, and when this process first read it. */
   private record Seen(String uid, String version, Instant since) {
     boolean is(Lease lease) {
       return uid.equals(lease.getMetadata().getUid())
@@ -56,8 +56,8 @@ public final class AbandonedLease {
     this.steady = steady;
   }
 
-  /** Looks once, and frees the lease where it is abandoned. Throws nothing. */
-  public void look() {
+  /** Reads the lease once, and frees it where it is abandoned. Throws nothing. */
+  public void check() {
     try {
       Lease lease = client.leases().inNamespace(namespace).withName(name).get();
       Optional<String> other = holder(lease).filter(holder -> !holder.equals(identity));
@@ -74,11 +74,11 @@ public final class AbandonedLease {
         seen = null;
       }
     } catch (KubernetesClientException unreachable) {
-      // Nothing is known of the lease until the next look.
-      LOG.debugf("the lease %s/%s could not be looked at: %s", namespace, name, unreachable);
+      // Nothing is known of the lease until it is read again.
+      LOG.debugf("the lease %s/%s could not be read: %s", namespace, name, unreachable);
     } catch (RuntimeException fault) {
       // A scheduled task that throws is never run again.
-      LOG.errorf(fault, "the lease %s/%s could not be looked at", namespace, name);
+      LOG.errorf(fault, "the lease %s/%s could not be read", namespace, name);
     }
   }
 
@@ -89,14 +89,14 @@ public final class AbandonedLease {
         .filter(holder -> !holder.isEmpty());
   }
 
-  /** As the one who holds it says, where that is longer. */
+  /** What the lease itself says, where that is longer. */
   private Duration lasts(Lease lease) {
     Integer seconds = lease.getSpec().getLeaseDurationSeconds();
-    Duration said = seconds == null ? Duration.ZERO : Duration.ofSeconds(seconds);
-    return said.compareTo(lasts) > 0 ? said : lasts;
+    Duration written = seconds == null ? Duration.ZERO : Duration.ofSeconds(seconds);
+    return written.compareTo(lasts) > 0 ? written : lasts;
   }
 
-  /** Only as it was seen: where it was renewed meanwhile the API server refuses. */
+  /** Only as it was read: where it was renewed since, the API server refuses. */
   private void free(Lease lease, String holder) {
     lease.getSpec().setHolderIdentity("");
     client.resource(lease).lockResourceVersion(lease.getMetadata().getResourceVersion()).update();

@@ -4,6 +4,7 @@ import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.decision.DeviceQueue;
 import dev.vfio.migration.operator.decision.Predecessor;
+import jakarta.inject.Singleton;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
@@ -12,10 +13,11 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * Lets migrations in, one per device. Remembers what the caches may not show yet: whom it has let
- * in and who has ended. Losing it is harmless, agents refuse a device that is claimed. Thread-safe:
- * two migrations that ask at the same time get answers one after the other.
+ * Admits migrations, one per device. Remembers what the caches may not show yet: which migrations
+ * it has admitted and which have ended. Losing that is harmless, agents refuse a device that is
+ * claimed. Thread-safe: two migrations that ask at the same time get answers one after the other.
  */
+@Singleton
 final class Admissions {
   private final AdminNamespaces adminNamespaces;
   private final Set<String> admitted = new HashSet<>();
@@ -25,7 +27,7 @@ final class Admissions {
     this.adminNamespaces = adminNamespaces;
   }
 
-  /** Whom {@code candidate} waits for; when it is nobody, it is let in. */
+  /** The migration that {@code candidate} waits for; where there is none, it is admitted. */
   synchronized Optional<Predecessor> ask(
       DeviceMigration candidate, Collection<DeviceMigration> all) {
     Set<String> known =
@@ -35,7 +37,7 @@ final class Admissions {
     List<DeviceMigration> present =
         all.stream()
             .filter(other -> !ended.contains(other.getMetadata().getUid()))
-            // Nobody waits for one that is to be refused.
+            // No migration waits for one that is to be refused.
             .filter(adminNamespaces::mayUseDevices)
             .toList();
     Optional<Predecessor> predecessor = DeviceQueue.predecessor(candidate, present, admitted);
@@ -45,7 +47,7 @@ final class Admissions {
     return predecessor;
   }
 
-  /** The migration has let go of its devices. True the first time it is said. */
+  /** The migration has released its devices. True the first time this is called for it. */
   synchronized boolean leave(String uid) {
     admitted.remove(uid);
     return ended.add(uid);

@@ -2,10 +2,12 @@ package dev.vfio.migration.operator.reconciler;
 
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.operator.agents.AgentListener;
+import dev.vfio.migration.operator.agents.AgentReports;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import io.javaoperatorsdk.operator.processing.event.Event;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.AbstractEventSource;
+import jakarta.inject.Singleton;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -13,33 +15,35 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Turns what agents report into reconciliations: a session that changed, an agent that comes or
- * goes, a device that another migration let go of. Knows the migrations that were reconciled since
- * the start, and every migration is. Thread-safe.
+ * Turns what agents report into reconciliations: a session that changed, an agent that came within
+ * reach or went out of it, a device that another migration released. Knows the migrations that were
+ * reconciled since the start, and every migration is. Thread-safe.
  */
+@Singleton
 final class AgentEvents extends AbstractEventSource<Session, DeviceMigration>
     implements AgentListener {
   private final Map<String, Followed> followed = new ConcurrentHashMap<>();
-  private final Runnable onStart;
-  private final Runnable onStop;
+  private final AgentReports reports;
+  private final AgentSearch search;
 
   private record Followed(ResourceID id, Set<String> nodes) {}
 
   /**
-   * @param onStart begins to find and watch agents
-   * @param onStop ends it
+   * @param search is started and stopped with this source of events
    */
-  AgentEvents(Runnable onStart, Runnable onStop) {
+  AgentEvents(AgentReports reports, AgentSearch search) {
     super(Session.class, "agents");
-    this.onStart = onStart;
-    this.onStop = onStop;
+    this.reports = reports;
+    this.search = search;
   }
 
   @Override
   public synchronized void start() {
     if (!isRunning()) {
       super.start();
-      onStart.run();
+      // Before the inventory: a migration may be waiting.
+      reports.subscribe(this);
+      search.start();
     }
   }
 
@@ -47,7 +51,7 @@ final class AgentEvents extends AbstractEventSource<Session, DeviceMigration>
   public synchronized void stop() {
     if (isRunning()) {
       super.stop();
-      onStop.run();
+      search.stop();
     }
   }
 
@@ -71,8 +75,8 @@ final class AgentEvents extends AbstractEventSource<Session, DeviceMigration>
     followed.remove(uid);
   }
 
-  /** A device is free again: whoever waits may go on. */
-  void deviceLetGo() {
+  /** Devices are free again: a migration that waits for one may go on. */
+  void devicesReleased() {
     followed.values().forEach(this::wake);
   }
 

@@ -34,7 +34,7 @@ final class Answers {
     inspections.put(side, inspection);
   }
 
-  /** The agent looked at what is loaded and found it. */
+  /** The agent confirmed that the device still holds what was loaded. */
   void verified(Role side, Session session) {
     verifications.put(side, session);
     carriedOut = true;
@@ -53,7 +53,7 @@ final class Answers {
   }
 
   /** True when something is known now that the last decision did not know. */
-  boolean tellSomething() {
+  boolean areNews() {
     return carriedOut || !refusals.isEmpty() || !inspections.isEmpty();
   }
 }

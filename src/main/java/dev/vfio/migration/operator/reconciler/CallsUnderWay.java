@@ -16,10 +16,9 @@ import java.util.function.Consumer;
 
 /**
  * Calls to agents and their answers, so that no reconciliation waits for an agent that is slow: its
- * thread is needed by the migrations of other nodes. Whoever calls waits for {@link #SHORT}, which
- * is longer than an agent takes that nothing is wrong with, and not at all where a call to the same
- * node takes longer than that already. A later answer is kept until the migration is reconciled
- * again, which it is at once.
+ * thread is needed by the migrations of other nodes. A caller waits for {@link #SHORT}, which is
+ * longer than a healthy agent takes, and not at all while another call to the same node is taking
+ * longer than that. An answer that comes later is kept, and the migration is reconciled at once.
  *
  * <p>Thread-safe; one migration is reconciled by one thread at a time.
  */
@@ -27,10 +26,10 @@ final class CallsUnderWay {
   static final Duration SHORT = Duration.ofMillis(250);
 
   /**
-   * To one node at a time, apart from those that end or decide something: less than the hundred
-   * that an agent serves on one connection, which those must find room on.
+   * Calls to one node at a time that can wait. An agent serves a hundred calls on one connection:
+   * the rest stays free for calls that cannot wait.
    */
-  static final int MOST_TO_A_NODE = 32;
+  static final int MAX_CALLS_TO_A_NODE = 32;
 
   private final Clock steady;
   private final Consumer<String> answered;
@@ -49,10 +48,10 @@ final class CallsUnderWay {
    */
   record Key(String uid, int attempt, Phase phase, Class<?> command, Role side) {}
 
-  /** What came back; is told to the reconciliation that takes it, on its thread. */
+  /** What came back, for the reconciliation that takes it, on its thread. */
   @FunctionalInterface
   interface Reply {
-    void tell(Answers answers);
+    void enterInto(Answers answers);
   }
 
   /** One call. */
@@ -79,8 +78,8 @@ final class CallsUnderWay {
 
   /**
    * @param steady measures how old an answer is; never set back or forth
-   * @param answered is told the uid of a migration whose call was answered later than was waited
-   *     for; must not block
+   * @param answered takes the uid of a migration whose call was answered later than anybody waited;
+   *     must not block
    */
   CallsUnderWay(Clock steady, Consumer<String> answered) {
     this.steady = steady;
@@ -119,7 +118,7 @@ final class CallsUnderWay {
 
   /** Whether so many calls to that node are under way that one which can wait has to. */
   boolean isFull(String node) {
-    return underWay.getOrDefault(node, 0) >= MOST_TO_A_NODE;
+    return underWay.getOrDefault(node, 0) >= MAX_CALLS_TO_A_NODE;
   }
 
   /**
@@ -156,8 +155,8 @@ final class CallsUnderWay {
     } catch (InterruptedException ended) {
       leave(call);
       Thread.currentThread().interrupt();
-    } catch (ExecutionException told) {
-      // To whoever takes the answer.
+    } catch (ExecutionException failed) {
+      // Whoever takes the answer learns of it.
     }
   }
 
@@ -170,10 +169,10 @@ final class CallsUnderWay {
         });
   }
 
-  /** Tells what came back to a call that is answered, once. */
+  /** Takes what came back to a call that is answered, once. */
   void take(Call call, Answers answers) {
     calls.remove(call.key, call);
-    call.reply.getNow(null).tell(answers);
+    call.reply.getNow(null).enterInto(answers);
   }
 
   void forget(String uid) {

@@ -5,6 +5,7 @@ import dev.vfio.migration.contract.v1.Progress;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.Steady;
 import dev.vfio.migration.operator.agents.AgentConnection;
 import dev.vfio.migration.operator.agents.AgentDirectory;
 import dev.vfio.migration.operator.api.DeviceLocation;
@@ -22,6 +23,7 @@ import dev.vfio.migration.operator.decision.Side;
 import dev.vfio.migration.operator.record.StatusRecord;
 import dev.vfio.migration.operator.status.FirstSeenTimes;
 import dev.vfio.migration.operator.status.PendingTotal;
+import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -32,11 +34,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 
 /** Puts together what a decision may depend on. Thread-safe. */
+@Singleton
 final class Observer {
   private final AgentDirectory agents;
   private final AdminNamespaces adminNamespaces;
   private final Admissions admissions;
-  private final Supplier<Collection<DeviceMigration>> all;
   private final Clock clock;
   private final Clock steady;
   private final Map<String, History> histories = new ConcurrentHashMap<>();
@@ -46,18 +48,24 @@ final class Observer {
       AgentDirectory agents,
       AdminNamespaces adminNamespaces,
       Admissions admissions,
-      Supplier<Collection<DeviceMigration>> all,
       Clock clock,
-      Clock steady) {
+      @Steady Clock steady) {
     this.agents = agents;
     this.adminNamespaces = adminNamespaces;
     this.admissions = admissions;
-    this.all = all;
     this.clock = clock;
     this.steady = steady;
   }
 
-  Observation observe(DeviceMigration migration, Settings settings, Answers answers) {
+  /**
+   * @param answers to the commands of the step before
+   * @param all every migration that is known, for the queue of its devices
+   */
+  Observation observe(
+      DeviceMigration migration,
+      Settings settings,
+      Answers answers,
+      Supplier<Collection<DeviceMigration>> all) {
     DeviceMigrationStatus status = StatusRecord.statusOf(migration);
     String uid = migration.getMetadata().getUid();
     int attempt = status.attempt() == null || status.attempt() < 1 ? 1 : status.attempt();
@@ -76,7 +84,7 @@ final class Observer {
         migration.isMarkedForDeletion(),
         settings,
         status,
-        predecessor(migration, settings, status),
+        predecessor(migration, settings, status, all),
         source,
         destination,
         history(uid, source, now, asksForInitialBytes(status)));
@@ -111,8 +119,8 @@ final class Observer {
   }
 
   /**
-   * When this process first saw what the status says. How long the workload has been paused its
-   * agent knows better than an operator that took over meanwhile.
+   * When this process first saw what the status says. The source's agent knows how long the
+   * workload has been paused; an operator that took over meanwhile does not.
    */
   private FirstSeenTimes firstSeen(
       String uid, DeviceMigrationStatus status, Side source, Instant now) {
@@ -132,7 +140,10 @@ final class Observer {
   }
 
   private Optional<Predecessor> predecessor(
-      DeviceMigration migration, Settings settings, DeviceMigrationStatus status) {
+      DeviceMigration migration,
+      Settings settings,
+      DeviceMigrationStatus status,
+      Supplier<Collection<DeviceMigration>> all) {
     boolean asks =
         (status.phase() == null || status.phase() == Phase.PENDING)
             && adminNamespaces.allow(migration.getMetadata().getNamespace())
@@ -190,8 +201,8 @@ final class Observer {
     histories.remove(uid);
   }
 
-  /** The object is gone. */
-  void gone(String uid) {
+  /** The API server has no such object any more. */
+  void removed(String uid) {
     forget(uid);
     firstSeen.remove(uid);
   }

@@ -1,7 +1,7 @@
 package dev.vfio.migration.operator.record;
 
+import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.operator.api.DeviceMigration;
-import dev.vfio.migration.operator.text.ForeignText;
 import io.fabric8.kubernetes.api.model.MicroTime;
 import io.fabric8.kubernetes.api.model.ObjectReferenceBuilder;
 import io.fabric8.kubernetes.api.model.events.v1.Event;
@@ -24,12 +24,12 @@ import org.jboss.logging.Logger;
 
 /**
  * Events of {@code events.k8s.io/v1}, as {@code kubectl describe} shows them. One thread writes
- * them in the order they were told, so that none is written inside a downtime window's path; a
- * backlog of more than {@link #LONGEST_BACKLOG} is dropped with a log line. What a migration can
- * cause that touches nothing, and so anybody without end, gets half of it.
+ * them in the order in which they were recorded, so that no decision waits for that; a backlog of
+ * more than {@link #MAX_BACKLOG} is dropped with a log line. Events of migrations that touch
+ * nothing, which anybody can cause without end, get half of it.
  */
 public final class ApiServerEvents implements EventRecorder {
-  static final int LONGEST_BACKLOG = 1000;
+  static final int MAX_BACKLOG = 1000;
 
   private static final Set<EventReason> OF_UNTOUCHED =
       EnumSet.of(
@@ -40,10 +40,10 @@ public final class ApiServerEvents implements EventRecorder {
           EventReason.UNREADABLE);
 
   /** Bytes of UTF-8 that events.k8s.io allows. */
-  static final int LONGEST_NOTE = 1024;
+  static final int MAX_NOTE = 1024;
 
   /** Characters that the name of an object may have. */
-  static final int LONGEST_NAME = 253;
+  static final int MAX_NAME = 253;
 
   private static final Logger LOG = Logger.getLogger(ApiServerEvents.class);
   private static final DateTimeFormatter MICROS =
@@ -59,7 +59,7 @@ public final class ApiServerEvents implements EventRecorder {
           1,
           0,
           TimeUnit.SECONDS,
-          new ArrayBlockingQueue<>(LONGEST_BACKLOG),
+          new ArrayBlockingQueue<>(MAX_BACKLOG),
           task -> {
             Thread thread = new Thread(task, "events");
             thread.setDaemon(true);
@@ -67,7 +67,7 @@ public final class ApiServerEvents implements EventRecorder {
           });
 
   /**
-   * @param instance which replica tells: the identity it has in the lease
+   * @param instance which replica records: the identity it has in the lease
    */
   public ApiServerEvents(KubernetesClient client, Clock clock, String instance) {
     this.client = client;
@@ -76,8 +76,8 @@ public final class ApiServerEvents implements EventRecorder {
   }
 
   @Override
-  public void tell(DeviceMigration about, EventReason reason, String note) {
-    if (OF_UNTOUCHED.contains(reason) && writer.getQueue().size() >= LONGEST_BACKLOG / 2) {
+  public void record(DeviceMigration about, EventReason reason, String note) {
+    if (OF_UNTOUCHED.contains(reason) && writer.getQueue().size() >= MAX_BACKLOG / 2) {
       dropped(about, reason);
       return;
     }
@@ -120,7 +120,7 @@ public final class ApiServerEvents implements EventRecorder {
         .withAction("Migrate")
         .withReason(reason.text())
         .withType(reason.warning() ? "Warning" : "Normal")
-        .withNote(ForeignText.line(note, LONGEST_NOTE))
+        .withNote(ForeignText.line(note, MAX_NOTE))
         .withRegarding(
             new ObjectReferenceBuilder()
                 .withApiVersion(about.getApiVersion())
@@ -136,7 +136,7 @@ public final class ApiServerEvents implements EventRecorder {
   /** Its own, beginning with the object's name as far as that fits. */
   private static String nameFor(String object) {
     String own = "." + UUID.randomUUID().toString().replace("-", "").substring(0, 16);
-    String beginning = object.substring(0, Math.min(object.length(), LONGEST_NAME - own.length()));
+    String beginning = object.substring(0, Math.min(object.length(), MAX_NAME - own.length()));
     return beginning.replaceAll("[-.]+$", "") + own;
   }
 

@@ -11,30 +11,30 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The events that a change of status is worth. Pure: what was written before and after is all there
- * is to it.
+ * The events that a change of status calls for, by nothing but the status before and after it.
+ * Pure.
  */
 final class EventDifference {
-  /** One event to tell. */
-  record Chapter(EventReason reason, String note) {}
+  /** One event to record. */
+  record Difference(EventReason reason, String note) {}
 
   private final DeviceMigrationStatus before;
   private final DeviceMigrationStatus after;
-  private final List<Chapter> chapters = new ArrayList<>();
+  private final List<Difference> differences = new ArrayList<>();
 
   private EventDifference(DeviceMigrationStatus before, DeviceMigrationStatus after) {
     this.before = before;
     this.after = after;
   }
 
-  static List<Chapter> between(DeviceMigrationStatus before, DeviceMigrationStatus after) {
-    EventDifference story = new EventDifference(before, after);
-    story.conditions();
-    story.handover();
+  static List<Difference> between(DeviceMigrationStatus before, DeviceMigrationStatus after) {
+    EventDifference difference = new EventDifference(before, after);
+    difference.conditions();
+    difference.handover();
     if (after.phase() != before.phase()) {
-      story.phase(after.phase());
+      difference.phase(after.phase());
     }
-    return List.copyOf(story.chapters);
+    return List.copyOf(difference.differences);
   }
 
   private void conditions() {
@@ -72,7 +72,7 @@ final class EventDifference {
             .filter(condition -> condition.reason().equals(reason.text()))
             .isPresent();
     if (now.isPresent() && !already) {
-      tell(event, now.get().message());
+      add(event, now.get().message());
     }
   }
 
@@ -81,19 +81,19 @@ final class EventDifference {
       return;
     }
     if (after.handover() == Handover.COMMITTED) {
-      tell(EventReason.COMMITTED, message(ConditionType.HANDED_OVER));
+      add(EventReason.COMMITTED, message(ConditionType.HANDED_OVER));
     }
     if (after.handover() == Handover.ROLLED_BACK && after.phase() == Phase.ROLLING_BACK) {
-      tell(EventReason.ROLLED_BACK, cause());
+      add(EventReason.ROLLED_BACK, cause());
     }
   }
 
   private void phase(Phase phase) {
     switch (phase) {
-      case PRE_COPY -> tell(EventReason.PRE_COPY_STARTED, phase.description());
-      case SWITCHING_OVER -> tell(EventReason.SWITCHING_OVER, phase.description());
+      case PRE_COPY -> add(EventReason.PRE_COPY_STARTED, phase.description());
+      case SWITCHING_OVER -> add(EventReason.SWITCHING_OVER, phase.description());
       case SUCCEEDED ->
-          tell(
+          add(
               EventReason.SUCCEEDED,
               message(ConditionType.SUCCEEDED)
                   + (after.downtime() == null
@@ -101,21 +101,21 @@ final class EventDifference {
                       : " It was paused for " + after.downtime() + "."));
       case FAILED -> {
         if (before.handover() == Handover.ROLLED_BACK) {
-          tell(EventReason.FAILED, message(ConditionType.SUCCEEDED));
+          add(EventReason.FAILED, message(ConditionType.SUCCEEDED));
         } else {
-          tell(EventReason.REFUSED, cause());
+          add(EventReason.REFUSED, cause());
         }
       }
-      case CANCELLED -> tell(EventReason.CANCELLED, message(ConditionType.SUCCEEDED));
-      case ACTION_REQUIRED -> tell(EventReason.ACTION_REQUIRED, message(ConditionType.SUCCEEDED));
+      case CANCELLED -> add(EventReason.CANCELLED, message(ConditionType.SUCCEEDED));
+      case ACTION_REQUIRED -> add(EventReason.ACTION_REQUIRED, message(ConditionType.SUCCEEDED));
       case PENDING, VALIDATING, PREPARING, COMMITTED, ROLLING_BACK -> {
-        // Told by a condition or by the handover.
+        // A condition or the handover has an event of its own.
       }
     }
   }
 
-  private void tell(EventReason reason, String note) {
-    chapters.add(new Chapter(reason, note));
+  private void add(EventReason reason, String note) {
+    differences.add(new Difference(reason, note));
   }
 
   private String cause() {

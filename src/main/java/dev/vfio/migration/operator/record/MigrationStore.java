@@ -7,7 +7,7 @@ import java.util.Optional;
 /** The DeviceMigration objects in the API server. */
 public interface MigrationStore {
 
-  /** The object as it is now; empty when it is gone. */
+  /** The object as it is now; empty where there is none. */
   Optional<DeviceMigration> read(String namespace, String name);
 
   /**
@@ -15,14 +15,14 @@ public interface MigrationStore {
    * version.
    *
    * @return the object as written
-   * @throws OutdatedException when it has changed since, or is gone; nothing was written
+   * @throws OutdatedException when it has changed since, or was removed; nothing was written
    * @throws ContentRefusedException when the API server does not take what {@code status} says;
    *     nothing was written, and trying again does not help
    */
   DeviceMigration writeStatus(DeviceMigration seen, DeviceMigrationStatus status)
       throws OutdatedException, ContentRefusedException;
 
-  /** Deletes the object if it still is the one that was seen. */
+  /** Deletes the object if it has not changed since it was read. */
   void delete(DeviceMigration seen);
 
   /** The API server does not take the content: it breaks a rule of the CRD, or is too large. */

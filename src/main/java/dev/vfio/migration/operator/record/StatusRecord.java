@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.record;
 
+import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
@@ -9,7 +10,6 @@ import dev.vfio.migration.operator.record.MigrationStore.ContentRefusedException
 import dev.vfio.migration.operator.record.MigrationStore.OutdatedException;
 import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.status.StatusWriter;
-import dev.vfio.migration.operator.text.ForeignText;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -43,13 +43,13 @@ public final class StatusRecord {
   /** Why the whole status was not taken the last time, by the migration's uid. */
   private final Map<String, String> refusals = new ConcurrentHashMap<>();
 
-  /** Told of every status that was written, after it was. Must not block. */
+  /** Called with every status that was written, afterwards. Must not block. */
   public interface StatusListener {
     void written(
         DeviceMigration migration, DeviceMigrationStatus before, DeviceMigrationStatus after);
 
-    /** The object is gone. May be told more than once. */
-    default void gone(String uid) {}
+    /** The API server has no such object any more. May be called more than once for it. */
+    default void removed(String uid) {}
   }
 
   /**
@@ -105,11 +105,11 @@ public final class StatusRecord {
     }
     DeviceMigration written = store(migration, next);
     lastWritten.put(migration.getMetadata().getUid(), steady.instant());
-    tell(written, before, next);
+    report(written, before, next);
     return new Result(written, Optional.empty());
   }
 
-  /** A phase or a decision is never held up by words that the API server does not take. */
+  /** A phase or a decision never waits because the API server refuses words. */
   private DeviceMigration store(DeviceMigration migration, DeviceMigrationStatus next)
       throws OutdatedException {
     String uid = migration.getMetadata().getUid();
@@ -145,14 +145,14 @@ public final class StatusRecord {
     }
   }
 
-  private void tell(
+  private void report(
       DeviceMigration written, DeviceMigrationStatus before, DeviceMigrationStatus after) {
     if (after.phase() != before.phase()) {
       LOG.infof(
           "Phase %s: %s", after.phase().text(), summary(after).orElse(after.phase().description()));
     }
     EventDifference.between(before, after)
-        .forEach(chapter -> events.tell(written, chapter.reason(), chapter.note()));
+        .forEach(event -> events.record(written, event.reason(), event.note()));
     listener.written(written, before, after);
   }
 
@@ -160,7 +160,7 @@ public final class StatusRecord {
     if (status.phase() == Phase.ROLLING_BACK && status.rollback() != null) {
       return Optional.of(status.rollback().message());
     }
-    ConditionType told =
+    ConditionType explaining =
         status.conditions().stream()
                 .anyMatch(
                     condition ->
@@ -169,7 +169,7 @@ public final class StatusRecord {
             ? ConditionType.VALIDATED
             : ConditionType.SUCCEEDED;
     return status.conditions().stream()
-        .filter(condition -> condition.type().equals(told.text()))
+        .filter(condition -> condition.type().equals(explaining.text()))
         .filter(condition -> status.phase().terminal() || status.phase() == Phase.ACTION_REQUIRED)
         .map(Condition::message)
         .findFirst();
@@ -180,22 +180,23 @@ public final class StatusRecord {
     return migration.getStatus() == null ? DeviceMigrationStatus.EMPTY : migration.getStatus();
   }
 
-  /** An event for an object that cannot be read; there is no status to write it into. */
+  /** Records an event for an object that cannot be read: its status cannot be written. */
   public void unreadable(DeviceMigration migration, String why) {
     LOG.warnf("Left alone, because it cannot be read by this version of the operator: %s", why);
-    events.tell(migration, EventReason.UNREADABLE, "Left alone, because it cannot be read: " + why);
+    events.record(
+        migration, EventReason.UNREADABLE, "Left alone, because it cannot be read: " + why);
   }
 
-  /** The object is gone or finished. */
+  /** The migration has ended, or its object was removed. */
   public void forget(String uid) {
     lastWritten.remove(uid);
     refusals.remove(uid);
   }
 
-  /** The object is gone. */
-  public void gone(String uid) {
+  /** The API server has no such object any more. */
+  public void removed(String uid) {
     forget(uid);
-    listener.gone(uid);
+    listener.removed(uid);
   }
 
   private Duration waitFor(DeviceMigration migration, Duration interval) {

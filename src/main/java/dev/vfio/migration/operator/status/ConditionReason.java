@@ -73,12 +73,12 @@ public enum ConditionReason {
       "LongPause",
       "The workload has been paused for unusually long while the rest is copied: the message says"
           + " until when at the latest."),
-  IN_PROGRESS("InProgress", "The migration goes on."),
+  IN_PROGRESS("InProgress", "The migration is in progress."),
 
   // Decided.
   COMMITTED("Committed", "The destination owns the state; the source never runs it again."),
   ROLLED_BACK("RolledBack", "The source keeps the state; SourceReady says how it was last seen."),
-  ROLLING_BACK("RollingBack", "Being brought back to where it was."),
+  ROLLING_BACK("RollingBack", "Being brought back to the state it was in before."),
   ACTIVATING("Activating", "The destination is being brought to RUNNING."),
   ACTIVE("Active", "The destination is RUNNING and its workload has the device."),
   CLEANING_UP("CleaningUp", "The destination runs; the source is still releasing its device."),

@@ -1,6 +1,6 @@
 package dev.vfio.migration.operator.status;
 
-/** The aspects of a migration that conditions tell of, in the order in which they come true. */
+/** The aspects of a migration that conditions describe, in the order in which they come true. */
 public enum ConditionType {
   VALIDATED("Validated", "Both devices exist, are free and fit each other."),
   DESTINATION_READY(

@@ -42,7 +42,7 @@ record Conditions(Map<ConditionType, Condition> byType) {
   }
 
   /**
-   * @param generation of the object that this is said of
+   * @param generation of the object that the condition describes
    */
   Conditions with(
       ConditionType type,

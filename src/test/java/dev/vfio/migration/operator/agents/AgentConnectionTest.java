@@ -145,7 +145,7 @@ class AgentConnectionTest {
 
   /** A FIFO that nobody writes stands in for a file system that hangs: to open it blocks. */
   @Test
-  void certificatesWhoseFileSystemHangsKeepNobodyWaiting() throws Exception {
+  void certificatesWhoseFileSystemHangsBlockNoCaller() throws Exception {
     Path file = own.resolve("tls.crt");
     Files.delete(file);
     Process made = new ProcessBuilder("mkfifo", file.toString()).inheritIO().start();

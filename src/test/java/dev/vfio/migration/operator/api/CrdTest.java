@@ -83,7 +83,7 @@ class CrdTest {
   }
 
   @Test
-  void columnsTellTheStoryInOrder() {
+  void columnsFollowTheOrderOfAMigration() {
     assertThat(version().getAdditionalPrinterColumns())
         .filteredOn(column -> column.getPriority() == null)
         .extracting(CustomResourceColumnDefinition::getName)

@@ -324,7 +324,7 @@ class CertificateSecretsTest {
   }
 
   @Test
-  void theLogTellsWhatWasDoneAndNoKey() throws Exception {
+  void theLogReportsWhatWasDoneAndNoKey() throws Exception {
     ensure(NOW, 365);
     ensure(NOW, 365);
     assertThat(told).contains("Secret " + AGENT + ": kept");

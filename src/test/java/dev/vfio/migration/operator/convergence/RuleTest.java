@@ -49,7 +49,7 @@ class RuleTest {
   }
 
   @Test
-  void nothingBeforeTheFirstLookCountsAsALow() {
+  void nothingBeforeTheFirstRoundIsCompleteCountsAsALow() {
     History history = History.startingWith(sample(0, 0, 0, 0));
     long pending = 8192 * MIB;
     for (int round = 1; round <= 7; round++) {
@@ -138,7 +138,7 @@ class RuleTest {
   }
 
   @Test
-  void whatTheDeviceNeverLetsGoOfIsNotWaitedForForEver() {
+  void initialBytesThatNeverFallAreNotWaitedForForEver() {
     History history = History.startingWith(initial(0, MIB, 1));
     history = history.and(initial(2.9, MIB, 9));
     assertThat(judge(history)).isEqualTo(COPYING);

@@ -18,8 +18,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** After Committed the source never runs again; one that says so stops everything. */
 class CommittedContradictionTest {
-  private static Scene committed() {
-    return new Scene().touched().record(StatusDraft::commit);
+  private static MigrationScene committed() {
+    return new MigrationScene().touched().record(StatusDraft::commit);
   }
 
   @ParameterizedTest
@@ -42,7 +42,7 @@ class CommittedContradictionTest {
           SessionState.DESTINATION_ACTIVATING,
           SessionState.DESTINATION_ACTIVE
         }) {
-      Scene scene = committed().source(state).destination(destination);
+      MigrationScene scene = committed().source(state).destination(destination);
       Decision decision = scene.decide();
       assertThat(decision.commands()).isEmpty();
       assertThat(decision.finished()).isFalse();
@@ -56,8 +56,8 @@ class CommittedContradictionTest {
   }
 
   @Test
-  void aSourceThatRollsBackAfterSuccessIsToldOf() {
-    Scene scene =
+  void aSourceThatRollsBackAfterSuccessIsReported() {
+    MigrationScene scene =
         committed()
             .source(SessionState.SOURCE_AWAITING_DECISION)
             .destination(SessionState.DESTINATION_ACTIVE);
@@ -70,7 +70,7 @@ class CommittedContradictionTest {
   /** Otherwise one report that was old would call a person for ever. */
   @Test
   void whatSucceededHasSucceededOnceTheContradictionIsTakenBack() {
-    Scene scene =
+    MigrationScene scene =
         committed()
             .source(SessionState.SOURCE_COMPLETED)
             .destination(SessionState.DESTINATION_ACTIVE);
@@ -88,7 +88,7 @@ class CommittedContradictionTest {
 
   @Test
   void aSourceWhoseJournalCannotBeReadDidNothingAndHoldsNothingUp() {
-    Scene scene =
+    MigrationScene scene =
         committed()
             .source(
                 Session.newBuilder()
@@ -99,8 +99,8 @@ class CommittedContradictionTest {
   }
 
   @Test
-  void aSourceThatForgotThatItWasReleasedIsToldAgain() {
-    Scene scene =
+  void aSourceThatForgotThatItWasReleasedGetsCommitAgain() {
+    MigrationScene scene =
         committed()
             .source(SessionState.SOURCE_COMPLETED)
             .destination(SessionState.DESTINATION_ACTIVE);

@@ -431,7 +431,7 @@ class DecisionTableTest {
               NOW,
               FirstSeenFixtures.fromTheBeginning(status, NOW),
               "default",
-              Scene.ADMIN_NAMESPACES,
+              MigrationScene.ADMIN_NAMESPACES,
               "uid",
               1,
               false,

@@ -30,7 +30,7 @@ class DeviceAdmissionTest {
           .addFlags("P2P")
           .build();
 
-  private final Scene scene = new Scene().phase(Phase.VALIDATING);
+  private final MigrationScene scene = new MigrationScene().phase(Phase.VALIDATING);
 
   private static UnaryOperator<Device.Builder> device(DriverProfile profile) {
     return device ->
@@ -60,7 +60,7 @@ class DeviceAdmissionTest {
 
   /** Nothing could be committed on its word; that is not to be found out in the pause. */
   @Test
-  void aDestinationWhoseAgentCannotBeAskedToLookIsRefused() {
+  void aDestinationWhoseAgentCannotVerifyWhatItLoadedIsRefused() {
     assertThat(
             scene
                 .destinationAgent(new Side.Reachable("10.0.0.2", "0.0.9", false))
@@ -103,7 +103,7 @@ class DeviceAdmissionTest {
   }
 
   @Test
-  void aDestinationThatNobodyWaitsForIsRefusedInTheWordsOfItsAgent() {
+  void aDestinationWithoutAWaitingWorkloadIsRefusedInTheWordsOfItsAgent() {
     assertThat(
             refusal(
                 device(MTTY),
@@ -142,7 +142,7 @@ class DeviceAdmissionTest {
             default -> false;
           };
       for (Role role : fine ? List.<Role>of() : List.of(Role.SOURCE, Role.DESTINATION)) {
-        Scene other = new Scene().phase(Phase.VALIDATING);
+        MigrationScene other = new MigrationScene().phase(Phase.VALIDATING);
         other.listed(Role.SOURCE, device(MTTY)).listed(Role.DESTINATION, device(MTTY));
         other.listed(role, device -> device(MTTY).apply(device).setState(state)).decide();
         assertThat(other.reason(ConditionType.VALIDATED)).isEqualTo("DeviceNotReset");
@@ -165,7 +165,7 @@ class DeviceAdmissionTest {
                     == (role == Role.SOURCE
                         ? WorkloadState.WORKLOAD_RUNNING
                         : WorkloadState.WORKLOAD_WAITING);
-        Scene other = new Scene().phase(Phase.VALIDATING);
+        MigrationScene other = new MigrationScene().phase(Phase.VALIDATING);
         other.listed(Role.SOURCE, device(MTTY)).listed(Role.DESTINATION, device(MTTY));
         other
             .listed(
@@ -196,7 +196,7 @@ class DeviceAdmissionTest {
                 device -> device(MTTY).apply(device).addDmaWindows(ring.setSize(4096))))
         .contains("ring (8192 bytes at 0x1000) at the source, ring (4096 bytes at 0x1000)");
     assertThat(
-            new Scene()
+            new MigrationScene()
                 .phase(Phase.VALIDATING)
                 .listed(Role.SOURCE, device -> device(MTTY).apply(device).setPageSize(4096))
                 .listed(Role.DESTINATION, device -> device(MTTY).apply(device).setPageSize(65536))
@@ -226,7 +226,7 @@ class DeviceAdmissionTest {
   }
 
   @Test
-  void everyDifferenceOfTheDriversIsTold() {
+  void everyDifferenceOfTheDriversIsReported() {
     String message =
         refusal(
             device(MTTY),

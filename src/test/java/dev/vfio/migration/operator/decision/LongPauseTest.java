@@ -1,6 +1,6 @@
 package dev.vfio.migration.operator.decision;
 
-import static dev.vfio.migration.operator.decision.Scene.MIB;
+import static dev.vfio.migration.operator.decision.MigrationScene.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.contract.v1.Session;
@@ -16,24 +16,24 @@ import org.junit.jupiter.api.Test;
 
 /** A pause ends: what a device reports while it lasts cannot postpone its limit for ever. */
 class LongPauseTest {
-  private static Scene paused(Mode mode) {
-    return new Scene()
+  private static MigrationScene paused(Mode mode) {
+    return new MigrationScene()
         .mode(mode)
         .touched()
         .phase(Phase.SWITCHING_OVER)
         .destination(SessionState.DESTINATION_RECEIVING);
   }
 
-  private static Scene sends(Scene scene, long pending, long transferred) {
+  private static MigrationScene sends(MigrationScene scene, long pending, long transferred) {
     return scene.source(
         Session.newBuilder()
             .setState(SessionState.SOURCE_STOPNCOPY)
-            .setProgress(Scene.progress(pending, transferred)));
+            .setProgress(MigrationScene.progress(pending, transferred)));
   }
 
   @Test
   void aDeviceThatNeverRunsDryIsRolledBackHoweverFastItSends() {
-    Scene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
+    MigrationScene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
     scene.decide();
     long sent = 0;
     int seconds = 0;
@@ -49,7 +49,7 @@ class LongPauseTest {
 
   @Test
   void aCopyThatFindsMoreIsGivenMoreTime() {
-    Scene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
+    MigrationScene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
     scene.decide();
     sends(scene.after(Duration.ofSeconds(100)), 512 * MIB, 512 * MIB).decide();
     assertThat(scene.status().handover()).isEqualTo(Handover.UNDECIDED);
@@ -57,7 +57,7 @@ class LongPauseTest {
 
   @Test
   void whatIsToBeCopiedIsRecordedOnce() {
-    Scene scene = sends(paused(Mode.COLD), 64 * MIB, 5);
+    MigrationScene scene = sends(paused(Mode.COLD), 64 * MIB, 5);
     scene.decide();
     sends(scene.after(Duration.ofSeconds(5)), 900 * MIB, 7000).decide();
     assertThat(scene.status().switchoverStart()).isEqualTo(new SwitchoverStart(64 * MIB, 5));
@@ -66,7 +66,7 @@ class LongPauseTest {
   /** Each leader counts anew how long an agent is away; the pause goes on meanwhile. */
   @Test
   void aPauseEndsHoweverOftenTheLeaderChangesWhileTheDestinationIsAway() {
-    Scene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
+    MigrationScene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
     scene.decide();
     for (int leader = 0; leader < 20 && scene.status().rollback() == null; leader++) {
       scene.after(Duration.ofSeconds(20));
@@ -79,7 +79,7 @@ class LongPauseTest {
   /** Whether it has forgotten it is asked, and may not be answered. */
   @Test
   void aPauseEndsWhereAnAgentDoesNotSayWhetherItHasTheSession() {
-    Scene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
+    MigrationScene scene = sends(paused(Mode.COLD), 64 * MIB, 0);
     scene.decide();
     scene.withoutDestination().after(Duration.ofMinutes(10)).decide();
     assertThat(scene.status().rollback().reason())
@@ -87,8 +87,8 @@ class LongPauseTest {
   }
 
   @Test
-  void aLongPauseIsTold() {
-    Scene scene = sends(paused(Mode.LIVE), 64 * MIB, 0);
+  void aLongPauseIsReported() {
+    MigrationScene scene = sends(paused(Mode.LIVE), 64 * MIB, 0);
     scene.decide();
     assertThat(scene.reason(ConditionType.HANDED_OVER))
         .isNotEqualTo(ConditionReason.LONG_PAUSE.text());

@@ -24,7 +24,7 @@ class LostRecordTest {
   @EnumSource(names = {"DESTINATION_ACTIVATING", "DESTINATION_ACTIVE"})
   void whatWasActivatedWasCommittedWhateverTheStatusLost(SessionState state) {
     for (Phase phase : new Phase[] {null, Phase.VALIDATING, Phase.SWITCHING_OVER}) {
-      Scene scene = new Scene();
+      MigrationScene scene = new MigrationScene();
       if (phase != null) {
         scene.phase(phase);
       }
@@ -42,8 +42,8 @@ class LostRecordTest {
 
   @ParameterizedTest
   @EnumSource(names = {"SOURCE_COMPLETING", "SOURCE_COMPLETED"})
-  void aSourceThatLetGoWasCommitted(SessionState state) {
-    Scene scene = new Scene().source(state);
+  void aSourceThatReleasedItsDeviceWasCommitted(SessionState state) {
+    MigrationScene scene = new MigrationScene().source(state);
     scene.decide();
     assertThat(scene.status().handover()).isEqualTo(Handover.COMMITTED);
   }
@@ -53,17 +53,21 @@ class LostRecordTest {
       value = Phase.class,
       names = {"COMMITTED", "SUCCEEDED", "ACTION_REQUIRED"})
   void aPhaseAfterTheDecisionStandsForItWhereTheDecisionIsMissing(Phase phase) {
-    Scene scene =
-        new Scene().phase(Phase.SWITCHING_OVER).touched().record(StatusDraft::commit).phase(phase);
+    MigrationScene scene =
+        new MigrationScene()
+            .phase(Phase.SWITCHING_OVER)
+            .touched()
+            .record(StatusDraft::commit)
+            .phase(phase);
     Decision decision = scene.loseHandover().source(SessionState.SOURCE_AWAITING_DECISION).decide();
     assertThat(decision.commands()).isEmpty();
     assertThat(scene.status().handover()).isEqualTo(Handover.COMMITTED);
   }
 
   @Test
-  void whatNobodyCommittedGoesBackAndIsNotBegunAnew() {
-    Scene scene =
-        new Scene()
+  void whatWasNotCommittedGoesBackAndIsNotBegunAnew() {
+    MigrationScene scene =
+        new MigrationScene()
             .phase(Phase.PRE_COPY)
             .touched()
             .loseStatus()
@@ -81,8 +85,8 @@ class LostRecordTest {
   /** Deleted or cancelled meanwhile: an object that says nothing does not leave its sessions. */
   @Test
   void whatIsDeletedWithoutItsStatusIsRolledBackFirst() {
-    Scene scene =
-        new Scene()
+    MigrationScene scene =
+        new MigrationScene()
             .loseStatus()
             .delete()
             .source(SessionState.SOURCE_AWAITING_DECISION)
@@ -95,9 +99,9 @@ class LostRecordTest {
 
   /** It strands before the decision and after it: no side is told what the other contradicts. */
   @Test
-  void whereItMayHaveBeenCommittedNobodyIsToldAnything() {
-    Scene scene =
-        new Scene()
+  void whereItMayHaveBeenCommittedNoCommandIsGiven() {
+    MigrationScene scene =
+        new MigrationScene()
             .source(SessionState.SOURCE_AWAITING_DECISION)
             .destination(SessionState.DESTINATION_STRANDED);
     for (int look = 0; look < 3; look++) {
@@ -115,15 +119,15 @@ class LostRecordTest {
    * source waits, for the other one runs.
    */
   @Test
-  void aSourceThatWaitsIsToldNothingWhileTheDestinationIsNotSeen() {
+  void aSourceThatWaitsGetsNoCommandWhileTheDestinationIsNotSeen() {
     for (Phase phase : new Phase[] {null, Phase.VALIDATING, Phase.PRE_COPY, Phase.PREPARING}) {
-      Scene scene = new Scene();
+      MigrationScene scene = new MigrationScene();
       if (phase != null) {
         scene.phase(phase);
       }
       scene
           .source(SessionState.SOURCE_AWAITING_DECISION)
-          .destinationAgent(new Side.Unreachable("refused", Scene.START));
+          .destinationAgent(new Side.Unreachable("refused", MigrationScene.START));
       for (int look = 0; look < 3; look++) {
         assertThat(scene.after(Duration.ofHours(1)).decide().commands()).isEmpty();
         assertThat(scene.status().handover()).isIn(null, Handover.UNDECIDED);
@@ -140,7 +144,7 @@ class LostRecordTest {
   /** Its agent has forgotten the session, which one that was activated long ago has too. */
   @Test
   void aDestinationWithoutSessionMayHaveRunLongAgo() {
-    Scene scene = new Scene().source(SessionState.SOURCE_AWAITING_DECISION);
+    MigrationScene scene = new MigrationScene().source(SessionState.SOURCE_AWAITING_DECISION);
     scene.listed(Role.DESTINATION, device -> device.setBusy(false));
     assertThat(scene.decide().commands()).isEmpty();
     assertThat(scene.status().handover()).isIn(null, Handover.UNDECIDED);
@@ -150,8 +154,8 @@ class LostRecordTest {
   /** A command to activate it may be under way yet. */
   @Test
   void theSourceGoesBackOnceTheDestinationHasDiscarded() {
-    Scene scene =
-        new Scene()
+    MigrationScene scene =
+        new MigrationScene()
             .source(SessionState.SOURCE_AWAITING_DECISION)
             .destination(SessionState.DESTINATION_LOADED);
     scene.decide();
@@ -173,11 +177,11 @@ class LostRecordTest {
   /** It says of itself that it was told to go back, so that nobody is waited for. */
   @Test
   void aPhaseAfterRolledBackStandsForIt() {
-    Scene scene =
-        new Scene()
+    MigrationScene scene =
+        new MigrationScene()
             .phase(Phase.ROLLING_BACK)
             .source(SessionState.SOURCE_AWAITING_DECISION)
-            .destinationAgent(new Side.Unreachable("refused", Scene.START));
+            .destinationAgent(new Side.Unreachable("refused", MigrationScene.START));
     scene.decide();
     assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
     assertThat(scene.decide().commands())
@@ -188,8 +192,8 @@ class LostRecordTest {
   /** A status of some minutes ago: in PreCopy nobody looks how long the workload is paused. */
   @Test
   void aPauseThatThePhaseKnowsNothingOfEnds() {
-    Scene scene =
-        new Scene()
+    MigrationScene scene =
+        new MigrationScene()
             .phase(Phase.PRE_COPY)
             .touched()
             .source(SessionState.SOURCE_STOPNCOPY)
@@ -203,9 +207,9 @@ class LostRecordTest {
    * Its journal is damaged: it waits for the decision by itself, and nothing of the status is lost.
    */
   @Test
-  void aSourceThatFailedInPreCopyIsToldOfItsOwnFailure() {
-    Scene scene =
-        new Scene()
+  void aSourceThatFailedInPreCopyRollsBackForItsOwnFailure() {
+    MigrationScene scene =
+        new MigrationScene()
             .phase(Phase.PRE_COPY)
             .touched()
             .source(
@@ -213,7 +217,7 @@ class LostRecordTest {
                     .setState(SessionState.SOURCE_AWAITING_DECISION)
                     .setFailure(
                         Failure.newBuilder().setReason(Reason.JOURNAL_FAILED).setMessage("torn")))
-            .destinationAgent(new Side.Unreachable("refused", Scene.START));
+            .destinationAgent(new Side.Unreachable("refused", MigrationScene.START));
     scene.decide();
     assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
     assertThat(scene.status().rollback().reason())
@@ -225,18 +229,18 @@ class LostRecordTest {
 
   @Test
   void aDecisionWithoutAPhaseHasTheFirstPhaseBehindIt() {
-    Scene committed = new Scene().record(StatusDraft::commit).losePhases();
-    committed.destinationAgent(new Side.Unreachable("refused", Scene.START)).decide();
+    MigrationScene committed = new MigrationScene().record(StatusDraft::commit).losePhases();
+    committed.destinationAgent(new Side.Unreachable("refused", MigrationScene.START)).decide();
     assertThat(committed.status().phase()).isEqualTo(Phase.COMMITTED);
     committed.after(Duration.ofHours(1)).decide();
     assertThat(committed.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
 
-    Scene back =
-        new Scene()
+    MigrationScene back =
+        new MigrationScene()
             .rolledBack(ConditionReason.AGENT_FAILED)
             .losePhases()
-            .sourceAgent(new Side.Unreachable("refused", Scene.START))
-            .destinationAgent(new Side.Unreachable("refused", Scene.START));
+            .sourceAgent(new Side.Unreachable("refused", MigrationScene.START))
+            .destinationAgent(new Side.Unreachable("refused", MigrationScene.START));
     back.decide();
     assertThat(back.status().phase()).isEqualTo(Phase.ROLLING_BACK);
     assertThat(back.decide().finished()).as("the source is still paused").isFalse();
@@ -244,8 +248,8 @@ class LostRecordTest {
 
   @Test
   void aPhaseThatLostWhenItWasEnteredHasItsLimitAllTheSame() {
-    Scene scene =
-        new Scene()
+    MigrationScene scene =
+        new MigrationScene()
             .phase(Phase.SWITCHING_OVER)
             .touched()
             .loseTransitions()
@@ -258,7 +262,7 @@ class LostRecordTest {
 
   @Test
   void whatWasNeverBegunBeginsAsEver() {
-    Scene scene = new Scene();
+    MigrationScene scene = new MigrationScene();
     scene.decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.VALIDATING);
   }

@@ -1,6 +1,6 @@
 package dev.vfio.migration.operator.decision;
 
-import static dev.vfio.migration.operator.decision.Scene.MIB;
+import static dev.vfio.migration.operator.decision.MigrationScene.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.contract.v1.SessionState;
@@ -15,8 +15,8 @@ import org.junit.jupiter.api.Test;
 
 /** Who holds the trigger decides: letting go of it switches over and never cancels. */
 class ManualSwitchoverTest {
-  private final Scene scene =
-      new Scene()
+  private final MigrationScene scene =
+      new MigrationScene()
           .touched()
           .phase(Phase.PRE_COPY)
           .switchover(Switchover.MANUAL)
@@ -24,7 +24,7 @@ class ManualSwitchoverTest {
           .destination(SessionState.DESTINATION_RECEIVING);
 
   private static Sample sample(int second, long pending, int round) {
-    return new Sample(Scene.START.plusSeconds(second), pending, 100 * MIB, round, false);
+    return new Sample(MigrationScene.START.plusSeconds(second), pending, 100 * MIB, round, false);
   }
 
   private void assertSwitchedOver() {

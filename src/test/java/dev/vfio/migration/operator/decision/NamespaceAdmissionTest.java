@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Only where an administrator said so may a migration name a node and a device. */
 class NamespaceAdmissionTest {
-  private final Scene scene = new Scene().namespace("tenant");
+  private final MigrationScene scene = new MigrationScene().namespace("tenant");
 
   @ParameterizedTest
   @EnumSource(names = {"PENDING", "VALIDATING"})
@@ -41,14 +41,14 @@ class NamespaceAdmissionTest {
   }
 
   @Test
-  void anewObjectIsRefusedAtTheFirstLook() {
+  void aNewObjectIsRefusedAtOnce() {
     assertThat(scene.decide().finished()).isTrue();
     assertThat(scene.reason(ConditionType.SUCCEEDED)).isEqualTo("NamespaceNotAllowed");
   }
 
   @Test
   void whereItIsAllowedBothAgentsAreAsked() {
-    Scene allowed = new Scene().phase(Phase.VALIDATING);
+    MigrationScene allowed = new MigrationScene().phase(Phase.VALIDATING);
     assertThat(allowed.decide().commands()).hasSize(2);
   }
 
@@ -65,7 +65,7 @@ class NamespaceAdmissionTest {
   }
 
   @Test
-  void aRefusedOneThatIsDeletedIsLetGo() {
+  void aRefusedMigrationThatIsDeletedIsRemoved() {
     scene.decide();
     Decision decision = scene.delete().decide();
     assertThat(decision.finished()).isTrue();
@@ -74,7 +74,7 @@ class NamespaceAdmissionTest {
   }
 
   @Test
-  void anObjectThatIsDeletedBeforeTheFirstLookIsLetGo() {
+  void anObjectThatIsDeletedBeforeItWasReconciledIsRemoved() {
     Decision decision = scene.delete().decide();
     assertThat(decision.finished()).isTrue();
     assertThat(decision.commands()).isEmpty();

@@ -30,14 +30,14 @@ class OddSpecTest {
                 DeviceMigration.class);
     assertThat(migration.getSpec().unreadable()).isNotBlank();
     Settings remains = Settings.remainsOf(migration.getSpec()).orElseThrow();
-    assertThat(remains.source()).isEqualTo(Scene.SOURCE);
-    assertThat(remains.destination()).isEqualTo(Scene.DESTINATION);
+    assertThat(remains.source()).isEqualTo(MigrationScene.SOURCE);
+    assertThat(remains.destination()).isEqualTo(MigrationScene.DESTINATION);
   }
 
   @Test
   void whatIsUndecidedGoesBack() {
-    Scene scene =
-        new Scene()
+    MigrationScene scene =
+        new MigrationScene()
             .touched()
             .phase(Phase.SWITCHING_OVER)
             .source(SessionState.SOURCE_STOPNCOPY)
@@ -49,8 +49,8 @@ class OddSpecTest {
 
   @Test
   void whatIsCommittedIsEnded() {
-    Scene scene =
-        new Scene()
+    MigrationScene scene =
+        new MigrationScene()
             .touched()
             .record(StatusDraft::commit)
             .source(SessionState.SOURCE_AWAITING_DECISION)
@@ -62,8 +62,8 @@ class OddSpecTest {
 
   @Test
   void whereNotEvenTheEndsAreKnownAConditionSaysSo() {
-    Scene scene = new Scene().touched().phase(Phase.SWITCHING_OVER);
-    Decision decision = Decisions.invalid(Scene.START, 2, scene.status(), PROBLEM);
+    MigrationScene scene = new MigrationScene().touched().phase(Phase.SWITCHING_OVER);
+    Decision decision = Decisions.invalid(MigrationScene.START, 2, scene.status(), PROBLEM);
     assertThat(decision.finished()).isFalse();
     assertThat(decision.status().phase()).isEqualTo(Phase.SWITCHING_OVER);
     assertThat(decision.status().conditions())

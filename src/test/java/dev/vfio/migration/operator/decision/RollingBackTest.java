@@ -20,10 +20,10 @@ import org.junit.jupiter.api.Test;
 
 /** Rolling back ends for whatever can be rolled back, and calls a person for what cannot. */
 class RollingBackTest {
-  private final Scene scene = new Scene();
+  private final MigrationScene scene = new MigrationScene();
 
   @Test
-  void aStrandedDestinationIsToldToRollBack() {
+  void aStrandedDestinationGetsRollBack() {
     scene
         .rolledBack(ConditionReason.STRANDED)
         .source(SessionState.SOURCE_ROLLED_BACK)
@@ -67,13 +67,13 @@ class RollingBackTest {
         }) {
       assertThat(strandedSource(reason))
           .as(reason.name())
-          .contains("the agent's words", "goes on being tried")
+          .contains("the agent's words", "keeps trying to roll it back")
           .doesNotContain("still in the device", "not reset");
     }
   }
 
   private static String strandedSource(Reason reason) {
-    Scene scene = new Scene();
+    MigrationScene scene = new MigrationScene();
     scene
         .rolledBack(ConditionReason.STREAM_BROKEN)
         .source(
@@ -87,9 +87,9 @@ class RollingBackTest {
   }
 
   @Test
-  void whereTheWorkloadDiedAPersonIsToldToStartItAnew() {
+  void whereTheWorkloadDiedAPersonIsAskedToStartItAnew() {
     for (boolean died : new boolean[] {true, false}) {
-      Scene scene = new Scene();
+      MigrationScene scene = new MigrationScene();
       scene
           .rolledBack(ConditionReason.CANCELLED_BY_USER)
           .source(
@@ -207,7 +207,7 @@ class RollingBackTest {
   }
 
   @Test
-  void aDeviceThatCouldNotBeResetIsTold() {
+  void aDeviceThatCouldNotBeResetIsReported() {
     scene
         .rolledBack(ConditionReason.STREAM_BROKEN)
         .source(SessionState.SOURCE_ROLLED_BACK)

@@ -11,8 +11,8 @@ import org.junit.jupiter.api.Test;
 
 /** How a migration that succeeded ends at its source. */
 class SourceReleasedTest {
-  private final Scene scene =
-      new Scene()
+  private final MigrationScene scene =
+      new MigrationScene()
           .touched()
           .record(draft -> draft.enter(Phase.COMMITTED).commit().enter(Phase.SUCCEEDED))
           .destination(SessionState.DESTINATION_ACTIVE);
@@ -37,7 +37,7 @@ class SourceReleasedTest {
   }
 
   @Test
-  void aSourceThatWasNotResetIsToldAndStaysTold() {
+  void aSourceThatWasNotResetIsReportedAndStaysReported() {
     released("could not be reset. Reset it: echo 1 > /sys/bus/pci/devices/0000:65:00.1/reset");
     for (int look = 0; look < 2; look++) {
       assertThat(scene.reason(ConditionType.SOURCE_READY)).isEqualTo("ResetFailed");

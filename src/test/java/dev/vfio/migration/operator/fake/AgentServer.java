@@ -21,7 +21,7 @@ import java.util.concurrent.TimeUnit;
  * restart.
  */
 public final class AgentServer implements AutoCloseable {
-  private static final Duration PORT_PATIENCE = Duration.ofSeconds(40);
+  private static final Duration PORT_TIMEOUT = Duration.ofSeconds(40);
 
   static {
     // As an agent begins.
@@ -40,7 +40,7 @@ public final class AgentServer implements AutoCloseable {
 
   public AgentServer start() {
     agent.restarted(UUID.randomUUID().toString());
-    long deadline = System.nanoTime() + PORT_PATIENCE.toNanos();
+    long deadline = System.nanoTime() + PORT_TIMEOUT.toNanos();
     while (server == null) {
       try {
         server = serve();

@@ -76,7 +76,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   private volatile boolean loadsAtOnce = true;
   private volatile boolean activatesAtOnce = true;
   private volatile boolean verifies = true;
-  private volatile Runnable beforeItLooks = () -> {};
+  private volatile Runnable beforeItVerifies = () -> {};
 
   FakeAgent(String node, FakeNodes nodes, DeviceState state) {
     this.node = node;
@@ -307,7 +307,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
                   throw refused;
                 });
         if (header.getFencingNumber() < fencing) {
-          throw Refusals.of(
+          throw RefusedCalls.of(
               Reason.STALE_FENCING_NUMBER, "an older leader: " + header.getFencingNumber());
         }
         fencing = header.getFencingNumber();
@@ -324,7 +324,8 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   private Session.Builder known(CommandHeader header, Role role) {
     Session session = sessions.get(key(header.getMigrationUid(), header.getAttempt(), role));
     if (session == null) {
-      throw Refusals.of(Reason.UNKNOWN_SESSION, "the agent on " + node + " has no such session");
+      throw RefusedCalls.of(
+          Reason.UNKNOWN_SESSION, "the agent on " + node + " has no such session");
     }
     return session.toBuilder();
   }
@@ -335,10 +336,10 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
 
   private Session.Builder claim(CommandHeader header, Role role, String id) {
     if (!id.equals(device.getId())) {
-      throw Refusals.of(Reason.UNKNOWN_DEVICE, "no device " + id);
+      throw RefusedCalls.of(Reason.UNKNOWN_DEVICE, "no device " + id);
     }
     if (!device.getClaimedBy().isEmpty()) {
-      throw Refusals.of(Reason.DEVICE_BUSY, id + " is claimed by " + device.getClaimedBy());
+      throw RefusedCalls.of(Reason.DEVICE_BUSY, id + " is claimed by " + device.getClaimedBy());
     }
     device.setClaimedBy(header.getMigrationUid() + "/" + header.getAttempt());
     return Session.newBuilder()
@@ -421,7 +422,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
           String key = key(header.getMigrationUid(), header.getAttempt(), Role.SOURCE);
           if (!sessions.containsKey(key)) {
             if (!request.getToken().equals(nodes.agent(request.getDestinationNode()).token)) {
-              throw Refusals.of(Reason.STREAM_UNAUTHENTICATED, "the token is wrong");
+              throw RefusedCalls.of(Reason.STREAM_UNAUTHENTICATED, "the token is wrong");
             }
             toldDestination = request.getDestinationHost() + ":" + request.getDestinationPort();
             Session.Builder session = claim(header, Role.SOURCE, request.getDevice());
@@ -468,8 +469,8 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   /** Before it is asked to look at what is loaded, that happens. */
-  public void beforeItLooks(Runnable fate) {
-    beforeItLooks = fate;
+  public void beforeItVerifies(Runnable fate) {
+    beforeItVerifies = fate;
   }
 
   @Override
@@ -483,10 +484,10 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
         request.getHeader(),
         observer,
         () -> {
-          beforeItLooks.run();
+          beforeItVerifies.run();
           Session.Builder session = known(request.getHeader(), Role.DESTINATION);
           if (session.getState() != SessionState.DESTINATION_LOADED) {
-            throw Refusals.of(Reason.NOT_LOADED, "the session is " + session.getState());
+            throw RefusedCalls.of(Reason.NOT_LOADED, "the session is " + session.getState());
           }
           return now(session);
         });
@@ -510,7 +511,8 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
             case DESTINATION_ACTIVATING, DESTINATION_ACTIVE -> {
               // Repeated.
             }
-            default -> throw Refusals.of(Reason.NOT_LOADED, "the session is " + session.getState());
+            default ->
+                throw RefusedCalls.of(Reason.NOT_LOADED, "the session is " + session.getState());
           }
           return now(session);
         });
@@ -549,7 +551,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
     Session.Builder session = known(header, source ? Role.SOURCE : Role.DESTINATION);
     switch (session.getState()) {
       case SOURCE_COMPLETED, DESTINATION_ACTIVE, DESTINATION_ACTIVATING ->
-          throw Refusals.of(Reason.ALREADY_COMMITTED, "the handover was committed");
+          throw RefusedCalls.of(Reason.ALREADY_COMMITTED, "the handover was committed");
       case SOURCE_ROLLED_BACK, DESTINATION_DISCARDED -> {
         // Repeated.
       }

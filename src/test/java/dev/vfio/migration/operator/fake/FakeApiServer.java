@@ -24,7 +24,7 @@ import java.util.function.UnaryOperator;
  */
 public final class FakeApiServer implements MigrationStore {
   /** Of a condition, as the CRD has it. */
-  private static final int LONGEST_MESSAGE = 32768;
+  private static final int MAX_MESSAGE = 32768;
 
   private final KubernetesSerialization serialization = new KubernetesSerialization();
   private final Map<String, DeviceMigration> objects = new LinkedHashMap<>();
@@ -35,7 +35,7 @@ public final class FakeApiServer implements MigrationStore {
   private Predicate<DeviceMigrationStatus> refuses =
       status ->
           status.conditions().stream()
-              .anyMatch(condition -> condition.message().length() > LONGEST_MESSAGE);
+              .anyMatch(condition -> condition.message().length() > MAX_MESSAGE);
   private Runnable beforeWrite = () -> {};
   private Runnable afterWrite = () -> {};
 
@@ -87,7 +87,7 @@ public final class FakeApiServer implements MigrationStore {
       migration.setSpec(spec);
       objects.put(name, migration);
     }
-    tell(name);
+    notifyWatchers(name);
     return read("default", name).orElseThrow();
   }
 
@@ -98,7 +98,7 @@ public final class FakeApiServer implements MigrationStore {
       migration.getMetadata().setGeneration(migration.getMetadata().getGeneration() + 1);
       migration.getMetadata().setResourceVersion(String.valueOf(++version));
     }
-    tell(name);
+    notifyWatchers(name);
   }
 
   /** Something that changes the object but not what it asks for. */
@@ -116,14 +116,14 @@ public final class FakeApiServer implements MigrationStore {
       migration.getMetadata().setGeneration(migration.getMetadata().getGeneration() + 1);
       migration.getMetadata().setResourceVersion(String.valueOf(++version));
     }
-    tell(name);
+    notifyWatchers(name);
   }
 
   public synchronized void removeFinalizer(String name) {
     objects.remove(name);
   }
 
-  private void tell(String name) {
+  private void notifyWatchers(String name) {
     read("default", name).ifPresent(copy -> watchers.forEach(watcher -> watcher.accept(copy)));
   }
 

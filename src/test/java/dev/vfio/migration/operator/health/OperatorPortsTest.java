@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Timeout;
  */
 @Timeout(120)
 class OperatorPortsTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
   @Test
   void requestsThatDoNotEndKeepNoProbeOutAndAreDropped() throws Exception {
@@ -51,11 +51,11 @@ class OperatorPortsTest {
       }
       HttpRequest probe =
           HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.actualPort()))
-              .timeout(PATIENCE)
+              .timeout(TIMEOUT)
               .build();
       // It may come while more connections arrive than can be dropped; the kubelet repeats it.
       await()
-          .atMost(PATIENCE)
+          .atMost(TIMEOUT)
           .ignoreExceptionsInstanceOf(IOException.class)
           .until(
               () ->
@@ -63,7 +63,7 @@ class OperatorPortsTest {
                       .send(probe, HttpResponse.BodyHandlers.ofString())
                       .body()
                       .equals("UP"));
-      await().atMost(PATIENCE).until(() -> held.stream().filter(this::isOpen).count() < 100);
+      await().atMost(TIMEOUT).until(() -> held.stream().filter(this::isOpen).count() < 100);
     } finally {
       for (SocketChannel channel : held) {
         channel.close();

@@ -2,6 +2,7 @@ package dev.vfio.migration.operator.inventory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceHolder;
 import dev.vfio.migration.contract.v1.DevicePlace;
@@ -14,7 +15,6 @@ import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.VfioDevice;
 import dev.vfio.migration.operator.api.VfioDeviceCounts;
 import dev.vfio.migration.operator.api.VfioDeviceHolder;
-import dev.vfio.migration.operator.text.ForeignText;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.Collections;
 import java.util.List;
@@ -52,7 +52,7 @@ class DeviceViewTest {
   }
 
   @Test
-  void everythingThatTheAgentKnowsIsTold() {
+  void everythingThatTheAgentReportsIsShown() {
     VfioDevice view =
         view(
             kernelDevice()
@@ -172,7 +172,7 @@ class DeviceViewTest {
   @Test
   void anAgentWithMuchToSayDoesNotFillTheApiServer() {
     assertThat(view(with(kernelDevice(), Reason.DEVICE_BUSY, "x".repeat(100_000))).problem())
-        .hasSize(DeviceView.LONGEST_TEXT);
+        .hasSize(DeviceView.MAX_TEXT);
   }
 
   @Test

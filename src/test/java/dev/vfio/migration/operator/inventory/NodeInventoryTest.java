@@ -18,7 +18,7 @@ import dev.vfio.migration.operator.fake.AgentServer;
 import dev.vfio.migration.operator.fake.FakeAgent;
 import dev.vfio.migration.operator.fake.FakeNodeStore;
 import dev.vfio.migration.operator.fake.FakeNodes;
-import dev.vfio.migration.operator.fake.Refusals;
+import dev.vfio.migration.operator.fake.RefusedCalls;
 import dev.vfio.migration.operator.fake.TestAuthority;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.nio.file.Path;
@@ -43,7 +43,7 @@ class NodeInventoryTest {
   private static final String NODE = "node-a";
   private static final Duration PERIOD = Duration.ofMillis(50);
   private static final Duration FORGET_AFTER = Duration.ofMinutes(10);
-  private static final Duration PATIENCE = Duration.ofSeconds(40);
+  private static final Duration TIMEOUT = Duration.ofSeconds(40);
 
   @TempDir private Path directory;
 
@@ -126,14 +126,14 @@ class NodeInventoryTest {
 
   private VfioNodeStatus awaitReachable() {
     await()
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .until(() -> store.status(NODE).map(VfioNodeStatus::reachable).orElse(false));
     return store.status(NODE).orElseThrow();
   }
 
   private VfioNodeStatus awaitProblem(String text) {
     await()
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .until(
             () ->
                 store
@@ -145,9 +145,9 @@ class NodeInventoryTest {
   }
 
   /** As long as it takes to look at every node a few times more. */
-  private void awaitLooks() {
+  private void awaitUpdates() {
     int before = store.lists();
-    await().atMost(PATIENCE).until(() -> store.lists() >= before + 4);
+    await().atMost(TIMEOUT).until(() -> store.lists() >= before + 4);
   }
 
   @Test
@@ -165,23 +165,23 @@ class NodeInventoryTest {
     inventory.start();
     connect();
     awaitReachable();
-    awaitLooks();
+    awaitUpdates();
     int writes = store.writes();
     clock.advance(Duration.ofHours(1));
-    awaitLooks();
+    awaitUpdates();
     assertThat(store.writes()).isEqualTo(writes);
     assertThat(store.status(NODE).orElseThrow().lastChange()).isEqualTo("2026-01-01T00:00:00Z");
   }
 
   @Test
-  void aChangeIsSeenAtTheNextLookAndDated() {
+  void aChangeIsWrittenAtTheNextUpdateWithItsDate() {
     inventory.start();
     connect();
     awaitReachable();
     clock.advance(Duration.ofMinutes(1));
     nodes.source().changeDevice(device -> device.setModel("another"));
     await()
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
     assertThat(store.status(NODE).orElseThrow().lastChange()).isEqualTo("2026-01-01T00:01:00Z");
   }
@@ -204,7 +204,7 @@ class NodeInventoryTest {
     inventory.start();
     connect();
     await()
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .until(
             () ->
                 agents.nodesWithAgent().contains(NODE)
@@ -221,7 +221,7 @@ class NodeInventoryTest {
     connect();
     VfioNodeStatus before = awaitReachable();
     server.stop();
-    await().atMost(PATIENCE).until(() -> agents.agentOf(NODE).state() instanceof Side.Unreachable);
+    await().atMost(TIMEOUT).until(() -> agents.agentOf(NODE).state() instanceof Side.Unreachable);
     clock.advance(NodeInventory.GRACE);
     VfioNodeStatus status = awaitProblem("the agent cannot be reached: ");
     assertThat(status.reachable()).isFalse();
@@ -234,28 +234,28 @@ class NodeInventoryTest {
   }
 
   @Test
-  void anAgentWhosePodIsGoneIsForgottenInTheEnd() {
+  void anAgentWithoutAPodIsForgottenInTheEnd() {
     inventory.start();
     connect();
     awaitReachable();
     agents.locate(NODE, Optional.empty());
     assertThat(awaitProblem("no agent pod runs on this node").reachable()).isFalse();
     clock.advance(FORGET_AFTER.minusSeconds(1));
-    awaitLooks();
+    awaitUpdates();
     assertThat(store.status(NODE)).as("not yet").isPresent();
     clock.advance(Duration.ofSeconds(1));
-    await().atMost(PATIENCE).until(() -> store.status(NODE).isEmpty());
+    await().atMost(TIMEOUT).until(() -> store.status(NODE).isEmpty());
   }
 
   @Test
-  void anObjectOfANodeThatLostItsAgentWhileNobodyLookedIsMarked() {
+  void anObjectOfANodeThatLostItsAgentWhileNoOperatorRanIsMarked() {
     store.create(NODE);
     inventory.start();
     assertThat(awaitProblem("no agent pod runs on this node").reachable()).isFalse();
   }
 
   @Test
-  void anObjectThatSomebodyDeletedComesBack() {
+  void anObjectThatAUserDeletedIsCreatedAgain() {
     inventory.start();
     connect();
     awaitReachable();
@@ -264,14 +264,14 @@ class NodeInventoryTest {
   }
 
   @Test
-  void anObjectThatSomebodyTouchedIsStillKept() {
+  void anObjectThatAUserChangedIsStillUpdated() {
     inventory.start();
     connect();
     awaitReachable();
     store.annotate(NODE);
     nodes.source().changeDevice(device -> device.setModel("another"));
     await()
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
   }
 
@@ -280,7 +280,7 @@ class NodeInventoryTest {
     inventory.start();
     connect();
     VfioNodeStatus before = awaitReachable();
-    nodes.source().refuseToList(Refusals.of(Reason.INTERNAL_ERROR, "cannot read /sys"));
+    nodes.source().refuseToList(RefusedCalls.of(Reason.INTERNAL_ERROR, "cannot read /sys"));
     VfioNodeStatus status = awaitProblem("cannot read /sys");
     assertThat(status.reachable()).isTrue();
     assertThat(status.devices()).isEqualTo(before.devices());
@@ -292,31 +292,31 @@ class NodeInventoryTest {
     connect();
     awaitReachable();
     nodes.source().hold(SessionState.SOURCE_STOPNCOPY);
-    await().atMost(PATIENCE).until(() -> agents.agentOf(NODE).holdsPausedWorkload());
-    awaitLooks();
+    await().atMost(TIMEOUT).until(() -> agents.agentOf(NODE).holdsPausedWorkload());
+    awaitUpdates();
     int asked = nodes.source().listings();
     nodes.source().changeDevice(device -> device.setModel("another"));
-    awaitLooks();
+    awaitUpdates();
     assertThat(nodes.source().listings()).isEqualTo(asked);
 
     nodes.source().hold(SessionState.SOURCE_COMPLETED);
     await()
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
   }
 
   /** Nobody looks at all nodes here: only what is heard of a session has the node looked at. */
   @Test
-  void aDeviceThatWasClaimedOrLetGoOfIsListedSoWithoutWaitingForThePeriod() {
+  void aDeviceThatWasClaimedOrReleasedIsListedSoWithoutWaitingForThePeriod() {
     connect();
     awaitReachable();
     nodes.source().changeDevice(device -> device.setClaimedBy("uid/1"));
     nodes.source().hold(SessionState.SOURCE_PRECOPY);
-    await().atMost(PATIENCE).until(() -> store.status(NODE).orElseThrow().counts().busy() == 1);
+    await().atMost(TIMEOUT).until(() -> store.status(NODE).orElseThrow().counts().busy() == 1);
 
     nodes.source().changeDevice(device -> device.setClaimedBy("").setBusy(false));
     nodes.source().hold(SessionState.SOURCE_COMPLETED);
-    await().atMost(PATIENCE).until(() -> store.status(NODE).orElseThrow().counts().busy() == 0);
+    await().atMost(TIMEOUT).until(() -> store.status(NODE).orElseThrow().counts().busy() == 0);
   }
 
   /** More of them than there are threads, and each is asked again and again. */
@@ -337,14 +337,14 @@ class NodeInventoryTest {
         agents.locate(name, Optional.of(started.address()));
       }
       await()
-          .atMost(PATIENCE)
+          .atMost(TIMEOUT)
           .untilAsserted(
               () -> assertThat(silent).extracting(FakeAgent::listings).doesNotContain(0));
       connect();
       awaitReachable();
       nodes.source().changeDevice(device -> device.setModel("another"));
       await()
-          .atMost(PATIENCE)
+          .atMost(TIMEOUT)
           .until(() -> store.status(NODE).orElseThrow().devices().get(0).model().equals("another"));
       assertThat(silent)
           .extracting(FakeAgent::listings)
@@ -357,15 +357,15 @@ class NodeInventoryTest {
 
   /** Two looks at a new node: the slower one must not write over what the other one found. */
   @Test
-  void aLookThatDidNotKnowTheObjectWritesNothingOverIt() {
+  void anUpdateThatDidNotKnowTheObjectDoesNotOverwriteIt() {
     connect();
     VfioNodeStatus before = awaitReachable();
-    nodes.source().refuseToList(Refusals.of(Reason.INTERNAL_ERROR, "cannot read /sys"));
+    nodes.source().refuseToList(RefusedCalls.of(Reason.INTERNAL_ERROR, "cannot read /sys"));
     store.hideFromReaders(NODE);
     int reads = store.reads();
     inventory.agentChanged(NODE);
-    await().atMost(PATIENCE).until(() -> store.creations() >= 2);
-    await().atMost(PATIENCE).until(() -> store.reads() > reads);
+    await().atMost(TIMEOUT).until(() -> store.creations() >= 2);
+    await().atMost(TIMEOUT).until(() -> store.reads() > reads);
     store.hideFromReaders("");
     inventory.agentChanged(NODE);
     assertThat(awaitProblem("cannot read /sys").devices()).isEqualTo(before.devices());
@@ -376,14 +376,14 @@ class NodeInventoryTest {
     store.fail(Optional.of(new IllegalStateException("404: vfionodes not found")));
     inventory.start();
     connect();
-    awaitLooks();
+    awaitUpdates();
     assertThat(store.writes()).isZero();
     store.fail(Optional.empty());
     awaitReachable();
   }
 
   @Test
-  void aNodeWithMoreDevicesThanAnObjectHoldsTellsOfTheFirst() {
+  void ofMoreDevicesThanAnObjectHoldsTheFirstAreListed() {
     nodes
         .source()
         .changeDevice(

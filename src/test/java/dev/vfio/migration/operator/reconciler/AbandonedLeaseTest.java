@@ -35,19 +35,19 @@ class AbandonedLeaseTest {
     server.close();
   }
 
-  private void lookAfter(Duration time) {
+  private void checkAfter(Duration time) {
     steady.shift(time);
-    lease.look();
+    lease.check();
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"PT0S", "PT1H", "PT-1H", "PT87600H"})
   void isFreedOnceItHasNotChangedForItsTime(Duration ahead) {
     server.write("other", ZonedDateTime.now().plus(ahead));
-    lease.look();
-    lookAfter(LASTS.minusSeconds(1));
+    lease.check();
+    checkAfter(LASTS.minusSeconds(1));
     assertThat(server.holder()).isEqualTo("other");
-    lookAfter(Duration.ofSeconds(2));
+    checkAfter(Duration.ofSeconds(2));
     assertThat(server.holder()).isEmpty();
   }
 
@@ -55,47 +55,47 @@ class AbandonedLeaseTest {
   void isNotFreedWhileItIsRenewed() {
     for (int renewed = 0; renewed < 20; renewed++) {
       server.write("other", ZonedDateTime.now().minusYears(10));
-      lookAfter(Duration.ofSeconds(14));
+      checkAfter(Duration.ofSeconds(14));
     }
     assertThat(server.holder()).isEqualTo("other");
   }
 
   @Test
-  void isNotFreedAtTheFirstLookHoweverOldItSays() {
+  void isNotFreedWhenFirstReadHoweverOldItSaysItIs() {
     server.write("other", ZonedDateTime.now().minusYears(10));
-    lookAfter(Duration.ofDays(1));
+    checkAfter(Duration.ofDays(1));
     assertThat(server.holder()).isEqualTo("other");
   }
 
   @Test
-  void oneOfItsOwnOrOfNobodyOrNoneIsLeftAlone() {
+  void aLeaseOfItsOwnOrWithoutHolderIsLeftAlone() {
     server.write("me", ZonedDateTime.now());
-    lease.look();
-    lookAfter(Duration.ofHours(1));
+    lease.check();
+    checkAfter(Duration.ofHours(1));
     assertThat(server.holder()).isEqualTo("me");
     server.write("", ZonedDateTime.now());
-    lease.look();
-    lookAfter(Duration.ofHours(1));
+    lease.check();
+    checkAfter(Duration.ofHours(1));
     assertThat(server.holder()).isEmpty();
     server.delete();
-    lease.look();
-    lookAfter(Duration.ofHours(1));
+    lease.check();
+    checkAfter(Duration.ofHours(1));
   }
 
   /** Whoever looks again and again stops for good where a look throws. */
   @Test
-  void aFaultOfOneLookEndsNoOther() {
+  void aFaultOfOneCheckEndsNoOther() {
     server.write("other", ZonedDateTime.now());
     AbandonedLease faulty =
         new AbandonedLease(null, LeaseServer.NAMESPACE, LeaseServer.NAME, "me", LASTS, steady);
-    assertThatCode(faulty::look).doesNotThrowAnyException();
+    assertThatCode(faulty::check).doesNotThrowAnyException();
   }
 
   @Test
-  void anApiServerThatIsAwayIsLookedAtAgain() {
+  void anApiServerThatIsAwayIsAskedAgain() {
     server.write("other", ZonedDateTime.now());
-    lease.look();
+    lease.check();
     server.stop();
-    lookAfter(Duration.ofHours(1));
+    checkAfter(Duration.ofHours(1));
   }
 }

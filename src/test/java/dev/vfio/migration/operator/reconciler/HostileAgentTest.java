@@ -4,6 +4,7 @@ import static dev.vfio.migration.operator.reconciler.Sandbox.NAME;
 import static dev.vfio.migration.operator.reconciler.Sandbox.condition;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
@@ -15,7 +16,6 @@ import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
-import dev.vfio.migration.operator.text.ForeignText;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
@@ -55,7 +55,7 @@ class HostileAgentTest {
   private void assertRecorded(String message, String beginning) {
     assertThat(ForeignText.isPlain(message)).as(message).isTrue();
     assertThat(message.getBytes(StandardCharsets.UTF_8).length)
-        .isLessThanOrEqualTo(ForeignText.LONGEST_MESSAGE);
+        .isLessThanOrEqualTo(ForeignText.MAX_MESSAGE);
     assertThat(message)
         .contains(beginning)
         .containsPattern("\\(cut, 12[0-9]{4} characters\\)")

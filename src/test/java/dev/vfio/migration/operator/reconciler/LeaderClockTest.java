@@ -10,7 +10,7 @@ import dev.vfio.migration.operator.api.DeviceMigrationSpec;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Timeouts;
 import dev.vfio.migration.operator.fake.Copies;
-import dev.vfio.migration.operator.fake.Refusals;
+import dev.vfio.migration.operator.fake.RefusedCalls;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
 import java.nio.file.Path;
@@ -152,7 +152,7 @@ class LeaderClockTest {
         .refuse(
             command ->
                 command.equals("RollBack")
-                    ? Optional.of(Refusals.of(Reason.NOT_READY, "not yet"))
+                    ? Optional.of(RefusedCalls.of(Reason.NOT_READY, "not yet"))
                     : Optional.empty());
     sandbox
         .nodes
@@ -176,8 +176,7 @@ class LeaderClockTest {
     OperatorProcess next = sandbox.changeLeader(AHEAD);
     sandbox.awaitAgents();
     // Another migration of the same devices ends: by then the first was looked at.
-    assertThat(next.machinery().advance(sandbox.api.read("default", NAME).orElseThrow()).finished())
-        .isTrue();
+    assertThat(next.advance(sandbox.api.read("default", NAME).orElseThrow()).finished()).isTrue();
     assertThat(sandbox.api.read("default", NAME)).isPresent();
   }
 
@@ -187,7 +186,7 @@ class LeaderClockTest {
     sandbox.awaitPhase(Phase.SUCCEEDED);
     sandbox.changeLeader(BEHIND);
     org.awaitility.Awaitility.await()
-        .atMost(Sandbox.PATIENCE)
+        .atMost(Sandbox.TIMEOUT)
         .until(
             () ->
                 sandbox

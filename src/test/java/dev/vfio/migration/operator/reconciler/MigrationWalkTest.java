@@ -167,7 +167,7 @@ class MigrationWalkTest {
   }
 
   @Test
-  void progressIsToldWhileCopying() {
+  void progressIsWrittenWhileCopying() {
     sandbox.nodes.source().convergesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
@@ -223,7 +223,7 @@ class MigrationWalkTest {
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     await()
-        .atMost(Sandbox.PATIENCE)
+        .atMost(Sandbox.TIMEOUT)
         .until(() -> sandbox.nodes.destination().commands().contains("Activate"));
     sandbox.sourceServer.stop();
     sandbox.nodes.destination().activate();
@@ -241,7 +241,7 @@ class MigrationWalkTest {
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     await()
-        .atMost(Sandbox.PATIENCE)
+        .atMost(Sandbox.TIMEOUT)
         .until(() -> sandbox.nodes.destination().commands().contains("Activate"));
     sandbox
         .nodes
@@ -266,7 +266,7 @@ class MigrationWalkTest {
   void aFinishedMigrationIsDeletedAfterItsTime() {
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.deletedAfter(Specs.live(), 0));
-    await().atMost(Sandbox.PATIENCE).until(() -> sandbox.api.read("default", NAME).isEmpty());
+    await().atMost(Sandbox.TIMEOUT).until(() -> sandbox.api.read("default", NAME).isEmpty());
     sandbox.assertDestinationRuns();
   }
 
@@ -276,12 +276,12 @@ class MigrationWalkTest {
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(SUCCEEDED);
     assertThat(sandbox.api.history()).noneMatch(status -> status.toString().contains("secret-"));
-    await().atMost(Sandbox.PATIENCE).until(() -> operator.events().contains("Succeeded"));
+    await().atMost(Sandbox.TIMEOUT).until(() -> operator.events().contains("Succeeded"));
     assertThat(operator.events()).noneMatch(event -> event.contains("secret-"));
   }
 
   @Test
-  void noMoreIsWrittenThanThereIsToTell() {
+  void nothingIsWrittenTwice() {
     sandbox.startOperator();
     sandbox.awaitAgents();
     sandbox.api.create(NAME, Specs.live());

@@ -39,7 +39,7 @@ class NamespaceWalkTest {
   }
 
   @Test
-  void aTenantsMigrationReachesNoAgentAndTellsOneEvent() {
+  void aTenantsMigrationReachesNoAgentAndCausesOneEvent() {
     OperatorProcess operator = sandbox.startOperator();
     sandbox.awaitAgents();
     sandbox.api.create(TENANT, NAME, Specs.live());
@@ -56,7 +56,7 @@ class NamespaceWalkTest {
   }
 
   @Test
-  void hundredsOfEarlierOnesOfTheSameDeviceDelayNobody() {
+  void hundredsOfEarlierRefusedMigrationsOfTheSameDeviceDelayNoOther() {
     for (int at = 0; at < 300; at++) {
       sandbox.api.create(TENANT, "in-the-way-" + at, Specs.live());
     }
@@ -75,17 +75,17 @@ class NamespaceWalkTest {
     sandbox.api.create(TENANT, NAME, Specs.live());
     OperatorProcess operator = sandbox.startOperator();
     sandbox.awaitPhase(Phase.FAILED);
-    await().atMost(Sandbox.PATIENCE).until(() -> operator.counted() == 1);
+    await().atMost(Sandbox.TIMEOUT).until(() -> operator.counted() == 1);
     sandbox.api.requestDeletion(NAME);
-    await().atMost(Sandbox.PATIENCE).until(() -> sandbox.api.read(TENANT, NAME).isEmpty());
-    await().atMost(Sandbox.PATIENCE).until(() -> operator.counted() == 0);
+    await().atMost(Sandbox.TIMEOUT).until(() -> sandbox.api.read(TENANT, NAME).isEmpty());
+    await().atMost(Sandbox.TIMEOUT).until(() -> operator.counted() == 0);
   }
 
   @Test
   void aRefusedOneIsDeletedWhenItsTimeIsOver() {
     sandbox.api.create(TENANT, NAME, Specs.deletedAfter(Specs.live(), 1));
     sandbox.startOperator();
-    await().atMost(Sandbox.PATIENCE).until(() -> sandbox.api.read(TENANT, NAME).isEmpty());
+    await().atMost(Sandbox.TIMEOUT).until(() -> sandbox.api.read(TENANT, NAME).isEmpty());
   }
 
   /** Not even one that a leader with another list had begun to validate. */

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.operator.agents.AgentAddress;
+import dev.vfio.migration.operator.agents.AgentDirectory;
+import dev.vfio.migration.operator.agents.AgentReports;
 import dev.vfio.migration.operator.agents.TlsFiles;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.decision.AdminNamespaces;
@@ -13,6 +15,7 @@ import dev.vfio.migration.operator.health.MigrationMetrics;
 import dev.vfio.migration.operator.health.ReconcileHealth;
 import dev.vfio.migration.operator.record.EventReason;
 import dev.vfio.migration.operator.record.EventRecorder;
+import dev.vfio.migration.operator.record.StatusRecord;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
@@ -29,8 +32,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * One life of the operator: the real machinery on a fake API server, driven by events and timers as
- * the operator framework drives it, one reconciliation at a time.
+ * One life of the operator: the real reconciler on a fake API server, driven by events and timers
+ * as the operator framework drives it, one reconciliation at a time.
  */
 final class OperatorProcess implements AutoCloseable {
   /** Ends the process at this very point. */
@@ -38,12 +41,18 @@ final class OperatorProcess implements AutoCloseable {
     private static final long serialVersionUID = 1L;
   }
 
+  private static final CallTimeout CALL_TIMEOUT = new CallTimeout(Duration.ofSeconds(30));
+  private static final AdminNamespaces ADMIN_NAMESPACES = AdminNamespaces.of(List.of("default"));
+
   /** The time of day, which may be set. */
   final SettableClock wall;
 
   private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   private final FakeApiServer api;
-  private final Machinery machinery;
+  private final AgentDirectory agents;
+  private final AgentEvents agentEvents;
+  private final MigrationRegistry registry;
+  private final MigrationReconciler reconciler;
   private final ScheduledExecutorService worker = Executors.newSingleThreadScheduledExecutor();
   private final AtomicBoolean alive = new AtomicBoolean(true);
   private final List<String> events = new CopyOnWriteArrayList<>();
@@ -51,65 +60,89 @@ final class OperatorProcess implements AutoCloseable {
   OperatorProcess(
       FakeApiServer api,
       Path certificates,
-      Map<String, AgentAddress> agents,
+      Map<String, AgentAddress> locations,
       long fencing,
       SettableClock wall) {
     this.api = api;
     this.wall = wall;
-    this.machinery =
-        new Machinery(
-            new Machinery.World(
-                wall,
-                Clock.systemUTC(),
-                new TlsFiles(certificates, Clock.systemUTC()),
-                Duration.ofSeconds(30),
-                Duration.ofMillis(100),
-                AdminNamespaces.of(List.of("default")),
-                api,
-                new EventRecorder() {
-                  @Override
-                  public void tell(DeviceMigration about, EventReason reason, String note) {
-                    events.add(reason.text());
-                  }
-
-                  @Override
-                  public void close() {
-                    // Holds nothing.
-                  }
-                },
-                () -> fencing,
-                new MigrationMetrics(meters),
-                new ReconcileHealth(),
-                directory -> {
-                  throw new IllegalStateException("agents are located by the test");
-                },
-                directory -> {
-                  throw new IllegalStateException("nobody asked for an inventory");
-                }),
-            false);
-    machinery.migrationsAre(api::all);
-    machinery
-        .agentEvents()
-        .setEventHandler(
-            event -> wake(event.getRelatedCustomResourceID().getName(), Duration.ZERO));
-    machinery.agentEvents().start();
-    agents.forEach((node, address) -> machinery.agents().locate(node, Optional.of(address)));
+    Clock steady = Clock.systemUTC();
+    AgentReports reports = new AgentReports();
+    this.agents =
+        new AgentDirectory(
+            new TlsFiles(certificates, Clock.systemUTC()), steady, CALL_TIMEOUT.length(), reports);
+    this.agentEvents = new AgentEvents(reports, locatedByTheTest(agents));
+    StatusRecord record =
+        new StatusRecord(
+            api, eventList(), new MigrationMetrics(meters), steady, Duration.ofMillis(100));
+    Admissions admissions = new Admissions(ADMIN_NAMESPACES);
+    Observer observer = new Observer(agents, ADMIN_NAMESPACES, admissions, wall, steady);
+    Commander commander =
+        new Commander(
+            new AgentCalls(agents, CALL_TIMEOUT),
+            () -> fencing,
+            api,
+            steady,
+            CALL_TIMEOUT,
+            agentEvents);
+    ReconcileHealth health = new ReconcileHealth();
+    this.registry =
+        new MigrationRegistry(
+            ADMIN_NAMESPACES, admissions, agentEvents, observer, record, commander, health);
+    this.reconciler =
+        new MigrationReconciler(
+            observer, record, commander, api, wall, registry, agentEvents, health);
+    agentEvents.setEventHandler(
+        event -> wake(event.getRelatedCustomResourceID().getName(), Duration.ZERO));
+    agentEvents.start();
+    locations.forEach((node, address) -> agents.locate(node, Optional.of(address)));
     api.watch(migration -> wake(migration.getMetadata().getName(), Duration.ZERO));
     api.all().forEach(migration -> wake(migration.getMetadata().getName(), Duration.ZERO));
   }
 
-  Machinery machinery() {
-    return machinery;
+  private static AgentSearch locatedByTheTest(AgentDirectory agents) {
+    return new AgentSearch() {
+      @Override
+      public void start() {
+        // The test says where the agents are.
+      }
+
+      @Override
+      public void stop() {
+        agents.close();
+      }
+    };
+  }
+
+  private EventRecorder eventList() {
+    return new EventRecorder() {
+      @Override
+      public void record(DeviceMigration about, EventReason reason, String note) {
+        events.add(reason.text());
+      }
+
+      @Override
+      public void close() {
+        // Holds nothing.
+      }
+    };
+  }
+
+  AgentDirectory agents() {
+    return agents;
+  }
+
+  MigrationReconciler.Outcome advance(DeviceMigration migration) {
+    return reconciler.advance(migration, api::all);
   }
 
   List<String> events() {
     return events;
   }
 
-  /** An event is told after the status was written, so it may be seen a little later. */
+  /** An event is recorded after the status was written, so it may appear a little later. */
   void awaitEvents(String... reasons) {
     await()
-        .atMost(Sandbox.PATIENCE)
+        .atMost(Sandbox.TIMEOUT)
         .untilAsserted(() -> assertThat(events).containsExactly(reasons));
   }
 
@@ -141,9 +174,9 @@ final class OperatorProcess implements AutoCloseable {
       return;
     }
     try {
-      MigrationLoop.Outcome outcome = machinery.advance(migration.get());
+      MigrationReconciler.Outcome outcome = advance(migration.get());
       if (outcome.finished() && migration.get().isMarkedForDeletion()) {
-        machinery.forget(migration.get());
+        registry.forget(migration.get());
         api.removeFinalizer(name);
         return;
       }
@@ -161,6 +194,6 @@ final class OperatorProcess implements AutoCloseable {
   public void close() {
     alive.set(false);
     worker.shutdownNow();
-    machinery.agentEvents().stop();
+    agentEvents.stop();
   }
 }

@@ -24,7 +24,7 @@ import dev.vfio.migration.operator.api.Timeouts;
 import dev.vfio.migration.operator.fake.Copies;
 import dev.vfio.migration.operator.fake.FakeAgent;
 import dev.vfio.migration.operator.fake.FakeNodes;
-import dev.vfio.migration.operator.fake.Refusals;
+import dev.vfio.migration.operator.fake.RefusedCalls;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
 import java.nio.file.Path;
@@ -70,7 +70,7 @@ class RollbackWalkTest {
     sandbox.startOperator();
     sandbox.api.create(NAME, spec);
     await()
-        .atMost(Sandbox.PATIENCE)
+        .atMost(Sandbox.TIMEOUT)
         .until(
             () ->
                 sandbox
@@ -126,7 +126,7 @@ class RollbackWalkTest {
   void deletingARunningMigrationCancelsItFirst() {
     copying();
     sandbox.api.requestDeletion(NAME);
-    await().atMost(Sandbox.PATIENCE).until(() -> sandbox.api.read("default", NAME).isEmpty());
+    await().atMost(Sandbox.TIMEOUT).until(() -> sandbox.api.read("default", NAME).isEmpty());
     assertThat(sandbox.nodes.source().commands()).contains("Cancel");
     sandbox.assertSourceRuns();
   }
@@ -139,7 +139,7 @@ class RollbackWalkTest {
     sandbox.awaitStatus(NAME, status -> status.handover() == Handover.COMMITTED);
     sandbox.api.requestDeletion(NAME);
     sandbox.nodes.destination().activate();
-    await().atMost(Sandbox.PATIENCE).until(() -> sandbox.api.read("default", NAME).isEmpty());
+    await().atMost(Sandbox.TIMEOUT).until(() -> sandbox.api.read("default", NAME).isEmpty());
     sandbox.assertDestinationRuns();
   }
 
@@ -167,7 +167,7 @@ class RollbackWalkTest {
     sandbox
         .nodes
         .destination()
-        .refuse(command -> Optional.of(Refusals.of(Reason.JOURNAL_FAILED, "disk full")));
+        .refuse(command -> Optional.of(RefusedCalls.of(Reason.JOURNAL_FAILED, "disk full")));
     sandbox
         .nodes
         .source()
@@ -206,7 +206,7 @@ class RollbackWalkTest {
     sandbox
         .nodes
         .source()
-        .refuse(command -> Optional.of(Refusals.of(Reason.JOURNAL_FAILED, "not now")));
+        .refuse(command -> Optional.of(RefusedCalls.of(Reason.JOURNAL_FAILED, "not now")));
     sandbox
         .nodes
         .source()
@@ -296,7 +296,7 @@ class RollbackWalkTest {
         .refuse(
             command ->
                 command.equals("Activate")
-                    ? Optional.of(Refusals.of(Reason.JOURNAL_FAILED, "later"))
+                    ? Optional.of(RefusedCalls.of(Reason.JOURNAL_FAILED, "later"))
                     : Optional.empty());
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
@@ -329,7 +329,7 @@ class RollbackWalkTest {
           .refuse(
               command ->
                   command.equals(refused)
-                      ? Optional.of(Refusals.of(reason, "no"))
+                      ? Optional.of(RefusedCalls.of(reason, "no"))
                       : Optional.empty());
     }
     sandbox.startOperator();
@@ -348,7 +348,7 @@ class RollbackWalkTest {
         .refuse(
             command ->
                 command.equals("SwitchOver") && refusals[0]-- > 0
-                    ? Optional.of(Refusals.of(Reason.JOURNAL_FAILED, "disk busy"))
+                    ? Optional.of(RefusedCalls.of(Reason.JOURNAL_FAILED, "disk busy"))
                     : Optional.empty());
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());

@@ -34,7 +34,7 @@ final class Sandbox implements AutoCloseable {
   static final String NAME = "move-gpu-0";
 
   /** For what comes about at once, on a machine whose processors may be busy with other things. */
-  static final Duration PATIENCE = Duration.ofSeconds(40);
+  static final Duration TIMEOUT = Duration.ofSeconds(40);
 
   final FakeApiServer api = new FakeApiServer();
   final FakeNodes nodes = new FakeNodes();
@@ -70,7 +70,7 @@ final class Sandbox implements AutoCloseable {
     AgentServer server =
         serve(agent, authority.issue(directory.resolve(node), node + ".node.migration.vfio.dev"));
     others.add(server);
-    operator.machinery().agents().locate(node, Optional.of(server.address()));
+    operator.agents().locate(node, Optional.of(server.address()));
     awaitAgent(node);
   }
 
@@ -87,8 +87,8 @@ final class Sandbox implements AutoCloseable {
   }
 
   /**
-   * Waits until the operator has both agents in reach, so that being connected to is not part of
-   * the story.
+   * Waits until the operator has both agents in reach, so that the time for connecting is not part
+   * of the test.
    */
   void awaitAgents() {
     awaitAgent(FakeNodes.SOURCE);
@@ -97,8 +97,8 @@ final class Sandbox implements AutoCloseable {
 
   private void awaitAgent(String node) {
     await()
-        .atMost(PATIENCE)
-        .until(() -> operator.machinery().agents().agentOf(node).state() instanceof Side.Reachable);
+        .atMost(TIMEOUT)
+        .until(() -> operator.agents().agentOf(node).state() instanceof Side.Reachable);
   }
 
   OperatorProcess restartOperator() {
@@ -128,7 +128,7 @@ final class Sandbox implements AutoCloseable {
     // The very status that was seen: the next one may be another.
     AtomicReference<DeviceMigrationStatus> seen = new AtomicReference<>();
     await()
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .pollInterval(Duration.ofMillis(5))
         .untilAsserted(
             () -> {
@@ -156,7 +156,7 @@ final class Sandbox implements AutoCloseable {
   /** The source runs on, the destination is free again, and there never were two. */
   void assertSourceRuns() {
     await()
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .untilAsserted(
             () -> {
               assertThat(nodes.source().deviceState()).isEqualTo(DeviceState.RUNNING);
@@ -169,7 +169,7 @@ final class Sandbox implements AutoCloseable {
   void assertDestinationRuns() {
     assertThat(nodes.destination().deviceState()).isEqualTo(DeviceState.RUNNING);
     await()
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .untilAsserted(
             () -> assertThat(nodes.source().deviceState()).isEqualTo(DeviceState.SAVE_COMPLETED));
     assertThat(nodes.violations()).isEmpty();

@@ -62,13 +62,13 @@ class SlowAgentWalkTest {
     for (int number = 0; number < MANY; number++) {
       sandbox.api.create("hung-" + number, onto("node-c", "node-b", "vfio-user:hung-" + number));
     }
-    await().atMost(Sandbox.PATIENCE).until(() -> silent.listings() > 0);
+    await().atMost(Sandbox.TIMEOUT).until(() -> silent.listings() > 0);
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(SUCCEEDED);
     assertThat(sandbox.api.status("hung-0").phase()).isEqualTo(VALIDATING);
     assertThat(silent.listings())
         .as("questions to one agent at a time, so that commands find room beside them")
-        .isLessThanOrEqualTo(CallsUnderWay.MOST_TO_A_NODE);
+        .isLessThanOrEqualTo(CallsUnderWay.MAX_CALLS_TO_A_NODE);
   }
 
   @Test
@@ -78,7 +78,7 @@ class SlowAgentWalkTest {
     sandbox.serveAlso("node-c", FakeNodes.alone("node-c", DeviceState.RUNNING));
     sandbox.serveAlso("node-d", ignoring);
     sandbox.api.create("stuck", onto("node-c", "node-d", FakeAgent.DEVICE));
-    await().atMost(Sandbox.PATIENCE).until(() -> !ignoring.commands().isEmpty());
+    await().atMost(Sandbox.TIMEOUT).until(() -> !ignoring.commands().isEmpty());
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(SUCCEEDED);
     assertThat(sandbox.api.status("stuck").phase()).isEqualTo(PREPARING);
@@ -92,7 +92,7 @@ class SlowAgentWalkTest {
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(SUCCEEDED);
     await()
-        .atMost(Sandbox.PATIENCE)
+        .atMost(Sandbox.TIMEOUT)
         .untilAsserted(
             () ->
                 assertThat(sandbox.nodes.source().commands())
@@ -109,7 +109,7 @@ class SlowAgentWalkTest {
     FakeAgent silent = FakeNodes.silent("node-c");
     sandbox.serveAlso("node-c", silent);
     sandbox.api.create("hung", onto("node-c", "node-b", "vfio-user:hung"));
-    await().atMost(Sandbox.PATIENCE).until(() -> silent.listings() > 0);
+    await().atMost(Sandbox.TIMEOUT).until(() -> silent.listings() > 0);
     sandbox.api.changeSpec("hung", Specs::cancelled);
     sandbox.awaitStatus("hung", status -> status.phase() == CANCELLED);
   }

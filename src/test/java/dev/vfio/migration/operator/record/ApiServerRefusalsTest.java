@@ -119,15 +119,15 @@ class ApiServerRefusalsTest {
   @Test
   void refusedOnesWithoutNumberLeaveRoomForWhatWasDecided() {
     try (ApiServerEvents events = new ApiServerEvents(client, Clock.systemUTC(), "operator-0")) {
-      for (int at = 0; at < 2 * ApiServerEvents.LONGEST_BACKLOG; at++) {
-        events.tell(migration("in-the-way-" + at), EventReason.REFUSED, "not here");
+      for (int at = 0; at < 2 * ApiServerEvents.MAX_BACKLOG; at++) {
+        events.record(migration("in-the-way-" + at), EventReason.REFUSED, "not here");
       }
-      events.tell(migration("m"), EventReason.COMMITTED, "decided");
+      events.record(migration("m"), EventReason.COMMITTED, "decided");
       mayAnswer.countDown();
       await()
           .atMost(Duration.ofSeconds(60))
           .until(() -> received.stream().anyMatch(event -> event.contains("Committed")));
     }
-    assertThat(received).hasSizeBetween(2, ApiServerEvents.LONGEST_BACKLOG);
+    assertThat(received).hasSizeBetween(2, ApiServerEvents.MAX_BACKLOG);
   }
 }

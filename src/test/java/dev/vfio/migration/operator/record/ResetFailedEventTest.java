@@ -23,13 +23,13 @@ class ResetFailedEventTest {
   }
 
   @Test
-  void aDeviceThatWasNotResetIsToldOnceAtEitherEnd() throws JsonProcessingException {
+  void aDeviceThatWasNotResetIsOneEventAtEitherEnd() throws JsonProcessingException {
     for (String condition : new String[] {"SourceReady", "DestinationReady"}) {
       DeviceMigrationStatus before = status(condition, "CleaningUp");
       DeviceMigrationStatus after = status(condition, "ResetFailed");
       assertThat(EventDifference.between(before, after))
           .containsExactly(
-              new EventDifference.Chapter(EventReason.RESET_FAILED, "Reset it: echo 1"));
+              new EventDifference.Difference(EventReason.RESET_FAILED, "Reset it: echo 1"));
       assertThat(EventDifference.between(after, after)).isEmpty();
     }
     assertThat(EventReason.RESET_FAILED.warning()).isTrue();

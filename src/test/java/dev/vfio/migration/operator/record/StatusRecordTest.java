@@ -41,7 +41,7 @@ class StatusRecordTest {
     EventRecorder recorder =
         new EventRecorder() {
           @Override
-          public void tell(DeviceMigration about, EventReason reason, String note) {
+          public void record(DeviceMigration about, EventReason reason, String note) {
             events.add(reason.text());
           }
 

@@ -2,9 +2,9 @@ package dev.vfio.migration.operator.reference;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.record.EventReason;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
-import dev.vfio.migration.operator.record.EventReason;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.ValidationRule;

@@ -137,5 +137,8 @@ public interface AgentConfig {
 
   /** How long sessions may take to undo what may be undone when the agent is told to end. */
   @WithDefault("20s")
-  Duration stopPatience();
+  Duration stopTimeout();
+
+  /** The name that {@link #stopTimeout()} had; it works in this release, with a warning. */
+  Optional<Duration> stopPatience();
 }

@@ -1,8 +1,11 @@
 package dev.vfio.migration.agent.configuration;
 
+import static dev.vfio.migration.connections.settings.SettingRules.longerThanNothing;
+import static dev.vfio.migration.connections.settings.SettingRules.notNegative;
+import static dev.vfio.migration.connections.settings.SettingRules.require;
+
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -89,30 +92,12 @@ public final class SettingsCheck {
   }
 
   private static void durations(AgentConfig config) {
-    Map<String, Duration> durations = new LinkedHashMap<>();
-    durations.put("agent.handover-timeout", config.handoverTimeout());
-    durations.put("agent.certificate-reload-period", config.certificateReloadPeriod());
-    durations.put("agent.workload-timeout", config.workloadTimeout());
-    durations.put("agent.device-look-timeout", config.deviceLookTimeout());
-    durations.put("agent.command-timeout", config.commandTimeout());
-    durations.forEach(
-        (name, duration) ->
-            require(
-                !duration.isNegative() && !duration.isZero(),
-                name,
-                duration,
-                "must be longer than nothing, such as 10s"));
+    longerThanNothing("agent.handover-timeout", config.handoverTimeout());
+    longerThanNothing("agent.certificate-reload-period", config.certificateReloadPeriod());
+    longerThanNothing("agent.workload-timeout", config.workloadTimeout());
+    longerThanNothing("agent.device-look-timeout", config.deviceLookTimeout());
+    longerThanNothing("agent.command-timeout", config.commandTimeout());
     notNegative("agent.remembered-for", config.rememberedFor());
-    notNegative("agent.stop-patience", config.stopPatience());
-  }
-
-  private static void notNegative(String name, Duration duration) {
-    require(!duration.isNegative(), name, duration, "must not be negative");
-  }
-
-  private static void require(boolean fine, String name, Object value, String rule) {
-    if (!fine) {
-      throw new IllegalArgumentException(name + " is '" + value + "': it " + rule);
-    }
+    notNegative("agent.stop-timeout", RenamedSettings.stopTimeout(config));
   }
 }

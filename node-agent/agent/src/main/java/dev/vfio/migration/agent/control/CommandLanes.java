@@ -20,7 +20,7 @@ import org.jboss.logging.Logger;
  */
 public final class CommandLanes implements AutoCloseable {
   private static final Logger LOG = Logger.getLogger(CommandLanes.class);
-  private static final int MOST_WAITING = 1024;
+  private static final int MAX_WAITING = 1024;
 
   /** Which commands go together. */
   public enum Lane {
@@ -58,7 +58,7 @@ public final class CommandLanes implements AutoCloseable {
               lane.threads,
               0,
               TimeUnit.SECONDS,
-              new LinkedBlockingQueue<>(MOST_WAITING),
+              new LinkedBlockingQueue<>(MAX_WAITING),
               task -> {
                 Thread thread =
                     new Thread(task, "command-" + lane.name + "-" + number.incrementAndGet());
@@ -120,7 +120,7 @@ public final class CommandLanes implements AutoCloseable {
         } catch (RejectedExecutionException full) {
           underWay.completeExceptionally(full);
           return CompletableFuture.completedFuture(
-              MOST_WAITING + " commands wait for a thread, and that is the limit");
+              MAX_WAITING + " commands wait for a thread, and that is the limit");
         }
       }
       long left = Math.max(0, sentAt + longestWait.toNanos() - System.nanoTime());

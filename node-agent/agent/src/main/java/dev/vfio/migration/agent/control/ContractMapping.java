@@ -32,7 +32,7 @@ import java.util.regex.Pattern;
 final class ContractMapping {
   static final int TOKEN_BYTES = 32;
 
-  private static final int LONGEST_TEXT = 512;
+  private static final int MAX_TEXT = 512;
   private static final Pattern NAME =
       Pattern.compile("[a-z0-9]([-.a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?");
   private static final int HIGHEST_PORT = 65535;
@@ -133,7 +133,7 @@ final class ContractMapping {
   }
 
   private static String text(String field, String value) throws Refusal {
-    if (value.isBlank() || value.length() > LONGEST_TEXT || !ForeignText.isPlain(value)) {
+    if (value.isBlank() || value.length() > MAX_TEXT || !ForeignText.isPlain(value)) {
       throw invalid(field + " is empty, too long or not printable");
     }
     return value;
@@ -142,9 +142,9 @@ final class ContractMapping {
   /** For logs only: what is no name of a Kubernetes object does not get there. */
   static String name(CommandHeader header) {
     String name = header.getMigrationName();
-    return name.length() <= LONGEST_TEXT && NAME.matcher(name).matches()
+    return name.length() <= MAX_TEXT && NAME.matcher(name).matches()
         ? name
-        : ForeignText.line(header.getMigrationUid(), LONGEST_TEXT);
+        : ForeignText.line(header.getMigrationUid(), MAX_TEXT);
   }
 
   private static String unsigned(int value) {

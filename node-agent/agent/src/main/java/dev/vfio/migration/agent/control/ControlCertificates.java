@@ -1,8 +1,7 @@
 package dev.vfio.migration.agent.control;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
-import dev.vfio.migration.connections.certificates.CertificateDirectory;
-import dev.vfio.migration.connections.certificates.CertificateFiles;
+import dev.vfio.migration.connections.certificates.CertificateKeeper;
 import dev.vfio.migration.connections.certificates.Credentials;
 import io.quarkus.tls.runtime.KeyStoreAndKeyCertOptions;
 import io.quarkus.tls.runtime.KeyStoreProvider;
@@ -35,32 +34,30 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
   /** Takes a chain in whatever order it comes. */
   private static final String TYPE = "JKS";
 
-  private final CertificateDirectory directory;
+  private final CertificateKeeper<Answers> certificates;
   private Answers inUse;
-  private String lastTrouble = "";
 
   /** The same while the files are: others would have the server take its connections anew. */
-  private record Answers(
-      CertificateFiles files,
-      Credentials credentials,
-      KeyStoreAndKeyCertOptions own,
-      TrustStoreAndTrustOptions trusted) {}
+  private record Answers(KeyStoreAndKeyCertOptions own, TrustStoreAndTrustOptions trusted) {}
 
   ControlCertificates(AgentConfig config) {
-    this.directory = new CertificateDirectory(config.tlsDirectory());
+    this.certificates =
+        new CertificateKeeper<>(
+            config.tlsDirectory(), "control service", LOG, ControlCertificates::answers);
   }
 
   @Override
   public synchronized KeyStoreAndKeyCertOptions getKeyStore(Vertx vertx) {
     try {
-      CertificateFiles files = directory.read();
-      if (inUse == null || !inUse.files().isSameAs(files)) {
-        inUse = answers(files);
-      }
-      lastTrouble = "";
+      inUse = certificates.read();
       return inUse.own();
     } catch (GeneralSecurityException | IOException unusable) {
-      throw refused(unusable);
+      throw new IllegalStateException(
+          "this agent has no usable certificate in "
+              + certificates.directory()
+              + ": "
+              + unusable.getMessage(),
+          unusable);
     }
   }
 
@@ -70,30 +67,14 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
     return inUse.trusted();
   }
 
-  private static Answers answers(CertificateFiles files)
+  private static Answers answers(Credentials credentials)
       throws GeneralSecurityException, IOException {
-    Credentials credentials = files.parse();
     KeyStore own = emptyStore();
     own.setKeyEntry("own", credentials.key(), PASSWORD.toCharArray(), credentials.chainArray());
     KeyStore trusted = credentials.trustStore();
     return new Answers(
-        files,
-        credentials,
         new KeyStoreAndKeyCertOptions(own, options(own)),
         new TrustStoreAndTrustOptions(trusted, options(trusted)));
-  }
-
-  private IllegalStateException refused(Exception unusable) {
-    String trouble = unusable.getMessage();
-    if (inUse != null && !lastTrouble.equals(trouble)) {
-      lastTrouble = trouble;
-      LOG.warnf(
-          "control service: the certificates in %s cannot be used as they are now (%s); goes on"
-              + " with those from before, which are valid until %s",
-          directory.path(), trouble, inUse.credentials().own().getNotAfter().toInstant());
-    }
-    return new IllegalStateException(
-        "this agent has no usable certificate in " + directory.path() + ": " + trouble, unusable);
   }
 
   private static KeyStore emptyStore() throws GeneralSecurityException, IOException {

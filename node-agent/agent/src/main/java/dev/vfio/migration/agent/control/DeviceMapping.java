@@ -18,9 +18,9 @@ import java.util.Set;
 /** Between the contract's device and our own: what both ends compare, and what people read. */
 final class DeviceMapping {
   /** An attribute of sysfs is at most a page. */
-  private static final int LONGEST_VERSION = 4096;
+  private static final int MAX_VERSION = 4096;
 
-  private static final int LONGEST_NAME = 512;
+  private static final int MAX_NAME = 512;
 
   private DeviceMapping() {}
 
@@ -28,9 +28,9 @@ final class DeviceMapping {
 
   static DeviceDescription description(Device device) throws Refusal {
     return new DeviceDescription(
-        text("source_device.id", device.getId(), LONGEST_NAME),
+        text("source_device.id", device.getId(), MAX_NAME),
         migrationInterface(device),
-        text("source_device.model", device.getModel(), LONGEST_NAME),
+        text("source_device.model", device.getModel(), MAX_NAME),
         device.getRegionSize(),
         device.getPrecopy(),
         device.getDirtyPageTracking(),
@@ -51,10 +51,10 @@ final class DeviceMapping {
   private static DriverProfile profile(Device device) throws Refusal {
     dev.vfio.migration.contract.v1.DriverProfile profile = device.getDriverProfile();
     return new DriverProfile(
-        text("driver_profile.driver", profile.getDriver(), LONGEST_NAME),
-        text("driver_profile.mdev_type", profile.getMdevType(), LONGEST_NAME),
+        text("driver_profile.driver", profile.getDriver(), MAX_NAME),
+        text("driver_profile.mdev_type", profile.getMdevType(), MAX_NAME),
         flags(device),
-        text("driver_profile.stream_version", profile.getStreamVersion(), LONGEST_VERSION));
+        text("driver_profile.stream_version", profile.getStreamVersion(), MAX_VERSION));
   }
 
   private static Set<MigrationFlag> flags(Device device) throws Refusal {

@@ -28,7 +28,7 @@ import java.util.function.Function;
  */
 final class DeviceViews {
   /** To say what it is a workload needs no time; to stand still it may. */
-  private static final Duration LONGEST_DESCRIPTION = Duration.ofSeconds(2);
+  private static final Duration MAX_DESCRIPTION = Duration.ofSeconds(2);
 
   private final DeviceDirectory devices;
   private final Inventory.WorkloadsWithin workloads;
@@ -237,7 +237,7 @@ final class DeviceViews {
               + " ms that there are",
           null);
     }
-    Duration limit = left.compareTo(LONGEST_DESCRIPTION) < 0 ? left : LONGEST_DESCRIPTION;
+    Duration limit = left.compareTo(MAX_DESCRIPTION) < 0 ? left : MAX_DESCRIPTION;
     return workloads.within(limit, named).of(id);
   }
 }

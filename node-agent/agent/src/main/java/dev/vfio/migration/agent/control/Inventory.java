@@ -41,7 +41,7 @@ public final class Inventory implements AutoCloseable {
   private static final int HANGING_LOOKS = 64;
 
   /** Devices that were asked for by name and wait for a thread. */
-  private static final int LONGEST_NAMED_QUEUE = 64;
+  private static final int MAX_NAMED_QUEUE = 64;
 
   /** Devices and workloads end their own waits by then; what does not is a thread that hangs. */
   private static final Duration GRACE = Duration.ofSeconds(1);
@@ -147,7 +147,7 @@ public final class Inventory implements AutoCloseable {
             List.of(views.unseen(id, words.hangs(device.id, device.silentSince))));
       }
       if (device.namedLook == null) {
-        if (threads.waiting(LookThreads.Rank.NAMED) >= LONGEST_NAMED_QUEUE) {
+        if (threads.waiting(LookThreads.Rank.NAMED) >= MAX_NAMED_QUEUE) {
           forgetIfUnknown(device);
           return CompletableFuture.failedFuture(words.noThread(id, threads.hanging()));
         }

@@ -123,7 +123,7 @@ final class LookThreads implements AutoCloseable {
       try {
         found = work.call();
       } catch (Throwable thrown) {
-        // Also an Error: whoever waits is told of it.
+        // Also an Error: whoever waits gets it.
         failure = thrown;
       }
       try {

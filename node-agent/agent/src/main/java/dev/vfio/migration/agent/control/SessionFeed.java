@@ -106,7 +106,7 @@ public final class SessionFeed implements SessionWatcher {
   /**
    * Begins with every session there is.
    *
-   * @param wake is told that there is news, on any thread; must not block
+   * @param wake called when there is news, on any thread; must not block
    */
   public synchronized Subscription subscribe(Runnable wake) {
     Subscription subscription = new Subscription(wake, new LinkedHashSet<>(entries.keySet()));

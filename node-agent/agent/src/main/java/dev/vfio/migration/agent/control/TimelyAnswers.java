@@ -44,7 +44,7 @@ public final class TimelyAnswers implements ServerInterceptor, Prioritized {
   private static final Pattern TIMEOUT_FORM = Pattern.compile("([0-9]{1,8})([HMSmun])");
 
   /** Kept of a caller's time, for the answer's way to the caller; a quarter of what is short. */
-  static final Duration LONGEST_MARGIN = Duration.ofSeconds(1);
+  static final Duration MAX_MARGIN = Duration.ofSeconds(1);
 
   /** Outermost: what the others answer goes through here, too. */
   @Override
@@ -82,7 +82,7 @@ public final class TimelyAnswers implements ServerInterceptor, Prioritized {
           default -> Duration.ofNanos(amount);
         };
     Duration quarter = whole.dividedBy(4);
-    return whole.minus(quarter.compareTo(LONGEST_MARGIN) < 0 ? quarter : LONGEST_MARGIN);
+    return whole.minus(quarter.compareTo(MAX_MARGIN) < 0 ? quarter : MAX_MARGIN);
   }
 
   /** One call. What is not said otherwise happens on its event loop. */

@@ -19,7 +19,7 @@ public final class Compatibility {
   /**
    * Compares the devices. Their regions may differ in size: chunks are split where ours is smaller.
    *
-   * @param state of the device here, null where it does not tell
+   * @param state of the device here, null where it does not report it
    * @return the refusal, null where they agree
    */
   static Failure check(DestinationSpec spec, DeviceDescription here, DeviceState state) {

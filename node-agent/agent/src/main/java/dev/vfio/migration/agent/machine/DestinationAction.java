@@ -143,7 +143,7 @@ public sealed interface DestinationAction {
     }
   }
 
-  /** A workload that was given the device lets go of it; nothing where none was. */
+  /** Takes the device back from a workload that was given it; does nothing where none was. */
   record TakeBack() implements Work {
     @Override
     public <T> T handle(Handler<T> handler) {
@@ -174,7 +174,7 @@ public sealed interface DestinationAction {
     }
   }
 
-  /** The source may be told that everything is loaded and held. */
+  /** Answers to the source that everything is loaded and held. */
   record ConfirmLoaded() implements Immediate {
     @Override
     public void handle(Handler handler) {
@@ -205,8 +205,8 @@ public sealed interface DestinationAction {
   }
 
   /**
-   * Lets go of device, windows and workload without changing anything about them; of the journal,
-   * too, once the session is terminal.
+   * Closes the device, the windows and the connection to the workload, and changes nothing about
+   * them. Closes the journal, too, once the session is terminal.
    */
   record CloseDevice() implements Immediate {
     @Override

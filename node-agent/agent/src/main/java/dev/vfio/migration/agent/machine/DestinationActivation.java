@@ -176,7 +176,7 @@ final class DestinationActivation {
     return take(s.withDevice(DeviceState.RUNNING).withProgress(progress).withTries(0));
   }
 
-  /** The source's copy is the last one: it is not told to let go of it. */
+  /** The source is not told to release its copy, because that is the last one. */
   private static Outcome<DestinationState, DestinationAction> lost(
       DestinationState s, Failure failure) {
     Failure said =
@@ -195,13 +195,16 @@ final class DestinationActivation {
         s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_TAKING), new LetWorkloadTake());
   }
 
-  /** After the workload has taken it, so that a device that fell over meanwhile is not told. */
+  /**
+   * Looks after the workload has taken the device: a device that failed since is not reported
+   * ACTIVE.
+   */
   private static Outcome<DestinationState, DestinationAction> lookAtRunning(DestinationState s) {
     return Outcome.of(
         s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_LOOKING), new LookAtRunning());
   }
 
-  /** Nobody is told that it runs: a success would have the source let go of the last copy. */
+  /** ACTIVE is not reported, because the source would then release the last copy. */
   private Outcome<DestinationState, DestinationAction> notSeenRunning(
       DestinationState s, Failure failure) {
     boolean connectionOver =
@@ -223,7 +226,7 @@ final class DestinationActivation {
                 + s.spec().device()
                 + " was led to RUNNING here and its workload says that it has it, but the device"
                 + " was not seen RUNNING afterwards. The handover is committed; the source was not"
-                + " told to let go of its copy and stays stopped. See whether the workload works"
+                + " told to release its copy and stays stopped. See whether the workload works"
                 + " here. Where it does not, mend the device or its driver, then activate again.");
     return Outcome.of(
         s.withObstacle(said).withDevice(null).at(DESTINATION_STRANDED, DestinationStep.STRANDED));
@@ -257,7 +260,7 @@ final class DestinationActivation {
     return Outcome.of(s.withObstacle(said).at(DESTINATION_STRANDED, DestinationStep.STRANDED));
   }
 
-  /** The source was not told to let go: its copy is the last where this one is lost. */
+  /** The source still has its copy, which is the last one where this device has lost its state. */
   private static String whatIsLeft(DestinationState s, Failure failure) {
     if (failure.reason() == Reason.TRANSITION_FAILED) {
       return "The handover is committed, and the device "

@@ -123,7 +123,7 @@ public sealed interface DestinationEvent {
   /**
    * The device is open.
    *
-   * @param state null where the device does not tell
+   * @param state null where the device does not report it
    * @param continuity what is known of its time before
    */
   record Opened(DeviceDescription description, DeviceState state, Continuity continuity)

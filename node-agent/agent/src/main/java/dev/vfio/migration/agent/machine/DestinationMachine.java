@@ -22,7 +22,7 @@ import java.util.List;
  *    | first connection
  *  RECEIVING ---- device state and windows arrive
  *    | complete: RESUME_COMPLETED, given to the waiting workload
- *    | [Loaded]      only then the source is told
+ *    | [Loaded]      only then the source hears of it
  *  LOADED ------- Activate ---> [Activating] ACTIVATING -- RUNNING, workload takes, a look --+
  *    |                                          |    ^                               |
  *    | RollBack, Cancel                         v    | Activate                      v
@@ -287,8 +287,8 @@ public final class DestinationMachine {
                 Reason.DEVICE_NOT_RESET,
                 "the device "
                     + s.spec().device()
-                    + " has no reset and does not tell its state, so what an earlier workload left"
-                    + " in it cannot be known. Nothing was done to it; choose another device",
+                    + " has no reset and does not report its state, so what an earlier workload"
+                    + " left in it cannot be known. Nothing was done to it; choose another device",
                 failure.errno())
             : failure;
     // A device that refused may be in use after all: it is looked at before it is done anything to.

@@ -29,7 +29,7 @@ public enum DestinationStep {
   JOURNALLING_LOST,
   ACTIVATE_TAKING,
   ACTIVATE_TAKE_RESTING,
-  /** The workload says that it runs; the device is looked at before that is told. */
+  /** The workload says that it runs; the device is looked at before that is reported. */
   ACTIVATE_LOOKING,
   ACTIVATE_LOOK_RESTING,
   JOURNALLING_ACTIVE,

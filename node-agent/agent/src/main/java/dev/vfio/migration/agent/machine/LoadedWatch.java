@@ -18,7 +18,7 @@ import dev.vfio.migration.vfio.linux.Errno;
  *  LOADED  -----------------------------------------------&gt; found: LOADED
  *    the workload has ended, or for {@link Timings#doubt()}
  *    nothing could be found out ---------------------------&gt; STRANDED; the device stays open
- *    the device lost it, or is gone or does not answer ----&gt; STRANDED; the device is opened again
+ *    the device lost it, or does not answer, or was removed -&gt; STRANDED; the device is opened again
  * </pre>
  *
  * <p>STRANDED is looked at as well, and is LOADED again once everything is found. Nothing is
@@ -171,12 +171,12 @@ final class LoadedWatch {
                     : "Everything was loaded here.");
     return here
         + " Nothing was discarded by the agent. If the handover is not decided, it is rolled back:"
-        + " the source was not told to let go of its copy. If it is committed, mend what is named"
+        + " the source was not told to release its copy. If it is committed, mend what is named"
         + " here, then activate again.";
   }
 
   /**
-   * A device that does not tell its state has the one it was left in, where it was held. Where
+   * A device that does not report its state has the one it was left in, where it was held. Where
    * nobody held it, what it holds may be anybody's, whatever it says.
    */
   static boolean isLoaded(Opened opened) {
@@ -194,7 +194,7 @@ final class LoadedWatch {
     }
     return found == null
         ? device
-            + " does not tell its state and was left in RESUME_COMPLETED: whether it still holds"
+            + " does not report its state and was left in RESUME_COMPLETED: whether it still holds"
             + " what it had taken in cannot be known"
         : device
             + " is in "

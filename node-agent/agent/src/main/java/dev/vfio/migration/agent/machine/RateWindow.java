@@ -9,7 +9,7 @@ package dev.vfio.migration.agent.machine;
  */
 record RateWindow(long sinceNanos, long sinceBytes, long bytesPerSecond) {
   private static final long WINDOW_NANOS = 1_000_000_000L;
-  private static final long SHORTEST_NANOS = 50_000_000L;
+  private static final long MIN_NANOS = 50_000_000L;
 
   static RateWindow startingAt(long now) {
     return new RateWindow(now, 0, -1);
@@ -25,7 +25,7 @@ record RateWindow(long sinceNanos, long sinceBytes, long bytesPerSecond) {
     if (bytesPerSecond >= 0) {
       return bytesPerSecond;
     }
-    return now - sinceNanos < SHORTEST_NANOS ? 0 : rate(now, bytes);
+    return now - sinceNanos < MIN_NANOS ? 0 : rate(now, bytes);
   }
 
   private long rate(long now, long bytes) {

@@ -142,7 +142,7 @@ public sealed interface SessionRecord {
   }
 
   /**
-   * Source: SAVE_COMPLETED, workload released, device reset and let go of.
+   * Source: SAVE_COMPLETED, workload released, device reset and closed.
    *
    * @param notReset why the device may still hold what its workload had in it; null where it does
    *     not, and in entries of before it was reset
@@ -177,7 +177,7 @@ public sealed interface SessionRecord {
   }
 
   /**
-   * Source: let go of, and rolled back as far as there was something to be rolled back.
+   * Source: the device is closed, and rolled back as far as it had been moved.
    *
    * @param device the state in which it was last seen; null where it was not seen, and in entries
    *     of before that was written
@@ -259,7 +259,7 @@ public sealed interface SessionRecord {
     }
   }
 
-  /** Destination: the restored state may be gone from here on. */
+  /** Destination: the restored state may be discarded from here on. */
   record Discarding(Failure failure) implements OfDestination {
     @Override
     public <T> T handle(OfDestination.Handler<T> handler) {
@@ -268,7 +268,7 @@ public sealed interface SessionRecord {
   }
 
   /**
-   * Destination: the restored state is gone.
+   * Destination: the restored state is discarded.
    *
    * @param notReset why the device could not be reset; null where it was, or need not be
    */

@@ -1,6 +1,6 @@
 package dev.vfio.migration.agent.machine;
 
-/** Where a session stands, as its watchers are told. The names are those of the contract. */
+/** Where a session stands, as its watchers see it. The names are those of the contract. */
 public enum SessionState {
   SOURCE_STARTING(Role.SOURCE, false, "opens the device and connects to the destination"),
   SOURCE_READY(Role.SOURCE, false, "set up and connected; waits for the switch-over"),
@@ -10,7 +10,7 @@ public enum SessionState {
   SOURCE_COMPLETING(Role.SOURCE, false, "committed; cleans up"),
   SOURCE_COMPLETED(Role.SOURCE, true, "committed; the device is released"),
   SOURCE_ROLLING_BACK(Role.SOURCE, false, "brings the device and the workload back to running"),
-  SOURCE_ROLLED_BACK(Role.SOURCE, true, "rolled back; the device is let go of"),
+  SOURCE_ROLLED_BACK(Role.SOURCE, true, "rolled back; the device is released"),
   SOURCE_STRANDED(Role.SOURCE, false, "could not be brought back to running; a person is needed"),
 
   DESTINATION_LISTENING(Role.DESTINATION, false, "waits for the state stream"),
@@ -18,8 +18,8 @@ public enum SessionState {
   DESTINATION_LOADED(Role.DESTINATION, false, "holds everything, verified; waits for the decision"),
   DESTINATION_ACTIVATING(Role.DESTINATION, false, "committed; starts the device"),
   DESTINATION_ACTIVE(Role.DESTINATION, true, "device and workload run here"),
-  DESTINATION_DISCARDING(Role.DESTINATION, false, "throws the restored state away"),
-  DESTINATION_DISCARDED(Role.DESTINATION, true, "the restored state is gone"),
+  DESTINATION_DISCARDING(Role.DESTINATION, false, "discards the restored state"),
+  DESTINATION_DISCARDED(Role.DESTINATION, true, "the restored state is discarded"),
   DESTINATION_STRANDED(
       Role.DESTINATION, false, "what was loaded is not run here; the failure says why");
 

@@ -120,7 +120,7 @@ public sealed interface SourceAction {
   /**
    * Marks the pages to be sent: all the first time, later those that the device says are dirty.
    *
-   * @param last the device stands still: where it cannot tell, everything is marked
+   * @param last the device stands still: where the device cannot report dirty pages, all are marked
    */
   record CollectDirty(boolean last) implements Work {
     @Override
@@ -170,7 +170,7 @@ public sealed interface SourceAction {
   }
 
   /**
-   * Resets the device that its workload has let go of, unless somebody else holds it; done with
+   * Resets the device that its workload has released, unless somebody else holds it; done with
    * {@link SourceEvent.WasReset} or {@link SourceEvent.InUse}.
    */
   record ResetReleased() implements Work {
@@ -235,8 +235,8 @@ public sealed interface SourceAction {
   }
 
   /**
-   * Lets go of device, windows and workload without changing anything about them; of the journal,
-   * too, once the session is terminal.
+   * Closes the device, the windows and the connection to the workload, and changes nothing about
+   * them. Closes the journal, too, once the session is terminal.
    */
   record CloseDevice() implements Immediate {
     @Override

@@ -119,8 +119,8 @@ final class SourceCompletion {
   }
 
   /**
-   * A device that does not tell its state may have cleaned up, or been reset, before the agent was
-   * restarted: then it has nothing to save, and refuses.
+   * A device that does not report its state may have cleaned up, or been reset, before the agent
+   * was restarted: then it has nothing to save, and refuses.
    */
   private Outcome<SourceState, SourceAction> notSaved(SourceState s, Failure failure) {
     boolean mayHaveBeenSaved =

@@ -20,7 +20,7 @@ import java.time.Duration;
  */
 final class SourceCopying {
   /** Rounds of a device that names few pending bytes still read at least this much. */
-  private static final long SMALLEST_ROUND_BYTES = 1L << 20;
+  private static final long MIN_ROUND_BYTES = 1L << 20;
 
   /** Rounds of a device that names none read until it has nothing now, or this much. */
   private static final long ROUND_BYTES_OF_UNKNOWN = 1L << 30;
@@ -138,7 +138,7 @@ final class SourceCopying {
     StateCopied copied = (StateCopied) event;
     SourceState moved = moved(s, copied.bytes(), 0, now);
     long named = moved.round().estimate().bytes();
-    long enough = named == 0 ? ROUND_BYTES_OF_UNKNOWN : Math.max(SMALLEST_ROUND_BYTES, named);
+    long enough = named == 0 ? ROUND_BYTES_OF_UNKNOWN : Math.max(MIN_ROUND_BYTES, named);
     if (copied.dry() || moved.round().sent().stateBytes() >= enough) {
       return collectDirty(moved.with(moved.round().looked(copied.dry())));
     }

@@ -116,7 +116,7 @@ public sealed interface SourceEvent {
   /**
    * The device is open.
    *
-   * @param state null where the device does not tell
+   * @param state null where the device does not report it
    * @param kept whether somebody else has held it all the time, so that it was not closed for good
    *     meanwhile, at which some drivers reset a device
    */
@@ -129,14 +129,14 @@ public sealed interface SourceEvent {
   /**
    * The device was reset.
    *
-   * @param state that it says it is in now; null where it does not tell
+   * @param state that it says it is in now; null where it does not report it
    */
   record WasReset(DeviceState state) implements Completion {}
 
   /**
    * The device was not reset, because somebody else holds it.
    *
-   * @param state that it was in when it was last looked at; null where it does not tell
+   * @param state that it was in when it was last looked at; null where it does not report it
    */
   record InUse(DeviceState state) implements Completion {}
 

@@ -321,7 +321,7 @@ public final class SourceMachine {
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Connected) {
       SourceState touched = s.deviceTouched();
-      // A workload that knows nothing of migration never told its device that it runs.
+      // A workload that knows nothing of migration never led its device to RUNNING.
       return s.device().state() == DeviceState.NONE
           ? Outcome.of(touched.at(SourceStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
           : setUp(touched);
@@ -340,8 +340,8 @@ public final class SourceMachine {
     return Outcome.of(s.at(SourceStep.SETTING_UP), new Transition(DeviceState.SETUP));
   }
 
-  /** A device that does not tell its state may be in NONE for want of somebody to say otherwise. */
-  private static boolean wasNeverToldThatItRuns(SourceState s, SourceEvent event) {
+  /** A device that does not report its state may be in NONE: nobody ever led it to RUNNING. */
+  private static boolean mayBeInNone(SourceState s, SourceEvent event) {
     return s.device().state() == null
         && event instanceof SourceEvent.Failed failed
         && failed.failure().reason() == Reason.TRANSITION_FAILED;
@@ -349,7 +349,7 @@ public final class SourceMachine {
 
   private Outcome<SourceState, SourceAction> setUp(SourceState s, SourceEvent event, Moment now) {
     if (!(event instanceof Done)) {
-      return wasNeverToldThatItRuns(s, event)
+      return mayBeInNone(s, event)
           ? Outcome.of(s.at(SourceStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
           : failedOr(s, event);
     }

@@ -7,12 +7,12 @@ import dev.vfio.migration.vfio.device.ResetAdvice;
 import dev.vfio.migration.vfio.linux.Errno;
 
 /**
- * What becomes of the source's device once its workload has let go of it for good: it is reset, and
- * looked at whether that helped. Part of {@link SourceCompletion}, and as pure.
+ * What becomes of the source's device once its workload has released it for good: the device is
+ * reset, and then looked at. Part of {@link SourceCompletion}, and as pure.
  *
  * <p>Not every driver resets a device at its last close, and the next who opens it would read what
- * the workload had in it. A device that cannot be reset is let go of all the same, because nothing
- * is to wait for it; whoever asks is told so.
+ * the workload had in it. A device that cannot be reset is released all the same, because nothing
+ * is to wait for it; the session's failure says so.
  */
 final class SourceRelease {
   private final Timings timings;
@@ -101,7 +101,7 @@ final class SourceRelease {
     return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
   }
 
-  /** Its driver may do at the last close what it does not do when it is told to. */
+  /** Looks at the device opened anew: its driver may reset at the last close and not when asked. */
   private static Outcome<SourceState, SourceAction> look(SourceState s, Failure failure) {
     return open(s.withObstacle(failure), SourceStep.COMPLETE_LOOKING);
   }
@@ -114,7 +114,7 @@ final class SourceRelease {
     return failure.with(
         "The handover is committed and the destination runs. The device "
             + s.spec().device()
-            + " here was let go of all the same, and what its workload had in it may still be in"
+            + " here was released all the same, and what its workload had in it may still be in"
             + " it. Reset it before anything else uses it: "
             + ResetAdvice.of(s.spec().device())
             + ".");

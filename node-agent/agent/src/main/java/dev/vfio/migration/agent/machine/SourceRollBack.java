@@ -86,7 +86,7 @@ final class SourceRollBack {
     return switch (s.step()) {
       case JOURNALLING_ROLL_BACK -> {
         // Where this could not be journalled a restart rolls back as well, or waits, paused, for
-        // the operator to say so again. A workload that stands still for want of disk helps nobody.
+        // the operator to say so again. A full disk must not keep the workload paused.
         Outcome<SourceState, SourceAction> next = rollBackJournalled(s.withCommand(0));
         yield s.command() == 0 ? next : next.after(new Reply(s.command(), null));
       }
@@ -169,7 +169,7 @@ final class SourceRollBack {
                   Reason.DEVICE_PROTOCOL_VIOLATION,
                   "the device "
                       + s.spec().device()
-                      + " was opened anew and does not tell its state"),
+                      + " was opened anew and does not report its state"),
               "whether it still holds its state cannot be known")
           : leave(s);
     }
@@ -299,7 +299,7 @@ final class SourceRollBack {
             .with(
                 "The device "
                     + device
-                    + " was brought back to RUNNING and is let go of. "
+                    + " was brought back to RUNNING and is released. "
                     + (left != null
                         ? "It could not be reset ("
                             + left.message()
@@ -309,7 +309,7 @@ final class SourceRollBack {
                             + "."
                         : afterReset instanceof InUse
                             ? "Somebody else has opened it by now, so it was not reset."
-                            : "It was reset: what its workload had in it is gone.")
+                            : "It was reset and holds nothing of its workload any more.")
                     + (s.handover().decision() == Decision.CANCELLED
                             || s.failure() == null
                             || s.failure().errno() == Errno.ESRCH.number()

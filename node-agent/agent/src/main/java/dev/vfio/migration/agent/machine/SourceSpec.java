@@ -35,7 +35,7 @@ public record SourceSpec(
     Objects.requireNonNull(key, "key");
     Objects.requireNonNull(device, "device");
     Objects.requireNonNull(mode, "mode");
-    // A journal of an earlier release does not tell them, nor is it asked for them.
+    // A journal of an earlier release has no windows, and nobody asks it for them.
     windows = windows == null ? List.of() : List.copyOf(windows);
   }
 }

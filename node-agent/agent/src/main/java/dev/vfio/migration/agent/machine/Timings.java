@@ -3,7 +3,7 @@ package dev.vfio.migration.agent.machine;
 import java.time.Duration;
 
 /**
- * How patient sessions are and in what portions they work.
+ * How long sessions wait, how often they try again, and in what portions they work.
  *
  * @param batchBytes bytes copied before a waiting command gets its turn
  * @param shortestRound precopy rounds do not follow each other faster than this

@@ -12,7 +12,7 @@ public final class WindowCheck {
   public static final long MAX_PAGES = Integer.MAX_VALUE;
 
   /** How many are named in a message, the largest first. */
-  private static final int MOST_NAMED = 4;
+  private static final int MAX_NAMED = 4;
 
   private WindowCheck() {}
 
@@ -59,10 +59,10 @@ public final class WindowCheck {
             + " bytes in all ("
             + windows.stream()
                 .sorted(Comparator.comparingLong(WindowSpec::size).reversed())
-                .limit(MOST_NAMED)
+                .limit(MAX_NAMED)
                 .map(one -> one.name() + ": " + one.size())
                 .collect(Collectors.joining(", "))
-            + (windows.size() > MOST_NAMED ? ", ..." : "")
+            + (windows.size() > MAX_NAMED ? ", ..." : "")
             + "), and this node's agent moves at most "
             + mostBytes
             + " bytes with one device (agent.maximum-window-memory)";

@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.node;
 
 import dev.vfio.migration.agent.configuration.AgentConfig;
+import dev.vfio.migration.agent.configuration.RenamedSettings;
 import dev.vfio.migration.agent.configuration.SettingsCheck;
 import dev.vfio.migration.agent.configuration.UnknownSettings;
 import dev.vfio.migration.agent.control.CommandLanes;
@@ -47,9 +48,9 @@ import org.jboss.logging.Logger;
  * Puts the agent together, goes on with what the journals hold before the first command is served,
  * and ends it in order.
  *
- * <p>Told to end, the agent does not leave a workload standing still for its own sake: every
- * session before its point of no return rolls back. Those behind it stay as they are, on disk, and
- * the next start of the agent goes on with them.
+ * <p>An agent that is asked to end does not leave a workload paused for its own sake: every session
+ * before its point of no return rolls back. Those behind it stay as they are, on disk, and the next
+ * start of the agent goes on with them.
  */
 @Singleton
 @Startup
@@ -57,7 +58,7 @@ public class AgentNode {
   private static final Logger LOG = Logger.getLogger(AgentNode.class);
 
   /** Of the state stream: the largest chunk that a device may hand out. */
-  private static final int LARGEST_CHUNK_BYTES = 64 << 20;
+  private static final int MAX_CHUNK_BYTES = 64 << 20;
 
   /** Of the state stream; see docs/state-stream.md. */
   private static final int STREAM_VERSION = 1;
@@ -88,21 +89,12 @@ public class AgentNode {
       throws IOException {
     UnknownSettings.refuse(ConfigProvider.getConfig().getPropertyNames(), System.getenv());
     SettingsCheck.check(config);
+    RenamedSettings.warn(config);
     this.config = config;
     this.journals = new JournalDirectory(config.journalDirectory());
-    StreamSettings settings = StreamSettings.defaults().withMaximumChunkBytes(LARGEST_CHUNK_BYTES);
     DescriptorBudget descriptors = AgentPorts.budget(config);
-    try {
-      this.streams =
-          new NettyStateStreams(
-              new InetSocketAddress(config.listenAddress(), config.statePort()),
-              config.tlsDirectory(),
-              settings,
-              descriptors.state());
-    } catch (IOException unusable) {
-      journals.close();
-      throw unusable;
-    }
+    StreamSettings settings = StreamSettings.defaults().withMaximumChunkBytes(MAX_CHUNK_BYTES);
+    this.streams = listen(settings, descriptors);
     this.identity =
         new NodeIdentity(
             config.nodeName(),
@@ -111,18 +103,11 @@ public class AgentNode {
             settings.maximumStreams(),
             UUID.randomUUID().toString());
     int pageSize = (int) Host.pageSize();
-    DeviceDirectory served =
-        new VfioUserDirectory(
-            config.vfioUserDirectory(),
-            pageSize,
-            new Timeouts(config.deviceLookTimeout(), Timeouts.DEFAULT.toAnswer()));
     this.kernel = KernelSide.of(config, KernelFiles.OF_THIS_MACHINE, pageSize);
     this.following =
         new DeviceFollower(
             KernelFiles.OF_THIS_MACHINE.devices(), kernel::followDevices, DEVICES_PERIOD);
-    this.devices = new NodeDevices(served, kernel);
-    Workloads workloads =
-        workloads(config.workloadTimeout(), kernel.workloads(config.handoverTimeout()));
+    this.devices = new NodeDevices(servedDevices(pageSize), kernel);
     this.feed =
         new SessionFeed(
             PROGRESS_INTERVAL,
@@ -130,15 +115,7 @@ public class AgentNode {
             (delay, task) -> reports.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS));
     this.sessions =
         new Sessions(
-            new SessionEnvironment(
-                devices,
-                workloads,
-                new WindowFiles(descriptors.windows(), memoryRoom()),
-                streams,
-                new SystemClock(),
-                SessionWorker::new,
-                Timings.USUAL,
-                config.maximumWindowMemory().asLongValue()),
+            environment(descriptors),
             journals,
             new Fencing(new FencingFile(config.journalDirectory())),
             new Sessions.Limits(
@@ -153,15 +130,53 @@ public class AgentNode {
                 workloads(limit, awaited ? kernel.workloads(limit) : kernel.listedWorkloads()),
             sessions,
             config.deviceLookTimeout());
+    begin(descriptors);
+  }
+
+  private NettyStateStreams listen(StreamSettings settings, DescriptorBudget descriptors)
+      throws IOException {
+    try {
+      return new NettyStateStreams(
+          new InetSocketAddress(config.listenAddress(), config.statePort()),
+          config.tlsDirectory(),
+          settings,
+          descriptors.state());
+    } catch (IOException unusable) {
+      journals.close();
+      throw unusable;
+    }
+  }
+
+  private DeviceDirectory servedDevices(int pageSize) {
+    return new VfioUserDirectory(
+        config.vfioUserDirectory(),
+        pageSize,
+        new Timeouts(config.deviceLookTimeout(), Timeouts.DEFAULT.toAnswer()));
+  }
+
+  private SessionEnvironment environment(DescriptorBudget descriptors) {
+    return new SessionEnvironment(
+        devices,
+        workloads(config.workloadTimeout(), kernel.workloads(config.handoverTimeout())),
+        new WindowFiles(descriptors.windows(), memoryRoom()),
+        streams,
+        new SystemClock(),
+        SessionWorker::new,
+        Timings.USUAL,
+        config.maximumWindowMemory().asLongValue());
+  }
+
+  /** Goes on with what the journals hold, before the first command is served. */
+  private void begin(DescriptorBudget descriptors) throws IOException {
     kernel.offerToThoseWhoCameBack();
     sessions.recover();
     kernel.thawLeftOvers(sessions.snapshots());
     following.start();
-    sayLimits(descriptors);
+    logLimits(descriptors);
     LOG.infof(
         "node %s, agent %s, instance %s: %d sessions found in %s",
         config.nodeName(),
-        version,
+        identity.version(),
         identity.instanceId(),
         sessions.snapshots().size(),
         config.journalDirectory());
@@ -174,7 +189,7 @@ public class AgentNode {
         KernelFiles.OF_THIS_MACHINE.proc().resolve("meminfo"), cgroups::memoryLimit);
   }
 
-  private void sayLimits(DescriptorBudget descriptors) {
+  private void logLimits(DescriptorBudget descriptors) {
     LOG.infof(
         "%s; direct memory for the streams of all sessions: %d MiB",
         descriptors, streams.memoryLimit() >> 20);
@@ -271,10 +286,10 @@ public class AgentNode {
 
   void stop(@Observes ShutdownEvent event) throws InterruptedException, IOException {
     sessions.stop();
-    if (!sessions.awaitSettled(config.stopPatience())) {
+    if (!sessions.awaitSettled(RenamedSettings.stopTimeout(config))) {
       LOG.warnf(
           "sessions have not settled within %s; the next start goes on from the journal",
-          config.stopPatience());
+          RenamedSettings.stopTimeout(config));
     }
     inventory.close();
     lanes.close();

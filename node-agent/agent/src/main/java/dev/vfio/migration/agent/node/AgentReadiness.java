@@ -32,7 +32,7 @@ import org.eclipse.microprofile.health.Readiness;
 @Singleton
 public final class AgentReadiness implements AsyncHealthCheck {
   /** Shorter than a kubelet waits. */
-  private static final Duration LONGEST_PROBE = Duration.ofSeconds(3);
+  private static final Duration MAX_PROBE = Duration.ofSeconds(3);
 
   private final AgentConfig config;
   private final AgentNode node;
@@ -94,10 +94,10 @@ public final class AgentReadiness implements AsyncHealthCheck {
                         + " or the certificate in "
                         + config.tlsDirectory()
                         + " could not be looked at within "
-                        + LONGEST_PROBE.toSeconds()
+                        + MAX_PROBE.toSeconds()
                         + " s: their file system hangs")
                 .build(),
-            LONGEST_PROBE.toNanos(),
+            MAX_PROBE.toNanos(),
             TimeUnit.NANOSECONDS);
   }
 

@@ -12,13 +12,14 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jboss.logging.Logger;
 
 /**
- * Has the kernel's devices looked for as soon as one comes or goes: whoever makes a device may
- * start its workload at once, which needs the device's folder. What is told by the folders of
- * device nodes comes at once, the rest once a period. A thread of its own; nobody waits for it.
+ * Looks for the kernel's devices as soon as one comes or goes: whoever makes a device may start its
+ * workload at once, which needs the device's folder. Changes in the folders of device nodes are
+ * noticed at once, all others once a period. It has a thread of its own, and nobody waits for it.
  */
 final class DeviceFollower implements AutoCloseable {
   private static final Logger LOG = Logger.getLogger(DeviceFollower.class);
@@ -32,6 +33,7 @@ final class DeviceFollower implements AutoCloseable {
   private final Runnable follow;
   private final Duration period;
   private final WatchService watch;
+  private final CountDownLatch closed = new CountDownLatch(1);
   private final Map<Path, WatchKey> watched = new HashMap<>();
   private final Thread thread = new Thread(this::run, "device-follower");
 
@@ -39,7 +41,7 @@ final class DeviceFollower implements AutoCloseable {
    * @param devices with the nodes of groups; its folder {@code devices} has those of devices.
    *     Neither need exist
    * @param follow looks for devices; never throws
-   * @param period between two looks where nothing is told
+   * @param period between two looks where no change is noticed
    */
   DeviceFollower(Path devices, Runnable follow, Duration period) {
     this.folders = List.of(devices, devices.resolve("devices"));
@@ -49,12 +51,14 @@ final class DeviceFollower implements AutoCloseable {
     thread.setDaemon(true);
   }
 
-  /** Null where the system has none left: then it is looked once a period. */
+  /** Null where the system has no watch left: then devices are looked for once a period. */
   private static WatchService newWatch() {
     try {
       return FileSystems.getDefault().newWatchService();
     } catch (IOException | UnsupportedOperationException none) {
-      LOG.warnf("new devices are looked for every period only, because none is told: %s", none);
+      LOG.warnf(
+          "new devices are looked for once a period only, because changes cannot be watched: %s",
+          none);
       return null;
     }
   }
@@ -67,11 +71,11 @@ final class DeviceFollower implements AutoCloseable {
   private void run() {
     int soon = 0;
     try {
-      while (!Thread.currentThread().isInterrupted()) {
+      while (closed.getCount() > 0) {
         folders.forEach(this::watch);
         follow.run();
-        boolean told = await(soon > 0 ? SETTLING : period);
-        soon = told ? LOOKS_AFTER_AN_EVENT : Math.max(0, soon - 1);
+        boolean noticed = await(soon > 0 ? SETTLING : period);
+        soon = noticed ? LOOKS_AFTER_AN_EVENT : Math.max(0, soon - 1);
       }
     } catch (InterruptedException | ClosedWatchServiceException ended) {
       LOG.debug("no device is looked for any more: the agent ends");
@@ -95,20 +99,20 @@ final class DeviceFollower implements AutoCloseable {
 
   private boolean await(Duration atMost) throws InterruptedException {
     if (watch == null) {
-      Thread.sleep(atMost.toMillis());
+      return closed.await(atMost.toMillis(), TimeUnit.MILLISECONDS);
+    }
+    WatchKey change = watch.poll(atMost.toMillis(), TimeUnit.MILLISECONDS);
+    if (change == null) {
       return false;
     }
-    WatchKey told = watch.poll(atMost.toMillis(), TimeUnit.MILLISECONDS);
-    if (told == null) {
-      return false;
-    }
-    told.pollEvents();
-    told.reset();
+    change.pollEvents();
+    change.reset();
     return true;
   }
 
   @Override
   public void close() {
+    closed.countDown();
     thread.interrupt();
     try {
       if (watch != null) {

@@ -123,8 +123,8 @@ final class KernelNode implements KernelSide {
   }
 
   @Override
-  public Workloads workloads(Duration connectPatience) {
-    return workloads(holders, connectPatience);
+  public Workloads workloads(Duration connectTimeout) {
+    return workloads(holders, connectTimeout);
   }
 
   @Override
@@ -132,7 +132,7 @@ final class KernelNode implements KernelSide {
     return workloads(holders.forListing(), Duration.ZERO);
   }
 
-  private Workloads workloads(Holders found, Duration connectPatience) {
+  private Workloads workloads(Holders found, Duration connectTimeout) {
     KernelWorkload.Means means =
         new KernelWorkload.Means(
             found,
@@ -140,7 +140,7 @@ final class KernelNode implements KernelSide {
             desk,
             directory::openHere,
             pageSize,
-            connectPatience,
+            connectTimeout,
             config.workloadTimeout());
     return device ->
         new KernelWorkload(

@@ -20,7 +20,7 @@ interface KernelSide extends DeviceDirectory, AutoCloseable {
   }
 
   /** The workloads of the kernel's devices, given that long to come and wait. */
-  Workloads workloads(Duration connectPatience);
+  Workloads workloads(Duration connectTimeout);
 
   /** The workloads of the kernel's devices for who lists all of them: none is waited for. */
   Workloads listedWorkloads();

@@ -14,7 +14,7 @@ import java.util.Optional;
 
 /** A kernel that has no VFIO, or whose devices are none of this agent's business. */
 final class NoKernel implements KernelSide {
-  private static final int LONGEST_SHOWN_NAME = 80;
+  private static final int MAX_SHOWN_NAME = 80;
 
   @Override
   public List<String> ids() {
@@ -37,7 +37,7 @@ final class NoKernel implements KernelSide {
   }
 
   @Override
-  public Workloads workloads(Duration connectPatience) {
+  public Workloads workloads(Duration connectTimeout) {
     return device -> {
       throw new IOException(absence(device));
     };
@@ -46,9 +46,9 @@ final class NoKernel implements KernelSide {
   private static String absence(String id) {
     String printable = id.replaceAll("[^\\x21-\\x7e]", "?");
     return "device "
-        + (printable.length() <= LONGEST_SHOWN_NAME
+        + (printable.length() <= MAX_SHOWN_NAME
             ? printable
-            : printable.substring(0, LONGEST_SHOWN_NAME) + "...")
+            : printable.substring(0, MAX_SHOWN_NAME) + "...")
         + " is not known on this node: it has devices named "
         + VfioUserDirectory.ID_PREFIX
         + "NAME only, because it has no /dev/vfio or its agent is told by agent.kernel-devices not"

@@ -5,7 +5,7 @@ import dev.vfio.migration.agent.machine.SessionSnapshot;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import java.util.List;
 
-/** Tells several watchers, in order. */
+/** Reports to several watchers, in order. */
 record Watchers(List<SessionWatcher> all) implements SessionWatcher {
   @Override
   public void changed(SessionSnapshot before, SessionSnapshot now) {

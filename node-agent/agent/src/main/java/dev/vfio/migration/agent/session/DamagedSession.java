@@ -22,7 +22,7 @@ final class DamagedSession implements LiveSession {
 
   DamagedSession(SessionJournals.Found found) {
     this.found = found;
-    String device = Claims.device(found);
+    String device = ActingJournals.device(found);
     String name = "";
     if (!found.records().isEmpty()) {
       SessionRecord first = found.records().get(0);

@@ -53,7 +53,7 @@ final class DeviceHold {
     return device;
   }
 
-  /** The state of the open device, null where it does not tell. */
+  /** The state of the open device, null where it does not report it. */
   DeviceState state() throws DeviceException {
     return device().stateKnown() ? device().state() : null;
   }
@@ -110,7 +110,7 @@ final class DeviceHold {
     workload().requireWaiting(migration);
   }
 
-  /** One that waits for a device holds none: it let go before, and its device was reset since. */
+  /** A workload that waits for a device holds none: it released it, and the device was reset. */
   void releaseWorkload(String migration) throws IOException {
     try {
       workload().release(migration);

@@ -5,7 +5,7 @@ import dev.vfio.migration.agent.machine.Reason;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.vfio.device.DeviceException;
 
-/** What devices and streams throw, as the machines and the operator are told of it. */
+/** What devices and streams throw, as the failure that machines and the operator get. */
 public final class Failures {
   private Failures() {}
 

@@ -15,7 +15,7 @@ import java.util.function.Function;
  * @param streams the network
  * @param clock time
  * @param threads makes the thread of a session
- * @param timings how patient sessions are
+ * @param timings how long sessions wait
  * @param maxWindowBytes that all DMA windows of one device may have
  */
 public record SessionEnvironment(

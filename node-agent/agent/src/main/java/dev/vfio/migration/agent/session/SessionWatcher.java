@@ -3,7 +3,7 @@ package dev.vfio.migration.agent.session;
 import dev.vfio.migration.agent.machine.SessionKey;
 import dev.vfio.migration.agent.machine.SessionSnapshot;
 
-/** Is told of every change of every session, on the session's thread. Must not block or throw. */
+/** Hears of every change of every session, on the session's thread. Must not block or throw. */
 public interface SessionWatcher {
 
   /**

@@ -199,9 +199,9 @@ public final class Sessions {
    */
   public synchronized void recover() throws IOException {
     Moment now = environment.clock().now();
-    Claims claims = Claims.of(journals.recover());
-    claims.over().forEach(this::setAside);
-    for (SessionJournals.Found found : claims.acting()) {
+    ActingJournals journalsFound = ActingJournals.of(journals.recover());
+    journalsFound.over().forEach(this::setAside);
+    for (SessionJournals.Found found : journalsFound.acting()) {
       LiveSession session = recovered(found, now);
       sessions.put(found.key(), session);
       SessionSnapshot snapshot = session.snapshot();
@@ -218,7 +218,7 @@ public final class Sessions {
       journals.setAside(
           found,
           "Its session had ended: another one that goes on has the device "
-              + Claims.device(found)
+              + ActingJournals.device(found)
               + " since.");
     } catch (IOException problem) {
       // The next start finds it again, and does nothing for it either.
@@ -264,8 +264,8 @@ public final class Sessions {
    *
    * @return whether that came about in time
    */
-  public synchronized boolean awaitSettled(Duration patience) throws InterruptedException {
-    long deadline = System.nanoTime() + patience.toNanos();
+  public synchronized boolean awaitSettled(Duration timeout) throws InterruptedException {
+    long deadline = System.nanoTime() + timeout.toNanos();
     while (!sessions.values().stream().allMatch(LiveSession::settled)) {
       long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
       if (left <= 0) {

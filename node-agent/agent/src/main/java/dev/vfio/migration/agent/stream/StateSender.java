@@ -58,10 +58,10 @@ public interface StateSender extends AutoCloseable {
   /**
    * Waits until the destination has said that it holds everything, verified.
    *
-   * @throws StreamException STREAM_BROKEN where that was not heard within {@code patience}: it may
+   * @throws StreamException STREAM_BROKEN where that was not heard within {@code timeout}: it may
    *     have loaded or not
    */
-  void awaitLoaded(Duration patience) throws StreamException, InterruptedException;
+  void awaitLoaded(Duration timeout) throws StreamException, InterruptedException;
 
   /** Bytes of device state that were handed to {@link #deviceState} so far. */
   long deviceStateBytes();

@@ -7,7 +7,7 @@ import java.nio.ByteBuffer;
  * Where the destination's end of the state stream delivers. Device state and marks come in order
  * from one thread; memory may come from several threads at once, but never two for the same place.
  * While a method works the connection it came from is not read: that is the back-pressure. An
- * exception breaks the stream and is told to the source.
+ * exception breaks the stream, and the source gets its message.
  */
 public interface StateSink {
 
@@ -32,7 +32,7 @@ public interface StateSink {
 
   /**
    * Every connection ended and every digest was right. Returns once the state is loaded and held;
-   * only then the source is told so.
+   * only then the source hears of it so.
    */
   void complete() throws IOException;
 

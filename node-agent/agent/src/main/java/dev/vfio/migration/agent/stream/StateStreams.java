@@ -37,7 +37,7 @@ public interface StateStreams {
 
     /** One whose chunks are as small as they can be. */
     public Expected(String migration, String node, int streams) {
-      this(migration, node, streams, StreamSettings.SMALLEST_CHUNK_BYTES);
+      this(migration, node, streams, StreamSettings.MIN_CHUNK_BYTES);
     }
   }
 

@@ -3,7 +3,7 @@ package dev.vfio.migration.agent.stream;
 import java.time.Duration;
 
 /**
- * Limits and patience of the state stream. Times are rounded to milliseconds.
+ * Limits and timeouts of the state stream. Times are rounded to milliseconds.
  *
  * @param maximumChunkBytes the largest payload a destination takes, in bytes, 4 KiB to 64 MiB; a
  *     HELLO that announces more is refused
@@ -49,13 +49,13 @@ public record StreamSettings(
   private static final int SESSION_BUDGET_BYTES = 128 * MIB;
 
   /** Window content travels in chunks of at least this size, whatever the device's own is. */
-  static final int SMALLEST_CHUNK_BYTES = MIB;
+  static final int MIN_CHUNK_BYTES = MIB;
 
   /** Chunks of all streams together, where one of each is on its way. */
   private static final int CHUNKS_BUDGET_BYTES = 32 * MIB;
 
   /** An end that is to be pinged more often than this is refused. */
-  public static final int SHORTEST_IDLE_MILLIS = 100;
+  public static final int MIN_IDLE_MILLIS = 100;
 
   public StreamSettings {
     requireRange("maximumChunkBytes", maximumChunkBytes, 4 * KIB, 64 * MIB);
@@ -68,7 +68,7 @@ public record StreamSettings(
     requireTime("connectTimeout", connectTimeout, 1);
     requireTime("handshakeTimeout", handshakeTimeout, 1);
     requireTime("helloTimeout", helloTimeout, 1);
-    requireTime("idleTimeout", idleTimeout, SHORTEST_IDLE_MILLIS);
+    requireTime("idleTimeout", idleTimeout, MIN_IDLE_MILLIS);
     requireTime("closeTimeout", closeTimeout, 1);
   }
 
@@ -78,15 +78,15 @@ public record StreamSettings(
    * event loop per processor.
    */
   public static StreamSettings defaults() {
-    Duration patience = Duration.ofSeconds(10);
+    Duration timeout = Duration.ofSeconds(10);
     return new StreamSettings(
         8 * MIB,
         8,
         4,
         16,
-        patience,
-        patience,
-        patience,
+        timeout,
+        timeout,
+        timeout,
         Duration.ofSeconds(15),
         Duration.ofSeconds(5),
         0,
@@ -128,7 +128,7 @@ public record StreamSettings(
         eventLoops);
   }
 
-  /** The same, with other patience for a new connection's steps. */
+  /** The same, with other timeouts for a new connection's steps. */
   public StreamSettings withConnectionTimeouts(
       Duration connect, Duration handshake, Duration hello) {
     return new StreamSettings(
@@ -146,7 +146,7 @@ public record StreamSettings(
         eventLoops);
   }
 
-  /** The same, with other patience for a silent and for a closing connection. */
+  /** The same, with other timeouts for a silent and for a closing connection. */
   public StreamSettings withIdleAndClose(Duration idle, Duration close) {
     return new StreamSettings(
         maximumChunkBytes,
@@ -188,8 +188,8 @@ public record StreamSettings(
    * @return 1 MiB to 32 MiB
    */
   public static int chunkBytes(long deviceBytes, int streams) {
-    long most = Math.max(SMALLEST_CHUNK_BYTES, CHUNKS_BUDGET_BYTES / streams);
-    return (int) Math.min(most, Math.max(SMALLEST_CHUNK_BYTES, deviceBytes));
+    long most = Math.max(MIN_CHUNK_BYTES, CHUNKS_BUDGET_BYTES / streams);
+    return (int) Math.min(most, Math.max(MIN_CHUNK_BYTES, deviceBytes));
   }
 
   private static int within(int buffers, int chunkBytes) {
@@ -206,7 +206,7 @@ public record StreamSettings(
     return connectTimeout.plus(handshakeTimeout);
   }
 
-  /** Each step of a connection has its own patience; this bounds all of them together. */
+  /** Each step of a connection has a timeout of its own; this bounds all of them together. */
   public long connectionMillis() {
     return connectTimeout.plus(handshakeTimeout).plus(helloTimeout).plus(closeTimeout).toMillis();
   }

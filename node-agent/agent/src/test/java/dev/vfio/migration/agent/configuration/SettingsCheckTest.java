@@ -42,7 +42,7 @@ class SettingsCheckTest {
     "agent.command-timeout, -5s",
     "agent.device-look-timeout, 0s",
     "agent.workload-timeout, 0s",
-    "agent.stop-patience, -1s",
+    "agent.stop-timeout, -1s",
     "agent.remembered-for, -1s",
     "agent.maximum-sessions, 0",
     "agent.remembered-sessions, -1",

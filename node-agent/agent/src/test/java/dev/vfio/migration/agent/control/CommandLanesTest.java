@@ -18,11 +18,11 @@ import org.junit.jupiter.api.Timeout;
 /** Who waits for whom among commands, and when it is told that none is carried out any more. */
 @Timeout(120)
 class CommandLanesTest {
-  private static final Duration LONGEST_WAIT = Duration.ofMillis(300);
+  private static final Duration MAX_WAIT = Duration.ofMillis(300);
 
   private final CountDownLatch stuck = new CountDownLatch(1);
   private final Semaphore hanging = new Semaphore(0);
-  private final CommandLanes lanes = new CommandLanes(LONGEST_WAIT, () -> {});
+  private final CommandLanes lanes = new CommandLanes(MAX_WAIT, () -> {});
 
   @AfterEach
   void close() {
@@ -105,7 +105,7 @@ class CommandLanesTest {
 
   @Test
   void aLockThatEveryCommandNeedsIsLookedAtAsWell() throws Exception {
-    try (CommandLanes locked = new CommandLanes(LONGEST_WAIT, this::hang)) {
+    try (CommandLanes locked = new CommandLanes(MAX_WAIT, this::hang)) {
       assertThat(locked.probe(Lane.DECIDING).get(60, TimeUnit.SECONDS))
           .contains("was not carried out within 300 ms");
       stuck.countDown();

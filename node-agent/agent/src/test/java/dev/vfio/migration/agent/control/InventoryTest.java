@@ -46,7 +46,7 @@ import org.junit.jupiter.api.Test;
 /** What a node's devices look like to the operator. */
 class InventoryTest {
   private static final String ID = "0000:65:00.1";
-  private static final Duration LONGEST_LOOK = Duration.ofSeconds(40);
+  private static final Duration MAX_LOOK = Duration.ofSeconds(40);
   private static final NodeDevice PLACE =
       new NodeDevice(
           ID,
@@ -103,7 +103,7 @@ class InventoryTest {
       DeviceDirectory devices, Workloads workloads, Function<String, LiveSession> sessions) {
     Inventory inventory =
         new Inventory(
-            devices, (limit, awaited) -> workloads, sessions, this::windowProblem, LONGEST_LOOK);
+            devices, (limit, awaited) -> workloads, sessions, this::windowProblem, MAX_LOOK);
     inventories.add(inventory);
     return inventory;
   }

@@ -56,7 +56,7 @@ class SlowNodeTest {
   /** Below what the agent waited for each answer by itself. */
   private static final Duration SLOW = Duration.ofMillis(4500);
 
-  private static final int MOST_REGIONS = 1024;
+  private static final int MAX_REGIONS = 1024;
   private static final int FEW_REGIONS = 40;
   private static final int LISTINGS = 1000;
   private static final int CHANNELS = 20;
@@ -197,7 +197,7 @@ class SlowNodeTest {
 
   @Test
   void aThousandListingsOfASlowDeviceKeepNoCommandAndNoProbeWaiting() throws Exception {
-    serve("slow", SLOW, MOST_REGIONS);
+    serve("slow", SLOW, MAX_REGIONS);
     long workers = threads("executor-thread");
     openListings(Duration.ofMinutes(2));
     assertCommandsAreCarriedOut();

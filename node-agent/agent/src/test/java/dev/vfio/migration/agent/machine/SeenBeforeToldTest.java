@@ -158,7 +158,7 @@ class SeenBeforeToldTest {
     assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     assertThat(destination.state.device().state()).as("nobody knows").isNull();
     assertThat(destination.state.snapshot().failure().message())
-        .contains(DEVICE, "so it was", "was not seen RUNNING", "not told to let go of its copy")
+        .contains(DEVICE, "so it was", "was not seen RUNNING", "not told to release its copy")
         .contains("activate again");
   }
 

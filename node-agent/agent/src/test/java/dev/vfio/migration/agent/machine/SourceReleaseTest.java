@@ -70,7 +70,7 @@ class SourceReleaseTest {
   }
 
   private void toldToAPerson(String how) {
-    assertThat(actions.get(0)).as("it is let go of all the same").isEqualTo(new CloseDevice());
+    assertThat(actions.get(0)).as("it is released all the same").isEqualTo(new CloseDevice());
     SessionRecord record = journalled();
     on(new Done());
     SessionSnapshot before = state.snapshot();

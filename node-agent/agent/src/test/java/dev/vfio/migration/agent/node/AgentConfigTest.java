@@ -44,7 +44,7 @@ class AgentConfigTest {
     assertThat(config.workloadTimeout()).isEqualTo(Duration.ofSeconds(30));
     assertThat(config.deviceLookTimeout()).isEqualTo(Duration.ofSeconds(5));
     assertThat(config.commandTimeout()).isEqualTo(Duration.ofSeconds(5));
-    assertThat(config.stopPatience()).isEqualTo(Duration.ofSeconds(20));
+    assertThat(config.stopTimeout()).isEqualTo(Duration.ofSeconds(20));
     assertThat(config.certificateReloadPeriod()).isEqualTo(Duration.ofSeconds(30));
   }
 

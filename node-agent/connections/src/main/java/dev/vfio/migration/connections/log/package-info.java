@@ -1,2 +1,2 @@
-/** What a line of the log says of the migration that it belongs to. */
+/** The migration that a log line belongs to. May not know what is logged. */
 package dev.vfio.migration.connections.log;

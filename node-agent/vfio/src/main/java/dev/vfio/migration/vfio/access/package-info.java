@@ -1,5 +1,7 @@
 /**
  * Access to a VFIO device, below any migration interface: what the kernel gives by ioctl, pread,
  * pwrite and mmap, and a vfio-user server by messages.
+ *
+ * <p>May know no migration interface and no way to open a device.
  */
 package dev.vfio.migration.vfio.access;

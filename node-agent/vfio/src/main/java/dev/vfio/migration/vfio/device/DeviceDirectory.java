@@ -33,7 +33,7 @@ public interface DeviceDirectory {
     }
   }
 
-  /** The names of all devices that are here. Looks at none of them, so that none can hang it. */
+  /** The ids of all devices of this node. Looks at none of them, so that no device can hang it. */
   List<String> ids();
 
   /**

@@ -56,8 +56,8 @@ public interface MigratableDevice extends AutoCloseable {
    * only looked at for whether it answers at all.
    *
    * @throws DeviceException STATE_LOST where the device says that it is elsewhere, UNREACHABLE
-   *     where it, or who serves it, is gone or does not answer; READ_FAILED where it refused to
-   *     tell, and may tell the next time
+   *     where it, or its server, does not exist any more or does not answer; READ_FAILED where it
+   *     refused to tell, and may tell the next time
    */
   void requireLoaded() throws DeviceException;
 
@@ -140,10 +140,10 @@ public interface MigratableDevice extends AutoCloseable {
    */
   long dirtyPages(long iova, long pages, DirtyPages into) throws DeviceException;
 
-  /** Resets the device: state NONE or RUNNING as its interface has it, all migration state gone. */
+  /** Resets the device: state NONE or RUNNING as its interface has it, all migration state lost. */
   void reset() throws DeviceException;
 
-  /** Lets go of the device without changing its state. Safe to call again. */
+  /** Closes the device without changing its state. Safe to call again. */
   @Override
   void close();
 }

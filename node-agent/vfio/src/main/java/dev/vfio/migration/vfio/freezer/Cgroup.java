@@ -54,15 +54,15 @@ public record Cgroup(String path, Path directory) {
   }
 
   /**
-   * Whether it only has threads of processes: those are listed, frozen and killed by the cgroup
-   * above it that is no such one. False where it is gone.
+   * Whether it only has threads of processes. The nearest cgroup above that is not threaded lists,
+   * freezes and kills these processes. False where it does not exist.
    */
   boolean threaded() throws IOException {
     try {
       return KernelText.read(directory.resolve("cgroup.type")).strip().equals("threaded");
     } catch (ErrnoException failure) {
       // The root has no type.
-      if (KernelText.isGone(failure)) {
+      if (KernelText.isMissing(failure)) {
         return false;
       }
       throw failure;
@@ -72,7 +72,8 @@ public record Cgroup(String path, Path directory) {
   /**
    * Numbers of the processes that are in it, not of those below.
    *
-   * @throws ErrnoException EOPNOTSUPP where it has threads only; ENOENT or ENODEV where it is gone
+   * @throws ErrnoException EOPNOTSUPP where it has threads only; ENOENT or ENODEV where it does not
+   *     exist
    */
   public List<Long> processes() throws ErrnoException {
     List<Long> numbers = new ArrayList<>();
@@ -95,8 +96,8 @@ public record Cgroup(String path, Path directory) {
   }
 
   /**
-   * Takes the request back, where there is one, and waits until what is in it may run. What cannot
-   * be frozen runs.
+   * Takes the request back, where there is one, and waits until the processes may run. A cgroup
+   * that cannot be frozen runs.
    *
    * @return false where that had not come about within that time: a cgroup above it is frozen
    */
@@ -123,7 +124,7 @@ public record Cgroup(String path, Path directory) {
     } catch (NoSuchFileException olderThanLinux514) {
       killOneByOne();
     }
-    // What was forked meanwhile was forked by one that lives: again, until none is left.
+    // A process that was forked meanwhile has a living parent: repeat until none is left.
     while (populated()) {
       if (System.nanoTime() - start > timeout.toNanos()) {
         return false;
@@ -139,7 +140,7 @@ public record Cgroup(String path, Path directory) {
       Cgroup folder = new Cgroup(path, folders.next());
       for (long number : folder.processesIfThere()) {
         try (ProcessDescriptor process = ProcessDescriptor.open(number)) {
-          // Pinned: if it is still listed now, the number is still its own.
+          // The process is pinned: if it is still listed now, the number is still its own.
           if (folder.processesIfThere().contains(number)) {
             process.kill();
           }
@@ -152,12 +153,12 @@ public record Cgroup(String path, Path directory) {
     }
   }
 
-  /** None where it is gone, or has threads only, whose processes another one lists. */
+  /** None where it does not exist, or has threads only. */
   private List<Long> processesIfThere() throws IOException {
     try {
       return processes();
     } catch (ErrnoException failure) {
-      if (KernelText.isGone(failure) || failure.is(Errno.EOPNOTSUPP)) {
+      if (KernelText.isMissing(failure) || failure.is(Errno.EOPNOTSUPP)) {
         return List.of();
       }
       throw failure;

@@ -10,9 +10,8 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * The folders of a cgroup and of those below it, from the top. Others make and remove them
- * meanwhile, and may not let everybody look: a folder that cannot be listed has none below it here.
- * For one thread.
+ * The folders of a cgroup and of the cgroups below, from the top. Others make and remove folders
+ * meanwhile, and a folder that cannot be listed counts as empty. For one thread.
  */
 final class CgroupTree {
   private final Deque<Path> open = new ArrayDeque<>();
@@ -34,7 +33,7 @@ final class CgroupTree {
         }
       }
     } catch (IOException | DirectoryIteratorException goneOrRefused) {
-      // What is below it, and still there, is not ours to know.
+      // Folders below it cannot be seen.
       return folder;
     }
     return folder;

@@ -14,7 +14,7 @@ public final class Cgroups {
   private final Path root;
   private final Processes processes;
 
-  /** Folder of this process's cgroup namespace; null until it was searched for. */
+  /** Folder of this process's cgroup namespace; null before the first search. */
   private volatile Optional<Path> ownRoot;
 
   /**
@@ -51,11 +51,11 @@ public final class Cgroups {
   }
 
   /**
-   * The cgroup that the process is in; where it is in one that has threads only, the one above that
-   * lists the process. What {@code /proc} says counts from the root of the reader's cgroup
-   * namespace, which may be another than that of the mounted hierarchy: it is believed where the
-   * cgroup lists the process, else the hierarchy is searched. Other cgroups that vanish meanwhile,
-   * or refuse to be looked at, are passed over.
+   * The cgroup that lists the process: its own, or the nearest one above that is not threaded. The
+   * path in {@code /proc} counts from the root of the reader's cgroup namespace, which may be
+   * another than that of the mounted hierarchy: it is believed where the cgroup lists the process,
+   * else the hierarchy is searched. Other cgroups that vanish meanwhile, or refuse to be looked at,
+   * are passed over.
    *
    * @return empty where no cgroup of the hierarchy lists it
    */
@@ -140,12 +140,12 @@ public final class Cgroups {
     return domain;
   }
 
-  /** Where that is, if what is mounted begins where this process's namespace does. */
+  /** The folder of a path, if the mounted hierarchy begins where this process's namespace does. */
   private Optional<Path> fromMountedRoot(String told) {
     return beneathRoot(root, told);
   }
 
-  /** Where that is, counted from the root of this process's namespace, which was searched for. */
+  /** The folder of a path that counts from the root of this process's namespace. */
   private Optional<Path> fromOwnRoot(String told) throws IOException {
     Optional<Path> own = ownRoot;
     if (own == null) {
@@ -160,13 +160,13 @@ public final class Cgroups {
     return told.startsWith("/") && folder.startsWith(root) ? Optional.of(folder) : Optional.empty();
   }
 
-  /** This process is found once, so that no other has to be searched for. */
+  /** Finds this process once, so that no other process has to be searched for. */
   private Optional<Path> findOwnRoot() throws IOException {
     long self;
     try {
       self = processes.self();
     } catch (NoSuchFileException proc) {
-      // It is that of another process namespace, which this process is not in.
+      // The mounted proc is that of a process namespace that this process is not in.
       return Optional.empty();
     }
     Path told = Path.of("." + processes.cgroup(self)).normalize();

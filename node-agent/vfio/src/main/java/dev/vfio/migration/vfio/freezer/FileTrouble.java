@@ -7,7 +7,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 
-/** What the library's exceptions about a cgroup's files say, as an errno and as advice. */
+/** Translates exceptions about a cgroup's files into an errno and advice. */
 final class FileTrouble {
   private static final int READ_ONLY_FILE_SYSTEM = 30;
   private static final String MOUNT =

@@ -20,9 +20,9 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
- * Makes the cgroup of a device's holder stand still, and run again. What is frozen is in the ledger
- * before it is frozen and until it is thawed. A frozen processor does not stop the device's DMA:
- * that is the device's own transition to do.
+ * Makes the cgroup of a device's holder stand still, and run again. A frozen cgroup is in the
+ * ledger from before it is frozen until it is thawed. Freezing the processor does not stop the
+ * device's DMA: only the device's own transition does.
  *
  * <p>Safe for use by several threads, as long as they are about different devices.
  */
@@ -32,7 +32,7 @@ public final class Freezer {
   private final FreezerLedger ledger;
   private final Duration timeout;
 
-  /** Of this process, as it was found first: looking for it may mean to walk the hierarchy. */
+  /** The cgroup of this process, kept because finding it may mean to walk the hierarchy. */
   private volatile Optional<Cgroup> self;
 
   /**
@@ -63,8 +63,8 @@ public final class Freezer {
     try {
       return cgroup.isPresent() && !cgroups.isRoot(cgroup.get()) && cgroup.get().frozen();
     } catch (ErrnoException failure) {
-      // Its last process ended meanwhile, or there is nothing in it that could be frozen.
-      if (KernelText.isGone(failure)) {
+      // Its last process ended meanwhile, or nothing in it can be frozen.
+      if (KernelText.isMissing(failure)) {
         return false;
       }
       throw failure;
@@ -72,7 +72,7 @@ public final class Freezer {
   }
 
   /**
-   * Freezes the holder's cgroup. Where it is frozen for that device already, that is made sure of.
+   * Freezes the holder's cgroup, also where it is frozen for that device already.
    *
    * @throws WorkloadException where it cannot or must not be frozen; it then runs on, as far as
    *     this agent is concerned
@@ -123,7 +123,7 @@ public final class Freezer {
     }
   }
 
-  /** Takes back what was begun; where that fails, too, both are told. */
+  /** Thaws what was frozen; a second failure is added to the first. */
   private IOException undone(Entry entry, IOException failure) {
     try {
       thaw(entry);
@@ -134,8 +134,7 @@ public final class Freezer {
   }
 
   /**
-   * Makes sure, while the holder runs, that nothing is known that would keep it from being frozen.
-   * Changes nothing.
+   * Makes sure, while the holder runs, that it can probably be frozen. Changes nothing.
    *
    * @throws WorkloadException where it cannot or must not be frozen
    */
@@ -147,7 +146,7 @@ public final class Freezer {
     }
     Cgroup cgroup = freezable(holder, own);
     requireUnclaimed(holder, cgroup);
-    // Asks the kernel for this user, so that a file system that is mounted read-only counts, too.
+    // The kernel answers for this user, and for a file system that is mounted read-only.
     if (!Files.isWritable(cgroup.directory().resolve("cgroup.freeze"))) {
       throw failed(
           Errno.EACCES.number(),
@@ -289,7 +288,7 @@ public final class Freezer {
     Entry entry = found.get();
     Cgroup cgroup = cgroups.at(entry.cgroup());
     try {
-      // A cgroup of that name which is not frozen and lacks the holder is another workload's.
+      // A cgroup of that name that is not frozen and lacks the holder is another workload's.
       boolean ours =
           cgroup.exists()
               && (cgroup.freezeAsked() || processes.lives(entry.process(), entry.startTime()));
@@ -311,7 +310,7 @@ public final class Freezer {
   }
 
   /**
-   * Thaws what an earlier agent left frozen and no migration lays claim to.
+   * Thaws what an earlier agent left frozen and no migration needs.
    *
    * @param claimed by a migration that goes on
    * @return what was thawed
@@ -329,11 +328,11 @@ public final class Freezer {
   }
 
   /**
-   * Forgets what nobody knows of any more and what is not there either: the process that held the
-   * device is gone, and its cgroup too, or nobody asks for it to be frozen. Changes no cgroup.
+   * Removes entries of unknown migrations whose holder has ended and whose cgroup does not exist or
+   * is not asked to be frozen. Changes no cgroup.
    *
    * @param unknown whether nobody knows of its migration
-   * @param forgotten is told of each entry that was removed
+   * @param forgotten is given each entry that was removed
    * @throws IOException where one could not be looked at or not be read, after all others were
    */
   public void forgetEnded(Predicate<Entry> unknown, Consumer<Entry> forgotten) throws IOException {
@@ -354,7 +353,7 @@ public final class Freezer {
     try {
       return cgroup.freezable() && cgroup.freezeAsked();
     } catch (IOException failure) {
-      // Also where it is removed while it is looked at.
+      // It may be removed during the look.
       if (cgroup.exists()) {
         throw failure;
       }

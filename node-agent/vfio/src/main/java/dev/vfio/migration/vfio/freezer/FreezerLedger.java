@@ -51,8 +51,8 @@ public final class FreezerLedger {
   }
 
   /**
-   * Every entry that can be read. A file that cannot is reported in the log and passed over: it is
-   * one device's, and the others' are to be thawed all the same.
+   * Every entry that can be read. An unreadable file is logged and passed over, because it concerns
+   * one device and the others have to be thawed all the same.
    */
   public List<Entry> entries() throws IOException {
     return entries(
@@ -66,7 +66,7 @@ public final class FreezerLedger {
   /**
    * Every entry that can be read.
    *
-   * @param unreadable is told of each file that cannot, by its path
+   * @param unreadable is given the failure of each file that cannot be read
    */
   List<Entry> entries(Consumer<IOException> unreadable) throws IOException {
     List<Entry> entries = new ArrayList<>();

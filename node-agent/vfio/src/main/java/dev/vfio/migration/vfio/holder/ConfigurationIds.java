@@ -4,7 +4,7 @@ import dev.vfio.migration.vfio.linux.Descriptor;
 import java.io.IOException;
 import java.util.Optional;
 
-/** Reads what a PCI device calls itself through a descriptor of it. Changes nothing about it. */
+/** Reads a PCI device's ids through a descriptor of the device. Changes nothing. */
 @FunctionalInterface
 public interface ConfigurationIds {
 

@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** Which of the open files that may be a device is it, where that is certain. */
+/** Chooses, among the open files that may be a device, the one that certainly is. */
 final class DescriptorChoice {
   private final Processes processes;
   private final GroupMembers members;
@@ -64,7 +64,7 @@ final class DescriptorChoice {
           one.process(), one.number(), other.process(), other.number());
     } catch (ErrnoException failure) {
       if (failure.is(Errno.ENOSYS)) {
-        // A kernel without kcmp: what cannot be compared counts as different, and is refused.
+        // Without kcmp files cannot be compared: they count as different, which is then refused.
         return false;
       }
       throw failure;
@@ -114,11 +114,12 @@ final class DescriptorChoice {
             + files.stream().map(file -> file.get(0).name()).collect(Collectors.joining(", ")));
   }
 
-  /** Where a process has fewer groups than devices, one of these came to it from elsewhere. */
+  /** A process with fewer groups than devices got a device from another process. */
   private void requireGroupForEach(NodeDevice device, DescriptorScan scan, long process)
       throws IOException {
     if (scan.holdsMachine(process) || VirtualMachineMonitors.isOne(processes, process)) {
-      // Nothing is duplicated from these, whichever device it is, and they are told why.
+      // No descriptor of a virtual machine monitor is duplicated, and its refusal is more to the
+      // point.
       return;
     }
     int devices = openFiles(scan.unnamedDevicesOf(process)).size();

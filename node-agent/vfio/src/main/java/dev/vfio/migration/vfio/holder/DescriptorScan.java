@@ -9,10 +9,10 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Which of the open descriptors may be one device. For one thread.
+ * Which open descriptors may be one device. For one thread.
  *
- * <p>Where the kernel does not say which device a descriptor is it counts where its process also
- * holds the device's group.
+ * <p>Where the kernel does not say which device a descriptor is, it may be this one if its process
+ * also holds the device's group.
  */
 final class DescriptorScan {
   private final DescriptorTable table;
@@ -33,7 +33,7 @@ final class DescriptorScan {
     table.devices().forEach(this::device);
   }
 
-  /** By the number that sysfs gives for this device's own node. */
+  /** The descriptors of the device's own node, by the number that sysfs gives for it. */
   private List<OpenDescriptor> ownNodes() throws IOException {
     List<OpenDescriptor> own = new ArrayList<>();
     String name = device.characterDevice();
@@ -51,10 +51,10 @@ final class DescriptorScan {
     return own;
   }
 
-  /** One whose name does not tell which device it is. */
+  /** A descriptor whose name does not say which device it is. */
   private void device(DescriptorTable.Device found) {
     OpenDescriptor open = found.descriptor();
-    // The kernel gives the path as its own sysfs has it, wherever that is mounted for us.
+    // The kernel gives the path in its own sysfs, wherever that is mounted here.
     if (found.sysfs().filter(device.sysfs()::equals).isPresent()) {
       open = open.asCertain();
       candidates.add(open);

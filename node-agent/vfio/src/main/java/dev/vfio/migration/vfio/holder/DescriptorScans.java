@@ -9,11 +9,11 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
 /**
- * Looks at the open descriptors of all processes: anew for who decides by it, and once for all
- * devices of a listing. Safe for use by several threads.
+ * Scans the open descriptors of all processes: anew for a decision, and once for all devices of a
+ * listing. Safe for use by several threads.
  */
 final class DescriptorScans {
-  /** What a listing found of one device counts for the others for so long. */
+  /** How long one scan serves all devices of a listing. */
   static final Duration SHARED_FOR = Duration.ofSeconds(2);
 
   private final Processes processes;
@@ -40,30 +40,30 @@ final class DescriptorScans {
     this.deviceLink = deviceLink;
   }
 
-  /** For who shares with nobody else. */
+  /** Scans that are shared with nobody. */
   DescriptorScans forOneLook() {
     return new DescriptorScans(processes, sysfs, deviceLink, nanoTime);
   }
 
-  /** From now on listings share nothing that was looked at before. */
+  /** Listings that begin from now on use no earlier scan. */
   void listingBegins() {
     listingBegan.set(looks.get());
   }
 
-  /** Looks now, for nobody else: whoever needs this waits for no other's look. */
+  /** Scans now, and waits for no other thread's scan. */
   DescriptorTable now() throws IOException {
     looks.incrementAndGet();
     return DescriptorTable.ofAll(processes, sysfs, deviceLink);
   }
 
-  /** Looks now, at some processes only. */
+  /** Scans some processes now. */
   DescriptorTable now(Set<Long> some) throws IOException {
     return DescriptorTable.ofSome(processes, sysfs, deviceLink, some);
   }
 
   /**
-   * A look that began after the listing did, and ended at most {@link #SHARED_FOR} ago. Of several
-   * threads that need one, one looks; one that failed has failed for all of them.
+   * A scan that began after the listing did, and ended at most {@link #SHARED_FOR} ago. Of several
+   * threads that need one, one scans; its failure is theirs, too.
    */
   DescriptorTable ofListing() throws IOException {
     turn.lock();
@@ -96,7 +96,7 @@ final class DescriptorScans {
     }
   }
 
-  /** How often all processes were looked at. */
+  /** How often all processes were scanned. */
   long looks() {
     return looks.get();
   }

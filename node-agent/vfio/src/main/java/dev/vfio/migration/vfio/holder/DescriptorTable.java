@@ -21,22 +21,23 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * One look at the open descriptors of all processes but this one: those of VFIO, of whichever
- * device. It reads one link for each open descriptor of the machine, and more only of what may be
- * VFIO's, so that what it costs does not depend on how many devices there are. Not changed once it
- * was made, but for how much was read; safe for use by several threads then.
+ * One scan of the open descriptors of all processes but this one, for those of VFIO. It reads one
+ * link for each open descriptor of the machine, and more only of descriptors that may be VFIO's, so
+ * its cost does not depend on the number of devices. Immutable once it was made, but for the
+ * counters; safe for use by several threads then.
  *
  * <p>A device's descriptor is {@code anon_inode:[vfio-device]} where it was opened by its group, or
- * {@code /dev/vfio/devices/vfioN}. Since Linux 6.18 {@code fdinfo} says {@code
+ * {@code /dev/vfio/devices/vfioN}. Since Linux 6.18 {@code fdinfo} has {@code
  * vfio-device-syspath:}, which settles it.
  *
- * <p>A path is what the process's own mount namespace calls the file, so that any container can
- * have a file of any name. A node counts by what nobody chooses: it is a character device, and of
- * the number that sysfs gives for it. A descriptor that was opened only to name a file ({@code
- * O_PATH}) holds nothing: everybody who sees a node can have one.
+ * <p>A path is what the process's own mount namespace calls the file, so any container can have a
+ * file of any name. A node counts by what nobody can choose: it is a character device, and it has
+ * the number that sysfs gives for it. A descriptor that only names a file ({@code O_PATH}) holds
+ * nothing, and everybody who sees a node can have one.
  *
- * <p>Processes that end, descriptors that are closed, and what the kernel cannot name are passed
- * over; what this process lacks itself is not, because it would hide who holds a device.
+ * <p>Processes that end, descriptors that are closed, and files that the kernel cannot name are
+ * passed over. What this process itself is not allowed to see is not, because it could hide a
+ * holder.
  */
 final class DescriptorTable {
   private static final String DEVICE_PATH = "vfio-device-syspath:";
@@ -89,13 +90,13 @@ final class DescriptorTable {
     return new DescriptorTable(processes, sysfs, deviceLink, processes.all()).filled();
   }
 
-  /** Looks at some processes, and knows of no other. */
+  /** Scans some processes only. */
   static DescriptorTable ofSome(Processes processes, Path sysfs, String deviceLink, Set<Long> some)
       throws IOException {
     return new DescriptorTable(processes, sysfs, deviceLink, List.copyOf(some)).filled();
   }
 
-  /** Open devices, whichever they are, those that are open by a node of their own apart. */
+  /** Open devices, without those that are open by a node of their own. */
   List<Device> devices() {
     return devices;
   }
@@ -158,7 +159,7 @@ final class DescriptorTable {
     } catch (ErrnoException failure) {
       if (KernelText.isDenied(failure)) {
         denied.add(process);
-      } else if (!KernelText.isGone(failure)) {
+      } else if (!KernelText.isMissing(failure)) {
         throw failure;
       }
     }
@@ -173,7 +174,7 @@ final class DescriptorTable {
       if (KernelText.isDenied(failure) || KernelText.isOwnShortage(failure)) {
         throw failure;
       }
-      // Closed meanwhile, or a file whose path is too long to be told: no node is called so.
+      // Closed meanwhile, or a file whose path is too long, which no node has.
       return;
     }
     OpenDescriptor found = new OpenDescriptor(process, startTime, number, file, false);
@@ -191,7 +192,7 @@ final class DescriptorTable {
     }
   }
 
-  /** One that is called like a node: of a device or of a group. */
+  /** A file that is named like the node of a device or of a group. */
   private void node(OpenDescriptor found, String name, Path link) throws IOException {
     Optional<String> number = CharacterDevice.number(link);
     if (number.isEmpty()) {
@@ -240,7 +241,7 @@ final class DescriptorTable {
       return Optional.of(KernelText.read(known.resolve("dev")).strip());
     } catch (ErrnoException failure) {
       // Also where the device is removed while its attribute is open.
-      if (KernelText.isGone(failure)) {
+      if (KernelText.isMissing(failure)) {
         return Optional.empty();
       }
       throw failure;
@@ -264,7 +265,7 @@ final class DescriptorTable {
       factsRead.increment();
       facts = List.of(KernelText.read(file).split("\n"));
     } catch (ErrnoException failure) {
-      if (KernelText.isGone(failure)) {
+      if (KernelText.isMissing(failure)) {
         return Optional.empty();
       }
       throw failure;

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/** The devices of IOMMU groups, by sysfs: what a descriptor from such a group may be. */
+/** The devices of IOMMU groups by sysfs, of which a descriptor may be one. */
 final class GroupMembers {
   private final Path groups;
 
@@ -30,7 +30,7 @@ final class GroupMembers {
       return false;
     }
     for (Path other : others(device, numbers)) {
-      // Of one that refuses to tell it is not known that it is another kind.
+      // A device that refuses to show its ids may be of the same kind.
       if (ids(other).filter(known -> !device.pciIds().equals(known)).isEmpty()) {
         return false;
       }
@@ -52,8 +52,8 @@ final class GroupMembers {
   }
 
   /**
-   * {@code vendor:device subvendor:subdevice}; of a device without them, or that is gone, nothing
-   * that matches; empty where it refuses to tell.
+   * {@code vendor:device subvendor:subdevice}. Of a device that has none, or was removed, a text
+   * that matches nothing; empty where reading is refused.
    */
   private static Optional<String> ids(Path device) throws IOException {
     try {
@@ -68,7 +68,7 @@ final class GroupMembers {
       if (KernelText.isOwnShortage(failure)) {
         throw failure;
       }
-      return KernelText.isGone(failure) ? Optional.of("") : Optional.empty();
+      return KernelText.isMissing(failure) ? Optional.of("") : Optional.empty();
     }
   }
 

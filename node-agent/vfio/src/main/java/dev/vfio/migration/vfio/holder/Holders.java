@@ -21,9 +21,9 @@ import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 
 /**
- * Finds who holds a device, and duplicates the descriptor that they hold. Where it is not certain
- * which descriptor is the device nothing is duplicated: a wrong guess would migrate another device.
- * This process's own descriptors do not count. Safe for use by several threads.
+ * Finds the holder of a device, and duplicates the holder's descriptor. Where it is not certain
+ * which descriptor is the device nothing is duplicated, because a wrong guess would migrate another
+ * device. This process's own descriptors do not count. Safe for use by several threads.
  *
  * <p>Needs to see all processes (the machine's own process namespace) and CAP_SYS_PTRACE.
  */
@@ -38,7 +38,7 @@ public final class Holders {
   private final DescriptorChoice choice;
   private final Domains domains;
 
-  /** Whether this is for who lists devices, so that one look serves for all of them. */
+  /** Whether one scan serves all devices of a listing. */
   private final boolean listing;
 
   /** Which cgroup a process belongs to as a whole. */
@@ -103,27 +103,24 @@ public final class Holders {
   }
 
   /**
-   * The same, for who lists all devices and decides nothing: one look at all processes serves for
-   * all of them, so that an answer may be some seconds old.
+   * The same for a listing, which decides nothing: one scan of all processes serves all devices, so
+   * that an answer may be some seconds old.
    */
   public Holders forListing() {
     return new Holders(this, scans);
   }
 
-  /**
-   * The same, for one look at one device: what it finds of all processes at first serves for all
-   * that the look asks for.
-   */
+  /** The same for one look at one device: the first scan of all processes serves the whole look. */
   public Holders forOneLook() {
     return new Holders(this, scans.forOneLook());
   }
 
-  /** All devices are listed anew: what was found for an earlier listing does not count. */
+  /** Begins a listing, which uses no scan of an earlier one. */
   public void listingBegins() {
     scans.listingBegins();
   }
 
-  /** How often all processes were looked at: what costs, where many files are open. */
+  /** How often all processes were scanned, which is what costs where many files are open. */
   long looks() {
     return scans.looks();
   }
@@ -144,12 +141,12 @@ public final class Holders {
   }
 
   /**
-   * Who holds the very open file that is open here, this process apart; empty where nobody does.
-   * What else is open of the device, or looks like it, does not count, so that this is certain
-   * where {@link #of(NodeDevice)} has to refuse. Changes nothing.
+   * Who holds the same open file as this process does, this process apart; empty where nobody does.
+   * Other open files of the device do not count, so this is certain where {@link #of(NodeDevice)}
+   * has to refuse. Changes nothing.
    *
-   * <p>Where the kernel was built without {@code kcmp}, and where the descriptor is closed before
-   * this has found out, this is {@link #of(NodeDevice)}.
+   * <p>On a kernel without {@code kcmp}, and where the descriptor is closed meanwhile, this is
+   * {@link #of(NodeDevice)}.
    *
    * @param open the device's descriptor in this process
    * @throws DeviceException BUSY where the holders are of different cgroups; UNREACHABLE where
@@ -170,7 +167,7 @@ public final class Holders {
         try {
           return kind.run(look > 1);
         } catch (ErrnoException changed) {
-          boolean gone = changed.is(Errno.EBADF) || KernelText.isGone(changed);
+          boolean gone = changed.is(Errno.EBADF) || KernelText.isMissing(changed);
           if (!gone || look == MAX_LOOKS) {
             throw changed;
           }
@@ -224,7 +221,7 @@ public final class Holders {
       throw failure;
     }
     if (!open.isOpen()) {
-      // Its number may have been another file's by the time it was compared.
+      // Another file may have had its number when it was compared.
       return find(device, anew);
     }
     if (same.isEmpty()) {
@@ -235,8 +232,8 @@ public final class Holders {
   }
 
   /**
-   * Why a process that waits for the device could not have it, as a part of a sentence; empty where
-   * nothing is known against it. Changes nothing.
+   * Why a process that waits for the device could not be given it, as a part of a sentence; empty
+   * where nothing is known against it. Changes nothing.
    *
    * @param process its number; 0 where this process cannot see it
    */
@@ -267,10 +264,10 @@ public final class Holders {
                 process, processes.command(process), others));
   }
 
-  /** Nobody was found: that counts where everybody could be looked at. */
+  /** That no holder was found counts only if all processes could be scanned. */
   private void requireSight(NodeDevice device, DescriptorScan scan) throws IOException {
-    // With the capability, what is kept from us is kept for other reasons; who held a device there
-    // would still be found out: the kernel opens no device twice.
+    // With the capability a refusal has other reasons. A holder there would still be found out: the
+    // kernel opens no device twice.
     if (!scan.denied().isEmpty() && !processes.selfMayTrace()) {
       throw new DeviceException(
           Kind.UNREACHABLE,
@@ -339,11 +336,11 @@ public final class Holders {
   }
 
   /**
-   * Duplicates the device's descriptor, without the holder's doing and whether it runs, is stopped
-   * or frozen. The duplicate keeps the device open and its group busy until it is closed.
+   * Duplicates the device's descriptor, whether the holder runs, is stopped or frozen. The
+   * duplicate keeps the device open and its group busy until it is closed.
    *
-   * @throws DeviceException UNREACHABLE where the holder has ended, or is not the one it was; BUSY
-   *     where its descriptor is not the device any more
+   * @throws DeviceException UNREACHABLE where the holder has ended, or another process has its
+   *     number; BUSY where its descriptor is not the device any more
    */
   public Descriptor adopt(Holder holder) throws DeviceException {
     Descriptor duplicate = null;
@@ -388,14 +385,14 @@ public final class Holders {
         .isPresent();
   }
 
-  /** By a look at the holder alone: all others were looked at for the listing. */
+  /** Scans the holder alone: the listing scanned all others. */
   private boolean mayStillBe(Holder holder) throws IOException {
     DescriptorTable now = scans.now(Set.of(holder.process()));
     return new DescriptorScan(now, holder.device())
         .candidates().stream().anyMatch(one -> one.number() == holder.descriptor());
   }
 
-  /** The holder may have closed the number, and opened something else, since it was found. */
+  /** The holder may have closed the descriptor and opened another file since it was found. */
   private void requireDevice(Holder holder, ProcessDescriptor process, Descriptor duplicate)
       throws IOException {
     boolean still =

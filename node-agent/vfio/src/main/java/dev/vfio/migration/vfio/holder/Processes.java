@@ -17,8 +17,8 @@ import java.util.OptionalLong;
 import java.util.Set;
 
 /**
- * The processes that this one can see, by {@code /proc}. Nothing is kept: every answer is read
- * anew. Safe for use by several threads.
+ * The processes that this one can see, by {@code /proc}. Every answer is read anew. Safe for use by
+ * several threads.
  *
  * <p>Source: {@code proc(5)}.
  */
@@ -108,10 +108,10 @@ public final class Processes {
   }
 
   /**
-   * Pins a process, and only then makes sure that it is the one that was meant.
+   * Pins a process, and then makes sure that it is the one that was meant.
    *
    * @param startTime of the process that is meant
-   * @throws ErrnoException ESRCH where it has ended, also where another one has its number now
+   * @throws ErrnoException ESRCH where it has ended, also where another process has its number now
    */
   public ProcessDescriptor pinned(long number, long startTime) throws IOException {
     ProcessDescriptor process = ProcessDescriptor.open(number);
@@ -169,7 +169,7 @@ public final class Processes {
       String path = KernelText.link(directory(process).resolve("exe"));
       return path.substring(path.lastIndexOf('/') + 1);
     } catch (ErrnoException failure) {
-      if (KernelText.isGone(failure)) {
+      if (KernelText.isMissing(failure)) {
         return "";
       }
       throw failure;
@@ -201,13 +201,13 @@ public final class Processes {
     return "";
   }
 
-  /** A file of {@code /proc}; empty where its process is gone. */
+  /** A file of {@code /proc}; empty where its process has ended. */
   private static Optional<String> text(Path file) throws IOException {
     try {
       return Optional.of(KernelText.read(file));
     } catch (ErrnoException failure) {
       // A process that ends while its file is open answers ESRCH.
-      if (KernelText.isGone(failure)) {
+      if (KernelText.isMissing(failure)) {
         return Optional.empty();
       }
       throw failure;

@@ -8,7 +8,7 @@ import java.util.Set;
  * own, which nobody but them can move.
  */
 final class VirtualMachineMonitors {
-  /** The descriptor that only who created a virtual machine, or was given it, has. */
+  /** The descriptor of a virtual machine, which only its creator and whoever was given it have. */
   static final String MACHINE_LINK = "anon_inode:kvm-vm";
 
   private static final Set<String> NAMES =

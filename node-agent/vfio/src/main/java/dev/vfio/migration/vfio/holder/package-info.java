@@ -1,2 +1,7 @@
-/** Who holds a device, and how to come by a duplicate of what they hold. */
+/**
+ * Which process holds a device, and a duplicate of the descriptor that it holds.
+ *
+ * <p>Reads {@code /proc} and sysfs. May know no migration interface; a holder is never stopped
+ * here.
+ */
 package dev.vfio.migration.vfio.holder;

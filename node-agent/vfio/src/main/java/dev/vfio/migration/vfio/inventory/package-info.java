@@ -1,2 +1,2 @@
-/** Which VFIO devices this node has. */
+/** Which VFIO devices this node has, by sysfs. Opens no device. */
 package dev.vfio.migration.vfio.inventory;

@@ -85,7 +85,8 @@ final class CharacterDeviceOpening {
         throw opening.failed(
             Kind.UNREACHABLE,
             failure,
-            "the kernel takes this machine's IOMMU for unsafe, for want of interrupt remapping",
+            "the kernel takes this machine's IOMMU for unsafe, because it has no interrupt"
+                + " remapping",
             Opening.UNTOUCHED
                 + "Switch interrupt remapping on (a virtual IOMMU has an option for it), or allow"
                 + " it by allow_unsafe_interrupts of iommufd.");
@@ -94,7 +95,7 @@ final class CharacterDeviceOpening {
     }
   }
 
-  /** A group that is not viable is told by the same errno as one that is in use. */
+  /** EBUSY means a group in use, or a group that is not viable. */
   private DeviceException taken(ErrnoException failure) {
     List<String> others =
         failure.is(Errno.EBUSY) ? ForeignGroupMembers.outsideVfio(opening.device()) : List.of();

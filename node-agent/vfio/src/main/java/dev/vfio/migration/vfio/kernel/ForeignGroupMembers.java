@@ -10,15 +10,15 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
-/** The devices that share an IOMMU group, for the words of a message. */
+/** The devices of an IOMMU group that drivers outside VFIO hold, for messages. */
 final class ForeignGroupMembers {
 
   private ForeignGroupMembers() {}
 
   /**
-   * The others of a device's group that are bound to a driver which is none of VFIO's by its name,
-   * each as {@code "0000:65:00.1 (nvme)"}; empty where sysfs does not tell. The device itself is
-   * none of them: drivers of mediated devices are named as they like.
+   * The other devices of a device's group whose driver is not one of VFIO's by its name, each as
+   * {@code "0000:65:00.1 (nvme)"}; empty where sysfs does not say. The device itself does not
+   * count, because drivers of mediated devices have any name.
    */
   static List<String> outsideVfio(NodeDevice device) {
     List<String> found = new ArrayList<>();
@@ -33,14 +33,14 @@ final class ForeignGroupMembers {
         }
       }
     } catch (IOException | DirectoryIteratorException unreadable) {
-      // The message that asked does without the names.
+      // The message goes without the names.
       return List.of();
     }
     Collections.sort(found);
     return found;
   }
 
-  /** Empty where it is bound to none, or unbound or removed meanwhile. */
+  /** Empty where the device has no driver, or was unbound or removed meanwhile. */
   private static String driverName(Path driver) {
     try {
       return driver.toRealPath().getFileName().toString();

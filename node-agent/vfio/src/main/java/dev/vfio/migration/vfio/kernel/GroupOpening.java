@@ -126,8 +126,8 @@ final class GroupOpening {
         throw opening.failed(
             Kind.UNREACHABLE,
             failure,
-            "the kernel takes this machine's IOMMU for unsafe, for want of interrupt remapping, or"
-                + " the group is not its user's",
+            "the kernel takes this machine's IOMMU for unsafe, because it has no interrupt"
+                + " remapping, or the group is not its user's",
             Opening.UNTOUCHED
                 + "Switch interrupt remapping on (a virtual IOMMU has an option for it), or allow"
                 + " it by allow_unsafe_interrupts of vfio_iommu_type1.");

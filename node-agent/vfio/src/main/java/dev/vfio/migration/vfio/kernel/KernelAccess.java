@@ -36,11 +36,11 @@ import java.util.OptionalInt;
  * moves nothing more.
  *
  * <p>Used by one thread at a time, except {@link #close()}. A call that waits inside the driver
- * cannot be ended from outside: {@link #close()} does not wait for it, and the device is let go of
+ * cannot be ended from outside: {@link #close()} does not wait for it, and the device is closed
  * when that call returns.
  */
 public final class KernelAccess implements FeatureAccess {
-  /** What reaches the device as exactly one access. */
+  /** Bytes that reach the device as exactly one access. */
   private static final int REGISTER_BYTES = Long.BYTES;
 
   /** Where a region's description starts; it grows to what the driver asks for, up to the most. */
@@ -107,7 +107,7 @@ public final class KernelAccess implements FeatureAccess {
                 failure));
   }
 
-  /** Words for a failed question about a device that has just been opened. */
+  /** Describes a failed question about a device that was just opened. */
   @FunctionalInterface
   private interface Words {
     DeviceException of(ErrnoException failure);
@@ -138,9 +138,9 @@ public final class KernelAccess implements FeatureAccess {
   }
 
   /**
-   * The descriptors that must stay open beside the device's, and go with it when it is handed over;
-   * they stay this access's. In this order: {@code group}, {@code container}; or {@code iommufd};
-   * none where the device was adopted.
+   * The descriptors that must stay open beside the device's, and go with it to a workload; they
+   * stay this access's. In this order: {@code group}, {@code container}; or {@code iommufd}; none
+   * where the device was adopted.
    */
   public Map<String, Descriptor> companions() {
     Map<String, Descriptor> companions = new LinkedHashMap<>();
@@ -216,7 +216,8 @@ public final class KernelAccess implements FeatureAccess {
   }
 
   /**
-   * Where in the device's file a part of a region lies. A region that has changed is asked anew.
+   * Where in the device's file a part of a region lies. A region that has changed is described
+   * anew.
    */
   private long placeOf(int index, long offset, int length) throws AccessException {
     RegionInfo known = regions.get(index);
@@ -278,8 +279,8 @@ public final class KernelAccess implements FeatureAccess {
   /**
    * {@inheritDoc}
    *
-   * <p>Asked for whatever {@link DeviceInfo#resettable()} says: the kernel's own sample driver can
-   * be reset and does not say so.
+   * <p>The reset is asked for whatever {@link DeviceInfo#resettable()} is: the kernel's own sample
+   * driver can be reset and does not say so.
    */
   @Override
   public void reset() throws AccessException {

@@ -5,7 +5,7 @@ import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 
-/** What the errno of an access to an open device means for those who access it. */
+/** What the errno of an access to an open device means. */
 final class KernelFailures {
 
   private KernelFailures() {}
@@ -15,14 +15,14 @@ final class KernelFailures {
     return new AccessException(Reason.REFUSED, failure.errno(), failure.getMessage(), failure);
   }
 
-  /** As {@link #refused}, except where the errno says that the device is gone for good. */
+  /** As {@link #refused}, except where the errno says that the device does not exist any more. */
   static AccessException ofDevice(ErrnoException failure) {
     boolean gone = failure.is(Errno.ENODEV) || failure.is(Errno.EBADF);
     return gone
         ? new AccessException(
             Reason.UNREACHABLE,
             failure.errno(),
-            failure.getMessage() + ": the device is gone from this process",
+            failure.getMessage() + ": this process does not have the device any more",
             failure)
         : refused(failure);
   }

@@ -13,11 +13,11 @@ import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The {@code data_fd} of a device. It is asked not to block; a driver that does not know how blocks
- * where it says that it is ready, and no timeout here can help it.
+ * The {@code data_fd} of a device, opened without blocking. A driver that ignores that blocks
+ * although it says that it is ready, and no timeout here can end its wait.
  */
 final class KernelStateFile implements StateFile {
-  /** For a driver that says it is ready and then answers EAGAIN: how soon it is asked again. */
+  /** How soon a driver is asked again that says it is ready and then answers EAGAIN. */
   private static final Duration BETWEEN_TRIES = Duration.ofMillis(1);
 
   private final DriverFile file;

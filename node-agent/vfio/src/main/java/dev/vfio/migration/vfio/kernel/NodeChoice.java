@@ -1,12 +1,12 @@
 package dev.vfio.migration.vfio.kernel;
 
 /**
- * Which of its nodes in {@code /dev} a free device is to be opened by, where its kernel has both.
- * What it was opened by is what its next workload is handed: a program that speaks only one of the
- * two must get that one, whatever else its node offers.
+ * Which of its nodes in {@code /dev} a free device is opened by, where its kernel has both. Its
+ * next workload is given what it was opened by: a program that speaks only one of the two must get
+ * that one.
  *
- * <p>Devices that somebody holds are reached through their holder's descriptor, by whichever node
- * that was opened.
+ * <p>A device that a process holds is reached through the holder's descriptor, whichever node that
+ * was opened by.
  */
 public enum NodeChoice {
   /** The group's, where that and a container are there, else the device's own. */

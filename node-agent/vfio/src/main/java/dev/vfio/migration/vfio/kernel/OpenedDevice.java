@@ -6,10 +6,10 @@ import java.util.Map;
 import java.util.OptionalInt;
 
 /**
- * An open device and what must stay open beside it. Closed with the device first: a driver may
- * reset it at the last close, which it then does while its memory is still mapped.
+ * An open device and what must stay open beside it. The device is closed first: its driver may
+ * reset it at the last close, and its memory is then still mapped.
  *
- * @param companions by name, in the order in which they are handed over
+ * @param companions by name, in the order in which a workload is given them
  * @param addressSpace id of the iommufd's address space that the device is attached to
  */
 record OpenedDevice(DriverFile device, Map<String, DriverFile> companions, OptionalInt addressSpace)

@@ -184,7 +184,7 @@ record Opening(NodeDevice device, Path directory) {
     return callFailed(failure, UNTOUCHED);
   }
 
-  /** A call that failed with an errno that says nothing more of its own. */
+  /** A failed call whose errno has no meaning of its own at that call. */
   DeviceException callFailed(ErrnoException failure, String consequence) {
     if (failure.is(Errno.ENOTTY) || failure.is(Errno.ENOSYS)) {
       return failed(

@@ -22,8 +22,8 @@ public final class DescriptorMessage {
    *
    * @param bytes direct, at least one; advanced by what was sent
    * @param descriptors 1 to {@link #MAX_DESCRIPTORS}
-   * @throws ErrnoException EAGAIN where the peer did not take it in time, EPIPE where it is gone;
-   *     the descriptors may have been sent all the same
+   * @throws ErrnoException EAGAIN where the peer did not take it in time, EPIPE where it closed its
+   *     end; the descriptors may have been sent all the same
    */
   public static void send(UnixStream stream, ByteBuffer bytes, List<Descriptor> descriptors)
       throws ErrnoException {

@@ -16,8 +16,8 @@ public final class DirectoryListing {
   /**
    * All names, in the directory's order.
    *
-   * @throws ErrnoException ENOENT, ENOTDIR or ESRCH where it is gone, EACCES or EPERM where this
-   *     process may not list it
+   * @throws ErrnoException ENOENT, ENOTDIR or ESRCH where it does not exist, EACCES or EPERM where
+   *     this process may not list it
    */
   public static List<String> names(Path directory) throws IOException {
     List<String> names = new ArrayList<>();
@@ -34,8 +34,8 @@ public final class DirectoryListing {
   }
 
   /**
-   * Java does not tell the errno. What the directory belongs to may have gone while it was opened
-   * or listed: then it cannot be opened once more either, and this says why.
+   * Finds the errno, which Java does not report: a directory that vanished or refused while it was
+   * listed cannot be opened again either.
    */
   private static IOException reason(Path directory, IOException failure) throws ErrnoException {
     Descriptor.open(directory, LibC.O_RDONLY | RootDirectory.directoryOnly(), directory).close();

@@ -36,8 +36,8 @@ public final class DiskRoom {
   }
 
   /**
-   * Takes room for what the file is yet to grow by, so that no later write into that finds the disk
-   * full. The file's size stays as it is. Nothing where the file system cannot promise that.
+   * Reserves room for a file's growth, so that no later write finds the disk full. The file's size
+   * stays as it is. Does nothing where the file system cannot promise room.
    *
    * @param bytes from the file's start
    * @throws ErrnoException ENOSPC where there is no such room

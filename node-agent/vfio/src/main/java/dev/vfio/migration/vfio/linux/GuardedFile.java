@@ -9,8 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A small file that somebody less privileged wrote: read without following a link, without waiting
- * at a pipe, and without a moment between the look at its owner and the look at its content.
+ * A small file that a less privileged user wrote: read without following a link, without waiting at
+ * a pipe, and with its owner checked on the very descriptor that it is read from.
  *
  * @param content of a regular file, at most as many bytes as were allowed
  * @param owner user id that owns it

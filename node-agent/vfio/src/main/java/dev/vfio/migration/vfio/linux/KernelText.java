@@ -9,9 +9,9 @@ import java.util.Arrays;
 import java.util.Set;
 
 /**
- * Reads what the kernel makes up as it is read, in {@code /proc}, sysfs and cgroups, and tells why
- * it could not by the errno: most of what is there belongs to others, and vanishes or refuses while
- * it is looked at. Safe for use by several threads.
+ * Reads files that the kernel generates, in {@code /proc}, sysfs and cgroups, and keeps the errno
+ * of a failure: most of these files belong to others, and vanish or refuse while they are read.
+ * Safe for use by several threads.
  */
 public final class KernelText {
   private static final int CHUNK = 4096;
@@ -25,10 +25,10 @@ public final class KernelText {
   private KernelText() {}
 
   /**
-   * The text of a file, whole.
+   * The whole text of a file.
    *
-   * @throws ErrnoException ENOENT, ESRCH or ENODEV where it is gone or goes while it is read;
-   *     EOPNOTSUPP, EACCES and others where it refuses; EFBIG where it has more than 8 MiB
+   * @throws ErrnoException ENOENT, ESRCH or ENODEV where it does not exist or vanishes while it is
+   *     read; EOPNOTSUPP, EACCES and others where it refuses; EFBIG where it has more than 8 MiB
    */
   public static String read(Path path) throws ErrnoException {
     ByteArrayOutputStream text = new ByteArrayOutputStream();
@@ -56,8 +56,8 @@ public final class KernelText {
   /**
    * Where a link leads.
    *
-   * @throws ErrnoException ENOENT where it is gone; EINVAL where it is no link; ENAMETOOLONG where
-   *     the kernel cannot say
+   * @throws ErrnoException ENOENT where it does not exist; EINVAL where it is no link; ENAMETOOLONG
+   *     where the kernel cannot say
    */
   public static String link(Path path) throws ErrnoException {
     return new Links().read(path);
@@ -84,16 +84,13 @@ public final class KernelText {
     }
   }
 
-  /**
-   * Whether a failure is this process's own lack of memory or descriptors, and tells nothing of
-   * what was looked at.
-   */
+  /** Whether a failure is this process's own lack of memory or descriptors. */
   public static boolean isOwnShortage(ErrnoException failure) {
     return OWN_SHORTAGE.stream().anyMatch(failure::is);
   }
 
-  /** Whether what was looked at is gone, or went while it was looked at. */
-  public static boolean isGone(ErrnoException failure) {
+  /** Whether the file does not exist, or vanished while it was read. */
+  public static boolean isMissing(ErrnoException failure) {
     return failure.is(Errno.ENOENT)
         || failure.is(Errno.ESRCH)
         || failure.is(Errno.ENODEV)

@@ -93,8 +93,8 @@ public final class ProcessDescriptor implements AutoCloseable {
   /**
    * Whether two descriptors are duplicates of one open file, of whichever processes.
    *
-   * @throws ErrnoException EBADF or ESRCH where one is gone, EPERM without CAP_SYS_PTRACE, ENOSYS
-   *     where the kernel was built without {@code kcmp}
+   * @throws ErrnoException EBADF or ESRCH where one does not exist, EPERM without CAP_SYS_PTRACE,
+   *     ENOSYS where the kernel was built without {@code kcmp}
    */
   public static boolean sameFile(long process, int number, long otherProcess, int otherNumber)
       throws ErrnoException {

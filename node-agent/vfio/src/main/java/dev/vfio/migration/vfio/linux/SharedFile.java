@@ -12,8 +12,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * A regular file that other processes have mapped, read and written at any place by the kernel's
  * own copy between its pages and the caller's direct buffer. Coherent with their mappings.
  *
- * <p>It is not mapped here, on purpose: the file belongs to somebody who is not trusted. Cut short,
- * or without room on its file system, a mapping raises SIGBUS, which the virtual machine reports at
+ * <p>The file is not mapped here, because it belongs to somebody who is not trusted. If it is cut
+ * short, or its file system is full, a mapping raises SIGBUS, which the virtual machine reports at
  * some later place in the thread, after the copy has returned as if it had worked. Here both are
  * plain errors. The kernel's copy costs a small part of what encrypting the same bytes costs.
  *

@@ -1,9 +1,9 @@
 package dev.vfio.migration.vfio.linux;
 
 /**
- * Counts who uses something that the kernel frees at once when it is told to, and puts that off
- * until nobody does. Without it another file could get the number of one that a call still uses,
- * and other memory the place of a mapping that is still copied. Safe for use by several threads.
+ * Counts the users of something that the kernel frees at once, and frees it when the last user
+ * leaves. Otherwise another file could get the number that a call still uses, and other memory the
+ * address of a mapping that is still copied. Safe for use by several threads.
  */
 final class Usage {
   private final Runnable free;
@@ -11,7 +11,7 @@ final class Usage {
   private boolean ended;
 
   /**
-   * @param free runs once, in the thread that is the last to let go
+   * @param free runs once, in the thread that leaves last
    */
   Usage(Runnable free) {
     this.free = free;

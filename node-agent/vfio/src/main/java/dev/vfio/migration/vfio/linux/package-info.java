@@ -1,2 +1,7 @@
-/** The few system calls this library needs, with ownership of what they hand out. */
+/**
+ * The system calls that this library needs, and who owns what they return: descriptors, sockets,
+ * mappings, files of {@code /proc}. The only package that calls the C library.
+ *
+ * <p>May know nothing of VFIO or migrations.
+ */
 package dev.vfio.migration.vfio.linux;

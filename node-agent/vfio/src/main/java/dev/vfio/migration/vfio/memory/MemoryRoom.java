@@ -13,10 +13,10 @@ import java.util.Map;
 
 /**
  * Whether this node has memory for the content of windows that are to be filled. Refuses only what
- * cannot be: what is free now may be taken by the time that it is written, which is then told.
+ * cannot fit: memory that is free now may be taken before it is written, and the write then fails.
  *
- * <p>The pages of a window that nobody has written to yet count for whoever writes first, which is
- * this process: its own limit holds for them.
+ * <p>Pages of a window that nobody has written yet count for the first writer, which is this
+ * process, and for its own limit.
  */
 public final class MemoryRoom {
   private static final int KIB = 1024;

@@ -1,13 +1,11 @@
 package dev.vfio.migration.vfio.node;
 
 import dev.vfio.migration.vfio.device.Continuity;
-import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceHolder;
 import dev.vfio.migration.vfio.device.DeviceLook;
-import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.holder.Holder;
@@ -18,52 +16,41 @@ import dev.vfio.migration.vfio.kernel.KernelAccess;
 import dev.vfio.migration.vfio.kernel.NodeChoice;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.transfer.DeviceDescriptors;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
 /**
  * The VFIO devices of this node's kernel.
  *
  * <p>A device that a process holds is reached through a duplicate of that process's descriptor,
- * which changes nothing about it. A free one has to be opened, and its driver may reset it when it
- * is closed again: harmless for a device that nobody uses, but a process that opens it at that
- * moment is sent away. So what was found of a device once is remembered for as long as the device
- * exists and has that driver. That it cannot migrate is looked at again where somebody asks for it
- * by name, because a driver can be set up later. Whether something was left in it is looked at
- * again once somebody has used it. A device that has just been made is left to whom it was made
- * for, unless somebody asks for it by name; so is one that was in use a moment ago, because its
- * user may come back.
+ * which changes nothing about it. A free device has to be opened, and its driver may reset it when
+ * it is closed again. That is harmless for a device that nobody uses, but a process that opens the
+ * device at that moment is refused. So what was found of a device is remembered for as long as the
+ * device exists and keeps its driver; see {@link KnownDevice} for when it is looked at again.
  *
  * <p>Safe for use by several threads.
  */
 public final class KernelDirectory implements DeviceDirectory {
-  /** Longer than it takes from a device's making to its being opened by whom it was made for. */
-  private static final Duration LEFT_ALONE = Duration.ofSeconds(20);
-
   private final SysfsDevices inventory;
   private final Holders holders;
-  private final DeliveredTo received;
+  private final TransferCheck transfers;
   private final Path deviceDirectory;
   private final NodeChoice choice;
   private final int pageSize;
   private final Duration turnTimeout;
   private final LongSupplier clock;
-  private final Map<String, Slot> slots = new ConcurrentHashMap<>();
+  private final Map<String, KnownDevice> devices = new ConcurrentHashMap<>();
 
   /**
    * @param inventory of this node
    * @param holders finds who holds a device
-   * @param received tells who was given a device
+   * @param transfers knows which workloads were given their device
    * @param deviceDirectory {@code /dev/vfio}
    * @param choice what free devices are opened by
    * @param pageSize bytes of a page
@@ -73,7 +60,7 @@ public final class KernelDirectory implements DeviceDirectory {
   public KernelDirectory(
       SysfsDevices inventory,
       Holders holders,
-      DeliveredTo received,
+      TransferCheck transfers,
       Path deviceDirectory,
       NodeChoice choice,
       int pageSize,
@@ -81,7 +68,7 @@ public final class KernelDirectory implements DeviceDirectory {
       LongSupplier clock) {
     this.inventory = inventory;
     this.holders = holders;
-    this.received = received;
+    this.transfers = transfers;
     this.deviceDirectory = deviceDirectory;
     this.choice = choice;
     this.pageSize = pageSize;
@@ -89,116 +76,12 @@ public final class KernelDirectory implements DeviceDirectory {
     this.clock = clock;
   }
 
-  /** Tells who was given a device. */
+  /** Knows which workloads were given their device. */
   @FunctionalInterface
-  public interface DeliveredTo {
+  public interface TransferCheck {
     /** Whether that holder was given its device for that migration. */
-    boolean is(Holder holder, String migration) throws DeviceException;
+    boolean wasGivenTo(Holder holder, String migration) throws DeviceException;
   }
-
-  /** What is known of one device. Opening and looking take turns, see {@link #takeTurn}. */
-  private static final class Slot {
-    final ReentrantLock lock = new ReentrantLock();
-    Identity lookedAt;
-    DeviceDescription description;
-    DeviceException problem;
-    volatile Opened opened;
-    private Identity seen;
-    private long seenAtNanos;
-
-    /**
-     * What it was left in, by the last look or as this agent let go of it; null where in nothing.
-     */
-    private DeviceState left;
-
-    private long lookedAtNanos;
-    private boolean usedSince;
-    private long usedAtNanos;
-    private Opened lastUse;
-
-    /** Whether it was first seen so lately that somebody may be about to open it. */
-    boolean isNew(Identity identity, long now) {
-      if (!identity.equals(seen)) {
-        seen = identity;
-        seenAtNanos = now;
-      }
-      return now - seenAtNanos < LEFT_ALONE.toNanos();
-    }
-
-    void remember(Identity identity, DeviceDescription found, DeviceException refusal) {
-      lookedAt = identity;
-      description = found;
-      problem = refusal;
-    }
-
-    /** Somebody has it open, so what is known of what was left in it holds no more. */
-    void used(long now) {
-      left = null;
-      usedSince = true;
-      usedAtNanos = now;
-    }
-
-    /** Nobody has it open. This agent may have been the last that had. */
-    void free(long now) {
-      if (opened != null && opened != lastUse) {
-        lastUse = opened;
-        used(now);
-        MigratableDevice device = opened.device();
-        left = device.stateKnown() && device.state().leftOver() ? device.state() : null;
-      }
-    }
-
-    void lookedAtFree(DeviceLook look, long now) {
-      // After a reset it would run: one that was saved, or loaded and given up, stands still.
-      DeviceState found = look.stopped() ? DeviceState.SAVE_COMPLETED : look.state();
-      left = found != null && found.leftOver() ? found : null;
-      lookedAtNanos = now;
-      usedSince = false;
-    }
-
-    /** Its driver said that it cannot migrate: it may say something else once that was changed. */
-    void refusedWhenFree(long now) {
-      left = null;
-      lookedAtNanos = now;
-      usedSince = false;
-    }
-
-    /** Whether what is known of it, or what may be left in it, is to be looked at again. */
-    boolean staleWhenFree(boolean wanted, long now) {
-      if (wanted && left != null) {
-        return true;
-      }
-      if (problem != null && !usedSince) {
-        return wanted && now - lookedAtNanos >= LEFT_ALONE.toNanos();
-      }
-      return usedSince
-          ? now - usedAtNanos >= LEFT_ALONE.toNanos()
-          : left != null && now - lookedAtNanos >= LEFT_ALONE.toNanos();
-    }
-  }
-
-  /**
-   * What tells a device from one that is made later in its place.
-   *
-   * @param directory the kernel's identity of its directory in sysfs
-   */
-  private record Identity(NodeDevice device, Object directory) {
-    static Identity of(NodeDevice device) throws DeviceException {
-      try {
-        return new Identity(
-            device, Files.readAttributes(device.sysfs(), BasicFileAttributes.class).fileKey());
-      } catch (IOException gone) {
-        throw new DeviceException(
-            Kind.UNKNOWN_DEVICE,
-            0,
-            "device " + device.id() + " went away while it was looked at: " + gone.getMessage(),
-            gone);
-      }
-    }
-  }
-
-  /** A device that is open here. */
-  private record Opened(KernelAccess access, MigratableDevice device, Continuity continuity) {}
 
   @Override
   public List<String> ids() {
@@ -209,8 +92,8 @@ public final class KernelDirectory implements DeviceDirectory {
   /**
    * {@inheritDoc}
    *
-   * <p>Never empty where the device was named: of one that VFIO does not have here it is told why,
-   * and what to do.
+   * <p>Never empty where the device was named: for a device that VFIO does not have here the entry
+   * says why, and what to do.
    */
   @Override
   public Optional<Entry> look(String id, boolean named) {
@@ -231,7 +114,7 @@ public final class KernelDirectory implements DeviceDirectory {
     boolean outdated =
         problem != null
             && (problem.errno() == Errno.ESRCH.number() || problem.errno() == Errno.EBADF.number());
-    // Who held it has ended, or closed it, since this listing looked at all processes.
+    // The holder has ended, or closed the device, since this listing scanned all processes.
     return outdated ? look(device, false, holders) : listed;
   }
 
@@ -240,14 +123,14 @@ public final class KernelDirectory implements DeviceDirectory {
    * @param found finds who holds it
    */
   private Entry look(NodeDevice device, boolean wanted, Holders found) {
-    Slot slot = slot(device.id());
+    KnownDevice known = known(device.id());
     try {
-      takeTurn(device.id(), slot);
+      takeTurn(device.id(), known);
     } catch (DeviceException hangs) {
       return new Entry(device.id(), null, null, hangs, device, null, false);
     }
     try {
-      Opened here = slot.opened;
+      KnownDevice.Opened here = known.opened;
       long now = clock.getAsLong();
       if (here != null && here.access().isOpen()) {
         Holder sharing = found.of(device, here.access().descriptor()).orElse(null);
@@ -256,25 +139,25 @@ public final class KernelDirectory implements DeviceDirectory {
       }
       Holder holder = found.of(device).orElse(null);
       if (holder != null) {
-        slot.used(now);
-        return lookAtHeld(slot, device, holder, found);
+        known.used(now);
+        return lookAtHeld(known, device, holder, found);
       }
-      slot.free(now);
-      return lookAtFree(slot, device, wanted, now);
+      known.free(now);
+      return lookAtFree(known, device, wanted, now);
     } catch (DeviceException problem) {
       boolean busy = problem.kind() == Kind.BUSY;
       return new Entry(device.id(), null, null, problem, device, null, busy);
     } finally {
-      slot.lock.unlock();
+      known.lock.unlock();
     }
   }
 
-  private Entry lookAtHeld(Slot slot, NodeDevice device, Holder holder, Holders found) {
+  private Entry lookAtHeld(KnownDevice known, NodeDevice device, Holder holder, Holders found) {
     try {
       requireNoMonitor(device, holder);
       try (KernelAccess access = KernelAccess.adopt(device.id(), found.adopt(holder))) {
         DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
-        slot.remember(Identity.of(device), look.description(), null);
+        known.remember(KnownDevice.Identity.of(device), look.description(), null);
         return new Entry(
             device.id(), look.description(), look.state(), null, device, shown(holder), true);
       }
@@ -283,32 +166,32 @@ public final class KernelDirectory implements DeviceDirectory {
     }
   }
 
-  private Entry lookAtFree(Slot slot, NodeDevice device, boolean wanted, long now)
+  private Entry lookAtFree(KnownDevice known, NodeDevice device, boolean wanted, long now)
       throws DeviceException {
-    Identity identity = Identity.of(device);
-    boolean known = identity.equals(slot.lookedAt);
-    if (!known || slot.staleWhenFree(wanted, now)) {
-      if (!known && !wanted && slot.isNew(identity, now)) {
+    KnownDevice.Identity identity = KnownDevice.Identity.of(device);
+    boolean lookedAt = identity.equals(known.lookedAt);
+    if (!lookedAt || known.staleWhenFree(wanted, now)) {
+      if (!lookedAt && !wanted && known.isNew(identity, now)) {
         throw Kind.UNREACHABLE.exception(
             "device %s was first seen less than %s s ago and is not looked at before somebody"
                 + " may have opened it. Ask again later.",
-            device.id(), LEFT_ALONE.toSeconds());
+            device.id(), KnownDevice.LEFT_ALONE.toSeconds());
       }
       try (KernelAccess access = KernelAccess.open(device, deviceDirectory, choice)) {
         DeviceLook look = new MigrationInterfaces(device, access, pageSize).look();
-        slot.remember(identity, look.description(), null);
-        slot.lookedAtFree(look, now);
+        known.remember(identity, look.description(), null);
+        known.lookedAtFree(look, now);
       } catch (DeviceException problem) {
         if (problem.kind() != Kind.NOT_MIGRATABLE) {
           throw problem;
         }
-        slot.remember(identity, null, problem);
-        slot.refusedWhenFree(now);
+        known.remember(identity, null, problem);
+        known.refusedWhenFree(now);
       }
     }
-    return slot.description == null
-        ? new Entry(device.id(), null, null, slot.problem, device, null, false)
-        : new Entry(device.id(), slot.description, slot.left, null, device, null, false);
+    return known.description == null
+        ? new Entry(device.id(), null, null, known.problem, device, null, false)
+        : new Entry(device.id(), known.description, known.left, null, device, null, false);
   }
 
   private static DeviceHolder shown(Holder holder) {
@@ -331,10 +214,10 @@ public final class KernelDirectory implements DeviceDirectory {
   public MigratableDevice open(String id, MigrationEnd end, String migration)
       throws DeviceException {
     NodeDevice device = inventory.find(id).orElseThrow(() -> absent(id));
-    Slot slot = slot(id);
-    takeTurn(id, slot);
+    KnownDevice known = known(id);
+    takeTurn(id, known);
     try {
-      if (slot.opened != null && slot.opened.access().isOpen()) {
+      if (known.opened != null && known.opened.access().isOpen()) {
         throw Kind.BUSY.exception("device " + id + " is open in this agent for another migration");
       }
       Holder holder = holders.of(device).orElse(null);
@@ -343,10 +226,12 @@ public final class KernelDirectory implements DeviceDirectory {
               ? KernelAccess.open(device, deviceDirectory, choice)
               : adopt(device, holder, end, migration);
       MigratableDevice opened = opened(device, access, end, holder != null);
-      slot.opened = new Opened(access, opened, holder == null ? Continuity.FRESH : Continuity.KEPT);
-      return slot.opened.device();
+      known.opened =
+          new KnownDevice.Opened(
+              access, opened, holder == null ? Continuity.FRESH : Continuity.KEPT);
+      return known.opened.device();
     } finally {
-      slot.lock.unlock();
+      known.lock.unlock();
     }
   }
 
@@ -364,7 +249,7 @@ public final class KernelDirectory implements DeviceDirectory {
   private KernelAccess adopt(NodeDevice device, Holder holder, MigrationEnd end, String migration)
       throws DeviceException {
     requireNoMonitor(device, holder);
-    if (end == MigrationEnd.DESTINATION && !received.is(holder, migration)) {
+    if (end == MigrationEnd.DESTINATION && !transfers.wasGivenTo(holder, migration)) {
       throw Kind.BUSY.exception(
           "device %s is in use here by %s in cgroup %s, so it can take nothing in. It was not"
               + " touched; choose a free device, or end that process.",
@@ -386,7 +271,7 @@ public final class KernelDirectory implements DeviceDirectory {
 
   @Override
   public boolean heldByOthers(String id) throws DeviceException {
-    Opened here = slot(id).opened;
+    KnownDevice.Opened here = known(id).opened;
     if (here == null || !here.access().isOpen()) {
       throw Kind.UNREACHABLE.exception("device " + id + " is not open in this agent");
     }
@@ -403,13 +288,13 @@ public final class KernelDirectory implements DeviceDirectory {
 
   @Override
   public Continuity continuity(String id) {
-    Opened here = slot(id).opened;
+    KnownDevice.Opened here = known(id).opened;
     return here == null ? Continuity.UNKNOWN : here.continuity();
   }
 
-  /** What a device that is open here consists of; empty where it is not open here. */
+  /** The descriptors of a device that is open in this agent; empty where it is not. */
   public Optional<DeviceDescriptors> openHere(String id) {
-    Opened here = slot(id).opened;
+    KnownDevice.Opened here = known(id).opened;
     return here == null || !here.access().isOpen()
         ? Optional.empty()
         : Optional.of(
@@ -420,11 +305,13 @@ public final class KernelDirectory implements DeviceDirectory {
                 here.device().description().migrationInterface()));
   }
 
-  /** A driver that does not answer one thread keeps no other waiting for ever. */
-  private void takeTurn(String id, Slot slot) throws DeviceException {
+  /**
+   * Waits for the thread that uses the device now, for {@link #turnTimeout}: its driver may hang.
+   */
+  private void takeTurn(String id, KnownDevice known) throws DeviceException {
     boolean taken = false;
     try {
-      taken = slot.lock.tryLock(turnTimeout.toNanos(), TimeUnit.NANOSECONDS);
+      taken = known.lock.tryLock(turnTimeout.toNanos(), TimeUnit.NANOSECONDS);
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
     }
@@ -440,7 +327,7 @@ public final class KernelDirectory implements DeviceDirectory {
     }
   }
 
-  private Slot slot(String id) {
-    return slots.computeIfAbsent(id, unused -> new Slot());
+  private KnownDevice known(String id) {
+    return devices.computeIfAbsent(id, unused -> new KnownDevice());
   }
 }

@@ -14,8 +14,8 @@ import dev.vfio.migration.vfio.region.RegionV1;
 import java.util.Set;
 
 /**
- * Finds which of the migration interfaces a device speaks. Asked in this order: features, which is
- * what today's drivers have and which costs one call; the region of 2018; the region of Linux 5.8.
+ * Finds which migration interface a device speaks. Asks in this order: features, which today's
+ * drivers have and which cost one call; the region of 2018; the region of Linux 5.8.
  */
 final class MigrationInterfaces {
   private final NodeDevice device;
@@ -45,7 +45,7 @@ final class MigrationInterfaces {
    * @param adopted whether somebody held the device already
    */
   MigratableDevice open(MigrationEnd end, boolean adopted) throws DeviceException {
-    // Found by looking: an interface that fails to open closes the access.
+    // A look decides, because an interface that fails to open closes the access.
     return switch (look().description().migrationInterface()) {
       case FEATURE_V2 -> FeatureV2.open(device.id(), access, driver, pageSize, end, adopted);
       case REGION_2018 -> Region2018.open(device.id(), access, driver, pageSize);
@@ -85,8 +85,8 @@ final class MigrationInterfaces {
   }
 
   /**
-   * Whether some region is badly described, which may be any, and not the state of a device whose
-   * region was found: what hides one format does not hide the other.
+   * Whether the driver describes some region badly. Such a region may hide one format and not the
+   * other, whereas a bad state of a device whose region was found is final.
    */
   private boolean isAboutRegions() {
     try {

@@ -22,7 +22,7 @@ public final class OfferedDevices {
   private final SysfsDevices inventory;
   private final WorkloadListener desk;
 
-  /** Of the one thread that follows. */
+  /** Used by the thread that calls {@link #follow()}. */
   private Set<NodeDevice> seen = Set.of();
 
   /** Does no I/O. */
@@ -31,7 +31,7 @@ public final class OfferedDevices {
     this.desk = desk;
   }
 
-  /** A device was looked at: one that is free and can migrate may be waited for. */
+  /** Offers a device that a look found free and able to migrate. */
   public void lookedAt(Entry entry) {
     if (entry.description() != null && !entry.busy()) {
       offer(entry.id());
@@ -39,11 +39,11 @@ public final class OfferedDevices {
   }
 
   /**
-   * Workloads may wait for devices that were made since the last call, before anybody asks what
-   * this node has, and wait no longer for those that are gone. What a new device can is not looked
-   * at: it was made for somebody who is about to open it.
+   * Offers devices that were created since the last call, and withdraws those that do not exist any
+   * more. A new device is not opened to see what it can do, because whoever created it is about to
+   * open it.
    *
-   * @throws IOException where the desk is closed
+   * @throws IOException where the listener is closed
    * @throws UncheckedIOException where sysfs cannot be read
    */
   public void follow() throws IOException {
@@ -59,8 +59,8 @@ public final class OfferedDevices {
   }
 
   /**
-   * Workloads that were given a device by an earlier agent come back to where they waited: that
-   * place is there again, before anything else is.
+   * Offers every device whose socket an earlier agent left, so that workloads that were given such
+   * a device can reattach at once.
    *
    * @throws UncheckedIOException where sysfs cannot be read
    */

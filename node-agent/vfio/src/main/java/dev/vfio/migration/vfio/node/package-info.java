@@ -1,2 +1,6 @@
-/** The VFIO devices of this node as its kernel shows them: listed, looked at, opened. */
+/**
+ * The VFIO devices of this node's kernel: listed, looked at, opened, and offered to workloads that
+ * wait for one. Joins {@code inventory}, {@code holder}, {@code kernel} and the migration
+ * interfaces; may not know sessions or streams.
+ */
 package dev.vfio.migration.vfio.node;

@@ -1,2 +1,5 @@
-/** Text that somebody else wrote, made fit for a message, a log line or a status. */
+/**
+ * Text from drivers, servers, workloads and file names, made fit for a message, a log line or a
+ * status. May know nothing else.
+ */
 package dev.vfio.migration.vfio.text;

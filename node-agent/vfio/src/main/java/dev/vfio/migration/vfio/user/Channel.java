@@ -18,11 +18,11 @@ import java.util.List;
 
 /**
  * One command and its reply at a time over one connection. Payload data is gathered from and
- * scattered into the caller's own direct buffers. The server is not trusted: nothing is allocated
- * by its word, and a reply must be the one that was asked for, of a size that was allowed.
+ * scattered into the caller's own direct buffers. The server is not trusted: it does not decide
+ * what is allocated, and a reply must answer the very request, with a size that was allowed.
  *
  * <p>After a failure of the transport or a breach of the protocol the connection is closed, because
- * nobody knows any more where the next message would begin; every later call says so.
+ * the start of the next message is not known. Every later call fails with that reason.
  */
 final class Channel implements AutoCloseable {
   /** The longest fixed payload, before data, of any request or reply here. */
@@ -146,7 +146,12 @@ final class Channel implements AutoCloseable {
       throw broken(
           Reason.UNREACHABLE,
           failure.errno(),
-          "the server of " + path + " is gone: " + command + ": " + failure.getMessage(),
+          "the connection to the server of "
+              + path
+              + " failed at "
+              + command
+              + ": "
+              + failure.getMessage(),
           failure);
     } catch (IOException failure) {
       if (failure instanceof AccessException known) {
@@ -223,7 +228,7 @@ final class Channel implements AutoCloseable {
     return received;
   }
 
-  /** Has the next call on the socket wait no longer than until then. */
+  /** Limits the wait of the next call on the socket. */
   private void awaitAtMostUntil(long deadline) throws ErrnoException {
     long left = deadline - System.nanoTime();
     if (left <= 0) {

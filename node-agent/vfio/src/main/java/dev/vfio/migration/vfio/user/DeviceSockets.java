@@ -17,12 +17,11 @@ import java.util.Locale;
  * The sockets of this node's vfio-user devices: {@code DIRECTORY/NAME/device.sock} and {@code
  * DIRECTORY/NAME/workload.sock}.
  *
- * <p>The agent may connect to everybody's sockets, and a tenant may put what it likes into the
- * folder of its device. So that no tenant leads the agent to another's socket, one user id goes
- * through all of it: the folder, both sockets in it and the two processes that serve them belong to
- * the same user; root is a user as any other. The directory belongs to root or to the agent's own
- * user, and nobody else may write to it. Names are resolved once and through no link, and the very
- * file that was looked at is connected to.
+ * <p>The agent may connect to every socket, and a tenant may put any file into the folder of its
+ * device. So that no tenant leads the agent to another tenant's socket, one user id owns all of it:
+ * the folder, both sockets in it and the two processes that serve them. Root is a user like any
+ * other. The directory belongs to root or to the agent's own user, and nobody else may write to it.
+ * Names are resolved once and through no link, and the very file that was checked is connected to.
  *
  * <p>Safe for use by several threads.
  */
@@ -44,8 +43,8 @@ public final class DeviceSockets {
   private final Path directory;
 
   /**
-   * A socket is not, or not for certain, its device's. Nothing was asked of whoever serves it. The
-   * message names the socket, the users and what to do.
+   * A socket is not certain to be its device's. Its server was asked nothing. The message names the
+   * socket, the users and what to do.
    */
   public static final class UntrustedException extends IOException {
     private static final long serialVersionUID = 1L;
@@ -88,8 +87,8 @@ public final class DeviceSockets {
   }
 
   /**
-   * Whether there is something that calls itself a device, or is in the way of one: a folder with a
-   * {@code device.sock} of whatever kind, or a link where the folder should be.
+   * Whether a device, or something in its place, exists: a folder with a {@code device.sock} of
+   * whatever kind, or a link instead of the folder.
    *
    * @param name of the folder, relative
    */

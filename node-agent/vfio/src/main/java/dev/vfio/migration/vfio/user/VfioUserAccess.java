@@ -48,8 +48,8 @@ public final class VfioUserAccess implements DeviceAccess {
   }
 
   /**
-   * Agrees on the version. Until {@link #opened()} everything has to be done by one moment,
-   * together.
+   * Agrees on the version. Everything until {@link #opened()} together has to be done by one
+   * moment.
    *
    * @param socket of the server, for messages
    * @param stream connected to it; closed where this fails
@@ -250,9 +250,9 @@ public final class VfioUserAccess implements DeviceAccess {
   /**
    * {@inheritDoc}
    *
-   * <p>An offer that cannot be used is no failure, because messages reach the whole region: no
-   * descriptor, one of something else than memory (a file of tmpfs, which a memfd is too), one that
-   * cannot be written (hugetlbfs takes writes through mappings only), a file that is too short.
+   * <p>An unusable offer is no failure, because messages reach the whole region. Unusable are: no
+   * descriptor; one of something else than memory (a file of tmpfs, which a memfd is too); one that
+   * cannot be written (hugetlbfs takes writes through mappings only); a file that is too short.
    */
   @Override
   public List<DirectArea> directAreas(RegionInfo info, List<RegionPart> parts)
@@ -277,7 +277,7 @@ public final class VfioUserAccess implements DeviceAccess {
       throws AccessException {
     SharedFile file = null;
     try {
-      // What else a server may pass can block for ever, which no deadline of ours ends.
+      // Other files that a server may pass can block for ever, whatever the deadline.
       if (OpenFile.isMemory(passed)) {
         OpenFile.requireReadableAndWritable(passed);
         file = SharedFile.of(passed);

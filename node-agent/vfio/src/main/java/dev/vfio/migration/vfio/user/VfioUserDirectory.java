@@ -36,16 +36,16 @@ import java.util.regex.Pattern;
  * The vfio-user devices of this node: a folder {@code NAME} for each in one directory, with the
  * device's socket in it; see {@link DeviceSockets}. The id of a device is {@code vfio-user:NAME}.
  *
- * <p>Safe for use by several threads. A server takes one client at a time, so that looking at a
- * device and opening it take turns here: who opens a device ends a look at it that is under way,
- * and nobody waits for his turn longer than {@link Timeouts#toConnect()}. A device that this
- * directory opened is listed from memory.
+ * <p>Safe for use by several threads. A server takes one client at a time, so looking at a device
+ * and opening it take turns here. Opening a device ends a look at it, and no thread waits for its
+ * turn longer than {@link Timeouts#toConnect()}. A device that this directory opened is listed from
+ * memory.
  */
 public final class VfioUserDirectory implements DeviceDirectory {
   /** What the ids of these devices start with. */
   public static final String ID_PREFIX = "vfio-user:";
 
-  /** Where devices were before each had a folder; nothing is connected to there. */
+  /** Where earlier versions had the sockets of all devices; no such socket is connected to. */
   private static final String FLAT_SUFFIX = ".sock";
 
   private static final List<String> OTHER_FLAT = List.of(".workload.sock", ".console.sock");
@@ -53,8 +53,8 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private static final int MAX_SHOWN_NAME = 80;
 
   /**
-   * How long after the end of our own last connection a server may still call the device busy,
-   * because it has not noticed that end yet.
+   * How long a server may call the device busy after our own last connection ended, because it has
+   * not noticed the end yet.
    */
   private static final Duration NOTICES_OUR_END_WITHIN = Duration.ofSeconds(2);
 
@@ -66,9 +66,9 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private final Timeouts timeouts;
   private final Map<String, Place> places = new ConcurrentHashMap<>();
 
-  /** What is known of one name. Guarded by itself, but for {@link #turn}. */
+  /** What is known of one device. Guarded by itself, but for {@link #turn}. */
   private static final class Place {
-    /** Held by whoever talks to the server before the device is open. */
+    /** Held by the thread that talks to the server before the device is open. */
     final ReentrantLock turn = new ReentrantLock();
 
     private DeviceDescription opened;
@@ -104,7 +104,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
       return everEnded && System.nanoTime() - lastEnd < NOTICES_OUR_END_WITHIN.toNanos();
     }
 
-    /** A look that is under way fails at once and gives its turn up. */
+    /** Ends a look that is under way: it fails at once. */
     void endLook() {
       VfioUserAccess access;
       synchronized (this) {
@@ -145,7 +145,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   public Optional<Entry> look(String id, boolean named) {
     String name = id.startsWith(ID_PREFIX) ? id.substring(ID_PREFIX.length()) : "";
     if (!NAME.matcher(name).matches()) {
-      // Who names it himself is told that there is no such device; a listing has what is there.
+      // A device that was asked for by such a name does not exist; a listing shows the file.
       return named || name.isEmpty() ? Optional.empty() : Optional.of(entry(id, name));
     }
     return sockets.exists(Path.of(name)) || isFlat(name)
@@ -200,7 +200,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
       if (!place.lookWasEnded()) {
         throw failure;
       }
-      // Ended by who opens the device: what became of that is what there is to see.
+      // The thread that opens the device ended the look, which now sees the opened device.
       return look(id, name, place);
     }
   }
@@ -228,7 +228,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   public MigratableDevice open(String id) throws DeviceException {
     String name = nameOf(id);
     Place place = places.computeIfAbsent(name, unused -> new Place());
-    // A command does not wait behind a listing.
+    // Opening does not wait behind a listing.
     place.endLook();
     takeTurn(id, place);
     try {

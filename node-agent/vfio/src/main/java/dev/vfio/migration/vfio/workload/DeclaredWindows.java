@@ -87,8 +87,8 @@ public final class DeclaredWindows {
   }
 
   /**
-   * Reads the windows, wherever their memory is. They must be said, be it that there are none, and
-   * nothing may be said that is not known: it may be a part of what must move.
+   * Reads the windows, wherever their memory is. The member "windows" is required, also as an empty
+   * list. An unknown member is refused, because it may describe memory that must move.
    *
    * @param declaration that has the windows
    * @param known members that it may have beside them

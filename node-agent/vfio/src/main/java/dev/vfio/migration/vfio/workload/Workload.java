@@ -14,8 +14,8 @@ public interface Workload extends AutoCloseable {
   WorkloadDescription describe() throws IOException;
 
   /**
-   * What it does now, and nothing of what matters only before a migration: one that runs again, or
-   * for the first time, does so whether or not it could be moved once more. Changes nothing.
+   * What it does now. Does not check what matters only before a migration: a workload that runs
+   * again need not be able to move once more. Changes nothing.
    */
   default WorkloadState state() throws IOException {
     return describe().state();
@@ -45,11 +45,12 @@ public interface Workload extends AutoCloseable {
   default void receive(String migration) throws IOException {}
 
   /**
-   * Destination, between {@link #receive} and {@link #take}: looks whether the workload is there
-   * that is to take the device. Changes nothing, and waits for it for no more than a few seconds.
+   * Destination, between {@link #receive} and {@link #take}: makes sure that the workload that is
+   * to take the device still waits. Changes nothing, and waits for an answer for no more than a few
+   * seconds.
    *
-   * @throws WorkloadException ESRCH where it is gone and cannot take what was loaded any more; any
-   *     other errno where it does not answer as it should, which may pass
+   * @throws WorkloadException ESRCH where the workload has ended and cannot take what was loaded
+   *     any more; any other errno where it does not answer as it should, which may pass
    */
   default void requireWaiting(String migration) throws IOException {
     WorkloadState state = state();
@@ -64,7 +65,7 @@ public interface Workload extends AutoCloseable {
     }
   }
 
-  /** Destination, rolled back: the workload lets go of what {@link #receive} gave it. */
+  /** Destination, rolled back: the workload gives back what {@link #receive} gave it. */
   default void giveBack(String migration) throws IOException {}
 
   /** Returns when the workload no longer touches the device or the windows. */
@@ -76,7 +77,7 @@ public interface Workload extends AutoCloseable {
   /** Destination: device RUNNING and windows loaded; the workload takes both and runs. */
   void take(String migration) throws IOException;
 
-  /** Source, after the handover: the device is gone for good; the workload lets go of it. */
+  /** Source, after the handover: the device has left for good; the workload closes it. */
   void release(String migration) throws IOException;
 
   @Override

@@ -138,7 +138,7 @@ public final class WorkloadSocket implements Workload {
     declared = windows;
     if (closed) {
       windows.close();
-      throw failed(Errno.EBADF.number(), "was let go of meanwhile", null);
+      throw failed(Errno.EBADF.number(), "was closed here meanwhile", null);
     }
   }
 

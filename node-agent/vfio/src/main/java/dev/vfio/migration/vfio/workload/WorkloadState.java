@@ -8,6 +8,6 @@ public enum WorkloadState {
   PAUSED,
   /** Destination: has no device yet. */
   WAITING,
-  /** Source, after the handover: has let go of the device. */
+  /** Source, after the handover: it has closed the device. */
   RELEASED
 }

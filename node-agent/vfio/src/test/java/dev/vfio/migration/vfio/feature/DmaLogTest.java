@@ -1,9 +1,9 @@
 package dev.vfio.migration.vfio.feature;
 
+import static dev.vfio.migration.vfio.device.DeviceSteps.failureOf;
+import static dev.vfio.migration.vfio.device.DeviceSteps.lead;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.PAGE;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.STATE;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.failureOf;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.lead;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.source;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -12,6 +12,7 @@ import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.DeviceSteps;
 import dev.vfio.migration.vfio.device.MemoryRange;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import java.util.ArrayList;
@@ -29,7 +30,7 @@ class DmaLogTest {
 
   private FeatureV2 open(DriverModel driver) throws DeviceException {
     return FeatureV2.open(
-        DeviceUnderTest.ID, driver, DeviceUnderTest.DRIVER, PAGE, MigrationEnd.SOURCE, false);
+        DeviceSteps.ID, driver, DeviceUnderTest.DRIVER, PAGE, MigrationEnd.SOURCE, false);
   }
 
   private FeatureV2 watching(DriverModel driver) throws DeviceException {
@@ -46,8 +47,7 @@ class DmaLogTest {
   }
 
   private DeviceException allDirty(FeatureV2 device, long pages) {
-    DeviceException failure = failureOf(() -> ask(device, pages));
-    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
+    DeviceException failure = failureOf(Kind.READ_FAILED, () -> ask(device, pages));
     assertThat(failure).hasMessageContaining("copy all its memory");
     assertThat(runs).containsExactly("0+" + pages);
     return failure;
@@ -194,8 +194,7 @@ class DmaLogTest {
     FeatureV2 device = open(model);
     device.watchMemory(List.of(new MemoryRange(IOVA, PAGES * PAGE)));
     model.lost(Reason.UNREACHABLE, DriverModel.ENODEV);
-    assertThat(failureOf(() -> device.transition(DeviceState.SETUP)).kind())
-        .isEqualTo(Kind.UNREACHABLE);
+    failureOf(Kind.UNREACHABLE, () -> device.transition(DeviceState.SETUP));
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
 

@@ -1,11 +1,11 @@
 package dev.vfio.migration.vfio.feature;
 
+import static dev.vfio.migration.vfio.device.DeviceSteps.ID;
+import static dev.vfio.migration.vfio.device.DeviceSteps.failureOf;
+import static dev.vfio.migration.vfio.device.DeviceSteps.lead;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.DRIVER;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.ID;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.PAGE;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.STATE;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.failureOf;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.lead;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.source;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -138,8 +138,7 @@ class FeatureOpeningTest {
         .hasMessageContaining("cannot be continued");
     assertThat(model.trace()).isEmpty();
     FeatureV2 stopped = source(DriverModel.ofAll().in("STOP_COPY"));
-    assertThat(failureOf(() -> stopped.readState(ByteBuffer.allocateDirect(8))).kind())
-        .isEqualTo(Kind.READ_FAILED);
+    failureOf(Kind.READ_FAILED, () -> stopped.readState(ByteBuffer.allocateDirect(8)));
     assertThat(stopped.pending(0).total()).as("it is not dry").isPositive();
   }
 
@@ -149,8 +148,9 @@ class FeatureOpeningTest {
       DriverModel model = DriverModel.ofAll().refusing(1, errno);
       DriverProfile plain = new DriverProfile("vfio-pci", "", Set.of(), "");
       DeviceException failure =
-          failureOf(() -> FeatureV2.open(ID, model, plain, PAGE, MigrationEnd.SOURCE, true));
-      assertThat(failure.kind()).isEqualTo(Kind.NOT_MIGRATABLE);
+          failureOf(
+              Kind.NOT_MIGRATABLE,
+              () -> FeatureV2.open(ID, model, plain, PAGE, MigrationEnd.SOURCE, true));
       assertThat(failure.errno()).isEqualTo(errno);
       assertThat(failure).hasMessageContainingAll("its driver vfio-pci", "Nothing was done");
       assertThat(model.closed()).isTrue();
@@ -167,26 +167,26 @@ class FeatureOpeningTest {
   @Test
   void aDriverWithoutStopCopyCannotMigrate() {
     DriverModel model = new DriverModel(DriverModel.P2P_FLAG);
-    DeviceException failure = failureOf(() -> FeatureV2.look(ID, model, DRIVER, PAGE));
-    assertThat(failure.kind()).isEqualTo(Kind.NOT_MIGRATABLE);
-    assertThat(failure).hasMessageContainingAll("STOP_COPY", "0x2");
+    assertThat(failureOf(Kind.NOT_MIGRATABLE, () -> FeatureV2.look(ID, model, DRIVER, PAGE)))
+        .hasMessageContainingAll("STOP_COPY", "0x2");
   }
 
   @Test
   void aStateThatIsNotKnownHereIsAViolation() {
     DriverModel model = DriverModel.ofAll().answeringState(8);
-    DeviceException failure =
-        failureOf(() -> FeatureV2.open(ID, model, DRIVER, PAGE, MigrationEnd.SOURCE, true));
-    assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-    assertThat(failure).hasMessageContaining("state 8");
+    assertThat(
+            failureOf(
+                Kind.PROTOCOL_VIOLATION,
+                () -> FeatureV2.open(ID, model, DRIVER, PAGE, MigrationEnd.SOURCE, true)))
+        .hasMessageContaining("state 8");
     assertThat(model.closed()).isTrue();
   }
 
   @Test
   void aDeviceThatIsGoneIsUnreachable() {
     DriverModel model = DriverModel.ofAll().lost(Reason.UNREACHABLE, DriverModel.ENODEV);
-    DeviceException failure = failureOf(() -> FeatureV2.look(ID, model, DRIVER, PAGE));
-    assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
+    DeviceException failure =
+        failureOf(Kind.UNREACHABLE, () -> FeatureV2.look(ID, model, DRIVER, PAGE));
     assertThat(failure.errno()).isEqualTo(DriverModel.ENODEV);
   }
 }

@@ -1,16 +1,17 @@
 package dev.vfio.migration.vfio.feature;
 
+import static dev.vfio.migration.vfio.device.DeviceSteps.ID;
+import static dev.vfio.migration.vfio.device.DeviceSteps.failureOf;
+import static dev.vfio.migration.vfio.device.DeviceSteps.lead;
+import static dev.vfio.migration.vfio.device.DeviceSteps.read;
+import static dev.vfio.migration.vfio.device.DeviceSteps.write;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.DRIVER;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.ID;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.PAGE;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.STATE;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.destination;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.failureOf;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.lead;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.read;
+import static dev.vfio.migration.vfio.feature.DeviceUnderTest.loaded;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.source;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.streamOf;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.write;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -71,12 +72,9 @@ class FeatureReadBackTest {
   @Test
   void aResetDriverThatTellsNoStateAgainLostWhatItTookIn() throws DeviceException {
     DriverModel driver = DriverModel.ofAll().tellingNoStateAtRest();
-    FeatureV2 device = destination(driver);
-    lead(device, DeviceState.RESUME);
-    write(device, streamOf(STATE));
-    lead(device, DeviceState.RESUME_COMPLETED);
+    FeatureV2 device = loaded(driver);
     driver.resetByTheWorkload();
-    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.STATE_LOST);
+    failureOf(Kind.STATE_LOST, device::requireLoaded);
     device.reset();
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
@@ -110,10 +108,7 @@ class FeatureReadBackTest {
   @Test
   void aDeviceThatWasTakenForRunningAndIsHalfwayIsNot() throws DeviceException {
     DriverModel driver = DriverModel.ofAll().ignoringHop("RUNNING_P2P", "RUNNING");
-    FeatureV2 device = destination(driver);
-    lead(device, DeviceState.RESUME);
-    write(device, streamOf(STATE));
-    lead(device, DeviceState.RESUME_COMPLETED);
+    FeatureV2 device = loaded(driver);
     isElsewhere(failureOf(() -> device.transition(DeviceState.RUNNING)), "RUNNING", "RUNNING_P2P");
     assertThat(device.state()).isEqualTo(DeviceState.RESUME_COMPLETED);
     driver.healed();
@@ -185,8 +180,7 @@ class FeatureReadBackTest {
   void flagsThatAreNotKnownHereDoNotMatter() throws DeviceException {
     DriverModel driver = new DriverModel(DriverModel.STOP_COPY_FLAG | 1 << 7 | 1 << 30);
     assertThat(FeatureV2.look(ID, driver, DRIVER, PAGE).description().driver().flags()).hasSize(1);
-    assertThat(failureOf(() -> FeatureV2.look(ID, new DriverModel(0), DRIVER, PAGE)).kind())
-        .isEqualTo(Kind.NOT_MIGRATABLE);
+    failureOf(Kind.NOT_MIGRATABLE, () -> FeatureV2.look(ID, new DriverModel(0), DRIVER, PAGE));
   }
 
   @Test

@@ -1,12 +1,13 @@
 package dev.vfio.migration.vfio.feature;
 
+import static dev.vfio.migration.vfio.device.DeviceSteps.failureOf;
+import static dev.vfio.migration.vfio.device.DeviceSteps.lead;
+import static dev.vfio.migration.vfio.device.DeviceSteps.write;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.STATE;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.destination;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.failureOf;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.lead;
+import static dev.vfio.migration.vfio.feature.DeviceUnderTest.loaded;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.source;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.streamOf;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.write;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.vfio.access.AccessException.Reason;
@@ -36,9 +37,9 @@ class FeatureTransitionsTest {
   @Test
   void whatTheInterfaceOf2018DoesNotAllowNeverReachesTheDevice() throws DeviceException {
     FeatureV2 device = source(model);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.SAVE_COMPLETED));
-    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(failure).hasMessageContaining("only to [SETUP, RESUME, FAILED]");
+    assertThat(
+            failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.SAVE_COMPLETED)))
+        .hasMessageContaining("only to [SETUP, RESUME, FAILED]");
     assertThat(model.trace()).isEmpty();
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
@@ -47,8 +48,8 @@ class FeatureTransitionsTest {
   void aHopThatFailsIsNamedWithTheStateItLeft() throws DeviceException {
     FeatureV2 device = source(model.failHop("RUNNING_P2P", "STOP", EIO, "RUNNING_P2P"));
     lead(device, DeviceState.SETUP);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
-    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    DeviceException failure =
+        failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.STOPNCOPY));
     assertThat(failure.errno()).isEqualTo(EIO);
     assertThat(failure)
         .hasMessageContainingAll(
@@ -121,9 +122,8 @@ class FeatureTransitionsTest {
         .hasMessageContainingAll("(state SETUP)", "ERROR now", "reset");
     assertThat(device.state()).isEqualTo(DeviceState.FAILED);
     lead(device, DeviceState.FAILED);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.RUNNING));
-    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(failure).hasMessageContainingAll("ERROR", "only a reset");
+    assertThat(failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.RUNNING)))
+        .hasMessageContainingAll("ERROR", "only a reset");
     device.reset();
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
     assertThat(model.resets()).isEqualTo(1);
@@ -172,10 +172,7 @@ class FeatureTransitionsTest {
   @Test
   void aLoadedDeviceThatRunsByItselfLostWhatItTookIn() throws DeviceException {
     DriverModel driver = DriverModel.ofAll();
-    FeatureV2 device = destination(driver);
-    lead(device, DeviceState.RESUME);
-    write(device, streamOf(STATE));
-    lead(device, DeviceState.RESUME_COMPLETED);
+    FeatureV2 device = loaded(driver);
     driver.resetByTheWorkload();
     for (int asked = 1; asked <= 2; asked++) {
       DeviceException failure = failureOf(() -> device.transition(DeviceState.RUNNING));
@@ -187,42 +184,32 @@ class FeatureTransitionsTest {
   @Test
   void aLookAtALoadedDeviceTellsWhatBecameOfIt() throws DeviceException {
     DriverModel driver = DriverModel.ofAll();
-    FeatureV2 device = destination(driver);
-    lead(device, DeviceState.RESUME);
-    write(device, streamOf(STATE));
-    lead(device, DeviceState.RESUME_COMPLETED);
+    FeatureV2 device = loaded(driver);
     driver.trace();
     device.requireLoaded();
     assertThat(driver.trace()).as("nothing is changed").isEmpty();
     driver.answeringState(99);
-    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.STATE_LOST);
+    failureOf(Kind.STATE_LOST, device::requireLoaded);
     driver.answeringState(null);
     driver.lost(Reason.REFUSED, 16);
-    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.READ_FAILED);
+    failureOf(Kind.READ_FAILED, device::requireLoaded);
     driver.lost(Reason.UNREACHABLE, 19);
-    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.UNREACHABLE);
+    failureOf(Kind.UNREACHABLE, device::requireLoaded);
   }
 
   @Test
   void aLookAtALoadedDeviceThatRunsByItselfFindsThatItLostWhatItTookIn() throws DeviceException {
     DriverModel driver = DriverModel.ofAll();
-    FeatureV2 device = destination(driver);
-    lead(device, DeviceState.RESUME);
-    write(device, streamOf(STATE));
-    lead(device, DeviceState.RESUME_COMPLETED);
+    FeatureV2 device = loaded(driver);
     driver.resetByTheWorkload();
-    DeviceException failure = failureOf(device::requireLoaded);
-    assertThat(failure.kind()).isEqualTo(Kind.STATE_LOST);
-    assertThat(failure).hasMessageContaining("it was reset");
+    assertThat(failureOf(Kind.STATE_LOST, device::requireLoaded))
+        .hasMessageContaining("it was reset");
   }
 
   @Test
   void aLoadedDeviceThatStuckHalfwayIsLedOn() throws DeviceException {
     DriverModel driver = DriverModel.ofAll().failHop("RUNNING_P2P", "RUNNING", EIO, "RUNNING_P2P");
-    FeatureV2 device = destination(driver);
-    lead(device, DeviceState.RESUME);
-    write(device, streamOf(STATE));
-    lead(device, DeviceState.RESUME_COMPLETED);
+    FeatureV2 device = loaded(driver);
     failureOf(() -> device.transition(DeviceState.RUNNING));
     assertThat(device.state()).isEqualTo(DeviceState.RESUME_COMPLETED);
     driver.healed();
@@ -244,9 +231,8 @@ class FeatureTransitionsTest {
     FeatureV2 device = source(model);
     lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
     model.answeringDescriptor(model.spareFile());
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
-    assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-    assertThat(failure).hasMessageContaining("from PRE_COPY to PRE_COPY_P2P");
+    assertThat(failureOf(Kind.PROTOCOL_VIOLATION, () -> device.transition(DeviceState.STOPNCOPY)))
+        .hasMessageContaining("from PRE_COPY to PRE_COPY_P2P");
     assertThat(model.openFiles()).as("the first file only").isEqualTo(1);
     model.answeringDescriptor(null);
     lead(device, DeviceState.FAILED, DeviceState.RUNNING);
@@ -257,9 +243,8 @@ class FeatureTransitionsTest {
   void aStreamThatDoesNotBeginIsARuleBroken() throws DeviceException {
     FeatureV2 device = source(model.answeringDescriptor(-1));
     lead(device, DeviceState.SETUP);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
-    assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-    assertThat(failure).hasMessageContaining("gave no data file");
+    assertThat(failureOf(Kind.PROTOCOL_VIOLATION, () -> device.transition(DeviceState.PRECOPY)))
+        .hasMessageContaining("gave no data file");
     model.answeringDescriptor(null);
     lead(device, DeviceState.FAILED, DeviceState.RUNNING);
     assertThat(model.state()).isEqualTo("RUNNING");
@@ -279,9 +264,8 @@ class FeatureTransitionsTest {
     FeatureV2 device = source(model);
     lead(device, DeviceState.SETUP);
     model.answeringState(8);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
-    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(failure).hasMessageContaining("state 8");
+    assertThat(failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.PRECOPY)))
+        .hasMessageContaining("state 8");
     assertThat(model.trace()).isEmpty();
   }
 
@@ -290,8 +274,8 @@ class FeatureTransitionsTest {
     FeatureV2 device = source(model);
     lead(device, DeviceState.SETUP);
     model.refusing(2, EIO);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
-    assertThat(failure).hasMessageContaining("not asked to change");
+    assertThat(failureOf(() -> device.transition(DeviceState.PRECOPY)))
+        .hasMessageContaining("not asked to change");
     model.healed();
     lead(device, DeviceState.FAILED, DeviceState.RUNNING);
   }

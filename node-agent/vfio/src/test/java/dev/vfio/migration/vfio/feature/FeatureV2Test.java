@@ -1,13 +1,13 @@
 package dev.vfio.migration.vfio.feature;
 
+import static dev.vfio.migration.vfio.device.DeviceSteps.failureOf;
+import static dev.vfio.migration.vfio.device.DeviceSteps.lead;
+import static dev.vfio.migration.vfio.device.DeviceSteps.read;
+import static dev.vfio.migration.vfio.device.DeviceSteps.write;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.STATE;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.destination;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.failureOf;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.lead;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.read;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.source;
 import static dev.vfio.migration.vfio.feature.DeviceUnderTest.streamOf;
-import static dev.vfio.migration.vfio.feature.DeviceUnderTest.write;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -102,9 +102,8 @@ class FeatureV2Test {
     DriverModel plain = new DriverModel(DriverModel.STOP_COPY_FLAG | DriverModel.P2P_FLAG);
     FeatureV2 device = source(plain);
     lead(device, DeviceState.SETUP);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
-    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(failure).hasMessageContainingAll("no way leads", "not asked");
+    assertThat(failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.PRECOPY)))
+        .hasMessageContainingAll("no way leads", "not asked");
     assertThat(plain.trace()).isEmpty();
     lead(device, DeviceState.STOPNCOPY);
   }
@@ -214,13 +213,12 @@ class FeatureV2Test {
     model.resetByTheWorkload();
     ByteBuffer chunk = chunk();
     chunk.position(5);
-    DeviceException failure = failureOf(() -> device.readState(chunk));
-    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
+    DeviceException failure = failureOf(Kind.READ_FAILED, () -> device.readState(chunk));
     assertThat(failure.errno()).isEqualTo(DriverModel.ENODEV);
     assertThat(failure).hasMessageContainingAll("ENODEV", "FAILED");
     assertThat(chunk.position()).isEqualTo(5);
     assertThat(chunk.limit()).isEqualTo(chunk.capacity());
-    assertThat(failureOf(() -> device.pending(0)).kind()).isEqualTo(Kind.READ_FAILED);
+    failureOf(Kind.READ_FAILED, () -> device.pending(0));
 
     lead(device, DeviceState.FAILED, DeviceState.RUNNING);
     assertThat(model.state()).isEqualTo("RUNNING");
@@ -232,9 +230,8 @@ class FeatureV2Test {
     FeatureV2 device = source(model);
     lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
     model.resetByTheWorkload();
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
-    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(failure).hasMessageContainingAll("RUNNING", "reset");
+    assertThat(failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.STOPNCOPY)))
+        .hasMessageContainingAll("RUNNING", "reset");
     assertThat(model.state()).isEqualTo("RUNNING");
   }
 
@@ -244,14 +241,11 @@ class FeatureV2Test {
     FeatureV2 to = destination(other);
     lead(to, DeviceState.RESUME);
     ByteBuffer bad = ByteBuffer.allocateDirect(3).put(new byte[] {1, (byte) 0xee, 2}).flip();
-    DeviceException failure = failureOf(() -> to.writeState(bad));
-    assertThat(failure.kind()).isEqualTo(Kind.WRITE_FAILED);
+    DeviceException failure = failureOf(Kind.WRITE_FAILED, () -> to.writeState(bad));
     assertThat(failure.errno()).isEqualTo(DriverModel.ENOMEM);
     assertThat(failure).hasMessageContaining("must not run");
 
-    DeviceException incomplete = failureOf(() -> to.transition(DeviceState.RESUME_COMPLETED));
-    assertThat(incomplete.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(incomplete)
+    assertThat(failureOf(Kind.TRANSITION_FAILED, () -> to.transition(DeviceState.RESUME_COMPLETED)))
         .hasMessageContainingAll("refused a part", "must not run before it is reset");
     assertThat(other.state()).isEqualTo("RESUMING");
   }
@@ -259,8 +253,8 @@ class FeatureV2Test {
   @Test
   void withoutADataFileNothingIsReadOrWritten() throws DeviceException {
     FeatureV2 device = source(model);
-    assertThat(failureOf(() -> device.readState(chunk())).kind()).isEqualTo(Kind.READ_FAILED);
-    assertThat(failureOf(() -> device.writeState(chunk())).kind()).isEqualTo(Kind.WRITE_FAILED);
+    failureOf(Kind.READ_FAILED, () -> device.readState(chunk()));
+    failureOf(Kind.WRITE_FAILED, () -> device.writeState(chunk()));
   }
 
   @Test
@@ -281,11 +275,10 @@ class FeatureV2Test {
     FeatureV2 device = source(model);
     lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
     model.lost(Reason.UNREACHABLE, DriverModel.ENODEV);
-    assertThat(failureOf(() -> device.readState(chunk())).kind()).isEqualTo(Kind.UNREACHABLE);
-    assertThat(failureOf(() -> device.pending(0)).kind()).isEqualTo(Kind.UNREACHABLE);
-    assertThat(failureOf(() -> device.transition(DeviceState.STOPNCOPY)).kind())
-        .isEqualTo(Kind.UNREACHABLE);
-    assertThat(failureOf(device::reset).kind()).isEqualTo(Kind.UNREACHABLE);
+    failureOf(Kind.UNREACHABLE, () -> device.readState(chunk()));
+    failureOf(Kind.UNREACHABLE, () -> device.pending(0));
+    failureOf(Kind.UNREACHABLE, () -> device.transition(DeviceState.STOPNCOPY));
+    failureOf(Kind.UNREACHABLE, device::reset);
   }
 
   @Test

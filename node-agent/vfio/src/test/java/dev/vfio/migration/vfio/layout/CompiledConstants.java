@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 
@@ -21,26 +22,15 @@ public final class CompiledConstants {
   /**
    * Compiles and runs a program that prints the value of each expression.
    *
-   * @param preamble includes and declarations
-   * @param expressions by any name
-   */
-  public static Map<String, Long> evaluate(
-      Path folder, String preamble, Map<String, String> expressions)
-      throws IOException, InterruptedException {
-    return evaluate(folder, List.of(), preamble, expressions, Map.of());
-  }
-
-  /**
-   * As above, where the headers may be older than an expression.
-   *
    * @param includes folders to look for headers in before the compiler's own
-   * @param needs by the name of an expression, the macro without which it is left out
+   * @param preamble includes and declarations
+   * @param needs by expression, the macro without which headers are too old for it
    */
   public static Map<String, Long> evaluate(
       Path folder,
       List<Path> includes,
       String preamble,
-      Map<String, String> expressions,
+      Set<String> expressions,
       Map<String, String> needs)
       throws IOException, InterruptedException {
     Assumptions.assumeTrue(
@@ -49,12 +39,12 @@ public final class CompiledConstants {
     StringBuilder source = new StringBuilder(preamble);
     source.append("\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {\n");
     expressions.forEach(
-        (name, expression) -> {
-          String needed = needs.get(name);
+        expression -> {
+          String needed = needs.get(expression);
           source.append(needed == null ? "" : "#ifdef " + needed + "\n");
           source
               .append("  printf(\"%s %lld\\n\", \"")
-              .append(name)
+              .append(expression)
               .append("\", (long long)(")
               .append(expression)
               .append("));\n")

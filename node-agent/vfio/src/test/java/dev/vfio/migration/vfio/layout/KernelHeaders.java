@@ -83,9 +83,7 @@ public final class KernelHeaders {
 
   private Map<String, Long> compiled(Path folder, List<Path> includes)
       throws IOException, InterruptedException {
-    Map<String, String> expressions = new LinkedHashMap<>();
-    expected.keySet().forEach(expression -> expressions.put(expression, expression));
-    return CompiledConstants.evaluate(folder, includes, INCLUDES, expressions, needs);
+    return CompiledConstants.evaluate(folder, includes, INCLUDES, expected.keySet(), needs);
   }
 
   private Set<String> missingIn(Map<String, Long> compiled) {

@@ -5,7 +5,7 @@ import static dev.vfio.migration.vfio.linux.TestFiles.room;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.vfio.migration.vfio.layout.CompiledConstants;
+import dev.vfio.migration.vfio.layout.ExpectedConstants;
 import dev.vfio.migration.vfio.linux.DriverFile.Ready;
 import dev.vfio.migration.vfio.linux.TestFiles.Pipe;
 import dev.vfio.migration.vfio.linux.TestFiles.Waiting;
@@ -13,8 +13,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
@@ -37,21 +35,19 @@ class DriverFileTest {
 
   @Test
   void theConstantsAreTheSystems() throws IOException, InterruptedException {
-    Map<String, Long> expected = new LinkedHashMap<>();
-    expected.put("O_NONBLOCK", (long) LibC.O_NONBLOCK);
-    expected.put("F_SETFL", (long) LibC.F_SETFL);
-    expected.put("POLLIN", (long) LibC.POLLIN);
-    expected.put("POLLOUT", (long) LibC.POLLOUT);
-    expected.put("PROT_READ", (long) LibC.PROT_READ);
-    expected.put("PROT_WRITE", (long) LibC.PROT_WRITE);
-    expected.put("MAP_SHARED", (long) LibC.MAP_SHARED);
-    expected.put("(long) MAP_FAILED", LibC.MAP_FAILED);
-    expected.put("offsetof(struct pollfd, fd)", (long) DriverFile.POLL_FD);
-    expected.put("offsetof(struct pollfd, events)", (long) DriverFile.POLL_EVENTS);
-    expected.put("sizeof(struct pollfd)", (long) DriverFile.POLL_BYTES);
-    expected.put("FIONREAD", (long) FIONREAD);
-    Map<String, String> expressions = new LinkedHashMap<>();
-    expected.keySet().forEach(expression -> expressions.put(expression, expression));
+    ExpectedConstants expected = new ExpectedConstants();
+    expected.add("O_NONBLOCK", LibC.O_NONBLOCK);
+    expected.add("F_SETFL", LibC.F_SETFL);
+    expected.add("POLLIN", LibC.POLLIN);
+    expected.add("POLLOUT", LibC.POLLOUT);
+    expected.add("PROT_READ", LibC.PROT_READ);
+    expected.add("PROT_WRITE", LibC.PROT_WRITE);
+    expected.add("MAP_SHARED", LibC.MAP_SHARED);
+    expected.add("(long) MAP_FAILED", LibC.MAP_FAILED);
+    expected.add("offsetof(struct pollfd, fd)", DriverFile.POLL_FD);
+    expected.add("offsetof(struct pollfd, events)", DriverFile.POLL_EVENTS);
+    expected.add("sizeof(struct pollfd)", DriverFile.POLL_BYTES);
+    expected.add("FIONREAD", FIONREAD);
     String includes =
         """
         #define _GNU_SOURCE
@@ -60,7 +56,7 @@ class DriverFileTest {
         #include <sys/ioctl.h>
         #include <sys/mman.h>
         """;
-    assertThat(CompiledConstants.evaluate(folder, includes, expressions)).isEqualTo(expected);
+    expected.hold(folder, includes);
   }
 
   @Test

@@ -126,11 +126,11 @@ final class ModelNode implements AutoCloseable {
     return directory(choice, (holder, migration) -> received.contains(migration));
   }
 
-  KernelDirectory directory(NodeChoice choice, KernelDirectory.DeliveredTo receipt) {
+  KernelDirectory directory(NodeChoice choice, KernelDirectory.TransferCheck transfers) {
     return new KernelDirectory(
         inventory(),
         processes.holders(),
-        receipt,
+        transfers,
         devices(),
         choice,
         PAGE,

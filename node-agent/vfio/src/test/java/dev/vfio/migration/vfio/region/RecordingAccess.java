@@ -106,7 +106,7 @@ final class RecordingAccess implements DeviceAccess {
   }
 
   RecordingAccess direct(long offset, int size) {
-    areas.add(new MemoryArea(offset, size));
+    areas.add(new RecordedArea(memory, log, "direct", offset, size));
     return this;
   }
 
@@ -200,37 +200,5 @@ final class RecordingAccess implements DeviceAccess {
   @Override
   public void close() {
     closed = true;
-  }
-
-  private final class MemoryArea implements DirectArea {
-    private final long offset;
-    private final long size;
-
-    MemoryArea(long offset, long size) {
-      this.offset = offset;
-      this.size = size;
-    }
-
-    @Override
-    public long offset() {
-      return offset;
-    }
-
-    @Override
-    public long size() {
-      return size;
-    }
-
-    @Override
-    public void read(long at, ByteBuffer into) {
-      log.add("direct read " + at + "/" + into.remaining());
-      into.put(memory.slice((int) at, into.remaining()));
-    }
-
-    @Override
-    public void write(long at, ByteBuffer from) {
-      log.add("direct write " + at + "/" + from.remaining());
-      memory.slice((int) at, from.remaining()).put(from);
-    }
   }
 }

@@ -1,8 +1,9 @@
 package dev.vfio.migration.vfio.region;
 
+import static dev.vfio.migration.vfio.device.DeviceSteps.ID;
+import static dev.vfio.migration.vfio.device.DeviceSteps.failureOf;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -10,12 +11,10 @@ import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import java.nio.ByteBuffer;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
 /** Every action makes exactly the accesses of the interface, in its order and widths. */
 class Region2018Test {
-  private static final String ID = "vfio-user:gpu-0";
   private static final int SIZE = 4096;
 
   private final RecordingAccess access = new RecordingAccess(SIZE);
@@ -32,10 +31,6 @@ class Region2018Test {
       chunk.put(i, (byte) (i * 31 + 7));
     }
     return chunk;
-  }
-
-  private static DeviceException failureOf(ThrowingCallable action) {
-    return catchThrowableOfType(DeviceException.class, action);
   }
 
   @Test
@@ -65,9 +60,8 @@ class Region2018Test {
   @Test
   void aStateThatTheInterfaceDoesNotKnowIsAViolationAndLetsGoOfTheDevice() {
     access.state(10);
-    DeviceException failure = failureOf(() -> Region2018.open(ID, access, 4096));
-    assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-    assertThat(failure).hasMessageContainingAll(ID, "no device state");
+    assertThat(failureOf(Kind.PROTOCOL_VIOLATION, () -> Region2018.open(ID, access, 4096)))
+        .hasMessageContainingAll(ID, "no device state");
     assertThat(access.closed()).isTrue();
   }
 
@@ -88,8 +82,8 @@ class Region2018Test {
   void aChangeThatTheInterfaceDoesNotAllowNeverReachesTheDevice() throws DeviceException {
     access.state(DeviceState.RUNNING.wireValue());
     Region2018 device = open();
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.SAVE_COMPLETED));
-    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    DeviceException failure =
+        failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.SAVE_COMPLETED));
     assertThat(failure.errno()).isZero();
     assertThat(failure)
         .hasMessageContainingAll(
@@ -143,8 +137,8 @@ class Region2018Test {
     access.state(DeviceState.PRECOPY.wireValue());
     Region2018 device = open();
     access.fail("write 0/4", Reason.REFUSED, 5);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
-    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    DeviceException failure =
+        failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.STOPNCOPY));
     assertThat(failure.errno()).isEqualTo(5);
     assertThat(failure)
         .hasMessageContainingAll(ID, "state PRECOPY", "STOPNCOPY", "EIO (5)", "through FAILED");
@@ -172,8 +166,7 @@ class Region2018Test {
   void aLoadedDeviceWhoseChangeToRunningFailedMayHaveBegunToRun() throws DeviceException {
     Region2018 device = loaded();
     access.fail("write 0/4", Reason.REFUSED, 5);
-    assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)).kind())
-        .isEqualTo(Kind.TRANSITION_FAILED);
+    failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.RUNNING));
     access.heal().state(DeviceState.RUNNING.wireValue());
     device.transition(DeviceState.RUNNING);
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
@@ -204,7 +197,7 @@ class Region2018Test {
   void aLookAtALoadedDeviceThatWasResetFindsThatItLostWhatItTookIn() throws DeviceException {
     Region2018 device = loaded();
     access.state(DeviceState.NONE.wireValue());
-    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.STATE_LOST);
+    failureOf(Kind.STATE_LOST, device::requireLoaded);
     access.state(77);
     assertThat(failureOf(device::requireLoaded)).hasMessageContaining("the state 77");
   }
@@ -213,11 +206,10 @@ class Region2018Test {
   void aLookAtALoadedDeviceTellsARefusalFromAnEnd() throws DeviceException {
     Region2018 device = loaded();
     access.fail("read 0/4", Reason.REFUSED, 16);
-    DeviceException refused = failureOf(device::requireLoaded);
-    assertThat(refused.kind()).isEqualTo(Kind.READ_FAILED);
+    DeviceException refused = failureOf(Kind.READ_FAILED, device::requireLoaded);
     assertThat(refused.errno()).isEqualTo(16);
     access.fail("read 0/4", Reason.UNREACHABLE, 32);
-    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.UNREACHABLE);
+    failureOf(Kind.UNREACHABLE, device::requireLoaded);
     access.heal();
     device.requireLoaded();
   }
@@ -231,7 +223,7 @@ class Region2018Test {
     device.transition(DeviceState.RESUME_COMPLETED);
     device.requireLoaded();
     access.fail("read 0/4", Reason.UNREACHABLE, 32);
-    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.UNREACHABLE);
+    failureOf(Kind.UNREACHABLE, device::requireLoaded);
   }
 
   private Region2018 loaded() throws DeviceException {
@@ -247,9 +239,8 @@ class Region2018Test {
     access.state(DeviceState.RUNNING.wireValue());
     Region2018 device = open();
     access.fail("write 0/4", Reason.UNREACHABLE, 104);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.SETUP));
-    assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
-    assertThat(failure).hasMessageContaining("is not known");
+    assertThat(failureOf(Kind.UNREACHABLE, () -> device.transition(DeviceState.SETUP)))
+        .hasMessageContaining("is not known");
   }
 
   @Test
@@ -315,13 +306,8 @@ class Region2018Test {
     assertThat(device.readState(into)).isEqualTo(2100);
     assertThat(access.accesses())
         .containsExactly(
-            "read 36/8",
-            "read 44/8",
-            "read 1000/24",
-            "direct read 1024/256",
-            "direct read 1280/256",
-            "read 1536/1464",
-            "direct read 3000/100");
+            "read 36/8, read 44/8, read 1000/24, direct read 1024/256, direct read 1280/256, read 1536/1464, direct read 3000/100"
+                .split(", "));
     assertThat(into.slice(0, 2100)).isEqualTo(chunk(2100));
   }
 
@@ -372,10 +358,10 @@ class Region2018Test {
     };
     for (long[] data : outside) {
       access.answer(36, data[0]).answer(44, data[1]);
-      DeviceException failure =
-          failureOf(() -> device.readState(ByteBuffer.allocateDirect(2 * SIZE)));
-      assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-      assertThat(failure)
+      assertThat(
+              failureOf(
+                  Kind.PROTOCOL_VIOLATION,
+                  () -> device.readState(ByteBuffer.allocateDirect(2 * SIZE))))
           .hasMessageContainingAll(
               Long.toUnsignedString(data[0]),
               Long.toUnsignedString(data[1]),
@@ -431,7 +417,7 @@ class Region2018Test {
     device.readState(ByteBuffer.allocateDirect(100));
     access.fail("read 200/100", Reason.REFUSED, 5);
     ByteBuffer into = ByteBuffer.allocateDirect(100);
-    assertThat(failureOf(() -> device.readState(into)).kind()).isEqualTo(Kind.READ_FAILED);
+    failureOf(Kind.READ_FAILED, () -> device.readState(into));
     assertThat(into.position()).isZero();
     assertThat(device.unread()).isZero();
   }
@@ -476,9 +462,8 @@ class Region2018Test {
     access.answer(36, 76).answer(44, 1000);
     access.transferring(width -> width > 8 ? 600 : width);
     ByteBuffer into = ByteBuffer.allocateDirect(SIZE).position(5);
-    DeviceException failure = failureOf(() -> device.readState(into));
-    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
-    assertThat(failure).hasMessageContainingAll("short read of data: 600 of 1000 bytes", "is lost");
+    assertThat(failureOf(Kind.READ_FAILED, () -> device.readState(into)))
+        .hasMessageContainingAll("short read of data: 600 of 1000 bytes", "is lost");
     assertThat(into.position()).isEqualTo(5);
     assertThat(into.limit()).isEqualTo(SIZE);
   }
@@ -503,15 +488,8 @@ class Region2018Test {
     device.writeState(from);
     assertThat(access.accesses())
         .containsExactly(
-            "write 76/4020",
-            "write 36/8",
-            "write 44/8",
-            "write 76/4020",
-            "write 36/8",
-            "write 44/8",
-            "write 76/1",
-            "write 36/8",
-            "write 44/8");
+            "write 76/4020, write 36/8, write 44/8, write 76/4020, write 36/8, write 44/8, write 76/1, write 36/8, write 44/8"
+                .split(", "));
     device.writeState(ByteBuffer.allocateDirect(SIZE - 76));
     assertThat(access.accesses()).containsExactly("write 76/4020", "write 36/8", "write 44/8");
   }
@@ -527,12 +505,8 @@ class Region2018Test {
     device.writeState(chunk(2049));
     assertThat(access.accesses())
         .containsExactly(
-            "write 76/948",
-            "direct write 1024/512",
-            "write 1536/512",
-            "direct write 2048/77",
-            "write 36/8",
-            "write 44/8");
+            "write 76/948, direct write 1024/512, write 1536/512, direct write 2048/77, write 36/8, write 44/8"
+                .split(", "));
     assertThat(access.memory().slice(76, 2049)).isEqualTo(chunk(2049));
     assertThat(access.memory().getLong(44)).as("one chunk").isEqualTo(2049);
   }
@@ -561,7 +535,7 @@ class Region2018Test {
     device.writeState(chunk(100), 100);
     access.fail("write 176/100", Reason.REFUSED, 5);
     ByteBuffer second = chunk(100);
-    assertThat(failureOf(() -> device.writeState(second, 0)).kind()).isEqualTo(Kind.WRITE_FAILED);
+    failureOf(Kind.WRITE_FAILED, () -> device.writeState(second, 0));
     assertThat(second.position()).as("the device was given none of it").isZero();
     access.heal().accesses();
     device.writeState(chunk(10), 0);
@@ -577,12 +551,8 @@ class Region2018Test {
     device.readState(ByteBuffer.allocateDirect(SIZE));
     assertThat(access.accesses())
         .containsExactly(
-            "write 76/100",
-            "write 36/8",
-            "write 44/8",
-            "read 36/8",
-            "read 44/8",
-            "direct read 76/100");
+            "write 76/100, write 36/8, write 44/8, read 36/8, read 44/8, direct read 76/100"
+                .split(", "));
   }
 
   @Test
@@ -594,12 +564,8 @@ class Region2018Test {
     device.writeState(chunk(SIZE - 1024 + 1));
     assertThat(access.accesses())
         .containsExactly(
-            "write 1024/3072",
-            "write 36/8",
-            "write 44/8",
-            "write 1024/1",
-            "write 36/8",
-            "write 44/8");
+            "write 1024/3072, write 36/8, write 44/8, write 1024/1, write 36/8, write 44/8"
+                .split(", "));
   }
 
   @Test
@@ -625,8 +591,7 @@ class Region2018Test {
     Region2018 device = open();
     access.fail("write 76/10", Reason.REFUSED, 28);
     ByteBuffer from = ByteBuffer.allocateDirect(SIZE - 76 + 10);
-    DeviceException failure = failureOf(() -> device.writeState(from));
-    assertThat(failure.kind()).isEqualTo(Kind.WRITE_FAILED);
+    DeviceException failure = failureOf(Kind.WRITE_FAILED, () -> device.writeState(from));
     assertThat(failure.errno()).isEqualTo(28);
     assertThat(failure).hasMessageContainingAll("ENOSPC (28)", "must not run");
     assertThat(from.position()).isEqualTo(SIZE - 76);
@@ -646,8 +611,7 @@ class Region2018Test {
   void aRefusedResetSaysWhatIsLeftToDo() throws DeviceException {
     access.fail("reset", Reason.REFUSED, 95);
     Region2018 device = open();
-    DeviceException failure = failureOf(device::reset);
-    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-    assertThat(failure).hasMessageContainingAll("EOPNOTSUPP (95)", "a person has to");
+    assertThat(failureOf(Kind.TRANSITION_FAILED, device::reset))
+        .hasMessageContainingAll("EOPNOTSUPP (95)", "a person has to");
   }
 }

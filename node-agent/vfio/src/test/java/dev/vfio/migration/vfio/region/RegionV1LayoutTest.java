@@ -1,12 +1,9 @@
 package dev.vfio.migration.vfio.region;
 
-import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.vfio.layout.CompiledConstants;
+import dev.vfio.migration.vfio.layout.ExpectedConstants;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -37,20 +34,18 @@ class RegionV1LayoutTest {
 
   @Test
   void theStructureOfTheV1Region(@TempDir Path folder) throws IOException, InterruptedException {
-    Map<String, Long> expected = new LinkedHashMap<>();
-    expected.put("VFIO_REGION_TYPE_MIGRATION", (long) RegionV1Layout.REGION_TYPE);
-    expected.put("VFIO_REGION_SUBTYPE_MIGRATION", (long) RegionV1Layout.REGION_SUBTYPE);
-    expected.put("AT(device_state)", (long) RegionV1Layout.DEVICE_STATE);
-    expected.put("AT(pending_bytes)", (long) RegionV1Layout.PENDING_BYTES);
-    expected.put("AT(data_offset)", (long) RegionV1Layout.DATA_OFFSET);
-    expected.put("AT(data_size)", (long) RegionV1Layout.DATA_SIZE);
-    expected.put("sizeof(struct vfio_device_migration_info)", (long) RegionV1Layout.SIZE);
-    expected.put("VFIO_DEVICE_STATE_RUNNING", (long) RegionV1Layout.STATE_RUNNING);
-    expected.put("VFIO_DEVICE_STATE_SAVING", (long) RegionV1Layout.STATE_SAVING);
-    expected.put("VFIO_DEVICE_STATE_RESUMING", (long) RegionV1Layout.STATE_RESUMING);
-    expected.put("VFIO_DEVICE_STATE_MASK", (long) RegionV1Layout.STATE_MASK);
-    Map<String, String> expressions = new LinkedHashMap<>();
-    expected.keySet().forEach(expression -> expressions.put(expression, expression));
-    assertThat(CompiledConstants.evaluate(folder, HEADER_OF_5_8, expressions)).isEqualTo(expected);
+    ExpectedConstants expected = new ExpectedConstants();
+    expected.add("VFIO_REGION_TYPE_MIGRATION", RegionV1Layout.REGION_TYPE);
+    expected.add("VFIO_REGION_SUBTYPE_MIGRATION", RegionV1Layout.REGION_SUBTYPE);
+    expected.add("AT(device_state)", RegionV1Layout.DEVICE_STATE);
+    expected.add("AT(pending_bytes)", RegionV1Layout.PENDING_BYTES);
+    expected.add("AT(data_offset)", RegionV1Layout.DATA_OFFSET);
+    expected.add("AT(data_size)", RegionV1Layout.DATA_SIZE);
+    expected.add("sizeof(struct vfio_device_migration_info)", RegionV1Layout.SIZE);
+    expected.add("VFIO_DEVICE_STATE_RUNNING", RegionV1Layout.STATE_RUNNING);
+    expected.add("VFIO_DEVICE_STATE_SAVING", RegionV1Layout.STATE_SAVING);
+    expected.add("VFIO_DEVICE_STATE_RESUMING", RegionV1Layout.STATE_RESUMING);
+    expected.add("VFIO_DEVICE_STATE_MASK", RegionV1Layout.STATE_MASK);
+    expected.hold(folder, HEADER_OF_5_8);
   }
 }

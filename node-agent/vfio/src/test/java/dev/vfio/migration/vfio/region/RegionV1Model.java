@@ -185,7 +185,7 @@ final class RegionV1Model implements DeviceAccess {
 
   /** The data part, reached without a trap. */
   RegionV1Model mapped(long offset, int size) {
-    direct.add(new MappedPart(offset, size));
+    direct.add(new RecordedArea(area, log, "mapped", offset, size));
     return this;
   }
 
@@ -410,37 +410,5 @@ final class RegionV1Model implements DeviceAccess {
   @Override
   public void close() {
     closed = true;
-  }
-
-  private final class MappedPart implements DirectArea {
-    private final long offset;
-    private final int size;
-
-    MappedPart(long offset, int size) {
-      this.offset = offset;
-      this.size = size;
-    }
-
-    @Override
-    public long offset() {
-      return offset;
-    }
-
-    @Override
-    public long size() {
-      return size;
-    }
-
-    @Override
-    public void read(long at, ByteBuffer into) {
-      log.add("mapped read " + at + "/" + into.remaining());
-      into.put(area.slice((int) at, into.remaining()));
-    }
-
-    @Override
-    public void write(long at, ByteBuffer from) {
-      log.add("mapped write " + at + "/" + from.remaining());
-      area.slice((int) at, from.remaining()).put(from);
-    }
   }
 }

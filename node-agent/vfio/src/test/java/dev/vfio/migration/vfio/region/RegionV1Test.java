@@ -1,8 +1,11 @@
 package dev.vfio.migration.vfio.region;
 
+import static dev.vfio.migration.vfio.device.DeviceSteps.ID;
+import static dev.vfio.migration.vfio.device.DeviceSteps.failureOf;
+import static dev.vfio.migration.vfio.device.DeviceSteps.lead;
+import static dev.vfio.migration.vfio.device.DeviceSteps.write;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
@@ -14,12 +17,10 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
 /** State of a device of the v1 region goes through its registers in the order of the text. */
 class RegionV1Test {
-  private static final String ID = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
   private static final DriverProfile DRIVER = new DriverProfile("vmig", "v1", Set.of(), "");
   private static final int SIZE = 4096;
   private static final byte[] STATE = new byte[40];
@@ -45,20 +46,6 @@ class RegionV1Test {
     return device;
   }
 
-  private static void lead(RegionV1 device, DeviceState... states) throws DeviceException {
-    for (DeviceState state : states) {
-      device.transition(state);
-      assertThat(device.state()).isEqualTo(state);
-    }
-  }
-
-  private static DeviceException failureOf(ThrowingCallable action) {
-    DeviceException failure = catchThrowableOfType(DeviceException.class, action);
-    assertThat(failure).as("it fails").isNotNull();
-    assertThat(failure).hasMessageContaining(ID);
-    return failure;
-  }
-
   private static void read(RegionV1 device, List<byte[]> into) throws DeviceException {
     ByteBuffer chunk = ByteBuffer.allocateDirect((int) device.maxChunkBytes());
     while (device.readState(chunk.clear()) > 0) {
@@ -66,12 +53,6 @@ class RegionV1Test {
       chunk.get(bytes);
       into.add(bytes);
     }
-  }
-
-  private static void write(RegionV1 device, byte[] bytes) throws DeviceException {
-    ByteBuffer chunk = ByteBuffer.allocateDirect(bytes.length).put(bytes).flip();
-    device.writeState(chunk);
-    assertThat(chunk.hasRemaining()).isFalse();
   }
 
   @Test
@@ -111,19 +92,8 @@ class RegionV1Test {
     read(device, new ArrayList<>());
     assertThat(model.accesses())
         .containsExactly(
-            "read 8/8",
-            "read 16/8",
-            "read 24/8",
-            "read 64/16",
-            "read 8/8",
-            "read 16/8",
-            "read 24/8",
-            "read 64/16",
-            "read 8/8",
-            "read 16/8",
-            "read 24/8",
-            "read 64/8",
-            "read 8/8");
+            "read 8/8, read 16/8, read 24/8, read 64/16, read 8/8, read 16/8, read 24/8, read 64/16, read 8/8, read 16/8, read 24/8, read 64/8, read 8/8"
+                .split(", "));
   }
 
   @Test
@@ -191,13 +161,8 @@ class RegionV1Test {
     write(to, new byte[2000]);
     assertThat(other.accesses())
         .containsExactly(
-            "read 16/8",
-            "mapped write 128/8",
-            "write 24/8",
-            "read 16/8",
-            "mapped write 128/1024",
-            "write 1152/976",
-            "write 24/8");
+            "read 16/8, mapped write 128/8, write 24/8, read 16/8, mapped write 128/1024, write 1152/976, write 24/8"
+                .split(", "));
     assertThat(other.takenSizes()).as("chunks").containsExactly(8, 2000);
   }
 
@@ -238,9 +203,8 @@ class RegionV1Test {
       lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY);
       driver.accesses();
       ByteBuffer chunk = ByteBuffer.allocateDirect(SIZE);
-      DeviceException failure = failureOf(() -> device.readState(chunk));
-      assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-      assertThat(failure).hasMessageContainingAll("data_offset", "data_size");
+      assertThat(failureOf(Kind.PROTOCOL_VIOLATION, () -> device.readState(chunk)))
+          .hasMessageContainingAll("data_offset", "data_size");
       assertThat(chunk.position()).isZero();
       assertThat(driver.accesses()).containsExactly("read 8/8", "read 16/8", "read 24/8");
       lead(device, DeviceState.FAILED, DeviceState.RUNNING);
@@ -290,15 +254,14 @@ class RegionV1Test {
     lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY);
     model.shrunkTo(70);
     ByteBuffer chunk = ByteBuffer.allocateDirect(64);
-    DeviceException failure = failureOf(() -> device.readState(chunk));
-    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
-    assertThat(failure).hasMessageContaining("short read of data: 6 of 16 bytes");
+    assertThat(failureOf(Kind.READ_FAILED, () -> device.readState(chunk)))
+        .hasMessageContaining("short read of data: 6 of 16 bytes");
     assertThat(chunk.position()).isZero();
     assertThat(chunk.limit()).isEqualTo(64);
 
     RegionV1 to = destination(other.shrunkTo(130));
     lead(to, DeviceState.RESUME);
-    assertThat(failureOf(() -> write(to, STATE)).kind()).isEqualTo(Kind.WRITE_FAILED);
+    failureOf(Kind.WRITE_FAILED, () -> write(to, STATE));
     assertThat(other.takenSizes()).isEmpty();
   }
 
@@ -309,9 +272,8 @@ class RegionV1Test {
       RegionV1 device = destination(driver);
       lead(device, DeviceState.RESUME);
       driver.accesses();
-      DeviceException failure = failureOf(() -> write(device, STATE));
-      assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-      assertThat(failure).hasMessageContaining("Nothing was written there");
+      assertThat(failureOf(Kind.PROTOCOL_VIOLATION, () -> write(device, STATE)))
+          .hasMessageContaining("Nothing was written there");
       assertThat(driver.accesses()).containsExactly("read 16/8");
     }
   }
@@ -323,8 +285,7 @@ class RegionV1Test {
     lead(device, DeviceState.RESUME);
     small.failing("write 128/6", -1);
     ByteBuffer chunk = ByteBuffer.allocateDirect(70);
-    DeviceException failure = failureOf(() -> device.writeState(chunk));
-    assertThat(failure.kind()).isEqualTo(Kind.WRITE_FAILED);
+    DeviceException failure = failureOf(Kind.WRITE_FAILED, () -> device.writeState(chunk));
     assertThat(failure.errno()).isEqualTo(RegionV1Model.EIO);
     assertThat(chunk.position()).isEqualTo(64);
     assertThat(chunk.limit()).isEqualTo(70);
@@ -336,9 +297,8 @@ class RegionV1Test {
     lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY);
     device.readState(ByteBuffer.allocateDirect(64));
     model.in(1);
-    DeviceException failure = failureOf(() -> device.pending(0));
-    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
-    assertThat(failure).hasMessageContainingAll("left stop-and-copy", "reset");
+    assertThat(failureOf(Kind.READ_FAILED, () -> device.pending(0)))
+        .hasMessageContainingAll("left stop-and-copy", "reset");
     lead(device, DeviceState.FAILED, DeviceState.RUNNING);
   }
 
@@ -347,9 +307,9 @@ class RegionV1Test {
     RegionV1 device = source(model);
     assertThat(device.description().dirtyPageTracking()).isFalse();
     List<String> runs = new ArrayList<>();
-    DeviceException failure =
-        failureOf(() -> device.dirtyPages(SIZE, 7, (iova, pages) -> runs.add(iova + "+" + pages)));
-    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
+    failureOf(
+        Kind.READ_FAILED,
+        () -> device.dirtyPages(SIZE, 7, (iova, pages) -> runs.add(iova + "+" + pages)));
     assertThat(runs).containsExactly(SIZE + "+7");
     assertThatThrownBy(() -> device.dirtyPages(1, 7, (iova, pages) -> {}))
         .isInstanceOf(IllegalArgumentException.class);

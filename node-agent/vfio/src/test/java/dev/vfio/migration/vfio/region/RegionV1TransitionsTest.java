@@ -1,7 +1,9 @@
 package dev.vfio.migration.vfio.region;
 
+import static dev.vfio.migration.vfio.device.DeviceSteps.ID;
+import static dev.vfio.migration.vfio.device.DeviceSteps.failureOf;
+import static dev.vfio.migration.vfio.device.DeviceSteps.lead;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -19,7 +21,6 @@ import org.junit.jupiter.api.Test;
 
 /** The three bits of the v1 state: how they are set, what they mean, and the ways back. */
 class RegionV1TransitionsTest {
-  private static final String ID = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
   private static final DriverProfile DRIVER = new DriverProfile("vmig", "v1", Set.of(), "");
   private static final byte[] STATE = {1, 2, 3, 4};
 
@@ -34,20 +35,6 @@ class RegionV1TransitionsTest {
 
   private static RegionV1 source(RegionV1Model model) throws DeviceException {
     return open(model, MigrationEnd.SOURCE, true);
-  }
-
-  private static void lead(RegionV1 device, DeviceState... states) throws DeviceException {
-    for (DeviceState state : states) {
-      device.transition(state);
-      assertThat(device.state()).isEqualTo(state);
-    }
-  }
-
-  private static DeviceException failureOf(ThrowingCallable action) {
-    DeviceException failure = catchThrowableOfType(DeviceException.class, action);
-    assertThat(failure).as("it fails").isNotNull();
-    assertThat(failure).hasMessageContaining(ID);
-    return failure;
   }
 
   @Test
@@ -113,10 +100,11 @@ class RegionV1TransitionsTest {
   void invalidBitsAreAViolationAndLetGoOfTheDevice() {
     for (int bits : new int[] {5, 7}) {
       RegionV1Model driver = new RegionV1Model(4096, 64).in(bits);
-      DeviceException failure =
-          failureOf(() -> RegionV1.open(ID, driver, DRIVER, 4096, MigrationEnd.SOURCE, true));
-      assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL_VIOLATION);
-      assertThat(failure).hasMessageContaining("0x" + bits);
+      assertThat(
+              failureOf(
+                  Kind.PROTOCOL_VIOLATION,
+                  () -> RegionV1.open(ID, driver, DRIVER, 4096, MigrationEnd.SOURCE, true)))
+          .hasMessageContaining("0x" + bits);
       assertThat(driver.closed()).isTrue();
     }
   }
@@ -124,18 +112,15 @@ class RegionV1TransitionsTest {
   @Test
   void aDeviceOfTheOtherRegionIsNotOne() {
     RecordingAccess of2018 = new RecordingAccess(4096);
-    DeviceException failure = failureOf(() -> RegionV1.look(ID, of2018, DRIVER, 4096));
-    assertThat(failure.kind()).isEqualTo(Kind.NOT_MIGRATABLE);
-    assertThat(failure).hasMessageContainingAll("type 3 and subtype 1", "Linux 5.8 to 5.17");
-    assertThat(failureOf(() -> Region2018.look(ID, model, DRIVER, 4096)).kind())
-        .isEqualTo(Kind.NOT_MIGRATABLE);
+    assertThat(failureOf(Kind.NOT_MIGRATABLE, () -> RegionV1.look(ID, of2018, DRIVER, 4096)))
+        .hasMessageContainingAll("type 3 and subtype 1", "Linux 5.8 to 5.17");
+    failureOf(Kind.NOT_MIGRATABLE, () -> Region2018.look(ID, model, DRIVER, 4096));
   }
 
   @Test
   void aRegionWithoutRoomForDataIsAViolation() {
     RegionV1Model driver = new RegionV1Model(32, 32);
-    assertThat(failureOf(() -> RegionV1.look(ID, driver, DRIVER, 4096)).kind())
-        .isEqualTo(Kind.PROTOCOL_VIOLATION);
+    failureOf(Kind.PROTOCOL_VIOLATION, () -> RegionV1.look(ID, driver, DRIVER, 4096));
   }
 
   @Test
@@ -173,9 +158,9 @@ class RegionV1TransitionsTest {
       }
       DeviceState before = device.state();
       driver.ignoring("write 0/4=" + change[2]);
-      DeviceException failure = failureOf(() -> device.transition(DeviceState.valueOf(change[1])));
-      assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
-      assertThat(failure)
+      assertThat(
+              failureOf(
+                  Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.valueOf(change[1]))))
           .hasMessageContainingAll(
               "the change to " + change[3] + " with success",
               "says that it is in " + change[4],
@@ -252,8 +237,8 @@ class RegionV1TransitionsTest {
     lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
     model.failing("write 0/4=2", -1);
     model.accesses();
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
-    assertThat(failure.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    DeviceException failure =
+        failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.STOPNCOPY));
     assertThat(failure.errno()).isEqualTo(RegionV1Model.EIO);
     assertThat(failure).hasMessageContainingAll("EIO (5)", "pre-copy (011)");
     assertThat(model.accesses()).containsExactly("read 0/4", "write 0/4=2", "read 0/4");
@@ -346,8 +331,8 @@ class RegionV1TransitionsTest {
     RegionV1 device = source(model);
     lead(device, DeviceState.SETUP, DeviceState.PRECOPY);
     model.in(1);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.STOPNCOPY));
-    assertThat(failure).hasMessageContainingAll("running (001)", "reset");
+    assertThat(failureOf(() -> device.transition(DeviceState.STOPNCOPY)))
+        .hasMessageContainingAll("running (001)", "reset");
     assertThat(model.register()).isEqualTo(1);
     lead(device, DeviceState.FAILED, DeviceState.RUNNING);
   }
@@ -380,7 +365,7 @@ class RegionV1TransitionsTest {
     model.in(0);
     device.requireLoaded();
     model.lost();
-    assertThat(failureOf(device::requireLoaded).kind()).isEqualTo(Kind.UNREACHABLE);
+    failureOf(Kind.UNREACHABLE, device::requireLoaded);
   }
 
   @Test
@@ -398,8 +383,7 @@ class RegionV1TransitionsTest {
     model.in(0b111);
     failureOf(() -> device.transition(DeviceState.RUNNING));
     model.in(1);
-    assertThat(failureOf(() -> device.transition(DeviceState.RUNNING)).kind())
-        .isEqualTo(Kind.STATE_LOST);
+    failureOf(Kind.STATE_LOST, () -> device.transition(DeviceState.RUNNING));
   }
 
   @Test
@@ -415,10 +399,9 @@ class RegionV1TransitionsTest {
             () -> device.readState(chunk),
             () -> device.writeState(chunk),
             device::reset)) {
-      assertThat(failureOf(action).kind()).isEqualTo(Kind.UNREACHABLE);
+      failureOf(Kind.UNREACHABLE, action);
     }
-    assertThat(failureOf(() -> RegionV1.look(ID, model, DRIVER, 4096)).kind())
-        .isEqualTo(Kind.UNREACHABLE);
+    failureOf(Kind.UNREACHABLE, () -> RegionV1.look(ID, model, DRIVER, 4096));
     device.close();
     assertThat(model.closed()).isTrue();
   }

@@ -1,7 +1,8 @@
 package dev.vfio.migration.vfio.region;
 
+import static dev.vfio.migration.vfio.device.DeviceSteps.ID;
+import static dev.vfio.migration.vfio.device.DeviceSteps.failureOf;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
@@ -9,7 +10,6 @@ import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import java.nio.ByteBuffer;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -17,7 +17,6 @@ import org.junit.jupiter.api.Test;
  * that looks before the decision is heard before the decision.
  */
 class RegionV1WholenessTest {
-  private static final String ID = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
   private static final int WHOLE = 128 << 10;
   private static final int HALF = WHOLE / 2;
 
@@ -38,12 +37,6 @@ class RegionV1WholenessTest {
     return device;
   }
 
-  private static DeviceException failureOf(ThrowingCallable action) {
-    DeviceException failure = catchThrowableOfType(DeviceException.class, action);
-    assertThat(failure).as("it fails").isNotNull();
-    return failure;
-  }
-
   @Test
   void halfAStateNeverRunsWhereTheDriverLooksOnlyWhenItIsToRun() throws DeviceException {
     model.wholeWith(WHOLE, false);
@@ -51,8 +44,8 @@ class RegionV1WholenessTest {
     device.transition(DeviceState.RESUME_COMPLETED);
     device.requireLoaded();
     assertThat(model.register()).as("the driver can still refuse").isEqualTo(4);
-    DeviceException refused = failureOf(() -> device.transition(DeviceState.RUNNING));
-    assertThat(refused.kind()).isEqualTo(Kind.TRANSITION_FAILED);
+    DeviceException refused =
+        failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.RUNNING));
     assertThat(refused.errno()).isEqualTo(RegionV1Model.EIO);
     assertThat(refused)
         .hasMessageContainingAll(
@@ -85,8 +78,7 @@ class RegionV1WholenessTest {
   void halfAStateIsRefusedBeforeTheDecisionWhereTheDriverLooksThen() throws DeviceException {
     model.wholeWith(WHOLE, true);
     RegionV1 device = loaded(HALF);
-    assertThat(failureOf(() -> device.transition(DeviceState.RESUME_COMPLETED)).kind())
-        .isEqualTo(Kind.TRANSITION_FAILED);
+    failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.RESUME_COMPLETED));
     device.transition(DeviceState.FAILED);
     device.reset();
     assertThat(model.register()).isEqualTo(1);
@@ -127,8 +119,7 @@ class RegionV1WholenessTest {
     model.ignoring("write 0/4=0");
     RegionV1 device = loaded(HALF);
     assertThat(model.resets()).isEqualTo(1);
-    assertThat(failureOf(() -> device.transition(DeviceState.RESUME_COMPLETED)).kind())
-        .isEqualTo(Kind.TRANSITION_FAILED);
+    failureOf(Kind.TRANSITION_FAILED, () -> device.transition(DeviceState.RESUME_COMPLETED));
   }
 
   @Test

@@ -1,7 +1,8 @@
 package dev.vfio.migration.vfio.region;
 
+import static dev.vfio.migration.vfio.device.DeviceSteps.ID;
+import static dev.vfio.migration.vfio.device.DeviceSteps.failureOf;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceInfo;
@@ -12,7 +13,6 @@ import dev.vfio.migration.vfio.device.PendingBytes;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -20,7 +20,6 @@ import org.junit.jupiter.api.Test;
  * and what a driver answers is looked at before anybody relies on it.
  */
 class TextReadAnotherWayTest {
-  private static final String ID = "vfio-user:gpu-0";
   private static final int SIZE = 4096;
   private static final long IOVA = 1L << 32;
 
@@ -35,12 +34,6 @@ class TextReadAnotherWayTest {
   private Region2018 openIn(DeviceState state) throws DeviceException {
     access.state(state.wireValue());
     return open();
-  }
-
-  private static DeviceException failureOf(ThrowingCallable action) {
-    DeviceException failure = catchThrowableOfType(DeviceException.class, action);
-    assertThat(failure).isNotNull().hasMessageContaining(ID);
-    return failure;
   }
 
   private static void isElsewhere(DeviceException failure, DeviceState wanted, String now) {
@@ -179,7 +172,7 @@ class TextReadAnotherWayTest {
       Region2018 device = openIn(DeviceState.PRECOPY);
       access.answer(68, 16).answer(36, 0, 80).answer(44, size);
       assertThat(failureOf(() -> dirty(device))).hasMessageContaining("reported dirty");
-      assertThat(failureOf(() -> read(device)).kind()).isEqualTo(Kind.READ_FAILED);
+      failureOf(Kind.READ_FAILED, () -> read(device));
       device.transition(DeviceState.FAILED);
       device.transition(DeviceState.RUNNING);
       access.answer(36, 128).answer(44, 100);
@@ -208,8 +201,7 @@ class TextReadAnotherWayTest {
   void aRefusalThatIsNotAboutTheWidthStaysOne() throws DeviceException {
     Region2018 device = open();
     access.fail("read 36/8", Reason.REFUSED, 22).fail("read 36/4", Reason.REFUSED, 22);
-    DeviceException failure = failureOf(() -> read(device));
-    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
+    DeviceException failure = failureOf(Kind.READ_FAILED, () -> read(device));
     assertThat(failure.errno()).isEqualTo(22);
     access.heal().fail("read 36/8", Reason.REFUSED, 5);
     assertThat(failureOf(() -> read(device)).errno()).isEqualTo(5);
@@ -220,8 +212,7 @@ class TextReadAnotherWayTest {
   void aSizeIsNeverWrittenInHalvesBecauseEachMightCommitTheChunk() throws DeviceException {
     Region2018 device = openIn(DeviceState.RESUME);
     access.fail("write 44/8", Reason.REFUSED, 22);
-    assertThat(failureOf(() -> device.writeState(ByteBuffer.allocateDirect(100))).kind())
-        .isEqualTo(Kind.WRITE_FAILED);
+    failureOf(Kind.WRITE_FAILED, () -> device.writeState(ByteBuffer.allocateDirect(100)));
     assertThat(access.accesses()).containsExactly("write 76/100", "write 36/8", "write 44/8");
   }
 
@@ -233,9 +224,8 @@ class TextReadAnotherWayTest {
     assertThat(access.accesses()).as("one that takes whole writes").contains("write 36/8");
     access.fail("write 36/8", Reason.REFUSED, 22);
     Region2018 other = openIn(DeviceState.RUNNING);
-    DeviceException failure = failureOf(() -> other.transition(DeviceState.RESUME));
-    assertThat(failure.kind()).isEqualTo(Kind.WRITE_FAILED);
-    assertThat(failure).hasMessageContaining("4 bytes only");
+    assertThat(failureOf(Kind.WRITE_FAILED, () -> other.transition(DeviceState.RESUME)))
+        .hasMessageContaining("4 bytes only");
   }
 
   // ---------------------------------------------------------------- the state
@@ -335,8 +325,8 @@ class TextReadAnotherWayTest {
   void aDriverThatCannotTellWhereItIsThoughItCouldIsNot() throws DeviceException {
     Region2018 device = openIn(DeviceState.RUNNING);
     access.fail("read 0/4", Reason.REFUSED, 5);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.SETUP));
-    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
+    DeviceException failure =
+        failureOf(Kind.READ_FAILED, () -> device.transition(DeviceState.SETUP));
     assertThat(failure.errno()).isEqualTo(5);
     assertThat(device.state()).isEqualTo(DeviceState.RUNNING);
   }
@@ -346,9 +336,8 @@ class TextReadAnotherWayTest {
     Region2018 device = openIn(DeviceState.SETUP);
     int[] accesses = {0};
     access.transferring(width -> accesses[0]++ == 0 ? width : width / 2);
-    DeviceException failure = failureOf(() -> device.transition(DeviceState.PRECOPY));
-    assertThat(failure.kind()).isEqualTo(Kind.READ_FAILED);
-    assertThat(failure).hasMessageContaining("short read of device_state: 2 of 4 bytes");
+    assertThat(failureOf(Kind.READ_FAILED, () -> device.transition(DeviceState.PRECOPY)))
+        .hasMessageContaining("short read of device_state: 2 of 4 bytes");
   }
 
   @Test

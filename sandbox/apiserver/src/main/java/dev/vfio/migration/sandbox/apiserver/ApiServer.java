@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.Inet6Address;
 import java.net.InetSocketAddress;
+import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -52,13 +53,12 @@ public final class ApiServer implements AutoCloseable {
         "",
         listing -> listing.objects().forEach(definition -> define(registry, definition)),
         change -> serve(registry, change));
-    Deletions deletions = new Deletions(store, options.clock());
+    Deletions deletions = new Deletions(store);
     this.watches = new Watches(store, options.bookmarkInterval());
     this.log = new RequestLog();
     AtomicBoolean refusing = new AtomicBoolean();
     this.faults = new Faults(watches, store, refusing, this::closeConnections);
-    this.handler =
-        new ApiHandler(registry, store, watches, deletions, faults, log, options.clock());
+    this.handler = new ApiHandler(registry, store, watches, deletions, faults, log);
     this.collector = new GarbageCollector(store, registry, deletions);
     try {
       Bootstrap bootstrap = new Bootstrap(handler);
@@ -144,7 +144,6 @@ public final class ApiServer implements AutoCloseable {
   }
 
   private static long firstRevision(ApiServerOptions options) {
-    return Math.max(
-        1, (options.clock().instant().getEpochSecond() - EPOCH_SECONDS_2025) * REVISIONS_A_SECOND);
+    return Math.max(1, (Instant.now().getEpochSecond() - EPOCH_SECONDS_2025) * REVISIONS_A_SECOND);
   }
 }

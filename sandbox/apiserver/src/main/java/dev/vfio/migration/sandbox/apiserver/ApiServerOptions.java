@@ -2,7 +2,6 @@ package dev.vfio.migration.sandbox.apiserver;
 
 import java.net.InetAddress;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -14,8 +13,7 @@ import java.util.Optional;
  * @param definitions directory of CustomResourceDefinitions (*.yaml, *.yml, *.json) to create first
  * @param dataDirectory where objects are kept over a restart; absent keeps them in memory only
  * @param historyLimit changes kept for watches that start in the past, at least 1
- * @param bookmarkInterval how often watches that want it are told how far they are
- * @param clock what creation times and ages are measured by
+ * @param bookmarkInterval how often a watch that wants bookmarks gets one
  */
 public record ApiServerOptions(
     InetAddress address,
@@ -23,8 +21,7 @@ public record ApiServerOptions(
     Optional<Path> definitions,
     Optional<Path> dataDirectory,
     int historyLimit,
-    Duration bookmarkInterval,
-    Clock clock) {
+    Duration bookmarkInterval) {
   private static final int HISTORY = 10_000;
   private static final int PORTS = 65_535;
 
@@ -43,43 +40,35 @@ public record ApiServerOptions(
         Optional.empty(),
         Optional.empty(),
         HISTORY,
-        Duration.ofMinutes(1),
-        Clock.systemUTC());
+        Duration.ofMinutes(1));
   }
 
   /** With another address and port. */
   public ApiServerOptions listeningOn(InetAddress newAddress, int newPort) {
     return new ApiServerOptions(
-        newAddress, newPort, definitions, dataDirectory, historyLimit, bookmarkInterval, clock);
+        newAddress, newPort, definitions, dataDirectory, historyLimit, bookmarkInterval);
   }
 
   /** With the CustomResourceDefinitions of a directory. */
   public ApiServerOptions withDefinitions(Path directory) {
     return new ApiServerOptions(
-        address,
-        port,
-        Optional.of(directory),
-        dataDirectory,
-        historyLimit,
-        bookmarkInterval,
-        clock);
+        address, port, Optional.of(directory), dataDirectory, historyLimit, bookmarkInterval);
   }
 
   /** Keeping objects in a directory. */
   public ApiServerOptions withDataDirectory(Path directory) {
     return new ApiServerOptions(
-        address, port, definitions, Optional.of(directory), historyLimit, bookmarkInterval, clock);
+        address, port, definitions, Optional.of(directory), historyLimit, bookmarkInterval);
   }
 
   /** With a history of another length. */
   public ApiServerOptions withHistoryLimit(int changes) {
     return new ApiServerOptions(
-        address, port, definitions, dataDirectory, changes, bookmarkInterval, clock);
+        address, port, definitions, dataDirectory, changes, bookmarkInterval);
   }
 
   /** With bookmarks at another interval. */
   public ApiServerOptions withBookmarkInterval(Duration interval) {
-    return new ApiServerOptions(
-        address, port, definitions, dataDirectory, historyLimit, interval, clock);
+    return new ApiServerOptions(address, port, definitions, dataDirectory, historyLimit, interval);
   }
 }

@@ -3,83 +3,85 @@ package dev.vfio.migration.sandbox.apiserver;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;
-import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /**
- * The API server as a process. It prints one line {@code READY http://...} when clients may come,
- * and ends on SIGTERM.
+ * The API server as a process. It prints one line {@code READY http://...} when clients may
+ * connect, and ends on SIGTERM.
  *
- * <p>Exit codes: 143 after SIGTERM, as every JVM; 2 for wrong arguments; 1 if it could not start.
+ * <p>Exit codes: 143 after SIGTERM, as for every JVM; 2 for wrong arguments; 1 if it could not
+ * start.
  */
-public final class ApiServerProcess {
-  private static final String USAGE =
-      """
-      usage: ApiServerProcess [--address 127.0.0.1] [--port 0] [--kubeconfig FILE] [--data-directory DIR] [--crds DIR]
-        --address         loopback address to listen on
-        --port            0 takes any free port
-        --kubeconfig      written when the server is ready
-        --data-directory  keeps objects over a restart; without it they live in memory
-        --crds            directory of CustomResourceDefinitions to create first\
-      """;
+@Command(
+    name = "apiserver",
+    description = "A small Kubernetes API server on a loopback address.",
+    sortOptions = false)
+public final class ApiServerProcess implements Callable<Integer> {
+  @Option(
+      names = "--address",
+      defaultValue = "127.0.0.1",
+      description = "loopback address to listen on, by default ${DEFAULT-VALUE}")
+  private InetAddress address;
 
-  private ApiServerProcess() {}
+  @Option(
+      names = "--port",
+      defaultValue = "0",
+      description = "port to listen on; 0 takes any free one, as is the default")
+  private int port;
+
+  @Option(names = "--kubeconfig", description = "file to write when the server is ready")
+  private Path kubeconfig;
+
+  @Option(
+      names = "--data-directory",
+      description = "keeps objects over a restart; without it they live in memory")
+  private Path dataDirectory;
+
+  @Option(names = "--crds", description = "directory of CustomResourceDefinitions to create first")
+  private Path definitions;
 
   /** Runs until SIGTERM. */
-  public static void main(String[] arguments) throws InterruptedException {
-    ApiServerOptions options = ApiServerOptions.defaults();
-    Optional<Path> kubeconfig = Optional.empty();
-    try {
-      for (int i = 0; i < arguments.length; i += 2) {
-        String value = value(arguments, i);
-        switch (arguments[i]) {
-          case "--address" ->
-              options = options.listeningOn(InetAddress.getByName(value), options.port());
-          case "--port" ->
-              options = options.listeningOn(options.address(), Integer.parseInt(value));
-          case "--kubeconfig" -> kubeconfig = Optional.of(Path.of(value));
-          case "--data-directory" -> options = options.withDataDirectory(Path.of(value));
-          case "--crds" -> options = options.withDefinitions(Path.of(value));
-          default -> throw new IllegalArgumentException("unknown argument " + arguments[i]);
-        }
-      }
-    } catch (IllegalArgumentException | IOException e) {
-      System.err.println("error: " + e.getMessage());
-      System.err.println(USAGE);
-      System.exit(2);
-    }
-    run(options, kubeconfig);
+  public static void main(String[] arguments) {
+    System.exit(new CommandLine(new ApiServerProcess()).execute(arguments));
   }
 
-  private static void run(ApiServerOptions options, Optional<Path> kubeconfig)
-      throws InterruptedException {
+  @Override
+  public Integer call() throws InterruptedException {
     try {
-      ApiServer server = new ApiServer(options);
-      CountDownLatch stopped = new CountDownLatch(1);
-      Runtime.getRuntime()
-          .addShutdownHook(
-              new Thread(
-                  () -> {
-                    server.close();
-                    stopped.countDown();
-                  },
-                  "apiserver-shutdown"));
-      if (kubeconfig.isPresent()) {
-        Kubeconfig.write(kubeconfig.get(), server.url());
+      ApiServerOptions options = ApiServerOptions.defaults().listeningOn(address, port);
+      if (definitions != null) {
+        options = options.withDefinitions(definitions);
       }
-      System.out.println("READY " + server.url());
-      System.out.flush();
-      stopped.await();
+      if (dataDirectory != null) {
+        options = options.withDataDirectory(dataDirectory);
+      }
+      run(new ApiServer(options));
+      return 0;
     } catch (IOException | IllegalArgumentException e) {
       System.err.println("error: the API server did not start: " + e.getMessage());
-      System.exit(1);
+      return 1;
     }
   }
 
-  private static String value(String[] arguments, int at) {
-    if (at + 1 >= arguments.length) {
-      throw new IllegalArgumentException(arguments[at] + " needs a value");
+  private void run(ApiServer server) throws IOException, InterruptedException {
+    CountDownLatch stopped = new CountDownLatch(1);
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  server.close();
+                  stopped.countDown();
+                },
+                "apiserver-shutdown"));
+    if (kubeconfig != null) {
+      Kubeconfig.write(kubeconfig, server.url());
     }
-    return arguments[at + 1];
+    System.out.println("READY " + server.url());
+    System.out.flush();
+    stopped.await();
   }
 }

@@ -32,7 +32,7 @@ final class Kubeconfig {
     return TEXT.formatted(url);
   }
 
-  /** Writes the file whole, so that nobody reads half of it. */
+  /** Replaces the file atomically, so that no reader sees half of it. */
   static void write(Path file, String url) throws IOException {
     Path parent = file.toAbsolutePath().getParent();
     Files.createDirectories(parent);

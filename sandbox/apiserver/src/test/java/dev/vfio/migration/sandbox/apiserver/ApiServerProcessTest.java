@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,7 +19,7 @@ class ApiServerProcessTest {
   @TempDir Path directory;
 
   @Test
-  void itSaysWhenItIsReadyAndEndsOnRequest() throws Exception {
+  void itPrintsReadyAndEndsOnSigterm() throws Exception {
     Path kubeconfig = directory.resolve("sub/kubeconfig");
     Process process =
         start("--kubeconfig", kubeconfig.toString(), "--crds", "src/test/resources/definitions");
@@ -62,8 +63,10 @@ class ApiServerProcessTest {
 
   @Test
   void wrongArgumentsAreExplained() throws Exception {
-    assertThat(failure(2, "--prot", "1")).contains("unknown argument --prot").contains("usage:");
-    assertThat(failure(2, "--port")).contains("--port needs a value");
+    assertThat(failure(2, "--prot", "1")).contains("Unknown option").contains("Usage:");
+    assertThat(failure(2, "--port")).contains("--port");
+    assertThat(failure(2, "--port", "many")).contains("--port");
+    assertThat(failure(1, "--port", "70000")).contains("port 70000 is not between 0 and 65535");
     assertThat(failure(1, "--address", "0.0.0.0")).contains("refusing to listen on 0.0.0.0");
     assertThat(failure(1, "--crds", directory.resolve("nowhere").toString()))
         .contains("did not start");
@@ -81,9 +84,7 @@ class ApiServerProcessTest {
   private static String failure(int exitCode, String... arguments) throws Exception {
     Process process = start(arguments);
     try {
-      String errors =
-          new String(
-              process.getErrorStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+      String errors = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
       assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
       assertThat(process.exitValue()).as(errors).isEqualTo(exitCode);
       return errors;

@@ -16,9 +16,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/**
- * The switches by which tests of clients make the server misbehave, and that informers get over it.
- */
+/** The switches by which tests of clients make the server misbehave, and that informers recover. */
 class FaultsTest {
   private static final Duration SOON = Duration.ofSeconds(60);
 
@@ -44,7 +42,7 @@ class FaultsTest {
   }
 
   @Test
-  void informersGoOnAfterDroppedWatchesAndLostHistory() throws Exception {
+  void informersContinueAfterDroppedWatchesLostHistoryAndCutConnections() throws Exception {
     try (SharedIndexInformer<ConfigMap> informer =
         SERVER.client().configMaps().inNamespace("kube-system").inform()) {
       create("before");
@@ -70,7 +68,7 @@ class FaultsTest {
   }
 
   @Test
-  void refusedConnectionsLookLikeAServerThatIsGone() throws Exception {
+  void refusedConnectionsLookLikeNoServer() throws Exception {
     SERVER.server().faults().refuseConnections(true);
     assertThatThrownBy(() -> raw.get("/version")).isInstanceOf(IOException.class);
     SERVER.server().faults().refuseConnections(false);

@@ -26,7 +26,7 @@ class GarbageCollectionTest {
   @RegisterExtension static final SandboxServer SERVER = new SandboxServer();
 
   @Test
-  void dependentsGoAfterTheirOwner() {
+  void dependentsAreRemovedAfterTheirOwner() {
     ConfigMap owner = create("background-owner");
     create("background-child", reference(owner, false));
     map("background-owner").delete();
@@ -47,7 +47,7 @@ class GarbageCollectionTest {
   }
 
   @Test
-  void anOwnerThatWaitsGoesAfterTheDependentsThatBlockIt() {
+  void aForegroundDeletionWaitsForTheDependentsThatBlockIt() {
     ConfigMap owner = create("waiting-owner");
     ConfigMap child =
         new ConfigMapBuilder(build("blocking-child", reference(owner, true)))
@@ -62,12 +62,7 @@ class GarbageCollectionTest {
         .until(() -> map("blocking-child").get().getMetadata().getDeletionTimestamp() != null);
     assertThat(map("waiting-owner").get().getMetadata().getFinalizers())
         .containsExactly("foregroundDeletion");
-    map("blocking-child")
-        .edit(
-            object -> {
-              object.getMetadata().setFinalizers(List.of());
-              return object;
-            });
+    release(map("blocking-child"));
     await().atMost(SOON).until(() -> map("waiting-owner").get() == null);
   }
 
@@ -81,7 +76,7 @@ class GarbageCollectionTest {
   }
 
   @Test
-  void objectsOfAnOwnerThatNeverWasAreCollected() {
+  void objectsOfAnOwnerThatWasRemovedBeforeAreCollected() {
     ConfigMap owner = create("short-lived");
     map("short-lived").delete();
     create("late-child", reference(owner, false));
@@ -89,11 +84,11 @@ class GarbageCollectionTest {
   }
 
   @Test
-  void aNamespaceGoesWithItsContent() {
+  void aNamespaceIsRemovedAfterItsContent() {
     var namespace =
         new NamespaceBuilder().withNewMetadata().withName("doomed").endMetadata().build();
     SERVER.client().resource(namespace).create();
-    ConfigMap content =
+    ConfigMap held =
         new ConfigMapBuilder()
             .withNewMetadata()
             .withName("content")
@@ -101,38 +96,18 @@ class GarbageCollectionTest {
             .addToFinalizers("sandbox.vfio.dev/hold")
             .endMetadata()
             .build();
-    SERVER.client().resource(content).create();
+    SERVER.client().resource(held).create();
     SERVER.client().resource(namespace).delete();
-    await()
-        .atMost(SOON)
-        .until(
-            () ->
-                SERVER
-                        .client()
-                        .configMaps()
-                        .inNamespace("doomed")
-                        .withName("content")
-                        .get()
-                        .getMetadata()
-                        .getDeletionTimestamp()
-                    != null);
+    Resource<ConfigMap> content = SERVER.client().resource(held);
+    await().atMost(SOON).until(() -> content.get().getMetadata().getDeletionTimestamp() != null);
     assertThat(SERVER.client().namespaces().withName("doomed").get().getStatus().getPhase())
         .isEqualTo("Terminating");
-    SERVER
-        .client()
-        .configMaps()
-        .inNamespace("doomed")
-        .withName("content")
-        .edit(
-            object -> {
-              object.getMetadata().setFinalizers(List.of());
-              return object;
-            });
+    release(content);
     await().atMost(SOON).until(() -> SERVER.client().namespaces().withName("doomed").get() == null);
   }
 
   @Test
-  void aDefinitionGoesAfterItsObjects() throws Exception {
+  void aDefinitionIsRemovedAfterItsObjects() throws Exception {
     RawClient raw = new RawClient(SERVER.server().url());
     String definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     String shipments = "/apis/sandbox.vfio.dev/v1/namespaces/default/shipments";
@@ -162,6 +137,15 @@ class GarbageCollectionTest {
         "application/merge-patch+json");
     await().atMost(SOON).until(() -> raw.get(definition).code() == 404);
     assertThat(raw.get(shipments).code()).isEqualTo(404);
+  }
+
+  /** Takes the finalizers from an object. */
+  private static void release(Resource<ConfigMap> map) {
+    map.edit(
+        object -> {
+          object.getMetadata().setFinalizers(List.of());
+          return object;
+        });
   }
 
   private static ConfigMap create(String name, OwnerReference... owners) {

@@ -42,7 +42,7 @@ class HttpTest {
   }
 
   @Test
-  void otherHostNamesAreTurnedAway() throws Exception {
+  void otherHostNamesAreRefused() throws Exception {
     String answer =
         raw.exchange("GET /version HTTP/1.1\r\nHost: evil.example:80\r\nConnection: close\r\n\r\n");
     assertThat(answer).startsWith("HTTP/1.1 403").contains("loopback");
@@ -89,7 +89,7 @@ class HttpTest {
   }
 
   @Test
-  void protobufBodiesAreRefusedInWords() throws Exception {
+  void protobufBodiesAreRefusedWithAnExplanation() throws Exception {
     RawClient.Answer answer =
         raw.send(
             "POST",
@@ -102,7 +102,7 @@ class HttpTest {
   }
 
   @Test
-  void bodiesHaveALimit() throws Exception {
+  void bodiesOverTheLimitAreRefused() throws Exception {
     String large =
         configMap("large").replace("\"value\"", "\"" + "x".repeat(3 * 1024 * 1024) + "\"");
     status(raw.post(CONFIG_MAPS, large), 413, "RequestEntityTooLarge");
@@ -132,7 +132,7 @@ class HttpTest {
   }
 
   @Test
-  void yamlIsTakenToo() throws Exception {
+  void yamlBodiesAreAccepted() throws Exception {
     RawClient.Answer answer =
         raw.send(
             "POST",
@@ -155,7 +155,7 @@ class HttpTest {
   }
 
   @Test
-  void mistakesInFieldsAreRefusedWarnedOfOrIgnoredAsAsked() throws Exception {
+  void errorsInFieldsAreRefusedWarnedOfOrIgnoredAsTheClientWants() throws Exception {
     String body =
         """
         {"apiVersion": "sandbox.vfio.dev/v1", "kind": "Shipment", "metadata": {"name": "strict"},
@@ -179,7 +179,7 @@ class HttpTest {
   }
 
   @Test
-  void listsAreTablesForThoseWhoAsk() throws Exception {
+  void listsAreTablesIfTheClientWants() throws Exception {
     raw.post(CONFIG_MAPS, configMap("tabled"));
     JsonNode table =
         raw.get(
@@ -202,7 +202,7 @@ class HttpTest {
             .json();
     assertThat(whole.path("rows").get(0).path("object").path("kind").asText())
         .isEqualTo("ConfigMap");
-    // An old form that the server has not: the client's next wish is met.
+    // The server does not have the first form: the client gets its second choice.
     JsonNode plain =
         raw.get(
                 CONFIG_MAPS,

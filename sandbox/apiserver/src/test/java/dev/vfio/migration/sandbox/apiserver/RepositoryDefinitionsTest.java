@@ -61,7 +61,7 @@ class RepositoryDefinitionsTest {
   }
 
   @Test
-  void theColumnsTellTheStory() throws Exception {
+  void theTableShowsBothEndsAndTheProgress() throws Exception {
     RawClient.Answer table =
         raw.get(MIGRATIONS, "Accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
     List<String> names = table.json().path("columnDefinitions").findValuesAsText("name");

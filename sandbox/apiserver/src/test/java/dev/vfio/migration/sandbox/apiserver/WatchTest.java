@@ -40,7 +40,7 @@ class WatchTest {
   }
 
   @Test
-  void withoutAVersionEverythingThereIsComesFirst() throws Exception {
+  void withoutAVersionAllPresentObjectsComeFirst() throws Exception {
     create("one");
     try (WatchLines watch = raw.watch(MAPS + "?watch=1")) {
       assertThat(watch.nextInShort()).isEqualTo("ADDED one");
@@ -54,7 +54,7 @@ class WatchTest {
   }
 
   @Test
-  void bookmarksTellHowFarTheClientIs() throws Exception {
+  void bookmarksSayWhichRevisionTheClientHasReached() throws Exception {
     String version = version();
     try (WatchLines watch =
         raw.watch(MAPS + "?watch=1&allowWatchBookmarks=true&resourceVersion=" + version)) {
@@ -82,7 +82,7 @@ class WatchTest {
   }
 
   @Test
-  void aVersionThatIsTooOldIsGone() throws Exception {
+  void aVersionThatIsTooOldIsAnswered410() throws Exception {
     String old = version();
     for (int i = 0; i < 7; i++) {
       create("map-" + i);
@@ -97,7 +97,7 @@ class WatchTest {
   }
 
   @Test
-  void aVersionOfAnotherRunIsGoneToo() throws Exception {
+  void aVersionOfAnotherRunIsAnswered410() throws Exception {
     long future = Long.parseLong(version()) + 1_000;
     try (WatchLines watch = raw.watch(MAPS + "?watch=1&resourceVersion=" + future)) {
       assertThat(watch.next().path("object").path("code").asInt()).isEqualTo(410);
@@ -113,7 +113,7 @@ class WatchTest {
   }
 
   @Test
-  void aWatchThatIsLeftIsNoticed() throws Exception {
+  void aWatchEndsWhenItsClientDisconnects() throws Exception {
     WatchLines watch = raw.watch(MAPS + "?watch=1");
     await().atMost(SOON).until(() -> server.watchCount() == 1);
     watch.close();

@@ -57,7 +57,7 @@ class EnvironmentTest {
           "a stream's delivery thread waits for the session that it delivers to",
           ROOT + ".agent.stream.netty.SendRing.acquire",
           "the session's own thread; the connection's end or its silence ends it",
-          ROOT + ".agent.stream.netty.Delivery.run",
+          ROOT + ".agent.stream.netty.DeliveryThread.run",
           "a stream's delivery thread; its connection stops it",
           ROOT + ".agent.stream.netty.Reception.start",
           "delivery threads of one reception wait for the first of them",

@@ -237,9 +237,103 @@ class WallsTest {
                         CLOCKS.contains(call.getTargetOwner().getName() + "." + call.getName()))));
   }
 
+  /** Values of the vfio library that the machines of the agent may know, and nothing else of it. */
+  private static final String[] VALUES_OF_VFIO = {
+    "Continuity",
+    "DeviceDescription",
+    "DeviceState",
+    "DriverProfile",
+    "Errno",
+    "ForeignText",
+    "MigrationFlag",
+    "MigrationInterface",
+    "PendingBytes",
+    "ResetAdvice",
+    "WorkloadState",
+  };
+
+  private static final String MACHINE = ROOT + ".agent.machine..";
+  private static final String SESSION = ROOT + ".agent.session..";
+  private static final String STREAM = ROOT + ".agent.stream..";
+  private static final String JOURNAL = ROOT + ".agent.journal..";
+  private static final String CONTROL = ROOT + ".agent.control..";
+  private static final String NODE = ROOT + ".agent.node..";
+
+  @Test
+  void theMachinesOfTheAgentKnowOnlyThemselvesPlainJavaAndNamedValues() {
+    DescribedPredicate<JavaClass> values =
+        describe(
+            "a value of vfio",
+            javaClass ->
+                javaClass.getPackageName().startsWith(ROOT)
+                    && Set.of(VALUES_OF_VFIO).contains(javaClass.getSimpleName()));
+    DescribedPredicate<JavaClass> plainJava =
+        resideInAnyPackage(
+            "java.lang..",
+            "java.util",
+            "java.util.function",
+            "java.util.stream",
+            "java.math",
+            "java.time");
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(MACHINE)
+            .should()
+            .dependOnClassesThat(
+                not(resideInAPackage(MACHINE).or(plainJava).or(values))
+                    .and(describe("no primitive", type -> !type.isPrimitive()))
+                    .or(
+                        oneOf(
+                            "java.lang.Thread",
+                            "java.lang.Process",
+                            "java.lang.ProcessBuilder",
+                            "java.lang.Runtime",
+                            "java.util.Random",
+                            "java.util.Timer"))));
+  }
+
+  @Test
+  void whatPerformsTheMachinesKnowsPortsAndNotWhatImplementsThem() {
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(SESSION)
+            .should()
+            .dependOnClassesThat(
+                resideInAnyPackage(
+                    ROOT + ".agent.stream.netty..",
+                    ROOT + ".agent.journal.file..",
+                    CONTROL,
+                    NODE,
+                    CONTRACT,
+                    "io.netty..",
+                    "io.grpc..",
+                    "jakarta..",
+                    "org.jboss.logging..")));
+  }
+
+  @Test
+  void theStreamAndTheJournalKnowNothingOfSessions() {
+    check(
+        noClasses()
+            .that()
+            .resideInAnyPackage(STREAM, JOURNAL)
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(SESSION, CONTROL, NODE, CONTRACT));
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(STREAM)
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(MACHINE, JOURNAL));
+  }
+
   /**
-   * The session machines of the agent, the operator's decisions, and whatever of our own they call
-   * on their way. The generated contract is data.
+   * The machines of the agent, the operator's decisions, and whatever of our own they call on their
+   * way. The generated contract is data.
    */
   private static DescribedPredicate<JavaClass> pure() {
     Set<JavaClass> reached = new HashSet<>();
@@ -249,8 +343,7 @@ class WallsTest {
             candidate ->
                 candidate.getPackageName().startsWith(ROOT + ".operator.decision")
                     || candidate.getPackageName().startsWith(ROOT + ".operator.convergence")
-                    || (candidate.getPackageName().equals(ROOT + ".agent.machine")
-                        && candidate.getSimpleName().endsWith("Machine")))
+                    || candidate.getPackageName().startsWith(ROOT + ".agent.machine"))
         .forEach(open::add);
     assertThat(open)
         .extracting(JavaClass::getSimpleName)

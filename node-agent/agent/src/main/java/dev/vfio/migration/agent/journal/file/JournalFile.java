@@ -64,7 +64,7 @@ final class JournalFile implements AutoCloseable {
     }
   }
 
-  /** Removes what an attempt left; that it stays is told with why the attempt failed. */
+  /** Removes what an attempt left; where that fails, the failure of the attempt says so. */
   static void remove(Path leftOver, IOException problem) {
     try {
       Files.deleteIfExists(leftOver);

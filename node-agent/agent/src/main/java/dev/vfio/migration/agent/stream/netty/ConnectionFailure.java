@@ -8,7 +8,7 @@ import java.security.cert.CertificateException;
 import java.util.Locale;
 import javax.net.ssl.SSLException;
 
-/** Tells what a failure of the network or of TLS means. */
+/** What a failure of the network or of TLS means. */
 final class ConnectionFailure {
   private ConnectionFailure() {}
 

@@ -47,7 +47,7 @@ final class ConnectionReader extends ChannelInboundHandlerAdapter {
   }
 
   private final Owner owner;
-  private final ByteBuffer greetingBytes = ByteBuffer.allocate(GreetingCodec.MAXIMUM_BYTES);
+  private final ByteBuffer greetingBytes = ByteBuffer.allocate(GreetingCodec.MAX_BYTES);
   private final ByteBuffer headerBytes = ByteBuffer.allocate(FrameHeader.BYTES);
   private final CRC32C crc = new CRC32C();
   private final Deque<ByteBuf> unread = new ArrayDeque<>();

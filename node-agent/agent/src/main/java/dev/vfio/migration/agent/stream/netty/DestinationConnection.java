@@ -41,7 +41,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
   private Reception reception;
   private IncomingFrames frames;
   private ReceiveRing ring;
-  private volatile Delivery delivery;
+  private volatile DeliveryThread delivery;
   private String description;
   private boolean over;
 
@@ -73,7 +73,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
         .pipeline()
         .addLast(
             new LingeringClose(settings.closeTimeout().toMillis()), encryption, writer, reader);
-    long patience = settings.handshakeTimeout().plus(settings.helloTimeout()).toMillis();
+    long timeout = settings.handshakeTimeout().plus(settings.helloTimeout()).toMillis();
     helloDeadline =
         channel
             .eventLoop()
@@ -81,8 +81,8 @@ final class DestinationConnection implements ConnectionReader.Owner {
                 () ->
                     refuse(
                         new StreamException(
-                            Kind.BROKEN, "no HELLO came within " + patience + " ms")),
-                patience,
+                            Kind.BROKEN, "no HELLO came within " + timeout + " ms")),
+                timeout,
                 TimeUnit.MILLISECONDS);
   }
 
@@ -127,7 +127,8 @@ final class DestinationConnection implements ConnectionReader.Owner {
                         + ": nothing was heard for "
                         + settings.idleMillis()
                         + " ms; the source's agent or the network between is dead")));
-    delivery = new Delivery(reception, hello.stream(), hello.migration(), ring, reader::resume);
+    delivery =
+        new DeliveryThread(reception, hello.stream(), hello.migration(), ring, reader::resume);
     delivery.start();
   }
 
@@ -234,7 +235,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
     giveUp(why);
   }
 
-  /** Tells the source why, once, and closes. From any thread. */
+  /** Sends the source the reason, once, and closes. From any thread. */
   void giveUp(StreamException why) {
     stopDelivery();
     Transport.run(
@@ -276,7 +277,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
   }
 
   private void stopDelivery() {
-    Delivery begun = delivery;
+    DeliveryThread begun = delivery;
     if (begun != null) {
       begun.stop();
     }

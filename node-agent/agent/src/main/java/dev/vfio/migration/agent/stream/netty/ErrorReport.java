@@ -11,21 +11,20 @@ import java.nio.charset.StandardCharsets;
  * REFUSE.
  *
  * @param kind what kind of trouble it is
- * @param message for people; cut to {@link #MAXIMUM_MESSAGE_BYTES} when encoded
+ * @param message for people; cut to {@link #MAX_MESSAGE_BYTES} when encoded
  */
 record ErrorReport(Kind kind, String message) {
-  static final int MINIMUM_BYTES = Short.BYTES;
-  static final int MAXIMUM_MESSAGE_BYTES = 2048;
-  static final int MAXIMUM_BYTES = MINIMUM_BYTES + MAXIMUM_MESSAGE_BYTES;
+  static final int MIN_BYTES = Short.BYTES;
+  static final int MAX_MESSAGE_BYTES = 2048;
+  static final int MAX_BYTES = MIN_BYTES + MAX_MESSAGE_BYTES;
 
   static ErrorReport of(StreamException why) {
     return new ErrorReport(why.kind(), String.valueOf(why.getMessage()));
   }
 
   ByteBuffer encode() {
-    ByteBuffer text =
-        StandardCharsets.UTF_8.encode(ForeignText.line(message, MAXIMUM_MESSAGE_BYTES));
-    return ByteBuffer.allocateDirect(MINIMUM_BYTES + text.remaining())
+    ByteBuffer text = StandardCharsets.UTF_8.encode(ForeignText.line(message, MAX_MESSAGE_BYTES));
+    return ByteBuffer.allocateDirect(MIN_BYTES + text.remaining())
         .putShort((short) FaultCode.of(kind))
         .put(text)
         .flip();

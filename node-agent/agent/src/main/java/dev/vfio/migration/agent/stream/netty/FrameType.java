@@ -56,7 +56,7 @@ enum FrameType {
       case PAUSED -> Long.BYTES;
       case END -> EndMark.BYTES;
       case LOADED -> LoadedDigest.BYTES;
-      case ERROR -> ErrorReport.MINIMUM_BYTES;
+      case ERROR -> ErrorReport.MIN_BYTES;
     };
   }
 
@@ -69,7 +69,7 @@ enum FrameType {
     return switch (this) {
       case DEVICE_STATE, MEMORY -> chunkBytes;
       case PAUSED, END, PING, LOADED -> minimumLength();
-      case ERROR -> ErrorReport.MAXIMUM_BYTES;
+      case ERROR -> ErrorReport.MAX_BYTES;
     };
   }
 

@@ -32,9 +32,9 @@ final class GreetingCodec {
   static final long MAGIC = 0x5646_494F_4D49_4752L;
   static final int PREFIX_BYTES = 16;
   static final int CRC_BYTES = Integer.BYTES;
-  static final int MAXIMUM_BODY_BYTES = 4096;
-  static final int MAXIMUM_BYTES = PREFIX_BYTES + MAXIMUM_BODY_BYTES + CRC_BYTES;
-  static final int MAXIMUM_MIGRATION_BYTES = 512;
+  static final int MAX_BODY_BYTES = 4096;
+  static final int MAX_BYTES = PREFIX_BYTES + MAX_BODY_BYTES + CRC_BYTES;
+  static final int MAX_MIGRATION_BYTES = 512;
 
   private static final int HELLO = 1;
   private static final int WELCOME = 2;
@@ -43,7 +43,7 @@ final class GreetingCodec {
   private GreetingCodec() {}
 
   static ByteBuffer encode(Greeting greeting) {
-    ByteBuffer to = ByteBuffer.allocateDirect(MAXIMUM_BYTES);
+    ByteBuffer to = ByteBuffer.allocateDirect(MAX_BYTES);
     to.putLong(MAGIC).putInt(0).putInt(0);
     int kind;
     if (greeting instanceof Hello hello) {
@@ -82,12 +82,12 @@ final class GreetingCodec {
               magic));
     }
     int body = prefix.getInt(start + 12);
-    if (body < 0 || body > MAXIMUM_BODY_BYTES) {
+    if (body < 0 || body > MAX_BODY_BYTES) {
       throw corrupt(
           "its body has "
               + Integer.toUnsignedString(body)
               + " bytes; at most "
-              + MAXIMUM_BODY_BYTES
+              + MAX_BODY_BYTES
               + " are allowed");
     }
     return PREFIX_BYTES + body + CRC_BYTES;
@@ -151,7 +151,7 @@ final class GreetingCodec {
     int streams = body.getInt();
     int chunkBytes = body.getInt();
     int idleMillis = body.getInt();
-    String migration = new String(getBytes(body, MAXIMUM_MIGRATION_BYTES), StandardCharsets.UTF_8);
+    String migration = new String(getBytes(body, MAX_MIGRATION_BYTES), StandardCharsets.UTF_8);
     byte[] token = getBytes(body, Greeting.TOKEN_BYTES);
     return new Hello(lowest, highest, stream, streams, chunkBytes, idleMillis, migration, token);
   }

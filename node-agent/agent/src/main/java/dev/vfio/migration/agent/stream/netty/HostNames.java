@@ -20,7 +20,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class HostNames implements AutoCloseable {
   /** Side by side; what hangs keeps its thread. */
-  static final int MOST = 16;
+  static final int MAX_LOOKUPS = 16;
 
   /** As the machine does it; may block. */
   @FunctionalInterface
@@ -33,7 +33,7 @@ final class HostNames implements AutoCloseable {
   private final ThreadPoolExecutor threads =
       new ThreadPoolExecutor(
           0,
-          MOST,
+          MAX_LOOKUPS,
           10,
           TimeUnit.SECONDS,
           new SynchronousQueue<>(),
@@ -67,7 +67,7 @@ final class HostNames implements AutoCloseable {
               "the name "
                   + host
                   + " cannot be looked up: "
-                  + MOST
+                  + MAX_LOOKUPS
                   + " look-ups hang, or this agent ends; see this node's resolver (DNS)",
               full));
     }
@@ -91,7 +91,7 @@ final class HostNames implements AutoCloseable {
       found.completeExceptionally(
           new IOException("no host of the name " + host + " is known to this node (DNS)", unknown));
     } catch (RuntimeException | Error fault) {
-      // Whoever waits is told.
+      // Whoever waits gets the failure.
       found.completeExceptionally(fault);
     }
   }

@@ -12,14 +12,14 @@ import java.util.concurrent.TimeUnit;
  * Nearest to the socket at the destination: closes in a way that lets the other end read the last
  * words. Closing a socket with unread bytes in it makes the kernel send a reset, and what was sent
  * just before may be lost; so this sends its end first, and throws away what still comes until the
- * other end closes too, or patience ends.
+ * other end closes too, or timeout ends.
  */
 final class LingeringClose extends ChannelDuplexHandler {
-  private final long patienceMillis;
+  private final long timeoutMillis;
   private Future<?> deadline;
 
-  LingeringClose(long patienceMillis) {
-    this.patienceMillis = patienceMillis;
+  LingeringClose(long timeoutMillis) {
+    this.timeoutMillis = timeoutMillis;
   }
 
   @Override
@@ -33,7 +33,7 @@ final class LingeringClose extends ChannelDuplexHandler {
       return;
     }
     deadline =
-        context.executor().schedule(() -> context.close(), patienceMillis, TimeUnit.MILLISECONDS);
+        context.executor().schedule(() -> context.close(), timeoutMillis, TimeUnit.MILLISECONDS);
     channel.closeFuture().addListener(closed -> promise.trySuccess());
     channel
         .shutdownOutput()

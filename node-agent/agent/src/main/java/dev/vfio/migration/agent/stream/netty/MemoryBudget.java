@@ -16,7 +16,7 @@ final class MemoryBudget {
   static final long BYTES_PER_STREAM = MIB;
 
   private static final long LEAST_FOR_OTHERS = 32 * MIB;
-  private static final long MOST_IDLE = 64 * MIB;
+  private static final long MAX_IDLE = 64 * MIB;
 
   private final long limit;
   private long reserved;
@@ -40,7 +40,7 @@ final class MemoryBudget {
 
   /** Bytes of buffers that may lie idle between migrations. */
   static long idleBytesOfThisProcess() {
-    return Math.min(MOST_IDLE, PlatformDependent.estimateMaxDirectMemory() / 8);
+    return Math.min(MAX_IDLE, PlatformDependent.estimateMaxDirectMemory() / 8);
   }
 
   long limit() {

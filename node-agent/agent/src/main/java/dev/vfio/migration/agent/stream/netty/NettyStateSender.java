@@ -115,12 +115,12 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   }
 
   @Override
-  public void awaitLoaded(Duration patience) throws StreamException, InterruptedException {
+  public void awaitLoaded(Duration timeout) throws StreamException, InterruptedException {
     if (expectedDigest == null) {
       throw new IllegalStateException("the end mark was not sent");
     }
     try {
-      byte[] heard = loaded.get(patience.toNanos(), TimeUnit.NANOSECONDS);
+      byte[] heard = loaded.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
       if (!Arrays.equals(heard, expectedDigest)) {
         throw new StreamException(
             Kind.CORRUPT,
@@ -136,7 +136,7 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
           "node "
               + destination.node()
               + " did not say within "
-              + patience.toMillis()
+              + timeout.toMillis()
               + " ms that it holds the state of migration "
               + destination.migration()
               + "; it may hold it or not",

@@ -55,7 +55,7 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
    *
    * @param listen address and TCP port; port 0 takes any free one
    * @param tlsDirectory where {@code tls.crt}, {@code tls.key} and {@code ca.crt} are
-   * @param settings limits and patience
+   * @param settings limits and timeouts
    * @throws IOException the certificates cannot be used, or the address cannot be bound
    */
   public NettyStateStreams(InetSocketAddress listen, Path tlsDirectory, StreamSettings settings)
@@ -339,7 +339,7 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
             && destination.chunkBytes() >= 1
             && destination.chunkBytes() <= settings.maximumChunkBytes()
             && destination.token().length == Greeting.TOKEN_BYTES
-            && destination.migration().length() <= GreetingCodec.MAXIMUM_MIGRATION_BYTES / 4;
+            && destination.migration().length() <= GreetingCodec.MAX_MIGRATION_BYTES / 4;
     if (!sane) {
       throw new IllegalArgumentException(
           "a state stream to port "

@@ -10,7 +10,7 @@ import java.util.Deque;
  */
 final class ReceiveRing {
   /** Bounds the frames that wait where payloads are tiny. */
-  static final int MAXIMUM_FRAMES = 1024;
+  static final int MAX_FRAMES = 1024;
 
   private final DirectMemory pool;
   private final ByteBuffer memory;
@@ -35,7 +35,7 @@ final class ReceiveRing {
    * {@link #release} says when to ask again.
    */
   synchronized ByteBuffer reserve(int length) {
-    int start = starts.size() < MAXIMUM_FRAMES ? place(length) : -1;
+    int start = starts.size() < MAX_FRAMES ? place(length) : -1;
     if (start < 0) {
       waited = true;
       return null;

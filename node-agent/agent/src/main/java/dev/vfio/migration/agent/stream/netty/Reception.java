@@ -142,12 +142,12 @@ final class Reception implements Awaited {
               + settings.maximumChunkBytes()
               + " are allowed");
     }
-    if (hello.idleMillis() < StreamSettings.SHORTEST_IDLE_MILLIS) {
+    if (hello.idleMillis() < StreamSettings.MIN_IDLE_MILLIS) {
       throw refused(
           "an idle time of "
               + hello.idleMillis()
               + " ms is announced; at least "
-              + StreamSettings.SHORTEST_IDLE_MILLIS
+              + StreamSettings.MIN_IDLE_MILLIS
               + " ms are allowed");
     }
     if (chunkBytes != 0 && chunkBytes != hello.chunkBytes()) {
@@ -173,7 +173,7 @@ final class Reception implements Awaited {
     return new StreamException(Kind.REFUSED, describe() + ": " + why);
   }
 
-  /** Tells the sink, once, before anything else. From the delivery threads. */
+  /** Calls the sink, once, before anything else. From the delivery threads. */
   void start() throws Over, InterruptedException {
     synchronized (this) {
       while (starting && !started) {

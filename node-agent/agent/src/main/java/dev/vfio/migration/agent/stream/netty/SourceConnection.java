@@ -41,7 +41,7 @@ final class SourceConnection implements ConnectionReader.Owner {
     void loaded(byte[] digest);
   }
 
-  private static final int REPLY_BYTES = ErrorReport.MAXIMUM_BYTES;
+  private static final int REPLY_BYTES = ErrorReport.MAX_BYTES;
 
   private final Destination destination;
   private final int stream;
@@ -131,7 +131,7 @@ final class SourceConnection implements ConnectionReader.Owner {
             destination.migration(),
             destination.token()),
         null);
-    long patience = settings.helloTimeout().toMillis();
+    long timeout = settings.helloTimeout().toMillis();
     helloDeadline =
         channel
             .eventLoop()
@@ -140,8 +140,8 @@ final class SourceConnection implements ConnectionReader.Owner {
                     fail(
                         new StreamException(
                             Kind.BROKEN,
-                            describe() + ": no answer to HELLO within " + patience + " ms")),
-                patience,
+                            describe() + ": no answer to HELLO within " + timeout + " ms")),
+                timeout,
                 TimeUnit.MILLISECONDS);
   }
 
@@ -163,7 +163,7 @@ final class SourceConnection implements ConnectionReader.Owner {
               + ", this agent speaks version "
               + Greeting.VERSION);
     }
-    if (welcome.idleMillis() < StreamSettings.SHORTEST_IDLE_MILLIS) {
+    if (welcome.idleMillis() < StreamSettings.MIN_IDLE_MILLIS) {
       throw new StreamException(
           Kind.CORRUPT, "the destination's idle time is " + welcome.idleMillis() + " ms");
     }

@@ -20,7 +20,7 @@ import org.jboss.logging.Logger;
 final class StreamOpening implements SourceConnection.Listener {
   private static final Logger LOG = Logger.getLogger(StreamOpening.class);
   private static final long FIRST_DELAY_MILLIS = 100;
-  private static final long LONGEST_DELAY_MILLIS = 1000;
+  private static final long MAX_DELAY_MILLIS = 1000;
 
   private final Function<SourceConnection.Listener, SourceConnection> opened;
   private final SourceConnection.Listener sender;
@@ -103,7 +103,7 @@ final class StreamOpening implements SourceConnection.Listener {
   @Override
   public void dropped(StreamException why) {
     long delay =
-        Math.min(LONGEST_DELAY_MILLIS, FIRST_DELAY_MILLIS << Math.min(tries, Integer.SIZE)) / 2;
+        Math.min(MAX_DELAY_MILLIS, FIRST_DELAY_MILLIS << Math.min(tries, Integer.SIZE)) / 2;
     // All streams of a migration were dropped together; they need not come back together.
     delay += ThreadLocalRandom.current().nextLong(delay);
     long spent = monotonicNanos.getAsLong() - begunAt;

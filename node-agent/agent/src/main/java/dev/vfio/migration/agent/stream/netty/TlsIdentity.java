@@ -2,14 +2,15 @@ package dev.vfio.migration.agent.stream.netty;
 
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
-import dev.vfio.migration.connections.certificates.CertificateDirectory;
 import dev.vfio.migration.connections.certificates.CertificateFiles;
+import dev.vfio.migration.connections.certificates.CertificateKeeper;
 import dev.vfio.migration.connections.certificates.Credentials;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.cert.X509Certificate;
@@ -26,21 +27,18 @@ final class TlsIdentity {
   private static final Logger LOG = Logger.getLogger(TlsIdentity.class);
   private static final String TLS_1_3 = "TLSv1.3";
 
-  private final CertificateDirectory directory;
+  private final CertificateKeeper<Contexts> certificates;
   private final SslProvider provider;
-  private Loaded loaded;
-  private String lastTrouble;
 
-  private record Loaded(
-      CertificateFiles files, SslContext server, SslContext client, X509Certificate own) {}
+  private record Contexts(SslContext server, SslContext client) {}
 
   TlsIdentity(Path directory) {
     this(directory, OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK);
   }
 
   TlsIdentity(Path directory, SslProvider provider) {
-    this.directory = new CertificateDirectory(directory);
     this.provider = provider;
+    this.certificates = new CertificateKeeper<>(directory, "state stream", LOG, this::contexts);
   }
 
   SslProvider provider() {
@@ -58,49 +56,35 @@ final class TlsIdentity {
   }
 
   /** Names and validity of the own certificate, for messages. */
-  synchronized String describe() {
-    return loaded == null
-        ? "no certificate from " + directory.path()
-        : "the certificate in "
-            + directory.path().resolve(CertificateFiles.CERTIFICATE)
-            + " ("
-            + NodeCertificate.describe(loaded.own())
-            + ")";
+  String describe() {
+    X509Certificate own = certificates.own();
+    return own == null ? "no certificate from " + certificates.directory() : describe(own);
   }
 
-  /** Asked on event loops, too. */
-  private synchronized Loaded current() throws StreamException {
+  private String describe(X509Certificate own) {
+    return "the certificate in "
+        + certificates.directory().resolve(CertificateFiles.CERTIFICATE)
+        + " ("
+        + NodeCertificate.describe(own)
+        + ")";
+  }
+
+  /** Also called on event loops. */
+  private Contexts current() throws StreamException {
     try {
-      CertificateFiles files = directory.read();
-      if (loaded == null || !loaded.files().isSameAs(files)) {
-        loaded = load(files);
-        LOG.infof("state stream: uses %s", describe());
-      }
-      lastTrouble = null;
-    } catch (SSLException | GeneralSecurityException trouble) {
-      if (loaded == null) {
-        throw new StreamException(
-            Kind.UNAUTHENTICATED,
-            "this agent has no usable certificate in "
-                + directory.path()
-                + ": "
-                + trouble.getMessage(),
-            trouble);
-      }
-      // Files may be replaced one after the other: what was good before is used until all fit.
-      if (!String.valueOf(trouble.getMessage()).equals(lastTrouble)) {
-        lastTrouble = String.valueOf(trouble.getMessage());
-        LOG.warnf(
-            "state stream: the certificates in %s cannot be used as they are now (%s);"
-                + " goes on with %s",
-            directory.path(), lastTrouble, describe());
-      }
+      return certificates.current();
+    } catch (GeneralSecurityException | IOException trouble) {
+      throw new StreamException(
+          Kind.UNAUTHENTICATED,
+          "this agent has no usable certificate in "
+              + certificates.directory()
+              + ": "
+              + trouble.getMessage(),
+          trouble);
     }
-    return loaded;
   }
 
-  private Loaded load(CertificateFiles files) throws GeneralSecurityException, SSLException {
-    Credentials credentials = files.parse();
+  private Contexts contexts(Credentials credentials) throws GeneralSecurityException, SSLException {
     X509ExtendedTrustManager trust = new ExplainingTrust(credentials.trust());
     SslContext server =
         SslContextBuilder.forServer(credentials.key(), credentials.chainArray())
@@ -116,6 +100,7 @@ final class TlsIdentity {
             .keyManager(credentials.key(), credentials.chainArray())
             .trustManager(trust)
             .build();
-    return new Loaded(files, server, client, credentials.own());
+    LOG.infof("state stream: uses %s", describe(credentials.own()));
+    return new Contexts(server, client);
   }
 }

@@ -162,10 +162,10 @@ final class Transport implements AutoCloseable {
 
   @Override
   public void close() {
-    long patience = settings.closeTimeout().toMillis();
-    acceptor.shutdownGracefully(0, patience, TimeUnit.MILLISECONDS);
+    long timeout = settings.closeTimeout().toMillis();
+    acceptor.shutdownGracefully(0, timeout, TimeUnit.MILLISECONDS);
     loops
-        .shutdownGracefully(0, patience, TimeUnit.MILLISECONDS)
-        .awaitUninterruptibly(patience, TimeUnit.MILLISECONDS);
+        .shutdownGracefully(0, timeout, TimeUnit.MILLISECONDS)
+        .awaitUninterruptibly(timeout, TimeUnit.MILLISECONDS);
   }
 }

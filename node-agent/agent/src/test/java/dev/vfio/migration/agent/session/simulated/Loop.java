@@ -12,7 +12,7 @@ import java.util.PriorityQueue;
  * any order that chance picks. Time is virtual.
  */
 final class Loop implements SessionClock {
-  private static final long LONGEST_STEP_NANOS = 400_000;
+  private static final long MAX_STEP_NANOS = 400_000;
 
   /** Tasks that run one after the other. */
   final class Lane {
@@ -103,7 +103,7 @@ final class Loop implements SessionClock {
    * Runs one task; moves time on to the next timer where there is none. False where all is done.
    */
   boolean step() {
-    now += 1 + chance.below((int) LONGEST_STEP_NANOS);
+    now += 1 + chance.below((int) MAX_STEP_NANOS);
     release();
     List<Lane> ready = lanes.stream().filter(lane -> !lane.tasks.isEmpty()).toList();
     if (ready.isEmpty()) {

@@ -87,7 +87,7 @@ class GreetingCodecTest {
           Refusal refusal = new Refusal(new ErrorReport(Kind.REFUSED, message));
           Refusal read = (Refusal) GreetingCodec.decode(GreetingCodec.encode(refusal));
           assertThat(read.report().message())
-              .isEqualTo(ForeignText.line(message, ErrorReport.MAXIMUM_MESSAGE_BYTES))
+              .isEqualTo(ForeignText.line(message, ErrorReport.MAX_MESSAGE_BYTES))
               .doesNotContain("\ufffd")
               .hasSizeGreaterThan(500);
         });

@@ -61,7 +61,7 @@ class HostNamesTest {
   @Test
   void lookUpsThatHangKeepNoMoreThreadsThanTheyMay() {
     HostNames names = names(this::hang, Duration.ofSeconds(100));
-    for (int number = 0; number < HostNames.MOST; number++) {
+    for (int number = 0; number < HostNames.MAX_LOOKUPS; number++) {
       assertThat(names.find("hung-" + number, 1)).isNotDone();
     }
     assertFails(names.find("one-more", 1), "16 look-ups hang");

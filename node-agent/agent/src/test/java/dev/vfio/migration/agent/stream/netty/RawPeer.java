@@ -150,7 +150,7 @@ final class RawPeer implements AutoCloseable {
 
   /** Reads until ERROR. */
   ErrorReport readError() throws IOException {
-    ByteBuffer payload = ByteBuffer.allocate(ErrorReport.MAXIMUM_BYTES);
+    ByteBuffer payload = ByteBuffer.allocate(ErrorReport.MAX_BYTES);
     FrameType type = readFrame(payload);
     if (type != FrameType.ERROR) {
       throw new IOException("not ERROR, but " + type);

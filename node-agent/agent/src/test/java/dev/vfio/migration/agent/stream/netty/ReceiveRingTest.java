@@ -64,11 +64,11 @@ class ReceiveRingTest {
   @Test
   void tinyFramesAreBoundedInNumber() {
     ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
-    for (int frame = 0; frame < ReceiveRing.MAXIMUM_FRAMES; frame++) {
+    for (int frame = 0; frame < ReceiveRing.MAX_FRAMES; frame++) {
       assertThat(ring.reserve(0)).isNotNull();
     }
     assertThat(ring.reserve(0)).isNull();
-    assertThat(ring.frames()).isEqualTo(ReceiveRing.MAXIMUM_FRAMES);
+    assertThat(ring.frames()).isEqualTo(ReceiveRing.MAX_FRAMES);
   }
 
   @Test

@@ -9,7 +9,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 
-/** Says whose fields an apply would change, in the words that kubectl's users know. */
+/** The error of an apply that would change the fields of other managers. */
 final class ApplyConflicts {
   static final Comparator<Manager> ORDER =
       Comparator.comparing(Manager::name)

@@ -20,7 +20,7 @@ import java.util.TreeMap;
  */
 public final class FieldOwnership {
   /** Fields that belong to the server and that nobody owns. */
-  private static final FieldSet SERVERS_OWN =
+  private static final FieldSet OF_THE_SERVER =
       FieldSet.of(
           List.of(
               List.of("f:apiVersion"),
@@ -38,19 +38,19 @@ public final class FieldOwnership {
   private FieldOwnership() {}
 
   /**
-   * Who writes, and through which door.
+   * Who writes, and what.
    *
    * @param manager name of the field manager
    * @param apiVersion version in which the object is written
    * @param subresource empty for the object itself
-   * @param ignored top-level fields that this door does not write, for example {@code status}
+   * @param ignored top-level fields that this request does not write, for example {@code status}
    * @param schema schema of the kind
    */
   public record Writer(
       String manager, String apiVersion, String subresource, List<String> ignored, Schema schema) {}
 
   /**
-   * Records in the new object who owns what after an ordinary write.
+   * Records in the new object who owns which fields after a write other than an apply.
    *
    * @param live the object before; an empty one for a creation
    * @param changed the object as it will be stored; its managedFields are set
@@ -101,7 +101,7 @@ public final class FieldOwnership {
     if (before.owners().isEmpty()
         && !old.isEmpty()
         && !live.path("metadata").path("uid").isMissingNode()) {
-      // Objects from before anybody kept accounts: their fields belong to whoever wrote them then.
+      // An object without managedFields: its fields belong to one unknown manager.
       Manager unknown = new Manager("before-first-apply", false, writer.apiVersion(), "");
       before =
           before.with(unknown, writable(TypedTree.fieldSet(old, schema), writer), timestamp(now));
@@ -163,8 +163,7 @@ public final class FieldOwnership {
   }
 
   /**
-   * The client may write the entries itself; one that sends none does not know of them, and one
-   * empty entry resets them.
+   * The client may write managedFields itself: no entry keeps them, one empty entry resets them.
    */
   private static ManagedFields managedFieldsToStartFrom(
       ObjectNode live, ObjectNode changed, Writer writer) {
@@ -184,7 +183,7 @@ public final class FieldOwnership {
   private static FieldSet writable(FieldSet set, Writer writer) {
     List<List<String>> ignored = new ArrayList<>();
     writer.ignored().forEach(field -> ignored.add(List.of(PathElement.field(field))));
-    return set.minus(SERVERS_OWN).minusSubtrees(FieldSet.of(ignored));
+    return set.minus(OF_THE_SERVER).minusSubtrees(FieldSet.of(ignored));
   }
 
   private static ObjectNode withoutManagedFields(ObjectNode object) {

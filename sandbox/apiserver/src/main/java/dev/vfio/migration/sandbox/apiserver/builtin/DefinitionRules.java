@@ -5,17 +5,13 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import dev.vfio.migration.sandbox.apiserver.schema.Cause;
-import java.time.Clock;
+import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
 
-/**
- * A CustomResourceDefinition is filled up, checked, and established in the moment in which it is
- * written.
- */
+/** A CustomResourceDefinition is completed, checked and established when it is written. */
 final class DefinitionRules implements KindRules {
-  private final Clock clock = Clock.systemUTC();
 
   @Override
   public void prepareCreate(ObjectNode object) {
@@ -78,7 +74,7 @@ final class DefinitionRules implements KindRules {
   private void condition(ArrayNode conditions, String type, String reason, String message) {
     conditions
         .addObject()
-        .put("lastTransitionTime", clock.instant().truncatedTo(ChronoUnit.SECONDS).toString())
+        .put("lastTransitionTime", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString())
         .put("message", message)
         .put("reason", reason)
         .put("status", "True")

@@ -6,7 +6,7 @@ import dev.vfio.migration.sandbox.apiserver.schema.Cause;
 import dev.vfio.migration.sandbox.apiserver.schema.FieldErrors;
 import java.util.List;
 
-/** An event is about something, in the namespace of that something. */
+/** An event is in the namespace of the object that it is about. */
 final class EventRules implements KindRules {
   @Override
   public List<Cause> validate(ObjectNode next, ObjectNode live) {

@@ -8,9 +8,7 @@ import dev.vfio.migration.sandbox.apiserver.schema.FieldErrors;
 import java.util.ArrayList;
 import java.util.List;
 
-/**
- * Pods start as Pending, need a container, and mostly cannot be changed. Nothing runs them here.
- */
+/** Pods start as Pending, need a container, and mostly cannot be changed. No kubelet runs them. */
 final class PodRules implements KindRules {
   @Override
   public void prepareCreate(ObjectNode object) {

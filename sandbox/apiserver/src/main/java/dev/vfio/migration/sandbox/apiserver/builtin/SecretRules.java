@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 
-/** Secrets hold base64; stringData is taken in plain and never given back. */
+/** Secret data is base64; stringData is encoded into it and not stored itself. */
 final class SecretRules implements KindRules {
   @Override
   public void prepareCreate(ObjectNode object) {

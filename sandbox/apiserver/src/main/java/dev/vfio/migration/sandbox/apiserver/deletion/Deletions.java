@@ -9,40 +9,38 @@ import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectKey;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.store.StaleRevisionException;
-import java.time.Clock;
+import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 
 /**
- * Deletes objects: at once, or by a deletionTimestamp while finalizers keep them. Pods go at once
- * too, whatever their grace period, for no kubelet is there to stop them. Safe for any thread.
+ * Deletes objects: at once, or by a deletionTimestamp while finalizers keep them. Pods are removed
+ * at once too, whatever their grace period, because no kubelet stops them. Safe for any thread.
  */
 public final class Deletions {
-  /** The finalizer of an object that goes after its dependents. */
+  /** The finalizer of an object that is removed after its dependents. */
   static final String FOREGROUND = "foregroundDeletion";
 
   /** The finalizer of an object whose dependents are to stay. */
   static final String ORPHAN = "orphan";
 
-  /** The finalizer of a CustomResourceDefinition whose objects are to go first. */
+  /** The finalizer of a CustomResourceDefinition whose objects are removed first. */
   static final String DEFINITION_CLEANUP = "customresourcecleanup.apiextensions.k8s.io";
 
   private static final int ATTEMPTS = 50;
 
   private final ObjectStore store;
-  private final Clock clock;
 
   /** Deletes from this store. */
-  public Deletions(ObjectStore store, Clock clock) {
+  public Deletions(ObjectStore store) {
     this.store = store;
-    this.clock = clock;
   }
 
   /** What happens to the objects that an object owns. */
   public enum Propagation {
-    /** They go after it. */
+    /** They are removed after it. */
     BACKGROUND,
-    /** They go before it. */
+    /** They are removed before it. */
     FOREGROUND,
     /** They stay. */
     ORPHAN
@@ -58,7 +56,7 @@ public final class Deletions {
    */
   public record Options(
       Propagation propagation, String uid, String resourceVersion, boolean dryRun) {
-    /** Dependents go later, no conditions. */
+    /** Dependents are removed later; no conditions. */
     public static final Options BACKGROUND = new Options(Propagation.BACKGROUND, "", "", false);
   }
 
@@ -66,9 +64,9 @@ public final class Deletions {
    * What became of the object.
    *
    * @param object its last or its present content
-   * @param gone whether it is gone; else it waits for its finalizers
+   * @param removed whether it is no longer stored; else it waits for its finalizers
    */
-  public record Outcome(ObjectNode object, boolean gone) {}
+  public record Outcome(ObjectNode object, boolean removed) {}
 
   /** Deletes an object; 404 if there is none, 409 if a condition does not hold. */
   public Outcome delete(ResourceType type, ObjectKey key, Options options) {
@@ -81,8 +79,7 @@ public final class Deletions {
       boolean kept = isKept(next);
       boolean marked = !Json.textAt(metadata, "deletionTimestamp").isEmpty();
       if (!marked) {
-        metadata.put(
-            "deletionTimestamp", clock.instant().truncatedTo(ChronoUnit.SECONDS).toString());
+        metadata.put("deletionTimestamp", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
         metadata.put("deletionGracePeriodSeconds", 0);
         if (metadata.has("generation")) {
           metadata.put("generation", metadata.path("generation").asLong() + 1);
@@ -100,7 +97,7 @@ public final class Deletions {
             ? new Outcome(store.put(key, expected, next), false)
             : new Outcome(store.remove(key, expected, live.deepCopy()), true);
       } catch (StaleRevisionException e) {
-        // Somebody wrote in between: look again.
+        // Somebody wrote in between: read again.
       }
     }
     throw Failures.stale(type, key.name());
@@ -169,7 +166,7 @@ public final class Deletions {
         }
         return;
       } catch (StaleRevisionException e) {
-        // Somebody wrote in between: look again.
+        // Somebody wrote in between: read again.
       }
     }
     throw new IllegalStateException(

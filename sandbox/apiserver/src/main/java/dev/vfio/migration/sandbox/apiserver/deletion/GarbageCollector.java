@@ -11,19 +11,22 @@ import dev.vfio.migration.sandbox.apiserver.store.Change;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectKey;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore.Subscription;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 
 /**
- * Finishes what deletions begin, on one thread of its own: objects whose owners are gone, owners
+ * Finishes what deletions begin, on one thread of its own: objects without a living owner, owners
  * that wait for their dependents, the content of namespaces, the objects of
  * CustomResourceDefinitions.
  */
 public final class GarbageCollector implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(GarbageCollector.class.getName());
+  private static final int END_TIMEOUT_MILLISECONDS = 5_000;
 
   private final ObjectStore store;
   private final Registry registry;
@@ -48,19 +51,17 @@ public final class GarbageCollector implements AutoCloseable {
     subscription.close();
     thread.interrupt();
     try {
-      thread.join(5_000);
+      thread.join(END_TIMEOUT_MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
   }
 
-  /** What is there at the start may wait for something that happened before a restart. */
+  /** Objects of an earlier run may wait for something that happened before the restart. */
   private void review(ObjectStore.Listing listing) {
     for (ObjectKey key : store.keys("")) {
-      store
-          .get(key)
-          .ifPresent(
-              object -> changes.add(new Change(listing.revision(), key, object, null, false)));
+      ObjectNode object = store.get(key).orElseThrow();
+      changes.add(new Change(listing.revision(), key, object, null, false));
     }
   }
 
@@ -82,23 +83,25 @@ public final class GarbageCollector implements AutoCloseable {
 
   private void handle(Change change) {
     ObjectNode object = change.object();
+    String uid = Json.textAt(object, "metadata", "uid");
     if (change.deleted()) {
-      releaseDependents(Json.textAt(object, "metadata", "uid"));
+      dependents(uid).forEach(key -> ownerDeleted(key, uid));
       reviewContainers(change.key());
       return;
     }
-    deleteIfOwnersAreGone(change.key(), object);
-    boolean deleting = !Json.textAt(object, "metadata", "deletionTimestamp").isEmpty();
-    if (!deleting) {
+    if (owners(object).findAny().isPresent() && livingOwners(change.key(), object).isEmpty()) {
+      delete(change.key());
+    }
+    if (!isDeleting(object)) {
       return;
     }
     if (hasFinalizer(object, Deletions.ORPHAN)) {
-      String uid = Json.textAt(object, "metadata", "uid");
       dependents(uid).forEach(key -> deletions.removeOwner(key, uid));
       deletions.removeFinalizer(change.key(), Deletions.ORPHAN);
     }
     if (hasFinalizer(object, Deletions.FOREGROUND)) {
-      deleteDependentsFirst(change.key(), Json.textAt(object, "metadata", "uid"));
+      dependents(uid).forEach(this::delete);
+      continueForeground(change.key());
     }
     if (change.key().storage().equals("namespaces")) {
       emptyNamespace(change.key());
@@ -106,85 +109,47 @@ public final class GarbageCollector implements AutoCloseable {
     if (hasFinalizer(object, Deletions.DEFINITION_CLEANUP)) {
       emptyDefinition(change.key());
     }
-    for (JsonNode owner : Json.at(object, "metadata", "ownerReferences")) {
-      owner(change.key(), owner).ifPresent(this::continueForeground);
-    }
+    livingOwners(change.key(), object).forEach(this::continueForeground);
   }
 
-  private void deleteIfOwnersAreGone(ObjectKey key, ObjectNode object) {
-    JsonNode owners = Json.at(object, "metadata", "ownerReferences");
-    boolean anyAlive = false;
-    for (JsonNode owner : owners) {
-      anyAlive |= owner(key, owner).isPresent();
-    }
-    if (!owners.isEmpty() && !anyAlive) {
-      delete(key);
-    }
-  }
-
-  private void releaseDependents(String uid) {
-    for (ObjectKey key : dependents(uid)) {
-      Optional<ObjectNode> dependent = store.get(key);
-      if (dependent.isEmpty()) {
-        continue;
-      }
-      boolean otherOwner = false;
-      for (JsonNode owner : Json.at(dependent.get(), "metadata", "ownerReferences")) {
-        otherOwner |= owner(key, owner).isPresent();
-      }
-      if (otherOwner) {
-        deletions.removeOwner(key, uid);
-      } else {
-        delete(key);
-      }
-    }
-  }
-
-  private void deleteDependentsFirst(ObjectKey key, String uid) {
-    boolean blocked = false;
-    for (ObjectKey dependent : dependents(uid)) {
+  private void ownerDeleted(ObjectKey dependent, String ownerUid) {
+    Optional<ObjectNode> object = store.get(dependent);
+    if (object.isPresent() && livingOwners(dependent, object.get()).isEmpty()) {
       delete(dependent);
-      blocked |= store.get(dependent).filter(object -> blocks(object, uid)).isPresent();
-    }
-    if (!blocked) {
-      deletions.removeFinalizer(key, Deletions.FOREGROUND);
+    } else {
+      deletions.removeOwner(dependent, ownerUid);
     }
   }
 
-  /** A dependent went, or is going: its namespace, definition or owner may be waiting for that. */
-  private void reviewContainers(ObjectKey gone) {
-    ObjectKey namespace = new ObjectKey("namespaces", "", gone.namespace());
-    if (!gone.namespace().isEmpty() && isDeleting(namespace)) {
+  /** The namespace, definition or owner of a deleted object may be waiting for its deletion. */
+  private void reviewContainers(ObjectKey deleted) {
+    ObjectKey namespace = new ObjectKey("namespaces", "", deleted.namespace());
+    if (isDeleting(namespace)) {
       emptyNamespace(namespace);
     }
-    ObjectKey definition = new ObjectKey("customresourcedefinitions", "", gone.storage());
+    ObjectKey definition = new ObjectKey("customresourcedefinitions", "", deleted.storage());
     if (isDeleting(definition)) {
       emptyDefinition(definition);
     }
-    for (ObjectKey key : store.keys("")) {
-      store
-          .get(key)
-          .filter(object -> hasFinalizer(object, Deletions.FOREGROUND))
-          .ifPresent(this::continueForeground);
-    }
+    store.keys("").forEach(this::continueForeground);
   }
 
-  private void continueForeground(ObjectNode owner) {
-    if (!hasFinalizer(owner, Deletions.FOREGROUND)) {
+  /** Takes the finalizer from an owner that no dependent blocks any more. */
+  private void continueForeground(ObjectKey owner) {
+    Optional<ObjectNode> object = store.get(owner);
+    if (object.isEmpty() || !hasFinalizer(object.get(), Deletions.FOREGROUND)) {
       return;
     }
-    String uid = Json.textAt(owner, "metadata", "uid");
-    boolean blocked =
-        dependents(uid).stream()
-            .anyMatch(key -> store.get(key).filter(o -> blocks(o, uid)).isPresent());
-    if (!blocked) {
-      keyOf(owner).ifPresent(key -> deletions.removeFinalizer(key, Deletions.FOREGROUND));
+    String uid = Json.textAt(object.get(), "metadata", "uid");
+    Predicate<JsonNode> blocks =
+        reference -> refersTo(reference, uid) && reference.path("blockOwnerDeletion").asBoolean();
+    if (keysWithOwner(blocks).isEmpty()) {
+      deletions.removeFinalizer(owner, Deletions.FOREGROUND);
     }
   }
 
   private void emptyNamespace(ObjectKey namespace) {
-    List<ObjectKey> content = store.keys(namespace.name());
-    content.forEach(this::deleteUnlessDeleting);
+    store.keys(namespace.name()).forEach(this::deleteUnlessDeleting);
     if (store.keys(namespace.name()).isEmpty()) {
       deletions.releaseNamespace(namespace);
     }
@@ -222,72 +187,54 @@ public final class GarbageCollector implements AutoCloseable {
   }
 
   private List<ObjectKey> dependents(String uid) {
-    List<ObjectKey> dependents = new ArrayList<>();
-    for (ObjectKey key : store.keys("")) {
-      store
-          .get(key)
-          .filter(object -> isOwnedBy(object, uid))
-          .ifPresent(object -> dependents.add(key));
-    }
-    return dependents;
+    return keysWithOwner(reference -> refersTo(reference, uid));
   }
 
-  private Optional<ObjectNode> owner(ObjectKey dependent, JsonNode reference) {
-    Optional<ResourceType> type =
-        registry.findKind(Json.textAt(reference, "apiVersion"), Json.textAt(reference, "kind"));
-    if (type.isEmpty()) {
-      return Optional.empty();
-    }
-    String namespace = type.get().namespaced() ? dependent.namespace() : "";
-    return store
-        .get(new ObjectKey(type.get().storage(), namespace, Json.textAt(reference, "name")))
-        .filter(
-            owner -> Json.textAt(owner, "metadata", "uid").equals(Json.textAt(reference, "uid")));
+  private List<ObjectKey> keysWithOwner(Predicate<JsonNode> wanted) {
+    return store.keys("").stream()
+        .filter(key -> store.get(key).filter(o -> owners(o).anyMatch(wanted)).isPresent())
+        .toList();
   }
 
-  private Optional<ObjectKey> keyOf(ObjectNode object) {
+  private List<ObjectKey> livingOwners(ObjectKey dependent, ObjectNode object) {
+    return owners(object).flatMap(reference -> owner(dependent, reference).stream()).toList();
+  }
+
+  private Optional<ObjectKey> owner(ObjectKey dependent, JsonNode reference) {
     return registry
-        .findKind(Json.textAt(object, "apiVersion"), Json.textAt(object, "kind"))
+        .findKind(Json.textAt(reference, "apiVersion"), Json.textAt(reference, "kind"))
         .map(
             type ->
                 new ObjectKey(
                     type.storage(),
-                    Json.textAt(object, "metadata", "namespace"),
-                    Json.textAt(object, "metadata", "name")));
+                    type.namespaced() ? dependent.namespace() : "",
+                    Json.textAt(reference, "name")))
+        .filter(
+            key ->
+                store
+                    .get(key)
+                    .filter(owner -> refersTo(reference, Json.textAt(owner, "metadata", "uid")))
+                    .isPresent());
   }
 
   private boolean isDeleting(ObjectKey key) {
-    return store
-        .get(key)
-        .filter(object -> !Json.textAt(object, "metadata", "deletionTimestamp").isEmpty())
-        .isPresent();
+    return store.get(key).filter(GarbageCollector::isDeleting).isPresent();
+  }
+
+  private static boolean isDeleting(ObjectNode object) {
+    return !Json.textAt(object, "metadata", "deletionTimestamp").isEmpty();
   }
 
   private static boolean hasFinalizer(ObjectNode object, String wanted) {
-    for (JsonNode finalizer : Json.at(object, "metadata", "finalizers")) {
-      if (finalizer.asText().equals(wanted)) {
-        return true;
-      }
-    }
-    return false;
+    return Json.texts(Json.at(object, "metadata", "finalizers")).contains(wanted);
   }
 
-  private static boolean isOwnedBy(ObjectNode object, String uid) {
-    for (JsonNode owner : Json.at(object, "metadata", "ownerReferences")) {
-      if (owner.path("uid").asText().equals(uid)) {
-        return true;
-      }
-    }
-    return false;
+  private static Stream<JsonNode> owners(ObjectNode object) {
+    return StreamSupport.stream(
+        Json.at(object, "metadata", "ownerReferences").spliterator(), false);
   }
 
-  private static boolean blocks(ObjectNode object, String uid) {
-    for (JsonNode owner : Json.at(object, "metadata", "ownerReferences")) {
-      if (owner.path("uid").asText().equals(uid)
-          && owner.path("blockOwnerDeletion").asBoolean(false)) {
-        return true;
-      }
-    }
-    return false;
+  private static boolean refersTo(JsonNode reference, String uid) {
+    return reference.path("uid").asText().equals(uid);
   }
 }

@@ -1,9 +1,9 @@
 package dev.vfio.migration.sandbox.apiserver.http;
 
 /**
- * The body of an answer that goes on until one side ends it. All methods but {@link #execute} must
- * be called on the stream's own thread, that is from a task given to {@link #execute} or from a
- * callback. That thread serves all connections, so nothing on it may block.
+ * The body of an answer that continues until one side ends it. All methods but {@link #execute}
+ * must be called on the stream's own thread, that is from a task given to {@link #execute} or from
+ * a callback. That thread serves all connections, so nothing on it may block.
  */
 public interface ResponseStream {
   /** Sends a piece of the body at once. */

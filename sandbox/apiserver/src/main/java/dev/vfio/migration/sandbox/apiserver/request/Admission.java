@@ -11,7 +11,7 @@ import dev.vfio.migration.sandbox.apiserver.schema.Cause;
 import dev.vfio.migration.sandbox.apiserver.schema.Defaulting;
 import dev.vfio.migration.sandbox.apiserver.schema.Schema;
 import dev.vfio.migration.sandbox.apiserver.schema.UnknownFields;
-import java.time.Clock;
+import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,19 +19,13 @@ import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Makes an incoming object into one that can be stored: server's fields, defaults, and every rule
- * checked. Stateless.
+ * Turns an incoming object into one that can be stored: sets the fields of the server and the
+ * defaults, and checks every rule. Stateless.
  */
 final class Admission {
   private static final String NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
   private static final int GENERATED_LENGTH = 5;
-  private static final int LONGEST_PREFIX = 58;
-
-  private final Clock clock;
-
-  Admission(Clock clock) {
-    this.clock = clock;
-  }
+  private static final int MAX_PREFIX_LENGTH = 58;
 
   /** Kinds whose creators may give the status at once. */
   static boolean keepsStatus(ResourceType type) {
@@ -41,7 +35,7 @@ final class Admission {
   /** Removes unknown fields, fills in defaults. The object is changed in place. */
   void normalise(WriteContext context, ObjectNode object, List<String> duplicates) {
     Schema schema = context.type().schema();
-    context.mistakes(UnknownFields.prune(object, schema), duplicates);
+    context.report(UnknownFields.prune(object, schema), duplicates);
     dropNulls(object);
     Defaulting.apply(object, schema);
   }
@@ -70,7 +64,7 @@ final class Admission {
             "generation",
             "resourceVersion"));
     metadata.put("uid", UUID.randomUUID().toString());
-    metadata.put("creationTimestamp", clock.instant().truncatedTo(ChronoUnit.SECONDS).toString());
+    metadata.put("creationTimestamp", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     if (hasGeneration(type)) {
       metadata.put("generation", 1);
     }
@@ -81,7 +75,8 @@ final class Admission {
   }
 
   /**
-   * Puts back what the door of this request does not write, and what no client writes, in place.
+   * Restores, in place, what this request may not write (a status write no spec and the other way
+   * round) and what no client writes.
    */
   void prepareUpdate(WriteContext context, ObjectNode live, ObjectNode next) {
     ResourceType type = context.type();
@@ -163,7 +158,7 @@ final class Admission {
         || type.kind().equals("CustomResourceDefinition");
   }
 
-  /** Empty timestamps, as typed clients send them, are absent ones. */
+  /** A typed client sends an absent timestamp as null. */
   private static void dropNulls(ObjectNode object) {
     ObjectNode metadata = Json.metadata(object);
     List<String> nulls = new ArrayList<>();
@@ -176,7 +171,7 @@ final class Admission {
   private static String generateName(String prefix) {
     StringBuilder name =
         new StringBuilder(
-            prefix.length() > LONGEST_PREFIX ? prefix.substring(0, LONGEST_PREFIX) : prefix);
+            prefix.length() > MAX_PREFIX_LENGTH ? prefix.substring(0, MAX_PREFIX_LENGTH) : prefix);
     for (int i = 0; i < GENERATED_LENGTH; i++) {
       name.append(
           NAME_ALPHABET.charAt(ThreadLocalRandom.current().nextInt(NAME_ALPHABET.length())));

@@ -3,6 +3,7 @@ package dev.vfio.migration.sandbox.apiserver.request;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.sandbox.apiserver.deletion.Deletions;
 import dev.vfio.migration.sandbox.apiserver.discovery.Discovery;
+import dev.vfio.migration.sandbox.apiserver.discovery.OpenApiDocuments;
 import dev.vfio.migration.sandbox.apiserver.faults.Faults;
 import dev.vfio.migration.sandbox.apiserver.faults.RequestLog;
 import dev.vfio.migration.sandbox.apiserver.http.Answer;
@@ -11,14 +12,12 @@ import dev.vfio.migration.sandbox.apiserver.http.ApiRequest;
 import dev.vfio.migration.sandbox.apiserver.http.Failures;
 import dev.vfio.migration.sandbox.apiserver.http.Reply;
 import dev.vfio.migration.sandbox.apiserver.http.StreamedReply;
-import dev.vfio.migration.sandbox.apiserver.openapi.OpenApiDocuments;
 import dev.vfio.migration.sandbox.apiserver.resource.Registry;
 import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.store.Selector;
 import dev.vfio.migration.sandbox.apiserver.watch.WatchFilter;
 import dev.vfio.migration.sandbox.apiserver.watch.Watches;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -36,7 +35,6 @@ public final class ApiHandler implements Function<ApiRequest, Answer> {
   private final Watches watches;
   private final Faults faults;
   private final RequestLog log;
-  private final Clock clock;
   private final Discovery discovery;
   private final OpenApiDocuments openApi;
   private final ReadRequests reads;
@@ -50,18 +48,16 @@ public final class ApiHandler implements Function<ApiRequest, Answer> {
       Watches watches,
       Deletions deletions,
       Faults faults,
-      RequestLog log,
-      Clock clock) {
+      RequestLog log) {
     this.registry = registry;
     this.watches = watches;
     this.faults = faults;
     this.log = log;
-    this.clock = clock;
     this.discovery = new Discovery(registry);
     this.openApi = new OpenApiDocuments(registry);
-    this.reads = new ReadRequests(store, clock);
-    this.writes = new WriteRequests(store, clock);
-    this.deletes = new DeleteRequests(store, deletions, clock);
+    this.reads = new ReadRequests(store);
+    this.writes = new WriteRequests(store);
+    this.deletes = new DeleteRequests(store, deletions);
   }
 
   /** Answers a request; every failure becomes an answer too. */
@@ -189,7 +185,7 @@ public final class ApiHandler implements Function<ApiRequest, Answer> {
           "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents"
               + " is forbidden for watch unless the WatchList feature gate is enabled");
     }
-    Presentation presentation = Presentation.of(request, clock);
+    Presentation presentation = Presentation.of(request);
     Selector selector = ReadRequests.selector(request, target);
     long seconds =
         request

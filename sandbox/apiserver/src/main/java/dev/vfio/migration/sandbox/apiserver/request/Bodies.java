@@ -16,7 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Reads request bodies, and notices fields that are written twice. */
+/** Reads request bodies, and lists the fields that occur twice in one object. */
 final class Bodies {
   private static final ObjectMapper YAML = new YAMLMapper();
 

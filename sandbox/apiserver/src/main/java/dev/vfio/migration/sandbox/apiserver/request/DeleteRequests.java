@@ -15,7 +15,6 @@ import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectKey;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore.Listing;
-import java.time.Clock;
 import java.util.Set;
 
 /** Answers delete and deletecollection. */
@@ -24,26 +23,24 @@ final class DeleteRequests {
 
   private final ObjectStore store;
   private final Deletions deletions;
-  private final Clock clock;
 
-  DeleteRequests(ObjectStore store, Deletions deletions, Clock clock) {
+  DeleteRequests(ObjectStore store, Deletions deletions) {
     this.store = store;
     this.deletions = deletions;
-    this.clock = clock;
   }
 
   Reply delete(ApiRequest request, RequestTarget target) {
     Outcome outcome = deletions.delete(target.type(), target.key(), options(request));
-    if (outcome.gone() && !ANSWERED_BY_OBJECT.contains(target.type().kind())) {
+    if (outcome.removed() && !ANSWERED_BY_OBJECT.contains(target.type().kind())) {
       return Reply.json(200, success(target.type(), outcome.object()));
     }
-    return Reply.json(200, Presentation.of(request, clock).object(outcome.object(), target.type()));
+    return Reply.json(200, Presentation.of(request).object(outcome.object(), target.type()));
   }
 
   Reply deleteCollection(ApiRequest request, RequestTarget target) {
     ResourceType type = target.type();
     Options options = options(request);
-    Presentation presentation = Presentation.of(request, clock);
+    Presentation presentation = Presentation.of(request);
     Listing listing =
         store.list(type.storage(), target.namespace(), ReadRequests.selector(request, target));
     for (ObjectNode object : listing.objects()) {

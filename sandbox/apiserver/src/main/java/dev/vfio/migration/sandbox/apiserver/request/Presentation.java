@@ -6,7 +6,6 @@ import dev.vfio.migration.sandbox.apiserver.http.Failures;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
 import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.table.TableRenderer;
-import java.time.Clock;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -27,7 +26,7 @@ final class Presentation {
    *
    * @throws dev.vfio.migration.sandbox.apiserver.http.ApiException 406 if it has none of them
    */
-  static Presentation of(ApiRequest request, Clock clock) {
+  static Presentation of(ApiRequest request) {
     String accept = request.header("Accept");
     for (String wanted : accept.isBlank() ? new String[] {"*/*"} : accept.split(",")) {
       List<String> parts = Arrays.stream(wanted.split(";")).map(String::trim).toList();
@@ -36,7 +35,7 @@ final class Presentation {
               .contains(parts.get(0).toLowerCase(Locale.ROOT));
       if (json && parts.contains("as=Table") && parts.contains("v=v1")) {
         boolean whole = request.parameter("includeObject").orElse("").equals("Object");
-        return new Presentation(new TableRenderer(whole, clock));
+        return new Presentation(new TableRenderer(whole));
       }
       if (json && parts.stream().noneMatch(part -> part.startsWith("as="))) {
         return new Presentation(null);

@@ -9,7 +9,6 @@ import dev.vfio.migration.sandbox.apiserver.resource.ResourceType;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore.Listing;
 import dev.vfio.migration.sandbox.apiserver.store.Selector;
-import java.time.Clock;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,8 +17,8 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * Answers get and list. A list that is fetched in pieces shows one moment; the pieces not yet
- * fetched are kept for a while.
+ * Answers get and list. All pages of a list show one revision; the pages not yet fetched are kept
+ * until too many newer lists are.
  */
 final class ReadRequests {
   private static final int MAX_KEPT_LISTS = 64;
@@ -33,7 +32,6 @@ final class ReadRequests {
           "Secret", Set.of("type"));
 
   private final ObjectStore store;
-  private final Clock clock;
   private final Map<String, Listing> unfinished =
       new LinkedHashMap<>() {
         private static final long serialVersionUID = 1L;
@@ -44,21 +42,20 @@ final class ReadRequests {
         }
       };
 
-  ReadRequests(ObjectStore store, Clock clock) {
+  ReadRequests(ObjectStore store) {
     this.store = store;
-    this.clock = clock;
   }
 
   Reply get(ApiRequest request, RequestTarget target) {
     ResourceType type = target.type();
-    Presentation presentation = Presentation.of(request, clock);
+    Presentation presentation = Presentation.of(request);
     ObjectNode object =
         store.get(target.key()).orElseThrow(() -> Failures.notFound(type, target.name()));
     return Reply.json(200, presentation.object(object, type));
   }
 
   Reply list(ApiRequest request, RequestTarget target) {
-    Presentation presentation = Presentation.of(request, clock);
+    Presentation presentation = Presentation.of(request);
     long limit = request.number("limit").orElse(0L);
     if (limit < 0) {
       throw Failures.badRequest("limit: must be greater than or equal to 0, is " + limit);

@@ -8,10 +8,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 
-/**
- * What the query of a write asks for, and the warnings that gather while it is served. Used by one
- * thread.
- */
+/** What the query of a write asks for, and the warnings of its answer. Used by one thread. */
 final class WriteContext {
   private enum Strictness {
     IGNORE,
@@ -79,7 +76,7 @@ final class WriteContext {
     return target.subresource().equals("status");
   }
 
-  /** Who owns the fields that are written through this door. */
+  /** Who owns the fields that this request writes. */
   FieldOwnership.Writer writer() {
     List<String> ignored =
         toStatus()
@@ -90,10 +87,10 @@ final class WriteContext {
   }
 
   /**
-   * Refuses, warns of, or lets pass fields that the kind does not have and fields that were written
-   * twice.
+   * Refuses, warns of, or ignores, as the client wants it, fields that the kind does not have and
+   * fields that were written twice.
    */
-  void mistakes(Collection<String> unknown, Collection<String> duplicates) {
+  void report(Collection<String> unknown, Collection<String> duplicates) {
     List<String> texts = new ArrayList<>();
     duplicates.forEach(path -> texts.add("duplicate field \"" + path + "\""));
     unknown.forEach(path -> texts.add("unknown field \"" + path + "\""));

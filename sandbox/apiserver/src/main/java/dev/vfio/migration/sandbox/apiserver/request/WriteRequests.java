@@ -15,7 +15,7 @@ import dev.vfio.migration.sandbox.apiserver.schema.UnknownFields;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectKey;
 import dev.vfio.migration.sandbox.apiserver.store.ObjectStore;
 import dev.vfio.migration.sandbox.apiserver.store.StaleRevisionException;
-import java.time.Clock;
+import java.time.Instant;
 import java.util.List;
 
 /** Answers create, update and patch. */
@@ -23,14 +23,12 @@ final class WriteRequests {
   private static final int ATTEMPTS = 20;
 
   private final ObjectStore store;
-  private final Clock clock;
   private final Admission admission;
   private final Commits commits;
 
-  WriteRequests(ObjectStore store, Clock clock) {
+  WriteRequests(ObjectStore store) {
     this.store = store;
-    this.clock = clock;
-    this.admission = new Admission(clock);
+    this.admission = new Admission();
     this.commits = new Commits(store);
   }
 
@@ -111,7 +109,7 @@ final class WriteRequests {
               .formatted(name, target.name()));
     }
     metadata.put("name", target.name());
-    context.mistakes(List.of(), body.duplicates());
+    context.report(List.of(), body.duplicates());
     refuseUndeclared(applied, target.type());
     narrow(context, applied);
     boolean force = context.request().flag("force");
@@ -125,7 +123,7 @@ final class WriteRequests {
             "uid or resourceVersion was given, and there is no such object");
       }
       ObjectNode created =
-          FieldOwnership.apply(Json.object(), applied, context.writer(), force, clock.instant());
+          FieldOwnership.apply(Json.object(), applied, context.writer(), force, Instant.now());
       return answer(201, context, create(context, created, List.of(), true));
     }
     ObjectNode stored =
@@ -134,7 +132,7 @@ final class WriteRequests {
             live -> {
               checkPreconditions(target, applied, live);
               ObjectNode next =
-                  FieldOwnership.apply(live, applied, context.writer(), force, clock.instant());
+                  FieldOwnership.apply(live, applied, context.writer(), force, Instant.now());
               admission.normalise(context, next, List.of());
               return next;
             },
@@ -161,13 +159,13 @@ final class WriteRequests {
       admission.prepareUpdate(context, live, next);
       admission.validate(context, next, live);
       if (!ownershipKnown) {
-        FieldOwnership.recordUpdate(live, next, context.writer(), clock.instant());
+        FieldOwnership.recordUpdate(live, next, context.writer(), Instant.now());
       }
       try {
         return commits.update(key, live, next, context.dryRun());
       } catch (StaleRevisionException e) {
-        // Somebody wrote in between: look again. A client that named a version is told so by the
-        // next check.
+        // Somebody wrote in between: read again. If the client named a version, the next check
+        // refuses its request.
       }
     }
     throw Failures.stale(target.type(), target.name());
@@ -185,7 +183,7 @@ final class WriteRequests {
     JsonNode managedFields = Json.metadata(object).remove("managedFields");
     admission.prepareCreate(context, object);
     if (!ownershipKnown) {
-      FieldOwnership.recordUpdate(Json.object(), object, context.writer(), clock.instant());
+      FieldOwnership.recordUpdate(Json.object(), object, context.writer(), Instant.now());
     } else {
       admission.normalise(context, object, duplicates);
       if (managedFields != null) {
@@ -231,7 +229,7 @@ final class WriteRequests {
   }
 
   private Reply answer(int code, WriteContext context, ObjectNode stored) {
-    Presentation presentation = Presentation.of(context.request(), clock);
+    Presentation presentation = Presentation.of(context.request());
     return Reply.json(code, presentation.object(stored, context.type()))
         .withWarnings(context.warnings());
   }
@@ -307,7 +305,7 @@ final class WriteRequests {
     }
   }
 
-  /** Leaves in a configuration only what the door it comes through writes. */
+  /** Removes from a configuration what this request may not write. */
   private static void narrow(WriteContext context, ObjectNode applied) {
     if (context.toStatus()) {
       applied.retain("apiVersion", "kind", "metadata", "status");

@@ -34,7 +34,7 @@ public final class Registry {
     rebuild();
   }
 
-  /** Serves a CustomResourceDefinition's kind no longer. */
+  /** Stops serving the kind of a CustomResourceDefinition. */
   public synchronized void undefine(String definition) {
     customByDefinition.remove(definition);
     rebuild();

@@ -20,7 +20,7 @@ import java.util.Set;
  * @param verbs what can be done with it
  * @param schema what is known of the fields; for built-in kinds only what merging needs
  * @param validator checks objects against the schema
- * @param columns columns of a table beside NAME; empty means NAME and AGE
+ * @param columns columns of its tables
  * @param custom whether a CustomResourceDefinition declares it
  */
 public record ResourceType(
@@ -79,7 +79,7 @@ public record ResourceType(
     return subresources.contains("status");
   }
 
-  /** Whether objects of this kind are kept (reviews are answered and forgotten). */
+  /** Whether objects of this kind are kept (a review is answered, not stored). */
   public boolean stored() {
     return verbs.contains("get");
   }

@@ -75,7 +75,7 @@ public record Schema(
       String fieldPath,
       boolean optionalOldSelf) {}
 
-  /** Knows nothing of a field: anything goes, maps merge, lists are replaced. */
+  /** The schema of an undeclared field: every value is valid, maps merge, lists are replaced. */
   public static final Schema UNKNOWN =
       parse(Json.object().put("x-kubernetes-preserve-unknown-fields", true));
 

@@ -10,7 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
  * @param object the object after the change; for a deletion its last content with the deletion's
  *     revision
  * @param previous the object before the change, null for a creation
- * @param deleted whether the object is gone
+ * @param deleted whether the object was removed
  */
 public record Change(
     long revision, ObjectKey key, ObjectNode object, ObjectNode previous, boolean deleted) {}

@@ -41,7 +41,7 @@ public final class Journal implements AutoCloseable {
   record Restored(long revision, Map<ObjectKey, ObjectNode> objects, Journal journal) {}
 
   /**
-   * Reads what is in a directory and goes on there.
+   * Reads the journal of a directory, and appends to it from then on.
    *
    * @throws IOException if the directory cannot be read or written, or holds something that is no
    *     journal

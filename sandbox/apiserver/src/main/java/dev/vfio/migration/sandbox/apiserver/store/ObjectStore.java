@@ -39,8 +39,8 @@ public final class ObjectStore implements AutoCloseable {
    *
    * @param historyLimit how many changes are kept for watches that start in the past, at least 1
    * @param firstRevision the revision of the empty store, at least 1. A server that keeps nothing
-   *     over a restart takes a higher one each time, so that clients of its last run are told that
-   *     they are too old instead of missing changes
+   *     over a restart takes a higher one each time, so that a client of its last run gets the
+   *     error "too old" and misses no change
    */
   public ObjectStore(int historyLimit, long firstRevision) {
     if (historyLimit < 1 || firstRevision < 1) {
@@ -164,7 +164,7 @@ public final class ObjectStore implements AutoCloseable {
     return revision;
   }
 
-  /** Forgets the history, so that a watch from any earlier revision is told that it is too old. */
+  /** Forgets the history, so that a watch from any earlier revision gets the error "too old". */
   public synchronized void forgetHistory() {
     history.clear();
     // One revision that nobody can have seen, so that even a client that is up to date must list
@@ -217,7 +217,7 @@ public final class ObjectStore implements AutoCloseable {
     }
   }
 
-  /** A subscription that brings nothing. */
+  /** A subscription that never receives a change. */
   public Subscription none() {
     return new Subscription("", change -> {});
   }

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import dev.vfio.migration.sandbox.apiserver.json.Json;
-import java.time.Clock;
+import java.time.Instant;
 import java.util.List;
 
 /** Makes meta.k8s.io Tables of objects, as kubectl prints them. Immutable. */
@@ -13,17 +13,14 @@ public final class TableRenderer {
   private static final String API_VERSION = "meta.k8s.io/v1";
 
   private final boolean wholeObjects;
-  private final Clock clock;
 
   /**
    * A renderer.
    *
    * @param wholeObjects whether a row carries its object, else only the metadata of it
-   * @param clock what ages are measured by
    */
-  public TableRenderer(boolean wholeObjects, Clock clock) {
+  public TableRenderer(boolean wholeObjects) {
     this.wholeObjects = wholeObjects;
-    this.clock = clock;
   }
 
   /**
@@ -73,6 +70,6 @@ public final class TableRenderer {
     }
     return Json.absent(value)
         ? TextNode.valueOf("<unknown>")
-        : TextNode.valueOf(Age.since(value.asText(), clock.instant()));
+        : TextNode.valueOf(Age.since(value.asText(), Instant.now()));
   }
 }

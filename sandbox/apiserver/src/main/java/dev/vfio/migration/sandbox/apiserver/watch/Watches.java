@@ -24,7 +24,7 @@ public final class Watches implements AutoCloseable {
   /**
    * Without any watch yet.
    *
-   * @param bookmarkInterval how often a client that wants it is told which revision it has reached
+   * @param bookmarkInterval how often a client that wants bookmarks gets one
    */
   public Watches(ObjectStore store, Duration bookmarkInterval) {
     this.store = store;
@@ -68,6 +68,8 @@ public final class Watches implements AutoCloseable {
     stream.execute(
         () -> {
           stream.onWritable(session::drain);
+          // The client may have taken everything before the callback was set.
+          session.drain();
           stream.onEnd(
               () -> {
                 running.remove(session);

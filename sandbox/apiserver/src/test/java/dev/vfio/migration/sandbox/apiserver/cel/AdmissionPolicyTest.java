@@ -9,7 +9,7 @@ import dev.cel.common.CelOverloadDecl;
 import dev.cel.common.types.CelType;
 import dev.cel.common.types.OpaqueType;
 import dev.cel.common.types.SimpleType;
-import dev.cel.compiler.CelCompiler;
+import dev.cel.compiler.CelCompilerBuilder;
 import dev.cel.compiler.CelCompilerFactory;
 import dev.cel.parser.CelStandardMacro;
 import dev.cel.runtime.CelFunctionBinding;
@@ -18,10 +18,12 @@ import dev.cel.runtime.CelRuntimeFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -41,29 +43,47 @@ class AdmissionPolicyTest {
       OpaqueType.create("kubernetes.authorization.ResourceCheck");
   private static final CelType DECISION = OpaqueType.create("kubernetes.authorization.Decision");
 
-  /** What is asked for, as far as it is known; a decision once there is a verb. */
-  private record Asked(String group, String resource, String name, String verb) {}
+  /** The access that is checked; a part is empty until the expression has named it. */
+  private record Access(String group, String resource, String name, String verb) {}
 
-  private static final CelCompiler COMPILER =
+  private static final CelCompilerBuilder COMPILER =
       CelCompilerFactory.standardCelCompilerBuilder()
           .setStandardMacros(CelStandardMacro.STANDARD_MACROS)
           .addVar("object", SimpleType.DYN)
           .addVar("oldObject", SimpleType.DYN)
           .addVar("request", SimpleType.DYN)
           .addVar("authorizer", AUTHORIZER)
-          .addFunctionDeclarations(
-              member("group", GROUP, AUTHORIZER, SimpleType.STRING),
-              member("resource", RESOURCE, GROUP, SimpleType.STRING),
-              member("name", RESOURCE, RESOURCE, SimpleType.STRING),
-              member("check", DECISION, RESOURCE, SimpleType.STRING),
-              member("allowed", SimpleType.BOOL, DECISION))
-          .build();
+          .addFunctionDeclarations(member("allowed", SimpleType.BOOL, DECISION));
+  private static final List<CelFunctionBinding> BINDINGS = new ArrayList<>();
+
+  static {
+    named("group", GROUP, AUTHORIZER, (access, text) -> new Access(text, "", "", ""));
+    named("resource", RESOURCE, GROUP, (access, text) -> new Access(access.group, text, "", ""));
+    named(
+        "name",
+        RESOURCE,
+        RESOURCE,
+        (access, text) -> new Access(access.group, access.resource, text, ""));
+    named(
+        "check",
+        DECISION,
+        RESOURCE,
+        (access, text) -> new Access(access.group, access.resource, access.name, text));
+  }
 
   private static JsonNode policy;
 
   private static CelFunctionDecl member(String name, CelType result, CelType... arguments) {
     return CelFunctionDecl.newFunctionDeclaration(
         name, CelOverloadDecl.newMemberOverload("authorizer_" + name, result, List.of(arguments)));
+  }
+
+  /** A member function with one text, which names one more part of the access. */
+  private static void named(
+      String name, CelType result, CelType target, BiFunction<Access, String, Access> body) {
+    COMPILER.addFunctionDeclarations(member(name, result, target, SimpleType.STRING));
+    BINDINGS.add(
+        CelFunctionBinding.from("authorizer_" + name, Access.class, String.class, body::apply));
   }
 
   /** Lines of the template language hold no expression: those are plain text. */
@@ -133,7 +153,7 @@ class AdmissionPolicyTest {
     if (!applies(operation, object, old)) {
       return List.of();
     }
-    List<String> complaints = new java.util.ArrayList<>();
+    List<String> complaints = new ArrayList<>();
     for (JsonNode validation : policy.path("validations")) {
       Map<String, Object> variables = variables(operation, object, old);
       if (!(boolean) evaluate(validation.path("expression").asText(), variables, granted)) {
@@ -159,46 +179,26 @@ class AdmissionPolicyTest {
     variables.put("request", Map.of("operation", operation));
     variables.put("object", object);
     variables.put("oldObject", old == null ? dev.cel.common.values.NullValue.NULL_VALUE : old);
-    variables.put("authorizer", new Asked("", "", "", ""));
+    variables.put("authorizer", new Access("", "", "", ""));
     return variables;
   }
 
   private static Object evaluate(
       String expression, Map<String, Object> variables, Set<String> granted) throws Exception {
+    CelFunctionBinding allowed =
+        CelFunctionBinding.from(
+            "authorizer_allowed",
+            Access.class,
+            access ->
+                granted.contains(access.name)
+                    && access.equals(
+                        new Access("migration.vfio.dev", "vfionodes", access.name, "migrate")));
     CelRuntime runtime =
         CelRuntimeFactory.standardCelRuntimeBuilder()
-            .addFunctionBindings(
-                CelFunctionBinding.from(
-                    "authorizer_group",
-                    Asked.class,
-                    String.class,
-                    (asked, group) -> new Asked(group, "", "", "")),
-                CelFunctionBinding.from(
-                    "authorizer_resource",
-                    Asked.class,
-                    String.class,
-                    (asked, resource) -> new Asked(asked.group(), resource, "", "")),
-                CelFunctionBinding.from(
-                    "authorizer_name",
-                    Asked.class,
-                    String.class,
-                    (asked, name) -> new Asked(asked.group(), asked.resource(), name, "")),
-                CelFunctionBinding.from(
-                    "authorizer_check",
-                    Asked.class,
-                    String.class,
-                    (asked, verb) ->
-                        new Asked(asked.group(), asked.resource(), asked.name(), verb)),
-                CelFunctionBinding.from(
-                    "authorizer_allowed",
-                    Asked.class,
-                    asked ->
-                        granted.contains(asked.name())
-                            && asked.equals(
-                                new Asked(
-                                    "migration.vfio.dev", "vfionodes", asked.name(), "migrate"))))
+            .addFunctionBindings(BINDINGS)
+            .addFunctionBindings(allowed)
             .build();
-    return runtime.createProgram(COMPILER.compile(expression).getAst()).eval(variables);
+    return runtime.createProgram(COMPILER.build().compile(expression).getAst()).eval(variables);
   }
 
   private static Map<String, Object> migration(String source, String destination) {

@@ -40,20 +40,20 @@ abstract class ApiServerContract {
   @BeforeEach
   void prepareNamespaceAndDefinition() {
     CustomResourceDefinition definition = definition("shipments.yaml");
-    if (client()
-            .apiextensions()
-            .v1()
-            .customResourceDefinitions()
-            .withName(definition.getMetadata().getName())
-            .get()
-        == null) {
+    if (client().resource(definition).get() == null) {
       client().resource(definition).create();
     }
+    awaitEstablished(definition);
+    namespace = "contract-" + UUID.randomUUID().toString().substring(0, 8);
     client()
-        .apiextensions()
-        .v1()
-        .customResourceDefinitions()
-        .withName(definition.getMetadata().getName())
+        .resource(
+            new NamespaceBuilder().withNewMetadata().withName(namespace).endMetadata().build())
+        .create();
+  }
+
+  void awaitEstablished(CustomResourceDefinition definition) {
+    client()
+        .resource(definition)
         .waitUntilCondition(
             found ->
                 found != null
@@ -63,11 +63,6 @@ abstract class ApiServerContract {
                             c -> c.getType().equals("Established") && c.getStatus().equals("True")),
             10,
             TimeUnit.SECONDS);
-    namespace = "contract-" + UUID.randomUUID().toString().substring(0, 8);
-    client()
-        .resource(
-            new NamespaceBuilder().withNewMetadata().withName(namespace).endMetadata().build())
-        .create();
   }
 
   MixedOperation<

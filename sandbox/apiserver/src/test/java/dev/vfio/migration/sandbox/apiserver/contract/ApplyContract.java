@@ -248,7 +248,7 @@ abstract class ApplyContract extends ApiServerContract {
   }
 
   @Test
-  void plainObjectsKeepAccountsToo() {
+  void ordinaryWritesRecordManagedFieldsToo() {
     ConfigMap map = new ConfigMap();
     map.setMetadata(newShipment("plain").getMetadata());
     map.setData(Map.of("a", "1"));

@@ -213,21 +213,7 @@ abstract class CoreContract extends ApiServerContract {
             .configMaps()
             .inNamespace(namespace)
             .withResourceVersion(before.getMetadata().getResourceVersion())
-            .watch(
-                new Watcher<>() {
-                  @Override
-                  public void eventReceived(Action action, ConfigMap map) {
-                    if (!map.getMetadata().getName().startsWith("kube-")) {
-                      seen.add(action + " " + map.getMetadata().getName());
-                      both.countDown();
-                    }
-                  }
-
-                  @Override
-                  public void onClose(WatcherException cause) {
-                    seen.add("closed");
-                  }
-                })) {
+            .watch(recorder(seen, both))) {
       client().configMaps().inNamespace(namespace).withName("past").delete();
       assertThat(both.await(60, TimeUnit.SECONDS)).isTrue();
       assertThat(seen).containsExactly("ADDED present", "DELETED past");
@@ -245,19 +231,7 @@ abstract class CoreContract extends ApiServerContract {
             .configMaps()
             .inNamespace(namespace)
             .withLabel("shown", "yes")
-            .watch(
-                new Watcher<>() {
-                  @Override
-                  public void eventReceived(Action action, ConfigMap event) {
-                    seen.add(action + " " + event.getMetadata().getName());
-                    two.countDown();
-                  }
-
-                  @Override
-                  public void onClose(WatcherException cause) {
-                    seen.add("closed");
-                  }
-                })) {
+            .watch(recorder(seen, two))) {
       client().resource(map).create();
       map.getMetadata().setLabels(Map.of("shown", "no"));
       client().resource(map).update();
@@ -277,6 +251,24 @@ abstract class CoreContract extends ApiServerContract {
     first.cancel(true);
     assertThat(secondLeads.await(15, TimeUnit.SECONDS)).isTrue();
     second.cancel(true);
+  }
+
+  /** Records events; those of the cluster's own map, which is in every namespace, are left out. */
+  private static Watcher<ConfigMap> recorder(List<String> seen, CountDownLatch events) {
+    return new Watcher<>() {
+      @Override
+      public void eventReceived(Action action, ConfigMap map) {
+        if (!map.getMetadata().getName().startsWith("kube-")) {
+          seen.add(action + " " + map.getMetadata().getName());
+          events.countDown();
+        }
+      }
+
+      @Override
+      public void onClose(WatcherException cause) {
+        seen.add("closed");
+      }
+    };
   }
 
   private LeaderElector elector(String identity, CountDownLatch leads) {

@@ -12,6 +12,8 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
@@ -131,21 +133,7 @@ abstract class DefinitionContract extends ApiServerContract {
     CustomResourceDefinition definition = copy("parcels");
     client().resource(definition).create();
     try {
-      client()
-          .apiextensions()
-          .v1()
-          .customResourceDefinitions()
-          .withName("parcels.sandbox.vfio.dev")
-          .waitUntilCondition(
-              found ->
-                  found.getStatus() != null
-                      && found.getStatus().getConditions().stream()
-                          .anyMatch(
-                              c ->
-                                  c.getType().equals("Established")
-                                      && c.getStatus().equals("True")),
-              10,
-              java.util.concurrent.TimeUnit.SECONDS);
+      awaitEstablished(definition);
       var parcels =
           client()
               .genericKubernetesResources(
@@ -161,13 +149,7 @@ abstract class DefinitionContract extends ApiServerContract {
       client().resource(definition).delete();
     }
     assertThat(
-            client()
-                .apiextensions()
-                .v1()
-                .customResourceDefinitions()
-                .withName("parcels.sandbox.vfio.dev")
-                .waitUntilCondition(
-                    java.util.Objects::isNull, 10, java.util.concurrent.TimeUnit.SECONDS))
+            client().resource(definition).waitUntilCondition(Objects::isNull, 10, TimeUnit.SECONDS))
         .isNull();
   }
 

@@ -13,7 +13,7 @@ abstract class DeletionContract extends ApiServerContract {
   private static final String FINALIZER = "sandbox.vfio.dev/hold";
 
   @Test
-  void anObjectWithoutFinalizersGoesAtOnce() {
+  void anObjectWithoutFinalizersIsRemovedAtOnce() {
     shipment(newShipment("gone")).create();
     shipment("gone").delete();
     assertThat(shipment("gone").get()).isNull();

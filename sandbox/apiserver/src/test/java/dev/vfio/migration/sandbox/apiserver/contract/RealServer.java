@@ -28,6 +28,9 @@ final class RealServer implements ExecutionCondition, BeforeAllCallback, AfterAl
   private Optional<KubeAPIServer> started = Optional.empty();
   private KubernetesClient client;
 
+  /** The test class and the nested one that runs: each of them calls the callbacks. */
+  private int users;
+
   @Override
   public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
     if (namedKubeconfig().isPresent() || version().isPresent()) {
@@ -40,6 +43,9 @@ final class RealServer implements ExecutionCondition, BeforeAllCallback, AfterAl
 
   @Override
   public void beforeAll(ExtensionContext context) throws IOException {
+    if (users++ > 0) {
+      return;
+    }
     String kubeconfig;
     if (namedKubeconfig().isPresent()) {
       kubeconfig = Files.readString(namedKubeconfig().get());
@@ -65,6 +71,9 @@ final class RealServer implements ExecutionCondition, BeforeAllCallback, AfterAl
 
   @Override
   public void afterAll(ExtensionContext context) {
+    if (--users > 0) {
+      return;
+    }
     if (client != null) {
       client.close();
     }

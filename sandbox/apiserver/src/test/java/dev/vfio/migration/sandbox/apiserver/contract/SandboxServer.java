@@ -13,21 +13,19 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 
 /** One sandbox server and one client of it for a test class. */
 public final class SandboxServer implements BeforeAllCallback, AfterAllCallback {
-  private final ApiServerOptions options;
+
+  /** The test class and the nested one that runs: each of them calls the callbacks. */
+  private int users;
+
   private ApiServer server;
   private KubernetesClient client;
 
-  public SandboxServer() {
-    this(ApiServerOptions.defaults());
-  }
-
-  public SandboxServer(ApiServerOptions options) {
-    this.options = options;
-  }
-
   @Override
   public void beforeAll(ExtensionContext context) throws IOException {
-    server = new ApiServer(options);
+    if (users++ > 0) {
+      return;
+    }
+    server = new ApiServer(ApiServerOptions.defaults());
     // Tests want to see the first answer, not the last of ten.
     Config config =
         new ConfigBuilder(Config.fromKubeconfig(server.kubeconfig()))
@@ -38,8 +36,10 @@ public final class SandboxServer implements BeforeAllCallback, AfterAllCallback 
 
   @Override
   public void afterAll(ExtensionContext context) {
-    client.close();
-    server.close();
+    if (--users == 0) {
+      client.close();
+      server.close();
+    }
   }
 
   public ApiServer server() {

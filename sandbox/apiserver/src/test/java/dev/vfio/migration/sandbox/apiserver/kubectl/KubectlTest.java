@@ -67,7 +67,7 @@ class KubectlTest {
   }
 
   @Test
-  void applyOnTheServersSideTellsOfConflicts() {
+  void serverSideApplyReportsConflicts() {
     String manifest = MANIFEST.formatted(name, 2);
     assertThat(
             kubectl
@@ -179,7 +179,7 @@ class KubectlTest {
   }
 
   @Test
-  void patchesOfEveryKindAreTaken() {
+  void patchesOfEveryTypeAreAccepted() {
     apply(1);
     patch("merge", "{\"spec\": {\"streams\": 3, \"note\": \"hi\"}}").expectSuccess();
     patch(
@@ -247,7 +247,7 @@ class KubectlTest {
   }
 
   @Test
-  void explainTellsWhatFieldsAreFor() {
+  void explainDescribesFields() {
     assertThat(kubectl.run("explain", "shp.spec").expectSuccess().output())
         .contains("What is to be moved, and how.")
         .contains("convergence")
@@ -266,7 +266,7 @@ class KubectlTest {
   }
 
   @Test
-  void mistakesAreExplained() {
+  void errorsAreExplained() {
     Kubectl.Result unknown =
         kubectl.feed(MANIFEST.formatted(name, 1).replace("streams", "stream"), "apply", "-f", "-");
     assertThat(unknown.exitCode()).isNotZero();
@@ -286,7 +286,7 @@ class KubectlTest {
   }
 
   @Test
-  void builtInKindsCanBeAppliedToo() {
+  void builtInKindsAreAppliedCordonedAndLabelled() {
     String pod =
         """
         apiVersion: v1
@@ -315,6 +315,12 @@ class KubectlTest {
     kubectl.feed(node, "apply", "-f", "-").expectSuccess();
     assertThat(kubectl.run("get", "nodes").expectSuccess().output()).contains(name);
     kubectl.run("describe", "node", name).expectSuccess();
+    kubectl.run("cordon", name).expectSuccess();
+    assertThat(kubectl.run("get", "node", name).output()).contains("SchedulingDisabled");
+    kubectl.run("uncordon", name).expectSuccess();
+    kubectl.run("label", "node", name, "rack=one").expectSuccess();
+    assertThat(kubectl.run("get", "nodes", "-l", "rack=one", "-o", "name").output())
+        .isEqualTo("node/" + name + "\n");
   }
 
   private String apply(int streams) {

@@ -52,7 +52,7 @@ class ObjectStoreTest {
   }
 
   @Test
-  void whatTheHistoryForgotIsGone() throws Exception {
+  void aRevisionOutsideTheHistoryIsRefused() throws Exception {
     ObjectStore store = new ObjectStore(2, 1);
     for (int i = 0; i < 4; i++) {
       store.put(new ObjectKey("things", "ns", "a" + i), 0, thing(i));
@@ -82,7 +82,7 @@ class ObjectStoreTest {
   }
 
   @Test
-  void aJournalThatIsNoneIsNotOverwritten() throws Exception {
+  void aFileThatIsNoJournalIsNotOverwritten() throws Exception {
     Path file = directory.resolve("objects.jsonl");
     Files.writeString(file, "not json\n{}\n");
     assertThatThrownBy(() -> new ObjectStore(10, 1, directory))

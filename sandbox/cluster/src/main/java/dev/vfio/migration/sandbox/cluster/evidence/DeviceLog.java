@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * The log that a device process writes itself: JSON lines. Every handover is judged by it, and not
@@ -29,14 +28,6 @@ public record DeviceLog(Path file) {
       events.add(parse(line));
     }
     return List.copyOf(events);
-  }
-
-  /** The state that the device last went into; empty where it never left the one it began in. */
-  public Optional<String> lastState() throws IOException {
-    return events().stream()
-        .filter(event -> event.event().equals("state"))
-        .reduce((earlier, later) -> later)
-        .map(event -> event.text("to"));
   }
 
   private DeviceEvent parse(String line) throws IOException {

@@ -20,7 +20,7 @@ import dev.vfio.migration.operator.record.EventReason;
 import dev.vfio.migration.operator.record.EventRecorder;
 import dev.vfio.migration.operator.record.MigrationStore.ContentRefusedException;
 import dev.vfio.migration.operator.record.StatusRecord;
-import dev.vfio.migration.operator.text.ForeignText;
+import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.sandbox.apiserver.ApiServer;
 import dev.vfio.migration.sandbox.apiserver.ApiServerOptions;
 import dev.vfio.migration.sandbox.cluster.Repository;
@@ -105,7 +105,7 @@ class HostileTextInStatusTest {
     EventRecorder events =
         new EventRecorder() {
           @Override
-          public void tell(DeviceMigration about, EventReason reason, String note) {
+          public void record(DeviceMigration about, EventReason reason, String note) {
             notes.add(note);
           }
 
@@ -284,7 +284,7 @@ class HostileTextInStatusTest {
     DeviceMigration about = read();
     about.getMetadata().setName("a".repeat(62) + "." + "b".repeat(173) + "-" + "c".repeat(16));
     try (ApiServerEvents events = new ApiServerEvents(client, Clock.systemUTC(), "operator-0")) {
-      events.tell(about, EventReason.REFUSED, LONG);
+      events.record(about, EventReason.REFUSED, LONG);
       await()
           .atMost(Duration.ofSeconds(40))
           .until(

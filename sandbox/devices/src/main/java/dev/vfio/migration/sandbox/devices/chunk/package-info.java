@@ -1,4 +1,5 @@
 /**
- * The chunks in which a device hands its state out and takes it in; opaque to whoever carries them.
+ * The chunks in which a device hands out and takes in its state. Their format is opaque to
+ * everybody else.
  */
 package dev.vfio.migration.sandbox.devices.chunk;

@@ -1,2 +1,2 @@
-/** The console of a simulated device; nothing outside a sandbox may rely on it. */
+/** The console of a simulated device, for tests and demos: status, faults, rates, audit. */
 package dev.vfio.migration.sandbox.devices.console;

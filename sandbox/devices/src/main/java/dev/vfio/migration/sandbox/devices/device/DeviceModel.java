@@ -212,7 +212,7 @@ public final class DeviceModel {
     }
   }
 
-  /** The client is gone: what it may not have read goes out again. The state is kept. */
+  /** The client has left: what it may not have read is handed out again. The state is kept. */
   public void clientGone() {
     synchronized (lock) {
       contents.clientGone();

@@ -86,7 +86,7 @@ final class DirtyLog {
     reported = ByteBuffer.allocate(0);
   }
 
-  /** The client is gone; it may not have read the last report, so its pages are dirty again. */
+  /** The client has left; it may not have read the last report, so its pages are dirty again. */
   void clientGone() {
     for (int bit = 0; bit < reported.capacity() * 8; bit++) {
       if ((reported.get(bit >>> 3) >>> (bit & 7) & 1) != 0) {

@@ -95,7 +95,7 @@ final class SaveSession {
     unconfirmed = false;
   }
 
-  /** The client is gone; it may not have read the last chunk, so that one goes out again. */
+  /** The client has left; it may not have read the last chunk, so that one goes out again. */
   void clientGone() {
     if (!unconfirmed) {
       return;

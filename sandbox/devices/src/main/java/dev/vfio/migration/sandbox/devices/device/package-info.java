@@ -1,4 +1,5 @@
 /**
- * The device itself: its states, its pages, what it saves, what it loads, what it logs as dirty.
+ * The device itself: its states, its pages, what it saves and loads, and what it logs as dirty. May
+ * not know registers, sockets or messages.
  */
 package dev.vfio.migration.sandbox.devices.device;

@@ -1,2 +1,2 @@
-/** What can be made to go wrong on demand. */
+/** Faults that can be set on demand. May not call back into the device. */
 package dev.vfio.migration.sandbox.devices.fault;

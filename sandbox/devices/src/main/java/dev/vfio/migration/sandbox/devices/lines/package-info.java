@@ -1,2 +1,2 @@
-/** Protocols of one JSON object a line over Unix sockets. */
+/** Protocols of one JSON object a line over Unix sockets. May not know which protocol. */
 package dev.vfio.migration.sandbox.devices.lines;

@@ -1,2 +1,5 @@
-/** The log by which the handover is judged. */
+/**
+ * The log from which a migration is judged: states, workload, audits, in the order in which they
+ * happened.
+ */
 package dev.vfio.migration.sandbox.devices.log;

@@ -142,7 +142,7 @@ public final class MigrationRegion {
     }
   }
 
-  /** The client is gone, and with it what was staged for it. */
+  /** The client has left, and what was staged for it is dropped. */
   public void clientGone() {
     bitmapStaged = false;
     device.clientGone();

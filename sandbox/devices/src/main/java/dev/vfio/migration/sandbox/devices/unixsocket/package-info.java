@@ -1,2 +1,2 @@
-/** Unix sockets that can pass file descriptors, which the JDK cannot. */
+/** Unix sockets that can pass file descriptors, which those of the JDK cannot. */
 package dev.vfio.migration.sandbox.devices.unixsocket;

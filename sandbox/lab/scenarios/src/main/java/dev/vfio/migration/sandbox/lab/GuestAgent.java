@@ -86,7 +86,7 @@ final class GuestAgent {
     // What bounds an answer on real hardware ends a guest that is only slow.
     environment.put("AGENT_WORKLOAD_TIMEOUT", "300s");
     environment.put("AGENT_HANDOVER_TIMEOUT", "15s");
-    environment.put("AGENT_STOP_PATIENCE", "60s");
+    environment.put("AGENT_STOP_TIMEOUT", "60s");
     environment.put("AGENT_DEVICE_LOOK_TIMEOUT", "60s");
     environment.put("AGENT_COMMAND_TIMEOUT", "60s");
     return environment;

@@ -1,0 +1,367 @@
+package dev.vfio.migration.operator.decision;
+
+import dev.vfio.migration.contract.v1.Device;
+import dev.vfio.migration.contract.v1.Failure;
+import dev.vfio.migration.contract.v1.MigrationInterface;
+import dev.vfio.migration.contract.v1.PendingBytes;
+import dev.vfio.migration.contract.v1.Progress;
+import dev.vfio.migration.contract.v1.Reason;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.Session;
+import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.api.Convergence;
+import dev.vfio.migration.operator.api.Convergence.Mode;
+import dev.vfio.migration.operator.api.Convergence.OnStall;
+import dev.vfio.migration.operator.api.DeviceLocation;
+import dev.vfio.migration.operator.api.DeviceMigrationSpec;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.Rollback;
+import dev.vfio.migration.operator.api.Switchover;
+import dev.vfio.migration.operator.api.Touched;
+import dev.vfio.migration.operator.convergence.History;
+import dev.vfio.migration.operator.convergence.Sample;
+import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.FirstSeenTimes;
+import dev.vfio.migration.operator.status.StatusDraft;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+
+/** One migration as the decision sees it, changed step by step as the world changes. */
+final class MigrationScene {
+  static final long MIB = 1L << 20;
+  static final Instant START = Instant.parse("2026-01-01T00:00:00Z");
+  static final DeviceLocation SOURCE = new DeviceLocation("node-a", "vfio-user:gpu-0");
+  static final DeviceLocation DESTINATION = new DeviceLocation("node-b", "vfio-user:gpu-0");
+
+  static final AdminNamespaces ADMIN_NAMESPACES =
+      AdminNamespaces.of(List.of("default", "vfio-migration"));
+
+  private Instant now = START;
+  private String namespace = "default";
+  private long generation = 1;
+  private boolean deletion;
+  private Mode mode = Mode.LIVE;
+  private Switchover switchover = Switchover.AUTOMATIC;
+  private DeviceMigrationStatus status = DeviceMigrationStatus.EMPTY;
+  private Side source = reachable(Role.SOURCE, SOURCE);
+  private Side destination = reachable(Role.DESTINATION, DESTINATION);
+  private Optional<History> history = Optional.empty();
+  private Decision last;
+  private FirstSeenTimes firstSeen = FirstSeenTimes.NONE;
+
+  private static Side reachable(Role role, DeviceLocation location) {
+    return new Side(
+        role,
+        location,
+        new Side.Reachable("10.0.0.1"),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty());
+  }
+
+  MigrationScene namespace(String next) {
+    namespace = next;
+    return this;
+  }
+
+  MigrationScene mode(Mode next) {
+    mode = next;
+    return this;
+  }
+
+  MigrationScene switchover(Switchover next) {
+    switchover = next;
+    generation++;
+    return this;
+  }
+
+  MigrationScene delete() {
+    deletion = true;
+    return this;
+  }
+
+  MigrationScene after(Duration time) {
+    now = now.plus(time);
+    return this;
+  }
+
+  /** Now, by the monotonic clock. */
+  Instant steady() {
+    return now;
+  }
+
+  /** The record says that this phase was entered now. */
+  MigrationScene phase(Phase phase) {
+    status = new StatusDraft(now, generation, status).enter(phase).build(1);
+    firstSeen = firstSeen.and(status, now);
+    return this;
+  }
+
+  MigrationScene record(UnaryOperator<StatusDraft> change) {
+    status = change.apply(new StatusDraft(now, generation, status)).build(1);
+    firstSeen = firstSeen.and(status, now);
+    return this;
+  }
+
+  /** Somebody takes the decision out of the record, and leaves the rest. */
+  MigrationScene loseHandover() {
+    DeviceMigrationStatus was = status;
+    status =
+        new DeviceMigrationStatus(
+            was.phase(),
+            was.observedGeneration(),
+            was.attempt(),
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            was.phaseTransitions(),
+            was.conditions(),
+            null);
+    return this;
+  }
+
+  /** Somebody leaves nothing of the record but the decision. */
+  MigrationScene losePhases() {
+    status = only(null, status.handover(), status.rollback(), null);
+    return this;
+  }
+
+  /** Somebody takes out when each phase was entered. */
+  MigrationScene loseTransitions() {
+    status = only(status.phase(), status.handover(), status.rollback(), status.touched());
+    return this;
+  }
+
+  private static DeviceMigrationStatus only(
+      Phase phase, Handover handover, Rollback rollback, Touched touched) {
+    return new DeviceMigrationStatus(
+        phase, null, null, handover, rollback, null, null, null, null, null, null, null, null, null,
+        null, null, null, null, touched, null, null, null, null);
+  }
+
+  /** Somebody takes all of the record away. */
+  MigrationScene loseStatus() {
+    status = DeviceMigrationStatus.EMPTY;
+    return this;
+  }
+
+  /** Both devices have been reached by commands. */
+  MigrationScene touched() {
+    return record(draft -> draft.touch(Role.SOURCE).touch(Role.DESTINATION));
+  }
+
+  MigrationScene rolledBack(ConditionReason reason) {
+    return touched().record(draft -> draft.rollBack(reason, "because", false));
+  }
+
+  MigrationScene source(SessionState state) {
+    return source(Session.newBuilder().setState(state));
+  }
+
+  MigrationScene source(Session.Builder session) {
+    source = with(source, Optional.of(session.setRole(Role.SOURCE).build()));
+    return this;
+  }
+
+  MigrationScene destination(SessionState state) {
+    destination =
+        with(
+            destination,
+            Optional.of(Session.newBuilder().setRole(Role.DESTINATION).setState(state).build()));
+    return this;
+  }
+
+  MigrationScene destination(Session.Builder session) {
+    destination = with(destination, Optional.of(session.setRole(Role.DESTINATION).build()));
+    return this;
+  }
+
+  MigrationScene sourceAgent(Side.Agent agent) {
+    return replace(
+        new Side(
+            source.role(),
+            source.location(),
+            agent,
+            source.session(),
+            source.refusal(),
+            source.inspection()));
+  }
+
+  MigrationScene destinationAgent(Side.Agent agent) {
+    return replace(
+        new Side(
+            destination.role(),
+            destination.location(),
+            agent,
+            destination.session(),
+            destination.refusal(),
+            destination.inspection()));
+  }
+
+  /** It released its device without resetting it. */
+  MigrationScene destination(SessionState state, String resetFailure) {
+    destination =
+        with(
+            destination,
+            Optional.of(
+                Session.newBuilder()
+                    .setRole(Role.DESTINATION)
+                    .setState(state)
+                    .setResetFailed(true)
+                    .setFailure(Failure.newBuilder().setMessage(resetFailure))
+                    .build()));
+    return this;
+  }
+
+  MigrationScene withoutSource() {
+    source = with(source, Optional.empty());
+    return this;
+  }
+
+  MigrationScene withoutDestination() {
+    destination = with(destination, Optional.empty());
+    return this;
+  }
+
+  /** The agent lists the device so; not claimed by this migration. */
+  MigrationScene listed(Role role, UnaryOperator<Device.Builder> device) {
+    Side side = role == Role.SOURCE ? source : destination;
+    return replace(
+        new Side(
+            side.role(),
+            side.location(),
+            side.agent(),
+            side.session(),
+            side.refusal(),
+            Optional.of(
+                new Side.Inspection(
+                    Optional.of(
+                        device
+                            .apply(
+                                Device.newBuilder()
+                                    .setId(side.location().device())
+                                    .setInterface(MigrationInterface.REGION_2018))
+                            .build())))));
+  }
+
+  /** The agent refused {@code command}. */
+  MigrationScene refused(Command command, Reason reason, boolean lasting) {
+    Side side = command.side() == Role.SOURCE ? source : destination;
+    return replace(
+        new Side(
+            side.role(),
+            side.location(),
+            side.agent(),
+            side.session(),
+            Optional.of(new Side.Refusal(command, reason, "refused: " + reason, lasting)),
+            side.inspection()));
+  }
+
+  private MigrationScene replace(Side side) {
+    source = side.role() == Role.SOURCE ? side : source;
+    destination = side.role() == Role.DESTINATION ? side : destination;
+    return this;
+  }
+
+  private static Side with(Side side, Optional<Session> session) {
+    return new Side(
+        side.role(), side.location(), side.agent(), session, Optional.empty(), Optional.empty());
+  }
+
+  /** What the stall rule has seen, the newest sample last. */
+  MigrationScene copied(Sample... samples) {
+    for (Sample sample : samples) {
+      history =
+          Optional.of(history.map(known -> known.and(sample)).orElse(History.startingWith(sample)));
+    }
+    return this;
+  }
+
+  static Progress progress(long pending, long transferred) {
+    return Progress.newBuilder()
+        .setPending(PendingBytes.newBuilder().setCompatible(pending))
+        .setTransferredBytes(transferred)
+        .build();
+  }
+
+  Observation seen() {
+    try {
+      firstSeen = firstSeen.and(status, now);
+      return new Observation(
+          now,
+          now,
+          firstSeen,
+          namespace,
+          ADMIN_NAMESPACES,
+          "uid",
+          generation,
+          deletion,
+          Settings.of(
+              new DeviceMigrationSpec(
+                  SOURCE,
+                  DESTINATION,
+                  new Convergence(mode, null, null, null, OnStall.CANCEL),
+                  null,
+                  null,
+                  false,
+                  switchover,
+                  null,
+                  null)),
+          status,
+          Optional.empty(),
+          source,
+          destination,
+          history);
+    } catch (InvalidSpecException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+  }
+
+  /** Decides once, and records what was decided. */
+  Decision decide() {
+    last = Decisions.decide(seen());
+    status = last.status();
+    firstSeen = firstSeen.and(status, now);
+    return last;
+  }
+
+  DeviceMigrationStatus status() {
+    return status;
+  }
+
+  String reason(ConditionType type) {
+    return status.conditions().stream()
+        .filter(condition -> condition.type().equals(type.text()))
+        .map(condition -> condition.reason())
+        .findFirst()
+        .orElse("");
+  }
+
+  String message(ConditionType type) {
+    return status.conditions().stream()
+        .filter(condition -> condition.type().equals(type.text()))
+        .map(condition -> condition.message())
+        .findFirst()
+        .orElse("");
+  }
+}
