@@ -72,7 +72,7 @@ record DeliverRequest(ObjectNode request, List<Descriptor> descriptors) {
               + descriptors
               + " file descriptors, and one message carries "
               + DescriptorMessage.MAX_DESCRIPTORS
-              + ". Nothing was handed over; let the workload use fewer, larger windows.",
+              + ". Nothing was delivered; let the workload use fewer, larger windows.",
           null);
     }
   }

@@ -4,7 +4,7 @@ import java.io.IOException;
 
 /**
  * Looks whether a process holds a device: what it says of itself is not believed. Asked beside the
- * desk's thread, for one process at a time at each device; may wait for a driver.
+ * listener's thread, for one process at a time at each device; may wait for a driver.
  */
 @FunctionalInterface
 public interface HolderCheck {

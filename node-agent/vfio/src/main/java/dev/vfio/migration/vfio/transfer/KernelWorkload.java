@@ -25,12 +25,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The workload of a kernel device: the process that holds it, or the one that waits for it at the
- * desk. Which of the two is found anew at each call, by who holds the device.
+ * The workload of a kernel device: the process that holds it, or the one that waits for it at
+ * its socket. Which of the two is found anew at each call, by who holds the device.
  *
  * <p>A workload that holds its device knows nothing of the migration: it is made to stand still by
  * the freezer, and killed once the handover is committed. One that waits takes part, by the
- * handover protocol.
+ * transfer protocol.
  */
 public final class KernelWorkload implements Workload {
   private final NodeDevice device;
@@ -52,7 +52,7 @@ public final class KernelWorkload implements Workload {
    * @param listener where workloads wait
    * @param devices that are open in this process
    * @param pageSize bytes
-   * @param connectTimeout for a workload to connect to the desk
+   * @param connectTimeout for a workload to connect to the socket
    * @param answerTimeout for one that waits to do what it is asked
    */
   public record Means(

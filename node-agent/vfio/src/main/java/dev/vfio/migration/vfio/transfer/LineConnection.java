@@ -21,7 +21,7 @@ import java.util.Optional;
  * One JSON object a line, in both directions, over a Unix stream socket. For one thread at a time.
  */
 final class LineConnection implements AutoCloseable {
-  static final int MOST_LINE_BYTES = 64 << 10;
+  static final int MAX_LINE_BYTES = 64 << 10;
   static final ObjectMapper JSON = new ObjectMapper();
 
   private final UnixStream stream;
@@ -57,7 +57,7 @@ final class LineConnection implements AutoCloseable {
   Optional<JsonNode> receive() throws IOException {
     if (line == null) {
       // Not before: whoever is sent away at once costs no memory.
-      line = ByteBuffer.allocateDirect(MOST_LINE_BYTES);
+      line = ByteBuffer.allocateDirect(MAX_LINE_BYTES);
     }
     if (stream.receive(line, ByteBuffer.allocateDirect(0), false, null) == 0) {
       throw new ErrnoException("receiving a line", Errno.ECONNRESET.number());
@@ -68,7 +68,7 @@ final class LineConnection implements AutoCloseable {
       }
     }
     if (!line.hasRemaining()) {
-      throw new IOException("it sent a line of more than " + MOST_LINE_BYTES + " bytes");
+      throw new IOException("it sent a line of more than " + MAX_LINE_BYTES + " bytes");
     }
     return Optional.empty();
   }
@@ -78,10 +78,10 @@ final class LineConnection implements AutoCloseable {
    *
    * @throws ErrnoException as {@link #receive()} has it
    */
-  JsonNode await(Duration patience) throws IOException {
+  JsonNode await(Duration timeout) throws IOException {
     long start = System.nanoTime();
     while (true) {
-      Duration left = patience.minusNanos(System.nanoTime() - start);
+      Duration left = timeout.minusNanos(System.nanoTime() - start);
       if (left.isNegative() || left.isZero()) {
         throw new ErrnoException("receiving a line", Errno.EAGAIN.number());
       }

@@ -21,7 +21,7 @@ final class WindowMemories implements AutoCloseable {
     }
   }
 
-  /** Memory that was made for the device's windows and not vacated. */
+  /** Memory that was made for the device's windows and not released. */
   Optional<DeviceWindowMemory> of(String device) {
     return Optional.ofNullable(made.get(device));
   }

@@ -1,2 +1,8 @@
-/** Hands a loaded device and its memory to the workload that waits for it. */
+/**
+ * Transfers a loaded device and its memory to the workload that waits for it, and reaches the one
+ * that uses it. A listener with one thread owns the sockets; for each device an endpoint has done
+ * what the machine in {@code machine} wants, and tells it what happened. What may wait, for a disk,
+ * a driver or a workload, delays that one device alone. Knows nothing of sessions or of the
+ * decision.
+ */
 package dev.vfio.migration.vfio.transfer;

@@ -150,7 +150,7 @@ class BetweenDeliverAndTakeTest {
   }
 
   @Test
-  void aHolderOfAnotherMigrationsReceiptDidNotReceiveItForThisOne() throws Exception {
+  void aHolderOfAnotherMigrationsRecordDidNotReceiveItForThisOne() throws Exception {
     received();
     assertThat(fixture.listener().received(fixture.holder(), MIGRATION))
         .as("not told yet")
@@ -171,7 +171,7 @@ class BetweenDeliverAndTakeTest {
   }
 
   @Test
-  void aPromiseThatWasNotKeptIsNoReceipt() throws Exception {
+  void aPromiseThatWasNotKeptIsNoRecord() throws Exception {
     assertThat(program.ask("wait")).isEqualTo("waits");
     long started = fixture.holders.processes().startTime(program.pid()).orElseThrow();
     fixture
@@ -218,7 +218,7 @@ class BetweenDeliverAndTakeTest {
   }
 
   @Test
-  void whatItSaysIsEnoughWhereTheAgentsReceiptIsLost() throws Exception {
+  void whatItSaysIsEnoughWhereTheAgentsRecordIsLost() throws Exception {
     received();
     fixture.restartAgent();
     fixture.listener().records().remove(StandInNode.ID);

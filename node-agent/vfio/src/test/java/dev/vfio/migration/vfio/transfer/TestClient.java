@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A workload's end of the handover protocol, written from its description. */
+/** A workload's end of the transfer's protocol, written from its description. */
 final class TestClient implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
 

@@ -196,7 +196,7 @@ class TransferTest {
   }
 
   @Test
-  void memoryThatNobodyReceivedIsLetGo() throws Exception {
+  void memoryThatNobodyReceivedIsReleased() throws Exception {
     Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
     KernelWorkload workload = fixture.workload(LONG);
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
@@ -210,7 +210,7 @@ class TransferTest {
   }
 
   @Test
-  void memoryIsLetGoWhereNobodyCouldBeDescribed() throws Exception {
+  void memoryIsReleasedWhereNobodyCouldBeDescribed() throws Exception {
     Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
 
     assertThatThrownBy(() -> fixture.workload(SHORT).accommodate(SHAPES))
@@ -248,7 +248,7 @@ class TransferTest {
   }
 
   @Test
-  void wherePatienceIsNoTimeNoneIsNamed() {
+  void aTimeoutOfNoTimeIsNotNamed() {
     assertThatThrownBy(() -> fixture.workload(Duration.ZERO).describe())
         .hasMessageContaining("nobody waits for it at " + fixture.socket() + ". Start");
   }
@@ -305,7 +305,7 @@ class TransferTest {
   }
 
   @Test
-  void aWorkloadThatNeverAnswersIsSentOff() throws Exception {
+  void aWorkloadThatNeverAnswersIsDisconnected() throws Exception {
     fixture.openDevice();
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
       assertThatThrownBy(() -> fixture.workload(LONG, SHORT).receive(MIGRATION))
@@ -320,7 +320,7 @@ class TransferTest {
   }
 
   @Test
-  void aWorkloadThatAnswersNonsenseIsSentOff() throws Exception {
+  void aWorkloadThatAnswersNonsenseIsDisconnected() throws Exception {
     fixture.openDevice();
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
       CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
@@ -437,7 +437,7 @@ class TransferTest {
               StandInNode.ID, "a".repeat(64) + "/2147483647", fixture.opened(), memory);
       assertThat(manifest.descriptors()).hasSize(DescriptorMessage.MAX_DESCRIPTORS);
       assertThat((manifest.request() + "\n").getBytes(StandardCharsets.UTF_8))
-          .hasSizeLessThanOrEqualTo(LineConnection.MOST_LINE_BYTES);
+          .hasSizeLessThanOrEqualTo(LineConnection.MAX_LINE_BYTES);
     }
   }
 

@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Who may wait at the desk, one at a time, and who is sent away with a reason. */
+/** Who may wait at the socket, one at a time, and who is sent away with a reason. */
 @Timeout(120)
 class WorkloadListenerTest {
   private static final String DEVICE = "0000:65:00.1";
@@ -118,7 +118,7 @@ class WorkloadListenerTest {
   }
 
   @Test
-  void whatTheReceiptContradictsIsNotBelieved() throws Exception {
+  void whatTheRecordContradictsIsNotBelieved() throws Exception {
     try (WorkloadListener careful = newListener((device, process) -> true)) {
       careful.offer(DEVICE);
       record("uid-2/1", TransferRecord.Stage.DELIVERED);
@@ -276,7 +276,7 @@ class WorkloadListenerTest {
   }
 
   @Test
-  void whoseClaimIsNotLookedAtInTimeIsToldSo() throws Exception {
+  void whoIsNotLookedAtInTimeIsAnsweredSo() throws Exception {
     CountDownLatch answers = new CountDownLatch(1);
     try (WorkloadListener hasty =
         new WorkloadListener(
@@ -295,7 +295,7 @@ class WorkloadListenerTest {
   }
 
   @Test
-  void aDeskThatHangsIsNotWaitedForWithoutEnd() throws Exception {
+  void aListenerThatHangsIsNotWaitedForWithoutEnd() throws Exception {
     CountDownLatch hangs = new CountDownLatch(1);
     CountDownLatch goesOn = new CountDownLatch(1);
     IntPredicate slow =
@@ -331,7 +331,7 @@ class WorkloadListenerTest {
   }
 
   @Test
-  void aFaultAtADevicesPlaceEndsTheDeskForNobody() throws Exception {
+  void aFaultAtOneDeviceEndsTheListenerForNobody() throws Exception {
     IntPredicate faulty =
         user -> {
           throw new IllegalStateException("a fault that this test makes");
@@ -357,7 +357,7 @@ class WorkloadListenerTest {
   void whenOneLeavesAnotherMayWait() throws Exception {
     TestClient.waitAt(socket, null).close();
 
-    // The desk may hear of the second before it finds the first gone.
+    // The listener may hear of the second before it finds the first gone.
     TestClient second = null;
     while (second == null) {
       try {
@@ -419,7 +419,7 @@ class WorkloadListenerTest {
     try (TestClient client = TestClient.connect(socket)) {
       assertThatThrownBy(
               () -> {
-                client.say("x".repeat(LineConnection.MOST_LINE_BYTES + 1));
+                client.say("x".repeat(LineConnection.MAX_LINE_BYTES + 1));
                 if (client.next() == null) {
                   throw new IOException("closed");
                 }
@@ -484,7 +484,7 @@ class WorkloadListenerTest {
     }
   }
 
-  /** The desk's answer to a process of that user. */
+  /** The listener's answer to a process of that user. */
   private String helloAs(int user) throws Exception {
     Process process =
         perlAs(
@@ -536,7 +536,7 @@ class WorkloadListenerTest {
   @Test
   void aSocketThatAKilledAgentLeftIsTakenOver() throws Exception {
     try (WorkloadListener killed = newListener(folder.resolve("devices"), LONG, user -> false)) {
-      // Two desks at one folder: the first has its name taken from it, as after a crash.
+      // Two listeners at one folder: the first has its name taken from it, as after a crash.
       killed.offer(DEVICE);
       try (TestClient client = TestClient.waitAt(killed.socket(DEVICE), null)) {
         assertThat(killed.waiting(DEVICE)).contains("shop-db");
@@ -640,7 +640,7 @@ class WorkloadListenerTest {
   }
 
   @Test
-  void aClosedDeskLeavesNothingOpenAndNoSockets() throws Exception {
+  void aClosedListenerLeavesNothingOpenAndNoSockets() throws Exception {
     Map<String, Integer> before = OpenDescriptors.count(folder);
     WorkloadListener brief = newListener(folder.resolve("short"), LONG, user -> false);
     brief.offer(DEVICE);

@@ -19,13 +19,17 @@ final class Chance {
     return random.nextInt(cases) == 0;
   }
 
-  /** As {@link #oneIn}, but never once faults have ended. */
+  /** As {@link #oneIn}, but never while there are no faults. */
   boolean fault(int oneIn) {
     return random.nextInt(oneIn) == 0 && faults;
   }
 
   boolean faults() {
     return faults;
+  }
+
+  void beginFaults() {
+    faults = true;
   }
 
   void endFaults() {

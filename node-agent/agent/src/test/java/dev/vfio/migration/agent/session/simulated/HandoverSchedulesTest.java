@@ -15,13 +15,18 @@ import org.junit.jupiter.api.Test;
  * The handover's invariants, over schedules that chance picks: agents crash at any touch of the
  * world and at any journal entry, devices refuse, workloads do not answer, disks are full, the
  * stream is cut at any place, commands are lost, late and repeated; what is loaded dies, or who was
- * to take it, before the decision and after it.
+ * to take it, before the decision and after it. The transfer to the workload is the agent's very
+ * machine, with a disk that is full and with workloads that wait two at a time, refuse, answer
+ * nonsense or nothing, end, and connect again late.
  *
  * <ul>
  *   <li>H1: at no time do both devices run.
  *   <li>H2: state that exists is never discarded before the other side holds it or the handover is
  *       decided.
  *   <li>H3: every migration ends with exactly one device running.
+ *   <li>A workload uses its device only once it was told to take it, after the decision and with
+ *       the device running; each step of its transfer is on the disk before it is asked for it.
+ *   <li>No two workloads are told to take one device, and once one was, nobody else receives it.
  * </ul>
  */
 class HandoverSchedulesTest {
@@ -29,6 +34,12 @@ class HandoverSchedulesTest {
   @Test
   void everyScheduleHoldsTheInvariants() {
     Seeds.check(1000, values -> new World(values.seed()).live());
+  }
+
+  /** Most of those end before a workload is told to take its device. */
+  @Test
+  void everyScheduleFromTheTransferOnHoldsTheInvariants() {
+    Seeds.check(500, values -> new World(values.seed()).liveThroughTransfer());
   }
 
   /**

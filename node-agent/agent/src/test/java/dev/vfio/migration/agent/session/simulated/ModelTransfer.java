@@ -259,6 +259,10 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
 
   private void answer(WaitingProcess process) {
     TransferAction.Message message = process.unread();
+    require(
+        message != TransferAction.Message.DELIVER
+            || recorded(process, process.holds(), Stage.DELIVERED),
+        "a device was delivered and that is not on record: " + record);
     if (chance.fault(40)) {
       timeOut();
     } else if (chance.fault(40)) {
@@ -319,6 +323,9 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
           holder().filter(process -> process.number() == written.process()).isPresent(),
           "a workload is presumed to have taken a device that it does not hold");
     }
+    require(
+        written.stage() != Stage.TAKEN || process(written.process()).uses(),
+        "a workload is noted to have taken a device that it does not use");
     return onDisk(
         new TransferEvent.RecordWritten(),
         () -> {
@@ -453,11 +460,14 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
   @Override
   public TransferEvent lookAtProcess(long number, long startTime) {
     node.mayCrash();
-    return new TransferEvent.ProcessSeen(lives(number));
+    return new TransferEvent.ProcessSeen(process(number).lives());
   }
 
-  private boolean lives(long number) {
-    return processes.stream().anyMatch(process -> process.number() == number && process.lives());
+  private WaitingProcess process(long number) {
+    return processes.stream()
+        .filter(process -> process.number() == number)
+        .findFirst()
+        .orElseThrow();
   }
 
   @Override

@@ -71,6 +71,27 @@ final class World {
     liveCalmly();
   }
 
+  /**
+   * Lives without faults until the destination is loaded, or until that is committed, then through
+   * faults for a while, and without any again until all is settled.
+   */
+  void liveThroughTransfer() {
+    chance.endFaults();
+    if (chance.oneIn(3)) {
+      onceLoaded(chance::beginFaults);
+    } else {
+      onceCommitted(chance::beginFaults);
+    }
+    for (int step = 0; step < STEPS_TO_SETTLE && !chance.faults() && !isSettled(); step++) {
+      step();
+    }
+    int faulty = chance.below(STEPS_WITH_FAULTS);
+    for (int step = 0; step < faulty; step++) {
+      step();
+    }
+    liveCalmly();
+  }
+
   /** Lives without faults, but for those that were planned, until all is settled. */
   void liveCalmly() {
     chance.endFaults();
