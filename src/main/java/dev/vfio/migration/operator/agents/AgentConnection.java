@@ -156,7 +156,7 @@ public final class AgentConnection implements AutoCloseable {
               .overrideAuthority(authorityOf(node))
               .sslContext(tls.context())
               .maxInboundMessageSize(MAX_MESSAGE)
-              // Another pod, whatever proxy this process is told to use for other things.
+              // Another pod: a proxy that this process is configured with is for other connections.
               .proxyDetector(target -> null)
               .disableServiceConfigLookUp()
               .build();

@@ -11,8 +11,8 @@ import java.time.Duration;
 
 /**
  * Committed, and ActionRequired after it: the destination owns the state and is activated, however
- * often that must be tried. Gives Activate. The source is not told to release anything: what it
- * holds is the last copy should the destination never run.
+ * often that must be tried. Gives Activate. The source does not get Commit: what it holds is the
+ * last copy should the destination never run.
  *
  * <pre>
  * the destination runs                                  Succeeded

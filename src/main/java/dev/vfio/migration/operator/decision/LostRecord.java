@@ -38,7 +38,9 @@ final class LostRecord {
     this.status = draft.status();
   }
 
-  /** What follows where the status must once have said more; empty where it need not have. */
+  /**
+   * What follows where something was removed from the status; empty where nothing need have been.
+   */
   Optional<Decision> decide() {
     Handover handover = draft.seen().status().handover();
     return switch (handover == null ? Handover.UNDECIDED : handover) {
@@ -53,14 +55,14 @@ final class LostRecord {
       return Optional.of(committed());
     }
     Phase phase = status.phase() == null ? Phase.PENDING : status.phase();
-    boolean saidMore =
+    boolean lostSomething =
         switch (phase) {
           case PENDING, VALIDATING -> hasSession();
           case PREPARING, PRE_COPY -> isPaused();
           case SWITCHING_OVER -> false;
           case COMMITTED, SUCCEEDED, ROLLING_BACK, FAILED, CANCELLED, ACTION_REQUIRED -> true;
         };
-    if (!saidMore) {
+    if (!lostSomething) {
       return Optional.empty();
     }
     if (wasRolledBack()) {
@@ -87,7 +89,7 @@ final class LostRecord {
     };
   }
 
-  /** No phase and no state of an agent but those after Committed leads there. */
+  /** Only a committed migration has these phases, or sessions in these states. */
   private boolean wasCommitted() {
     return status.wasIn(Phase.COMMITTED)
         || status.wasIn(Phase.SUCCEEDED)
@@ -110,7 +112,7 @@ final class LostRecord {
 
   /**
    * The workload is paused only once SwitchingOver was recorded. A source that says why it failed,
-   * as one whose journal is damaged, waits for a decision without having been told to pause.
+   * as one whose journal is damaged, waits for a decision although it never got SwitchOver.
    */
   private boolean isPaused() {
     SessionState state = draft.source().state();
@@ -119,7 +121,7 @@ final class LostRecord {
         && draft.source().session().filter(Session::hasFailure).isEmpty();
   }
 
-  /** No phase but those after RolledBack leads there. */
+  /** Only a migration that was rolled back has these phases. */
   private boolean wasRolledBack() {
     return status.wasIn(Phase.ROLLING_BACK)
         || status.wasIn(Phase.FAILED)
@@ -127,9 +129,9 @@ final class LostRecord {
   }
 
   /**
-   * Whether the destination may run for all that is seen now. One that strands does so before the
-   * decision and after it; one that is not seen may have been activated long ago, and only a source
-   * that does not wait for the decision yet tells that nobody took it.
+   * Whether the destination may run. A destination can be stranded before the decision and after
+   * it. A destination that is not seen may have been activated long ago; only a source that does
+   * not wait for the decision yet proves that it was not.
    */
   private boolean mayHaveBeenActivated() {
     SessionState state = draft.destination().state();

@@ -77,8 +77,8 @@ final class PreCopyPhase extends BegunPhase {
   }
 
   /**
-   * Somebody who changes spec.switchover from Manual to Automatic wants the switchover, whatever
-   * the figures are at that moment. These reasons last only while it is Manual: otherwise the phase
+   * A user who changes spec.switchover from Manual to Automatic wants the switchover, whatever the
+   * figures are at that moment. These reasons last only while it is Manual: otherwise the phase
    * changes with them.
    */
   private boolean wasReleasedByHand() {

@@ -21,7 +21,7 @@ final class ReadyConditions {
   /** ESRCH. */
   private static final int NO_SUCH_PROCESS = 3;
 
-  /** What an agent puts before the reason that it was told to roll back for. */
+  /** What an agent puts before the reason that came with RollBack. */
   private static final String REPEATS = "^(the operator rolled back: [A-Za-z]*:)?[.\\s]*";
 
   private final StatusDraft status;
@@ -279,7 +279,7 @@ final class ReadyConditions {
     if (cause.isEmpty()) {
       return words;
     }
-    // An agent that was told to roll back repeats why; one that failed later goes on from there.
+    // An agent that got RollBack repeats its reason; one that failed afterwards adds to it.
     String bare = cause.startsWith(where) ? cause.substring(where.length()) : cause;
     return words.replace(cause, "").replace(bare, "").strip().replaceFirst(REPEATS, "").strip();
   }

@@ -144,7 +144,7 @@ final class RollbackSteps {
 
   /**
    * Whether a source in that state proves that nobody committed: it does not wait for the decision
-   * yet, or was told to go back.
+   * yet, or got RollBack or Cancel.
    */
   static boolean provesNothingCommitted(SessionState source) {
     return switch (source) {

@@ -21,7 +21,7 @@ public interface NodeStore {
 
   /**
    * Compare-and-set: writes {@code status} if the object still is as it was seen. Does nothing
-   * where it has changed or is gone: who looks again finds out.
+   * where it has changed or was removed: the next update reads it again.
    *
    * @return whether it was written
    */

@@ -82,7 +82,7 @@ final class Commander {
     commands.forEach(command -> command.handle(giving).ifPresent(asked::add));
     long deadline = System.nanoTime() + CallsUnderWay.SHORT.toNanos();
     asked.forEach(call -> calls.awaitShortly(call, deadline));
-    // Where both devices are inspected, one without the other tells nothing.
+    // Where both devices are inspected, one answer without the other is of no use.
     boolean inspected = asked.stream().filter(Commander::isInspection).allMatch(Call::isAnswered);
     asked.stream()
         .filter(Call::isAnswered)
