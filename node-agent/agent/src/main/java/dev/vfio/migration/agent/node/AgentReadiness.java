@@ -143,9 +143,9 @@ public final class AgentReadiness implements AsyncHealthCheck {
   private String handoverProblem() {
     return node.handsOver()
         ? null
-        : "the desk at "
+        : "the workload listener at "
             + config.handoverDirectory()
-            + " has ended: no workload can wait for a device or be handed one. See the agent's log,"
+            + " has ended: no workload can wait for a device or receive one. See the agent's log,"
             + " and restart the agent.";
   }
 

@@ -33,7 +33,7 @@ import org.jboss.logging.Logger;
 
 /**
  * The kernel's devices of this node, and the workloads that use them or wait for them. A device
- * that is free and can migrate is offered to workloads at the hand-over desk.
+ * that is free and can migrate is offered to workloads at its socket.
  */
 final class KernelNode implements KernelSide {
   private static final Logger LOG = Logger.getLogger(KernelNode.class);
@@ -44,7 +44,7 @@ final class KernelNode implements KernelSide {
   private final SysfsDevices inventory;
   private final Holders holders;
   private final KernelDirectory directory;
-  private final WorkloadListener desk;
+  private final WorkloadListener listener;
   private final Freezer freezer;
   private final AgentConfig config;
   private final int pageSize;
@@ -70,7 +70,7 @@ final class KernelNode implements KernelSide {
             processes,
             new FreezerLedger(config.journalDirectory().resolve("frozen")),
             config.workloadTimeout());
-    this.desk =
+    this.listener =
         new WorkloadListener(
             config.handoverDirectory(),
             config.journalDirectory().resolve("handed-over"),
@@ -87,10 +87,12 @@ final class KernelNode implements KernelSide {
             pageSize,
             config.deviceLookTimeout(),
             System::nanoTime);
-    this.offers = new OfferedDevices(inventory, desk);
+    this.offers = new OfferedDevices(inventory, listener);
   }
 
-  /** For the desk, beside its thread: a driver that hangs here keeps that one device waiting. */
+  /**
+   * For the listener, beside its thread: a driver that hangs here keeps that one device waiting.
+   */
   private boolean isHeldBy(String device, long process) throws DeviceException {
     Optional<NodeDevice> known = inventory.find(device);
     if (known.isEmpty()) {
@@ -104,7 +106,7 @@ final class KernelNode implements KernelSide {
 
   private boolean received(Holder holder, String migration) throws DeviceException {
     try {
-      return desk.received(holder, migration);
+      return listener.received(holder, migration);
     } catch (IOException unknown) {
       throw new DeviceException(
           DeviceException.Kind.UNREACHABLE,
@@ -137,7 +139,7 @@ final class KernelNode implements KernelSide {
         new KernelWorkload.Means(
             found,
             freezer,
-            desk,
+            listener,
             directory::openHere,
             pageSize,
             connectTimeout,
@@ -254,11 +256,11 @@ final class KernelNode implements KernelSide {
 
   @Override
   public boolean handsOver() {
-    return desk.serves();
+    return listener.serves();
   }
 
   @Override
   public void close() {
-    desk.close();
+    listener.close();
   }
 }

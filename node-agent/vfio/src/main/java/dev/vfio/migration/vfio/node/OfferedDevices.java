@@ -12,7 +12,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * Which devices of this node workloads may wait for at the hand-over desk. Opens no device.
+ * Which devices of this node workloads may wait for at its socket. Opens no device.
  *
  * <p>Safe for use by several threads, but for {@link #follow()}, which is one thread's.
  */
@@ -20,15 +20,15 @@ public final class OfferedDevices {
   private static final System.Logger LOG = System.getLogger(OfferedDevices.class.getName());
 
   private final SysfsDevices inventory;
-  private final WorkloadListener desk;
+  private final WorkloadListener listener;
 
   /** Used by the thread that calls {@link #follow()}. */
   private Set<NodeDevice> seen = Set.of();
 
   /** Does no I/O. */
-  public OfferedDevices(SysfsDevices inventory, WorkloadListener desk) {
+  public OfferedDevices(SysfsDevices inventory, WorkloadListener listener) {
     this.inventory = inventory;
-    this.desk = desk;
+    this.listener = listener;
   }
 
   /** Offers a device that a look found free and able to migrate. */
@@ -50,9 +50,9 @@ public final class OfferedDevices {
     List<NodeDevice> present = inventory.list();
     present.stream().filter(device -> !seen.contains(device)).forEach(device -> offer(device.id()));
     Set<String> ids = present.stream().map(NodeDevice::id).collect(Collectors.toSet());
-    for (String offered : desk.offered()) {
+    for (String offered : listener.offered()) {
       if (!ids.contains(offered)) {
-        desk.withdraw(offered);
+        listener.withdraw(offered);
       }
     }
     seen = Set.copyOf(present);
@@ -67,18 +67,19 @@ public final class OfferedDevices {
   public void reofferExistingSockets() {
     inventory.list().stream()
         .map(NodeDevice::id)
-        .filter(id -> Files.exists(desk.socket(id)))
+        .filter(id -> Files.exists(listener.socket(id)))
         .forEach(this::offer);
   }
 
   private void offer(String id) {
     try {
-      desk.offer(id);
+      listener.offer(id);
     } catch (IOException failure) {
       LOG.log(
           System.Logger.Level.ERROR,
           String.format(
-              "no workload can wait for %s at %s: it can be no destination", id, desk.socket(id)),
+              "no workload can wait for %s at %s: it can be no destination",
+              id, listener.socket(id)),
           failure);
     }
   }

@@ -25,8 +25,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The workload of a kernel device: the process that holds it, or the one that waits for it at
- * its socket. Which of the two is found anew at each call, by who holds the device.
+ * The workload of a kernel device: the process that holds it, or the one that waits for it at its
+ * socket. Which of the two is found anew at each call, by who holds the device.
  *
  * <p>A workload that holds its device knows nothing of the migration: it is made to stand still by
  * the freezer, and killed once the handover is committed. One that waits takes part, by the

@@ -259,6 +259,31 @@ class WallsTest {
   private static final String CONTROL = ROOT + ".agent.control..";
   private static final String NODE = ROOT + ".agent.node..";
 
+  /** Whatever a transfer does is an action: what its machine calls knows no socket and no clock. */
+  @Test
+  void theTransferMachineKnowsOnlyItselfPlainJavaAndErrnos() {
+    String machine = ROOT + ".vfio.transfer.machine..";
+    DescribedPredicate<JavaClass> known =
+        resideInAnyPackage(
+                machine, "java.lang..", "java.util", "java.util.function", "java.util.stream")
+            .or(oneOf("java.time.Duration", "java.io.IOException", ROOT + ".vfio.linux.Errno"))
+            .or(describe("a primitive", JavaClass::isPrimitive));
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(machine)
+            .should()
+            .dependOnClassesThat(
+                not(known)
+                    .or(
+                        oneOf(
+                            "java.lang.Thread",
+                            "java.lang.System",
+                            "java.lang.System$Logger",
+                            "java.lang.Process",
+                            "java.lang.ProcessHandle"))));
+  }
+
   @Test
   void theMachinesOfTheAgentKnowOnlyThemselvesPlainJavaAndNamedValues() {
     DescribedPredicate<JavaClass> values =
