@@ -1,6 +1,5 @@
 package dev.vfio.migration.vfio.linux;
 
-
 import dev.vfio.migration.vfio.layout.ExpectedConstants;
 import java.io.IOException;
 import java.nio.file.Path;

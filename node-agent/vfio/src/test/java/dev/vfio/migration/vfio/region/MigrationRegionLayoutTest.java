@@ -1,6 +1,5 @@
 package dev.vfio.migration.vfio.region;
 
-
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.layout.ExpectedConstants;
 import java.io.IOException;
