@@ -53,7 +53,7 @@ import org.junit.jupiter.api.Test;
 @QuarkusTest
 @QuarkusTestResource(NodeForTests.class)
 class NodeAgentServiceTest {
-  private static final long PATIENCE_SECONDS = 40;
+  private static final long TIMEOUT_SECONDS = 40;
 
   @TestHTTPResource(value = "/", tls = true)
   URL control;
@@ -89,7 +89,7 @@ class NodeAgentServiceTest {
             .build();
     channels.add(channel);
     return NodeAgentGrpc.newBlockingStub(channel)
-        .withDeadlineAfter(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        .withDeadlineAfter(TIMEOUT_SECONDS, TimeUnit.SECONDS);
   }
 
   private static CommandHeader header(String uid, long fencingNumber) {
@@ -282,7 +282,7 @@ class NodeAgentServiceTest {
     }
     var wanted = ShownCertificate.in(renewed.resolve("tls.crt"));
     await()
-        .atMost(Duration.ofSeconds(PATIENCE_SECONDS))
+        .atMost(Duration.ofSeconds(TIMEOUT_SECONDS))
         // A reload between the two files finds a key of another certificate.
         .ignoreExceptionsInstanceOf(IOException.class)
         .untilAsserted(

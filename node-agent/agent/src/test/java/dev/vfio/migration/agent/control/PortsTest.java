@@ -56,7 +56,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @QuarkusTestResource(NodeForTests.class)
 @Timeout(180)
 class PortsTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Duration TIMEOUT = Duration.ofSeconds(60);
   private static final int MANY = 1500;
   private static final String HALF = "GET /q/health/live HTTP/1.1\r\nHost: node\r\nX-Half: ";
   private static final String CLIENT_HELLO = "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001";
@@ -129,7 +129,7 @@ class PortsTest {
                     .build())
             .build();
     return NodeAgentGrpc.newBlockingStub(operator)
-        .withDeadlineAfter(PATIENCE.toSeconds() * 2, TimeUnit.SECONDS);
+        .withDeadlineAfter(TIMEOUT.toSeconds() * 2, TimeUnit.SECONDS);
   }
 
   /** A probe may come while more connections arrive than can be dropped; the kubelet repeats it. */
@@ -137,10 +137,10 @@ class PortsTest {
     HttpRequest probe =
         HttpRequest.newBuilder(
                 URI.create("http://127.0.0.1:" + management.getPort() + "/q/health/live"))
-            .timeout(PATIENCE)
+            .timeout(TIMEOUT)
             .build();
     await()
-        .atMost(PATIENCE)
+        .atMost(TIMEOUT)
         .ignoreExceptionsInstanceOf(IOException.class)
         .until(
             () ->
@@ -155,7 +155,7 @@ class PortsTest {
   void requestsThatDoNotEndKeepNoProbeOutAndAreDropped(String bytes) throws Exception {
     hold(management.getPort(), MANY, bytes, "127.0.0.1");
     isAlive();
-    await().atMost(PATIENCE).until(() -> open() < FEW);
+    await().atMost(TIMEOUT).until(() -> open() < FEW);
     isAlive();
   }
 
@@ -164,7 +164,7 @@ class PortsTest {
     hold(management.getPort(), MANY, HALF, "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5");
     hold(management.getPort(), MANY, HALF, "127.0.0.6", "127.0.0.7", "127.0.0.8", "127.0.0.9");
     isAlive();
-    await().atMost(PATIENCE).until(() -> open() < FEW);
+    await().atMost(TIMEOUT).until(() -> open() < FEW);
   }
 
   @Test
@@ -173,7 +173,7 @@ class PortsTest {
       slow.setSoTimeout(100);
       slow.getOutputStream().write(HALF.getBytes(StandardCharsets.US_ASCII));
       await()
-          .atMost(PATIENCE)
+          .atMost(TIMEOUT)
           .pollInterval(Duration.ofMillis(10))
           .until(() -> isClosedAfter(slow, 'x'));
     }
@@ -184,11 +184,11 @@ class PortsTest {
   void aSecondRequestThatTricklesInEnds() throws Exception {
     try (Socket slow = new Socket("127.0.0.1", management.getPort())) {
       slow.getOutputStream().write("GET /q/health/live HTTP/1.1\r\nHost: node\r\n\r\n".getBytes());
-      slow.setSoTimeout((int) PATIENCE.toMillis());
+      slow.setSoTimeout((int) TIMEOUT.toMillis());
       assertThat(slow.getInputStream().read()).isEqualTo('H');
       slow.setSoTimeout(100);
       await()
-          .atMost(PATIENCE)
+          .atMost(TIMEOUT)
           .pollInterval(Duration.ofMillis(10))
           .until(() -> isClosedAfter(slow, 'G'));
     }
@@ -210,7 +210,7 @@ class PortsTest {
   @Test
   void aHeadBeyondAllMeasureIsRefused() throws Exception {
     try (Socket large = new Socket("127.0.0.1", management.getPort())) {
-      large.setSoTimeout((int) PATIENCE.toMillis());
+      large.setSoTimeout((int) TIMEOUT.toMillis());
       String head = "GET /q/health/live HTTP/1.1\r\nHost: node\r\nX: " + "y".repeat(9000);
       large.getOutputStream().write((head + "\r\n\r\n").getBytes());
       String answer = new String(large.getInputStream().readNBytes(12), StandardCharsets.US_ASCII);
@@ -224,7 +224,7 @@ class PortsTest {
     hold(control.getPort(), MANY, bytes, "127.0.0.1");
     assertThat(operator().describeNode(DescribeNodeRequest.getDefaultInstance()).getNodeName())
         .isEqualTo("node-a");
-    await().atMost(PATIENCE).until(() -> open() < FEW);
+    await().atMost(TIMEOUT).until(() -> open() < FEW);
   }
 
   /** Longer than anybody unknown may stay, and nothing is said on it. */
@@ -238,7 +238,7 @@ class PortsTest {
       first = watch.next();
     }
     hold(control.getPort(), 1, "", "127.0.0.1");
-    await().atMost(PATIENCE).until(() -> open() == 0);
+    await().atMost(TIMEOUT).until(() -> open() == 0);
     hold(control.getPort(), MANY, "", "127.0.0.1");
     agent.startSource(
         StartSourceRequest.newBuilder()
@@ -266,7 +266,7 @@ class PortsTest {
             control.getPort(),
             certificates.resolve("other-agent"),
             certificates.resolve("agent"))) {
-      agent.setSoTimeout((int) PATIENCE.toMillis());
+      agent.setSoTimeout((int) TIMEOUT.toMillis());
       // HTTP/1.1 over TLS, nothing asked: only a time limit ends that.
       assertThat(agent.getInputStream().read()).isNegative();
     } catch (SocketException reset) {
@@ -301,7 +301,7 @@ class PortsTest {
     try {
       for (int index = 0; index < 500; index++) {
         try (Socket stranger = new Socket(InetAddress.getLoopbackAddress(), port)) {
-          stranger.setSoTimeout((int) PATIENCE.toMillis());
+          stranger.setSoTimeout((int) TIMEOUT.toMillis());
           stranger.getOutputStream().write("\u0000nonsense\r\n\r\n".getBytes());
           stranger.getInputStream().read(new byte[1024]);
         } catch (SocketException reset) {

@@ -146,7 +146,7 @@ class WindowCopyTest {
     }
 
     @Override
-    public void awaitLoaded(Duration patience) {
+    public void awaitLoaded(Duration timeout) {
       throw new UnsupportedOperationException();
     }
 

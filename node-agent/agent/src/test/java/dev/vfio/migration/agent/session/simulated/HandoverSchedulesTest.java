@@ -83,7 +83,7 @@ class HandoverSchedulesTest {
         world.liveCalmly();
         if (world.source().journals().damaged() && mayHaveEnded(world)) {
           lost++;
-          assertThat(world.story()).contains("SOURCE_AWAITING_DECISION because of JOURNAL_FAILED");
+          assertThat(world.trace()).contains("SOURCE_AWAITING_DECISION because of JOURNAL_FAILED");
         }
       }
       for (int touch = 0; touch < undisturbed.destination().touches(); touch++) {
@@ -133,9 +133,9 @@ class HandoverSchedulesTest {
         world.onceLoaded(device ? destination.device()::die : destination.workload()::die);
         world.liveCalmly();
         assertThat(world.operator().decision())
-            .as("seed %s, %s: %s", seed, device ? "device" : "workload", world.story())
+            .as("seed %s, %s: %s", seed, device ? "device" : "workload", world.trace())
             .isEqualTo(Operator.Decision.ROLLED_BACK);
-        assertThat(world.story()).contains("dies", "DESTINATION_STRANDED");
+        assertThat(world.trace()).contains("dies", "DESTINATION_STRANDED");
       }
     }
   }
@@ -154,7 +154,7 @@ class HandoverSchedulesTest {
         world.liveCalmly();
         assertThat(world.operator().decision()).isEqualTo(Operator.Decision.COMMITTED);
         assertThat(world.source().device().state()).isEqualTo(DeviceState.STOPNCOPY);
-        assertThat(world.story()).contains("dies");
+        assertThat(world.trace()).contains("dies");
       }
     }
   }
@@ -189,7 +189,7 @@ class HandoverSchedulesTest {
       world.source().workload().moveWindow();
       world.liveCalmly();
       assertThat(world.operator().decision()).isEqualTo(Operator.Decision.ROLLED_BACK);
-      assertThat(world.story())
+      assertThat(world.trace())
           .contains("ROLLED_BACK because of INCOMPATIBLE_DEVICE")
           .doesNotContain("SETUP");
     }
@@ -202,7 +202,7 @@ class HandoverSchedulesTest {
     source.source().allowsWindowsOf(declared - 1);
     source.liveCalmly();
     assertThat(source.operator().decision()).isEqualTo(Operator.Decision.ROLLED_BACK);
-    assertThat(source.story()).contains("MEMORY_UNREACHABLE").doesNotContain("SETUP");
+    assertThat(source.trace()).contains("MEMORY_UNREACHABLE").doesNotContain("SETUP");
 
     // A destination that refuses is asked again until the operator gives up.
     World destination = new World(1);
@@ -210,7 +210,7 @@ class HandoverSchedulesTest {
     destination.operator().rollBackAt(500);
     destination.liveCalmly();
     assertThat(destination.operator().decision()).isEqualTo(Operator.Decision.ROLLED_BACK);
-    assertThat(destination.story()).doesNotContain("LISTENING", "SETUP");
+    assertThat(destination.trace()).doesNotContain("LISTENING", "SETUP");
 
     World enough = new World(1);
     enough.source().allowsWindowsOf(declared);

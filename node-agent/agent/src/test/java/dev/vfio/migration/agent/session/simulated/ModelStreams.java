@@ -244,7 +244,7 @@ final class ModelStreams implements StateStreams {
     }
 
     @Override
-    public void awaitLoaded(Duration patience) throws StreamException {
+    public void awaitLoaded(Duration timeout) throws StreamException {
       if (loadedHeard) {
         return;
       }

@@ -125,7 +125,7 @@ final class Node {
     try {
       sessions =
           new Sessions(
-              surroundings(),
+              environment(),
               journals,
               new Fencing(new Numbers()),
               new Sessions.Limits(4, 10, Duration.ofDays(1)),
@@ -179,7 +179,7 @@ final class Node {
     }
   }
 
-  private SessionEnvironment surroundings() {
+  private SessionEnvironment environment() {
     DeviceDirectory directory =
         new DeviceDirectory() {
           @Override

@@ -96,7 +96,7 @@ class OneDeviceManySessionsTest {
               killedOnceLoaded(
                   1, records, touch, image -> isEarlier(image) ? damage.apply(image) : image);
           assertThat(world.operator().decision()).isEqualTo(Operator.Decision.COMMITTED);
-          assertThat(world.story()).doesNotContain("STRANDED");
+          assertThat(world.trace()).doesNotContain("STRANDED");
         }
       }
     }
@@ -147,7 +147,7 @@ class OneDeviceManySessionsTest {
         for (Node node : List.of(world.source(), world.destination())) {
           assertThat(node.watched(world.operator().key()).state().terminal()).isTrue();
         }
-        assertThat(world.story()).contains("because of JOURNAL_FAILED");
+        assertThat(world.trace()).contains("because of JOURNAL_FAILED");
       }
     }
   }

@@ -16,14 +16,14 @@ final class World {
   private static final int STEPS_WITH_FAULTS = 500;
   private static final int STEPS_TO_SETTLE = 40_000;
   private static final int STEPS_UNTIL_A_PERSON_IS_NEEDED = 2_000;
-  private static final int TOLD = 60;
+  private static final int MAX_NOTES = 60;
 
   private final Chance chance;
   private final Loop loop;
   private final Node source;
   private final Node destination;
   private final Operator operator;
-  private final Deque<String> story = new ArrayDeque<>();
+  private final Deque<String> trace = new ArrayDeque<>();
   private Runnable onceLoaded = () -> {};
   private Runnable onceCommitted = () -> {};
 
@@ -156,7 +156,7 @@ final class World {
         crash.node().journals().damage(bytes -> Damage.byChance(bytes, chance));
       }
     } catch (AssertionError | RuntimeException wrong) {
-      throw new AssertionError(wrong.getMessage() + "\n" + story(), wrong);
+      throw new AssertionError(wrong.getMessage() + "\n" + trace(), wrong);
     }
   }
 
@@ -406,19 +406,19 @@ final class World {
               + ", decision "
               + operator.decision()
               + ")\n"
-              + story());
+              + trace());
     }
   }
 
   void note(String what) {
-    story.add(loop.nanoTime() / 1000 + " us " + what);
-    if (story.size() > TOLD) {
-      story.remove();
+    trace.add(loop.nanoTime() / 1000 + " us " + what);
+    if (trace.size() > MAX_NOTES) {
+      trace.remove();
     }
   }
 
   /** What happened last, a line each. */
-  String story() {
-    return String.join("\n", story);
+  String trace() {
+    return String.join("\n", trace);
   }
 }

@@ -118,7 +118,7 @@ class AuthenticationTest {
         Awaited awaited = nodes.await(1, sink);
         Socket plain = new Socket("127.0.0.1", nodes.destination.port())) {
       plain.getOutputStream().write("GET / HTTP/1.1\r\n\r\n".getBytes());
-      plain.setSoTimeout((int) TwoNodes.PATIENCE.toMillis());
+      plain.setSoTimeout((int) TwoNodes.TIMEOUT.toMillis());
       plain.getInputStream().readAllBytes();
       log.awaitMatch("refused a state stream from /127.0.0.1.*TLS 1.3 with certificates.*");
       assertThat(sink.starts).hasValue(0);
@@ -195,7 +195,7 @@ class AuthenticationTest {
       new TestAuthority("other").issue(nodes.destinationTls, "node-b.node.migration.vfio.dev");
       TwoNodes.sendState(sender, new byte[100]);
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
       assertThat(sink.deviceStateBytes()).hasSize(200);
     }
   }
@@ -257,7 +257,7 @@ class AuthenticationTest {
         StateSender sender = nodes.connect(awaited, 1)) {
       TwoNodes.sendState(sender, new byte[] {1, 2, 3});
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
     }
     assertThat(received.deviceStateBytes()).containsExactly(1, 2, 3);
   }

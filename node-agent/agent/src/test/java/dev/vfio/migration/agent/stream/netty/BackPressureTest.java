@@ -50,7 +50,7 @@ class BackPressureTest {
       Thread device = new Thread(() -> sendAll(sender, failures));
       device.start();
       await()
-          .atMost(TwoNodes.PATIENCE)
+          .atMost(TwoNodes.TIMEOUT)
           .until(() -> device.getState() == Thread.State.WAITING && sent.get() > 0);
       // In the ring, in flight, and at the destination: no more than these can be on their way.
       int kernelAndTls = (2 * 2 * 64 * 1024 + 1024 * 1024) / TwoNodes.CHUNK;
@@ -59,15 +59,15 @@ class BackPressureTest {
         assertThat(sent.get() - delivered.get()).isLessThanOrEqualTo(bound);
         int before = delivered.get();
         permits.release(10);
-        await().atMost(TwoNodes.PATIENCE).until(() -> delivered.get() == before + 10);
+        await().atMost(TwoNodes.TIMEOUT).until(() -> delivered.get() == before + 10);
       }
       assertThat(sent.get()).isLessThan(CHUNKS);
       permits.release(CHUNKS);
-      device.join(TwoNodes.PATIENCE.toMillis());
+      device.join(TwoNodes.TIMEOUT.toMillis());
       assertThat(device.isAlive()).isFalse();
       assertThat(failures).hasValue(0);
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
       assertThat(sender.sentBytes()).isEqualTo((long) CHUNKS * TwoNodes.CHUNK);
       assertThat(delivered).hasValue(CHUNKS);
     }
@@ -88,7 +88,7 @@ class BackPressureTest {
             sender.deviceState(chunk);
           }
           sender.end();
-          sender.awaitLoaded(TwoNodes.PATIENCE);
+          sender.awaitLoaded(TwoNodes.TIMEOUT);
         }
       }
     }

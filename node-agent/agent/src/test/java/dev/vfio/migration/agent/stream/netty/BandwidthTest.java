@@ -54,14 +54,14 @@ class BandwidthTest {
       // One on credit; then one for each tenth of a second.
       for (int expected = 1; expected <= 5; expected++) {
         int now = expected;
-        await().atMost(TwoNodes.PATIENCE).until(() -> sent.get() == now && waits(device));
+        await().atMost(TwoNodes.TIMEOUT).until(() -> sent.get() == now && waits(device));
         assertThat(sending).isNotDone();
         clock.addAndGet(SECOND / 10);
       }
       sender.liftBandwidthLimit();
-      sending.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+      sending.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS);
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
       assertThat(sender.sentBytes()).isEqualTo((long) chunks * TwoNodes.CHUNK);
     }
   }

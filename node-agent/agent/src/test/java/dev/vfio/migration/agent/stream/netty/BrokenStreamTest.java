@@ -44,10 +44,10 @@ class BrokenStreamTest {
         Awaited awaited = nodes.await(streams, sink);
         StateSender sender = nodes.source.connect(nodes.through(relay, awaited, streams))) {
       CompletableFuture<Void> sending = EndlessSending.by(sender);
-      await().atMost(TwoNodes.PATIENCE).until(() -> sink.deviceStateBytes().length > 0);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> sink.deviceStateBytes().length > 0);
       relay.cut();
       assertThat(EndlessSending.failureOf(sending).kind()).isEqualTo(Kind.BROKEN);
-      assertThat(sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS).kind())
+      assertThat(sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS).kind())
           .isEqualTo(Kind.BROKEN);
       assertThatThrownBy(() -> sender.paused(1)).isInstanceOf(StreamException.class);
       assertThatThrownBy(sender::end).isInstanceOf(StreamException.class);
@@ -68,11 +68,11 @@ class BrokenStreamTest {
       CompletableFuture<Void> sending = new CompletableFuture<>();
       if (whileSending) {
         sending = EndlessSending.by(sender);
-        await().atMost(TwoNodes.PATIENCE).until(() -> sink.deviceStateBytes().length > 0);
+        await().atMost(TwoNodes.TIMEOUT).until(() -> sink.deviceStateBytes().length > 0);
       }
       relay.silence();
       StreamException atDestination =
-          sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+          sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS);
       assertThat(atDestination.kind()).isEqualTo(Kind.BROKEN);
       assertThat(atDestination.getMessage()).contains("nothing was heard for 1500 ms");
       if (whileSending) {
@@ -80,7 +80,7 @@ class BrokenStreamTest {
             .contains("nothing was heard for 1500 ms");
       } else {
         await()
-            .atMost(TwoNodes.PATIENCE)
+            .atMost(TwoNodes.TIMEOUT)
             .untilAsserted(
                 () ->
                     assertThatThrownBy(() -> sender.paused(0))
@@ -99,17 +99,17 @@ class BrokenStreamTest {
         Awaited awaited = nodes.await(1, sink);
         StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 1))) {
       TwoNodes.sendState(sender, new byte[10]);
-      await().atMost(TwoNodes.PATIENCE).until(() -> sink.deviceStateBytes().length == 10);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> sink.deviceStateBytes().length == 10);
       long there = relay.readsToDestination();
       long back = relay.readsToSource();
       // A PING goes out after half an idle time: three of them last longer than one idle time.
       await()
-          .atMost(TwoNodes.PATIENCE)
+          .atMost(TwoNodes.TIMEOUT)
           .until(
               () -> relay.readsToDestination() >= there + 3 && relay.readsToSource() >= back + 3);
       TwoNodes.sendState(sender, new byte[10]);
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
       assertThat(sink.deviceStateBytes()).hasSize(20);
     }
     assertThat(sink.breaks).hasValue(0);
@@ -135,16 +135,16 @@ class BrokenStreamTest {
         Awaited awaited = nodes.await(2, slow);
         StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 2))) {
       sender.end();
-      assertThat(loading.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+      assertThat(loading.await(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
       long back = relay.readsToSource();
-      await().atMost(TwoNodes.PATIENCE).until(() -> relay.readsToSource() >= back + 6);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> relay.readsToSource() >= back + 6);
       assertThatThrownBy(() -> sender.awaitLoaded(Duration.ofMillis(1)))
           .isInstanceOfSatisfying(
               StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.BROKEN))
           .hasMessageContaining("did not say within 1 ms")
           .hasMessageContaining("it may hold it or not");
       mayLoad.countDown();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
     }
     assertThat(slow.breaks).hasValue(0);
   }
@@ -168,7 +168,7 @@ class BrokenStreamTest {
           .contains("to node node-b (127.0.0.1:")
           .contains("set buffer failed: ENOSPC (28)");
       StreamException atDestination =
-          failing.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+          failing.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS);
       assertThat(atDestination.getMessage()).contains("ENOSPC");
       assertThat(atDestination.getCause()).isInstanceOf(IOException.class);
     }
@@ -191,13 +191,13 @@ class BrokenStreamTest {
         StateSender sender = nodes.connect(awaited, streams)) {
       TwoNodes.sendState(sender, new byte[100]);
       await()
-          .atMost(TwoNodes.PATIENCE)
+          .atMost(TwoNodes.TIMEOUT)
           .untilAsserted(
               () ->
                   assertThatThrownBy(sender::end)
                       .isInstanceOf(StreamException.class)
                       .hasMessageContaining("Cannot reserve direct buffer memory"));
-      assertThat(failing.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS))
+      assertThat(failing.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS))
           .hasMessageContaining("Cannot reserve direct buffer memory");
     }
   }
@@ -215,11 +215,11 @@ class BrokenStreamTest {
         Awaited awaited = nodes.await(2, failing);
         StateSender sender = nodes.connect(awaited, 2)) {
       sender.end();
-      assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.PATIENCE))
+      assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.TIMEOUT))
           .isInstanceOfSatisfying(
               StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.REFUSED))
           .hasMessageContaining("RESUME_COMPLETED was refused");
-      assertThat(failing.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS))
+      assertThat(failing.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS))
           .hasMessageContaining("EINVAL");
     }
     assertThat(failing.breaks).hasValue(1);
@@ -255,12 +255,12 @@ class BrokenStreamTest {
               TwoNodes.CHUNK);
       try (StateSender sender = nodes.source.connect(destination)) {
         sender.end();
-        assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.PATIENCE))
+        assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.TIMEOUT))
             .isInstanceOfSatisfying(
                 StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.CORRUPT))
             .hasMessageContaining("its digest is not that of what was sent");
       }
-      played.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+      played.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS);
     }
   }
 
@@ -275,7 +275,7 @@ class BrokenStreamTest {
           .hasMessageContaining("its token was used for stream 1 before");
       // Where stream 0 had not been let in yet there is only stream 1 to break.
       raw.close();
-      assertThat(sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS).getMessage())
+      assertThat(sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS).getMessage())
           .containsPattern("stream [01] of migration");
     }
     assertThat(sink.breaks).hasValue(1);
@@ -301,13 +301,13 @@ class BrokenStreamTest {
         Awaited awaited = nodes.await(2, slow);
         StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 2))) {
       sender.end();
-      assertThat(loading.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+      assertThat(loading.await(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
       relay.cut();
-      assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.PATIENCE))
+      assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.TIMEOUT))
           .isInstanceOfSatisfying(
               StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.BROKEN));
       mayLoad.countDown();
-      assertThat(done.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+      assertThat(done.await(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
     }
     assertThat(slow.completions).hasValue(1);
     assertThat(slow.breaks).as("the destination holds it, and says so when asked").hasValue(0);

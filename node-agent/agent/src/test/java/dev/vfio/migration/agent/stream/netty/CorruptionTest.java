@@ -175,7 +175,7 @@ class CorruptionTest {
       ByteBuffer frame = raw.deviceState(new byte[5000]);
       raw.write(frame.limit(3000));
       raw.close();
-      StreamException why = sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+      StreamException why = sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS);
       assertThat(why.kind()).isEqualTo(Kind.BROKEN);
       assertThat(why.getMessage()).contains("closed the connection before its end mark");
       assertThat(sink.deviceStateBytes()).isEmpty();
@@ -192,7 +192,7 @@ class CorruptionTest {
       raw.welcomed(RawPeer.hello(awaited, 0, 1));
       raw.write(raw.deviceState(new byte[5000]));
       raw.close();
-      assertThat(sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS).getMessage())
+      assertThat(sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS).getMessage())
           .contains("closed the connection before its end mark");
     }
     assertThat(sink.completions).hasValue(0);
@@ -207,7 +207,7 @@ class CorruptionTest {
       relay.flipNextBit();
       TwoNodes.sendState(sender, new byte[1000]);
       // The destination's TLS sends its alert and delivers nothing; the source then closes.
-      sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+      sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS);
       assertThatThrownBy(
               () -> {
                 while (true) {
@@ -243,7 +243,7 @@ class CorruptionTest {
         .contains("migration " + TwoNodes.MIGRATION + " from node node-a")
         .contains("/127.0.0.1:");
     raw.awaitEnd();
-    StreamException why = sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    StreamException why = sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS);
     assertThat(why.kind()).isEqualTo(Kind.CORRUPT);
     assertThat(why.getMessage()).isEqualTo(report.message());
   }

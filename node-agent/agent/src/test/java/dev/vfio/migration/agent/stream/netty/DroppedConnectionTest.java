@@ -39,7 +39,7 @@ class DroppedConnectionTest {
 
   private static void loads(StateSender sender) throws IOException, InterruptedException {
     sender.end();
-    sender.awaitLoaded(TwoNodes.PATIENCE);
+    sender.awaitLoaded(TwoNodes.TIMEOUT);
   }
 
   @Test
@@ -116,10 +116,10 @@ class DroppedConnectionTest {
         Awaited awaited = nodes.await(2, sink);
         StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 2))) {
       relay.cut();
-      assertThat(sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS).kind())
+      assertThat(sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS).kind())
           .isEqualTo(Kind.BROKEN);
       await()
-          .atMost(TwoNodes.PATIENCE)
+          .atMost(TwoNodes.TIMEOUT)
           .untilAsserted(() -> assertThatThrownBy(sender::end).isInstanceOf(StreamException.class));
       assertThat(relay.accepted()).isEqualTo(2);
     }
@@ -132,13 +132,13 @@ class DroppedConnectionTest {
         Awaited awaited = nodes.await(1, sink);
         Flood one = new Flood(nodes.destination.port(), List.of("127.0.0.2")).hold(100)) {
       NewConnections unknown = nodes.destination.newConnections();
-      await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) == 16);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> unknown.unknown(Stage.SILENT) == 16);
       try (Flood many =
           new Flood(
                   nodes.destination.port(),
                   List.of("127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"))
               .hold(100)) {
-        await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) == 40);
+        await().atMost(TwoNodes.TIMEOUT).until(() -> unknown.unknown(Stage.SILENT) == 40);
         assertThat(unknown.open()).isLessThanOrEqualTo(120);
         assertThat(one.made() + many.made()).isEqualTo(200);
         log.awaitMatch(
@@ -148,7 +148,7 @@ class DroppedConnectionTest {
           loads(sender);
         }
       }
-      await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) <= 16);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> unknown.unknown(Stage.SILENT) <= 16);
     }
   }
 
@@ -157,7 +157,7 @@ class DroppedConnectionTest {
     try (TwoNodes nodes = bounded(2, 2);
         Awaited awaited = nodes.await(8, sink);
         StateSender sender = nodes.connect(awaited, 8)) {
-      await().atMost(TwoNodes.PATIENCE).until(() -> nodes.destination.newConnections().open() == 0);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> nodes.destination.newConnections().open() == 0);
       loads(sender);
     }
     assertThat(sink.completions).hasValue(1);
@@ -183,8 +183,8 @@ class DroppedConnectionTest {
         RawPeer raw = RawPeer.connect(nodes.sourceTls, nodes.destination.port());
         Flood silent = new Flood(nodes.destination.port(), List.of("127.0.0.1")).hold(20)) {
       NewConnections unknown = nodes.destination.newConnections();
-      await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.CERTIFIED) == 1);
-      await().atMost(TwoNodes.PATIENCE).until(() -> unknown.unknown(Stage.SILENT) == 16);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> unknown.unknown(Stage.CERTIFIED) == 1);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> unknown.unknown(Stage.SILENT) == 16);
       assertThat(silent.made()).isEqualTo(20);
       raw.greet(RawPeer.hello(nodes.await(1, sink), 0, 1));
       assertThat(raw.readGreeting()).isInstanceOf(Greeting.Welcome.class);
@@ -198,10 +198,10 @@ class DroppedConnectionTest {
         TwoNodes nodes =
             new TwoNodes(work, new ConnectionLimits(4, 4, Duration.ofMillis(300)), ample, ample);
         Socket idle = new Socket("127.0.0.1", nodes.destination.port())) {
-      idle.setSoTimeout((int) TwoNodes.PATIENCE.toMillis());
+      idle.setSoTimeout((int) TwoNodes.TIMEOUT.toMillis());
       assertThat(idle.getInputStream().read()).isNegative();
       log.awaitMatch("closed the connection from .*: within 300 ms it had not said who it is");
-      await().atMost(TwoNodes.PATIENCE).until(() -> nodes.destination.newConnections().open() == 0);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> nodes.destination.newConnections().open() == 0);
     }
   }
 }

@@ -40,7 +40,7 @@ final class EndlessSending {
 
   static StreamException failureOf(CompletableFuture<Void> sending) throws Exception {
     try {
-      sending.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+      sending.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS);
       throw new AssertionError("sending did not fail");
     } catch (ExecutionException failed) {
       return (StreamException) failed.getCause();
@@ -49,7 +49,7 @@ final class EndlessSending {
 
   static void awaitUninterruptibly(CountDownLatch latch) {
     try {
-      if (!latch.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+      if (!latch.await(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
         throw new IllegalStateException("the test did not go on");
       }
     } catch (InterruptedException interrupted) {

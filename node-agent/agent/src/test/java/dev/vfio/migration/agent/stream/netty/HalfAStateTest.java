@@ -245,14 +245,14 @@ class HalfAStateTest {
 
     SessionSnapshot await(SessionState state) {
       Awaitility.await()
-          .atMost(TwoNodes.PATIENCE)
+          .atMost(TwoNodes.TIMEOUT)
           .untilAsserted(() -> assertThat(snapshot().state()).isEqualTo(state));
       return snapshot();
     }
 
     SessionSnapshot awaitFailure(SessionState state) {
       Awaitility.await()
-          .atMost(TwoNodes.PATIENCE)
+          .atMost(TwoNodes.TIMEOUT)
           .until(() -> snapshot().state() == state && snapshot().failure() != null);
       return snapshot();
     }

@@ -23,7 +23,7 @@ final class Log extends Handler implements AutoCloseable {
   void awaitMatch(String pattern) {
     Pattern compiled = Pattern.compile(pattern, Pattern.DOTALL);
     await()
-        .atMost(TwoNodes.PATIENCE)
+        .atMost(TwoNodes.TIMEOUT)
         .alias(pattern + " in " + messages)
         .until(() -> messages.stream().anyMatch(line -> compiled.matcher(line).matches()));
   }

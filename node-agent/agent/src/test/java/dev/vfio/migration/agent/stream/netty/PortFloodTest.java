@@ -41,7 +41,7 @@ class PortFloodTest {
     try (StateSender sender = nodes.connect(awaited, 4)) {
       TwoNodes.sendState(sender, new byte[100]);
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
     }
     assertThat(sink.deviceStateBytes()).hasSize(100);
   }
@@ -75,10 +75,10 @@ class PortFloodTest {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(4, sink);
         Flood flood = flood(nodes, addresses).begin()) {
-      await().atMost(TwoNodes.PATIENCE).until(() -> flood.made() > 1000);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> flood.made() > 1000);
       moves(nodes, awaited);
       long before = flood.made();
-      await().atMost(TwoNodes.PATIENCE).until(() -> flood.made() > before);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> flood.made() > before);
     }
   }
 
@@ -91,7 +91,7 @@ class PortFloodTest {
       assertThat(idle.made()).isEqualTo(2000);
       TwoNodes.sendState(sender, new byte[100]);
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
     }
     assertThat(sink.breaks).hasValue(0);
   }

@@ -32,7 +32,7 @@ final class RawPeer implements AutoCloseable {
 
   private RawPeer(SSLSocket socket) throws IOException {
     this.socket = socket;
-    socket.setSoTimeout((int) TwoNodes.PATIENCE.toMillis());
+    socket.setSoTimeout((int) TwoNodes.TIMEOUT.toMillis());
     socket.setEnabledProtocols(new String[] {"TLSv1.3"});
     socket.startHandshake();
     this.in = new DataInputStream(socket.getInputStream());

@@ -58,7 +58,7 @@ class RefusalTest {
           .hasMessageContaining("its token was used for stream 0 before");
       TwoNodes.sendState(first, new byte[5]);
       first.end();
-      first.awaitLoaded(TwoNodes.PATIENCE);
+      first.awaitLoaded(TwoNodes.TIMEOUT);
       assertThatThrownBy(() -> nodes.connect(awaited, 1))
           .isInstanceOfSatisfying(StreamException.class, is(Kind.REFUSED))
           .hasMessageContaining("it takes no connections any more");
@@ -267,7 +267,7 @@ class RefusalTest {
       assertThat(unharmed.breaks).hasValue(0);
       try (StateSender sender = nodes.connect(awaited, 1)) {
         sender.end();
-        sender.awaitLoaded(TwoNodes.PATIENCE);
+        sender.awaitLoaded(TwoNodes.TIMEOUT);
       }
     }
   }
@@ -300,7 +300,7 @@ class RefusalTest {
       assertThatThrownBy(() -> nodes.source.connect(at(listener.getLocalPort())))
           .isInstanceOfSatisfying(StreamException.class, is(kind))
           .hasMessageContaining(message);
-      assertThat(heard.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS))
+      assertThat(heard.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS))
           .isInstanceOf(Hello.class);
       destination.join();
     }
@@ -310,7 +310,7 @@ class RefusalTest {
       throws IOException, InterruptedException {
     try (StateSender sender = nodes.connect(awaited, 1)) {
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
     }
     assertThat(sink.completions).hasValue(1);
     assertThat(sink.breaks).hasValue(0);

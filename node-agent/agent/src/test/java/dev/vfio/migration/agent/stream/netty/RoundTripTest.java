@@ -52,7 +52,7 @@ class RoundTripTest {
       sender.paused(123_456_789L);
       TwoNodes.sendState(sender, new byte[] {42});
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
 
       assertThat(sink.starts).hasValue(1);
       assertThat(sink.completions).hasValue(1);
@@ -78,7 +78,7 @@ class RoundTripTest {
       sendPart(sender, 1000, 5);
       sendPart(sender, 5, 0);
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
     }
     assertThat(sink.order())
         .containsExactly(

@@ -52,7 +52,7 @@ class SendRingTest {
     first.partDone();
     assertThat(waiting).isNotDone();
     first.partDone();
-    assertThat(waiting.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS).bytes())
+    assertThat(waiting.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS).bytes())
         .isSameAs(first.bytes());
   }
 
@@ -89,14 +89,14 @@ class SendRingTest {
     Thread waiter = acquireIn(limited, waiting);
     assertThat(waiting).isNotDone();
     limited.liftLimit();
-    assertThat(waiting.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isNotNull();
+    assertThat(waiting.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isNotNull();
     waiter.join();
   }
 
   private CompletableFuture<Chunk> acquireElsewhere() {
     CompletableFuture<Chunk> acquired = new CompletableFuture<>();
     Thread waiter = acquireIn(ring, acquired);
-    await().atMost(TwoNodes.PATIENCE).until(() -> waiter.getState() == Thread.State.WAITING);
+    await().atMost(TwoNodes.TIMEOUT).until(() -> waiter.getState() == Thread.State.WAITING);
     return acquired;
   }
 

@@ -31,10 +31,10 @@ class StreamClosingTest {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(3, sink);
         StateSender sender = nodes.connect(awaited, 3)) {
-      assertThat(sink.started.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+      assertThat(sink.started.await(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
       sender.close();
       sender.close();
-      assertThat(sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS).getMessage())
+      assertThat(sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS).getMessage())
           .contains("the source closed the connection before its end mark");
       assertThatThrownBy(sender::acquire).hasMessageContaining("closed at this end");
     }
@@ -47,7 +47,7 @@ class StreamClosingTest {
         Awaited awaited = nodes.await(2, sink);
         StateSender sender = nodes.connect(awaited, 2)) {
       CompletableFuture<Void> sending = EndlessSending.by(sender);
-      await().atMost(TwoNodes.PATIENCE).until(() -> sink.deviceStateBytes().length > 0);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> sink.deviceStateBytes().length > 0);
       awaited.close();
       awaited.close();
       int held = sink.chunkLengths().size();
@@ -68,8 +68,8 @@ class StreamClosingTest {
         StateSender sender = nodes.connect(awaited, 1)) {
       CompletableFuture<Thread> sender1 = new CompletableFuture<>();
       CompletableFuture<Void> sending = EndlessSending.by(sender, sender1);
-      Thread blocked = sender1.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS);
-      await().atMost(TwoNodes.PATIENCE).until(() -> blocked.getState() == Thread.State.WAITING);
+      Thread blocked = sender1.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> blocked.getState() == Thread.State.WAITING);
       sender.close();
       assertThat(EndlessSending.failureOf(sending).getMessage()).contains("closed at this end");
       never.countDown();
@@ -100,7 +100,7 @@ class StreamClosingTest {
                 }
               });
       sender.close();
-      assertThatThrownBy(() -> waiting.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS))
+      assertThatThrownBy(() -> waiting.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS))
           .hasMessageContaining("closed at this end");
       never.countDown();
     }
@@ -111,7 +111,7 @@ class StreamClosingTest {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(2, sink);
         StateSender sender = nodes.connect(awaited, 2)) {
-      assertThat(sink.started.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+      assertThat(sink.started.await(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
       nodes.close();
       awaited.close();
       sender.close();
@@ -148,12 +148,12 @@ class StreamClosingTest {
         Awaited awaited = nodes.await(1, slow);
         StateSender sender = nodes.connect(awaited, 1)) {
       TwoNodes.sendState(sender, new byte[10]);
-      assertThat(working.await(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+      assertThat(working.await(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
       sender.close();
       log.awaitMatch(".*the state stream broke: .*");
       assertThat(overlapped).isNotDone();
       mayReturn.countDown();
-      assertThat(overlapped.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isFalse();
+      assertThat(overlapped.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isFalse();
     }
   }
 

@@ -93,7 +93,7 @@ class StreamMemoryTest {
       assertThat(sink.starts).hasValue(0);
       try (StateSender sender = nodes.source.connect(with(to, 4 * MIB))) {
         sender.end();
-        sender.awaitLoaded(TwoNodes.PATIENCE);
+        sender.awaitLoaded(TwoNodes.TIMEOUT);
       }
     }
     assertThat(sink.completions).hasValue(1);
@@ -151,7 +151,7 @@ class StreamMemoryTest {
           .satisfies(StreamMemoryTest::isNoCapacity)
           .hasMessageContaining("27 MiB of the 60 MiB");
       mayReturn.countDown();
-      await().atMost(TwoNodes.PATIENCE).until(() -> budget.reserved() == 0);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> budget.reserved() == 0);
       nodes.destination.reserve(new Expected("other/1", "node-c", 1, 8 * MIB)).close();
       assertThat(budget.reserved()).isZero();
     }
@@ -174,7 +174,7 @@ class StreamMemoryTest {
       sender.close();
       assertThat(budget.reserved()).isEqualTo(need);
       held.release();
-      await().atMost(TwoNodes.PATIENCE).until(() -> budget.reserved() == 0);
+      await().atMost(TwoNodes.TIMEOUT).until(() -> budget.reserved() == 0);
     }
   }
 

@@ -159,7 +159,7 @@ final class StreamThroughput {
         sent += chunkBytes;
       }
       sender.end();
-      sender.awaitLoaded(TwoNodes.PATIENCE);
+      sender.awaitLoaded(TwoNodes.TIMEOUT);
       double seconds = (System.nanoTime() - begin) / GIGA;
       if (sink.bytes.get() != sent) {
         throw new IllegalStateException(sink.bytes.get() + " of " + sent + " bytes came");

@@ -83,13 +83,13 @@ class TakenStateTest {
 
   private static void assertRefused(StateSender sender, RecordingSink sink, String counted)
       throws Exception {
-    assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.PATIENCE))
+    assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.TIMEOUT))
         .isInstanceOfSatisfying(
             StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.CORRUPT))
         .hasMessageContaining("device and memory have taken")
         .hasMessageContaining(counted)
         .hasMessageContaining("is not what was sent");
-    assertThat(sink.broken.get(TwoNodes.PATIENCE.toSeconds(), TimeUnit.SECONDS).kind())
+    assertThat(sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS).kind())
         .isEqualTo(Kind.CORRUPT);
     assertThat(sink.completions).hasValue(0);
   }

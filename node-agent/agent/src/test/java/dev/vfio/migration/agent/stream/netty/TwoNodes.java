@@ -25,7 +25,7 @@ final class TwoNodes implements AutoCloseable {
   static final int CHUNK = 64 * 1024;
 
   /** For what comes about at once, on a machine whose processors may be busy with other things. */
-  static final Duration PATIENCE = Duration.ofSeconds(40);
+  static final Duration TIMEOUT = Duration.ofSeconds(40);
 
   final TestAuthority authority;
   final Path sourceTls;
