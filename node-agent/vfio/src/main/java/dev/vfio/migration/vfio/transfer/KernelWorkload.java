@@ -108,7 +108,7 @@ public final class KernelWorkload implements Workload {
     try {
       name = means.listener().await(device.id(), means.connectTimeout()).name();
     } catch (WorkloadListener.NobodyWaits nobody) {
-      // Of a device that is not open here that is an old story: others may wait for it.
+      // The record of a device that this agent does not have open is of an earlier migration.
       boolean open = means.devices().open(device.id()).isPresent();
       if (open && record.isPresent() && means.holder(device).isEmpty()) {
         throw ended(record.get(), means.connectTimeout());

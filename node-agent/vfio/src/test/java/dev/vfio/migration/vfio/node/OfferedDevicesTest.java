@@ -23,7 +23,7 @@ class OfferedDevicesTest {
 
   @TempDir Path folder;
   private ModelNode node;
-  private WorkloadListener desk;
+  private WorkloadListener listener;
   private OfferedDevices offers;
 
   @BeforeEach
@@ -33,19 +33,19 @@ class OfferedDevicesTest {
   }
 
   private void start() throws IOException {
-    desk =
+    listener =
         new WorkloadListener(
-            folder.resolve("desk"),
-            folder.resolve("receipts"),
+            folder.resolve("listener"),
+            folder.resolve("records"),
             Duration.ofSeconds(60),
             user -> false,
             (device, process) -> false);
-    offers = new OfferedDevices(node.inventory(), desk);
+    offers = new OfferedDevices(node.inventory(), listener);
   }
 
   @AfterEach
   void endNode() throws InterruptedException {
-    desk.close();
+    listener.close();
     node.close();
   }
 
@@ -55,18 +55,18 @@ class OfferedDevicesTest {
     node.run(
         () -> {
           node.directory().list().forEach(offers::lookedAt);
-          assertThat(desk.offered()).as("not looked at yet").isEmpty();
+          assertThat(listener.offered()).as("not looked at yet").isEmpty();
           offers.lookedAt(node.directory().look(ID).orElseThrow());
-          assertThat(desk.offered()).containsExactly(ID);
+          assertThat(listener.offered()).containsExactly(ID);
         });
-    assertThat(desk.socket(ID)).exists();
+    assertThat(listener.socket(ID)).exists();
   }
 
   @Test
   void aDeviceThatCannotMigrateIsNotOffered() throws Exception {
     node.speaksNothing();
     node.run(() -> offers.lookedAt(node.directory().look(ID).orElseThrow()));
-    assertThat(desk.offered()).isEmpty();
+    assertThat(listener.offered()).isEmpty();
   }
 
   @Test
@@ -74,25 +74,25 @@ class OfferedDevicesTest {
     node.speaksV2();
     node.held();
     node.run(() -> offers.lookedAt(node.directory().look(ID).orElseThrow()));
-    assertThat(desk.offered()).isEmpty();
+    assertThat(listener.offered()).isEmpty();
   }
 
   @Test
   void aNewDeviceMayBeWaitedForBeforeAnybodyLooksAtIt() throws Exception {
     node.run(offers::follow);
-    assertThat(desk.offered()).containsExactly(ID);
+    assertThat(listener.offered()).containsExactly(ID);
     assertThat(node.model().calls).isEmpty();
   }
 
   @Test
   void whatWasTakenIsNotOfferedAgainUntilAnotherDeviceIsInItsPlace() throws Exception {
     offers.follow();
-    desk.withdraw(ID);
+    listener.withdraw(ID);
     offers.follow();
-    assertThat(desk.offered()).as("the same device").isEmpty();
+    assertThat(listener.offered()).as("the same device").isEmpty();
     node.bindToPlainDriver();
     offers.follow();
-    assertThat(desk.offered()).as("another device").containsExactly(ID);
+    assertThat(listener.offered()).as("another device").containsExactly(ID);
   }
 
   @Test
@@ -100,29 +100,29 @@ class OfferedDevicesTest {
     offers.follow();
     node.remove();
     offers.follow();
-    assertThat(desk.offered()).isEmpty();
-    assertThat(desk.socket(ID)).doesNotExist();
+    assertThat(listener.offered()).isEmpty();
+    assertThat(listener.socket(ID)).doesNotExist();
   }
 
   @Test
   void afterARestartThePlaceIsThereAgainWhereSomebodyWaited() throws Exception {
-    Path before = desk.socket(ID);
+    Path before = listener.socket(ID);
     Files.createDirectories(before.getParent());
     offers.reofferExistingSockets();
-    assertThat(desk.offered()).as("nobody was offered it").isEmpty();
+    assertThat(listener.offered()).as("nobody was offered it").isEmpty();
     // An agent that is killed leaves its socket behind.
     ServerSocketChannel killed = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     killed.bind(UnixDomainSocketAddress.of(before)).close();
     offers.reofferExistingSockets();
-    assertThat(desk.offered()).containsExactly(ID);
+    assertThat(listener.offered()).containsExactly(ID);
   }
 
   @Test
   void aDeviceThatCannotBeOfferedDoesNotKeepTheOthersBack() throws Exception {
     node.makeAnother("0000:65:00.0");
-    Files.createDirectories(folder.resolve("desk"));
-    Files.createFile(folder.resolve("desk/0000:65:00.0"));
+    Files.createDirectories(folder.resolve("listener"));
+    Files.createFile(folder.resolve("listener/0000:65:00.0"));
     offers.follow();
-    assertThat(desk.offered()).containsExactly(ID);
+    assertThat(listener.offered()).containsExactly(ID);
   }
 }

@@ -634,7 +634,7 @@ class WorkloadListenerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"..", "a/b", "", ".receipts", "-a", "a b"})
+  @ValueSource(strings = {"..", "a/b", "", ".records", "-a", "a b"})
   void aNameThatIsNoDevicesLeadsNowhere(String name) {
     assertThatThrownBy(() -> listener.folder(name)).isInstanceOf(IllegalArgumentException.class);
   }

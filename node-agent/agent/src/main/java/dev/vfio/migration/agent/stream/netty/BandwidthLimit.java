@@ -3,8 +3,8 @@ package dev.vfio.migration.agent.stream.netty;
 import java.util.function.LongSupplier;
 
 /**
- * A token bucket over all connections of one migration. It lends: a chunk may go out as soon as the
- * debt of those before it is paid, so that a chunk larger than the bucket is never stuck. Unused
+ * A token bucket over all connections of one migration. Its balance may be negative: a chunk may go
+ * out as soon as the balance is positive, so that a chunk larger than the bucket is sent, too. Unused
  * allowance is kept for a tenth of a second at most. Guarded by its owner's lock.
  */
 final class BandwidthLimit {
