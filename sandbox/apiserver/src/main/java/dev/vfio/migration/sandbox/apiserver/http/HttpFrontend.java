@@ -284,6 +284,9 @@ public final class HttpFrontend implements AutoCloseable {
       await(future, END_TIMEOUT);
     } catch (CompletionException e) {
       LOG.log(System.Logger.Level.DEBUG, () -> what + " did not close in time: " + e.getCause());
+    } catch (RejectedExecutionException e) {
+      // Vert.x reports the end on its event loop, which may have ended already.
+      LOG.log(System.Logger.Level.DEBUG, () -> what + " closed, and the event loop with it");
     }
   }
 
