@@ -11,6 +11,7 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.impl.VertxBuilder;
 import io.vertx.core.net.SocketAddress;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -88,17 +89,18 @@ public final class HttpFrontend implements AutoCloseable {
             new ArrayBlockingQueue<>(MAX_WAITING_REQUESTS),
             daemons("apiserver-request"));
     requests.allowCoreThreadTimeOut(true);
-    this.vertx =
-        Vertx.vertx(
-            new VertxOptions()
-                .setEventLoopPoolSize(1)
-                .setWorkerPoolSize(1)
-                .setInternalBlockingPoolSize(1)
-                .setUseDaemonThread(true)
-                .setFileSystemOptions(
-                    new FileSystemOptions()
-                        .setFileCachingEnabled(false)
-                        .setClassPathResolvingEnabled(false)));
+    VertxOptions options =
+        new VertxOptions()
+            .setEventLoopPoolSize(1)
+            .setWorkerPoolSize(1)
+            .setInternalBlockingPoolSize(1)
+            .setUseDaemonThread(true)
+            .setFileSystemOptions(
+                new FileSystemOptions()
+                    .setFileCachingEnabled(false)
+                    .setClassPathResolvingEnabled(false));
+    // The agent's limits for connections would be taken up where the agent is on the class path.
+    this.vertx = new VertxBuilder(options).serviceProviders(List.of()).init().vertx();
     this.server =
         vertx
             .createHttpServer(
@@ -282,6 +284,9 @@ public final class HttpFrontend implements AutoCloseable {
       await(future, END_TIMEOUT);
     } catch (CompletionException e) {
       LOG.log(System.Logger.Level.DEBUG, () -> what + " did not close in time: " + e.getCause());
+    } catch (RejectedExecutionException e) {
+      // Vert.x reports the end on its event loop, which may have ended already.
+      LOG.log(System.Logger.Level.DEBUG, () -> what + " closed, and the event loop with it");
     }
   }
 
