@@ -4,8 +4,8 @@ import java.util.function.LongSupplier;
 
 /**
  * A token bucket over all connections of one migration. Its balance may be negative: a chunk may go
- * out as soon as the balance is positive, so that a chunk larger than the bucket is sent, too. Unused
- * allowance is kept for a tenth of a second at most. Guarded by its owner's lock.
+ * out as soon as the balance is positive, so that a chunk larger than the bucket is sent, too.
+ * Unused allowance is kept for a tenth of a second at most. Guarded by its owner's lock.
  */
 final class BandwidthLimit {
   private static final double NANOS_PER_SECOND = 1e9;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
@@ -20,7 +21,6 @@ import dev.vfio.migration.operator.record.EventReason;
 import dev.vfio.migration.operator.record.EventRecorder;
 import dev.vfio.migration.operator.record.MigrationStore.ContentRefusedException;
 import dev.vfio.migration.operator.record.StatusRecord;
-import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.sandbox.apiserver.ApiServer;
 import dev.vfio.migration.sandbox.apiserver.ApiServerOptions;
 import dev.vfio.migration.sandbox.cluster.Repository;
