@@ -62,7 +62,19 @@ public final class GoDuration {
    * significant digits: {@code 87.4ms}, {@code 1.5s}, {@code 12m30s}.
    */
   public static String format(Duration duration) {
-    long nanos = duration.toNanos();
+    long seconds = duration.toSeconds();
+    if (seconds < 60) {
+      return formatNanos(duration.toNanos());
+    }
+    if (seconds < 3600) {
+      return seconds / 60 + "m" + (seconds % 60 == 0 ? "" : seconds % 60 + "s");
+    }
+    long minutes = seconds % 3600 / 60;
+    return seconds / 3600 + "h" + (minutes == 0 ? "" : minutes + "m");
+  }
+
+  /** Of less than a minute. */
+  private static String formatNanos(long nanos) {
     if (nanos < 1_000L) {
       return nanos + "ns";
     }
@@ -72,15 +84,7 @@ public final class GoDuration {
     if (nanos < 1_000_000_000L) {
       return significant(nanos, 1_000_000L) + "ms";
     }
-    if (nanos < 60_000_000_000L) {
-      return significant(nanos, 1_000_000_000L) + "s";
-    }
-    long seconds = duration.toSeconds();
-    if (seconds < 3600) {
-      return seconds / 60 + "m" + (seconds % 60 == 0 ? "" : seconds % 60 + "s");
-    }
-    long minutes = seconds % 3600 / 60;
-    return seconds / 3600 + "h" + (minutes == 0 ? "" : minutes + "m");
+    return significant(nanos, 1_000_000_000L) + "s";
   }
 
   static String significant(long value, long unit) {

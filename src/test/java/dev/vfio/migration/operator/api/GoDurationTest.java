@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -55,5 +56,11 @@ class GoDurationTest {
   })
   void writesThreeDigitsAndTheUnitThatPeopleChoose(long nanos, String text) {
     assertThat(GoDuration.format(Duration.ofNanos(nanos))).isEqualTo(text);
+  }
+
+  @Test
+  void writesAlsoTheLongestThatAStatusCanHold() {
+    assertThat(GoDuration.format(Duration.of(Long.MAX_VALUE, ChronoUnit.MICROS)))
+        .isEqualTo("2562047788h");
   }
 }
