@@ -14,6 +14,7 @@ import dev.vfio.migration.vfio.transfer.machine.TransferMachine;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest;
 import dev.vfio.migration.vfio.transfer.machine.TransferState;
+import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -46,6 +47,12 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
 
   private boolean timed;
   private long timerEnds;
+
+  /** Of the next connection: a client that is asked something outlives its socket. */
+  private int nextId;
+
+  /** Until when the client that says hello now is to be answered. */
+  private long helloDeadline;
 
   /** Counts how often this was dropped: what was begun before comes to nothing. */
   private int drops;
@@ -101,6 +108,11 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
                 }
 
                 @Override
+                public int nextId() {
+                  return nextId++;
+                }
+
+                @Override
                 public void take(ConnectedClient client, WorkloadClient connection, long deadline) {
                   connections.put(client.id(), connection);
                   helloDeadline = deadline;
@@ -109,9 +121,6 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
               });
     }
   }
-
-  /** Until when the client that says hello now is to be answered. */
-  private long helloDeadline;
 
   /** Nobody can connect any more; a conversation that is under way is brought to its end. */
   void withdrawSocket() {
@@ -125,6 +134,9 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
       socket = null;
     }
     reattaching.clear().forEach(client -> disconnect(client.id()));
+    WorkloadException withdrawn = WorkloadListener.exception(shared.failures(device).withdrawn());
+    awaiting.forEach(somebody -> somebody.completeExceptionally(withdrawn));
+    awaiting.clear();
   }
 
   /** Has a request done; the answer is empty where it was, or why not. */
@@ -259,11 +271,8 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
 
   @Override
   public void close() {
-    IOException withdrawn = new IOException("its socket was withdrawn");
     closeSocket();
-    dropAll(withdrawn);
-    awaiting.forEach(somebody -> somebody.completeExceptionally(withdrawn));
-    awaiting.clear();
+    dropAll(new IOException("the socket of the device " + device + " was withdrawn"));
   }
 
   private void disconnect(int id) {
@@ -340,12 +349,7 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
         access ->
             switch (message) {
               case DELIVER -> {
-                DeliverRequest request;
-                try {
-                  request = access.deliverRequest(migration);
-                } catch (IOException missing) {
-                  yield new TransferEvent.SendFailed(0, missing.getMessage());
-                }
+                DeliverRequest request = access.deliverRequest(migration);
                 yield connection.send(request.request(), request.descriptors(), timeout);
               }
               case TAKE, GIVE_BACK ->
@@ -449,7 +453,8 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
     return beside(
         access -> {
           shared.records().requireRoom();
-          return new TransferEvent.FitSeen(access.objection(client.process()));
+          return new TransferEvent.FitSeen(
+              client.holds() == null ? access.objection(client.process()) : Optional.empty());
         });
   }
 

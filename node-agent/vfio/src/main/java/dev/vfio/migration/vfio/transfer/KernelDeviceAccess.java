@@ -120,11 +120,10 @@ final class KernelDeviceAccess implements DeviceAccess {
     } catch (DirectoryNotEmptyException directory) {
       throw new WorkloadException(
           Errno.ENOTEMPTY.number(),
-          "where a workload declares the memory of the device "
-              + device.id()
-              + ", "
-              + file
-              + " is a directory with something in it. Nothing was done to the device. Remove it.",
+          String.format(
+              "where a workload declares the memory of the device %s, %s is a directory with"
+                  + " something in it. Nothing was done to the device. Remove it.",
+              device.id(), file),
           directory);
     }
   }

@@ -8,7 +8,6 @@ import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Errno;
-import dev.vfio.migration.vfio.transfer.machine.TransferFailure;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
@@ -174,35 +173,33 @@ public final class KernelWorkload implements Workload {
       return Optional.empty();
     }
     if (holder.get().virtualMachineMonitor()) {
-      throw new WorkloadException(
-          Errno.EBUSY.number(),
-          "the device "
-              + device.id()
-              + " is held by "
-              + holder.get().name()
-              + ", a virtual machine monitor, which keeps part of the device's state in its own"
-              + " memory: moved behind its back the guest would break. Nothing was done to it."
-              + " Migrate the virtual machine by its monitor's own means.",
-          null);
+      throw failure(
+          Errno.EBUSY,
+          "the device %s is held by %s, a virtual machine monitor, which keeps part of the device's"
+              + " state in its own memory: moved behind its back the guest would break. Nothing was"
+              + " done to it. Migrate the virtual machine by its monitor's own means.",
+          device.id(),
+          holder.get().name());
     }
     if (holder.get().otherDevices() > 0) {
-      throw new WorkloadException(
-          Errno.EBUSY.number(),
-          holder.get().name()
-              + " holds the device "
-              + device.id()
-              + " and "
-              + holder.get().otherDevices()
-              + " other VFIO devices, whose state would end with it when this one is moved."
-              + " Nothing was done to it. Workloads with one device are moved.",
-          null);
+      throw failure(
+          Errno.EBUSY,
+          "%s holds the device %s and %s other VFIO devices, whose state would end with it when this"
+              + " one is moved. Nothing was done to it. Workloads with one device are moved.",
+          holder.get().name(),
+          device.id(),
+          holder.get().otherDevices());
     }
     return holder;
   }
 
   private WorkloadException ended(TransferRecord record, Duration waited) {
-    TransferFailure failure = means.listener().failures(device.id()).ended(record, waited);
-    return new WorkloadException(failure.errno(), failure.message(), null);
+    return WorkloadListener.exception(
+        means.listener().failures(device.id()).ended(record, waited));
+  }
+
+  private static WorkloadException failure(Errno errno, String message, Object... facts) {
+    return new WorkloadException(errno.number(), String.format(message, facts), null);
   }
 
   private void request(Kind kind, String migration) throws IOException {
@@ -215,38 +212,31 @@ public final class KernelWorkload implements Workload {
   }
 
   private WorkloadException died(FreezerLedger.Entry frozen) {
-    return new WorkloadException(
-        Errno.ESRCH.number(),
-        "process "
-            + frozen.process()
-            + ", which held the device "
-            + device.id()
-            + ", died while its cgroup "
-            + frozen.cgroup()
-            + " was frozen for the migration "
-            + frozen.migration()
-            + ". The device's state, as this agent holds it, cannot be given to anybody, and is"
-            + " gone once the migration is rolled back. Start the workload anew.",
-        null);
+    return failure(
+        Errno.ESRCH,
+        "process %s, which held the device %s, died while its cgroup %s was frozen for the migration"
+            + " %s. The device's state, as this agent holds it, cannot be given to anybody, and is"
+            + " lost once the migration is rolled back. Start the workload anew.",
+        frozen.process(),
+        device.id(),
+        frozen.cgroup(),
+        frozen.migration());
   }
 
   @Override
-  public WorkloadDescription accommodate(List<WindowShape> shapes) throws IOException {
+  public WorkloadDescription prepareWindowMemory(List<WindowShape> shapes) throws IOException {
     if (owner().isPresent()) {
       return describe();
     }
     takesPart = true;
     Optional<String> reserved = ReservedAddresses.objection(device, shapes);
     if (reserved.isPresent()) {
-      throw new WorkloadException(
-          Errno.EINVAL.number(),
-          "the device "
-              + device.id()
-              + " could not be used with the memory of its workload: "
-              + reserved.get()
-              + ". Nothing was done to the device. Choose another node, or let the workload have"
-              + " its memory elsewhere.",
-          null);
+      throw failure(
+          Errno.EINVAL,
+          "the device %s could not be used with the memory of its workload: %s. Nothing was done to"
+              + " the device. Choose another node, or let the workload have its memory elsewhere.",
+          device.id(),
+          reserved.get());
     }
     Optional<DeviceDescriptors> open = means.devices().open(device.id());
     if (open.isPresent()) {
@@ -277,14 +267,12 @@ public final class KernelWorkload implements Workload {
         owner()
             .orElseThrow(
                 () ->
-                    new WorkloadException(
-                        Errno.ESRCH.number(),
-                        "nobody holds the device "
-                            + device.id()
-                            + " any more: its workload died while the migration "
-                            + migration
-                            + " was under way. Nothing was frozen.",
-                        null));
+                    failure(
+                        Errno.ESRCH,
+                        "nobody holds the device %s any more: its workload died while the migration"
+                            + " %s was under way. Nothing was frozen.",
+                        device.id(),
+                        migration));
     means.freezer().freeze(holder, migration);
   }
 
@@ -298,14 +286,12 @@ public final class KernelWorkload implements Workload {
         throw died(entry);
       }
     } else if (means.holder(device).isEmpty()) {
-      throw new WorkloadException(
-          Errno.ESRCH.number(),
-          "nobody holds the device "
-              + device.id()
-              + " any more: its workload died during the migration "
-              + migration
-              + ". There is nothing left to resume; start it anew.",
-          null);
+      throw failure(
+          Errno.ESRCH,
+          "nobody holds the device %s any more: its workload died during the migration %s. There is"
+              + " nothing left to resume; start it anew.",
+          device.id(),
+          migration);
     }
   }
 
@@ -313,18 +299,14 @@ public final class KernelWorkload implements Workload {
   private Optional<FreezerLedger.Entry> frozenFor(String migration) throws IOException {
     Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
     if (frozen.isPresent() && !frozen.get().migration().equals(migration)) {
-      throw new WorkloadException(
-          Errno.EBUSY.number(),
-          "the cgroup "
-              + frozen.get().cgroup()
-              + " of the workload of "
-              + device.id()
-              + " is frozen for the migration "
-              + frozen.get().migration()
-              + ", not for "
-              + migration
-              + ". It stays as it is.",
-          null);
+      throw failure(
+          Errno.EBUSY,
+          "the cgroup %s of the workload of %s is frozen for the migration %s, not for %s. It stays"
+              + " as it is.",
+          frozen.get().cgroup(),
+          device.id(),
+          frozen.get().migration(),
+          migration);
     }
     return frozen;
   }
@@ -343,13 +325,13 @@ public final class KernelWorkload implements Workload {
   }
 
   @Override
-  public void receive(String migration) throws IOException {
+  public void deliver(String migration) throws IOException {
     takesPart = true;
     request(Kind.DELIVER, migration);
   }
 
   @Override
-  public void requireWaiting(String migration) throws IOException {
+  public void requireReadyToTake(String migration) throws IOException {
     request(Kind.REQUIRE_RECEIVER, migration);
   }
 
@@ -374,8 +356,8 @@ public final class KernelWorkload implements Workload {
   }
 
   /**
-   * Lets go of memory that was duplicated, and of what was made for windows where the device is
-   * closed: then nothing can be handed over any more. While it is open its migration may go on with
+   * Releases memory that was duplicated, and what was made for windows where the device is closed:
+   * then nothing can be transferred any more. While the device is open its migration may go on with
    * another object. Changes nothing about the workload.
    */
   @Override

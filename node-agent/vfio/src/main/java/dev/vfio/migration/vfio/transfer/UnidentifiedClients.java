@@ -41,7 +41,6 @@ final class UnidentifiedClients implements AutoCloseable {
   private final ConnectionLog log;
   private final Identified identified;
   private final List<Unidentified> clients = new ArrayList<>();
-  private int connections;
   private boolean rests;
   private long restsUntil;
 
@@ -59,6 +58,9 @@ final class UnidentifiedClients implements AutoCloseable {
   interface Identified {
     /** How many others are between their hello and its answer. */
     int waiting();
+
+    /** For a connection that no other one of the device has had. */
+    int nextId();
 
     void take(ConnectedClient client, WorkloadClient connection, long deadline);
   }
@@ -113,7 +115,7 @@ final class UnidentifiedClients implements AutoCloseable {
       UnixStream stream = listener.accept(settings.helloTimeout());
       boolean taken = false;
       try {
-        WorkloadClient client = new WorkloadClient(connections++, stream);
+        WorkloadClient client = new WorkloadClient(identified.nextId(), stream);
         int user = client.peer().user();
         if (!isAllowed(user)) {
           taken = true;

@@ -1,7 +1,6 @@
 package dev.vfio.migration.vfio.transfer;
 
 import dev.vfio.migration.vfio.holder.Holder;
-import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.SocketWatch;
 import dev.vfio.migration.vfio.linux.UnixListener;
 import dev.vfio.migration.vfio.linux.UnixStream;
@@ -135,6 +134,10 @@ public final class WorkloadListener implements AutoCloseable {
       return folder(device).resolve(SOCKET);
     }
 
+    TransferFailures failures(String device) {
+      return new TransferFailures(device, socket(device).toString());
+    }
+
     /** Makes a device's socket, in its folder. */
     UnixListener open(String device) throws IOException {
       DeviceFolders folders = new DeviceFolders(directory);
@@ -257,7 +260,11 @@ public final class WorkloadListener implements AutoCloseable {
   }
 
   TransferFailures failures(String device) {
-    return new TransferFailures(device, socket(device).toString());
+    return shared.failures(requireId(device));
+  }
+
+  static WorkloadException exception(TransferFailure failure) {
+    return new WorkloadException(failure.errno(), failure.message(), failure.cause());
   }
 
   /** Nobody connected in time. */
@@ -291,10 +298,7 @@ public final class WorkloadListener implements AutoCloseable {
       }
       throw new NobodyWaits(failures(device).nobodyWaits(timeout));
     } catch (ExecutionException withdrawn) {
-      throw new WorkloadException(
-          Errno.ECONNREFUSED.number(),
-          "nobody can wait for the device " + device + ": " + withdrawn.getCause().getMessage(),
-          withdrawn);
+      throw exception(failures(device).withdrawn());
     } catch (InterruptedException interrupted) {
       somebody.cancel(false);
       Thread.currentThread().interrupt();
@@ -326,10 +330,7 @@ public final class WorkloadListener implements AutoCloseable {
             "the transfer of the device " + device,
             () -> Optional.ofNullable(endpoints.get(device)).map(at -> at.cancel(request)));
     if (failure.isPresent()) {
-      IOException cause = failure.get().cause();
-      throw cause != null
-          ? cause
-          : new WorkloadException(failure.get().errno(), failure.get().message(), null);
+      throw failure.get().cause() != null ? failure.get().cause() : exception(failure.get());
     }
   }
 

@@ -69,14 +69,32 @@ class BetweenDeliverAndTakeTest {
   }
 
   private void received() throws Exception {
+    CompletableFuture<Void> deliver = sent();
+    assertThat(program.ask("ok")).isEqualTo("said");
+    done(deliver);
+  }
+
+  /** The device is with the workload, which has not answered yet. */
+  private CompletableFuture<Void> sent() throws Exception {
     assertThat(program.ask("wait")).isEqualTo("waits");
     KernelWorkload workload = fixture.workload(LONG);
-    workload.accommodate(List.of(new WindowShape("ring", 0, 4096)));
+    workload.prepareWindowMemory(List.of(new WindowShape("ring", 0, 4096)));
     fixture.openDevice();
-    CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
+    CompletableFuture<Void> deliver = beside(() -> workload.deliver(MIGRATION));
     assertThat(program.ask("hear")).isEqualTo("receive");
+    return deliver;
+  }
+
+  @Test
+  void aWorkloadThatIsBeingAskedOutlivesItsSocketAndIsTakenForNoOtherOne() throws Exception {
+    CompletableFuture<Void> deliver = sent();
+    fixture.listener().withdraw(StandInNode.ID);
+    fixture.listener().offer(StandInNode.ID);
+    assertThatThrownBy(() -> TestClient.waitAt(fixture.socket(), null))
+        .hasMessageContaining("another workload waits");
     assertThat(program.ask("ok")).isEqualTo("said");
-    done(receive);
+    done(deliver);
+    taken(fixture.workload(LONG));
   }
 
   private void taken(KernelWorkload workload) throws Exception {
@@ -142,7 +160,7 @@ class BetweenDeliverAndTakeTest {
       assertThat(hopeful.descriptors()).isEmpty();
 
       fixture.closeDevice();
-      fixture.workload(LONG).accommodate(List.of());
+      fixture.workload(LONG).prepareWindowMemory(List.of());
       assertThat(fixture.listener().records().of(StandInNode.ID))
           .as("another migration begins")
           .isEmpty();
@@ -156,7 +174,7 @@ class BetweenDeliverAndTakeTest {
         .as("not told yet")
         .isTrue();
     assertThat(fixture.listener().received(fixture.holder(), "uid-2/1")).isFalse();
-    assertThatThrownBy(() -> fixture.workload(LONG).receive("uid-2/1"))
+    assertThatThrownBy(() -> fixture.workload(LONG).deliver("uid-2/1"))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("holds it for the migration uid-1/1");
 
@@ -212,7 +230,7 @@ class BetweenDeliverAndTakeTest {
         .hasMessageContaining("did not connect again to " + fixture.socket());
     assertThat(program.ask("hear")).isEqualTo("end");
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
-    fixture.workload(LONG).receive(MIGRATION);
+    fixture.workload(LONG).deliver(MIGRATION);
     taken(fixture.workload(LONG));
     assertThat(fixture.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
   }
@@ -237,10 +255,10 @@ class BetweenDeliverAndTakeTest {
   void aHolderThatWaitsIsFoundAndOneThatDiedIsNot() throws Exception {
     received();
     KernelWorkload workload = fixture.workload(LONG);
-    workload.requireWaiting(MIGRATION);
-    workload.requireWaiting(MIGRATION);
+    workload.requireReadyToTake(MIGRATION);
+    workload.requireReadyToTake(MIGRATION);
     program.kill();
-    assertThatThrownBy(() -> workload.requireWaiting(MIGRATION))
+    assertThatThrownBy(() -> workload.requireReadyToTake(MIGRATION))
         .isInstanceOfSatisfying(
             WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(3))
         .hasMessageContaining("process " + program.pid())
@@ -253,22 +271,22 @@ class BetweenDeliverAndTakeTest {
     received();
     fixture.restartAgent();
     KernelWorkload workload = fixture.workload(LONG);
-    assertThatThrownBy(() -> workload.requireWaiting(MIGRATION))
+    assertThatThrownBy(() -> workload.requireReadyToTake(MIGRATION))
         .isInstanceOfSatisfying(
             WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(110))
         .hasMessageContaining("is not connected to " + fixture.socket());
     assertThat(program.ask("hear")).isEqualTo("end");
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
-    workload.requireWaiting(MIGRATION);
+    workload.requireReadyToTake(MIGRATION);
     program.kill();
-    assertThatThrownBy(() -> workload.requireWaiting(MIGRATION))
+    assertThatThrownBy(() -> workload.requireReadyToTake(MIGRATION))
         .hasMessageContaining("has ended before it was told to take it");
   }
 
   @Test
   void oneThatReceivedTheDeviceForAnotherMigrationDoesNotWaitForThisOne() throws Exception {
     received();
-    assertThatThrownBy(() -> fixture.workload(LONG).requireWaiting("uid-2/1"))
+    assertThatThrownBy(() -> fixture.workload(LONG).requireReadyToTake("uid-2/1"))
         .isInstanceOf(WorkloadException.class);
   }
 
@@ -458,7 +476,7 @@ class BetweenDeliverAndTakeTest {
   void oneThatSaysThatItHoldsNothingHasNothingToGiveBack() throws Exception {
     assertThat(program.ask("wait")).isEqualTo("waits");
     fixture.openDevice();
-    assertThatThrownBy(() -> fixture.workload(LONG, SHORT).receive(MIGRATION))
+    assertThatThrownBy(() -> fixture.workload(LONG, SHORT).deliver(MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("did not answer \"receive\"");
 
