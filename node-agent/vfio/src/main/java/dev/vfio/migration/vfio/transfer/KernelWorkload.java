@@ -34,7 +34,8 @@ import java.util.Optional;
 public final class KernelWorkload implements Workload {
   private final NodeDevice device;
   private final Means means;
-  private final DeviceAccess access;
+  private final WorkloadListener listener;
+  private final DeviceLookups lookups;
   private DeclaredMemory declared;
 
   /** The migration that this took the device for; null where it did not. */
@@ -79,7 +80,8 @@ public final class KernelWorkload implements Workload {
   public KernelWorkload(NodeDevice device, Means means) {
     this.device = device;
     this.means = means;
-    this.access = new KernelDeviceAccess(device, means);
+    this.listener = means.listener();
+    this.lookups = new KernelDeviceLookups(device, means);
   }
 
   /**
@@ -99,13 +101,13 @@ public final class KernelWorkload implements Workload {
     if (frozen.isPresent()) {
       throw died(frozen.get());
     }
-    Optional<TransferRecord> record = means.listener().records().of(device.id());
+    Optional<TransferRecord> record = listener.records().of(device.id());
     if (record.isPresent() && record.get().taken() && record.get().migration().equals(tookFor)) {
       throw ended(record.get(), Duration.ZERO);
     }
     String name;
     try {
-      name = means.listener().await(device.id(), means.connectTimeout()).name();
+      name = listener.await(device.id(), means.connectTimeout()).name();
     } catch (WorkloadListener.NobodyWaits nobody) {
       // The record of a device that this agent does not have open is of an earlier migration.
       boolean open = means.devices().open(device.id()).isPresent();
@@ -118,8 +120,7 @@ public final class KernelWorkload implements Workload {
         name,
         WorkloadState.WAITING,
         device.id(),
-        means
-            .listener()
+        listener
             .windowMemories()
             .of(device.id())
             .map(DeviceWindowMemory::windows)
@@ -139,7 +140,7 @@ public final class KernelWorkload implements Workload {
       }
       throw shared;
     }
-    return holder.isEmpty() || means.listener().waits(holder.get())
+    return holder.isEmpty() || listener.waits(holder.get())
         ? describe().state()
         : stateOf(holder.get());
   }
@@ -149,12 +150,12 @@ public final class KernelWorkload implements Workload {
   }
 
   private WorkloadDescription running(Holder holder) throws IOException {
-    Path file = means.listener().folder(device.id()).resolve(WorkloadListener.MEMORY);
+    Path file = listener.folder(device.id()).resolve(WorkloadListener.MEMORY);
     Processes processes = means.holders().processes();
     if (declared == null || !declared.isStill(file, holder)) {
       DeclaredMemory now =
           DeclaredMemory.of(
-              file, holder, processes, means.pageSize(), means.listener().declarationWriters());
+              file, holder, processes, means.pageSize(), listener.declarationWriters());
       forgetMemory();
       declared = now;
     }
@@ -169,7 +170,7 @@ public final class KernelWorkload implements Workload {
   /** Who uses the device: a holder that did not merely receive it. Never a virtual machine's. */
   private Optional<Holder> owner() throws IOException {
     Optional<Holder> holder = means.holder(device);
-    if (holder.isEmpty() || means.listener().waits(holder.get())) {
+    if (holder.isEmpty() || listener.waits(holder.get())) {
       return Optional.empty();
     }
     if (holder.get().virtualMachineMonitor()) {
@@ -184,8 +185,8 @@ public final class KernelWorkload implements Workload {
     if (holder.get().otherDevices() > 0) {
       throw failure(
           Errno.EBUSY,
-          "%s holds the device %s and %s other VFIO devices, whose state would end with it when this"
-              + " one is moved. Nothing was done to it. Workloads with one device are moved.",
+          "%s holds the device %s and %s other VFIO devices, whose state would end with it when"
+              + " this one is moved. Nothing was done to it. Workloads with one device are moved.",
           holder.get().name(),
           device.id(),
           holder.get().otherDevices());
@@ -194,8 +195,7 @@ public final class KernelWorkload implements Workload {
   }
 
   private WorkloadException ended(TransferRecord record, Duration waited) {
-    return WorkloadListener.exception(
-        means.listener().failures(device.id()).ended(record, waited));
+    return WorkloadListener.exception(listener.failures(device.id()).ended(record, waited));
   }
 
   private static WorkloadException failure(Errno errno, String message, Object... facts) {
@@ -203,20 +203,18 @@ public final class KernelWorkload implements Workload {
   }
 
   private void request(Kind kind, String migration) throws IOException {
-    means
-        .listener()
-        .request(
-            device.id(),
-            new TransferRequest(kind, migration, means.connectTimeout(), means.answerTimeout()),
-            access);
+    listener.request(
+        device.id(),
+        new TransferRequest(kind, migration, means.connectTimeout(), means.answerTimeout()),
+        lookups);
   }
 
   private WorkloadException died(FreezerLedger.Entry frozen) {
     return failure(
         Errno.ESRCH,
-        "process %s, which held the device %s, died while its cgroup %s was frozen for the migration"
-            + " %s. The device's state, as this agent holds it, cannot be given to anybody, and is"
-            + " lost once the migration is rolled back. Start the workload anew.",
+        "process %s, which held the device %s, died while its cgroup %s was frozen for the"
+            + " migration %s. The device's state, as this agent holds it, cannot be given to"
+            + " anybody, and is lost once the migration is rolled back. Start the workload anew.",
         frozen.process(),
         device.id(),
         frozen.cgroup(),
@@ -240,12 +238,12 @@ public final class KernelWorkload implements Workload {
     }
     Optional<DeviceDescriptors> open = means.devices().open(device.id());
     if (open.isPresent()) {
-      DeliverRequest.requireFits(device.id(), open.get(), shapes.size());
-      access.removeEarlierDeclaration();
+      WorkloadRequest.requireFits(device.id(), open.get(), shapes.size());
+      lookups.removeEarlierDeclaration();
     }
     // Another migration: what became of the device before does not matter any more.
     request(Kind.FORGET, null);
-    means.listener().windowMemories().make(device.id(), shapes);
+    listener.windowMemories().make(device.id(), shapes);
     boolean described = false;
     try {
       WorkloadDescription description = describe();
@@ -256,7 +254,7 @@ public final class KernelWorkload implements Workload {
       return description;
     } finally {
       if (!described) {
-        means.listener().windowMemories().release(device.id());
+        listener.windowMemories().release(device.id());
       }
     }
   }
@@ -320,7 +318,7 @@ public final class KernelWorkload implements Workload {
     Optional<FreezerLedger.Entry> frozen = frozenFor(migration);
     if (frozen.isPresent()) {
       means.freezer().kill(device.id());
-      Files.deleteIfExists(means.listener().folder(device.id()).resolve(WorkloadListener.MEMORY));
+      Files.deleteIfExists(listener.folder(device.id()).resolve(WorkloadListener.MEMORY));
     }
   }
 
@@ -364,7 +362,7 @@ public final class KernelWorkload implements Workload {
   public void close() {
     forgetMemory();
     if (takesPart && means.devices().open(device.id()).isEmpty()) {
-      means.listener().windowMemories().release(device.id());
+      listener.windowMemories().release(device.id());
     }
   }
 }

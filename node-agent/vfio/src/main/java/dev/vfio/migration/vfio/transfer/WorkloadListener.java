@@ -220,7 +220,7 @@ public final class WorkloadListener implements AutoCloseable {
   public boolean received(Holder holder, String migration) throws IOException {
     Optional<TransferRecord> record = records().of(holder.device().id());
     return record.isPresent()
-        ? record.get().isOf(KernelDeviceAccess.view(holder))
+        ? record.get().isOf(KernelDeviceLookups.view(holder))
             && record.get().migration().equals(migration)
         : says(holder).filter(migration::equals).isPresent();
   }
@@ -232,7 +232,7 @@ public final class WorkloadListener implements AutoCloseable {
   boolean waits(Holder holder) throws IOException {
     return records()
             .of(holder.device().id())
-            .filter(record -> record.isOf(KernelDeviceAccess.view(holder)))
+            .filter(record -> record.isOf(KernelDeviceLookups.view(holder)))
             .filter(TransferRecord::untold)
             .isPresent()
         || says(holder).isPresent();
@@ -311,12 +311,12 @@ public final class WorkloadListener implements AutoCloseable {
    *
    * @throws IOException why it was not done
    */
-  void request(String device, TransferRequest request, DeviceAccess access) throws IOException {
+  void request(String device, TransferRequest request, DeviceLookups lookups) throws IOException {
     requireId(device);
     CompletableFuture<Optional<TransferFailure>> answer = new CompletableFuture<>();
     tasks.call(
         () -> {
-          endpoint(device).request(request, access, answer);
+          endpoint(device).request(request, lookups, answer);
           return null;
         });
     Duration timeout =

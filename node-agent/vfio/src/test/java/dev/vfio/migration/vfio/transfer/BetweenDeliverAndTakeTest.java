@@ -1,5 +1,7 @@
 package dev.vfio.migration.vfio.transfer;
 
+import static dev.vfio.migration.vfio.transfer.Beside.beside;
+import static dev.vfio.migration.vfio.transfer.Beside.done;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.LONG;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.MIGRATION;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.SHORT;
@@ -14,11 +16,9 @@ import dev.vfio.migration.vfio.workload.WindowShape;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -47,25 +47,6 @@ class BetweenDeliverAndTakeTest {
   void close() throws InterruptedException {
     program.close();
     fixture.close();
-  }
-
-  private interface Step {
-    void run() throws IOException;
-  }
-
-  private static CompletableFuture<Void> beside(Step step) {
-    return CompletableFuture.runAsync(
-        () -> {
-          try {
-            step.run();
-          } catch (IOException failure) {
-            throw new UncheckedIOException(failure);
-          }
-        });
-  }
-
-  private static void done(CompletableFuture<Void> work) throws Exception {
-    work.get(60, TimeUnit.SECONDS);
   }
 
   private void received() throws Exception {
@@ -389,8 +370,8 @@ class BetweenDeliverAndTakeTest {
   void whatCouldNotBeSentItWasNotTold() throws Exception {
     received();
     fixture.listener().records().remove(StandInNode.ID);
-    DeviceAccess access =
-        new DelegatedAccess(fixture.access()) {
+    DeviceLookups lookups =
+        new DelegatedLookups(fixture.lookups()) {
           @Override
           public long startTime(long process) throws IOException {
             program.ask("leave");
@@ -405,7 +386,7 @@ class BetweenDeliverAndTakeTest {
                     .request(
                         StandInNode.ID,
                         new TransferRequest(TransferRequest.Kind.TAKE, MIGRATION, LONG, LONG),
-                        access))
+                        lookups))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("is gone, asked for \"take\"");
 

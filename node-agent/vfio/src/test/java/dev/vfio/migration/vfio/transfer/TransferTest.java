@@ -1,5 +1,7 @@
 package dev.vfio.migration.vfio.transfer;
 
+import static dev.vfio.migration.vfio.transfer.Beside.beside;
+import static dev.vfio.migration.vfio.transfer.Beside.done;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.LONG;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.MIGRATION;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.SHORT;
@@ -26,11 +28,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -58,38 +56,6 @@ class TransferTest {
   @AfterEach
   void close() throws InterruptedException {
     fixture.close();
-  }
-
-  /** Does it on another thread: both ends of a conversation are this test's. */
-  private static <T> CompletableFuture<T> beside(Callable<T> work) {
-    return CompletableFuture.supplyAsync(
-        () -> {
-          try {
-            return work.call();
-          } catch (Exception failure) {
-            throw new CompletionException(failure);
-          }
-        });
-  }
-
-  private interface Step {
-    void run() throws IOException;
-  }
-
-  private static CompletableFuture<Void> beside(Step step) {
-    return beside(
-        () -> {
-          step.run();
-          return null;
-        });
-  }
-
-  private static <T> T done(CompletableFuture<T> work) throws Exception {
-    try {
-      return work.get(60, TimeUnit.SECONDS);
-    } catch (ExecutionException failure) {
-      throw failure.getCause() instanceof Exception cause ? cause : failure;
-    }
   }
 
   @Test
@@ -432,8 +398,8 @@ class TransferTest {
             .toList();
     fixture.openDevice();
     try (DeviceWindowMemory memory = DeviceWindowMemory.of(many)) {
-      DeliverRequest manifest =
-          DeliverRequest.of(
+      WorkloadRequest manifest =
+          WorkloadRequest.of(
               StandInNode.ID, "a".repeat(64) + "/2147483647", fixture.opened(), memory);
       assertThat(manifest.descriptors()).hasSize(DescriptorMessage.MAX_DESCRIPTORS);
       assertThat((manifest.request() + "\n").getBytes(StandardCharsets.UTF_8))

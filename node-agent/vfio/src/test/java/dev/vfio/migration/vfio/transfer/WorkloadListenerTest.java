@@ -665,27 +665,15 @@ class WorkloadListenerTest {
   @Test
   void whoAwaitsAWorkloadIsToldThatTheSocketWasWithdrawn() throws Exception {
     listener.withdraw(DEVICE);
-    CompletableFuture<Object> awaited = new CompletableFuture<>();
-    Thread asks =
-        new Thread(
-            () -> {
-              try {
-                awaited.complete(listener.await(DEVICE, LONG));
-              } catch (IOException failure) {
-                awaited.completeExceptionally(failure);
-              }
-            });
-    asks.start();
+    CompletableFuture<Object> awaited = Beside.beside(() -> listener.await(DEVICE, LONG));
     while (!listener.offered().contains(DEVICE)) {
       Thread.onSpinWait();
     }
     listener.withdraw(DEVICE);
-    assertThatThrownBy(() -> awaited.get(60, TimeUnit.SECONDS))
-        .cause()
+    assertThatThrownBy(() -> Beside.done(awaited))
         .isInstanceOfSatisfying(
             WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(111))
         .hasMessage("nobody can wait for the device " + DEVICE + ": its socket was withdrawn");
-    asks.join();
   }
 
   @Test

@@ -2,9 +2,7 @@ package dev.vfio.migration.vfio.transfer.machine;
 
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.Answer;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.Close;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.ReadRecord;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.RemoveRecord;
-import dev.vfio.migration.vfio.transfer.machine.TransferMachine.Next;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Simple;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
 import dev.vfio.migration.vfio.transfer.machine.TransferState.Step;
 import java.time.Duration;
@@ -38,7 +36,7 @@ final class TransferEnd {
   static Next removeRecord(TransferState state) {
     return state.record() == null && state.request().kind() != Kind.FORGET
         ? finish(state, state.task().failure())
-        : Next.of(state.at(Step.REMOVE_RECORD), new RemoveRecord());
+        : Next.of(state.at(Step.REMOVE_RECORD), Simple.REMOVE_RECORD);
   }
 
   /**
@@ -62,7 +60,7 @@ final class TransferEnd {
         : begin(
             free,
             new TransferRequest(Kind.TELL_AGAIN, client.holds(), Duration.ZERO, TELL_AGAIN_TIMEOUT),
-            new ReadRecord());
+            Simple.READ_RECORD);
   }
 
   static Next begin(TransferState free, TransferRequest request, TransferAction... actions) {

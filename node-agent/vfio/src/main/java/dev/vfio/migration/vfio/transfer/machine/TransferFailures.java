@@ -45,9 +45,7 @@ public final class TransferFailures {
   /** The device's socket was closed while somebody was waited for. */
   public TransferFailure withdrawn() {
     return failure(
-        Errno.ECONNREFUSED,
-        "nobody can wait for the device %s: its socket was withdrawn",
-        device);
+        Errno.ECONNREFUSED, "nobody can wait for the device %s: its socket was withdrawn", device);
   }
 
   TransferFailure holdsForAnother(ConnectedClient client, String migration) {
@@ -245,8 +243,7 @@ public final class TransferFailures {
     if (record.isPresent() && record.get().stage() == TransferRecord.Stage.TAKEN) {
       return Optional.of(
           String.format(
-              "the device %s was taken for %s: who took it waits no more",
-              device, client.holds()));
+              "the device %s was taken for %s: who took it waits no more", device, client.holds()));
     }
     return holds
         ? Optional.empty()

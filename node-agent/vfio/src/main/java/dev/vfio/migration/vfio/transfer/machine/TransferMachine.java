@@ -7,18 +7,11 @@ import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.removeRecord;
 import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.succeed;
 import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.tellIfPresumed;
 
-import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.Close;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.Listen;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtFit;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtHolder;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtProcess;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.ReadRecord;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.Refuse;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.ReleaseMemory;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Simple;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.StartTimer;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.StopTimer;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.Withdraw;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.ClaimSeen;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.ClaimUnclear;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Disconnected;
@@ -34,13 +27,10 @@ import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Requested;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.SaidHello;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.SendFailed;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Withdrawn;
-import dev.vfio.migration.vfio.transfer.machine.TransferRecord.Stage;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
 import dev.vfio.migration.vfio.transfer.machine.TransferState.Step;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.EnumSet;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
@@ -86,8 +76,8 @@ import java.util.Set;
  *   FORGET           LOOK_AT_HOLDER, REMOVE_RECORD
  * </pre>
  *
- * <p>{@link DeliverSteps}, {@link TakeSteps} and {@link TransferMessages} lead along the arrows;
- * this class reads the record, finds the client, and asks the device back.
+ * <p>{@link TransferStages} leads along the arrows, {@link TransferMessages} asks the client and
+ * hears its answer; this class reads the record, finds the client, and asks the device back.
  *
  * <p>An agent that was restarted begins with {@link TransferState#INITIAL} and the record on the
  * disk, which every request reads first.
@@ -107,8 +97,7 @@ public final class TransferMachine {
 
   private final TransferFailures failures;
   private final ClientAdmission admission;
-  private final DeliverSteps deliver;
-  private final TakeSteps take;
+  private final TransferStages stages;
   private final TransferMessages messages;
 
   /**
@@ -118,23 +107,8 @@ public final class TransferMachine {
   public TransferMachine(String device, String socket) {
     this.failures = new TransferFailures(device, socket);
     this.admission = new ClientAdmission(failures);
-    this.take = new TakeSteps(failures);
-    this.deliver = new DeliverSteps(failures, take);
-    this.messages = new TransferMessages(failures, take);
-  }
-
-  /** What comes of an event. */
-  public record Next(TransferState state, List<TransferAction> actions) {
-    static Next of(TransferState state, TransferAction... actions) {
-      return new Next(state, List.of(actions));
-    }
-
-    /** The same, with these actions before the others. */
-    Next after(TransferAction... first) {
-      List<TransferAction> all = new ArrayList<>(List.of(first));
-      all.addAll(actions);
-      return new Next(state, List.copyOf(all));
-    }
+    this.stages = new TransferStages(failures);
+    this.messages = new TransferMessages(failures, stages);
   }
 
   /**
@@ -150,7 +124,7 @@ public final class TransferMachine {
       return admission.claimSeen(state, seen);
     }
     if (event instanceof ClaimUnclear unclear) {
-      return Next.of(state, new Refuse(unclear.client(), Errno.EBUSY.number(), unclear.why()));
+      return admission.refuse(state, unclear.client(), unclear.why());
     }
     if (event instanceof Greeted greeted && state.client() == null) {
       return attached(state.with(greeted.client()));
@@ -184,30 +158,28 @@ public final class TransferMachine {
       case LOOK_AT_HOLDER -> holderSeen(state, event);
       case LOOK_AT_PROCESS -> processSeen(state, ((ProcessSeen) event).lives());
       case AWAIT_CLIENT -> nobodyCame(state);
-      case LOOK_WHO_HOLDS_UNHEARD -> take.holderUnheard(state, event);
+      case LOOK_WHO_HOLDS_UNHEARD -> stages.holderUnheard(state, event);
       case LOOK_WHETHER_SILENT_LIVES ->
           ((ProcessSeen) event).lives()
               ? fail(state, failures.notBack(state.record(), state.request().connectTimeout()))
               : removeRecord(state);
-      case WRITE_PRESUMED -> take.releaseAndTell(state);
+      case WRITE_PRESUMED -> stages.releaseAndTell(state);
       case LOOK_AT_FIT ->
           ((FitSeen) event)
               .objection()
               .map(objection -> fail(state, failures.unfitToWait(state.client(), objection)))
               .orElseGet(() -> succeed(state));
-      case PREPARE -> deliver.promise(state, (Prepared) event);
+      case PREPARE -> stages.promise(state, (Prepared) event);
       case WRITE_PROMISED -> TransferMessages.send(state, Step.SEND_DELIVER);
       case WRITE_DELIVERED -> TransferMessages.awaitAnswer(state, Step.AWAIT_DELIVERED);
-      case CHECK_RECEIVER -> deliver.receiverSeen(state, event);
+      case CHECK_RECEIVER -> stages.receiverSeen(state, event);
       case REMOVE_RECORD -> finish(state.with((TransferRecord) null), state.task().failure());
-      case IDENTIFY ->
-          take.writeTold(
-              state.with(DeliverSteps.record(state, (Prepared) event, Stage.DELIVERED)));
+      case IDENTIFY -> stages.identified(state, (Prepared) event);
       case WRITE_TOLD -> TransferMessages.send(state, Step.SEND_TAKE);
       case WRITE_UNTOLD -> fail(state, state.task().failure());
       case WRITE_TAKEN ->
           succeed(state.with(state.client().holding(null)))
-              .after(new ReleaseMemory(), new Withdraw());
+              .after(Simple.RELEASE_MEMORY, Simple.WITHDRAW);
       case SEND_DELIVER, SEND_GIVE_BACK, SEND_TAKE ->
           event instanceof SendFailed failed
               ? messages.notSent(state, failed)
@@ -222,10 +194,10 @@ public final class TransferMachine {
       return failClosing(state, messages.kept(state, failure));
     }
     if (step == Step.WRITE_PRESUMED) {
-      return TakeSteps.failUntold(state, failure);
+      return TransferStages.failUntold(state, failure);
     }
     Next next = fail(state, failure);
-    return step == Step.AWAIT_CLIENT ? next.after(new StopTimer()) : next;
+    return step == Step.AWAIT_CLIENT ? next.after(Simple.STOP_TIMER) : next;
   }
 
   // ------------------------------------------------------------------ clients come and go
@@ -235,7 +207,7 @@ public final class TransferMachine {
       return tellIfPresumed(state);
     }
     return state.task().step() == Step.AWAIT_CLIENT && wantsClient(state)
-        ? withClient(state).after(new StopTimer())
+        ? withClient(state).after(Simple.STOP_TIMER)
         : Next.of(state);
   }
 
@@ -247,7 +219,7 @@ public final class TransferMachine {
     TransferState left = state.withoutClient();
     Next next =
         state.task() != null && state.task().step() == Step.AWAIT_CLIENT
-            ? fail(left, failures.withdrawn()).after(new StopTimer())
+            ? fail(left, failures.withdrawn()).after(Simple.STOP_TIMER)
             : Next.of(left);
     return state.client() == null
         ? next
@@ -259,16 +231,15 @@ public final class TransferMachine {
   private Next begin(TransferState free, TransferRequest request) {
     return switch (request.kind()) {
       case DELIVER, TAKE, REQUIRE_RECEIVER, TELL_AGAIN ->
-          TransferEnd.begin(free, request, new ReadRecord());
-      case GIVE_BACK ->
-          TransferEnd.begin(free, request, new ReleaseMemory(), new ReadRecord());
+          TransferEnd.begin(free, request, Simple.READ_RECORD);
+      case GIVE_BACK -> TransferEnd.begin(free, request, Simple.RELEASE_MEMORY, Simple.READ_RECORD);
       case REQUIRE_FIT -> awaitClient(TransferEnd.begin(free, request).state());
       case FORGET -> lookAtHolder(TransferEnd.begin(free, request).state(), Step.LOOK_AT_HOLDER);
     };
   }
 
   private static Next lookAtHolder(TransferState state, Step step) {
-    return Next.of(state.at(step), new LookAtHolder());
+    return Next.of(state.at(step), Simple.LOOK_AT_HOLDER);
   }
 
   private Next recordRead(TransferState begun, Optional<TransferRecord> read) {
@@ -328,7 +299,7 @@ public final class TransferMachine {
       case FORGET -> holder.isPresent() ? succeed(state) : removeRecord(state);
       case TAKE -> {
         TransferState looked = state.held(shared || holder.isPresent());
-        yield take.settled(looked).orElseGet(() -> awaitClient(looked));
+        yield stages.settled(looked).orElseGet(() -> awaitClient(looked));
       }
       case GIVE_BACK -> askBack(state.held(holder.filter(state.record()::isOf).isPresent()));
       case DELIVER, REQUIRE_FIT, REQUIRE_RECEIVER, TELL_AGAIN -> throw impossible(state, event);
@@ -358,7 +329,8 @@ public final class TransferMachine {
   private Next awaitClient(TransferState state) {
     return state.client() != null && wantsClient(state)
         ? withClient(state)
-        : Next.of(state.at(Step.AWAIT_CLIENT), new StartTimer(connectTimeout(state)), new Listen());
+        : Next.of(
+            state.at(Step.AWAIT_CLIENT), new StartTimer(connectTimeout(state)), Simple.LISTEN);
   }
 
   private static Duration connectTimeout(TransferState state) {
@@ -373,10 +345,8 @@ public final class TransferMachine {
     return switch (state.request().kind()) {
       case REQUIRE_FIT -> Next.of(state.at(Step.LOOK_AT_FIT), new LookAtFit(state.client()));
       case DELIVER ->
-          state.clientHolds()
-              ? lookAtHolder(state, Step.CHECK_RECEIVER)
-              : deliver.deliver(state);
-      case TAKE -> state.clientHolds() ? take.tell(state) : deliver.deliver(state);
+          state.clientHolds() ? lookAtHolder(state, Step.CHECK_RECEIVER) : stages.deliver(state);
+      case TAKE -> state.clientHolds() ? stages.tell(state) : stages.deliver(state);
       case GIVE_BACK ->
           // One that says that it holds nothing never got the message.
           state.clientHolds()

@@ -6,29 +6,25 @@ import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.failClosing;
 import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.removeRecord;
 
 import dev.vfio.migration.vfio.linux.Errno;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtHolder;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.Message;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.Send;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Simple;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.StartTimer;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.StopTimer;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.WriteRecord;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Answered;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Disconnected;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Malformed;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Refused;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.SendFailed;
-import dev.vfio.migration.vfio.transfer.machine.TransferMachine.Next;
-import dev.vfio.migration.vfio.transfer.machine.TransferRecord.Stage;
 import dev.vfio.migration.vfio.transfer.machine.TransferState.Step;
 
 /** What a client is asked, and what comes of its answer, or of its silence. */
 final class TransferMessages {
   private final TransferFailures failures;
-  private final TakeSteps take;
+  private final TransferStages stages;
 
-  TransferMessages(TransferFailures failures, TakeSteps take) {
+  TransferMessages(TransferFailures failures, TransferStages stages) {
     this.failures = failures;
-    this.take = take;
+    this.stages = stages;
   }
 
   static Next send(TransferState state, Step step) {
@@ -37,10 +33,7 @@ final class TransferMessages {
 
   Next sent(TransferState state) {
     return switch (message(state)) {
-      case DELIVER -> {
-        TransferRecord delivered = state.record().at(Stage.DELIVERED);
-        yield Next.of(state.with(delivered).at(Step.WRITE_DELIVERED), new WriteRecord(delivered));
-      }
+      case DELIVER -> TransferStages.delivered(state);
       case GIVE_BACK -> awaitAnswer(state, Step.AWAIT_GIVEN_BACK);
       case TAKE -> awaitAnswer(state, Step.AWAIT_TAKEN);
     };
@@ -55,7 +48,7 @@ final class TransferMessages {
     return switch (message(state)) {
       case DELIVER, GIVE_BACK -> failClosing(state, kept(state, failure));
       // What could not be sent it was not told: should it end, another one gets the device.
-      case TAKE -> take.backToUntold(state.withoutClient(), failure).after(closing(state));
+      case TAKE -> stages.backToUntold(state.withoutClient(), failure).after(closing(state));
     };
   }
 
@@ -74,7 +67,7 @@ final class TransferMessages {
     } else {
       next = unknown(state, silent(state));
     }
-    return next.after(new StopTimer());
+    return next.after(Simple.STOP_TIMER);
   }
 
   private Next agreed(TransferState state) {
@@ -84,14 +77,13 @@ final class TransferMessages {
       case DELIVER ->
           Next.of(
               state.with(client.holding(state.migration())).at(Step.CHECK_RECEIVER),
-              new LookAtHolder());
+              Simple.LOOK_AT_HOLDER);
       case GIVE_BACK ->
           removeRecord(
               state
                   .with(client.holding(null))
                   .failing(unfit == null ? null : failures.unfitAndGaveBack(unfit)));
-      case TAKE ->
-          Next.of(state.at(Step.WRITE_TAKEN), new WriteRecord(state.record().at(Stage.TAKEN)));
+      case TAKE -> TransferStages.taken(state);
     };
   }
 
@@ -100,7 +92,7 @@ final class TransferMessages {
       case DELIVER -> removeRecord(state.failing(refusal));
       case GIVE_BACK ->
           state.task().failure() == null ? fail(state, refusal) : unknown(state, refusal);
-      case TAKE -> take.backToUntold(state, refusal);
+      case TAKE -> stages.backToUntold(state, refusal);
     };
   }
 

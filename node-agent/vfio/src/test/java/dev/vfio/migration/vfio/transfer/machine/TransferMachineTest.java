@@ -10,9 +10,8 @@ import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtClaim;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtFit;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.Message;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.Refuse;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.ReleaseMemory;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.Send;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.Withdraw;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Simple;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.WriteRecord;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Answered;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.ClaimSeen;
@@ -34,7 +33,6 @@ import dev.vfio.migration.vfio.transfer.machine.TransferEvent.SaidHello;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.SendFailed;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Sent;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.TimedOut;
-import dev.vfio.migration.vfio.transfer.machine.TransferMachine.Next;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord.Stage;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
 import dev.vfio.migration.vfio.transfer.machine.TransferState.Step;
@@ -225,7 +223,7 @@ class TransferMachineTest {
     assertThat(done).contains(new WriteRecord(record(Stage.TAKEN)));
     meet(new RecordWritten());
     assertThat(answer()).isEmpty();
-    assertThat(done).contains(new ReleaseMemory(), new Withdraw());
+    assertThat(done).contains(Simple.RELEASE_MEMORY, Simple.WITHDRAW);
   }
 
   @Test
@@ -369,7 +367,7 @@ class TransferMachineTest {
                 new Answered(),
                 new RecordWritten()))
         .isEqualTo("end end READ_RECORD SEND_TAKE AWAIT_TAKEN WRITE_TAKEN end");
-    assertThat(done).contains(new Withdraw());
+    assertThat(done).contains(Simple.WITHDRAW);
   }
 
   @Test

@@ -4,24 +4,66 @@ import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.fail;
 import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.succeed;
 
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtStart;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.ReleaseMemory;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Prepare;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Simple;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.Warn;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.Withdraw;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.WriteRecord;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.HolderSeen;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.HolderUnclear;
-import dev.vfio.migration.vfio.transfer.machine.TransferMachine.Next;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Prepared;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord.Stage;
+import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
 import dev.vfio.migration.vfio.transfer.machine.TransferState.Step;
 import java.time.Duration;
 import java.util.Optional;
 
-/** DELIVERED to TOLD, and TOLD to PRESUMED: what is particular to TAKE. */
-final class TakeSteps {
+/**
+ * What leads from no record to PROMISED and DELIVERED, from there to TOLD, and on to TAKEN or
+ * PRESUMED: each stage is written before the message that it names is sent.
+ */
+final class TransferStages {
   private final TransferFailures failures;
 
-  TakeSteps(TransferFailures failures) {
+  TransferStages(TransferFailures failures) {
     this.failures = failures;
+  }
+
+  Next deliver(TransferState state) {
+    return state.client().holds() == null
+        ? Next.of(state.at(Step.PREPARE), new Prepare(state.client(), state.migration()))
+        : fail(state, failures.holdsForAnother(state.client(), state.migration()));
+  }
+
+  Next promise(TransferState state, Prepared prepared) {
+    TransferRecord promise = record(state, prepared, Stage.PROMISED);
+    return Next.of(state.with(promise).at(Step.WRITE_PROMISED), new WriteRecord(promise));
+  }
+
+  /** The device was sent. */
+  static Next delivered(TransferState state) {
+    TransferRecord delivered = state.record().at(Stage.DELIVERED);
+    return Next.of(state.with(delivered).at(Step.WRITE_DELIVERED), new WriteRecord(delivered));
+  }
+
+  private static TransferRecord record(TransferState state, Prepared prepared, Stage stage) {
+    return new TransferRecord(
+        state.migration(), state.client().process(), prepared.startTime(), stage);
+  }
+
+  /**
+   * Last moment at which a workload that could not be told to use the device, or not be moved
+   * again, can be refused: later it runs, whatever it is.
+   */
+  Next receiverSeen(TransferState state, TransferEvent event) {
+    Optional<String> objection =
+        event instanceof HolderUnclear unclear
+            ? Optional.of(String.valueOf(unclear.problem().getMessage()))
+            : failures.objection(state.client(), ((HolderSeen) event).holder());
+    if (objection.isPresent()) {
+      TransferFailure unfit = failures.unfit(state.client(), state.migration(), objection.get());
+      return TransferMessages.send(state.failing(unfit), Step.SEND_GIVE_BACK);
+    }
+    return state.request().kind() == Kind.TAKE ? tell(state) : succeed(state);
   }
 
   /** What an earlier TAKE has settled; empty where a client is to be told. */
@@ -37,8 +79,8 @@ final class TakeSteps {
       // Where nobody holds the device any more, its socket is another workload's already.
       return Optional.of(
           state.task().held()
-              ? succeed(state).after(new ReleaseMemory(), new Withdraw())
-              : succeed(state).after(new ReleaseMemory()));
+              ? succeed(state).after(Simple.RELEASE_MEMORY, Simple.WITHDRAW)
+              : succeed(state).after(Simple.RELEASE_MEMORY));
     }
     return state.task().held()
         ? Optional.empty()
@@ -52,8 +94,18 @@ final class TakeSteps {
         : writeTold(state);
   }
 
-  Next writeTold(TransferState state) {
+  /** One whose record was lost is known again. */
+  Next identified(TransferState state, Prepared prepared) {
+    return writeTold(state.with(record(state, prepared, Stage.DELIVERED)));
+  }
+
+  private static Next writeTold(TransferState state) {
     return Next.of(state.at(Step.WRITE_TOLD), new WriteRecord(state.record().at(Stage.TOLD)));
+  }
+
+  /** The workload answered that it took the device. */
+  static Next taken(TransferState state) {
+    return Next.of(state.at(Step.WRITE_TAKEN), new WriteRecord(state.record().at(Stage.TAKEN)));
   }
 
   /** One that is presumed to have taken the device stays so, also if it says that it did not. */
@@ -99,8 +151,7 @@ final class TakeSteps {
 
   /** The socket stays: the workload may connect there yet, and has to be told. */
   Next releaseAndTell(TransferState state) {
-    Next next =
-        state.clientHolds() ? TransferMessages.send(state, Step.SEND_TAKE) : succeed(state);
-    return next.after(new ReleaseMemory());
+    Next next = state.clientHolds() ? TransferMessages.send(state, Step.SEND_TAKE) : succeed(state);
+    return next.after(Simple.RELEASE_MEMORY);
   }
 }
