@@ -190,7 +190,7 @@ final class DestinationWork
 
   @Override
   public Task<DestinationEvent> on(TransferToWorkload work) {
-    return done(() -> hold.workload().receive(migration));
+    return done(() -> hold.workload().deliver(migration));
   }
 
   @Override
@@ -235,7 +235,7 @@ final class DestinationWork
         spec.sourceWindows().stream()
             .map(window -> new WindowShape(window.name(), window.iova(), window.size()))
             .toList();
-    WorkloadDescription workload = hold.workload().accommodate(shapes);
+    WorkloadDescription workload = hold.workload().prepareWindowMemory(shapes);
     List<DmaWindow> declared = NumberedWindows.of(workload.windows());
     windows = NumberedWindows.specs(declared);
     try {

@@ -107,7 +107,7 @@ final class DeviceHold {
   /** The device holds what was loaded, and its workload is there to take it. Changes nothing. */
   void requireLoaded(String migration) throws IOException {
     device().requireLoaded();
-    workload().requireWaiting(migration);
+    workload().requireReadyToTake(migration);
   }
 
   /** A workload that waits for a device holds none: it released it, and the device was reset. */

@@ -14,6 +14,7 @@ import dev.vfio.migration.vfio.transfer.machine.TransferMachine;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest;
 import dev.vfio.migration.vfio.transfer.machine.TransferState;
+import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,7 +30,8 @@ import java.util.concurrent.CompletableFuture;
  * what happens. What may wait, for a disk or a driver, is done beside the listener's thread, which
  * owns this.
  */
-final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
+final class DeviceEndpoint
+    implements TransferAction.Handler, UnidentifiedClients.Identified, AutoCloseable {
   private static final System.Logger LOG = System.getLogger(DeviceEndpoint.class.getName());
 
   private final String device;
@@ -37,6 +39,7 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
   private final ConnectionLog log;
   private final TransferLoop loop;
   private final ReattachingClients reattaching;
+  private final EffectsBeside effects;
   private final Map<Integer, WorkloadClient> connections = new HashMap<>();
   private final Map<TransferRequest, Asked> asked = new IdentityHashMap<>();
   private final List<CompletableFuture<ConnectedClient>> awaiting = new ArrayList<>();
@@ -47,16 +50,15 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
   private boolean timed;
   private long timerEnds;
 
-  /** Counts how often this was dropped: what was begun before comes to nothing. */
-  private int drops;
+  /** Of the next connection: a client that is asked something outlives its socket. */
+  private int nextId;
+
+  /** Until when the client that says hello now is to be answered. */
+  private long helloDeadline;
 
   /** Who asks, and what it brings along to find things out. */
-  private record Asked(DeviceAccess access, CompletableFuture<Optional<TransferFailure>> answer) {}
-
-  /** What may wait. */
-  private interface Effect {
-    TransferEvent run(DeviceAccess access) throws IOException;
-  }
+  private record Asked(
+      DeviceLookups lookups, CompletableFuture<Optional<TransferFailure>> answer) {}
 
   DeviceEndpoint(String device, WorkloadListener.Shared shared) {
     this.device = device;
@@ -67,6 +69,7 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
     this.reattaching =
         new ReattachingClients(
             device, shared.records(), shared.holders(), shared.beside(), shared.back(), this::post);
+    this.effects = new EffectsBeside(device, shared.beside(), shared.back(), this::post);
   }
 
   // ------------------------------------------------------------------ the listener's side
@@ -86,32 +89,28 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
 
   void offer() throws IOException {
     if (socket == null) {
-      UnixListener listener = shared.open(device);
       socket =
           new UnidentifiedClients(
-              device,
-              shared.folder(device),
-              listener,
-              shared.settings(),
-              log,
-              new UnidentifiedClients.Identified() {
-                @Override
-                public int waiting() {
-                  return reattaching.size();
-                }
-
-                @Override
-                public void take(ConnectedClient client, WorkloadClient connection, long deadline) {
-                  connections.put(client.id(), connection);
-                  helloDeadline = deadline;
-                  post(new TransferEvent.SaidHello(client));
-                }
-              });
+              device, shared.folder(device), shared.open(device), shared.settings(), log, this);
     }
   }
 
-  /** Until when the client that says hello now is to be answered. */
-  private long helloDeadline;
+  @Override
+  public int unanswered() {
+    return reattaching.size();
+  }
+
+  @Override
+  public int nextId() {
+    return nextId++;
+  }
+
+  @Override
+  public void take(ConnectedClient client, WorkloadClient connection, long deadline) {
+    connections.put(client.id(), connection);
+    helloDeadline = deadline;
+    post(new TransferEvent.SaidHello(client));
+  }
 
   /** Nobody can connect any more; a conversation that is under way is brought to its end. */
   void withdrawSocket() {
@@ -125,14 +124,17 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
       socket = null;
     }
     reattaching.clear().forEach(client -> disconnect(client.id()));
+    WorkloadException withdrawn = WorkloadListener.exception(shared.failures(device).withdrawn());
+    awaiting.forEach(somebody -> somebody.completeExceptionally(withdrawn));
+    awaiting.clear();
   }
 
   /** Has a request done; the answer is empty where it was, or why not. */
   void request(
       TransferRequest request,
-      DeviceAccess access,
+      DeviceLookups lookups,
       CompletableFuture<Optional<TransferFailure>> answer) {
-    asked.put(request, new Asked(access, answer));
+    asked.put(request, new Asked(lookups, answer));
     boolean[] accepted = {true};
     guarded(() -> accepted[0] = loop.request(request));
     if (!accepted[0]) {
@@ -141,10 +143,11 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
           Optional.of(
               new TransferFailure(
                   Errno.EBUSY.number(),
-                  "too many requests wait for the transfer of the device "
-                      + device
-                      + ", and the one that is under way does not end. Nothing was done; a thread"
-                      + " dump shows at what it hangs.",
+                  String.format(
+                      "too many requests wait for the transfer of the device %s, and the one that"
+                          + " is under way does not end. Nothing was done; a thread dump shows at"
+                          + " what it hangs.",
+                      device),
                   null)));
     }
     tellAwaiting();
@@ -185,9 +188,10 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
     } catch (RuntimeException fault) {
       LOG.log(
           System.Logger.Level.ERROR,
-          "a fault in the transfer of "
-              + device
-              + ": whoever waits has to connect again. What its record says holds",
+          String.format(
+              "a fault in the transfer of %s: whoever waits has to connect again. What its record"
+                  + " says holds",
+              device),
           fault);
       dropAll(fault);
     }
@@ -244,7 +248,7 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
 
   /** After a fault: whoever is connected has to connect again, and who asks is told. */
   void dropAll(Throwable fault) {
-    drops++;
+    effects.drop();
     timed = false;
     if (socket != null) {
       socket.dropAll();
@@ -259,11 +263,8 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
 
   @Override
   public void close() {
-    IOException withdrawn = new IOException("its socket was withdrawn");
     closeSocket();
-    dropAll(withdrawn);
-    awaiting.forEach(somebody -> somebody.completeExceptionally(withdrawn));
-    awaiting.clear();
+    dropAll(new IOException("the socket of the device " + device + " was withdrawn"));
   }
 
   private void disconnect(int id) {
@@ -275,48 +276,21 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
 
   // ------------------------------------------------------------------ the machine's side
 
-  /** Has done what may wait, beside this thread. */
-  private TransferEvent beside(Effect effect) {
+  private TransferEvent beside(EffectsBeside.Effect effect) {
     Asked current = asked.get(loop.state().task().request());
-    DeviceAccess access = current == null ? null : current.access();
-    int begun = drops;
-    shared
-        .beside()
-        .execute(
-            () -> {
-              TransferEvent event = run(effect, access);
-              shared
-                  .back()
-                  .accept(
-                      () -> {
-                        if (begun == drops) {
-                          post(event);
-                        }
-                      });
-            });
+    effects.begin(effect, current == null ? null : current.lookups());
     return null;
-  }
-
-  private TransferEvent run(Effect effect, DeviceAccess access) {
-    try {
-      return effect.run(access);
-    } catch (IOException problem) {
-      return new TransferEvent.Failed(problem);
-    } catch (RuntimeException fault) {
-      LOG.log(System.Logger.Level.ERROR, "a fault in the transfer of " + device, fault);
-      return new TransferEvent.Failed(new IOException("a fault in the agent: " + fault, fault));
-    }
   }
 
   @Override
   public TransferEvent readRecord() {
-    return beside(access -> new TransferEvent.RecordRead(shared.records().of(device)));
+    return beside(lookups -> new TransferEvent.RecordRead(shared.records().of(device)));
   }
 
   @Override
   public TransferEvent writeRecord(TransferRecord record) {
     return beside(
-        access -> {
+        lookups -> {
           shared.records().write(device, record);
           return new TransferEvent.RecordWritten();
         });
@@ -325,7 +299,7 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
   @Override
   public TransferEvent removeRecord() {
     return beside(
-        access -> {
+        lookups -> {
           shared.records().remove(device);
           return new TransferEvent.RecordRemoved();
         });
@@ -337,26 +311,13 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
     WorkloadClient connection = connections.get(client.id());
     Duration timeout = loop.state().task().request().answerTimeout();
     return beside(
-        access ->
-            switch (message) {
-              case DELIVER -> {
-                DeliverRequest request;
-                try {
-                  request = access.deliverRequest(migration);
-                } catch (IOException missing) {
-                  yield new TransferEvent.SendFailed(0, missing.getMessage());
-                }
-                yield connection.send(request.request(), request.descriptors(), timeout);
-              }
-              case TAKE, GIVE_BACK ->
-                  connection.send(
-                      LineConnection.JSON
-                          .createObjectNode()
-                          .put("op", message.operation())
-                          .put("migration", migration),
-                      List.of(),
-                      timeout);
-            });
+        lookups ->
+            connection.send(
+                switch (message) {
+                  case DELIVER -> lookups.deliverRequest(migration);
+                  case TAKE, GIVE_BACK -> WorkloadRequest.of(message.operation(), migration);
+                },
+                timeout));
   }
 
   @Override
@@ -422,34 +383,35 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
   @Override
   public TransferEvent prepare(ConnectedClient client, String migration) {
     return beside(
-        access -> {
-          access.deliverRequest(migration);
-          access.removeEarlierDeclaration();
-          return new TransferEvent.Prepared(access.startTime(client.process()));
+        lookups -> {
+          lookups.deliverRequest(migration);
+          lookups.removeEarlierDeclaration();
+          return new TransferEvent.Prepared(lookups.startTime(client.process()));
         });
   }
 
   @Override
   public TransferEvent lookAtStart(ConnectedClient client) {
-    return beside(access -> new TransferEvent.Prepared(access.startTime(client.process())));
+    return beside(lookups -> new TransferEvent.Prepared(lookups.startTime(client.process())));
   }
 
   @Override
   public TransferEvent lookAtHolder() {
-    return beside(DeviceAccess::holder);
+    return beside(DeviceLookups::holder);
   }
 
   @Override
   public TransferEvent lookAtProcess(long process, long startTime) {
-    return beside(access -> new TransferEvent.ProcessSeen(access.lives(process, startTime)));
+    return beside(lookups -> new TransferEvent.ProcessSeen(lookups.lives(process, startTime)));
   }
 
   @Override
   public TransferEvent lookAtFit(ConnectedClient client) {
     return beside(
-        access -> {
+        lookups -> {
           shared.records().requireRoom();
-          return new TransferEvent.FitSeen(access.objection(client.process()));
+          return new TransferEvent.FitSeen(
+              client.holds() == null ? lookups.objection(client.process()) : Optional.empty());
         });
   }
 
@@ -472,14 +434,11 @@ final class DeviceEndpoint implements TransferAction.Handler, AutoCloseable {
     if (one != null) {
       one.answer().complete(failure);
     } else if (failure.isPresent()) {
-      LOG.log(
-          System.Logger.Level.WARNING,
-          "the holder of the device "
-              + device
-              + " connected again, and could not be told to take it for the migration "
-              + request.migration()
-              + ": "
-              + failure.get().message());
+      warn(
+          String.format(
+              "the holder of the device %s connected again, and could not be told to take it for"
+                  + " the migration %s: %s",
+              device, request.migration(), failure.get().message()));
     }
     return null;
   }

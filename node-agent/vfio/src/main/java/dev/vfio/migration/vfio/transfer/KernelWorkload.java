@@ -8,7 +8,6 @@ import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Errno;
-import dev.vfio.migration.vfio.transfer.machine.TransferFailure;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
@@ -35,7 +34,8 @@ import java.util.Optional;
 public final class KernelWorkload implements Workload {
   private final NodeDevice device;
   private final Means means;
-  private final DeviceAccess access;
+  private final WorkloadListener listener;
+  private final DeviceLookups lookups;
   private DeclaredMemory declared;
 
   /** The migration that this took the device for; null where it did not. */
@@ -80,7 +80,8 @@ public final class KernelWorkload implements Workload {
   public KernelWorkload(NodeDevice device, Means means) {
     this.device = device;
     this.means = means;
-    this.access = new KernelDeviceAccess(device, means);
+    this.listener = means.listener();
+    this.lookups = new KernelDeviceLookups(device, means);
   }
 
   /**
@@ -100,13 +101,13 @@ public final class KernelWorkload implements Workload {
     if (frozen.isPresent()) {
       throw died(frozen.get());
     }
-    Optional<TransferRecord> record = means.listener().records().of(device.id());
+    Optional<TransferRecord> record = listener.records().of(device.id());
     if (record.isPresent() && record.get().taken() && record.get().migration().equals(tookFor)) {
       throw ended(record.get(), Duration.ZERO);
     }
     String name;
     try {
-      name = means.listener().await(device.id(), means.connectTimeout()).name();
+      name = listener.await(device.id(), means.connectTimeout()).name();
     } catch (WorkloadListener.NobodyWaits nobody) {
       // The record of a device that this agent does not have open is of an earlier migration.
       boolean open = means.devices().open(device.id()).isPresent();
@@ -119,8 +120,7 @@ public final class KernelWorkload implements Workload {
         name,
         WorkloadState.WAITING,
         device.id(),
-        means
-            .listener()
+        listener
             .windowMemories()
             .of(device.id())
             .map(DeviceWindowMemory::windows)
@@ -140,7 +140,7 @@ public final class KernelWorkload implements Workload {
       }
       throw shared;
     }
-    return holder.isEmpty() || means.listener().waits(holder.get())
+    return holder.isEmpty() || listener.waits(holder.get())
         ? describe().state()
         : stateOf(holder.get());
   }
@@ -150,12 +150,12 @@ public final class KernelWorkload implements Workload {
   }
 
   private WorkloadDescription running(Holder holder) throws IOException {
-    Path file = means.listener().folder(device.id()).resolve(WorkloadListener.MEMORY);
+    Path file = listener.folder(device.id()).resolve(WorkloadListener.MEMORY);
     Processes processes = means.holders().processes();
     if (declared == null || !declared.isStill(file, holder)) {
       DeclaredMemory now =
           DeclaredMemory.of(
-              file, holder, processes, means.pageSize(), means.listener().declarationWriters());
+              file, holder, processes, means.pageSize(), listener.declarationWriters());
       forgetMemory();
       declared = now;
     }
@@ -170,92 +170,80 @@ public final class KernelWorkload implements Workload {
   /** Who uses the device: a holder that did not merely receive it. Never a virtual machine's. */
   private Optional<Holder> owner() throws IOException {
     Optional<Holder> holder = means.holder(device);
-    if (holder.isEmpty() || means.listener().waits(holder.get())) {
+    if (holder.isEmpty() || listener.waits(holder.get())) {
       return Optional.empty();
     }
     if (holder.get().virtualMachineMonitor()) {
-      throw new WorkloadException(
-          Errno.EBUSY.number(),
-          "the device "
-              + device.id()
-              + " is held by "
-              + holder.get().name()
-              + ", a virtual machine monitor, which keeps part of the device's state in its own"
-              + " memory: moved behind its back the guest would break. Nothing was done to it."
-              + " Migrate the virtual machine by its monitor's own means.",
-          null);
+      throw failure(
+          Errno.EBUSY,
+          "the device %s is held by %s, a virtual machine monitor, which keeps part of the device's"
+              + " state in its own memory: moved behind its back the guest would break. Nothing was"
+              + " done to it. Migrate the virtual machine by its monitor's own means.",
+          device.id(),
+          holder.get().name());
     }
     if (holder.get().otherDevices() > 0) {
-      throw new WorkloadException(
-          Errno.EBUSY.number(),
-          holder.get().name()
-              + " holds the device "
-              + device.id()
-              + " and "
-              + holder.get().otherDevices()
-              + " other VFIO devices, whose state would end with it when this one is moved."
-              + " Nothing was done to it. Workloads with one device are moved.",
-          null);
+      throw failure(
+          Errno.EBUSY,
+          "%s holds the device %s and %s other VFIO devices, whose state would end with it when"
+              + " this one is moved. Nothing was done to it. Workloads with one device are moved.",
+          holder.get().name(),
+          device.id(),
+          holder.get().otherDevices());
     }
     return holder;
   }
 
   private WorkloadException ended(TransferRecord record, Duration waited) {
-    TransferFailure failure = means.listener().failures(device.id()).ended(record, waited);
-    return new WorkloadException(failure.errno(), failure.message(), null);
+    return WorkloadListener.exception(listener.failures(device.id()).ended(record, waited));
+  }
+
+  private static WorkloadException failure(Errno errno, String message, Object... facts) {
+    return new WorkloadException(errno.number(), String.format(message, facts), null);
   }
 
   private void request(Kind kind, String migration) throws IOException {
-    means
-        .listener()
-        .request(
-            device.id(),
-            new TransferRequest(kind, migration, means.connectTimeout(), means.answerTimeout()),
-            access);
+    listener.request(
+        device.id(),
+        new TransferRequest(kind, migration, means.connectTimeout(), means.answerTimeout()),
+        lookups);
   }
 
   private WorkloadException died(FreezerLedger.Entry frozen) {
-    return new WorkloadException(
-        Errno.ESRCH.number(),
-        "process "
-            + frozen.process()
-            + ", which held the device "
-            + device.id()
-            + ", died while its cgroup "
-            + frozen.cgroup()
-            + " was frozen for the migration "
-            + frozen.migration()
-            + ". The device's state, as this agent holds it, cannot be given to anybody, and is"
-            + " gone once the migration is rolled back. Start the workload anew.",
-        null);
+    return failure(
+        Errno.ESRCH,
+        "process %s, which held the device %s, died while its cgroup %s was frozen for the"
+            + " migration %s. The device's state, as this agent holds it, cannot be given to"
+            + " anybody, and is lost once the migration is rolled back. Start the workload anew.",
+        frozen.process(),
+        device.id(),
+        frozen.cgroup(),
+        frozen.migration());
   }
 
   @Override
-  public WorkloadDescription accommodate(List<WindowShape> shapes) throws IOException {
+  public WorkloadDescription prepareWindowMemory(List<WindowShape> shapes) throws IOException {
     if (owner().isPresent()) {
       return describe();
     }
     takesPart = true;
     Optional<String> reserved = ReservedAddresses.objection(device, shapes);
     if (reserved.isPresent()) {
-      throw new WorkloadException(
-          Errno.EINVAL.number(),
-          "the device "
-              + device.id()
-              + " could not be used with the memory of its workload: "
-              + reserved.get()
-              + ". Nothing was done to the device. Choose another node, or let the workload have"
-              + " its memory elsewhere.",
-          null);
+      throw failure(
+          Errno.EINVAL,
+          "the device %s could not be used with the memory of its workload: %s. Nothing was done to"
+              + " the device. Choose another node, or let the workload have its memory elsewhere.",
+          device.id(),
+          reserved.get());
     }
     Optional<DeviceDescriptors> open = means.devices().open(device.id());
     if (open.isPresent()) {
-      DeliverRequest.requireFits(device.id(), open.get(), shapes.size());
-      access.removeEarlierDeclaration();
+      WorkloadRequest.requireFits(device.id(), open.get(), shapes.size());
+      lookups.removeEarlierDeclaration();
     }
     // Another migration: what became of the device before does not matter any more.
     request(Kind.FORGET, null);
-    means.listener().windowMemories().make(device.id(), shapes);
+    listener.windowMemories().make(device.id(), shapes);
     boolean described = false;
     try {
       WorkloadDescription description = describe();
@@ -266,7 +254,7 @@ public final class KernelWorkload implements Workload {
       return description;
     } finally {
       if (!described) {
-        means.listener().windowMemories().release(device.id());
+        listener.windowMemories().release(device.id());
       }
     }
   }
@@ -277,14 +265,12 @@ public final class KernelWorkload implements Workload {
         owner()
             .orElseThrow(
                 () ->
-                    new WorkloadException(
-                        Errno.ESRCH.number(),
-                        "nobody holds the device "
-                            + device.id()
-                            + " any more: its workload died while the migration "
-                            + migration
-                            + " was under way. Nothing was frozen.",
-                        null));
+                    failure(
+                        Errno.ESRCH,
+                        "nobody holds the device %s any more: its workload died while the migration"
+                            + " %s was under way. Nothing was frozen.",
+                        device.id(),
+                        migration));
     means.freezer().freeze(holder, migration);
   }
 
@@ -298,14 +284,12 @@ public final class KernelWorkload implements Workload {
         throw died(entry);
       }
     } else if (means.holder(device).isEmpty()) {
-      throw new WorkloadException(
-          Errno.ESRCH.number(),
-          "nobody holds the device "
-              + device.id()
-              + " any more: its workload died during the migration "
-              + migration
-              + ". There is nothing left to resume; start it anew.",
-          null);
+      throw failure(
+          Errno.ESRCH,
+          "nobody holds the device %s any more: its workload died during the migration %s. There is"
+              + " nothing left to resume; start it anew.",
+          device.id(),
+          migration);
     }
   }
 
@@ -313,18 +297,14 @@ public final class KernelWorkload implements Workload {
   private Optional<FreezerLedger.Entry> frozenFor(String migration) throws IOException {
     Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
     if (frozen.isPresent() && !frozen.get().migration().equals(migration)) {
-      throw new WorkloadException(
-          Errno.EBUSY.number(),
-          "the cgroup "
-              + frozen.get().cgroup()
-              + " of the workload of "
-              + device.id()
-              + " is frozen for the migration "
-              + frozen.get().migration()
-              + ", not for "
-              + migration
-              + ". It stays as it is.",
-          null);
+      throw failure(
+          Errno.EBUSY,
+          "the cgroup %s of the workload of %s is frozen for the migration %s, not for %s. It stays"
+              + " as it is.",
+          frozen.get().cgroup(),
+          device.id(),
+          frozen.get().migration(),
+          migration);
     }
     return frozen;
   }
@@ -338,18 +318,18 @@ public final class KernelWorkload implements Workload {
     Optional<FreezerLedger.Entry> frozen = frozenFor(migration);
     if (frozen.isPresent()) {
       means.freezer().kill(device.id());
-      Files.deleteIfExists(means.listener().folder(device.id()).resolve(WorkloadListener.MEMORY));
+      Files.deleteIfExists(listener.folder(device.id()).resolve(WorkloadListener.MEMORY));
     }
   }
 
   @Override
-  public void receive(String migration) throws IOException {
+  public void deliver(String migration) throws IOException {
     takesPart = true;
     request(Kind.DELIVER, migration);
   }
 
   @Override
-  public void requireWaiting(String migration) throws IOException {
+  public void requireReadyToTake(String migration) throws IOException {
     request(Kind.REQUIRE_RECEIVER, migration);
   }
 
@@ -374,15 +354,15 @@ public final class KernelWorkload implements Workload {
   }
 
   /**
-   * Lets go of memory that was duplicated, and of what was made for windows where the device is
-   * closed: then nothing can be handed over any more. While it is open its migration may go on with
+   * Releases memory that was duplicated, and what was made for windows where the device is closed:
+   * then nothing can be transferred any more. While the device is open its migration may go on with
    * another object. Changes nothing about the workload.
    */
   @Override
   public void close() {
     forgetMemory();
     if (takesPart && means.devices().open(device.id()).isEmpty()) {
-      means.listener().windowMemories().release(device.id());
+      listener.windowMemories().release(device.id());
     }
   }
 }

@@ -41,7 +41,6 @@ final class UnidentifiedClients implements AutoCloseable {
   private final ConnectionLog log;
   private final Identified identified;
   private final List<Unidentified> clients = new ArrayList<>();
-  private int connections;
   private boolean rests;
   private long restsUntil;
 
@@ -58,7 +57,10 @@ final class UnidentifiedClients implements AutoCloseable {
   /** Takes a client that has said who it is. */
   interface Identified {
     /** How many others are between their hello and its answer. */
-    int waiting();
+    int unanswered();
+
+    /** For a connection that no other one of the device has had. */
+    int nextId();
 
     void take(ConnectedClient client, WorkloadClient connection, long deadline);
   }
@@ -113,7 +115,7 @@ final class UnidentifiedClients implements AutoCloseable {
       UnixStream stream = listener.accept(settings.helloTimeout());
       boolean taken = false;
       try {
-        WorkloadClient client = new WorkloadClient(connections++, stream);
+        WorkloadClient client = new WorkloadClient(identified.nextId(), stream);
         int user = client.peer().user();
         if (!isAllowed(user)) {
           taken = true;
@@ -121,7 +123,7 @@ final class UnidentifiedClients implements AutoCloseable {
               client,
               Errno.EPERM.number(),
               "user " + user + " may not wait for the device " + device);
-        } else if (clients.size() + identified.waiting() < MAX_CLIENTS) {
+        } else if (clients.size() + identified.unanswered() < MAX_CLIENTS) {
           long deadline = System.nanoTime() + settings.helloTimeout().toNanos();
           clients.add(new Unidentified(client, deadline));
           taken = true;
@@ -172,13 +174,11 @@ final class UnidentifiedClients implements AutoCloseable {
     Optional<String> unknown = StrictJson.unknown(hello, MEMBERS, PROTOCOL);
     int invalid = Errno.EINVAL.number();
     if (!StrictJson.isNumber(hello, "protocol", PROTOCOL)) {
+      String said = LineConnection.quoted(hello.path("protocol").toString());
       refuse(
           one.client(),
           Errno.EPROTONOSUPPORT.number(),
-          "you say protocol "
-              + LineConnection.quoted(hello.path("protocol").toString())
-              + ", and this agent speaks "
-              + PROTOCOL);
+          "you say protocol " + said + ", and this agent speaks " + PROTOCOL);
     } else if (unknown.isPresent()) {
       // A misspelt "holds" would make whoever has the device one that waits for it.
       refuse(one.client(), invalid, "what you say " + LineConnection.quoted(unknown.get()));
@@ -195,13 +195,8 @@ final class UnidentifiedClients implements AutoCloseable {
 
   /** Tells a client why it may not wait, and closes its connection. */
   void refuse(WorkloadClient client, int errno, String why) {
-    log.warn(
-        "process "
-            + client.peer().process()
-            + " may not wait at the socket of "
-            + device
-            + ": "
-            + why);
+    long process = client.peer().process();
+    log.warn("process " + process + " may not wait at the socket of " + device + ": " + why);
     try {
       client.refuse(errno, why);
     } catch (ErrnoException left) {

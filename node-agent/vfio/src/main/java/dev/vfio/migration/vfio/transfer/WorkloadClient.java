@@ -1,8 +1,6 @@
 package dev.vfio.migration.vfio.transfer;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.SocketPeer;
 import dev.vfio.migration.vfio.linux.UnixStream;
@@ -50,10 +48,10 @@ final class WorkloadClient implements AutoCloseable {
   }
 
   /** Sends a request, with duplicates of the descriptors. Waits where its socket is full. */
-  TransferEvent send(ObjectNode request, List<Descriptor> descriptors, Duration timeout) {
+  TransferEvent send(WorkloadRequest request, Duration timeout) {
     try {
       connection.stream().timeout(timeout);
-      connection.send(request, descriptors);
+      connection.send(request.text(), request.descriptors());
       return new TransferEvent.Sent();
     } catch (ErrnoException failure) {
       return new TransferEvent.SendFailed(failure.errno(), failure.getMessage());

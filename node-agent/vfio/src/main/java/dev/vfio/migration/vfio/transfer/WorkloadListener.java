@@ -1,7 +1,6 @@
 package dev.vfio.migration.vfio.transfer;
 
 import dev.vfio.migration.vfio.holder.Holder;
-import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.SocketWatch;
 import dev.vfio.migration.vfio.linux.UnixListener;
 import dev.vfio.migration.vfio.linux.UnixStream;
@@ -135,6 +134,10 @@ public final class WorkloadListener implements AutoCloseable {
       return folder(device).resolve(SOCKET);
     }
 
+    TransferFailures failures(String device) {
+      return new TransferFailures(device, socket(device).toString());
+    }
+
     /** Makes a device's socket, in its folder. */
     UnixListener open(String device) throws IOException {
       DeviceFolders folders = new DeviceFolders(directory);
@@ -217,7 +220,7 @@ public final class WorkloadListener implements AutoCloseable {
   public boolean received(Holder holder, String migration) throws IOException {
     Optional<TransferRecord> record = records().of(holder.device().id());
     return record.isPresent()
-        ? record.get().isOf(KernelDeviceAccess.view(holder))
+        ? record.get().isOf(KernelDeviceLookups.view(holder))
             && record.get().migration().equals(migration)
         : says(holder).filter(migration::equals).isPresent();
   }
@@ -229,7 +232,7 @@ public final class WorkloadListener implements AutoCloseable {
   boolean waits(Holder holder) throws IOException {
     return records()
             .of(holder.device().id())
-            .filter(record -> record.isOf(KernelDeviceAccess.view(holder)))
+            .filter(record -> record.isOf(KernelDeviceLookups.view(holder)))
             .filter(TransferRecord::untold)
             .isPresent()
         || says(holder).isPresent();
@@ -257,7 +260,11 @@ public final class WorkloadListener implements AutoCloseable {
   }
 
   TransferFailures failures(String device) {
-    return new TransferFailures(device, socket(device).toString());
+    return shared.failures(requireId(device));
+  }
+
+  static WorkloadException exception(TransferFailure failure) {
+    return new WorkloadException(failure.errno(), failure.message(), failure.cause());
   }
 
   /** Nobody connected in time. */
@@ -291,10 +298,7 @@ public final class WorkloadListener implements AutoCloseable {
       }
       throw new NobodyWaits(failures(device).nobodyWaits(timeout));
     } catch (ExecutionException withdrawn) {
-      throw new WorkloadException(
-          Errno.ECONNREFUSED.number(),
-          "nobody can wait for the device " + device + ": " + withdrawn.getCause().getMessage(),
-          withdrawn);
+      throw exception(failures(device).withdrawn());
     } catch (InterruptedException interrupted) {
       somebody.cancel(false);
       Thread.currentThread().interrupt();
@@ -307,12 +311,12 @@ public final class WorkloadListener implements AutoCloseable {
    *
    * @throws IOException why it was not done
    */
-  void request(String device, TransferRequest request, DeviceAccess access) throws IOException {
+  void request(String device, TransferRequest request, DeviceLookups lookups) throws IOException {
     requireId(device);
     CompletableFuture<Optional<TransferFailure>> answer = new CompletableFuture<>();
     tasks.call(
         () -> {
-          endpoint(device).request(request, access, answer);
+          endpoint(device).request(request, lookups, answer);
           return null;
         });
     Duration timeout =
@@ -326,10 +330,7 @@ public final class WorkloadListener implements AutoCloseable {
             "the transfer of the device " + device,
             () -> Optional.ofNullable(endpoints.get(device)).map(at -> at.cancel(request)));
     if (failure.isPresent()) {
-      IOException cause = failure.get().cause();
-      throw cause != null
-          ? cause
-          : new WorkloadException(failure.get().errno(), failure.get().message(), null);
+      throw failure.get().cause() != null ? failure.get().cause() : exception(failure.get());
     }
   }
 

@@ -27,32 +27,32 @@ public interface Workload extends AutoCloseable {
   }
 
   /**
-   * Destination, before anything is touched: makes ready the memory for windows of these shapes
-   * where that is the agent's to do, and answers as {@link #describe()} does. A workload that
-   * brings its own memory answers with that; the caller compares.
+   * Destination, before anything is touched: makes the memory for windows of these shapes where
+   * that is the agent's to do, and answers as {@link #describe()} does. A workload that brings its
+   * own memory answers with that; the caller compares.
    *
    * @param shapes the windows of the workload at the source
    */
-  default WorkloadDescription accommodate(List<WindowShape> shapes) throws IOException {
+  default WorkloadDescription prepareWindowMemory(List<WindowShape> shapes) throws IOException {
     return describe();
   }
 
   /**
-   * Destination, once everything is loaded and before that is reported: hands the device and the
+   * Destination, once everything is loaded and before that is reported: delivers the device and the
    * windows to the waiting workload, which must not use them before {@link #take}. From then on the
-   * loaded state outlives this process. Nothing where the device is not the agent's to hand over.
+   * loaded state outlives this process. Nothing where the device is not the agent's to transfer.
    */
-  default void receive(String migration) throws IOException {}
+  default void deliver(String migration) throws IOException {}
 
   /**
-   * Destination, between {@link #receive} and {@link #take}: makes sure that the workload that is
+   * Destination, between {@link #deliver} and {@link #take}: makes sure that the workload that is
    * to take the device still waits. Changes nothing, and waits for an answer for no more than a few
    * seconds.
    *
    * @throws WorkloadException ESRCH where the workload has ended and cannot take what was loaded
    *     any more; any other errno where it does not answer as it should, which may pass
    */
-  default void requireWaiting(String migration) throws IOException {
+  default void requireReadyToTake(String migration) throws IOException {
     WorkloadState state = state();
     if (state != WorkloadState.WAITING) {
       throw new WorkloadException(
@@ -65,7 +65,7 @@ public interface Workload extends AutoCloseable {
     }
   }
 
-  /** Destination, rolled back: the workload gives back what {@link #receive} gave it. */
+  /** Destination, rolled back: the workload gives back what {@link #deliver} gave it. */
   default void giveBack(String migration) throws IOException {}
 
   /** Returns when the workload no longer touches the device or the windows. */

@@ -177,10 +177,10 @@ public final class WorkloadSocket implements Workload {
    * was started anew, or is not there, cannot take the device.
    */
   @Override
-  public void requireWaiting(String migration) throws IOException {
+  public void requireReadyToTake(String migration) throws IOException {
     requestLimit = timeout.compareTo(SHORT) < 0 ? timeout : SHORT;
     try {
-      Workload.super.requireWaiting(migration);
+      Workload.super.requireReadyToTake(migration);
       long process = SocketPeer.of(connected(requestLimit)).process();
       if (process != firstProcess && process != 0 && firstProcess != 0) {
         throw failed(

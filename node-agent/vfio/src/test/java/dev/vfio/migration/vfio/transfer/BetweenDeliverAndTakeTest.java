@@ -1,5 +1,7 @@
 package dev.vfio.migration.vfio.transfer;
 
+import static dev.vfio.migration.vfio.transfer.Beside.beside;
+import static dev.vfio.migration.vfio.transfer.Beside.done;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.LONG;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.MIGRATION;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.SHORT;
@@ -14,11 +16,9 @@ import dev.vfio.migration.vfio.workload.WindowShape;
 import dev.vfio.migration.vfio.workload.WorkloadException;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -49,34 +49,33 @@ class BetweenDeliverAndTakeTest {
     fixture.close();
   }
 
-  private interface Step {
-    void run() throws IOException;
-  }
-
-  private static CompletableFuture<Void> beside(Step step) {
-    return CompletableFuture.runAsync(
-        () -> {
-          try {
-            step.run();
-          } catch (IOException failure) {
-            throw new UncheckedIOException(failure);
-          }
-        });
-  }
-
-  private static void done(CompletableFuture<Void> work) throws Exception {
-    work.get(60, TimeUnit.SECONDS);
-  }
-
   private void received() throws Exception {
+    CompletableFuture<Void> deliver = sent();
+    assertThat(program.ask("ok")).isEqualTo("said");
+    done(deliver);
+  }
+
+  /** The device is with the workload, which has not answered yet. */
+  private CompletableFuture<Void> sent() throws Exception {
     assertThat(program.ask("wait")).isEqualTo("waits");
     KernelWorkload workload = fixture.workload(LONG);
-    workload.accommodate(List.of(new WindowShape("ring", 0, 4096)));
+    workload.prepareWindowMemory(List.of(new WindowShape("ring", 0, 4096)));
     fixture.openDevice();
-    CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
+    CompletableFuture<Void> deliver = beside(() -> workload.deliver(MIGRATION));
     assertThat(program.ask("hear")).isEqualTo("receive");
+    return deliver;
+  }
+
+  @Test
+  void aWorkloadThatIsBeingAskedOutlivesItsSocketAndIsTakenForNoOtherOne() throws Exception {
+    CompletableFuture<Void> deliver = sent();
+    fixture.listener().withdraw(StandInNode.ID);
+    fixture.listener().offer(StandInNode.ID);
+    assertThatThrownBy(() -> TestClient.waitAt(fixture.socket(), null))
+        .hasMessageContaining("another workload waits");
     assertThat(program.ask("ok")).isEqualTo("said");
-    done(receive);
+    done(deliver);
+    taken(fixture.workload(LONG));
   }
 
   private void taken(KernelWorkload workload) throws Exception {
@@ -142,7 +141,7 @@ class BetweenDeliverAndTakeTest {
       assertThat(hopeful.descriptors()).isEmpty();
 
       fixture.closeDevice();
-      fixture.workload(LONG).accommodate(List.of());
+      fixture.workload(LONG).prepareWindowMemory(List.of());
       assertThat(fixture.listener().records().of(StandInNode.ID))
           .as("another migration begins")
           .isEmpty();
@@ -156,7 +155,7 @@ class BetweenDeliverAndTakeTest {
         .as("not told yet")
         .isTrue();
     assertThat(fixture.listener().received(fixture.holder(), "uid-2/1")).isFalse();
-    assertThatThrownBy(() -> fixture.workload(LONG).receive("uid-2/1"))
+    assertThatThrownBy(() -> fixture.workload(LONG).deliver("uid-2/1"))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("holds it for the migration uid-1/1");
 
@@ -212,7 +211,7 @@ class BetweenDeliverAndTakeTest {
         .hasMessageContaining("did not connect again to " + fixture.socket());
     assertThat(program.ask("hear")).isEqualTo("end");
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
-    fixture.workload(LONG).receive(MIGRATION);
+    fixture.workload(LONG).deliver(MIGRATION);
     taken(fixture.workload(LONG));
     assertThat(fixture.workload(LONG).state()).isEqualTo(WorkloadState.RUNNING);
   }
@@ -237,10 +236,10 @@ class BetweenDeliverAndTakeTest {
   void aHolderThatWaitsIsFoundAndOneThatDiedIsNot() throws Exception {
     received();
     KernelWorkload workload = fixture.workload(LONG);
-    workload.requireWaiting(MIGRATION);
-    workload.requireWaiting(MIGRATION);
+    workload.requireReadyToTake(MIGRATION);
+    workload.requireReadyToTake(MIGRATION);
     program.kill();
-    assertThatThrownBy(() -> workload.requireWaiting(MIGRATION))
+    assertThatThrownBy(() -> workload.requireReadyToTake(MIGRATION))
         .isInstanceOfSatisfying(
             WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(3))
         .hasMessageContaining("process " + program.pid())
@@ -253,22 +252,22 @@ class BetweenDeliverAndTakeTest {
     received();
     fixture.restartAgent();
     KernelWorkload workload = fixture.workload(LONG);
-    assertThatThrownBy(() -> workload.requireWaiting(MIGRATION))
+    assertThatThrownBy(() -> workload.requireReadyToTake(MIGRATION))
         .isInstanceOfSatisfying(
             WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(110))
         .hasMessageContaining("is not connected to " + fixture.socket());
     assertThat(program.ask("hear")).isEqualTo("end");
     assertThat(program.ask("wait " + MIGRATION)).isEqualTo("waits");
-    workload.requireWaiting(MIGRATION);
+    workload.requireReadyToTake(MIGRATION);
     program.kill();
-    assertThatThrownBy(() -> workload.requireWaiting(MIGRATION))
+    assertThatThrownBy(() -> workload.requireReadyToTake(MIGRATION))
         .hasMessageContaining("has ended before it was told to take it");
   }
 
   @Test
   void oneThatReceivedTheDeviceForAnotherMigrationDoesNotWaitForThisOne() throws Exception {
     received();
-    assertThatThrownBy(() -> fixture.workload(LONG).requireWaiting("uid-2/1"))
+    assertThatThrownBy(() -> fixture.workload(LONG).requireReadyToTake("uid-2/1"))
         .isInstanceOf(WorkloadException.class);
   }
 
@@ -371,8 +370,8 @@ class BetweenDeliverAndTakeTest {
   void whatCouldNotBeSentItWasNotTold() throws Exception {
     received();
     fixture.listener().records().remove(StandInNode.ID);
-    DeviceAccess access =
-        new DelegatedAccess(fixture.access()) {
+    DeviceLookups lookups =
+        new DelegatedLookups(fixture.lookups()) {
           @Override
           public long startTime(long process) throws IOException {
             program.ask("leave");
@@ -387,7 +386,7 @@ class BetweenDeliverAndTakeTest {
                     .request(
                         StandInNode.ID,
                         new TransferRequest(TransferRequest.Kind.TAKE, MIGRATION, LONG, LONG),
-                        access))
+                        lookups))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("is gone, asked for \"take\"");
 
@@ -458,7 +457,7 @@ class BetweenDeliverAndTakeTest {
   void oneThatSaysThatItHoldsNothingHasNothingToGiveBack() throws Exception {
     assertThat(program.ask("wait")).isEqualTo("waits");
     fixture.openDevice();
-    assertThatThrownBy(() -> fixture.workload(LONG, SHORT).receive(MIGRATION))
+    assertThatThrownBy(() -> fixture.workload(LONG, SHORT).deliver(MIGRATION))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("did not answer \"receive\"");
 

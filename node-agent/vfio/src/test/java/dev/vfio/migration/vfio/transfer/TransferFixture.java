@@ -141,8 +141,8 @@ final class TransferFixture implements AutoCloseable {
   }
 
   /** What a transfer finds out about the device. */
-  DeviceAccess access() {
-    return new KernelDeviceAccess(device, means(LONG, LONG));
+  DeviceLookups lookups() {
+    return new KernelDeviceLookups(device, means(LONG, LONG));
   }
 
   private KernelWorkload.Means means(Duration connectTimeout, Duration answerTimeout) {

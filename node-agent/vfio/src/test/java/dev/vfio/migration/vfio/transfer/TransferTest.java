@@ -1,5 +1,7 @@
 package dev.vfio.migration.vfio.transfer;
 
+import static dev.vfio.migration.vfio.transfer.Beside.beside;
+import static dev.vfio.migration.vfio.transfer.Beside.done;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.LONG;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.MIGRATION;
 import static dev.vfio.migration.vfio.transfer.TransferFixture.SHORT;
@@ -26,11 +28,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -60,43 +58,11 @@ class TransferTest {
     fixture.close();
   }
 
-  /** Does it on another thread: both ends of a conversation are this test's. */
-  private static <T> CompletableFuture<T> beside(Callable<T> work) {
-    return CompletableFuture.supplyAsync(
-        () -> {
-          try {
-            return work.call();
-          } catch (Exception failure) {
-            throw new CompletionException(failure);
-          }
-        });
-  }
-
-  private interface Step {
-    void run() throws IOException;
-  }
-
-  private static CompletableFuture<Void> beside(Step step) {
-    return beside(
-        () -> {
-          step.run();
-          return null;
-        });
-  }
-
-  private static <T> T done(CompletableFuture<T> work) throws Exception {
-    try {
-      return work.get(60, TimeUnit.SECONDS);
-    } catch (ExecutionException failure) {
-      throw failure.getCause() instanceof Exception cause ? cause : failure;
-    }
-  }
-
   @Test
   void theWorkloadGetsTheVeryDeviceAndMemoryAndTakesItOnce() throws Exception {
     KernelWorkload workload = fixture.workload(LONG);
     try (Running program = waitingProgram()) {
-      WorkloadDescription waiting = workload.accommodate(SHAPES);
+      WorkloadDescription waiting = workload.prepareWindowMemory(SHAPES);
       assertThat(waiting.state()).isEqualTo(WorkloadState.WAITING);
       assertThat(waiting.workload()).isEqualTo("shop-db");
       assertThat(waiting.device()).isEqualTo(StandInNode.ID);
@@ -106,7 +72,7 @@ class TransferTest {
       write(waiting.windows().get(1), "moved");
       fixture.openDevice();
 
-      CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
+      CompletableFuture<Void> receive = beside(() -> workload.deliver(MIGRATION));
       assertThat(new ObjectMapper().readTree(program.ask("hear-all")))
           .isEqualTo(
               new ObjectMapper()
@@ -125,7 +91,7 @@ class TransferTest {
       assertThat(program.ask("name 0")).isEqualTo(fixture.node.deviceFile().toString());
       assertThat(program.ask("content 4")).isEqualTo("moved");
 
-      workload.receive(MIGRATION);
+      workload.deliver(MIGRATION);
       CompletableFuture<Void> take = beside(() -> workload.take(MIGRATION));
       assertThat(program.ask("hear")).as("receiving again asked nothing").isEqualTo("take");
       program.ask("ok");
@@ -160,9 +126,9 @@ class TransferTest {
     Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
     KernelWorkload workload = fixture.workload(LONG);
     try (Running program = waitingProgram()) {
-      workload.accommodate(SHAPES);
+      workload.prepareWindowMemory(SHAPES);
       fixture.openDevice();
-      received(program, beside(() -> workload.receive(MIGRATION)));
+      received(program, beside(() -> workload.deliver(MIGRATION)));
 
       CompletableFuture<Void> back = beside(() -> workload.giveBack(MIGRATION));
       assertThat(program.ask("hear")).isEqualTo("give-back");
@@ -173,13 +139,13 @@ class TransferTest {
       assertThat(workload.describe().state()).isEqualTo(WorkloadState.WAITING);
       assertThat(workload.describe().windows()).isEmpty();
       workload.giveBack(MIGRATION);
-      assertThatThrownBy(() -> workload.receive("uid-2/1"))
+      assertThatThrownBy(() -> workload.deliver("uid-2/1"))
           .as("without memory for its windows")
           .isInstanceOf(WorkloadException.class)
           .hasMessageContaining("the memory of its windows, loaded for the migration uid-2/1")
           .hasMessageContaining("Nothing was delivered");
-      workload.accommodate(List.of());
-      CompletableFuture<Void> again = beside(() -> workload.receive("uid-2/1"));
+      workload.prepareWindowMemory(List.of());
+      CompletableFuture<Void> again = beside(() -> workload.deliver("uid-2/1"));
       assertThat(program.ask("hear-all"))
           .as("giving back again asked nothing")
           .contains("\"migration\":\"uid-2/1\"");
@@ -200,8 +166,8 @@ class TransferTest {
     Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
     KernelWorkload workload = fixture.workload(LONG);
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
-      workload.accommodate(SHAPES);
-      workload.accommodate(SHAPES);
+      workload.prepareWindowMemory(SHAPES);
+      workload.prepareWindowMemory(SHAPES);
       workload.giveBack(MIGRATION);
       assertThat(client.descriptors()).isEmpty();
     }
@@ -213,7 +179,7 @@ class TransferTest {
   void memoryIsReleasedWhereNobodyCouldBeDescribed() throws Exception {
     Map<String, Integer> before = OpenDescriptors.count(Path.of("/memfd:vfio-window"));
 
-    assertThatThrownBy(() -> fixture.workload(SHORT).accommodate(SHAPES))
+    assertThatThrownBy(() -> fixture.workload(SHORT).prepareWindowMemory(SHAPES))
         .isInstanceOf(WorkloadException.class);
 
     assertThat(fixture.listener().windowMemories().of(StandInNode.ID)).isEmpty();
@@ -226,7 +192,7 @@ class TransferTest {
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
       fixture.openDevice();
       KernelWorkload first = fixture.workload(LONG);
-      first.accommodate(SHAPES);
+      first.prepareWindowMemory(SHAPES);
       first.close();
       assertThat(fixture.listener().windowMemories().of(StandInNode.ID))
           .as("the session goes on with another object")
@@ -234,7 +200,7 @@ class TransferTest {
       try (KernelWorkload inventory = fixture.workload(LONG)) {
         inventory.describe();
         KernelWorkload last = fixture.workload(LONG);
-        last.accommodate(SHAPES);
+        last.prepareWindowMemory(SHAPES);
         fixture.closeDevice();
         inventory.close();
         assertThat(fixture.listener().windowMemories().of(StandInNode.ID))
@@ -268,7 +234,7 @@ class TransferTest {
 
   @Test
   void whereNobodyWaitsThatIsSaid() {
-    assertThatThrownBy(() -> fixture.workload(SHORT).accommodate(SHAPES))
+    assertThatThrownBy(() -> fixture.workload(SHORT).prepareWindowMemory(SHAPES))
         .isInstanceOf(WorkloadException.class)
         .hasMessageContaining("nobody uses the device 0000:65:00.1")
         .hasMessageContaining("nobody waits for it at " + fixture.socket());
@@ -277,7 +243,7 @@ class TransferTest {
   @Test
   void aWorkloadThatComesInTimeIsWaitedFor() throws Exception {
     CompletableFuture<WorkloadDescription> description =
-        beside(() -> fixture.workload(LONG).accommodate(List.of()));
+        beside(() -> fixture.workload(LONG).prepareWindowMemory(List.of()));
 
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
       assertThat(done(description).state()).isEqualTo(WorkloadState.WAITING);
@@ -290,7 +256,7 @@ class TransferTest {
     KernelWorkload workload = fixture.workload(LONG);
     fixture.openDevice();
     try (Running program = waitingProgram()) {
-      CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
+      CompletableFuture<Void> receive = beside(() -> workload.deliver(MIGRATION));
       assertThat(program.ask("hear")).isEqualTo("receive");
       program.ask("let-go");
       program.ask("refuse");
@@ -300,7 +266,7 @@ class TransferTest {
               WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(12))
           .hasMessageContaining("refused \"receive\" of the device 0000:65:00.1")
           .hasMessageContaining("cannot map ring, ENOMEM (12)");
-      received(program, beside(() -> workload.receive(MIGRATION)));
+      received(program, beside(() -> workload.deliver(MIGRATION)));
     }
   }
 
@@ -308,7 +274,7 @@ class TransferTest {
   void aWorkloadThatNeverAnswersIsDisconnected() throws Exception {
     fixture.openDevice();
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
-      assertThatThrownBy(() -> fixture.workload(LONG, SHORT).receive(MIGRATION))
+      assertThatThrownBy(() -> fixture.workload(LONG, SHORT).deliver(MIGRATION))
           .isInstanceOfSatisfying(
               WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(110))
           .hasMessageContaining("did not answer \"receive\" within 300 ms")
@@ -323,7 +289,7 @@ class TransferTest {
   void aWorkloadThatAnswersNonsenseIsDisconnected() throws Exception {
     fixture.openDevice();
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
-      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
+      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).deliver(MIGRATION));
       client.next();
       client.say("sure");
 
@@ -338,7 +304,7 @@ class TransferTest {
   void aWorkloadThatDiesInsteadOfAnsweringIsNamed() throws Exception {
     fixture.openDevice();
     TestClient client = TestClient.waitAt(fixture.socket(), null);
-    CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
+    CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).deliver(MIGRATION));
     client.next();
     client.close();
 
@@ -350,7 +316,7 @@ class TransferTest {
   @Test
   void aDeviceThatIsNotOpenHereIsNotHandedOver() throws Exception {
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
-      assertThatThrownBy(() -> fixture.workload(LONG).receive(MIGRATION))
+      assertThatThrownBy(() -> fixture.workload(LONG).deliver(MIGRATION))
           .isInstanceOfSatisfying(
               WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(19))
           .hasMessageContaining("Nothing was delivered");
@@ -367,7 +333,7 @@ class TransferTest {
     KernelWorkload workload = fixture.workload(LONG);
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
       // Before anything is loaded.
-      assertThatThrownBy(() -> workload.accommodate(many))
+      assertThatThrownBy(() -> workload.prepareWindowMemory(many))
           .hasMessageContaining(count + 3 + " file descriptors, and one message carries 253");
       assertThat(client.descriptors()).isEmpty();
     }
@@ -381,7 +347,7 @@ class TransferTest {
     KernelWorkload workload = fixture.workload(LONG);
     try (Running program = waitingProgram()) {
       program.ask("open " + another);
-      assertThatThrownBy(() -> workload.accommodate(SHAPES))
+      assertThatThrownBy(() -> workload.prepareWindowMemory(SHAPES))
           .isInstanceOfSatisfying(
               WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(16))
           .hasMessageContaining("waits for the device 0000:65:00.1 and cannot be given it")
@@ -408,14 +374,14 @@ class TransferTest {
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
       for (long iova : new long[] {0xfee00000L, 0xfedff000L, 0xfeeff000L, 0xfd00000000L}) {
         WindowShape ring = new WindowShape("ring", iova, 8192);
-        assertThatThrownBy(() -> workload.accommodate(List.of(ring)))
+        assertThatThrownBy(() -> workload.prepareWindowMemory(List.of(ring)))
             .isInstanceOf(WorkloadException.class)
             .hasMessageContaining("window ring")
             .hasMessageContaining("IOMMU takes no mapping")
             .hasMessageContaining("Nothing was done to the device");
       }
       for (long iova : new long[] {0x1000, 0xfeddf000L, 0xfef00000L}) {
-        workload.accommodate(List.of(new WindowShape("ring", iova, 8192)));
+        workload.prepareWindowMemory(List.of(new WindowShape("ring", iova, 8192)));
       }
       assertThat(client.descriptors()).isEmpty();
     }
@@ -432,8 +398,8 @@ class TransferTest {
             .toList();
     fixture.openDevice();
     try (DeviceWindowMemory memory = DeviceWindowMemory.of(many)) {
-      DeliverRequest manifest =
-          DeliverRequest.of(
+      WorkloadRequest manifest =
+          WorkloadRequest.of(
               StandInNode.ID, "a".repeat(64) + "/2147483647", fixture.opened(), memory);
       assertThat(manifest.descriptors()).hasSize(DescriptorMessage.MAX_DESCRIPTORS);
       assertThat((manifest.request() + "\n").getBytes(StandardCharsets.UTF_8))
@@ -447,12 +413,12 @@ class TransferTest {
     Files.createDirectories(fixture.memoryFile().resolve("not-empty"));
     fixture.openDevice();
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
-      assertThatThrownBy(() -> fixture.workload(LONG).accommodate(List.of()))
+      assertThatThrownBy(() -> fixture.workload(LONG).prepareWindowMemory(List.of()))
           .isInstanceOf(WorkloadException.class)
           .hasMessageContaining(fixture.memoryFile() + " is a directory")
           .hasMessageContaining("Remove it");
       Files.delete(fixture.memoryFile().resolve("not-empty"));
-      fixture.workload(LONG).accommodate(List.of());
+      fixture.workload(LONG).prepareWindowMemory(List.of());
       assertThat(fixture.memoryFile()).doesNotExist();
     }
   }
@@ -462,7 +428,7 @@ class TransferTest {
     Files.writeString(fixture.memoryFile(), "{\"protocol\":1,\"windows\":[]}");
     fixture.openDevice();
     try (Running program = waitingProgram()) {
-      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
+      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).deliver(MIGRATION));
       assertThat(program.ask("hear")).isEqualTo("receive");
       assertThat(fixture.memoryFile()).doesNotExist();
       program.ask("ok");
@@ -475,7 +441,7 @@ class TransferTest {
     fixture.openDevice();
     // This process's own descriptors do not count, as the agent's do not.
     try (TestClient client = TestClient.waitAt(fixture.socket(), null)) {
-      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
+      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).deliver(MIGRATION));
       client.next();
       client.ok();
       assertThat(client.next().path("op").asText()).isEqualTo("give-back");
@@ -496,7 +462,7 @@ class TransferTest {
     KernelWorkload workload = fixture.workload(LONG);
     try (Running program = waitingProgram()) {
       program.ask("open " + another);
-      CompletableFuture<Void> receive = beside(() -> workload.receive(MIGRATION));
+      CompletableFuture<Void> receive = beside(() -> workload.deliver(MIGRATION));
       assertThat(program.ask("hear")).isEqualTo("receive");
       program.ask("ok");
       assertThat(program.ask("hear")).isEqualTo("give-back");
@@ -512,7 +478,7 @@ class TransferTest {
       assertThat(fixture.listener().records().of(StandInNode.ID)).isEmpty();
       assertThat(fixture.listener().waiting(StandInNode.ID)).as("waits on").contains("shop-db");
 
-      received(program, beside(() -> workload.receive(MIGRATION)));
+      received(program, beside(() -> workload.deliver(MIGRATION)));
     }
   }
 
@@ -522,7 +488,7 @@ class TransferTest {
     fixture.openDevice();
     try (Running program = waitingProgram()) {
       program.ask("open " + another);
-      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).receive(MIGRATION));
+      CompletableFuture<Void> receive = beside(() -> fixture.workload(LONG).deliver(MIGRATION));
       assertThat(program.ask("hear")).isEqualTo("receive");
       program.ask("ok");
       assertThat(program.ask("hear")).isEqualTo("give-back");
@@ -541,7 +507,7 @@ class TransferTest {
     fixture.openDevice();
     KernelWorkload workload = fixture.workload(LONG);
     try (Running program = waitingProgram()) {
-      received(program, beside(() -> workload.receive(MIGRATION)));
+      received(program, beside(() -> workload.deliver(MIGRATION)));
       program.ask("open " + another);
       Files.writeString(fixture.memoryFile(), "{\"protocol\":");
       CompletableFuture<Void> take = beside(() -> workload.take(MIGRATION));

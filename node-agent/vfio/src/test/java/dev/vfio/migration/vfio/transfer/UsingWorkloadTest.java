@@ -229,7 +229,7 @@ class UsingWorkloadTest {
         .hasMessageContaining("process " + child.pid())
         .hasMessageContaining("died while its cgroup " + cgroup.path() + " was frozen")
         .hasMessageContaining(
-            "cannot be given to anybody, and is gone once the migration is rolled")
+            "cannot be given to anybody, and is lost once the migration is rolled")
         .hasMessageContaining("Start the workload anew");
     assertThatThrownBy(() -> workload.resume(MIGRATION))
         .isInstanceOfSatisfying(

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
+import dev.vfio.migration.vfio.workload.WorkloadException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -658,6 +660,20 @@ class WorkloadListenerTest {
     assertThatThrownBy(() -> brief.offer(DEVICE))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("is closed");
+  }
+
+  @Test
+  void whoAwaitsAWorkloadIsToldThatTheSocketWasWithdrawn() throws Exception {
+    listener.withdraw(DEVICE);
+    CompletableFuture<Object> awaited = Beside.beside(() -> listener.await(DEVICE, LONG));
+    while (!listener.offered().contains(DEVICE)) {
+      Thread.onSpinWait();
+    }
+    listener.withdraw(DEVICE);
+    assertThatThrownBy(() -> Beside.done(awaited))
+        .isInstanceOfSatisfying(
+            WorkloadException.class, failure -> assertThat(failure.errno()).isEqualTo(111))
+        .hasMessage("nobody can wait for the device " + DEVICE + ": its socket was withdrawn");
   }
 
   @Test

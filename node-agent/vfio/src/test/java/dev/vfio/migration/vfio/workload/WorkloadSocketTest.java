@@ -370,16 +370,16 @@ class WorkloadSocketTest {
   @Test
   void oneThatWaitsIsFoundAlsoOverAnotherConnection() throws IOException {
     saying("waiting");
-    client.requireWaiting("uid/1");
+    client.requireReadyToTake("uid/1");
     workload.hangUp();
-    client.requireWaiting("uid/1");
+    client.requireReadyToTake("uid/1");
     assertThat(workload.lines()).contains("{\"op\":\"describe\"}");
   }
 
   @Test
   void oneThatDoesNotWaitCannotTake() {
     saying("released");
-    assertThat(failureOf(() -> client.requireWaiting("uid/1")))
+    assertThat(failureOf(() -> client.requireReadyToTake("uid/1")))
         .hasMessageContaining("is RELEASED and not WAITING");
   }
 
@@ -387,11 +387,11 @@ class WorkloadSocketTest {
   void oneThatEndedIsToldFromOneThatDoesNotAnswer() throws IOException {
     workload.describing("");
     try (WorkloadSocket quick = client("gpu-0", Duration.ofSeconds(1))) {
-      assertThat(failureOf(() -> quick.requireWaiting("uid/1")).errno())
+      assertThat(failureOf(() -> quick.requireReadyToTake("uid/1")).errno())
           .as("ETIMEDOUT")
           .isEqualTo(110);
       workload.close();
-      WorkloadException ended = failureOf(() -> quick.requireWaiting("uid/1"));
+      WorkloadException ended = failureOf(() -> quick.requireReadyToTake("uid/1"));
       assertThat(ended.errno()).as("ESRCH").isEqualTo(3);
       assertThat(ended).hasMessageContaining("it has ended");
     }
@@ -405,12 +405,12 @@ class WorkloadSocketTest {
       long first;
       try (ListeningProgram program = new ListeningProgram(other)) {
         first = program.pid();
-        slow.requireWaiting("uid/1");
-        slow.requireWaiting("uid/1");
+        slow.requireReadyToTake("uid/1");
+        slow.requireReadyToTake("uid/1");
       }
       Files.delete(other);
       try (ListeningProgram program = new ListeningProgram(other)) {
-        WorkloadException failure = failureOf(() -> slow.requireWaiting("uid/1"));
+        WorkloadException failure = failureOf(() -> slow.requireReadyToTake("uid/1"));
         assertThat(failure.errno()).as("ESRCH").isEqualTo(3);
         assertThat(failure)
             .hasMessageContaining("is process " + program.pid() + " now and was process " + first);

@@ -473,7 +473,9 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
   @Override
   public TransferEvent lookAtFit(ConnectedClient client) {
     return new TransferEvent.FitSeen(
-        chance.fault(60) ? Optional.of("it holds other devices") : Optional.empty());
+        client.holds() == null && chance.fault(60)
+            ? Optional.of("it holds other devices")
+            : Optional.empty());
   }
 
   @Override
@@ -542,7 +544,7 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
     }
 
     @Override
-    public WorkloadDescription accommodate(List<WindowShape> shapes) throws IOException {
+    public WorkloadDescription prepareWindowMemory(List<WindowShape> shapes) throws IOException {
       request(Kind.FORGET, null);
       memoryMade = true;
       WorkloadDescription description = describe();
@@ -551,12 +553,12 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
     }
 
     @Override
-    public void receive(String migration) throws IOException {
+    public void deliver(String migration) throws IOException {
       request(Kind.DELIVER, migration);
     }
 
     @Override
-    public void requireWaiting(String migration) throws IOException {
+    public void requireReadyToTake(String migration) throws IOException {
       request(Kind.REQUIRE_RECEIVER, migration);
     }
 

@@ -6,7 +6,6 @@ import dev.vfio.migration.vfio.transfer.machine.TransferAction.Greet;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtClaim;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction.Refuse;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent.ClaimSeen;
-import dev.vfio.migration.vfio.transfer.machine.TransferMachine.Next;
 import java.util.Optional;
 
 /**
@@ -24,7 +23,7 @@ final class ClientAdmission {
     ConnectedClient waiting = state.client();
     if (waiting != null
         && (client.holds() == null || waiting.holds() != null || state.clientInUse())) {
-      return busy(state, client);
+      return refuse(state, client, failures.anotherWaits());
     }
     return Next.of(state, client.holds() == null ? new Greet(client) : new LookAtClaim(client));
   }
@@ -41,14 +40,15 @@ final class ClientAdmission {
       return Next.of(state, new Greet(client));
     }
     return waiting.holds() != null || state.clientInUse()
-        ? busy(state, client)
+        ? refuse(state, client, failures.anotherWaits())
         : Next.of(
             state.withoutClient(),
             new Close(waiting, "makes room for the device's holder"),
             new Greet(client));
   }
 
-  private Next busy(TransferState state, ConnectedClient client) {
-    return Next.of(state, new Refuse(client, Errno.EBUSY.number(), failures.anotherWaits()));
+  /** It may try again. */
+  Next refuse(TransferState state, ConnectedClient client, String why) {
+    return Next.of(state, new Refuse(client, Errno.EBUSY.number(), why));
   }
 }

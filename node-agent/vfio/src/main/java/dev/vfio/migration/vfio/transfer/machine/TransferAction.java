@@ -2,6 +2,7 @@ package dev.vfio.migration.vfio.transfer.machine;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Function;
 
 /** What a device's transfer wants done. */
 public sealed interface TransferAction {
@@ -75,11 +76,38 @@ public sealed interface TransferAction {
     }
   }
 
-  /** Answered by RecordRead or Failed. */
-  record ReadRecord() implements TransferAction {
+  /** What needs nothing said with it. */
+  enum Simple implements TransferAction {
+    /** Answered by RecordRead or Failed. */
+    READ_RECORD(Handler::readRecord),
+
+    /** Answered by RecordRemoved, once that is on the disk, or Failed. */
+    REMOVE_RECORD(Handler::removeRecord),
+
+    /** Lets workloads connect, where they cannot yet. Answered by Failed, or by nothing. */
+    LISTEN(Handler::listen),
+
+    /** Takes the device's socket away: it is good for one workload. */
+    WITHDRAW(Handler::withdraw),
+
+    /** Releases this agent's hold on the memory of the device's windows. */
+    RELEASE_MEMORY(Handler::releaseMemory),
+
+    /** Answered by HolderSeen or HolderUnclear. */
+    LOOK_AT_HOLDER(Handler::lookAtHolder),
+
+    /** No timer runs any more. */
+    STOP_TIMER(Handler::stopTimer);
+
+    private final Function<Handler, TransferEvent> effect;
+
+    Simple(Function<Handler, TransferEvent> effect) {
+      this.effect = effect;
+    }
+
     @Override
     public TransferEvent perform(Handler handler) {
-      return handler.readRecord();
+      return effect.apply(handler);
     }
   }
 
@@ -88,14 +116,6 @@ public sealed interface TransferAction {
     @Override
     public TransferEvent perform(Handler handler) {
       return handler.writeRecord(record);
-    }
-  }
-
-  /** Answered by RecordRemoved, once that is on the disk, or Failed. */
-  record RemoveRecord() implements TransferAction {
-    @Override
-    public TransferEvent perform(Handler handler) {
-      return handler.removeRecord();
     }
   }
 
@@ -139,30 +159,6 @@ public sealed interface TransferAction {
     }
   }
 
-  /** Lets workloads connect, where they cannot yet. Answered by Failed, or by nothing. */
-  record Listen() implements TransferAction {
-    @Override
-    public TransferEvent perform(Handler handler) {
-      return handler.listen();
-    }
-  }
-
-  /** Takes the device's socket away: it is good for one workload. */
-  record Withdraw() implements TransferAction {
-    @Override
-    public TransferEvent perform(Handler handler) {
-      return handler.withdraw();
-    }
-  }
-
-  /** Releases this agent's hold on the memory of the device's windows. */
-  record ReleaseMemory() implements TransferAction {
-    @Override
-    public TransferEvent perform(Handler handler) {
-      return handler.releaseMemory();
-    }
-  }
-
   /** Sees that all is there that is to be delivered. Answered by Prepared or Failed. */
   record Prepare(ConnectedClient client, String migration) implements TransferAction {
     @Override
@@ -176,14 +172,6 @@ public sealed interface TransferAction {
     @Override
     public TransferEvent perform(Handler handler) {
       return handler.lookAtStart(client);
-    }
-  }
-
-  /** Answered by HolderSeen or HolderUnclear. */
-  record LookAtHolder() implements TransferAction {
-    @Override
-    public TransferEvent perform(Handler handler) {
-      return handler.lookAtHolder();
     }
   }
 
@@ -208,14 +196,6 @@ public sealed interface TransferAction {
     @Override
     public TransferEvent perform(Handler handler) {
       return handler.startTimer(delay);
-    }
-  }
-
-  /** No timer runs any more. */
-  record StopTimer() implements TransferAction {
-    @Override
-    public TransferEvent perform(Handler handler) {
-      return handler.stopTimer();
     }
   }
 

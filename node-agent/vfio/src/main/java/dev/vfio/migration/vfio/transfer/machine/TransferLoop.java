@@ -65,7 +65,7 @@ public final class TransferLoop {
     busy = true;
     try {
       for (TransferEvent event = next(); event != null; event = next()) {
-        TransferMachine.Next next = machine.next(state, event);
+        Next next = machine.next(state, event);
         state = next.state();
         Deque<TransferEvent> outcomes = new ArrayDeque<>();
         for (TransferAction action : next.actions()) {

@@ -1,16 +1,38 @@
 package dev.vfio.migration.vfio.transfer.machine;
 
-import dev.vfio.migration.vfio.linux.Errno;
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.*;
-import dev.vfio.migration.vfio.transfer.machine.TransferEvent.*;
-import dev.vfio.migration.vfio.transfer.machine.TransferRecord.Stage;
+import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.fail;
+import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.failClosing;
+import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.finish;
+import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.removeRecord;
+import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.succeed;
+import static dev.vfio.migration.vfio.transfer.machine.TransferEnd.tellIfPresumed;
+
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Close;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtFit;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtProcess;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Simple;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.StartTimer;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.ClaimSeen;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.ClaimUnclear;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Disconnected;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Failed;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.FitSeen;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Greeted;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.HolderSeen;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.HolderUnclear;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Prepared;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.ProcessSeen;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.RecordRead;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Requested;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.SaidHello;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.SendFailed;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Withdrawn;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
 import dev.vfio.migration.vfio.transfer.machine.TransferState.Step;
-import dev.vfio.migration.vfio.transfer.machine.TransferState.Task;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The transfer of one device to its workload: (state, event) to (state, actions), and nothing else.
@@ -54,15 +76,29 @@ import java.util.Optional;
  *   FORGET           LOOK_AT_HOLDER, REMOVE_RECORD
  * </pre>
  *
+ * <p>{@link TransferStages} leads along the arrows, {@link TransferMessages} asks the client and
+ * hears its answer; this class reads the record, finds the client, and asks the device back.
+ *
  * <p>An agent that was restarted begins with {@link TransferState#INITIAL} and the record on the
  * disk, which every request reads first.
  */
 public final class TransferMachine {
-  /** How long a workload that has connected again is waited for to say that it takes the device. */
-  private static final Duration TELL_AGAIN_TIMEOUT = Duration.ofSeconds(10);
+  /** Where one of these fails it is not known what the client has or knows. */
+  private static final Set<Step> LEAVES_UNKNOWN =
+      EnumSet.of(
+          Step.WRITE_PROMISED,
+          Step.SEND_DELIVER,
+          Step.WRITE_DELIVERED,
+          Step.CHECK_RECEIVER,
+          Step.SEND_GIVE_BACK,
+          Step.WRITE_TOLD,
+          Step.SEND_TAKE,
+          Step.WRITE_TAKEN);
 
   private final TransferFailures failures;
   private final ClientAdmission admission;
+  private final TransferStages stages;
+  private final TransferMessages messages;
 
   /**
    * @param device its id
@@ -71,20 +107,8 @@ public final class TransferMachine {
   public TransferMachine(String device, String socket) {
     this.failures = new TransferFailures(device, socket);
     this.admission = new ClientAdmission(failures);
-  }
-
-  /** What comes of an event. */
-  public record Next(TransferState state, List<TransferAction> actions) {
-    static Next of(TransferState state, TransferAction... actions) {
-      return new Next(state, List.of(actions));
-    }
-
-    /** The same, with these actions before the others. */
-    Next after(TransferAction... first) {
-      List<TransferAction> all = new ArrayList<>(List.of(first));
-      all.addAll(actions);
-      return new Next(state, List.copyOf(all));
-    }
+    this.stages = new TransferStages(failures);
+    this.messages = new TransferMessages(failures, stages);
   }
 
   /**
@@ -100,7 +124,7 @@ public final class TransferMachine {
       return admission.claimSeen(state, seen);
     }
     if (event instanceof ClaimUnclear unclear) {
-      return Next.of(state, new Refuse(unclear.client(), Errno.EBUSY.number(), unclear.why()));
+      return admission.refuse(state, unclear.client(), unclear.why());
     }
     if (event instanceof Greeted greeted && state.client() == null) {
       return attached(state.with(greeted.client()));
@@ -120,7 +144,7 @@ public final class TransferMachine {
     if (event instanceof Failed failed) {
       return failed(state, TransferFailure.of(failed.problem()));
     }
-    return state.awaitsAnswer() ? answered(state, event) : done(state, event);
+    return state.awaitsAnswer() ? messages.answered(state, event) : done(state, event);
   }
 
   private static IllegalStateException impossible(TransferState state, TransferEvent event) {
@@ -134,85 +158,57 @@ public final class TransferMachine {
       case LOOK_AT_HOLDER -> holderSeen(state, event);
       case LOOK_AT_PROCESS -> processSeen(state, ((ProcessSeen) event).lives());
       case AWAIT_CLIENT -> nobodyCame(state);
-      case LOOK_WHO_HOLDS_UNHEARD -> holderUnheard(state, event);
+      case LOOK_WHO_HOLDS_UNHEARD -> stages.holderUnheard(state, event);
       case LOOK_WHETHER_SILENT_LIVES ->
           ((ProcessSeen) event).lives()
               ? fail(state, failures.notBack(state.record(), state.request().connectTimeout()))
               : removeRecord(state);
-      case WRITE_PRESUMED -> releaseAndTell(state);
+      case WRITE_PRESUMED -> stages.releaseAndTell(state);
       case LOOK_AT_FIT ->
           ((FitSeen) event)
               .objection()
               .map(objection -> fail(state, failures.unfitToWait(state.client(), objection)))
               .orElseGet(() -> succeed(state));
-      case PREPARE -> {
-        TransferRecord promise = record(state, (Prepared) event, Stage.PROMISED);
-        yield Next.of(state.with(promise).at(Step.WRITE_PROMISED), new WriteRecord(promise));
-      }
-      case WRITE_PROMISED -> send(state.at(Step.SEND_DELIVER));
-      case WRITE_DELIVERED -> Next.of(state.at(Step.AWAIT_DELIVERED), answerTimer(state));
-      case CHECK_RECEIVER -> receiverSeen(state, event);
-      case REMOVE_RECORD ->
-          finish(state.with((TransferRecord) null), Optional.ofNullable(state.task().failure()));
-      case IDENTIFY -> writeTold(state.with(record(state, (Prepared) event, Stage.DELIVERED)));
-      case WRITE_TOLD -> send(state.at(Step.SEND_TAKE));
+      case PREPARE -> stages.promise(state, (Prepared) event);
+      case WRITE_PROMISED -> TransferMessages.send(state, Step.SEND_DELIVER);
+      case WRITE_DELIVERED -> TransferMessages.awaitAnswer(state, Step.AWAIT_DELIVERED);
+      case CHECK_RECEIVER -> stages.receiverSeen(state, event);
+      case REMOVE_RECORD -> finish(state.with((TransferRecord) null), state.task().failure());
+      case IDENTIFY -> stages.identified(state, (Prepared) event);
+      case WRITE_TOLD -> TransferMessages.send(state, Step.SEND_TAKE);
       case WRITE_UNTOLD -> fail(state, state.task().failure());
       case WRITE_TAKEN ->
-          succeed(state.with(state.client().holding(null)).with((TransferRecord) null))
-              .after(new ReleaseMemory(), new Withdraw());
+          succeed(state.with(state.client().holding(null)))
+              .after(Simple.RELEASE_MEMORY, Simple.WITHDRAW);
       case SEND_DELIVER, SEND_GIVE_BACK, SEND_TAKE ->
-          event instanceof SendFailed failed ? notSent(state, failed) : sent(state);
+          event instanceof SendFailed failed
+              ? messages.notSent(state, failed)
+              : messages.sent(state);
       case AWAIT_DELIVERED, AWAIT_GIVEN_BACK, AWAIT_TAKEN -> throw impossible(state, event);
     };
   }
 
-  /** A step's action failed. What was to be written before a message was sent keeps it unsent. */
-  private static Next failed(TransferState state, TransferFailure failure) {
-    return switch (state.task().step()) {
-      case WRITE_PROMISED, WRITE_DELIVERED, WRITE_TOLD, WRITE_TAKEN -> failClosing(state, failure);
-      case AWAIT_CLIENT -> fail(state, failure).after(new StopTimer());
-      case WRITE_PRESUMED -> fail(state.with((TransferRecord) null), failure);
-      case READ_RECORD,
-          LOOK_AT_HOLDER,
-          LOOK_AT_PROCESS,
-          LOOK_WHO_HOLDS_UNHEARD,
-          LOOK_WHETHER_SILENT_LIVES,
-          LOOK_AT_FIT,
-          PREPARE,
-          SEND_DELIVER,
-          AWAIT_DELIVERED,
-          CHECK_RECEIVER,
-          SEND_GIVE_BACK,
-          AWAIT_GIVEN_BACK,
-          REMOVE_RECORD,
-          IDENTIFY,
-          SEND_TAKE,
-          AWAIT_TAKEN,
-          WRITE_UNTOLD ->
-          fail(state, failure);
-    };
+  private Next failed(TransferState state, TransferFailure failure) {
+    Step step = state.task().step();
+    if (LEAVES_UNKNOWN.contains(step)) {
+      return failClosing(state, messages.kept(state, failure));
+    }
+    if (step == Step.WRITE_PRESUMED) {
+      return TransferStages.failUntold(state, failure);
+    }
+    Next next = fail(state, failure);
+    return step == Step.AWAIT_CLIENT ? next.after(Simple.STOP_TIMER) : next;
   }
 
   // ------------------------------------------------------------------ clients come and go
 
   private Next attached(TransferState state) {
     if (state.task() == null) {
-      return lookWhetherPresumed(state);
+      return tellIfPresumed(state);
     }
     return state.task().step() == Step.AWAIT_CLIENT && wantsClient(state)
-        ? withClient(state).after(new StopTimer())
+        ? withClient(state).after(Simple.STOP_TIMER)
         : Next.of(state);
-  }
-
-  /** A workload that counts as having taken the device may have connected, and has to be told. */
-  private static Next lookWhetherPresumed(TransferState state) {
-    ConnectedClient client = state.client();
-    return client.holds() == null
-        ? Next.of(state)
-        : begin(
-            state,
-            new TransferRequest(Kind.TELL_AGAIN, client.holds(), Duration.ZERO, TELL_AGAIN_TIMEOUT),
-            new ReadRecord());
   }
 
   private Next withdrawn(TransferState state) {
@@ -223,7 +219,7 @@ public final class TransferMachine {
     TransferState left = state.withoutClient();
     Next next =
         state.task() != null && state.task().step() == Step.AWAIT_CLIENT
-            ? fail(left, failures.withdrawn()).after(new StopTimer())
+            ? fail(left, failures.withdrawn()).after(Simple.STOP_TIMER)
             : Next.of(left);
     return state.client() == null
         ? next
@@ -232,22 +228,18 @@ public final class TransferMachine {
 
   // ------------------------------------------------------------------ a request begins
 
-  private Next begin(TransferState state, TransferRequest request) {
+  private Next begin(TransferState free, TransferRequest request) {
     return switch (request.kind()) {
-      case DELIVER, TAKE, REQUIRE_RECEIVER, TELL_AGAIN -> begin(state, request, new ReadRecord());
-      case GIVE_BACK -> begin(state, request, new ReleaseMemory(), new ReadRecord());
-      case REQUIRE_FIT -> awaitClient(begin(state, request, new TransferAction[0]).state());
-      case FORGET ->
-          Next.of(
-              begin(state, request, new TransferAction[0]).state().at(Step.LOOK_AT_HOLDER),
-              new LookAtHolder());
+      case DELIVER, TAKE, REQUIRE_RECEIVER, TELL_AGAIN ->
+          TransferEnd.begin(free, request, Simple.READ_RECORD);
+      case GIVE_BACK -> TransferEnd.begin(free, request, Simple.RELEASE_MEMORY, Simple.READ_RECORD);
+      case REQUIRE_FIT -> awaitClient(TransferEnd.begin(free, request).state());
+      case FORGET -> lookAtHolder(TransferEnd.begin(free, request).state(), Step.LOOK_AT_HOLDER);
     };
   }
 
-  private static Next begin(
-      TransferState state, TransferRequest request, TransferAction... actions) {
-    Task task = new Task(request, Step.READ_RECORD, null, false, null);
-    return Next.of(new TransferState(state.client(), task), actions);
+  private static Next lookAtHolder(TransferState state, Step step) {
+    return Next.of(state.at(step), Simple.LOOK_AT_HOLDER);
   }
 
   private Next recordRead(TransferState begun, Optional<TransferRecord> read) {
@@ -255,7 +247,7 @@ public final class TransferMachine {
         begun.with(read.filter(one -> one.migration().equals(begun.migration())).orElse(null));
     return switch (state.request().kind()) {
       case DELIVER -> awaitClient(state);
-      case TAKE -> Next.of(state.at(Step.LOOK_AT_HOLDER), new LookAtHolder());
+      case TAKE -> lookAtHolder(state, Step.LOOK_AT_HOLDER);
       case GIVE_BACK -> findReceiver(state);
       case REQUIRE_RECEIVER ->
           state.record() == null || state.record().process() == 0
@@ -263,7 +255,7 @@ public final class TransferMachine {
               : lookAtProcess(state, Step.LOOK_AT_PROCESS);
       case TELL_AGAIN ->
           state.task().presumed() && state.clientHolds()
-              ? send(state.at(Step.SEND_TAKE))
+              ? TransferMessages.send(state, Step.SEND_TAKE)
               : succeed(state);
       case REQUIRE_FIT, FORGET -> throw new IllegalStateException("read for " + state.task());
     };
@@ -289,7 +281,7 @@ public final class TransferMachine {
       return askBack(state.held(false));
     }
     if (!record.onItsWay()) {
-      return Next.of(state.at(Step.LOOK_AT_HOLDER), new LookAtHolder());
+      return lookAtHolder(state, Step.LOOK_AT_HOLDER);
     }
     return record.process() == 0
         ? askBack(state.held(true))
@@ -305,7 +297,10 @@ public final class TransferMachine {
     Optional<HolderView> holder = shared ? Optional.empty() : ((HolderSeen) event).holder();
     return switch (kind) {
       case FORGET -> holder.isPresent() ? succeed(state) : removeRecord(state);
-      case TAKE -> take(state.held(shared || holder.isPresent()));
+      case TAKE -> {
+        TransferState looked = state.held(shared || holder.isPresent());
+        yield stages.settled(looked).orElseGet(() -> awaitClient(looked));
+      }
       case GIVE_BACK -> askBack(state.held(holder.filter(state.record()::isOf).isPresent()));
       case DELIVER, REQUIRE_FIT, REQUIRE_RECEIVER, TELL_AGAIN -> throw impossible(state, event);
     };
@@ -334,7 +329,8 @@ public final class TransferMachine {
   private Next awaitClient(TransferState state) {
     return state.client() != null && wantsClient(state)
         ? withClient(state)
-        : Next.of(state.at(Step.AWAIT_CLIENT), new StartTimer(connectTimeout(state)), new Listen());
+        : Next.of(
+            state.at(Step.AWAIT_CLIENT), new StartTimer(connectTimeout(state)), Simple.LISTEN);
   }
 
   private static Duration connectTimeout(TransferState state) {
@@ -347,18 +343,15 @@ public final class TransferMachine {
 
   private Next withClient(TransferState state) {
     return switch (state.request().kind()) {
-      case REQUIRE_FIT ->
-          state.client().holds() == null
-              ? Next.of(state.at(Step.LOOK_AT_FIT), new LookAtFit(state.client()))
-              : succeed(state);
+      case REQUIRE_FIT -> Next.of(state.at(Step.LOOK_AT_FIT), new LookAtFit(state.client()));
       case DELIVER ->
-          state.clientHolds()
-              ? Next.of(state.at(Step.CHECK_RECEIVER), new LookAtHolder())
-              : deliver(state);
-      case TAKE -> state.clientHolds() ? tell(state) : deliver(state);
+          state.clientHolds() ? lookAtHolder(state, Step.CHECK_RECEIVER) : stages.deliver(state);
+      case TAKE -> state.clientHolds() ? stages.tell(state) : stages.deliver(state);
       case GIVE_BACK ->
           // One that says that it holds nothing never got the message.
-          state.clientHolds() ? send(state.at(Step.SEND_GIVE_BACK)) : removeRecord(state);
+          state.clientHolds()
+              ? TransferMessages.send(state, Step.SEND_GIVE_BACK)
+              : removeRecord(state);
       case REQUIRE_RECEIVER, TELL_AGAIN, FORGET ->
           throw new IllegalStateException("no client is wanted for " + state.task());
     };
@@ -367,7 +360,7 @@ public final class TransferMachine {
   private Next nobodyCame(TransferState state) {
     return switch (state.request().kind()) {
       case DELIVER, REQUIRE_FIT -> fail(state, failures.nobodyWaits(connectTimeout(state)));
-      case TAKE -> Next.of(state.at(Step.LOOK_WHO_HOLDS_UNHEARD), new LookAtHolder());
+      case TAKE -> lookAtHolder(state, Step.LOOK_WHO_HOLDS_UNHEARD);
       case GIVE_BACK ->
           state.task().held()
               ? lookAtProcess(state, Step.LOOK_WHETHER_SILENT_LIVES)
@@ -377,35 +370,6 @@ public final class TransferMachine {
     };
   }
 
-  // ------------------------------------------------------------------ deliver
-
-  private Next deliver(TransferState state) {
-    return state.client().holds() == null
-        ? Next.of(state.at(Step.PREPARE), new Prepare(state.client(), state.migration()))
-        : fail(state, failures.holdsForAnother(state.client(), state.migration()));
-  }
-
-  private static TransferRecord record(TransferState state, Prepared prepared, Stage stage) {
-    return new TransferRecord(
-        state.migration(), state.client().process(), prepared.startTime(), stage);
-  }
-
-  /**
-   * Last moment at which a workload that could not be told to use the device, or not be moved
-   * again, can be refused: later it runs, whatever it is.
-   */
-  private Next receiverSeen(TransferState state, TransferEvent event) {
-    Optional<String> objection =
-        event instanceof HolderUnclear unclear
-            ? Optional.of(String.valueOf(unclear.problem().getMessage()))
-            : failures.objection(state.client(), ((HolderSeen) event).holder());
-    if (objection.isPresent()) {
-      TransferFailure unfit = failures.unfit(state.client(), state.migration(), objection.get());
-      return send(state.failing(unfit).at(Step.SEND_GIVE_BACK));
-    }
-    return state.request().kind() == Kind.TAKE ? tell(state) : succeed(state);
-  }
-
   // ------------------------------------------------------------------ give back
 
   private Next askBack(TransferState state) {
@@ -413,202 +377,5 @@ public final class TransferMachine {
       return fail(state, failures.inUse(state.record()));
     }
     return state.task().held() || state.clientHolds() ? awaitClient(state) : removeRecord(state);
-  }
-
-  private static Next removeRecord(TransferState state) {
-    return state.record() == null && state.request().kind() != Kind.FORGET
-        ? finish(state, Optional.ofNullable(state.task().failure()))
-        : Next.of(state.at(Step.REMOVE_RECORD), new RemoveRecord());
-  }
-
-  // ------------------------------------------------------------------ take
-
-  private Next take(TransferState state) {
-    TransferRecord record = state.record();
-    if (state.task().presumed()) {
-      return releaseAndTell(state);
-    }
-    if (record != null && record.stage() == Stage.TAKEN) {
-      // Where nobody holds the device any more, its socket is another workload's already.
-      return state.task().held()
-          ? succeed(state).after(new ReleaseMemory(), new Withdraw())
-          : succeed(state).after(new ReleaseMemory());
-    }
-    if (!state.task().held() && record != null && record.stage() == Stage.TOLD) {
-      return fail(state, failures.ended(record, Duration.ZERO));
-    }
-    return awaitClient(state);
-  }
-
-  /** One whose record is lost holds the device: that was looked at when it connected. */
-  private static Next tell(TransferState state) {
-    return state.record() == null
-        ? Next.of(state.at(Step.IDENTIFY), new LookAtStart(state.client()))
-        : writeTold(state);
-  }
-
-  private static Next writeTold(TransferState state) {
-    return Next.of(state.at(Step.WRITE_TOLD), new WriteRecord(state.record().at(Stage.TOLD)));
-  }
-
-  /** One that is presumed to have taken the device stays so, also if it says that it did not. */
-  private static Next backToUntold(TransferState state, TransferFailure failure) {
-    return state.task().presumed()
-        ? fail(state.with((TransferRecord) null), failure)
-        : Next.of(state.failing(failure).at(Step.WRITE_UNTOLD), new WriteRecord(state.record()));
-  }
-
-  /**
-   * The device is held, and its holder does not connect to say that it still waits. A workload that
-   * was never told to take would: so it took the device, and this agent or its connection ended
-   * before that was heard.
-   */
-  private Next holderUnheard(TransferState state, TransferEvent event) {
-    if (event instanceof HolderUnclear unclear) {
-      return fail(state, TransferFailure.of(unclear.problem()));
-    }
-    Optional<HolderView> holder = ((HolderSeen) event).holder();
-    TransferRecord record = state.record();
-    Duration timeout = state.request().connectTimeout();
-    if (holder.isEmpty()) {
-      return fail(
-          state, record == null ? failures.nobodyWaits(timeout) : failures.ended(record, timeout));
-    }
-    if (record == null || !record.isOf(holder.get())) {
-      return fail(state, failures.heldByAnother(holder.get(), state.migration()));
-    }
-    if (record.untold()) {
-      return fail(state, failures.notBack(record, timeout));
-    }
-    TransferRecord presumed = record.at(Stage.PRESUMED);
-    return Next.of(
-        state.with(presumed).at(Step.WRITE_PRESUMED),
-        new Warn(failures.presumed(state.migration())),
-        new WriteRecord(presumed));
-  }
-
-  /** The socket stays: the workload may connect there yet, and has to be told. */
-  private static Next releaseAndTell(TransferState state) {
-    Next next = state.clientHolds() ? send(state.at(Step.SEND_TAKE)) : succeed(state);
-    return next.after(new ReleaseMemory());
-  }
-
-  // ------------------------------------------------------------------ messages and answers
-
-  private static Next send(TransferState state) {
-    return Next.of(
-        state, new Send(state.client(), state.task().step().message(), state.migration()));
-  }
-
-  private static Next sent(TransferState state) {
-    return switch (state.task().step().message()) {
-      case DELIVER -> {
-        TransferRecord delivered = state.record().at(Stage.DELIVERED);
-        yield Next.of(state.with(delivered).at(Step.WRITE_DELIVERED), new WriteRecord(delivered));
-      }
-      case GIVE_BACK -> Next.of(state.at(Step.AWAIT_GIVEN_BACK), answerTimer(state));
-      case TAKE -> Next.of(state.at(Step.AWAIT_TAKEN), answerTimer(state));
-    };
-  }
-
-  private Next notSent(TransferState state, SendFailed failed) {
-    Message message = state.task().step().message();
-    TransferFailure failure =
-        failures.left(state.client(), message.operation(), failed.errno(), failed.why());
-    return switch (message) {
-      case DELIVER, GIVE_BACK -> failClosing(state, kept(state, failure));
-      // What could not be sent it was not told: should it end, another one gets the device.
-      case TAKE -> backToUntold(state.withoutClient(), failure).after(closing(state));
-    };
-  }
-
-  private static StartTimer answerTimer(TransferState state) {
-    return new StartTimer(state.request().answerTimeout());
-  }
-
-  private Next answered(TransferState state, TransferEvent event) {
-    Message message = state.task().step().message();
-    String operation = message.operation();
-    ConnectedClient client = state.client();
-    Next next;
-    if (event instanceof Answered) {
-      next = agreed(state, message);
-    } else if (event instanceof Refused refused) {
-      next = refused(state, failures.refused(client, operation, refused.errno(), refused.why()));
-    } else if (event instanceof Malformed malformed) {
-      next = unknown(state, failures.malformed(client, operation, malformed.what()));
-    } else if (event instanceof Disconnected left) {
-      next = unknown(state, failures.left(client, operation, left.errno(), left.why()));
-    } else {
-      Duration timeout = state.request().answerTimeout();
-      next = unknown(state, failures.silent(client, operation, timeout));
-    }
-    return next.after(new StopTimer());
-  }
-
-  private Next agreed(TransferState state, Message message) {
-    ConnectedClient client = state.client();
-    TransferFailure unfit = state.task().failure();
-    return switch (message) {
-      case DELIVER ->
-          Next.of(
-              state.with(client.holding(state.migration())).at(Step.CHECK_RECEIVER),
-              new LookAtHolder());
-      case GIVE_BACK ->
-          removeRecord(
-              state
-                  .with(client.holding(null))
-                  .failing(unfit == null ? null : failures.unfitAndGaveBack(unfit)));
-      case TAKE ->
-          Next.of(state.at(Step.WRITE_TAKEN), new WriteRecord(state.record().at(Stage.TAKEN)));
-    };
-  }
-
-  private Next refused(TransferState state, TransferFailure refusal) {
-    return switch (state.task().step().message()) {
-      case DELIVER -> removeRecord(state.failing(refusal));
-      case GIVE_BACK ->
-          state.task().failure() == null
-              ? fail(state, refusal)
-              : failClosing(state, kept(state, refusal));
-      case TAKE -> backToUntold(state, refusal);
-    };
-  }
-
-  /** Whether the workload did what it was asked is not known: its connection is ended. */
-  private Next unknown(TransferState state, TransferFailure failure) {
-    return failClosing(state, kept(state, failure));
-  }
-
-  /** Names both where a workload that cannot keep the device did not give it back either. */
-  private TransferFailure kept(TransferState state, TransferFailure failure) {
-    TransferFailure unfit = state.task().failure();
-    return unfit == null ? failure : failures.unfitAndKept(unfit, failure);
-  }
-
-  // ------------------------------------------------------------------ a request ends
-
-  private static Next succeed(TransferState state) {
-    return finish(state, Optional.empty());
-  }
-
-  private static Next fail(TransferState state, TransferFailure failure) {
-    return finish(state, Optional.of(failure));
-  }
-
-  private static Next failClosing(TransferState state, TransferFailure failure) {
-    return fail(state.withoutClient(), failure).after(closing(state));
-  }
-
-  private static Close closing(TransferState state) {
-    return new Close(state.client(), "did not do what it was asked");
-  }
-
-  private static Next finish(TransferState state, Optional<TransferFailure> failure) {
-    boolean untold =
-        state.task().presumed() && state.request().kind() != Kind.TELL_AGAIN && state.clientHolds();
-    TransferState free = state.withoutTask();
-    return (untold ? lookWhetherPresumed(free) : Next.of(free))
-        .after(new Answer(state.request(), failure));
   }
 }

@@ -31,21 +31,25 @@ public record TransferState(ConnectedClient client, Task task) {
       boolean held,
       TransferFailure failure) {
 
+    static Task of(TransferRequest request) {
+      return new Task(request, Step.READ_RECORD, null, false, null);
+    }
+
     boolean presumed() {
       return record != null && record.stage() == TransferRecord.Stage.PRESUMED;
     }
   }
 
-  /** What comes of a step's action. */
+  /** What comes of a step's action; all but an answer may fail instead. */
   private enum Outcome {
-    RECORD(TransferEvent.RecordRead.class, TransferEvent.Failed.class),
-    WRITTEN(TransferEvent.RecordWritten.class, TransferEvent.Failed.class),
-    REMOVED(TransferEvent.RecordRemoved.class, TransferEvent.Failed.class),
+    RECORD(TransferEvent.RecordRead.class),
+    WRITTEN(TransferEvent.RecordWritten.class),
+    REMOVED(TransferEvent.RecordRemoved.class),
     HOLDER(TransferEvent.HolderSeen.class, TransferEvent.HolderUnclear.class),
-    PROCESS(TransferEvent.ProcessSeen.class, TransferEvent.Failed.class),
-    FIT(TransferEvent.FitSeen.class, TransferEvent.Failed.class),
-    PREPARED(TransferEvent.Prepared.class, TransferEvent.Failed.class),
-    NOBODY(TransferEvent.TimedOut.class, TransferEvent.Failed.class),
+    PROCESS(TransferEvent.ProcessSeen.class),
+    FIT(TransferEvent.FitSeen.class),
+    PREPARED(TransferEvent.Prepared.class),
+    NOBODY(TransferEvent.TimedOut.class),
     SENT(TransferEvent.Sent.class, TransferEvent.SendFailed.class),
     ANSWER(
         TransferEvent.Answered.class,
@@ -74,31 +78,43 @@ public record TransferState(ConnectedClient client, Task task) {
     LOOK_AT_FIT(Outcome.FIT, true),
     PREPARE(Outcome.PREPARED, true),
     WRITE_PROMISED(Outcome.WRITTEN, true),
-    SEND_DELIVER(Outcome.SENT, true),
+    SEND_DELIVER(Outcome.SENT, Message.DELIVER),
     WRITE_DELIVERED(Outcome.WRITTEN, true),
-    AWAIT_DELIVERED(Outcome.ANSWER, true),
+    AWAIT_DELIVERED(Outcome.ANSWER, Message.DELIVER),
     CHECK_RECEIVER(Outcome.HOLDER, true),
-    SEND_GIVE_BACK(Outcome.SENT, true),
-    AWAIT_GIVEN_BACK(Outcome.ANSWER, true),
+    SEND_GIVE_BACK(Outcome.SENT, Message.GIVE_BACK),
+    AWAIT_GIVEN_BACK(Outcome.ANSWER, Message.GIVE_BACK),
     REMOVE_RECORD(Outcome.REMOVED, false),
     IDENTIFY(Outcome.PREPARED, true),
     WRITE_TOLD(Outcome.WRITTEN, true),
-    SEND_TAKE(Outcome.SENT, true),
-    AWAIT_TAKEN(Outcome.ANSWER, true),
+    SEND_TAKE(Outcome.SENT, Message.TAKE),
+    AWAIT_TAKEN(Outcome.ANSWER, Message.TAKE),
     WRITE_UNTOLD(Outcome.WRITTEN, false),
     WRITE_TAKEN(Outcome.WRITTEN, true);
 
     private final Outcome outcome;
     private final boolean usesClient;
+    private final Message message;
 
     Step(Outcome outcome, boolean usesClient) {
+      this(outcome, usesClient, null);
+    }
+
+    Step(Outcome outcome, Message message) {
+      this(outcome, true, message);
+    }
+
+    Step(Outcome outcome, boolean usesClient, Message message) {
       this.outcome = outcome;
       this.usesClient = usesClient;
+      this.message = message;
     }
 
     /** Whether the event can be what comes of this step. */
     boolean expects(TransferEvent event) {
-      return outcome.events.contains(event.getClass());
+      return event instanceof TransferEvent.Failed
+          ? outcome != Outcome.ANSWER
+          : outcome.events.contains(event.getClass());
     }
 
     /** Whether the client is with the step, so that no other one may take its place. */
@@ -111,31 +127,9 @@ public record TransferState(ConnectedClient client, Task task) {
       return outcome == Outcome.ANSWER;
     }
 
-    /** The message that this step sends, or awaits the answer to. */
+    /** The message that this step sends, or awaits the answer to; null where it has none. */
     Message message() {
-      return switch (this) {
-        case SEND_DELIVER, AWAIT_DELIVERED -> Message.DELIVER;
-        case SEND_GIVE_BACK, AWAIT_GIVEN_BACK -> Message.GIVE_BACK;
-        case SEND_TAKE, AWAIT_TAKEN -> Message.TAKE;
-        case READ_RECORD,
-            LOOK_AT_HOLDER,
-            LOOK_AT_PROCESS,
-            AWAIT_CLIENT,
-            LOOK_WHO_HOLDS_UNHEARD,
-            LOOK_WHETHER_SILENT_LIVES,
-            WRITE_PRESUMED,
-            LOOK_AT_FIT,
-            PREPARE,
-            WRITE_PROMISED,
-            WRITE_DELIVERED,
-            CHECK_RECEIVER,
-            REMOVE_RECORD,
-            IDENTIFY,
-            WRITE_TOLD,
-            WRITE_UNTOLD,
-            WRITE_TAKEN ->
-            throw new IllegalStateException(this + " sends nothing");
-      };
+      return message;
     }
   }
 
@@ -180,27 +174,28 @@ public record TransferState(ConnectedClient client, Task task) {
     return new TransferState(null, task);
   }
 
-  TransferState withoutTask() {
-    return new TransferState(client, null);
-  }
-
-  TransferState at(Step next) {
-    return new TransferState(
-        client, new Task(task.request(), next, task.record(), task.held(), task.failure()));
+  TransferState at(Step step) {
+    return with(task.request(), step, task.record(), task.held(), task.failure());
   }
 
   TransferState with(TransferRecord record) {
-    return new TransferState(
-        client, new Task(task.request(), task.step(), record, task.held(), task.failure()));
+    return with(task.request(), task.step(), record, task.held(), task.failure());
   }
 
   TransferState held(boolean held) {
-    return new TransferState(
-        client, new Task(task.request(), task.step(), task.record(), held, task.failure()));
+    return with(task.request(), task.step(), task.record(), held, task.failure());
   }
 
   TransferState failing(TransferFailure failure) {
-    return new TransferState(
-        client, new Task(task.request(), task.step(), task.record(), task.held(), failure));
+    return with(task.request(), task.step(), task.record(), task.held(), failure);
+  }
+
+  private TransferState with(
+      TransferRequest request,
+      Step step,
+      TransferRecord record,
+      boolean held,
+      TransferFailure failure) {
+    return new TransferState(client, new Task(request, step, record, held, failure));
   }
 }

@@ -3,9 +3,36 @@ package dev.vfio.migration.vfio.transfer.machine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.vfio.migration.vfio.transfer.machine.TransferAction.*;
-import dev.vfio.migration.vfio.transfer.machine.TransferEvent.*;
-import dev.vfio.migration.vfio.transfer.machine.TransferMachine.Next;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Answer;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Close;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Greet;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtClaim;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.LookAtFit;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Message;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Refuse;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Send;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.Simple;
+import dev.vfio.migration.vfio.transfer.machine.TransferAction.WriteRecord;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Answered;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.ClaimSeen;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Disconnected;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Failed;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.FitSeen;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Greeted;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.HolderSeen;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.HolderUnclear;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Malformed;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Prepared;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.ProcessSeen;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.RecordRead;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.RecordRemoved;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.RecordWritten;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Refused;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Requested;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.SaidHello;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.SendFailed;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.Sent;
+import dev.vfio.migration.vfio.transfer.machine.TransferEvent.TimedOut;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord.Stage;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
 import dev.vfio.migration.vfio.transfer.machine.TransferState.Step;
@@ -97,10 +124,10 @@ class TransferMachineTest {
   static {
     Set<String> read = Set.of("RecordRead", "Failed");
     Set<String> written = Set.of("RecordWritten", "Failed");
-    Set<String> holder = Set.of("HolderSeen", "HolderUnclear");
+    Set<String> holder = Set.of("HolderSeen", "HolderUnclear", "Failed");
     Set<String> process = Set.of("ProcessSeen", "Failed");
     Set<String> prepared = Set.of("Prepared", "Failed");
-    Set<String> sent = Set.of("Sent", "SendFailed");
+    Set<String> sent = Set.of("Sent", "SendFailed", "Failed");
     Set<String> answer = Set.of("Answered", "Refused", "Malformed", "Disconnected", "TimedOut");
     MEETS.put(Step.READ_RECORD, read);
     MEETS.put(Step.LOOK_AT_HOLDER, holder);
@@ -196,7 +223,7 @@ class TransferMachineTest {
     assertThat(done).contains(new WriteRecord(record(Stage.TAKEN)));
     meet(new RecordWritten());
     assertThat(answer()).isEmpty();
-    assertThat(done).contains(new ReleaseMemory(), new Withdraw());
+    assertThat(done).contains(Simple.RELEASE_MEMORY, Simple.WITHDRAW);
   }
 
   @Test
@@ -215,6 +242,58 @@ class TransferMachineTest {
     meet(new RecordWritten(), new SendFailed(32, "broken pipe"));
     assertThat(done).contains(new WriteRecord(record(Stage.DELIVERED)));
     assertThat(state.client()).isNull();
+  }
+
+  /** Its socket was full: it is silent, and may still live. */
+  @Test
+  void aMessageThatAWorkloadDoesNotTakeInIsAnAnswerThatItDoesNotGive() {
+    delivered();
+    meet(new RecordWritten(), new SendFailed(11, "sendmsg: EAGAIN"), new RecordWritten());
+    assertThat(answer())
+        .hasValueSatisfying(
+            why -> {
+              assertThat(why.errno()).isEqualTo(110);
+              assertThat(why.message()).contains("did not answer \"take\" within 30000 ms");
+            });
+  }
+
+  @Test
+  void aFaultWhileAWorkloadIsToldLeavesItTold() {
+    delivered();
+    meet(new RecordWritten(), new Failed(PROBLEM));
+    assertThat(done).noneMatch(WriteRecord.class::isInstance);
+    assertThat(answer()).hasValueSatisfying(why -> assertThat(why.cause()).isSameAs(PROBLEM));
+    assertThat(state.client()).isNull();
+  }
+
+  @Test
+  void aHolderThatConnectsDuringAnotherRequestIsToldAgainAfterIt() {
+    assertThat(
+            steps(
+                new Requested(request(Kind.FORGET)),
+                new Greeted(HOLDER),
+                new HolderSeen(Optional.of(HOLDS)),
+                new RecordRead(Optional.of(record(Stage.PRESUMED)))))
+        .isEqualTo("LOOK_AT_HOLDER LOOK_AT_HOLDER READ_RECORD SEND_TAKE");
+  }
+
+  @Test
+  void aHolderThatRefusesToTakeIsNotToldAgainBeforeItConnectsAnew() {
+    meet(
+        new Greeted(HOLDER),
+        new RecordRead(Optional.of(record(Stage.DELIVERED))),
+        new Requested(request(Kind.TAKE)),
+        new RecordRead(Optional.of(record(Stage.PRESUMED))));
+    assertThat(steps(new HolderSeen(Optional.of(HOLDS)), new Sent(), new Refused(12, "no memory")))
+        .isEqualTo("SEND_TAKE AWAIT_TAKEN end");
+  }
+
+  /** Its record needs room as well, whatever it holds. */
+  @Test
+  void aHolderThatWaitsIsLookedAtBeforeAMigrationAsAnyOtherIs() {
+    meet(new Greeted(HOLDER), new RecordRead(Optional.empty()));
+    meet(new Requested(request(Kind.REQUIRE_FIT)));
+    assertThat(done).containsExactly(new LookAtFit(HOLDER));
   }
 
   /** It may have heard, and use the device: silence, an end and nonsense are no refusal. */
@@ -288,7 +367,7 @@ class TransferMachineTest {
                 new Answered(),
                 new RecordWritten()))
         .isEqualTo("end end READ_RECORD SEND_TAKE AWAIT_TAKEN WRITE_TAKEN end");
-    assertThat(done).contains(new Withdraw());
+    assertThat(done).contains(Simple.WITHDRAW);
   }
 
   @Test

@@ -14,11 +14,11 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /** Looks at a device of the kernel and at the processes of this node. */
-final class KernelDeviceAccess implements DeviceAccess {
+final class KernelDeviceLookups implements DeviceLookups {
   private final NodeDevice device;
   private final KernelWorkload.Means means;
 
-  KernelDeviceAccess(NodeDevice device, KernelWorkload.Means means) {
+  KernelDeviceLookups(NodeDevice device, KernelWorkload.Means means) {
     this.device = device;
     this.means = means;
   }
@@ -40,7 +40,7 @@ final class KernelDeviceAccess implements DeviceAccess {
   @Override
   public TransferEvent holder() {
     try {
-      return new TransferEvent.HolderSeen(means.holder(device).map(KernelDeviceAccess::view));
+      return new TransferEvent.HolderSeen(means.holder(device).map(KernelDeviceLookups::view));
     } catch (DeviceException unclear) {
       return new TransferEvent.HolderUnclear(
           unclear,
@@ -65,7 +65,7 @@ final class KernelDeviceAccess implements DeviceAccess {
   }
 
   @Override
-  public DeliverRequest deliverRequest(String migration) throws IOException {
+  public WorkloadRequest deliverRequest(String migration) throws IOException {
     DeviceDescriptors open =
         means
             .devices()
@@ -98,7 +98,7 @@ final class KernelDeviceAccess implements DeviceAccess {
                             + migration
                             + ", is no more: this agent was restarted, or has released it",
                         "Nothing was delivered; without its windows the device is of no use."));
-    return DeliverRequest.of(device.id(), migration, open, memory);
+    return WorkloadRequest.toReceive(device.id(), migration, open, memory);
   }
 
   private WorkloadException undeliverable(Errno errno, String why, String done) {
@@ -120,11 +120,10 @@ final class KernelDeviceAccess implements DeviceAccess {
     } catch (DirectoryNotEmptyException directory) {
       throw new WorkloadException(
           Errno.ENOTEMPTY.number(),
-          "where a workload declares the memory of the device "
-              + device.id()
-              + ", "
-              + file
-              + " is a directory with something in it. Nothing was done to the device. Remove it.",
+          String.format(
+              "where a workload declares the memory of the device %s, %s is a directory with"
+                  + " something in it. Nothing was done to the device. Remove it.",
+              device.id(), file),
           directory);
     }
   }

@@ -5,40 +5,40 @@ import java.io.IOException;
 import java.util.Optional;
 
 /** As another one; a test overrides what it is about. */
-class DelegatedAccess implements DeviceAccess {
-  private final DeviceAccess access;
+class DelegatedLookups implements DeviceLookups {
+  private final DeviceLookups lookups;
 
-  DelegatedAccess(DeviceAccess access) {
-    this.access = access;
+  DelegatedLookups(DeviceLookups lookups) {
+    this.lookups = lookups;
   }
 
   @Override
   public TransferEvent holder() {
-    return access.holder();
+    return lookups.holder();
   }
 
   @Override
   public boolean lives(long process, long startTime) throws IOException {
-    return access.lives(process, startTime);
+    return lookups.lives(process, startTime);
   }
 
   @Override
   public long startTime(long process) throws IOException {
-    return access.startTime(process);
+    return lookups.startTime(process);
   }
 
   @Override
   public Optional<String> objection(long process) throws IOException {
-    return access.objection(process);
+    return lookups.objection(process);
   }
 
   @Override
-  public DeliverRequest deliverRequest(String migration) throws IOException {
-    return access.deliverRequest(migration);
+  public WorkloadRequest deliverRequest(String migration) throws IOException {
+    return lookups.deliverRequest(migration);
   }
 
   @Override
   public void removeEarlierDeclaration() throws IOException {
-    access.removeEarlierDeclaration();
+    lookups.removeEarlierDeclaration();
   }
 }

@@ -8,7 +8,7 @@ import java.util.Optional;
  * What a transfer has to find out about its device and its processes. Called beside the listener's
  * thread, one call at a time for each device; may wait for a driver.
  */
-interface DeviceAccess {
+interface DeviceLookups {
 
   /** Who holds the device: HolderSeen or HolderUnclear. */
   TransferEvent holder();
@@ -27,7 +27,7 @@ interface DeviceAccess {
    *
    * @throws IOException where something of it is missing; nothing was done then
    */
-  DeliverRequest deliverRequest(String migration) throws IOException;
+  WorkloadRequest deliverRequest(String migration) throws IOException;
 
   /** Removes what an earlier workload declared of its memory. */
   void removeEarlierDeclaration() throws IOException;

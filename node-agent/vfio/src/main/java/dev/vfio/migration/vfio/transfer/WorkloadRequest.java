@@ -11,23 +11,30 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What goes to a waiting workload in one message: the device, its companions and the memory of its
- * windows.
+ * What a waiting workload is asked in one message: to receive the device, its companions and the
+ * memory of its windows, or what needs no descriptors.
  *
- * @param request that names the descriptors, in their order
+ * @param text that names the descriptors, in their order
  * @param descriptors stay their owners'
  */
-record DeliverRequest(ObjectNode request, List<Descriptor> descriptors) {
+record WorkloadRequest(ObjectNode text, List<Descriptor> descriptors) {
+
+  static WorkloadRequest of(String operation, String migration) {
+    return new WorkloadRequest(text(operation, migration), List.of());
+  }
+
+  private static ObjectNode text(String operation, String migration) {
+    return LineConnection.JSON.createObjectNode().put("op", operation).put("migration", migration);
+  }
 
   /**
    * @throws WorkloadException where there are more descriptors than one message carries
    */
-  static DeliverRequest of(
+  static WorkloadRequest toReceive(
       String device, String migration, DeviceDescriptors open, DeviceWindowMemory memory)
       throws WorkloadException {
-    ObjectNode request = LineConnection.JSON.createObjectNode();
     List<Descriptor> descriptors = new ArrayList<>();
-    request.put("op", "receive").put("migration", migration).put("device", device);
+    ObjectNode request = text("receive", migration).put("device", device);
     request.put("interface", open.migrationInterface().name());
     request.put("access", open.companions().containsKey("group") ? "group" : "cdev");
     ArrayNode names = request.putArray("descriptors").add("device");
@@ -52,7 +59,7 @@ record DeliverRequest(ObjectNode request, List<Descriptor> descriptors) {
       descriptors.add(memory.memory().get(i));
     }
     requireFits(device, open, memory.shapes().size());
-    return new DeliverRequest(request, List.copyOf(descriptors));
+    return new WorkloadRequest(request, List.copyOf(descriptors));
   }
 
   /**
@@ -66,13 +73,10 @@ record DeliverRequest(ObjectNode request, List<Descriptor> descriptors) {
     if (descriptors > DescriptorMessage.MAX_DESCRIPTORS) {
       throw new WorkloadException(
           Errno.EINVAL.number(),
-          "the device "
-              + device
-              + " and its windows are "
-              + descriptors
-              + " file descriptors, and one message carries "
-              + DescriptorMessage.MAX_DESCRIPTORS
-              + ". Nothing was delivered; let the workload use fewer, larger windows.",
+          String.format(
+              "the device %s and its windows are %s file descriptors, and one message carries %s."
+                  + " Nothing was delivered; let the workload use fewer, larger windows.",
+              device, descriptors, DescriptorMessage.MAX_DESCRIPTORS),
           null);
     }
   }
