@@ -64,15 +64,15 @@ final class CommittedPhase implements PhaseDecision {
     return actionRequired(
         draft,
         ConditionReason.CONTRADICTION,
-        "The handover is Committed but the agent on "
-            + destination.location().nodeName()
-            + " reports "
-            + destination.location().device()
-            + " as "
-            + SessionDescriptions.withName(destination.state())
-            + ". The source was not told to release its copy of the state."
-            + " Do not resume it by hand before it is certain that the destination does not"
-            + " run.");
+        """
+        The handover is Committed but the agent on %s reports %s as %s. The source was not told \
+        to release its copy of the state. Do not resume it by hand before it is certain that the \
+        destination does not run.\
+        """
+            .formatted(
+                destination.location().nodeName(),
+                destination.location().device(),
+                SessionDescriptions.withName(destination.state())));
   }
 
   private Decision succeed() {
@@ -101,16 +101,15 @@ final class CommittedPhase implements PhaseDecision {
       return actionRequired(
           draft,
           ConditionReason.ACTIVATING,
-          "The handover is Committed and "
-              + destination.location()
-              + " does not run after "
-              + GoDuration.format(limit)
-              + ": "
-              + state
-              + ". The operator keeps trying to activate it. The source stays paused and must not"
-              + " be resumed; see to the agent on "
-              + destination.location().nodeName()
-              + ".");
+          """
+          The handover is Committed and %s does not run after %s: %s. The operator keeps trying \
+          to activate it. The source stays paused and must not be resumed; see to the agent on %s.\
+          """
+              .formatted(
+                  destination.location(),
+                  GoDuration.format(limit),
+                  state,
+                  destination.location().nodeName()));
     }
     boolean calledBefore =
         draft.status().phase() == Phase.ACTION_REQUIRED

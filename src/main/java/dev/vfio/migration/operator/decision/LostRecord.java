@@ -169,11 +169,11 @@ final class LostRecord {
     draft.touchBoth();
     return draft.rollBack(
         reason,
-        "The status lost a part of what was recorded: it says phase "
-            + phase.text()
-            + " although the handover is undecided, and the agents report "
-            + reports()
-            + ". Rolling back.",
+        """
+        The status lost a part of what was recorded: it says phase %s although the handover is \
+        undecided, and the agents report %s. Rolling back.\
+        """
+            .formatted(phase.text(), reports()),
         false);
   }
 
@@ -186,15 +186,14 @@ final class LostRecord {
             ConditionType.SUCCEEDED,
             Status.UNKNOWN,
             ConditionReason.CONTRADICTION,
-            "The status lost a part of what was recorded: it said phase "
-                + phase.text()
-                + " and no decision, while the agents report "
-                + reports()
-                + ". Whether it was committed is not known, and no command is given to either"
-                + " side. Look at the journal of "
-                + draft.destination().location()
-                + " (strings FILE): with the entry Activating it was committed, and status.handover"
-                + " is to be set to Committed by hand, else to RolledBack.");
+            """
+            The status lost a part of what was recorded: it said phase %s and no decision, while \
+            the agents report %s. Whether it was committed is not known, and no command is given \
+            to either side. Look at the journal of %s (strings FILE): with the entry Activating \
+            it was committed, and status.handover is to be set to Committed by hand, else to \
+            RolledBack.\
+            """
+                .formatted(phase.text(), reports(), draft.destination().location()));
     return draft.again(DecisionDraft.SOON);
   }
 }

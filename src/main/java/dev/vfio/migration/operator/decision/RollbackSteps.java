@@ -281,10 +281,10 @@ final class RollbackSteps {
                 + destination.location().nodeName()
                 + " holds no session of this migration"
                 + (unreported
-                    ? " and does not report the state of "
-                        + destination.location().device()
-                        + "."
-                        + draft.status().lastSeen(Role.DESTINATION)
+                    ? " and does not report the state of %s.%s"
+                        .formatted(
+                            destination.location().device(),
+                            draft.status().lastSeen(Role.DESTINATION))
                     : " and lists " + destination.location().device() + " as " + state + ".")
                 + (left || unreported
                     ? " Reset it before it is used again, once it is certain that nobody else has"

@@ -112,11 +112,8 @@ final class RollingBackPhase implements PhaseDecision {
     if (draft.status().timeIn(Phase.ROLLING_BACK).compareTo(limit) >= 0) {
       return actionRequired(
           ConditionReason.ROLLING_BACK,
-          "Not rolled back after "
-              + GoDuration.format(limit)
-              + ": "
-              + message
-              + " The operator keeps trying to roll it back.");
+          "Not rolled back after %s: %s The operator keeps trying to roll it back."
+              .formatted(GoDuration.format(limit), message));
     }
     return draft.again(DecisionDraft.SOON);
   }

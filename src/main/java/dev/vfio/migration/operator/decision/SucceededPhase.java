@@ -105,9 +105,8 @@ final class SucceededPhase implements PhaseDecision {
                 + where
                 + "."
                 + (ReadyConditions.resetFailed(source)
-                    ? " To be done: reset "
-                        + source.location()
-                        + " before it is used again. SourceReady says why and how."
+                    ? " To be done: reset %s before it is used again. SourceReady says why and how."
+                        .formatted(source.location())
                     : ""));
     return draft.finished();
   }
@@ -127,13 +126,8 @@ final class SucceededPhase implements PhaseDecision {
               source,
               Status.FALSE,
               ConditionReason.RELEASED,
-              "The agent on "
-                  + source.location().nodeName()
-                  + " holds no session of this migration and lists "
-                  + source.location().device()
-                  + " as free, in "
-                  + state
-                  + ".");
+              "The agent on %s holds no session of this migration and lists %s as free, in %s."
+                  .formatted(source.location().nodeName(), source.location().device(), state));
     } else {
       draft.ready().forgotten(source, state);
       draft

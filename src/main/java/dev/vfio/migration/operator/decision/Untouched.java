@@ -46,14 +46,14 @@ final class Untouched {
   private Decision namespaceNotAllowed() {
     return refused(
         ConditionReason.NAMESPACE_NOT_ALLOWED,
-        "Namespace "
-            + draft.seen().namespace()
-            + " may not migrate devices by node and name; allowed: "
-            + draft.seen().adminNamespaces()
-            + ". Nothing was touched, and no agent was asked. An administrator creates the"
-            + " migration in a namespace that is allowed, or adds this one to the operator's"
-            + " admin-namespaces (the chart's admission.adminNamespaces): then whoever may create"
-            + " a DeviceMigration here can move any workload's device.");
+        """
+        Namespace %s may not migrate devices by node and name; allowed: %s. Nothing was touched, \
+        and no agent was asked. An administrator creates the migration in a namespace that is \
+        allowed, or adds this one to the operator's admin-namespaces (the chart's \
+        admission.adminNamespaces): then whoever may create a DeviceMigration here can move any \
+        workload's device.\
+        """
+            .formatted(draft.seen().namespace(), draft.seen().adminNamespaces()));
   }
 
   Decision refused(ConditionReason reason, String message) {

@@ -44,12 +44,11 @@ final class ValidatingPhase implements PhaseDecision {
         return Optional.of(
             untouched.refused(
                 ConditionReason.UNKNOWN_NODE,
-                "No node agent runs on node "
-                    + side.location().nodeName()
-                    + " ("
-                    + side.name()
-                    + "). Nothing was touched."
-                    + " Check the node's name and that the agents' DaemonSet covers it."));
+                """
+                No node agent runs on node %s (%s). Nothing was touched. Check the node's name \
+                and that the agents' DaemonSet covers it.\
+                """
+                    .formatted(side.location().nodeName(), side.name())));
       }
     }
     for (Side side : draft.sides()) {
@@ -65,12 +64,12 @@ final class ValidatingPhase implements PhaseDecision {
   private Decision tooOld(Side.Reachable agent) {
     return untouched.refused(
         ConditionReason.AGENT_TOO_OLD,
-        "The agent on "
-            + draft.destination().location().nodeName()
-            + " (destination, version "
-            + agent.version()
-            + ") cannot be asked whether it still holds what it loaded, and without that answer"
-            + " nothing is committed. Nothing was touched. Bring it to the operator's version.");
+        """
+        The agent on %s (destination, version %s) cannot be asked whether it still holds what it \
+        loaded, and without that answer nothing is committed. Nothing was touched. Bring it to \
+        the operator's version.\
+        """
+            .formatted(draft.destination().location().nodeName(), agent.version()));
   }
 
   private Optional<Decision> withoutAnswer() {
@@ -106,13 +105,8 @@ final class ValidatingPhase implements PhaseDecision {
             ConditionType.VALIDATED,
             Status.FALSE,
             ConditionReason.AGENT_UNAVAILABLE,
-            "Waiting up to "
-                + GoDuration.format(limit)
-                + " for node "
-                + side.location().nodeName()
-                + ": "
-                + cause
-                + ".");
+            "Waiting up to %s for node %s: %s."
+                .formatted(GoDuration.format(limit), side.location().nodeName(), cause));
     Duration left = limit.minus(waited);
     return draft.again(left.compareTo(DecisionDraft.SOON) < 0 ? left : DecisionDraft.SOON);
   }
