@@ -93,8 +93,7 @@ public final class StatusRecord {
         return new Result(migration, Optional.of(wait));
       }
     }
-    if (before.handover() != null
-        && before.handover() != Handover.UNDECIDED
+    if (before.handoverOrUndecided() != Handover.UNDECIDED
         && next.handover() != before.handover()) {
       throw new IllegalStateException(
           "the handover of %s is %s and never changes again"

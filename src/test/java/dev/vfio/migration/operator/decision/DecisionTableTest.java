@@ -16,6 +16,8 @@ import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.fake.Specs;
+import dev.vfio.migration.operator.spec.InvalidSpecException;
+import dev.vfio.migration.operator.spec.Settings;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.status.StatusDraft;

@@ -6,6 +6,8 @@ import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.spec.InvalidSpecException;
+import dev.vfio.migration.operator.spec.Settings;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.StatusDraft;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;

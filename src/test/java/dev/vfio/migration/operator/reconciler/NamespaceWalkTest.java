@@ -5,11 +5,11 @@ import static dev.vfio.migration.operator.reconciler.Sandbox.condition;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.vfio.migration.operator.admission.AdminNamespaces;
+import dev.vfio.migration.operator.admission.Predecessor;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Phase;
-import dev.vfio.migration.operator.decision.AdminNamespaces;
-import dev.vfio.migration.operator.decision.Predecessor;
 import dev.vfio.migration.operator.fake.FakeApiServer;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
