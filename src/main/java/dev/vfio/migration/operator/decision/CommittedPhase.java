@@ -7,6 +7,7 @@ import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Duration;
 
 /**
@@ -23,19 +24,23 @@ import java.time.Duration;
  */
 final class CommittedPhase implements PhaseDecision {
   private final DecisionDraft draft;
+  private final StatusDraft status;
+  private final ReadyConditions ready;
   private final Side source;
   private final Side destination;
 
   CommittedPhase(DecisionDraft draft) {
     this.draft = draft;
+    this.status = draft.status();
+    this.ready = draft.ready();
     this.source = draft.source();
     this.destination = draft.destination();
   }
 
   @Override
   public Decision decide() {
-    draft.ready().describe(source);
-    draft.ready().describe(destination);
+    ready.describe(source);
+    ready.describe(destination);
     return switch (destination.state()) {
       case DESTINATION_ACTIVE -> succeed();
       case DESTINATION_LOADED -> activate();
@@ -76,7 +81,7 @@ final class CommittedPhase implements PhaseDecision {
   }
 
   private Decision succeed() {
-    draft.status().downtime(destination.progress().getDowntimeNanos()).enter(Phase.SUCCEEDED);
+    status.downtime(destination.progress().getDowntimeNanos()).enter(Phase.SUCCEEDED);
     return new SucceededPhase(draft).decide();
   }
 
@@ -97,7 +102,7 @@ final class CommittedPhase implements PhaseDecision {
    */
   private Decision awaitActivation(String state) {
     Duration limit = draft.settings().timeouts().activating();
-    if (draft.status().timeIn(Phase.COMMITTED).compareTo(limit) >= 0) {
+    if (status.timeIn(Phase.COMMITTED).compareTo(limit) >= 0) {
       return actionRequired(
           draft,
           ConditionReason.ACTIVATING,
@@ -112,11 +117,10 @@ final class CommittedPhase implements PhaseDecision {
                   destination.location().nodeName()));
     }
     boolean calledBefore =
-        draft.status().phase() == Phase.ACTION_REQUIRED
-            && draft.status().reasonOf(ConditionType.SUCCEEDED) == ConditionReason.ACTIVATING;
+        status.phase() == Phase.ACTION_REQUIRED
+            && status.reasonOf(ConditionType.SUCCEEDED) == ConditionReason.ACTIVATING;
     if (!calledBefore) {
-      draft
-          .status()
+      status
           .condition(
               ConditionType.SUCCEEDED,
               Status.UNKNOWN,
@@ -167,7 +171,7 @@ final class CommittedPhase implements PhaseDecision {
       return activate();
     }
     DeviceState state = destination.listedState();
-    draft.ready().forgotten(destination, state);
+    ready.forgotten(destination, state);
     return actionRequired(
         draft,
         ConditionReason.SESSION_LOST,

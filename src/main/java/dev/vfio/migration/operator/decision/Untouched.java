@@ -3,14 +3,17 @@ package dev.vfio.migration.operator.decision;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.util.Optional;
 
 /** How a migration ends of which no command has reached a device: at once, with nothing to undo. */
 final class Untouched {
   private final DecisionDraft draft;
+  private final StatusDraft status;
 
   Untouched(DecisionDraft draft) {
     this.draft = draft;
+    this.status = draft.status();
   }
 
   /** Where it was cancelled or deleted, or its namespace is not allowed. */
@@ -29,17 +32,16 @@ final class Untouched {
 
   private Decision cancelled(ConditionReason reason) {
     String message = "Cancelled before anything was touched.";
-    draft.status().condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message);
-    if (draft.status().reasonOf(ConditionType.VALIDATED) != ConditionReason.VALID) {
-      draft
-          .status()
+    status.condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message);
+    if (status.reasonOf(ConditionType.VALIDATED) != ConditionReason.VALID) {
+      status
           .condition(
               ConditionType.VALIDATED,
               Status.UNKNOWN,
               reason,
               "Cancelled before both devices were checked.");
     }
-    draft.status().endUntouched(reason, message, true);
+    status.endUntouched(reason, message, true);
     return draft.finished();
   }
 
@@ -57,8 +59,7 @@ final class Untouched {
   }
 
   Decision refused(ConditionReason reason, String message) {
-    draft
-        .status()
+    status
         .deviceStates(draft.source().listedState(), draft.destination().listedState())
         .refuse(reason, message);
     return draft.finished();

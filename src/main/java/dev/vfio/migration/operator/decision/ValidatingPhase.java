@@ -7,6 +7,7 @@ import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -26,10 +27,12 @@ final class ValidatingPhase implements PhaseDecision {
   private static final Duration CONNECTING = Duration.ofMillis(500);
 
   private final DecisionDraft draft;
+  private final StatusDraft status;
   private final Untouched untouched;
 
   ValidatingPhase(DecisionDraft draft) {
     this.draft = draft;
+    this.status = draft.status();
     this.untouched = new Untouched(draft);
   }
 
@@ -90,7 +93,7 @@ final class ValidatingPhase implements PhaseDecision {
 
   private Decision await(Side side, String cause) {
     Duration limit = draft.settings().timeouts().validating();
-    Duration waited = draft.status().timeIn(Phase.VALIDATING);
+    Duration waited = status.timeIn(Phase.VALIDATING);
     if (waited.compareTo(limit) >= 0) {
       return untouched.refused(
           ConditionReason.AGENT_UNAVAILABLE,
@@ -99,8 +102,7 @@ final class ValidatingPhase implements PhaseDecision {
     if (waited.compareTo(CONNECTING) < 0) {
       return draft.again(CONNECTING.minus(waited));
     }
-    draft
-        .status()
+    status
         .condition(
             ConditionType.VALIDATED,
             Status.FALSE,
@@ -119,8 +121,7 @@ final class ValidatingPhase implements PhaseDecision {
 
   private Decision begin() {
     Device source = DeviceCheck.device(draft.source());
-    draft
-        .status()
+    status
         .deviceStates(source.getState(), DeviceCheck.device(draft.destination()).getState())
         .migrationInterface(source.getInterface())
         .enter(Phase.PREPARING)

@@ -200,6 +200,16 @@ final class MigrationScene {
     return this;
   }
 
+  /** Both agents report a session. */
+  MigrationScene sessions(SessionState sourceState, SessionState destinationState) {
+    return source(sourceState).destination(destinationState);
+  }
+
+  /** The record says that {@code phase} was entered now, and both agents report a session. */
+  MigrationScene at(Phase phase, SessionState sourceState, SessionState destinationState) {
+    return phase(phase).touched().sessions(sourceState, destinationState);
+  }
+
   MigrationScene sourceAgent(Side.Agent agent) {
     return replace(source, agent, source.refusal(), source.inspection());
   }

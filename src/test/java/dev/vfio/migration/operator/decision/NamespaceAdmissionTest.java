@@ -56,10 +56,7 @@ class NamespaceAdmissionTest {
   @Test
   void whatIsUnderWayWhenTheListChangesGoesOn() {
     scene
-        .phase(Phase.PREPARING)
-        .touched()
-        .source(SessionState.SOURCE_PRECOPY)
-        .destination(SessionState.DESTINATION_LISTENING)
+        .at(Phase.PREPARING, SessionState.SOURCE_PRECOPY, SessionState.DESTINATION_LISTENING)
         .decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.PRE_COPY);
     assertThat(scene.status().handover()).isEqualTo(Handover.UNDECIDED);
