@@ -64,11 +64,11 @@ public final class OperatorMain {
         String profile = settings.get(name);
         if (profile != null && !profile.isBlank() && !ELECTING.contains(profile.strip())) {
           return Optional.of(
-              name
-                  + "="
-                  + profile
-                  + " is set: with that profile no leader is elected, and two operators would give"
-                  + " commands. Nothing was started. Unset it.");
+              """
+              %s=%s is set: with that profile no leader is elected, and two operators would give \
+              commands. Nothing was started. Unset it.\
+              """
+                  .formatted(name, profile));
         }
       }
     }

@@ -1,10 +1,10 @@
 package dev.vfio.migration.operator;
 
+import dev.vfio.migration.operator.admission.AdminNamespaces;
 import dev.vfio.migration.operator.agents.AgentDirectory;
 import dev.vfio.migration.operator.agents.AgentPods;
 import dev.vfio.migration.operator.agents.AgentReports;
 import dev.vfio.migration.operator.agents.TlsFiles;
-import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.health.MigrationMetrics;
 import dev.vfio.migration.operator.inventory.ApiServerNodes;
 import dev.vfio.migration.operator.inventory.NodeInventory;

@@ -24,12 +24,11 @@ final class StartFailure {
         break;
       }
       if (each instanceof KubernetesClientException refused && refused.getCode() > 0) {
-        return "The operator did not start: the API server answered "
-            + refused.getCode()
-            + " ("
-            + ForeignText.quote(String.valueOf(refused.getMessage()))
-            + "). "
-            + remedy(refused.getCode());
+        return "The operator did not start: the API server answered %s (%s). %s"
+            .formatted(
+                refused.getCode(),
+                ForeignText.quote(String.valueOf(refused.getMessage())),
+                remedy(refused.getCode()));
       }
     }
     String said = ForeignText.message(String.valueOf(cause.getMessage()));

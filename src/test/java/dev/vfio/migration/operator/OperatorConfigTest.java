@@ -3,7 +3,7 @@ package dev.vfio.migration.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.vfio.migration.operator.decision.AdminNamespaces;
+import dev.vfio.migration.operator.admission.AdminNamespaces;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import java.nio.file.Path;
 import java.time.Duration;

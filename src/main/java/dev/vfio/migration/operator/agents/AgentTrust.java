@@ -37,12 +37,9 @@ final class AgentTrust extends X509ExtendedTrustManager {
     }
     if (!NodeNames.speaksFor(chain[0], node)) {
       throw new CertificateException(
-          "it is not that of node "
-              + node
-              + ": "
-              + expected
-              + " is not among its names "
-              + ForeignText.quote(NodeNames.dnsNames(chain[0]).toString()));
+          "it is not that of node %s: %s is not among its names %s"
+              .formatted(
+                  node, expected, ForeignText.quote(NodeNames.dnsNames(chain[0]).toString())));
     }
   }
 

@@ -38,9 +38,8 @@ final class CallFailures {
     }
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof SSLException) {
-        return "the TLS handshake failed ("
-            + cause.getMessage()
-            + "); check the certificates of operator and agent";
+        return "the TLS handshake failed (%s); check the certificates of operator and agent"
+            .formatted(cause.getMessage());
       }
       if (cause instanceof ConnectException) {
         return firstLine(cause.getMessage());

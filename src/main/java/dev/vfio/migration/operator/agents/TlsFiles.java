@@ -78,20 +78,17 @@ public final class TlsFiles {
     Instant instant = clock.instant();
     if (instant.isAfter(own.getNotAfter().toInstant())) {
       throw new CredentialsException(
-          "the operator's own certificate in "
-              + certificates.directory()
-              + " expired at "
-              + own.getNotAfter().toInstant()
-              + "; renew it",
+          "the operator's own certificate in %s expired at %s; renew it"
+              .formatted(certificates.directory(), own.getNotAfter().toInstant()),
           null);
     }
     if (instant.isBefore(own.getNotBefore().toInstant())) {
       throw new CredentialsException(
-          "the operator's own certificate in "
-              + certificates.directory()
-              + " is not valid before "
-              + own.getNotBefore().toInstant()
-              + "; check that this node's clock is right",
+          """
+          the operator's own certificate in %s is not valid before %s; check that this node's \
+          clock is right\
+          """
+              .formatted(certificates.directory(), own.getNotBefore().toInstant()),
           null);
     }
   }

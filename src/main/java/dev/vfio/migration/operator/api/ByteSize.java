@@ -49,9 +49,8 @@ public final class ByteSize {
     String text = quantity.getAmount() + Objects.toString(quantity.getFormat(), "");
     if (text.length() > MAX_LENGTH || !NUMBER.matcher(text).matches()) {
       throw new IllegalArgumentException(
-          "'"
-              + ForeignText.line(text, 80)
-              + "' is no size such as 500Mi; an exponent has at most two digits");
+          "'%s' is no size such as 500Mi; an exponent has at most two digits"
+              .formatted(ForeignText.line(text, 80)));
     }
     try {
       Quantity.getAmountInBytes(quantity);

@@ -17,7 +17,7 @@ import io.fabric8.generator.annotation.ValidationRule;
  *
  * <p>Every component may be null: the CRD's defaults and required fields are the API server's to
  * enforce, and an object that was stored under another schema must still be readable. {@code
- * decision.Settings} turns this into checked, typed values.
+ * spec.Settings} turns this into checked, typed values.
  *
  * @param unreadable why this spec could not be read, or null when it could; never written
  */

@@ -95,6 +95,16 @@ public record DeviceMigrationStatus(
           null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
           null, null, null, null, null, null, null, null);
 
+  /** The phase; Pending before the operator has seen the object. */
+  public Phase phaseOrPending() {
+    return phase == null ? Phase.PENDING : phase;
+  }
+
+  /** The decision; Undecided where none is recorded. */
+  public Handover handoverOrUndecided() {
+    return handover == null ? Handover.UNDECIDED : handover;
+  }
+
   /** A status that could not be read, and why. */
   static DeviceMigrationStatus unreadable(String why) {
     return new DeviceMigrationStatus(

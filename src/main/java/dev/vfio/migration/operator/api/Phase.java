@@ -88,6 +88,11 @@ public enum Phase {
     return text;
   }
 
+  /** True before a command can have reached a device. */
+  public boolean untouched() {
+    return this == PENDING || this == VALIDATING;
+  }
+
   /** True when the phase never changes again. */
   public boolean terminal() {
     return terminal;

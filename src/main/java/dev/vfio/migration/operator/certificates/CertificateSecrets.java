@@ -116,12 +116,11 @@ final class CertificateSecrets {
       return authority;
     } catch (GeneralSecurityException | IllegalArgumentException damaged) {
       throw new UnusableSecretException(
-          "Secret "
-              + request.authority()
-              + " holds no usable authority ("
-              + damaged.getMessage()
-              + "). Nothing was changed. Restore it, or delete it to have a new authority and new"
-              + " certificates made, while nothing migrates.");
+          """
+          Secret %s holds no usable authority (%s). Nothing was changed. Restore it, or delete it \
+          to have a new authority and new certificates made, while nothing migrates.\
+          """
+              .formatted(request.authority(), damaged.getMessage()));
     }
   }
 
@@ -151,12 +150,8 @@ final class CertificateSecrets {
             KEY,
             fresh.keyPem()));
     report.accept(
-        "Secret "
-            + name
-            + ": made, because it was "
-            + fault.get()
-            + "; valid until "
-            + fresh.certificate().getNotAfter().toInstant());
+        "Secret %s: made, because it was %s; valid until %s"
+            .formatted(name, fault.get(), fresh.certificate().getNotAfter().toInstant()));
   }
 
   /** Why a certificate is to be made anew; empty when it is to be kept. */

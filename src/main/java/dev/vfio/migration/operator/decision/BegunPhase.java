@@ -89,11 +89,8 @@ abstract sealed class BegunPhase implements PhaseDecision
     }
     undecided(
         ConditionReason.AGENT_UNAVAILABLE,
-        "Undecided; waiting up to "
-            + GoDuration.format(limit)
-            + ": "
-            + side.unavailability()
-            + ".");
+        "Undecided; waiting up to %s: %s."
+            .formatted(GoDuration.format(limit), side.unavailability()));
     waiting = true;
     return Optional.of(again(Duration.ofSeconds(1)));
   }
@@ -107,9 +104,8 @@ abstract sealed class BegunPhase implements PhaseDecision
       return Optional.of(
           draft.rollBack(
               ConditionReason.SESSION_LOST,
-              "The agent on "
-                  + side.location().nodeName()
-                  + " no longer knows this migration. Was its journal lost?",
+              "The agent on %s no longer knows this migration. Was its journal lost?"
+                  .formatted(side.location().nodeName()),
               false));
     }
     if (side.inspection().isEmpty()) {
@@ -128,11 +124,8 @@ abstract sealed class BegunPhase implements PhaseDecision
             refusal ->
                 undecided(
                     ConditionReason.AGENT_UNAVAILABLE,
-                    "Undecided; the agent on "
-                        + side.location().nodeName()
-                        + " did not carry out a command, trying again: "
-                        + refusal.message()
-                        + "."));
+                    "Undecided; the agent on %s did not carry out a command, trying again: %s."
+                        .formatted(side.location().nodeName(), refusal.message())));
   }
 
   /** Whether a command was given, or an agent is waited for. */
@@ -168,12 +161,8 @@ abstract sealed class BegunPhase implements PhaseDecision
     if (left.isNegative() || left.isZero()) {
       return draft.rollBack(
           reason,
-          status.phase().text()
-              + " took longer than "
-              + GoDuration.format(limit)
-              + " ("
-              + bothSides()
-              + ").",
+          "%s took longer than %s (%s)."
+              .formatted(status.phase().text(), GoDuration.format(limit), bothSides()),
           false);
     }
     noLaterThan(left);
@@ -181,9 +170,7 @@ abstract sealed class BegunPhase implements PhaseDecision
   }
 
   final String bothSides() {
-    return "the source is "
-        + SessionDescriptions.of(source)
-        + ", the destination is "
-        + SessionDescriptions.of(destination);
+    return "the source is %s, the destination is %s"
+        .formatted(SessionDescriptions.of(source), SessionDescriptions.of(destination));
   }
 }

@@ -44,6 +44,22 @@ public sealed interface Command {
     }
   }
 
+  /** A command for the source's agent. */
+  sealed interface ToSource extends AgentCommand {
+    @Override
+    default Role side() {
+      return Role.SOURCE;
+    }
+  }
+
+  /** A command for the destination's agent. */
+  sealed interface ToDestination extends AgentCommand {
+    @Override
+    default Role side() {
+      return Role.DESTINATION;
+    }
+  }
+
   /** Names every command that an agent carries out. */
   interface AgentHandler<R> {
     R inspect(Inspect command);
@@ -84,12 +100,7 @@ public sealed interface Command {
   }
 
   /** Claim the destination's device, move it to RESUME, listen. */
-  record PrepareDestination() implements AgentCommand {
-    @Override
-    public Role side() {
-      return Role.DESTINATION;
-    }
-
+  record PrepareDestination() implements ToDestination {
     @Override
     public <R> R handleByAgent(AgentHandler<R> handler) {
       return handler.prepareDestination(this);
@@ -102,12 +113,7 @@ public sealed interface Command {
   }
 
   /** Claim the source's device, connect, and copy if the mode is Live. */
-  record StartSource() implements AgentCommand {
-    @Override
-    public Role side() {
-      return Role.SOURCE;
-    }
-
+  record StartSource() implements ToSource {
     @Override
     public <R> R handleByAgent(AgentHandler<R> handler) {
       return handler.startSource(this);
@@ -120,12 +126,7 @@ public sealed interface Command {
   }
 
   /** Pause the workload and send the rest. */
-  record SwitchOver() implements AgentCommand {
-    @Override
-    public Role side() {
-      return Role.SOURCE;
-    }
-
+  record SwitchOver() implements ToSource {
     @Override
     public <R> R handleByAgent(AgentHandler<R> handler) {
       return handler.switchOver(this);
@@ -133,12 +134,7 @@ public sealed interface Command {
   }
 
   /** Check, now, that the device still holds what was loaded and that the workload can take it. */
-  record VerifyLoaded() implements AgentCommand {
-    @Override
-    public Role side() {
-      return Role.DESTINATION;
-    }
-
+  record VerifyLoaded() implements ToDestination {
     @Override
     public <R> R handleByAgent(AgentHandler<R> handler) {
       return handler.verifyLoaded(this);
@@ -151,12 +147,7 @@ public sealed interface Command {
   }
 
   /** Committed: bring the destination to RUNNING. */
-  record Activate() implements AgentCommand {
-    @Override
-    public Role side() {
-      return Role.DESTINATION;
-    }
-
+  record Activate() implements ToDestination {
     @Override
     public <R> R handleByAgent(AgentHandler<R> handler) {
       return handler.activate(this);
@@ -164,12 +155,7 @@ public sealed interface Command {
   }
 
   /** Committed and active: let the source release its device. */
-  record Commit() implements AgentCommand {
-    @Override
-    public Role side() {
-      return Role.SOURCE;
-    }
-
+  record Commit() implements ToSource {
     @Override
     public <R> R handleByAgent(AgentHandler<R> handler) {
       return handler.commit(this);

@@ -29,18 +29,17 @@ record CommittedContradiction(DecisionDraft draft) implements PhaseDecision {
     return CommittedPhase.actionRequired(
         draft,
         ConditionReason.CONTRADICTION,
-        "The handover is Committed but the agent on "
-            + source.location().nodeName()
-            + " reports the source "
-            + source.location()
-            + ", which must not run any more, as "
-            + SessionDescriptions.withName(source.state())
-            + ", while the destination "
-            + destination.location()
-            + " is reported as "
-            + SessionDescriptions.withName(destination.state())
-            + ". Nothing is activated or released as long as this is so. Make sure by hand that"
-            + " exactly one of the two devices runs, keep the journals and logs of both agents, and"
-            + " report it.");
+        """
+        The handover is Committed but the agent on %s reports the source %s, which must not run \
+        any more, as %s, while the destination %s is reported as %s. Nothing is activated or \
+        released as long as this is so. Make sure by hand that exactly one of the two devices \
+        runs, keep the journals and logs of both agents, and report it.\
+        """
+            .formatted(
+                source.location().nodeName(),
+                source.location(),
+                SessionDescriptions.withName(source.state()),
+                destination.location(),
+                SessionDescriptions.withName(destination.state())));
   }
 }

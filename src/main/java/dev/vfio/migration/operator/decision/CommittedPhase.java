@@ -7,6 +7,7 @@ import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Duration;
 
 /**
@@ -23,19 +24,23 @@ import java.time.Duration;
  */
 final class CommittedPhase implements PhaseDecision {
   private final DecisionDraft draft;
+  private final StatusDraft status;
+  private final ReadyConditions ready;
   private final Side source;
   private final Side destination;
 
   CommittedPhase(DecisionDraft draft) {
     this.draft = draft;
+    this.status = draft.status();
+    this.ready = draft.ready();
     this.source = draft.source();
     this.destination = draft.destination();
   }
 
   @Override
   public Decision decide() {
-    draft.ready().describe(source);
-    draft.ready().describe(destination);
+    ready.describe(source);
+    ready.describe(destination);
     return switch (destination.state()) {
       case DESTINATION_ACTIVE -> succeed();
       case DESTINATION_LOADED -> activate();
@@ -64,19 +69,19 @@ final class CommittedPhase implements PhaseDecision {
     return actionRequired(
         draft,
         ConditionReason.CONTRADICTION,
-        "The handover is Committed but the agent on "
-            + destination.location().nodeName()
-            + " reports "
-            + destination.location().device()
-            + " as "
-            + SessionDescriptions.withName(destination.state())
-            + ". The source was not told to release its copy of the state."
-            + " Do not resume it by hand before it is certain that the destination does not"
-            + " run.");
+        """
+        The handover is Committed but the agent on %s reports %s as %s. The source was not told \
+        to release its copy of the state. Do not resume it by hand before it is certain that the \
+        destination does not run.\
+        """
+            .formatted(
+                destination.location().nodeName(),
+                destination.location().device(),
+                SessionDescriptions.withName(destination.state())));
   }
 
   private Decision succeed() {
-    draft.status().downtime(destination.progress().getDowntimeNanos()).enter(Phase.SUCCEEDED);
+    status.downtime(destination.progress().getDowntimeNanos()).enter(Phase.SUCCEEDED);
     return new SucceededPhase(draft).decide();
   }
 
@@ -97,27 +102,25 @@ final class CommittedPhase implements PhaseDecision {
    */
   private Decision awaitActivation(String state) {
     Duration limit = draft.settings().timeouts().activating();
-    if (draft.status().timeIn(Phase.COMMITTED).compareTo(limit) >= 0) {
+    if (status.timeIn(Phase.COMMITTED).compareTo(limit) >= 0) {
       return actionRequired(
           draft,
           ConditionReason.ACTIVATING,
-          "The handover is Committed and "
-              + destination.location()
-              + " does not run after "
-              + GoDuration.format(limit)
-              + ": "
-              + state
-              + ". The operator keeps trying to activate it. The source stays paused and must not"
-              + " be resumed; see to the agent on "
-              + destination.location().nodeName()
-              + ".");
+          """
+          The handover is Committed and %s does not run after %s: %s. The operator keeps trying \
+          to activate it. The source stays paused and must not be resumed; see to the agent on %s.\
+          """
+              .formatted(
+                  destination.location(),
+                  GoDuration.format(limit),
+                  state,
+                  destination.location().nodeName()));
     }
     boolean calledBefore =
-        draft.status().phase() == Phase.ACTION_REQUIRED
-            && draft.status().reasonOf(ConditionType.SUCCEEDED) == ConditionReason.ACTIVATING;
+        status.phase() == Phase.ACTION_REQUIRED
+            && status.reasonOf(ConditionType.SUCCEEDED) == ConditionReason.ACTIVATING;
     if (!calledBefore) {
-      draft
-          .status()
+      status
           .condition(
               ConditionType.SUCCEEDED,
               Status.UNKNOWN,
@@ -168,7 +171,7 @@ final class CommittedPhase implements PhaseDecision {
       return activate();
     }
     DeviceState state = destination.listedState();
-    draft.ready().forgotten(destination, state);
+    ready.forgotten(destination, state);
     return actionRequired(
         draft,
         ConditionReason.SESSION_LOST,

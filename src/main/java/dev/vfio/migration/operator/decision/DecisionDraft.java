@@ -4,6 +4,7 @@ import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.operator.api.Condition.Status;
+import dev.vfio.migration.operator.spec.Settings;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.status.StatusDraft;

@@ -4,6 +4,7 @@ import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.spec.InvalidSpecException;
 import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Instant;
@@ -51,15 +52,15 @@ public final class Decisions {
   }
 
   private static PhaseDecision phaseOf(DecisionDraft draft) {
-    Phase phase = orPending(draft.seen().status());
-    return switch (orUndecided(draft.seen().status())) {
-      case UNDECIDED -> undecided(phase, draft);
-      case COMMITTED -> committed(phase, draft);
-      case ROLLED_BACK -> rolledBack(phase, draft);
+    return switch (draft.seen().status().handoverOrUndecided()) {
+      case UNDECIDED -> undecided(draft);
+      case COMMITTED -> committed(draft);
+      case ROLLED_BACK -> rolledBack(draft);
     };
   }
 
-  private static PhaseDecision undecided(Phase phase, DecisionDraft draft) {
+  private static PhaseDecision undecided(DecisionDraft draft) {
+    Phase phase = draft.seen().status().phaseOrPending();
     return switch (phase) {
       case PENDING -> new PendingPhase(draft);
       case VALIDATING -> new ValidatingPhase(draft);
@@ -71,52 +72,24 @@ public final class Decisions {
     };
   }
 
-  private static PhaseDecision committed(Phase phase, DecisionDraft draft) {
+  private static PhaseDecision committed(DecisionDraft draft) {
     draft.recordReports();
     draft.status().arrived();
     if (CommittedContradiction.isReportedBy(draft.source())) {
       return new CommittedContradiction(draft);
     }
     // Also after a contradiction that was taken back: its agent may have forgotten it by then.
-    return switch (draft.status().wasIn(Phase.SUCCEEDED) ? Phase.SUCCEEDED : phase) {
-      case SUCCEEDED -> new SucceededPhase(draft);
-      case PENDING,
-          VALIDATING,
-          PREPARING,
-          PRE_COPY,
-          SWITCHING_OVER,
-          COMMITTED,
-          ROLLING_BACK,
-          FAILED,
-          CANCELLED,
-          ACTION_REQUIRED ->
-          new CommittedPhase(draft);
-    };
+    return draft.status().wasIn(Phase.SUCCEEDED)
+        ? new SucceededPhase(draft)
+        : new CommittedPhase(draft);
   }
 
-  private static PhaseDecision rolledBack(Phase phase, DecisionDraft draft) {
+  private static PhaseDecision rolledBack(DecisionDraft draft) {
     draft.recordReports();
     draft.status().dropProgress();
-    return switch (phase) {
-      case SUCCEEDED, FAILED, CANCELLED -> new RolledBackEnd(draft);
-      case PENDING,
-          VALIDATING,
-          PREPARING,
-          PRE_COPY,
-          SWITCHING_OVER,
-          COMMITTED,
-          ROLLING_BACK,
-          ACTION_REQUIRED ->
-          new RollingBackPhase(draft);
-    };
-  }
-
-  private static Handover orUndecided(DeviceMigrationStatus status) {
-    return status.handover() == null ? Handover.UNDECIDED : status.handover();
-  }
-
-  private static Phase orPending(DeviceMigrationStatus status) {
-    return status.phase() == null ? Phase.PENDING : status.phase();
+    return draft.status().phase().terminal()
+        ? new RolledBackEnd(draft)
+        : new RollingBackPhase(draft);
   }
 
   /**
@@ -126,36 +99,15 @@ public final class Decisions {
    * @param seen with what is left of the spec
    */
   public static Decision underWay(Observation seen, InvalidSpecException problem) {
-    if (orUndecided(seen.status()) != Handover.UNDECIDED) {
+    if (seen.status().handoverOrUndecided() != Handover.UNDECIDED) {
       return decide(seen);
     }
+    String message =
+        "This version of the operator cannot carry the spec out: " + problem.getMessage();
     DecisionDraft draft = new DecisionDraft(seen);
     return new LostRecord(draft)
         .decide()
-        .orElseGet(
-            () ->
-                draft.rollBack(
-                    problem.reason(),
-                    "This version of the operator cannot carry the spec out: "
-                        + problem.getMessage(),
-                    false));
-  }
-
-  /** True before anything was touched: then a spec that cannot be carried out just fails. */
-  public static boolean untouched(DeviceMigrationStatus status) {
-    return switch (orPending(status)) {
-      case PENDING, VALIDATING -> true;
-      case PREPARING,
-          PRE_COPY,
-          SWITCHING_OVER,
-          COMMITTED,
-          SUCCEEDED,
-          ROLLING_BACK,
-          FAILED,
-          CANCELLED,
-          ACTION_REQUIRED ->
-          false;
-    };
+        .orElseGet(() -> draft.rollBack(problem.reason(), message, false));
   }
 
   /**
@@ -164,11 +116,11 @@ public final class Decisions {
    */
   public static Decision invalid(
       Instant now, long generation, DeviceMigrationStatus status, InvalidSpecException problem) {
-    if (orPending(status).terminal()) {
+    if (status.phaseOrPending().terminal()) {
       return new Decision(status, List.of(), Optional.empty(), true);
     }
     StatusDraft draft = new StatusDraft(now, generation, status);
-    if (untouched(status) && orUndecided(status) == Handover.UNDECIDED) {
+    if (status.phaseOrPending().untouched() && status.handoverOrUndecided() == Handover.UNDECIDED) {
       draft
           .enter(Phase.PENDING)
           .refuse(problem.reason(), problem.getMessage() + " Nothing was touched.");

@@ -38,47 +38,34 @@ final class DeviceCheck {
     if (found.isEmpty()) {
       return objection(
           ConditionReason.UNKNOWN_DEVICE,
-          "The agent on "
-              + where
-              + " has no device "
-              + side.location().device()
-              + ". Nothing was touched. Check the device's id.");
+          "The agent on %s has no device %s. Nothing was touched. Check the device's id."
+              .formatted(where, side.location().device()));
     }
     Device device = found.get();
     if (device.hasNotMigratable()) {
       return objection(
           AgentReasons.conditionReason(device.getNotMigratable().getReason()),
-          "Device "
-              + device.getId()
-              + " on "
-              + where
-              + " cannot migrate: "
-              + sentence(device.getNotMigratable().getMessage())
-              + " Nothing was touched.");
+          "Device %s on %s cannot migrate: %s Nothing was touched."
+              .formatted(device.getId(), where, sentence(device.getNotMigratable().getMessage())));
     }
     if (device.getClaimedBy().isEmpty() && DeviceStates.leftOver(device.getState())) {
       // The agents of earlier releases do not refuse this themselves.
       return objection(
           ConditionReason.DEVICE_NOT_RESET,
-          "Device "
-              + device.getId()
-              + " on "
-              + where
-              + " is in "
-              + device.getState()
-              + " though no migration has it. Nothing was touched. Where it is certain that nobody"
-              + " needs what is in it, reset it first; its node's VfioNode says more.");
+          """
+          Device %s on %s is in %s though no migration has it. Nothing was touched. Where it is \
+          certain that nobody needs what is in it, reset it first; its node's VfioNode says more.\
+          """
+              .formatted(device.getId(), where, device.getState()));
     }
     if (!device.getClaimedBy().isEmpty()) {
       return objection(
           ConditionReason.DEVICE_BUSY,
-          "Device "
-              + device.getId()
-              + " on "
-              + where
-              + " is in use by migration "
-              + device.getClaimedBy()
-              + ". Nothing was touched. Try again when that one has ended.");
+          """
+          Device %s on %s is in use by migration %s. Nothing was touched. Try again when that one \
+          has ended.\
+          """
+              .formatted(device.getId(), where, device.getClaimedBy()));
     }
     return interfaceObjection(device, where).or(() -> workloadObjection(side, device, where));
   }
@@ -89,13 +76,12 @@ final class DeviceCheck {
       // That an agent reports nothing against a device does not mean that the device can migrate.
       return objection(
           ConditionReason.NO_MIGRATION_REGION,
-          "The agent on "
-              + where
-              + " does not say by which interface device "
-              + device.getId()
-              + " migrates, or names one that this operator does not know ("
-              + device.getInterfaceValue()
-              + "). Nothing was touched. Bring operator and agents to one version.");
+          """
+          The agent on %s does not say by which interface device %s migrates, or names one that \
+          this operator does not know (%s). Nothing was touched. Bring operator and agents to one \
+          version.\
+          """
+              .formatted(where, device.getId(), device.getInterfaceValue()));
     }
     return Optional.empty();
   }
@@ -138,11 +124,10 @@ final class DeviceCheck {
 
   private static String heldBy(Device device) {
     return device.hasHolder()
-        ? " (process "
-            + Integer.toUnsignedString(device.getHolder().getPid())
-            + ", "
-            + device.getHolder().getCommand()
-            + ")"
+        ? " (process %s, %s)"
+            .formatted(
+                Integer.toUnsignedString(device.getHolder().getPid()),
+                device.getHolder().getCommand())
         : "";
   }
 
@@ -154,20 +139,20 @@ final class DeviceCheck {
     if (source.getInterface() != destination.getInterface()) {
       return objection(
           ConditionReason.INCOMPATIBLE_DEVICE,
-          "The devices speak different migration interfaces: "
-              + source.getInterface()
-              + " at the source, "
-              + destination.getInterface()
-              + " at the destination. Nothing was touched.");
+          """
+          The devices speak different migration interfaces: %s at the source, %s at the \
+          destination. Nothing was touched.\
+          """
+              .formatted(source.getInterface(), destination.getInterface()));
     }
     if (!source.getModel().equals(destination.getModel())) {
       return objection(
           ConditionReason.INCOMPATIBLE_DEVICE,
-          "The devices are of different models: "
-              + source.getModel()
-              + " at the source, "
-              + destination.getModel()
-              + " at the destination. Nothing was touched.");
+          """
+          The devices are of different models: %s at the source, %s at the destination. Nothing \
+          was touched.\
+          """
+              .formatted(source.getModel(), destination.getModel()));
     }
     Optional<Objection> layout = layoutMismatch(source, destination);
     if (layout.isPresent()) {
@@ -216,12 +201,11 @@ final class DeviceCheck {
     return device.getDmaWindowsList().stream()
         .map(
             window ->
-                window.getName()
-                    + " ("
-                    + Long.toUnsignedString(window.getSize())
-                    + " bytes at 0x"
-                    + Long.toHexString(window.getIova())
-                    + ")")
+                "%s (%s bytes at 0x%s)"
+                    .formatted(
+                        window.getName(),
+                        Long.toUnsignedString(window.getSize()),
+                        Long.toHexString(window.getIova())))
         .collect(Collectors.toCollection(TreeSet::new));
   }
 
@@ -240,12 +224,8 @@ final class DeviceCheck {
     return source.equals(destination)
         ? Optional.empty()
         : Optional.of(
-            what
-                + " "
-                + orNone(source)
-                + " at the source, "
-                + orNone(destination)
-                + " at the destination");
+            "%s %s at the source, %s at the destination"
+                .formatted(what, orNone(source), orNone(destination)));
   }
 
   private static String flags(DriverProfile profile) {

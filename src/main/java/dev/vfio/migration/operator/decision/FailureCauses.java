@@ -61,10 +61,8 @@ final class FailureCauses {
           Optional.of(
               new Cause(
                   ConditionReason.AGENT_FAILED,
-                  where
-                      + "the agent gave the migration up, and it is "
-                      + SessionDescriptions.of(side.state())
-                      + "; the agent's log says why."));
+                  "%sthe agent gave the migration up, and it is %s; the agent's log says why."
+                      .formatted(where, SessionDescriptions.of(side.state()))));
       case SOURCE_STARTING,
           SOURCE_READY,
           SOURCE_PRECOPY,

@@ -3,7 +3,6 @@ package dev.vfio.migration.operator.decision;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.Condition.Status;
-import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
@@ -42,8 +41,7 @@ final class LostRecord {
    * What follows where something was removed from the status; empty where nothing need have been.
    */
   Optional<Decision> decide() {
-    Handover handover = draft.seen().status().handover();
-    return switch (handover == null ? Handover.UNDECIDED : handover) {
+    return switch (draft.seen().status().handoverOrUndecided()) {
       case UNDECIDED -> withoutDecision();
       case COMMITTED -> withoutPhaseAfter(Phase.COMMITTED);
       case ROLLED_BACK -> withoutPhaseAfter(Phase.ROLLING_BACK);
@@ -54,7 +52,7 @@ final class LostRecord {
     if (wasCommitted()) {
       return Optional.of(committed());
     }
-    Phase phase = status.phase() == null ? Phase.PENDING : status.phase();
+    Phase phase = draft.seen().status().phaseOrPending();
     boolean lostSomething =
         switch (phase) {
           case PENDING, VALIDATING -> hasSession();
@@ -77,7 +75,7 @@ final class LostRecord {
    * as settled only where that is known.
    */
   private Optional<Decision> withoutPhaseAfter(Phase after) {
-    Phase phase = status.phase() == null ? Phase.PENDING : status.phase();
+    Phase phase = draft.seen().status().phaseOrPending();
     return switch (phase) {
       case PENDING, VALIDATING, PREPARING, PRE_COPY, SWITCHING_OVER -> {
         draft.touchBoth();
@@ -169,11 +167,11 @@ final class LostRecord {
     draft.touchBoth();
     return draft.rollBack(
         reason,
-        "The status lost a part of what was recorded: it says phase "
-            + phase.text()
-            + " although the handover is undecided, and the agents report "
-            + reports()
-            + ". Rolling back.",
+        """
+        The status lost a part of what was recorded: it says phase %s although the handover is \
+        undecided, and the agents report %s. Rolling back.\
+        """
+            .formatted(phase.text(), reports()),
         false);
   }
 
@@ -186,15 +184,14 @@ final class LostRecord {
             ConditionType.SUCCEEDED,
             Status.UNKNOWN,
             ConditionReason.CONTRADICTION,
-            "The status lost a part of what was recorded: it said phase "
-                + phase.text()
-                + " and no decision, while the agents report "
-                + reports()
-                + ". Whether it was committed is not known, and no command is given to either"
-                + " side. Look at the journal of "
-                + draft.destination().location()
-                + " (strings FILE): with the entry Activating it was committed, and status.handover"
-                + " is to be set to Committed by hand, else to RolledBack.");
+            """
+            The status lost a part of what was recorded: it said phase %s and no decision, while \
+            the agents report %s. Whether it was committed is not known, and no command is given \
+            to either side. Look at the journal of %s (strings FILE): with the entry Activating \
+            it was committed, and status.handover is to be set to Committed by hand, else to \
+            RolledBack.\
+            """
+                .formatted(phase.text(), reports(), draft.destination().location()));
     return draft.again(DecisionDraft.SOON);
   }
 }

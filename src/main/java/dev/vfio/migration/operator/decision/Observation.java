@@ -1,7 +1,10 @@
 package dev.vfio.migration.operator.decision;
 
+import dev.vfio.migration.operator.admission.AdminNamespaces;
+import dev.vfio.migration.operator.admission.Predecessor;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.convergence.History;
+import dev.vfio.migration.operator.spec.Settings;
 import dev.vfio.migration.operator.status.FirstSeenTimes;
 import java.time.Instant;
 import java.util.Optional;

@@ -1,5 +1,6 @@
 package dev.vfio.migration.operator.decision;
 
+import dev.vfio.migration.operator.admission.Predecessor;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.status.ConditionReason;

@@ -154,9 +154,8 @@ final class PreCopyPhase extends BegunPhase {
   private static String initialBytes(long bytes) {
     return bytes == 0
         ? ""
-        : " The device asks for "
-            + ByteSize.format(bytes)
-            + " of it to be read before it is stopped.";
+        : " The device asks for %s of it to be read before it is stopped."
+            .formatted(ByteSize.format(bytes));
   }
 
   /** Since copying began, or since it last was converged: a Manual switchover may come late. */

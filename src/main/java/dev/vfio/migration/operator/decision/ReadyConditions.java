@@ -48,9 +48,8 @@ final class ReadyConditions {
         side,
         Status.FALSE,
         AgentReasons.conditionReason(refusal.reason()),
-        side.location()
-            + " was not touched: its agent refused the first command."
-            + agentSays(side, refusal.message()));
+        "%s was not touched: its agent refused the first command.%s"
+            .formatted(side.location(), agentSays(side, refusal.message())));
   }
 
   void say(Side side, Status is, ConditionReason reason, String message) {
@@ -145,10 +144,8 @@ final class ReadyConditions {
             + " holds no session of this migration and "
             + (reported
                 ? "lists " + side.location().device() + " as " + listed + "."
-                : "does not report the state of "
-                    + side.location().device()
-                    + "."
-                    + status.lastSeen(side.role())));
+                : "does not report the state of %s.%s"
+                    .formatted(side.location().device(), status.lastSeen(side.role()))));
   }
 
   /** The source has released its device, which may still hold what the workload had in it. */
@@ -216,19 +213,16 @@ final class ReadyConditions {
           ConditionReason.ROLLED_BACK,
           device
               + (paused > 0
-                  ? " is RUNNING and its workload goes on, after a pause of "
-                      + GoDuration.format(Duration.ofNanos(paused))
-                      + "."
+                  ? " is RUNNING and its workload goes on, after a pause of %s."
+                      .formatted(GoDuration.format(Duration.ofNanos(paused)))
                   : " is RUNNING; its workload was not paused."));
     }
     if (DeviceStates.leftOver(state)) {
       return new Statement(
           Status.FALSE,
           ConditionReason.DEVICE_NOT_RESET,
-          device
-              + " is in "
-              + state
-              + " and does not run. See who needs what is in it before it is reset.");
+          "%s is in %s and does not run. See who needs what is in it before it is reset."
+              .formatted(device, state));
     }
     return state == DeviceState.NONE
         ? new Statement(
@@ -238,9 +232,8 @@ final class ReadyConditions {
         : new Statement(
             Status.UNKNOWN,
             ConditionReason.ROLLED_BACK,
-            device
-                + " is released, and its agent did not see in which state."
-                + status.lastSeen(side.role()));
+            "%s is released, and its agent did not see in which state.%s"
+                .formatted(device, status.lastSeen(side.role())));
   }
 
   /** What the side's agent says, unless another condition says it already; then which one. */

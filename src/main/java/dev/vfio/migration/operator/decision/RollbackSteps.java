@@ -11,6 +11,7 @@ import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.Rollback;
 import dev.vfio.migration.operator.status.ConditionReason;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.util.EnumSet;
 import java.util.Optional;
 import java.util.Set;
@@ -26,6 +27,8 @@ final class RollbackSteps {
           SessionState.DESTINATION_DISCARDED);
 
   private final DecisionDraft draft;
+  private final StatusDraft status;
+  private final ReadyConditions ready;
   private final Side source;
   private final Side destination;
   private final Rollback rollback;
@@ -41,11 +44,12 @@ final class RollbackSteps {
 
   RollbackSteps(DecisionDraft draft) {
     this.draft = draft;
+    this.status = draft.status();
+    this.ready = draft.ready();
     this.source = draft.source();
     this.destination = draft.destination();
     this.rollback =
-        draft
-            .status()
+        status
             .rollback()
             .orElseGet(
                 () ->
@@ -63,7 +67,7 @@ final class RollbackSteps {
    * forgets the session or goes out of reach.
    */
   boolean isSettled(Side side) {
-    return !draft.status().touched(side.role()) && (side.session().isEmpty() || !side.reachable());
+    return !status.touched(side.role()) && (side.session().isEmpty() || !side.reachable());
   }
 
   /** Does the next step for {@code side}, and says how far it is. */
@@ -71,7 +75,7 @@ final class RollbackSteps {
     if (isSettled(side)) {
       return new Done();
     }
-    draft.ready().describe(side);
+    ready.describe(side);
     return switch (side.state()) {
       case SOURCE_ROLLED_BACK, DESTINATION_DISCARDED -> settled(side);
       case SOURCE_STARTING,
@@ -113,7 +117,7 @@ final class RollbackSteps {
   }
 
   private Progress settled(Side side) {
-    draft.status().settle(side.role());
+    status.settle(side.role());
     return new Done();
   }
 
@@ -179,7 +183,7 @@ final class RollbackSteps {
    */
   private boolean mayStillBeActivated() {
     boolean disarmed =
-        NEVER_ACTIVATED.contains(destination.state()) || !draft.status().touched(Role.DESTINATION);
+        NEVER_ACTIVATED.contains(destination.state()) || !status.touched(Role.DESTINATION);
     return rollback.reason().equals(ConditionReason.CONTRADICTION.text())
         && !provesNothingCommitted(source.state())
         && !disarmed;
@@ -219,7 +223,7 @@ final class RollbackSteps {
     if (!side.lost(draft.seen().claim())) {
       return rollBack(side);
     }
-    draft.status().deviceStates(source.listedState(), destination.listedState());
+    status.deviceStates(source.listedState(), destination.listedState());
     return side.role() == Role.SOURCE ? forgottenSource() : forgottenDestination();
   }
 
@@ -237,8 +241,7 @@ final class RollbackSteps {
         state == DeviceState.RUNNING && workload != WorkloadState.WORKLOAD_PAUSED
             || unreported && workload == WorkloadState.WORKLOAD_RUNNING;
     if (runs) {
-      draft
-          .ready()
+      ready
           .say(
               source,
               Status.FALSE,
@@ -250,7 +253,7 @@ final class RollbackSteps {
                   + (unreported ? " with a workload that is running." : " as RUNNING."));
       return settled(source);
     }
-    draft.ready().forgotten(source, state);
+    ready.forgotten(source, state);
     return new Stuck(
         ConditionReason.SESSION_LOST,
         "The agent on "
@@ -271,8 +274,7 @@ final class RollbackSteps {
     DeviceState state = destination.listedState();
     boolean left = DeviceStates.leftOver(state);
     boolean unreported = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
-    draft
-        .ready()
+    ready
         .say(
             destination,
             unreported ? Status.UNKNOWN : Status.FALSE,
@@ -281,10 +283,10 @@ final class RollbackSteps {
                 + destination.location().nodeName()
                 + " holds no session of this migration"
                 + (unreported
-                    ? " and does not report the state of "
-                        + destination.location().device()
-                        + "."
-                        + draft.status().lastSeen(Role.DESTINATION)
+                    ? " and does not report the state of %s.%s"
+                        .formatted(
+                            destination.location().device(),
+                            status.lastSeen(Role.DESTINATION))
                     : " and lists " + destination.location().device() + " as " + state + ".")
                 + (left || unreported
                     ? " Reset it before it is used again, once it is certain that nobody else has"

@@ -6,6 +6,7 @@ import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Rollback;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -23,6 +24,7 @@ import java.util.Optional;
  */
 final class RollingBackPhase implements PhaseDecision {
   private final DecisionDraft draft;
+  private final StatusDraft status;
   private final Side source;
   private final Side destination;
   private final RollbackSteps steps;
@@ -30,6 +32,7 @@ final class RollingBackPhase implements PhaseDecision {
 
   RollingBackPhase(DecisionDraft draft) {
     this.draft = draft;
+    this.status = draft.status();
     this.source = draft.source();
     this.destination = draft.destination();
     this.steps = new RollbackSteps(draft);
@@ -80,8 +83,7 @@ final class RollingBackPhase implements PhaseDecision {
               + " anew."
               + unlessContained(outcome, source, " SourceReady says what became of the device.");
     }
-    draft
-        .status()
+    status
         .downtime(
             source.session().map(session -> session.getProgress().getDowntimeNanos()).orElse(0L))
         .condition(ConditionType.SUCCEEDED, Status.FALSE, reason, outcome)
@@ -104,26 +106,22 @@ final class RollingBackPhase implements PhaseDecision {
   }
 
   private Decision await(String message) {
-    if (draft.status().reasonOf(ConditionType.SUCCEEDED) == ConditionReason.CONTRADICTION) {
+    if (status.reasonOf(ConditionType.SUCCEEDED) == ConditionReason.CONTRADICTION) {
       // A person was called for what an agent answered; being asked again does not take it back.
       return draft.again(DecisionDraft.SOON);
     }
     Duration limit = draft.settings().timeouts().rollingBack();
-    if (draft.status().timeIn(Phase.ROLLING_BACK).compareTo(limit) >= 0) {
+    if (status.timeIn(Phase.ROLLING_BACK).compareTo(limit) >= 0) {
       return actionRequired(
           ConditionReason.ROLLING_BACK,
-          "Not rolled back after "
-              + GoDuration.format(limit)
-              + ": "
-              + message
-              + " The operator keeps trying to roll it back.");
+          "Not rolled back after %s: %s The operator keeps trying to roll it back."
+              .formatted(GoDuration.format(limit), message));
     }
     return draft.again(DecisionDraft.SOON);
   }
 
   private Decision actionRequired(ConditionReason reason, String message) {
-    draft
-        .status()
+    status
         .enter(Phase.ACTION_REQUIRED)
         .condition(
             ConditionType.SUCCEEDED,

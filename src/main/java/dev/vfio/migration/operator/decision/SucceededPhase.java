@@ -7,6 +7,7 @@ import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.util.EnumSet;
 import java.util.Optional;
 import java.util.Set;
@@ -24,28 +25,31 @@ final class SucceededPhase implements PhaseDecision {
           ConditionReason.RELEASED, ConditionReason.RESET_FAILED, ConditionReason.SESSION_LOST);
 
   private final DecisionDraft draft;
+  private final StatusDraft status;
+  private final ReadyConditions ready;
   private final Side source;
   private final Side destination;
 
   SucceededPhase(DecisionDraft draft) {
     this.draft = draft;
+    this.status = draft.status();
+    this.ready = draft.ready();
     this.source = draft.source();
     this.destination = draft.destination();
   }
 
   @Override
   public Decision decide() {
-    draft.status().enter(Phase.SUCCEEDED);
+    status.enter(Phase.SUCCEEDED);
     String where = destination.location().toString();
     if (source.state() == SessionState.SOURCE_COMPLETED) {
-      draft.ready().released(source);
+      ready.released(source);
       return completed(where);
     }
     if (releasedBefore()) {
       // What was said then holds, whatever its agent still remembers of it.
-      if (!FINAL_REASONS.contains(draft.status().reasonOf(ConditionType.SOURCE_READY))) {
-        draft
-            .ready()
+      if (!FINAL_REASONS.contains(status.reasonOf(ConditionType.SOURCE_READY))) {
+        ready
             .say(
                 source,
                 Status.FALSE,
@@ -73,15 +77,13 @@ final class SucceededPhase implements PhaseDecision {
                 .map(refusal -> " The source was asked to: " + refusal.message())
                 .orElse("")
             : " Its agent is waited for: " + source.unavailability() + ".";
-    draft
-        .ready()
+    ready
         .say(
             source,
             source.reachable() ? Status.FALSE : Status.UNKNOWN,
             ConditionReason.CLEANING_UP,
             source.location() + " stopped before the handover and is still to be released." + lag);
-    draft
-        .status()
+    status
         .condition(
             ConditionType.SUCCEEDED,
             Status.TRUE,
@@ -95,8 +97,7 @@ final class SucceededPhase implements PhaseDecision {
   }
 
   private Decision completed(String where) {
-    draft
-        .status()
+    status
         .condition(
             ConditionType.SUCCEEDED,
             Status.TRUE,
@@ -105,9 +106,8 @@ final class SucceededPhase implements PhaseDecision {
                 + where
                 + "."
                 + (ReadyConditions.resetFailed(source)
-                    ? " To be done: reset "
-                        + source.location()
-                        + " before it is used again. SourceReady says why and how."
+                    ? " To be done: reset %s before it is used again. SourceReady says why and how."
+                        .formatted(source.location())
                     : ""));
     return draft.finished();
   }
@@ -119,36 +119,29 @@ final class SucceededPhase implements PhaseDecision {
     boolean free =
         listed.filter(device -> !device.getBusy()).isPresent()
             && (state == DeviceState.NONE || state == DeviceState.RUNNING);
-    draft.status().deviceStates(state, DeviceState.DEVICE_STATE_UNSPECIFIED);
+    status.deviceStates(state, DeviceState.DEVICE_STATE_UNSPECIFIED);
     if (free) {
-      draft
-          .ready()
+      ready
           .say(
               source,
               Status.FALSE,
               ConditionReason.RELEASED,
-              "The agent on "
-                  + source.location().nodeName()
-                  + " holds no session of this migration and lists "
-                  + source.location().device()
-                  + " as free, in "
-                  + state
-                  + ".");
+              "The agent on %s holds no session of this migration and lists %s as free, in %s."
+                  .formatted(source.location().nodeName(), source.location().device(), state));
     } else {
-      draft.ready().forgotten(source, state);
-      draft
-          .ready()
+      ready.forgotten(source, state);
+      ready
           .say(
               source,
               Status.UNKNOWN,
               ConditionReason.SESSION_LOST,
-              draft.status().messageOf(ConditionType.SOURCE_READY)
+              status.messageOf(ConditionType.SOURCE_READY)
                   + " Check that it is free there, and reset it before it is used again: whether"
                   + " that was done is not known.");
     }
   }
 
   private boolean releasedBefore() {
-    return draft.status().reasonOf(ConditionType.SUCCEEDED) == ConditionReason.COMPLETED;
+    return status.reasonOf(ConditionType.SUCCEEDED) == ConditionReason.COMPLETED;
   }
 }

@@ -136,13 +136,11 @@ final class SwitchingOverPhase extends BegunPhase {
     if (paused.compareTo(LONG_PAUSE) >= 0 && !isWaiting()) {
       undecided(
           ConditionReason.LONG_PAUSE,
-          "Undecided; the workload has been paused for longer than "
-              + GoDuration.format(LONG_PAUSE)
-              + " ("
-              + bothSides()
-              + "). It goes on at the source after "
-              + GoDuration.format(timeout())
-              + " at the latest; set spec.cancel to true to end the pause now.");
+          """
+          Undecided; the workload has been paused for longer than %s (%s). It goes on at the \
+          source after %s at the latest; set spec.cancel to true to end the pause now.\
+          """
+              .formatted(GoDuration.format(LONG_PAUSE), bothSides(), GoDuration.format(timeout())));
     }
     Duration untilReported = LONG_PAUSE.minus(paused);
     if (!untilReported.isNegative() && !untilReported.isZero()) {

@@ -7,6 +7,7 @@ import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -26,10 +27,12 @@ final class ValidatingPhase implements PhaseDecision {
   private static final Duration CONNECTING = Duration.ofMillis(500);
 
   private final DecisionDraft draft;
+  private final StatusDraft status;
   private final Untouched untouched;
 
   ValidatingPhase(DecisionDraft draft) {
     this.draft = draft;
+    this.status = draft.status();
     this.untouched = new Untouched(draft);
   }
 
@@ -44,12 +47,11 @@ final class ValidatingPhase implements PhaseDecision {
         return Optional.of(
             untouched.refused(
                 ConditionReason.UNKNOWN_NODE,
-                "No node agent runs on node "
-                    + side.location().nodeName()
-                    + " ("
-                    + side.name()
-                    + "). Nothing was touched."
-                    + " Check the node's name and that the agents' DaemonSet covers it."));
+                """
+                No node agent runs on node %s (%s). Nothing was touched. Check the node's name \
+                and that the agents' DaemonSet covers it.\
+                """
+                    .formatted(side.location().nodeName(), side.name())));
       }
     }
     for (Side side : draft.sides()) {
@@ -65,12 +67,12 @@ final class ValidatingPhase implements PhaseDecision {
   private Decision tooOld(Side.Reachable agent) {
     return untouched.refused(
         ConditionReason.AGENT_TOO_OLD,
-        "The agent on "
-            + draft.destination().location().nodeName()
-            + " (destination, version "
-            + agent.version()
-            + ") cannot be asked whether it still holds what it loaded, and without that answer"
-            + " nothing is committed. Nothing was touched. Bring it to the operator's version.");
+        """
+        The agent on %s (destination, version %s) cannot be asked whether it still holds what it \
+        loaded, and without that answer nothing is committed. Nothing was touched. Bring it to \
+        the operator's version.\
+        """
+            .formatted(draft.destination().location().nodeName(), agent.version()));
   }
 
   private Optional<Decision> withoutAnswer() {
@@ -91,7 +93,7 @@ final class ValidatingPhase implements PhaseDecision {
 
   private Decision await(Side side, String cause) {
     Duration limit = draft.settings().timeouts().validating();
-    Duration waited = draft.status().timeIn(Phase.VALIDATING);
+    Duration waited = status.timeIn(Phase.VALIDATING);
     if (waited.compareTo(limit) >= 0) {
       return untouched.refused(
           ConditionReason.AGENT_UNAVAILABLE,
@@ -100,19 +102,13 @@ final class ValidatingPhase implements PhaseDecision {
     if (waited.compareTo(CONNECTING) < 0) {
       return draft.again(CONNECTING.minus(waited));
     }
-    draft
-        .status()
+    status
         .condition(
             ConditionType.VALIDATED,
             Status.FALSE,
             ConditionReason.AGENT_UNAVAILABLE,
-            "Waiting up to "
-                + GoDuration.format(limit)
-                + " for node "
-                + side.location().nodeName()
-                + ": "
-                + cause
-                + ".");
+            "Waiting up to %s for node %s: %s."
+                .formatted(GoDuration.format(limit), side.location().nodeName(), cause));
     Duration left = limit.minus(waited);
     return draft.again(left.compareTo(DecisionDraft.SOON) < 0 ? left : DecisionDraft.SOON);
   }
@@ -125,8 +121,7 @@ final class ValidatingPhase implements PhaseDecision {
 
   private Decision begin() {
     Device source = DeviceCheck.device(draft.source());
-    draft
-        .status()
+    status
         .deviceStates(source.getState(), DeviceCheck.device(draft.destination()).getState())
         .migrationInterface(source.getInterface())
         .enter(Phase.PREPARING)

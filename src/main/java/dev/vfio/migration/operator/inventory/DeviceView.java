@@ -56,9 +56,8 @@ final class DeviceView {
       return text(device.getNotMigratable().getMessage());
     }
     return leftOver(device)
-        ? "left in "
-            + device.getState()
-            + " by an earlier migration; reset the device before it is used again"
+        ? "left in %s by an earlier migration; reset the device before it is used again"
+            .formatted(device.getState())
         : null;
   }
 

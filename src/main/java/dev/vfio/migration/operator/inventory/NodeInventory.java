@@ -276,11 +276,8 @@ public final class NodeInventory implements AgentListener, AutoCloseable {
       String problem =
           fitting.size() == devices.size()
               ? null
-              : "only the first "
-                  + fitting.size()
-                  + " of "
-                  + devices.size()
-                  + " devices are listed: one object does not hold them all";
+              : "only the first %s of %s devices are listed: one object does not hold them all"
+                  .formatted(fitting.size(), devices.size());
       write(
           node,
           known,

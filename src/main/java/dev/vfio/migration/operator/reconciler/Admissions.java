@@ -1,9 +1,9 @@
 package dev.vfio.migration.operator.reconciler;
 
+import dev.vfio.migration.operator.admission.AdminNamespaces;
+import dev.vfio.migration.operator.admission.DeviceQueue;
+import dev.vfio.migration.operator.admission.Predecessor;
 import dev.vfio.migration.operator.api.DeviceMigration;
-import dev.vfio.migration.operator.decision.AdminNamespaces;
-import dev.vfio.migration.operator.decision.DeviceQueue;
-import dev.vfio.migration.operator.decision.Predecessor;
 import jakarta.inject.Singleton;
 import java.util.Collection;
 import java.util.HashSet;

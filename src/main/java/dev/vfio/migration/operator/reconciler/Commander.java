@@ -12,6 +12,7 @@ import dev.vfio.migration.operator.decision.Command;
 import dev.vfio.migration.operator.decision.Command.AgentCommand;
 import dev.vfio.migration.operator.decision.Observation;
 import dev.vfio.migration.operator.decision.Side;
+import dev.vfio.migration.operator.reconciler.AgentCalls.Answered;
 import dev.vfio.migration.operator.reconciler.AgentCalls.Listed;
 import dev.vfio.migration.operator.reconciler.AgentCalls.Reported;
 import dev.vfio.migration.operator.reconciler.CallsUnderWay.Call;
@@ -133,13 +134,14 @@ final class Commander {
     private CompletableFuture<Reply> begin(
         AgentCommand command, AgentConnection agent, DeviceLocation at, Given key) {
       Moment moment = new Moment(steady.instant(), agent.epoch());
+      CompletableFuture<Void> prepared = calls.end(key(seen, new Command.PrepareDestination()));
+      CompletableFuture<Answered> call =
+          command.handleByAgent(agents.new For(seen, () -> header(migration, seen), prepared));
+      // Only now: a replica that does not lead gives none.
       if (!(command instanceof Command.Inspect)) {
         LOG.infof("%s -> %s", command.getClass().getSimpleName(), at);
       }
-      CompletableFuture<Void> prepared = calls.end(key(seen, new Command.PrepareDestination()));
-      return command
-          .handleByAgent(agents.new For(seen, () -> header(migration, seen), prepared))
-          .thenApply(
+      return call.thenApply(
               answered ->
                   answered instanceof Listed listed
                       ? inspected(seen, command, listed)

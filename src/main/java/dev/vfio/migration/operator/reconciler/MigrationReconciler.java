@@ -5,13 +5,13 @@ import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.decision.Decision;
 import dev.vfio.migration.operator.decision.Decisions;
-import dev.vfio.migration.operator.decision.InvalidSpecException;
 import dev.vfio.migration.operator.decision.Observation;
 import dev.vfio.migration.operator.health.ReconcileHealth;
 import dev.vfio.migration.operator.record.ApiServerStore;
 import dev.vfio.migration.operator.record.MigrationStore;
 import dev.vfio.migration.operator.record.MigrationStore.OutdatedException;
 import dev.vfio.migration.operator.record.StatusRecord;
+import dev.vfio.migration.operator.spec.InvalidSpecException;
 import io.javaoperatorsdk.operator.api.reconciler.Cleaner;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
 import io.javaoperatorsdk.operator.api.reconciler.ControllerConfiguration;
@@ -90,7 +90,33 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
     this.health = health;
   }
 
-  /** Observe, decide, record, act: once. */
+  @Override
+  public List<EventSource<?, DeviceMigration>> prepareEventSources(
+      EventSourceContext<DeviceMigration> context) {
+    return List.of(agentEvents);
+  }
+
+  @Override
+  public UpdateControl<DeviceMigration> reconcile(
+      DeviceMigration migration, Context<DeviceMigration> context) {
+    return advance(migration, context)
+        .checkAgain()
+        .map(UpdateControl.<DeviceMigration>noUpdate()::rescheduleAfter)
+        .orElseGet(UpdateControl::noUpdate);
+  }
+
+  @Override
+  public DeleteControl cleanup(DeviceMigration migration, Context<DeviceMigration> context) {
+    Outcome outcome = advance(migration, context);
+    if (outcome.finished()) {
+      registry.forget(migration);
+      return DeleteControl.defaultDelete();
+    }
+    return DeleteControl.noFinalizerRemoval()
+        .rescheduleAfter(outcome.checkAgain().orElse(Duration.ofSeconds(10)));
+  }
+
+  /** Observes, decides, records and acts, once. */
   private Step step(
       DeviceMigration migration, Answers answers, Supplier<Collection<DeviceMigration>> all)
       throws InvalidSpecException, OutdatedException {
@@ -99,33 +125,25 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
     Decision decision = spec.decide(seen);
     StatusRecord.Result recorded = record.write(migration, decision.status());
     if (!isSameRequest(migration, recorded.migration())) {
-      return Step.again(recorded.migration());
+      return new Step(Outcome.again(recorded.migration()), Answers.none(), true);
     }
     Answers next = commander.act(recorded.migration(), seen, decision.commands());
     return new Step(
-        recorded.migration(),
-        next,
-        decision.checkAgain().filter(Duration::isZero).isPresent() || next.areNews(),
         new Outcome(
             Optional.of(recorded.migration()),
             soonest(decision.checkAgain(), recorded.dueIn()),
-            decision.finished()));
+            decision.finished()),
+        next,
+        decision.checkAgain().filter(Duration::isZero).isPresent() || next.areNews());
   }
 
   /**
    * What one step has come to.
    *
-   * @param migration the object as it was written
+   * @param answers to its commands
    * @param goesOn whether the next step follows at once
    */
-  private record Step(DeviceMigration migration, Answers answers, boolean goesOn, Outcome outcome) {
-
-    /** Nothing was done: the object is to be observed again as it is now. */
-    static Step again(DeviceMigration now) {
-      return new Step(
-          now, Answers.none(), true, new Outcome(Optional.of(now), Optional.of(PAUSE), false));
-    }
-  }
+  private record Step(Outcome outcome, Answers answers, boolean goesOn) {}
 
   /**
    * Where a reconciliation left off.
@@ -135,9 +153,15 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
    * @param finished ended, and nothing is left to be cleaned up
    */
   record Outcome(
-      Optional<DeviceMigration> migration, Optional<Duration> checkAgain, boolean finished) {}
+      Optional<DeviceMigration> migration, Optional<Duration> checkAgain, boolean finished) {
 
-  /** All steps that can be taken now. */
+    /** Nothing was done: the object is to be observed again as it is now. */
+    private static Outcome again(DeviceMigration now) {
+      return new Outcome(Optional.of(now), Optional.of(PAUSE), false);
+    }
+  }
+
+  /** Takes all steps that can be taken now. */
   private Outcome steps(DeviceMigration migration, Supplier<Collection<DeviceMigration>> all) {
     DeviceMigration current = migration;
     Answers answers = Answers.none();
@@ -152,7 +176,7 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
         if (!step.goesOn()) {
           return step.outcome();
         }
-        current = step.migration();
+        current = step.outcome().migration().orElseThrow();
         answers = step.answers();
       } catch (InvalidSpecException invalid) {
         return refuse(current, invalid);
@@ -166,7 +190,7 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
         answers = Answers.none();
       }
     }
-    return new Outcome(Optional.of(current), Optional.of(PAUSE), false);
+    return Outcome.again(current);
   }
 
   private Optional<DeviceMigration> readAgain(DeviceMigration known) {
@@ -184,7 +208,7 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
       return new Outcome(Optional.of(written), Optional.empty(), decision.finished());
     } catch (OutdatedException outdated) {
       // The event of that change is on the way, or the object was removed.
-      return new Outcome(Optional.of(current), Optional.of(PAUSE), false);
+      return Outcome.again(current);
     }
   }
 
@@ -216,33 +240,6 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
       registry.removed(migration.getMetadata().getUid());
     }
     return outcome;
-  }
-
-  @Override
-  public List<EventSource<?, DeviceMigration>> prepareEventSources(
-      EventSourceContext<DeviceMigration> context) {
-    return List.of(agentEvents);
-  }
-
-  @Override
-  public UpdateControl<DeviceMigration> reconcile(
-      DeviceMigration migration, Context<DeviceMigration> context) {
-    Outcome outcome = advance(migration, context);
-    return outcome
-        .checkAgain()
-        .map(UpdateControl.<DeviceMigration>noUpdate()::rescheduleAfter)
-        .orElseGet(UpdateControl::noUpdate);
-  }
-
-  @Override
-  public DeleteControl cleanup(DeviceMigration migration, Context<DeviceMigration> context) {
-    Outcome outcome = advance(migration, context);
-    if (outcome.finished()) {
-      registry.forget(migration);
-      return DeleteControl.defaultDelete();
-    }
-    return DeleteControl.noFinalizerRemoval()
-        .rescheduleAfter(outcome.checkAgain().orElse(Duration.ofSeconds(10)));
   }
 
   @SuppressWarnings("try") // Log lines carry the migration for as long as it is open.

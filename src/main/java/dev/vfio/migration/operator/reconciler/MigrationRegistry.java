@@ -1,7 +1,7 @@
 package dev.vfio.migration.operator.reconciler;
 
+import dev.vfio.migration.operator.admission.AdminNamespaces;
 import dev.vfio.migration.operator.api.DeviceMigration;
-import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.health.ReconcileHealth;
 import dev.vfio.migration.operator.record.StatusRecord;
 import jakarta.inject.Singleton;

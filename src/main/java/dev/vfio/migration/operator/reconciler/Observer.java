@@ -6,6 +6,8 @@ import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.Steady;
+import dev.vfio.migration.operator.admission.AdminNamespaces;
+import dev.vfio.migration.operator.admission.Predecessor;
 import dev.vfio.migration.operator.agents.AgentConnection;
 import dev.vfio.migration.operator.agents.AgentDirectory;
 import dev.vfio.migration.operator.api.DeviceLocation;
@@ -15,12 +17,10 @@ import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.PhaseTransition;
 import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Sample;
-import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.decision.Observation;
-import dev.vfio.migration.operator.decision.Predecessor;
-import dev.vfio.migration.operator.decision.Settings;
 import dev.vfio.migration.operator.decision.Side;
 import dev.vfio.migration.operator.record.StatusRecord;
+import dev.vfio.migration.operator.spec.Settings;
 import dev.vfio.migration.operator.status.FirstSeenTimes;
 import dev.vfio.migration.operator.status.PendingTotal;
 import jakarta.inject.Singleton;
@@ -145,7 +145,7 @@ final class Observer {
       DeviceMigrationStatus status,
       Supplier<Collection<DeviceMigration>> all) {
     boolean asks =
-        (status.phase() == null || status.phase() == Phase.PENDING)
+        status.phaseOrPending() == Phase.PENDING
             && adminNamespaces.allow(migration.getMetadata().getNamespace())
             && !settings.cancel()
             && !migration.isMarkedForDeletion();

@@ -3,10 +3,10 @@ package dev.vfio.migration.operator.reconciler;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.decision.Decision;
 import dev.vfio.migration.operator.decision.Decisions;
-import dev.vfio.migration.operator.decision.InvalidSpecException;
 import dev.vfio.migration.operator.decision.Observation;
-import dev.vfio.migration.operator.decision.Settings;
 import dev.vfio.migration.operator.record.StatusRecord;
+import dev.vfio.migration.operator.spec.InvalidSpecException;
+import dev.vfio.migration.operator.spec.Settings;
 import java.util.Optional;
 
 /**
@@ -25,7 +25,7 @@ record SpecReading(Settings settings, Optional<InvalidSpecException> problem) {
       return new SpecReading(Settings.of(migration.getSpec()), Optional.empty());
     } catch (InvalidSpecException invalid) {
       Optional<Settings> remains =
-          Decisions.untouched(StatusRecord.statusOf(migration))
+          StatusRecord.statusOf(migration).phaseOrPending().untouched()
               ? Optional.empty()
               : Settings.remainsOf(migration.getSpec());
       return new SpecReading(remains.orElseThrow(() -> invalid), Optional.of(invalid));

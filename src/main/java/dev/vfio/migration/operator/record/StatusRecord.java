@@ -93,15 +93,11 @@ public final class StatusRecord {
         return new Result(migration, Optional.of(wait));
       }
     }
-    if (before.handover() != null
-        && before.handover() != Handover.UNDECIDED
+    if (before.handoverOrUndecided() != Handover.UNDECIDED
         && next.handover() != before.handover()) {
       throw new IllegalStateException(
-          "the handover of "
-              + migration.qualifiedName()
-              + " is "
-              + before.handover().text()
-              + " and never changes again");
+          "the handover of %s is %s and never changes again"
+              .formatted(migration.qualifiedName(), before.handover().text()));
     }
     DeviceMigration written = store(migration, next);
     lastWritten.put(migration.getMetadata().getUid(), steady.instant());
@@ -137,10 +133,8 @@ public final class StatusRecord {
       return store.writeStatus(migration, essential);
     } catch (ContentRefusedException refused) {
       throw new IllegalStateException(
-          "the API server takes not even phase and decision of "
-              + migration.qualifiedName()
-              + ": "
-              + refused.getMessage(),
+          "the API server takes not even phase and decision of %s: %s"
+              .formatted(migration.qualifiedName(), refused.getMessage()),
           refused);
     }
   }

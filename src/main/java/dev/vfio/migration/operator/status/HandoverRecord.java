@@ -20,8 +20,7 @@ record HandoverRecord(Handover decision, Rollback rollback, Touched touched) {
    * where {@code phase} lies between the first command and the end.
    */
   HandoverRecord orAssumed(Phase phase) {
-    boolean underWay =
-        phase != null && phase != Phase.PENDING && phase != Phase.VALIDATING && !phase.terminal();
+    boolean underWay = phase != null && !phase.untouched() && !phase.terminal();
     Touched assumed = underWay ? Touched.BOTH : Touched.NEITHER;
     return new HandoverRecord(
         decision == null ? Handover.UNDECIDED : decision,

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.vfio.migration.operator.decision.InvalidSpecException;
-import dev.vfio.migration.operator.decision.Settings;
+import dev.vfio.migration.operator.spec.InvalidSpecException;
+import dev.vfio.migration.operator.spec.Settings;
 import io.fabric8.kubernetes.api.model.Quantity;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.List;

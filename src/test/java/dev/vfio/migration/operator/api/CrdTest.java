@@ -2,7 +2,7 @@ package dev.vfio.migration.operator.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.operator.decision.Settings;
+import dev.vfio.migration.operator.spec.Settings;
 import io.fabric8.crdv2.generator.CRDGenerator;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceColumnDefinition;

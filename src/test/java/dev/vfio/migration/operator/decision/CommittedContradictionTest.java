@@ -59,8 +59,7 @@ class CommittedContradictionTest {
   void aSourceThatRollsBackAfterSuccessIsReported() {
     MigrationScene scene =
         committed()
-            .source(SessionState.SOURCE_AWAITING_DECISION)
-            .destination(SessionState.DESTINATION_ACTIVE);
+            .sessions(SessionState.SOURCE_AWAITING_DECISION, SessionState.DESTINATION_ACTIVE);
     scene.decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.SUCCEEDED);
     scene.source(SessionState.SOURCE_ROLLED_BACK).decide();
@@ -71,9 +70,7 @@ class CommittedContradictionTest {
   @Test
   void whatSucceededHasSucceededOnceTheContradictionIsTakenBack() {
     MigrationScene scene =
-        committed()
-            .source(SessionState.SOURCE_COMPLETED)
-            .destination(SessionState.DESTINATION_ACTIVE);
+        committed().sessions(SessionState.SOURCE_COMPLETED, SessionState.DESTINATION_ACTIVE);
     scene.decide();
     scene.source(SessionState.SOURCE_STOPNCOPY).decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
@@ -101,9 +98,7 @@ class CommittedContradictionTest {
   @Test
   void aSourceThatForgotThatItWasReleasedGetsCommitAgain() {
     MigrationScene scene =
-        committed()
-            .source(SessionState.SOURCE_COMPLETED)
-            .destination(SessionState.DESTINATION_ACTIVE);
+        committed().sessions(SessionState.SOURCE_COMPLETED, SessionState.DESTINATION_ACTIVE);
     scene.decide();
     assertThat(scene.reason(ConditionType.SUCCEEDED)).isEqualTo(ConditionReason.COMPLETED.text());
     Decision again = scene.source(SessionState.SOURCE_AWAITING_DECISION).decide();

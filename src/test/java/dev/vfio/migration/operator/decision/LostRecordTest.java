@@ -71,8 +71,7 @@ class LostRecordTest {
             .phase(Phase.PRE_COPY)
             .touched()
             .loseStatus()
-            .source(SessionState.SOURCE_PRECOPY)
-            .destination(SessionState.DESTINATION_RECEIVING);
+            .sessions(SessionState.SOURCE_PRECOPY, SessionState.DESTINATION_RECEIVING);
     scene.decide();
     assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
     assertThat(scene.reason(ConditionType.SUCCEEDED))
@@ -89,8 +88,7 @@ class LostRecordTest {
         new MigrationScene()
             .loseStatus()
             .delete()
-            .source(SessionState.SOURCE_AWAITING_DECISION)
-            .destination(SessionState.DESTINATION_LOADED);
+            .sessions(SessionState.SOURCE_AWAITING_DECISION, SessionState.DESTINATION_LOADED);
     Decision decision = scene.decide();
     assertThat(decision.finished()).isFalse();
     assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
@@ -102,8 +100,7 @@ class LostRecordTest {
   void whereItMayHaveBeenCommittedNoCommandIsGiven() {
     MigrationScene scene =
         new MigrationScene()
-            .source(SessionState.SOURCE_AWAITING_DECISION)
-            .destination(SessionState.DESTINATION_STRANDED);
+            .sessions(SessionState.SOURCE_AWAITING_DECISION, SessionState.DESTINATION_STRANDED);
     for (int look = 0; look < 3; look++) {
       assertThat(scene.decide().commands()).isEmpty();
       assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
@@ -156,8 +153,7 @@ class LostRecordTest {
   void theSourceGoesBackOnceTheDestinationHasDiscarded() {
     MigrationScene scene =
         new MigrationScene()
-            .source(SessionState.SOURCE_AWAITING_DECISION)
-            .destination(SessionState.DESTINATION_LOADED);
+            .sessions(SessionState.SOURCE_AWAITING_DECISION, SessionState.DESTINATION_LOADED);
     scene.decide();
     assertThat(scene.decide().commands()).hasSize(1).allMatch(this::isForDestination);
     scene.destination(SessionState.DESTINATION_ACTIVE);
@@ -194,10 +190,7 @@ class LostRecordTest {
   void aPauseThatThePhaseKnowsNothingOfEnds() {
     MigrationScene scene =
         new MigrationScene()
-            .phase(Phase.PRE_COPY)
-            .touched()
-            .source(SessionState.SOURCE_STOPNCOPY)
-            .destination(SessionState.DESTINATION_RECEIVING);
+            .at(Phase.PRE_COPY, SessionState.SOURCE_STOPNCOPY, SessionState.DESTINATION_RECEIVING);
     scene.decide();
     assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);
     assertThat(scene.decide().commands()).hasSize(2).allMatch(Command.RollBack.class::isInstance);
@@ -253,8 +246,7 @@ class LostRecordTest {
             .phase(Phase.SWITCHING_OVER)
             .touched()
             .loseTransitions()
-            .source(SessionState.SOURCE_STOPNCOPY)
-            .destination(SessionState.DESTINATION_RECEIVING);
+            .sessions(SessionState.SOURCE_STOPNCOPY, SessionState.DESTINATION_RECEIVING);
     scene.decide();
     scene.after(Duration.ofHours(1)).decide();
     assertThat(scene.status().handover()).isEqualTo(Handover.ROLLED_BACK);

@@ -20,8 +20,7 @@ class ManualSwitchoverTest {
           .touched()
           .phase(Phase.PRE_COPY)
           .switchover(Switchover.MANUAL)
-          .source(SessionState.SOURCE_PRECOPY)
-          .destination(SessionState.DESTINATION_RECEIVING);
+          .sessions(SessionState.SOURCE_PRECOPY, SessionState.DESTINATION_RECEIVING);
 
   private static Sample sample(int second, long pending, int round) {
     return new Sample(MigrationScene.START.plusSeconds(second), pending, 100 * MIB, round, false);

@@ -9,6 +9,8 @@ import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.contract.v1.Role;
 import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.admission.AdminNamespaces;
+import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.Convergence;
 import dev.vfio.migration.operator.api.Convergence.Mode;
 import dev.vfio.migration.operator.api.Convergence.OnStall;
@@ -17,11 +19,14 @@ import dev.vfio.migration.operator.api.DeviceMigrationSpec;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.api.PhaseTransition;
 import dev.vfio.migration.operator.api.Rollback;
 import dev.vfio.migration.operator.api.Switchover;
 import dev.vfio.migration.operator.api.Touched;
 import dev.vfio.migration.operator.convergence.History;
 import dev.vfio.migration.operator.convergence.Sample;
+import dev.vfio.migration.operator.spec.InvalidSpecException;
+import dev.vfio.migration.operator.spec.Settings;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.status.FirstSeenTimes;
@@ -112,51 +117,54 @@ final class MigrationScene {
   /** Somebody takes the decision out of the record, and leaves the rest. */
   MigrationScene loseHandover() {
     DeviceMigrationStatus was = status;
-    status =
-        new DeviceMigrationStatus(
-            was.phase(),
-            was.observedGeneration(),
-            was.attempt(),
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            was.phaseTransitions(),
-            was.conditions(),
-            null);
+    status = only(was.phase(), null, null, null, was.phaseTransitions(), was.conditions());
     return this;
   }
 
   /** Somebody leaves nothing of the record but the decision. */
   MigrationScene losePhases() {
-    status = only(null, status.handover(), status.rollback(), null);
+    status = only(null, status.handover(), status.rollback(), null, null, null);
     return this;
   }
 
   /** Somebody takes out when each phase was entered. */
   MigrationScene loseTransitions() {
-    status = only(status.phase(), status.handover(), status.rollback(), status.touched());
+    DeviceMigrationStatus was = status;
+    status = only(was.phase(), was.handover(), was.rollback(), was.touched(), null, null);
     return this;
   }
 
   private static DeviceMigrationStatus only(
-      Phase phase, Handover handover, Rollback rollback, Touched touched) {
+      Phase phase,
+      Handover handover,
+      Rollback rollback,
+      Touched touched,
+      List<PhaseTransition> transitions,
+      List<Condition> conditions) {
     return new DeviceMigrationStatus(
-        phase, null, null, handover, rollback, null, null, null, null, null, null, null, null, null,
-        null, null, null, null, touched, null, null, null, null);
+        phase,
+        null,
+        null,
+        handover,
+        rollback,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        touched,
+        null,
+        transitions,
+        conditions,
+        null);
   }
 
   /** Somebody takes all of the record away. */
@@ -184,11 +192,7 @@ final class MigrationScene {
   }
 
   MigrationScene destination(SessionState state) {
-    destination =
-        with(
-            destination,
-            Optional.of(Session.newBuilder().setRole(Role.DESTINATION).setState(state).build()));
-    return this;
+    return destination(Session.newBuilder().setState(state));
   }
 
   MigrationScene destination(Session.Builder session) {
@@ -196,41 +200,31 @@ final class MigrationScene {
     return this;
   }
 
+  /** Both agents report a session. */
+  MigrationScene sessions(SessionState sourceState, SessionState destinationState) {
+    return source(sourceState).destination(destinationState);
+  }
+
+  /** The record says that {@code phase} was entered now, and both agents report a session. */
+  MigrationScene at(Phase phase, SessionState sourceState, SessionState destinationState) {
+    return phase(phase).touched().sessions(sourceState, destinationState);
+  }
+
   MigrationScene sourceAgent(Side.Agent agent) {
-    return replace(
-        new Side(
-            source.role(),
-            source.location(),
-            agent,
-            source.session(),
-            source.refusal(),
-            source.inspection()));
+    return replace(source, agent, source.refusal(), source.inspection());
   }
 
   MigrationScene destinationAgent(Side.Agent agent) {
-    return replace(
-        new Side(
-            destination.role(),
-            destination.location(),
-            agent,
-            destination.session(),
-            destination.refusal(),
-            destination.inspection()));
+    return replace(destination, agent, destination.refusal(), destination.inspection());
   }
 
   /** It released its device without resetting it. */
   MigrationScene destination(SessionState state, String resetFailure) {
-    destination =
-        with(
-            destination,
-            Optional.of(
-                Session.newBuilder()
-                    .setRole(Role.DESTINATION)
-                    .setState(state)
-                    .setResetFailed(true)
-                    .setFailure(Failure.newBuilder().setMessage(resetFailure))
-                    .build()));
-    return this;
+    return destination(
+        Session.newBuilder()
+            .setState(state)
+            .setResetFailed(true)
+            .setFailure(Failure.newBuilder().setMessage(resetFailure)));
   }
 
   MigrationScene withoutSource() {
@@ -245,41 +239,37 @@ final class MigrationScene {
 
   /** The agent lists the device so; not claimed by this migration. */
   MigrationScene listed(Role role, UnaryOperator<Device.Builder> device) {
-    Side side = role == Role.SOURCE ? source : destination;
+    Side side = side(role);
+    Device listed =
+        device
+            .apply(
+                Device.newBuilder()
+                    .setId(side.location().device())
+                    .setInterface(MigrationInterface.REGION_2018))
+            .build();
     return replace(
-        new Side(
-            side.role(),
-            side.location(),
-            side.agent(),
-            side.session(),
-            side.refusal(),
-            Optional.of(
-                new Side.Inspection(
-                    Optional.of(
-                        device
-                            .apply(
-                                Device.newBuilder()
-                                    .setId(side.location().device())
-                                    .setInterface(MigrationInterface.REGION_2018))
-                            .build())))));
+        side, side.agent(), side.refusal(), Optional.of(new Side.Inspection(Optional.of(listed))));
   }
 
   /** The agent refused {@code command}. */
   MigrationScene refused(Command command, Reason reason, boolean lasting) {
-    Side side = command.side() == Role.SOURCE ? source : destination;
-    return replace(
-        new Side(
-            side.role(),
-            side.location(),
-            side.agent(),
-            side.session(),
-            Optional.of(new Side.Refusal(command, reason, "refused: " + reason, lasting)),
-            side.inspection()));
+    Side side = side(command.side());
+    Side.Refusal refusal = new Side.Refusal(command, reason, "refused: " + reason, lasting);
+    return replace(side, side.agent(), Optional.of(refusal), side.inspection());
   }
 
-  private MigrationScene replace(Side side) {
-    source = side.role() == Role.SOURCE ? side : source;
-    destination = side.role() == Role.DESTINATION ? side : destination;
+  private Side side(Role role) {
+    return role == Role.SOURCE ? source : destination;
+  }
+
+  private MigrationScene replace(
+      Side side,
+      Side.Agent agent,
+      Optional<Side.Refusal> refusal,
+      Optional<Side.Inspection> inspection) {
+    Side next = new Side(side.role(), side.location(), agent, side.session(), refusal, inspection);
+    source = next.role() == Role.SOURCE ? next : source;
+    destination = next.role() == Role.DESTINATION ? next : destination;
     return this;
   }
 
@@ -350,18 +340,16 @@ final class MigrationScene {
   }
 
   String reason(ConditionType type) {
-    return status.conditions().stream()
-        .filter(condition -> condition.type().equals(type.text()))
-        .map(condition -> condition.reason())
-        .findFirst()
-        .orElse("");
+    return condition(type).map(Condition::reason).orElse("");
   }
 
   String message(ConditionType type) {
+    return condition(type).map(Condition::message).orElse("");
+  }
+
+  private Optional<Condition> condition(ConditionType type) {
     return status.conditions().stream()
         .filter(condition -> condition.type().equals(type.text()))
-        .map(condition -> condition.message())
-        .findFirst()
-        .orElse("");
+        .findFirst();
   }
 }

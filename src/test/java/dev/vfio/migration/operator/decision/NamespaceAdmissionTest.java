@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vfio.migration.contract.v1.SessionState;
+import dev.vfio.migration.operator.admission.AdminNamespaces;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Touched;
@@ -55,10 +56,7 @@ class NamespaceAdmissionTest {
   @Test
   void whatIsUnderWayWhenTheListChangesGoesOn() {
     scene
-        .phase(Phase.PREPARING)
-        .touched()
-        .source(SessionState.SOURCE_PRECOPY)
-        .destination(SessionState.DESTINATION_LISTENING)
+        .at(Phase.PREPARING, SessionState.SOURCE_PRECOPY, SessionState.DESTINATION_LISTENING)
         .decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.PRE_COPY);
     assertThat(scene.status().handover()).isEqualTo(Handover.UNDECIDED);

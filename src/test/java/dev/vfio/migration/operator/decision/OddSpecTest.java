@@ -6,6 +6,8 @@ import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.spec.InvalidSpecException;
+import dev.vfio.migration.operator.spec.Settings;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.StatusDraft;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
@@ -40,8 +42,7 @@ class OddSpecTest {
         new MigrationScene()
             .touched()
             .phase(Phase.SWITCHING_OVER)
-            .source(SessionState.SOURCE_STOPNCOPY)
-            .destination(SessionState.DESTINATION_RECEIVING);
+            .sessions(SessionState.SOURCE_STOPNCOPY, SessionState.DESTINATION_RECEIVING);
     Decision decision = Decisions.underWay(scene.seen(), PROBLEM);
     assertThat(decision.status().handover()).isEqualTo(Handover.ROLLED_BACK);
     assertThat(decision.status().rollback().message()).contains("spec cannot be read");
@@ -53,8 +54,7 @@ class OddSpecTest {
         new MigrationScene()
             .touched()
             .record(StatusDraft::commit)
-            .source(SessionState.SOURCE_AWAITING_DECISION)
-            .destination(SessionState.DESTINATION_LOADED);
+            .sessions(SessionState.SOURCE_AWAITING_DECISION, SessionState.DESTINATION_LOADED);
     Decision decision = Decisions.underWay(scene.seen(), PROBLEM);
     assertThat(decision.status().handover()).isEqualTo(Handover.COMMITTED);
     assertThat(decision.commands()).containsExactly(new Command.Activate());

@@ -29,10 +29,7 @@ class PreparingConditionsTest {
   void copyingIsReportedWithThePhase() {
     MigrationScene scene =
         new MigrationScene()
-            .phase(Phase.PREPARING)
-            .touched()
-            .source(SessionState.SOURCE_PRECOPY)
-            .destination(SessionState.DESTINATION_RECEIVING);
+            .at(Phase.PREPARING, SessionState.SOURCE_PRECOPY, SessionState.DESTINATION_RECEIVING);
     scene.decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.PRE_COPY);
     assertThat(scene.reason(ConditionType.CONVERGED)).isEqualTo("Copying");
@@ -43,10 +40,7 @@ class PreparingConditionsTest {
     MigrationScene scene =
         new MigrationScene()
             .mode(Mode.COLD)
-            .phase(Phase.PREPARING)
-            .touched()
-            .source(SessionState.SOURCE_READY)
-            .destination(SessionState.DESTINATION_LISTENING);
+            .at(Phase.PREPARING, SessionState.SOURCE_READY, SessionState.DESTINATION_LISTENING);
     scene.decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.SWITCHING_OVER);
     assertThat(scene.reason(ConditionType.CONVERGED)).isEqualTo("Cold");

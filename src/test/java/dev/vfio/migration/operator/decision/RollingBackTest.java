@@ -26,8 +26,7 @@ class RollingBackTest {
   void aStrandedDestinationGetsRollBack() {
     scene
         .rolledBack(ConditionReason.STRANDED)
-        .source(SessionState.SOURCE_ROLLED_BACK)
-        .destination(SessionState.DESTINATION_STRANDED);
+        .sessions(SessionState.SOURCE_ROLLED_BACK, SessionState.DESTINATION_STRANDED);
     assertThat(scene.decide().commands())
         .containsExactly(new Command.RollBack(Role.DESTINATION, "Stranded: because"));
     assertThat(scene.status().phase()).isEqualTo(Phase.ROLLING_BACK);
@@ -40,8 +39,7 @@ class RollingBackTest {
     Command command = new Command.RollBack(Role.DESTINATION, "Stranded: because");
     scene
         .rolledBack(ConditionReason.STRANDED)
-        .source(SessionState.SOURCE_ROLLED_BACK)
-        .destination(SessionState.DESTINATION_STRANDED)
+        .sessions(SessionState.SOURCE_ROLLED_BACK, SessionState.DESTINATION_STRANDED)
         .refused(command, Reason.ALREADY_COMMITTED, true)
         .decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.ACTION_REQUIRED);
@@ -168,8 +166,7 @@ class RollingBackTest {
   void aSideThatConfirmedStaysDoneWhenItsAgentForgets() {
     scene
         .rolledBack(ConditionReason.STREAM_BROKEN)
-        .source(SessionState.SOURCE_ROLLED_BACK)
-        .destination(SessionState.DESTINATION_DISCARDING)
+        .sessions(SessionState.SOURCE_ROLLED_BACK, SessionState.DESTINATION_DISCARDING)
         .decide();
     assertThat(scene.status().touched()).isEqualTo(new Touched(false, true));
     scene.withoutSource().destination(SessionState.DESTINATION_DISCARDED).decide();

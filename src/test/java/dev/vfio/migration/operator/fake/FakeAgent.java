@@ -39,9 +39,12 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /**
  * A node agent that keeps the contract and moves nothing: sessions and one device per node, in
@@ -113,6 +116,25 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
    */
   public void refuse(Function<String, Optional<RuntimeException>> next) {
     refusal = next;
+  }
+
+  /** From now on that command is refused, and every other one carried out. */
+  public void refuse(String command, Reason reason, String message) {
+    refuse(
+        given ->
+            given.equals(command)
+                ? Optional.of(RefusedCalls.of(reason, message))
+                : Optional.empty());
+  }
+
+  /** That command is refused the next time it is given. */
+  public void refuseOnce(String command, Reason reason, String message) {
+    AtomicBoolean refused = new AtomicBoolean();
+    refuse(
+        given ->
+            given.equals(command) && refused.compareAndSet(false, true)
+                ? Optional.of(RefusedCalls.of(reason, message))
+                : Optional.empty());
   }
 
   /** Has a session of its own accord, in that state. */
@@ -281,12 +303,8 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
     return uid + "/" + attempt + "/" + role;
   }
 
-  private interface Work<T> {
-    T carryOut();
-  }
-
   private <T> void answer(
-      String command, CommandHeader header, StreamObserver<T> observer, Work<T> work) {
+      String command, CommandHeader header, StreamObserver<T> observer, Supplier<T> work) {
     if (ignored.test(command)) {
       commands.add(command);
     } else {
@@ -295,7 +313,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
   }
 
   private <T> void answerNow(
-      String command, CommandHeader header, StreamObserver<T> observer, Work<T> work) {
+      String command, CommandHeader header, StreamObserver<T> observer, Supplier<T> work) {
     T response;
     try {
       synchronized (nodes) {
@@ -311,7 +329,7 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
               Reason.STALE_FENCING_NUMBER, "an older leader: " + header.getFencingNumber());
         }
         fencing = header.getFencingNumber();
-        response = work.carryOut();
+        response = work.get();
       }
     } catch (RuntimeException refused) {
       observer.onError(refused);
@@ -332,6 +350,24 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
 
   private Session now(Session.Builder session) {
     return sessions.get(key(session.getMigrationUid(), session.getAttempt(), session.getRole()));
+  }
+
+  /** Answers a command to the session in {@code role}, as {@code work} leaves it. */
+  private void answer(
+      String command,
+      CommandHeader header,
+      Role role,
+      StreamObserver<Session> observer,
+      Consumer<Session.Builder> work) {
+    answer(
+        command,
+        header,
+        observer,
+        () -> {
+          Session.Builder session = known(header, role);
+          work.accept(session);
+          return now(session);
+        });
   }
 
   private Session.Builder claim(CommandHeader header, Role role, String id) {
@@ -447,9 +483,9 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
     answer(
         "SwitchOver",
         request.getHeader(),
+        Role.SOURCE,
         observer,
-        () -> {
-          Session.Builder session = known(request.getHeader(), Role.SOURCE);
+        session -> {
           if (session.getState() == SessionState.SOURCE_PRECOPY
               || session.getState() == SessionState.SOURCE_READY) {
             enter(DeviceState.STOPNCOPY);
@@ -459,7 +495,6 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
             }
             change(session.setState(SessionState.SOURCE_AWAITING_DECISION));
           }
-          return now(session);
         });
   }
 
@@ -498,9 +533,9 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
     answer(
         "Activate",
         request.getHeader(),
+        Role.DESTINATION,
         observer,
-        () -> {
-          Session.Builder session = known(request.getHeader(), Role.DESTINATION);
+        session -> {
           switch (session.getState()) {
             case DESTINATION_LOADED, DESTINATION_STRANDED -> {
               change(session.setState(SessionState.DESTINATION_ACTIVATING));
@@ -514,7 +549,6 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
             default ->
                 throw RefusedCalls.of(Reason.NOT_LOADED, "the session is " + session.getState());
           }
-          return now(session);
         });
   }
 
@@ -523,15 +557,14 @@ public final class FakeAgent extends NodeAgentGrpc.NodeAgentImplBase {
     answer(
         "Commit",
         request.getHeader(),
+        Role.SOURCE,
         observer,
-        () -> {
-          Session.Builder session = known(request.getHeader(), Role.SOURCE);
+        session -> {
           if (session.getState() == SessionState.SOURCE_AWAITING_DECISION) {
             enter(DeviceState.SAVE_COMPLETED);
             device.setClaimedBy("");
             change(session.setState(SessionState.SOURCE_COMPLETED));
           }
-          return now(session);
         });
   }
 

@@ -29,53 +29,35 @@ public final class Specs {
   }
 
   public static DeviceMigrationSpec with(DeviceMigrationSpec spec, Convergence convergence) {
+    return copy(spec, convergence, spec.timeouts(), spec.cancel(), spec.switchover());
+  }
+
+  public static DeviceMigrationSpec with(DeviceMigrationSpec spec, Timeouts timeouts) {
+    return copy(spec, spec.convergence(), timeouts, spec.cancel(), spec.switchover());
+  }
+
+  public static DeviceMigrationSpec with(DeviceMigrationSpec spec, Switchover switchover) {
+    return copy(spec, spec.convergence(), spec.timeouts(), spec.cancel(), switchover);
+  }
+
+  public static DeviceMigrationSpec cancelled(DeviceMigrationSpec spec) {
+    return copy(spec, spec.convergence(), spec.timeouts(), true, spec.switchover());
+  }
+
+  private static DeviceMigrationSpec copy(
+      DeviceMigrationSpec spec,
+      Convergence convergence,
+      Timeouts timeouts,
+      Boolean cancel,
+      Switchover switchover) {
     return new DeviceMigrationSpec(
         spec.source(),
         spec.destination(),
         convergence,
         spec.transfer(),
-        spec.timeouts(),
-        spec.cancel(),
-        spec.switchover(),
-        spec.ttlSecondsAfterFinished(),
-        null);
-  }
-
-  public static DeviceMigrationSpec with(DeviceMigrationSpec spec, Timeouts timeouts) {
-    return new DeviceMigrationSpec(
-        spec.source(),
-        spec.destination(),
-        spec.convergence(),
-        spec.transfer(),
         timeouts,
-        spec.cancel(),
-        spec.switchover(),
-        spec.ttlSecondsAfterFinished(),
-        null);
-  }
-
-  public static DeviceMigrationSpec with(DeviceMigrationSpec spec, Switchover switchover) {
-    return new DeviceMigrationSpec(
-        spec.source(),
-        spec.destination(),
-        spec.convergence(),
-        spec.transfer(),
-        spec.timeouts(),
-        spec.cancel(),
+        cancel,
         switchover,
-        spec.ttlSecondsAfterFinished(),
-        null);
-  }
-
-  public static DeviceMigrationSpec cancelled(DeviceMigrationSpec spec) {
-    return new DeviceMigrationSpec(
-        spec.source(),
-        spec.destination(),
-        spec.convergence(),
-        spec.transfer(),
-        spec.timeouts(),
-        true,
-        spec.switchover(),
         spec.ttlSecondsAfterFinished(),
         null);
   }

@@ -17,39 +17,20 @@ import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Agents that say too much, and an API server that does not take what is to be recorded: neither
  * keeps a migration from its end.
  */
-class HostileAgentTest {
+class HostileAgentTest extends SandboxTest {
   private static final String FORGED = "x\nPhase Succeeded: all is well\r\u2028\u001b[2K\u202e";
   private static final String LONG = FORGED + "機".repeat(120_000) + " Reset the device.";
 
-  private Sandbox sandbox;
-
-  @BeforeEach
-  void start(@TempDir Path directory) {
-    sandbox = new Sandbox(directory);
-  }
-
-  @AfterEach
-  void stop() {
-    sandbox.close();
-  }
-
   private void destinationGivesUp(String why) {
-    sandbox.nodes.destination().changeDevice(device -> device.setState(DeviceState.NONE));
-    sandbox
-        .nodes
-        .destination()
-        .fail(
-            Role.DESTINATION, SessionState.DESTINATION_DISCARDED, Reason.DEVICE_WRITE_FAILED, why);
+    sandbox.destination.changeDevice(device -> device.setState(DeviceState.NONE));
+    sandbox.destination.fail(
+        Role.DESTINATION, SessionState.DESTINATION_DISCARDED, Reason.DEVICE_WRITE_FAILED, why);
   }
 
   private void assertRecorded(String message, String beginning) {
@@ -68,23 +49,20 @@ class HostileAgentTest {
 
   @Test
   void aDeviceThatIsRefusedWithTooManyWordsIsRecordedWithFewer() {
-    sandbox
-        .nodes
-        .source()
-        .changeDevice(
-            device ->
-                device.setNotMigratable(
-                    Failure.newBuilder().setReason(Reason.NO_MIGRATION_REGION).setMessage(LONG)));
+    sandbox.source.changeDevice(
+        device ->
+            device.setNotMigratable(
+                Failure.newBuilder().setReason(Reason.NO_MIGRATION_REGION).setMessage(LONG)));
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     DeviceMigrationStatus status = sandbox.awaitPhase(Phase.FAILED);
     assertRecorded(condition(status, ConditionType.VALIDATED).message(), "x\\nPhase Succeeded");
-    assertThat(sandbox.nodes.source().commands()).isEmpty();
+    assertThat(sandbox.source.commands()).isEmpty();
   }
 
   @Test
   void aFailureWithTooManyWordsIsRolledBackAndRecordedWithFewer() {
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(Phase.PRE_COPY);
@@ -134,7 +112,7 @@ class HostileAgentTest {
         status ->
             status.rollback() != null
                 && !status.rollback().message().startsWith("The full status"));
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(Phase.PRE_COPY);

@@ -10,16 +10,11 @@ import dev.vfio.migration.operator.api.DeviceMigrationSpec;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Timeouts;
 import dev.vfio.migration.operator.fake.Copies;
-import dev.vfio.migration.operator.fake.RefusedCalls;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -27,21 +22,13 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Another replica takes over, on a machine whose time of day is another. What the one before wrote
  * with its own is told to people; nothing is counted from it.
  */
-class LeaderClockTest {
+class LeaderClockTest extends SandboxTest {
   private static final Duration AHEAD = Duration.ofHours(1);
   private static final Duration BEHIND = AHEAD.negated();
 
-  private Sandbox sandbox;
-
   @BeforeEach
-  void start(@TempDir Path directory) {
-    sandbox = new Sandbox(directory);
+  void startOperator() {
     sandbox.startOperator();
-  }
-
-  @AfterEach
-  void stop() {
-    sandbox.close();
   }
 
   private static DeviceMigrationSpec timeouts(Timeouts timeouts) {
@@ -49,11 +36,11 @@ class LeaderClockTest {
   }
 
   private void inThePause(DeviceMigrationSpec spec) {
-    sandbox.nodes.destination().loadsAtOnce(false);
-    sandbox.nodes.source().loadsAtOnce(false);
+    sandbox.destination.loadsAtOnce(false);
+    sandbox.source.loadsAtOnce(false);
     sandbox.api.create(NAME, spec);
     sandbox.awaitPhase(Phase.SWITCHING_OVER);
-    sandbox.awaitStatus(NAME, status -> sandbox.nodes.source().commands().contains("SwitchOver"));
+    sandbox.awaitStatus(NAME, status -> sandbox.source.commands().contains("SwitchOver"));
   }
 
   @ParameterizedTest
@@ -63,8 +50,8 @@ class LeaderClockTest {
     OperatorProcess next = sandbox.changeLeader(ahead);
     sandbox.awaitAgents();
     // It has looked at the migration once it repeats the command, or writes for another reason.
-    sandbox.nodes.source().report(Copies.converged());
-    sandbox.nodes.destination().load();
+    sandbox.source.report(Copies.converged());
+    sandbox.destination.load();
     sandbox.awaitPhase(Phase.SUCCEEDED);
     assertThat(next.events()).doesNotContain("RolledBack");
     sandbox.assertDestinationRuns();
@@ -84,7 +71,7 @@ class LeaderClockTest {
   @Test
   void aPauseThatTheSourceSaysHasLastedLongEnoughEndsAtOnce() {
     inThePause(timeouts(new Timeouts(null, null, "10m", null, null, null)));
-    sandbox.nodes.source().pausedFor(Duration.ofMinutes(11));
+    sandbox.source.pausedFor(Duration.ofMinutes(11));
     sandbox.changeLeader(BEHIND);
     assertThat(sandbox.awaitStatus(NAME, status -> status.rollback() != null).rollback().reason())
         .isEqualTo("SwitchoverTimedOut");
@@ -94,24 +81,22 @@ class LeaderClockTest {
 
   @Test
   void copyingIsNotGivenUpBecauseTheNextLeadersClockIsAhead() {
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(Phase.PRE_COPY);
     sandbox.changeLeader(AHEAD);
     sandbox.awaitAgents();
-    sandbox
-        .nodes
-        .source()
-        .report(Copies.converged().toBuilder().setRounds(0).setTransferredBytes(77).build());
+    sandbox.source.report(
+        Copies.converged().toBuilder().setRounds(0).setTransferredBytes(77).build());
     sandbox.awaitStatus(
         NAME, status -> status.transferredBytes() != null && status.transferredBytes() == 77);
-    sandbox.nodes.source().report(Copies.converged());
+    sandbox.source.report(Copies.converged());
     sandbox.awaitPhase(Phase.SUCCEEDED);
   }
 
   @Test
   void copyingIsGivenUpInTimeUnderANextLeaderWhoseClockIsBehind() {
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     sandbox.api.create(
         NAME, Specs.with(Specs.live(), new Convergence(null, null, null, "2s", null)));
     sandbox.awaitPhase(Phase.PRE_COPY);
@@ -122,46 +107,36 @@ class LeaderClockTest {
 
   @Test
   void nobodyIsCalledToADestinationBecauseTheNextLeadersClockIsAhead() {
-    sandbox.nodes.destination().activatesAtOnce(false);
+    sandbox.destination.activatesAtOnce(false);
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(Phase.COMMITTED);
     OperatorProcess next = sandbox.changeLeader(AHEAD);
     sandbox.awaitAgents();
-    sandbox.nodes.destination().activate();
+    sandbox.destination.activate();
     sandbox.awaitPhase(Phase.SUCCEEDED);
     assertThat(next.events()).doesNotContain("ActionRequired");
   }
 
   @Test
   void somebodyIsCalledInTimeUnderANextLeaderWhoseClockIsBehind() {
-    sandbox.nodes.destination().activatesAtOnce(false);
+    sandbox.destination.activatesAtOnce(false);
     sandbox.api.create(NAME, timeouts(new Timeouts(null, null, null, "2s", null, null)));
     sandbox.awaitPhase(Phase.COMMITTED);
     sandbox.changeLeader(BEHIND);
     sandbox.awaitPhase(Phase.ACTION_REQUIRED);
-    sandbox.nodes.destination().activate();
+    sandbox.destination.activate();
     sandbox.awaitPhase(Phase.SUCCEEDED);
   }
 
   @Test
   void aRollbackIsWaitedForAsLongUnderANextLeaderWhateverItsClockSays() {
     inThePause(timeouts(new Timeouts(null, null, null, null, "2s", null)));
-    sandbox
-        .nodes
-        .source()
-        .refuse(
-            command ->
-                command.equals("RollBack")
-                    ? Optional.of(RefusedCalls.of(Reason.NOT_READY, "not yet"))
-                    : Optional.empty());
-    sandbox
-        .nodes
-        .destination()
-        .fail(
-            Role.DESTINATION,
-            dev.vfio.migration.contract.v1.SessionState.DESTINATION_DISCARDED,
-            Reason.STREAM_BROKEN,
-            "cut");
+    sandbox.source.refuse("RollBack", Reason.NOT_READY, "not yet");
+    sandbox.destination.fail(
+        Role.DESTINATION,
+        dev.vfio.migration.contract.v1.SessionState.DESTINATION_DISCARDED,
+        Reason.STREAM_BROKEN,
+        "cut");
     sandbox.awaitPhase(Phase.ROLLING_BACK);
     sandbox.changeLeader(BEHIND);
     sandbox.awaitPhase(Phase.ACTION_REQUIRED);

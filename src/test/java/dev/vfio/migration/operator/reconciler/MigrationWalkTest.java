@@ -28,27 +28,11 @@ import dev.vfio.migration.operator.fake.Copies;
 import dev.vfio.migration.operator.fake.FakeAgent;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
-import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Whole migrations, against agents that are served by gRPC over mutual TLS. */
-class MigrationWalkTest {
-  private Sandbox sandbox;
-
-  @BeforeEach
-  void start(@TempDir Path directory) {
-    sandbox = new Sandbox(directory);
-  }
-
-  @AfterEach
-  void stop() {
-    sandbox.close();
-  }
-
+class MigrationWalkTest extends SandboxTest {
   @Test
   void aLiveMigrationGoesThroughEveryPhaseOnce() {
     OperatorProcess operator = sandbox.startOperator();
@@ -67,10 +51,9 @@ class MigrationWalkTest {
     assertThat(status.destinationState()).isEqualTo("RUNNING");
     assertThat(status.attempt()).isEqualTo(1);
     sandbox.assertDestinationRuns();
-    assertThat(sandbox.nodes.destination().commands())
+    assertThat(sandbox.destination.commands())
         .containsExactly("PrepareDestination", "VerifyLoaded", "Activate");
-    assertThat(sandbox.nodes.source().commands())
-        .containsExactly("StartSource", "SwitchOver", "Commit");
+    assertThat(sandbox.source.commands()).containsExactly("StartSource", "SwitchOver", "Commit");
     operator.awaitEvents(
         "Validated",
         "PreCopyStarted",
@@ -83,11 +66,11 @@ class MigrationWalkTest {
 
   @Test
   void theStateGoesWhereTheDestinationsAgentWantsIt() {
-    sandbox.nodes.destination().stateHost("10.77.0.2");
+    sandbox.destination.stateHost("10.77.0.2");
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(SUCCEEDED);
-    assertThat(sandbox.nodes.source().toldDestination()).isEqualTo("10.77.0.2:9444");
+    assertThat(sandbox.source.toldDestination()).isEqualTo("10.77.0.2:9444");
   }
 
   @Test
@@ -95,19 +78,19 @@ class MigrationWalkTest {
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(SUCCEEDED);
-    assertThat(sandbox.nodes.source().toldDestination()).isEqualTo("127.0.0.1:9444");
+    assertThat(sandbox.source.toldDestination()).isEqualTo("127.0.0.1:9444");
   }
 
   @Test
   void aV2DeviceIsReadUntilItAsksForNothingMoreBeforeItStops() {
-    for (FakeAgent agent : List.of(sandbox.nodes.source(), sandbox.nodes.destination())) {
+    for (FakeAgent agent : List.of(sandbox.source, sandbox.destination)) {
       agent.changeDevice(device -> device.setInterface(MigrationInterface.FEATURE_V2));
     }
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(PRE_COPY);
-    sandbox.nodes.source().report(Copies.converged());
+    sandbox.source.report(Copies.converged());
     DeviceMigrationStatus copying =
         sandbox.awaitStatus(
             NAME,
@@ -119,14 +102,11 @@ class MigrationWalkTest {
     assertThat(copying.migrationInterface()).isEqualTo("FEATURE_V2");
     assertThat(condition(copying, ConditionType.CONVERGED).message())
         .contains("asks for 5Mi of it to be read before it is stopped");
-    sandbox
-        .nodes
-        .source()
-        .report(
-            Copies.converged().toBuilder()
-                .setPending(PendingBytes.newBuilder().setPostcopyOnly(1 << 20))
-                .setRounds(2)
-                .build());
+    sandbox.source.report(
+        Copies.converged().toBuilder()
+            .setPending(PendingBytes.newBuilder().setPostcopyOnly(1 << 20))
+            .setRounds(2)
+            .build());
     sandbox.awaitPhase(SUCCEEDED);
   }
 
@@ -149,7 +129,7 @@ class MigrationWalkTest {
         sandbox.awaitReason(ConditionType.CONVERGED, "WaitingForSwitchover");
     assertThat(waiting.phase()).isEqualTo(PRE_COPY);
     assertThat(condition(waiting, ConditionType.CONVERGED).status()).isEqualTo(Status.TRUE);
-    assertThat(sandbox.nodes.source().commands()).doesNotContain("SwitchOver");
+    assertThat(sandbox.source.commands()).doesNotContain("SwitchOver");
 
     sandbox.api.changeSpec(NAME, spec -> Specs.with(spec, Switchover.AUTOMATIC));
     sandbox.awaitPhase(SUCCEEDED);
@@ -168,24 +148,24 @@ class MigrationWalkTest {
 
   @Test
   void progressIsWrittenWhileCopying() {
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(PRE_COPY);
-    sandbox.nodes.source().report(Copies.behind(2));
+    sandbox.source.report(Copies.behind(2));
     DeviceMigrationStatus status =
         sandbox.awaitStatus(NAME, now -> now.iterations() != null && now.iterations() == 2);
     assertThat(status.pending().summary()).isEqualTo("200Mi");
     assertThat(status.rate()).isEqualTo("50Mi/s");
     assertThat(status.estimatedDowntime()).isEqualTo("4s");
     assertThat(condition(status, ConditionType.CONVERGED).reason()).isEqualTo("Copying");
-    sandbox.nodes.source().report(Copies.converged());
+    sandbox.source.report(Copies.converged());
     sandbox.awaitPhase(SUCCEEDED);
   }
 
   @Test
   void aCopyThatStallsIsCancelledUnlessTheUserSaysOtherwise() {
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(PRE_COPY);
@@ -193,13 +173,13 @@ class MigrationWalkTest {
     DeviceMigrationStatus status = sandbox.awaitPhase(Phase.CANCELLED);
     assertThat(status.rollback().reason()).isEqualTo("DidNotConverge");
     assertThat(condition(status, ConditionType.CONVERGED).reason()).isEqualTo("Stalled");
-    assertThat(sandbox.nodes.source().commands()).contains("Cancel").doesNotContain("SwitchOver");
+    assertThat(sandbox.source.commands()).contains("Cancel").doesNotContain("SwitchOver");
     sandbox.assertSourceRuns();
   }
 
   @Test
   void aCopyThatStallsIsSwitchedOverWhereTheUserAskedForIt() {
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(
         NAME,
@@ -212,21 +192,21 @@ class MigrationWalkTest {
   }
 
   private void stall() {
-    sandbox.nodes.source().report(Copies.behind(1));
+    sandbox.source.report(Copies.behind(1));
     sandbox.awaitStatus(NAME, now -> now.iterations() != null && now.iterations() == 1);
-    sandbox.nodes.source().report(Copies.behind(6));
+    sandbox.source.report(Copies.behind(6));
   }
 
   @Test
   void theSourceIsReleasedLaterWhereItsAgentIsAway() {
-    sandbox.nodes.destination().activatesAtOnce(false);
+    sandbox.destination.activatesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     await()
         .atMost(Sandbox.TIMEOUT)
-        .until(() -> sandbox.nodes.destination().commands().contains("Activate"));
+        .until(() -> sandbox.destination.commands().contains("Activate"));
     sandbox.sourceServer.stop();
-    sandbox.nodes.destination().activate();
+    sandbox.destination.activate();
     DeviceMigrationStatus status = sandbox.awaitReason(ConditionType.SUCCEEDED, "CleaningUp");
     assertThat(status.phase()).isEqualTo(SUCCEEDED);
 
@@ -237,27 +217,24 @@ class MigrationWalkTest {
 
   @Test
   void activationIsTriedUntilTheDestinationRuns() {
-    sandbox.nodes.destination().activatesAtOnce(false);
+    sandbox.destination.activatesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     await()
         .atMost(Sandbox.TIMEOUT)
-        .until(() -> sandbox.nodes.destination().commands().contains("Activate"));
-    sandbox
-        .nodes
-        .destination()
-        .fail(
-            Role.DESTINATION,
-            SessionState.DESTINATION_STRANDED,
-            Reason.TRANSITION_FAILED,
-            "RUNNING was refused.");
+        .until(() -> sandbox.destination.commands().contains("Activate"));
+    sandbox.destination.fail(
+        Role.DESTINATION,
+        SessionState.DESTINATION_STRANDED,
+        Reason.TRANSITION_FAILED,
+        "RUNNING was refused.");
     DeviceMigrationStatus status = sandbox.awaitPhase(Phase.ACTION_REQUIRED);
     assertThat(condition(status, ConditionType.SUCCEEDED).message())
         .contains("RUNNING was refused")
         .contains("must not be resumed");
-    assertThat(sandbox.nodes.source().commands()).doesNotContain("Commit", "RollBack", "Cancel");
+    assertThat(sandbox.source.commands()).doesNotContain("Commit", "RollBack", "Cancel");
 
-    sandbox.nodes.destination().activatesAtOnce(true);
+    sandbox.destination.activatesAtOnce(true);
     sandbox.awaitPhase(SUCCEEDED);
     sandbox.assertDestinationRuns();
   }

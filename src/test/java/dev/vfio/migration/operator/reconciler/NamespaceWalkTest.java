@@ -5,38 +5,22 @@ import static dev.vfio.migration.operator.reconciler.Sandbox.condition;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.vfio.migration.operator.admission.AdminNamespaces;
+import dev.vfio.migration.operator.admission.Predecessor;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Phase;
-import dev.vfio.migration.operator.decision.AdminNamespaces;
-import dev.vfio.migration.operator.decision.Predecessor;
 import dev.vfio.migration.operator.fake.FakeApiServer;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
-import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A user of a namespace that is not allowed reaches no device, and delays nobody who may. */
 @Timeout(120)
-class NamespaceWalkTest {
+class NamespaceWalkTest extends SandboxTest {
   private static final String TENANT = "tenant";
-
-  private Sandbox sandbox;
-
-  @BeforeEach
-  void start(@TempDir Path directory) {
-    sandbox = new Sandbox(directory);
-  }
-
-  @AfterEach
-  void stop() {
-    sandbox.close();
-  }
 
   @Test
   void aTenantsMigrationReachesNoAgentAndCausesOneEvent() {
@@ -47,10 +31,10 @@ class NamespaceWalkTest {
 
     assertThat(condition(status, ConditionType.VALIDATED).reason())
         .isEqualTo("NamespaceNotAllowed");
-    assertThat(sandbox.nodes.source().commands()).isEmpty();
-    assertThat(sandbox.nodes.destination().commands()).isEmpty();
-    assertThat(sandbox.nodes.source().listings()).isZero();
-    assertThat(sandbox.nodes.destination().listings()).isZero();
+    assertThat(sandbox.source.commands()).isEmpty();
+    assertThat(sandbox.destination.commands()).isEmpty();
+    assertThat(sandbox.source.listings()).isZero();
+    assertThat(sandbox.destination.listings()).isZero();
     operator.awaitEvents("Refused");
     sandbox.assertSourceRuns();
   }

@@ -3,12 +3,12 @@ package dev.vfio.migration.operator.reconciler;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.vfio.migration.operator.admission.AdminNamespaces;
 import dev.vfio.migration.operator.agents.AgentAddress;
 import dev.vfio.migration.operator.agents.AgentDirectory;
 import dev.vfio.migration.operator.agents.AgentReports;
 import dev.vfio.migration.operator.agents.TlsFiles;
 import dev.vfio.migration.operator.api.DeviceMigration;
-import dev.vfio.migration.operator.decision.AdminNamespaces;
 import dev.vfio.migration.operator.fake.FakeApiServer;
 import dev.vfio.migration.operator.fake.SettableClock;
 import dev.vfio.migration.operator.health.MigrationMetrics;

@@ -8,8 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.contract.v1.Reason;
-import dev.vfio.migration.contract.v1.Role;
-import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.fake.FakeNodes;
@@ -77,8 +75,8 @@ class OperatorRestartTest {
     Runnable hook =
         () -> {
           boolean carriedOut =
-              sandbox.nodes.source().commands().contains(command)
-                  || sandbox.nodes.destination().commands().contains(command);
+              sandbox.source.commands().contains(command)
+                  || sandbox.destination.commands().contains(command);
           if (carriedOut && left.getAndDecrement() > 0) {
             throw crash();
           }
@@ -125,7 +123,7 @@ class OperatorRestartTest {
   @Test
   void aRollbackThatWasDecidedIsCarriedOutByTheNextOperator(@TempDir Path directory) {
     try (Sandbox sandbox = new Sandbox(directory)) {
-      sandbox.nodes.source().convergesAtOnce(false);
+      sandbox.source.convergesAtOnce(false);
       sandbox.api.afterWrite(
           () -> {
             if (sandbox.api.status(NAME).handover() == Handover.ROLLED_BACK) {
@@ -147,20 +145,10 @@ class OperatorRestartTest {
   @Test
   void aLeaderThatWasReplacedCannotOverwriteTheDecision(@TempDir Path directory) {
     try (Sandbox sandbox = new Sandbox(directory)) {
-      sandbox.nodes.source().loadsAtOnce(false);
+      sandbox.source.loadsAtOnce(false);
       sandbox.startOperator();
       sandbox.api.create(NAME, Specs.live());
-      await()
-          .atMost(Sandbox.TIMEOUT)
-          .until(
-              () ->
-                  sandbox
-                          .nodes
-                          .source()
-                          .session(Role.SOURCE)
-                          .map(session -> session.getState())
-                          .orElse(null)
-                      == SessionState.SOURCE_AWAITING_DECISION);
+      sandbox.awaitDecisionDue();
       // Another hand decides between this leader's look at the object and its write.
       AtomicInteger once = new AtomicInteger(1);
       sandbox.api.beforeWrite(
@@ -169,7 +157,7 @@ class OperatorRestartTest {
               sandbox.api.changeSpec(NAME, Specs::cancelled);
             }
           });
-      sandbox.nodes.destination().load();
+      sandbox.destination.load();
       sandbox.awaitPhase(CANCELLED);
       sandbox.assertSourceRuns();
       assertThat(sandbox.api.history())

@@ -27,59 +27,33 @@ import dev.vfio.migration.operator.fake.FakeNodes;
 import dev.vfio.migration.operator.fake.RefusedCalls;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What ends a migration before the handover, and that the source runs on after it. */
-class RollbackWalkTest {
-  private Sandbox sandbox;
-
-  @BeforeEach
-  void start(@TempDir Path directory) {
-    sandbox = new Sandbox(directory);
-  }
-
-  @AfterEach
-  void stop() {
-    sandbox.close();
-  }
-
+class RollbackWalkTest extends SandboxTest {
   private void copying() {
     copying(Specs.live());
   }
 
   private void copying(DeviceMigrationSpec spec) {
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, spec);
     sandbox.awaitPhase(PRE_COPY);
   }
 
   private void paused(DeviceMigrationSpec spec) {
-    sandbox.nodes.source().loadsAtOnce(false);
+    sandbox.source.loadsAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, spec);
-    await()
-        .atMost(Sandbox.TIMEOUT)
-        .until(
-            () ->
-                sandbox
-                        .nodes
-                        .source()
-                        .session(Role.SOURCE)
-                        .map(session -> session.getState())
-                        .orElse(null)
-                    == SessionState.SOURCE_AWAITING_DECISION);
+    sandbox.awaitDecisionDue();
   }
 
   @Test
@@ -89,7 +63,7 @@ class RollbackWalkTest {
     DeviceMigrationStatus status = sandbox.awaitPhase(CANCELLED);
     assertThat(status.handover()).isEqualTo(Handover.ROLLED_BACK);
     assertThat(condition(status, ConditionType.SUCCEEDED).reason()).isEqualTo("CancelledByUser");
-    assertThat(sandbox.nodes.source().commands()).contains("Cancel").doesNotContain("RollBack");
+    assertThat(sandbox.source.commands()).contains("Cancel").doesNotContain("RollBack");
     sandbox.assertSourceRuns();
   }
 
@@ -106,18 +80,18 @@ class RollbackWalkTest {
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.cancelled(Specs.live()));
     sandbox.awaitPhase(CANCELLED);
-    assertThat(sandbox.nodes.source().commands()).isEmpty();
-    assertThat(sandbox.nodes.destination().commands()).isEmpty();
+    assertThat(sandbox.source.commands()).isEmpty();
+    assertThat(sandbox.destination.commands()).isEmpty();
   }
 
   @Test
   void cancellingAfterTheHandoverChangesNothing() {
-    sandbox.nodes.destination().activatesAtOnce(false);
+    sandbox.destination.activatesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitStatus(NAME, status -> status.handover() == Handover.COMMITTED);
     sandbox.api.changeSpec(NAME, Specs::cancelled);
-    sandbox.nodes.destination().activate();
+    sandbox.destination.activate();
     sandbox.awaitPhase(SUCCEEDED);
     sandbox.assertDestinationRuns();
   }
@@ -127,18 +101,18 @@ class RollbackWalkTest {
     copying();
     sandbox.api.requestDeletion(NAME);
     await().atMost(Sandbox.TIMEOUT).until(() -> sandbox.api.read("default", NAME).isEmpty());
-    assertThat(sandbox.nodes.source().commands()).contains("Cancel");
+    assertThat(sandbox.source.commands()).contains("Cancel");
     sandbox.assertSourceRuns();
   }
 
   @Test
   void deletingACommittedMigrationFinishesItFirst() {
-    sandbox.nodes.destination().activatesAtOnce(false);
+    sandbox.destination.activatesAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitStatus(NAME, status -> status.handover() == Handover.COMMITTED);
     sandbox.api.requestDeletion(NAME);
-    sandbox.nodes.destination().activate();
+    sandbox.destination.activate();
     await().atMost(Sandbox.TIMEOUT).until(() -> sandbox.api.read("default", NAME).isEmpty());
     sandbox.assertDestinationRuns();
   }
@@ -146,7 +120,7 @@ class RollbackWalkTest {
   @Test
   void aFailingDestinationSendsTheSourceBackAndIsNamedAsTheCause() {
     paused(Specs.live());
-    FakeAgent destination = sandbox.nodes.destination();
+    FakeAgent destination = sandbox.destination;
     destination.changeDevice(device -> device.setState(DeviceState.NONE).setClaimedBy(""));
     destination.fail(
         Role.DESTINATION,
@@ -164,35 +138,21 @@ class RollbackWalkTest {
   @Test
   void theCauseIsNamedAlsoWhereItsEchoCameFirst() {
     copying();
-    sandbox
-        .nodes
-        .destination()
-        .refuse(command -> Optional.of(RefusedCalls.of(Reason.JOURNAL_FAILED, "disk full")));
-    sandbox
-        .nodes
-        .source()
-        .changeDevice(device -> device.setState(DeviceState.RUNNING).setClaimedBy(""));
-    sandbox
-        .nodes
-        .source()
-        .fail(
-            Role.SOURCE,
-            SessionState.SOURCE_ROLLED_BACK,
-            Reason.STREAM_BROKEN,
-            "the destination hung up.");
+    sandbox.destination.refuse(
+        command -> Optional.of(RefusedCalls.of(Reason.JOURNAL_FAILED, "disk full")));
+    sandbox.source.changeDevice(device -> device.setState(DeviceState.RUNNING).setClaimedBy(""));
+    sandbox.source.fail(
+        Role.SOURCE,
+        SessionState.SOURCE_ROLLED_BACK,
+        Reason.STREAM_BROKEN,
+        "the destination hung up.");
     sandbox.awaitPhase(ROLLING_BACK);
-    sandbox
-        .nodes
-        .destination()
-        .changeDevice(device -> device.setState(DeviceState.NONE).setClaimedBy(""));
-    sandbox
-        .nodes
-        .destination()
-        .fail(
-            Role.DESTINATION,
-            SessionState.DESTINATION_DISCARDED,
-            Reason.STREAM_CORRUPT,
-            "CRC32C of frame 12 differs.");
+    sandbox.destination.changeDevice(device -> device.setState(DeviceState.NONE).setClaimedBy(""));
+    sandbox.destination.fail(
+        Role.DESTINATION,
+        SessionState.DESTINATION_DISCARDED,
+        Reason.STREAM_CORRUPT,
+        "CRC32C of frame 12 differs.");
     DeviceMigrationStatus status = sandbox.awaitPhase(FAILED);
     assertThat(status.rollback().reason()).isEqualTo("StreamBroken");
     assertThat(condition(status, ConditionType.SUCCEEDED).reason()).isEqualTo("StreamCorrupt");
@@ -203,35 +163,30 @@ class RollbackWalkTest {
   void aStrandedSourceCallsForAPersonUntilItRuns() {
     copying();
     // Refused from before the operator can know of it: a roll-back that is taken would end it.
-    sandbox
-        .nodes
-        .source()
-        .refuse(command -> Optional.of(RefusedCalls.of(Reason.JOURNAL_FAILED, "not now")));
-    sandbox
-        .nodes
-        .source()
-        .fail(
-            Role.SOURCE,
-            SessionState.SOURCE_STRANDED,
-            Reason.TRANSITION_FAILED,
-            "it refused RUNNING; reset the host.");
+    sandbox.source.refuse(
+        command -> Optional.of(RefusedCalls.of(Reason.JOURNAL_FAILED, "not now")));
+    sandbox.source.fail(
+        Role.SOURCE,
+        SessionState.SOURCE_STRANDED,
+        Reason.TRANSITION_FAILED,
+        "it refused RUNNING; reset the host.");
     DeviceMigrationStatus status = sandbox.awaitPhase(ACTION_REQUIRED);
     assertThat(condition(status, ConditionType.SUCCEEDED).message()).contains("reset the host");
-    sandbox.nodes.source().refuse(command -> Optional.empty());
+    sandbox.source.refuse(command -> Optional.empty());
     sandbox.awaitPhase(FAILED);
     sandbox.assertSourceRuns();
   }
 
   @Test
   void aSwitchoverThatTakesTooLongGoesBack() {
-    sandbox.nodes.source().loadsAtOnce(false);
+    sandbox.source.loadsAtOnce(false);
     sandbox.startOperator();
     // Of all the times only the one that is to pass is short: the others may be needed.
     sandbox.api.create(
         NAME, Specs.with(Specs.live(), new Timeouts(null, null, "300ms", null, null, null)));
     DeviceMigrationStatus status = sandbox.awaitPhase(FAILED);
     assertThat(status.rollback().reason()).isEqualTo("SwitchoverTimedOut");
-    assertThat(sandbox.nodes.source().commands()).contains("SwitchOver");
+    assertThat(sandbox.source.commands()).contains("SwitchOver");
     sandbox.assertSourceRuns();
   }
 
@@ -255,7 +210,7 @@ class RollbackWalkTest {
     sandbox.awaitReason(ConditionType.DESTINATION_READY, "AgentUnavailable");
     sandbox.destinationServer.start();
     sandbox.awaitReason(ConditionType.DESTINATION_READY, "Ready");
-    sandbox.nodes.source().report(Copies.converged());
+    sandbox.source.report(Copies.converged());
     sandbox.awaitPhase(SUCCEEDED);
     sandbox.assertDestinationRuns();
   }
@@ -264,8 +219,8 @@ class RollbackWalkTest {
   void aDestinationThatLostItsJournalSendsTheSourceBack() {
     copying();
     sandbox.destinationServer.stop();
-    sandbox.nodes.destination().loseJournal();
-    sandbox.nodes.destination().changeDevice(device -> device.setState(DeviceState.NONE));
+    sandbox.destination.loseJournal();
+    sandbox.destination.changeDevice(device -> device.setState(DeviceState.NONE));
     sandbox.destinationServer.start();
     DeviceMigrationStatus status = sandbox.awaitPhase(FAILED);
     assertThat(status.rollback().reason()).isEqualTo("SessionLost");
@@ -276,38 +231,31 @@ class RollbackWalkTest {
   void aSourceThatLostItsJournalWhilePausedCallsForAPerson() {
     paused(Specs.live());
     sandbox.sourceServer.stop();
-    sandbox.nodes.source().loseJournal();
+    sandbox.source.loseJournal();
     sandbox.sourceServer.start();
     DeviceMigrationStatus status = sandbox.awaitPhase(ACTION_REQUIRED);
     assertThat(condition(status, ConditionType.SUCCEEDED).message())
         .contains("no longer knows this migration")
         .contains("STOPNCOPY");
 
-    sandbox.nodes.source().changeDevice(device -> device.setState(DeviceState.RUNNING));
+    sandbox.source.changeDevice(device -> device.setState(DeviceState.RUNNING));
     sandbox.awaitPhase(FAILED);
     sandbox.assertSourceRuns();
   }
 
   @Test
   void aDestinationThatLostItsJournalAfterTheHandoverCallsForAPerson() {
-    sandbox
-        .nodes
-        .destination()
-        .refuse(
-            command ->
-                command.equals("Activate")
-                    ? Optional.of(RefusedCalls.of(Reason.JOURNAL_FAILED, "later"))
-                    : Optional.empty());
+    sandbox.destination.refuse("Activate", Reason.JOURNAL_FAILED, "later");
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitStatus(NAME, status -> status.handover() == Handover.COMMITTED);
     sandbox.destinationServer.stop();
-    sandbox.nodes.destination().loseJournal();
+    sandbox.destination.loseJournal();
     sandbox.destinationServer.start();
     DeviceMigrationStatus status = sandbox.awaitPhase(ACTION_REQUIRED);
     assertThat(condition(status, ConditionType.SUCCEEDED).reason()).isEqualTo("SessionLost");
     assertThat(status.handover()).isEqualTo(Handover.COMMITTED);
-    assertThat(sandbox.nodes.source().commands()).doesNotContain("Commit", "RollBack", "Cancel");
+    assertThat(sandbox.source.commands()).doesNotContain("Commit", "RollBack", "Cancel");
     assertThat(sandbox.nodes.violations()).isEmpty();
   }
 
@@ -323,14 +271,7 @@ class RollbackWalkTest {
   @MethodSource("refusedFirstCommands")
   void aRefusedFirstCommandEndsTheMigration(String refused, Reason reason, String condition) {
     for (String node : new String[] {FakeNodes.SOURCE, FakeNodes.DESTINATION}) {
-      sandbox
-          .nodes
-          .agent(node)
-          .refuse(
-              command ->
-                  command.equals(refused)
-                      ? Optional.of(RefusedCalls.of(reason, "no"))
-                      : Optional.empty());
+      sandbox.nodes.agent(node).refuse(refused, reason, "no");
     }
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
@@ -341,19 +282,11 @@ class RollbackWalkTest {
 
   @Test
   void aCommandThatIsNotAnsweredIsGivenAgain() {
-    int[] refusals = {1};
-    sandbox
-        .nodes
-        .source()
-        .refuse(
-            command ->
-                command.equals("SwitchOver") && refusals[0]-- > 0
-                    ? Optional.of(RefusedCalls.of(Reason.JOURNAL_FAILED, "disk busy"))
-                    : Optional.empty());
+    sandbox.source.refuseOnce("SwitchOver", Reason.JOURNAL_FAILED, "disk busy");
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitReason(ConditionType.SUCCEEDED, "Completed");
-    assertThat(sandbox.nodes.source().commands())
+    assertThat(sandbox.source.commands())
         .containsExactly("StartSource", "SwitchOver", "SwitchOver", "Commit");
   }
 
@@ -363,32 +296,27 @@ class RollbackWalkTest {
     sandbox.api.create("unknown-node", Specs.between("node-x", FakeNodes.DESTINATION));
     assertRefused("unknown-node", "UnknownNode");
 
-    sandbox.nodes.source().changeDevice(device -> device.setId("vfio-user:other"));
+    sandbox.source.changeDevice(device -> device.setId("vfio-user:other"));
     sandbox.api.create("unknown-device", Specs.live());
     assertRefused("unknown-device", "UnknownDevice");
 
-    sandbox
-        .nodes
-        .source()
-        .changeDevice(
-            device ->
-                device
-                    .setId(FakeAgent.DEVICE)
-                    .setNotMigratable(
-                        Failure.newBuilder()
-                            .setReason(Reason.NO_MIGRATION_REGION)
-                            .setMessage("It has none.")));
+    sandbox.source.changeDevice(
+        device ->
+            device
+                .setId(FakeAgent.DEVICE)
+                .setNotMigratable(
+                    Failure.newBuilder()
+                        .setReason(Reason.NO_MIGRATION_REGION)
+                        .setMessage("It has none.")));
     sandbox.api.create("no-region", Specs.live());
     assertRefused("no-region", "NoMigrationRegion");
 
-    sandbox.nodes.source().changeDevice(device -> device.clearNotMigratable().setModel("other"));
+    sandbox.source.changeDevice(device -> device.clearNotMigratable().setModel("other"));
     sandbox.api.create("incompatible", Specs.live());
     assertRefused("incompatible", "IncompatibleDevice");
 
-    sandbox
-        .nodes
-        .source()
-        .changeDevice(device -> device.setModel("10de:20b0:10de:1450").setClaimedBy("someone/1"));
+    sandbox.source.changeDevice(
+        device -> device.setModel("10de:20b0:10de:1450").setClaimedBy("someone/1"));
     sandbox.api.create("busy", Specs.live());
     assertRefused("busy", "DeviceBusy");
 
@@ -400,8 +328,8 @@ class RollbackWalkTest {
         Specs.with(Specs.live(), new Timeouts("soon", null, null, null, null, null)));
     assertRefused("bad-duration", "InvalidSpec");
 
-    assertThat(sandbox.nodes.source().commands()).isEmpty();
-    assertThat(sandbox.nodes.destination().commands()).isEmpty();
+    assertThat(sandbox.source.commands()).isEmpty();
+    assertThat(sandbox.destination.commands()).isEmpty();
   }
 
   private void assertRefused(String name, String reason) {
@@ -446,7 +374,7 @@ class RollbackWalkTest {
             status ->
                 condition(status, ConditionType.VALIDATED).reason().equals("WaitingForDevice"));
     assertThat(condition(waiting, ConditionType.VALIDATED).message()).contains("default/" + NAME);
-    sandbox.nodes.source().convergesAtOnce(true);
+    sandbox.source.convergesAtOnce(true);
     sandbox.api.changeSpec(NAME, Specs::cancelled);
     sandbox.awaitPhase(CANCELLED);
     sandbox.awaitStatus("second", status -> status.phase() == SUCCEEDED);
@@ -460,7 +388,7 @@ class RollbackWalkTest {
     sandbox.api.afterWrite(
         () -> {
           if (sandbox.api.status(NAME).phase() == SWITCHING_OVER) {
-            before.compareAndSet(null, List.copyOf(sandbox.nodes.source().commands()));
+            before.compareAndSet(null, List.copyOf(sandbox.source.commands()));
           }
         });
     sandbox.api.create(NAME, Specs.live());

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.vfio.migration.contract.v1.DeviceState;
+import dev.vfio.migration.contract.v1.Role;
+import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.agents.AgentAddress;
 import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
@@ -38,6 +40,8 @@ final class Sandbox implements AutoCloseable {
 
   final FakeApiServer api = new FakeApiServer();
   final FakeNodes nodes = new FakeNodes();
+  final FakeAgent source = nodes.source();
+  final FakeAgent destination = nodes.destination();
   final AgentServer sourceServer;
   final AgentServer destinationServer;
 
@@ -52,13 +56,10 @@ final class Sandbox implements AutoCloseable {
     this.directory = directory;
     operatorCertificates = authority.issue(directory.resolve("operator"), TestAuthority.OPERATOR);
     sourceServer =
-        serve(
-            nodes.source(),
-            authority.issue(directory.resolve("a"), "node-a.node.migration.vfio.dev"));
+        serve(source, authority.issue(directory.resolve("a"), "node-a.node.migration.vfio.dev"));
     destinationServer =
         serve(
-            nodes.destination(),
-            authority.issue(directory.resolve("b"), "node-b.node.migration.vfio.dev"));
+            destination, authority.issue(directory.resolve("b"), "node-b.node.migration.vfio.dev"));
   }
 
   private static AgentServer serve(FakeAgent agent, Path certificates) {
@@ -153,25 +154,39 @@ final class Sandbox implements AutoCloseable {
     return status.phaseTransitions().stream().map(PhaseTransition::phase).toList();
   }
 
+  /**
+   * Waits until the source has paused its workload, sent everything, and waits for the decision.
+   */
+  void awaitDecisionDue() {
+    await()
+        .atMost(TIMEOUT)
+        .until(
+            () ->
+                source
+                    .session(Role.SOURCE)
+                    .filter(known -> known.getState() == SessionState.SOURCE_AWAITING_DECISION)
+                    .isPresent());
+  }
+
   /** The source runs on, the destination is free again, and there never were two. */
   void assertSourceRuns() {
     await()
         .atMost(TIMEOUT)
         .untilAsserted(
             () -> {
-              assertThat(nodes.source().deviceState()).isEqualTo(DeviceState.RUNNING);
-              assertThat(nodes.destination().deviceState()).isEqualTo(DeviceState.NONE);
+              assertThat(source.deviceState()).isEqualTo(DeviceState.RUNNING);
+              assertThat(destination.deviceState()).isEqualTo(DeviceState.NONE);
             });
     assertThat(nodes.violations()).isEmpty();
   }
 
   /** The destination runs, the source never will again, and there never were two. */
   void assertDestinationRuns() {
-    assertThat(nodes.destination().deviceState()).isEqualTo(DeviceState.RUNNING);
+    assertThat(destination.deviceState()).isEqualTo(DeviceState.RUNNING);
     await()
         .atMost(TIMEOUT)
         .untilAsserted(
-            () -> assertThat(nodes.source().deviceState()).isEqualTo(DeviceState.SAVE_COMPLETED));
+            () -> assertThat(source.deviceState()).isEqualTo(DeviceState.SAVE_COMPLETED));
     assertThat(nodes.violations()).isEmpty();
   }
 

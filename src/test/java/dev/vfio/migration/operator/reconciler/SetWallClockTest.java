@@ -10,44 +10,25 @@ import dev.vfio.migration.operator.fake.Copies;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
 import io.grpc.Status;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Somebody sets the clock of the operator's machine while a migration is under way. */
-class SetWallClockTest {
-  private Sandbox sandbox;
-
-  @BeforeEach
-  void start(@TempDir Path directory) {
-    sandbox = new Sandbox(directory);
-  }
-
-  @AfterEach
-  void stop() {
-    sandbox.close();
-  }
-
+class SetWallClockTest extends SandboxTest {
   @Test
   void aCommandIsRepeatedAlthoughTheClockWasSetBack() {
     OperatorProcess operator = sandbox.startOperator();
     sandbox.awaitAgents();
     AtomicBoolean first = new AtomicBoolean(true);
-    sandbox
-        .nodes
-        .source()
-        .refuse(
-            command -> {
-              if (!command.equals("StartSource") || !first.compareAndSet(true, false)) {
-                return Optional.empty();
-              }
-              return Optional.of(Status.UNAVAILABLE.asRuntimeException());
-            });
+    sandbox.source.refuse(
+        command -> {
+          if (!command.equals("StartSource") || !first.compareAndSet(true, false)) {
+            return Optional.empty();
+          }
+          return Optional.of(Status.UNAVAILABLE.asRuntimeException());
+        });
     sandbox.api.create(NAME, Specs.live());
     // Written by the step after the one that gave the command: when it was given is known by now.
     sandbox.awaitReason(ConditionType.HANDED_OVER, "AgentUnavailable");
@@ -58,7 +39,7 @@ class SetWallClockTest {
 
   @Test
   void anAgentIsGivenUpInTimeAlthoughTheClockWasSetBack() {
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     OperatorProcess operator = sandbox.startOperator();
     sandbox.api.create(
         NAME, Specs.with(Specs.live(), new Timeouts(null, null, null, null, "300ms", "3s")));
@@ -72,7 +53,7 @@ class SetWallClockTest {
 
   @Test
   void anAgentThatIsAwayForAMomentIsNotGivenUpBecauseTheClockWasSetForth() {
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     OperatorProcess operator = sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(Phase.PRE_COPY);
@@ -82,22 +63,20 @@ class SetWallClockTest {
     operator.wall.shift(Duration.ofMinutes(10));
     sandbox.destinationServer.start();
     sandbox.awaitReason(ConditionType.DESTINATION_READY, "Ready");
-    sandbox.nodes.source().report(Copies.converged());
+    sandbox.source.report(Copies.converged());
     sandbox.awaitPhase(Phase.SUCCEEDED);
     sandbox.assertDestinationRuns();
   }
 
   @Test
   void progressIsRecordedAlthoughTheClockWasSetBack() {
-    sandbox.nodes.source().convergesAtOnce(false);
+    sandbox.source.convergesAtOnce(false);
     OperatorProcess operator = sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(Phase.PRE_COPY);
     operator.wall.shift(Duration.ofHours(-1));
-    sandbox
-        .nodes
-        .source()
-        .report(Copies.converged().toBuilder().setRounds(0).setTransferredBytes(77).build());
+    sandbox.source.report(
+        Copies.converged().toBuilder().setRounds(0).setTransferredBytes(77).build());
     sandbox.awaitStatus(
         NAME, status -> status.transferredBytes() != null && status.transferredBytes() == 77);
   }

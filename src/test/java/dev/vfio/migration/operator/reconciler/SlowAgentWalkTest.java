@@ -14,32 +14,21 @@ import dev.vfio.migration.operator.api.DeviceMigrationSpec;
 import dev.vfio.migration.operator.fake.FakeAgent;
 import dev.vfio.migration.operator.fake.FakeNodes;
 import dev.vfio.migration.operator.fake.Specs;
-import java.nio.file.Path;
 import java.time.Duration;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Agents that answer late or never, while one thread reconciles everything: nobody waits but whose
  * agent it is.
  */
-class SlowAgentWalkTest {
+class SlowAgentWalkTest extends SandboxTest {
   private static final int MANY = 60;
 
-  private Sandbox sandbox;
-
   @BeforeEach
-  void start(@TempDir Path directory) {
-    sandbox = new Sandbox(directory);
+  void startOperator() {
     sandbox.startOperator();
     sandbox.awaitAgents();
-  }
-
-  @AfterEach
-  void stop() {
-    sandbox.close();
   }
 
   private static DeviceMigrationSpec onto(String source, String destination, String device) {
@@ -87,20 +76,20 @@ class SlowAgentWalkTest {
 
   @Test
   void lateAnswersAreUsedAndNothingIsAskedTwice() {
-    sandbox.nodes.source().answersAfter(Duration.ofMillis(400));
-    sandbox.nodes.destination().answersAfter(Duration.ofMillis(900));
+    sandbox.source.answersAfter(Duration.ofMillis(400));
+    sandbox.destination.answersAfter(Duration.ofMillis(900));
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(SUCCEEDED);
     await()
         .atMost(Sandbox.TIMEOUT)
         .untilAsserted(
             () ->
-                assertThat(sandbox.nodes.source().commands())
+                assertThat(sandbox.source.commands())
                     .containsExactly("StartSource", "SwitchOver", "Commit"));
-    assertThat(sandbox.nodes.destination().commands())
+    assertThat(sandbox.destination.commands())
         .containsExactly("PrepareDestination", "VerifyLoaded", "Activate");
-    assertThat(sandbox.nodes.source().listings()).isEqualTo(1);
-    assertThat(sandbox.nodes.destination().listings()).isEqualTo(1);
+    assertThat(sandbox.source.listings()).isEqualTo(1);
+    assertThat(sandbox.destination.listings()).isEqualTo(1);
     sandbox.assertDestinationRuns();
   }
 

@@ -13,30 +13,18 @@ import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.fake.FakeAgent;
-import dev.vfio.migration.operator.fake.RefusedCalls;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
-import java.nio.file.Path;
-import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Nothing is committed but on a look that was asked for once the source waited. */
-class VerifyLoadedWalkTest {
-  private Sandbox sandbox;
+class VerifyLoadedWalkTest extends SandboxTest {
   private FakeAgent destination;
 
   @BeforeEach
-  void start(@TempDir Path directory) {
-    sandbox = new Sandbox(directory);
-    destination = sandbox.nodes.destination();
-  }
-
-  @AfterEach
-  void stop() {
-    sandbox.close();
+  void findDestination() {
+    destination = sandbox.destination;
   }
 
   private DeviceMigrationStatus failed(String reason) {
@@ -65,12 +53,7 @@ class VerifyLoadedWalkTest {
 
   @Test
   void aVerificationThatFailedIsRepeated() {
-    int[] refusals = {1};
-    destination.refuse(
-        command ->
-            command.equals("VerifyLoaded") && refusals[0]-- > 0
-                ? Optional.of(RefusedCalls.of(Reason.NOT_LOADED, "not just now"))
-                : Optional.empty());
+    destination.refuseOnce("VerifyLoaded", Reason.NOT_LOADED, "not just now");
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(SUCCEEDED);
@@ -86,13 +69,13 @@ class VerifyLoadedWalkTest {
     assertThat(condition(failed("AgentTooOld"), ConditionType.VALIDATED).message())
         .contains("node-b", "Nothing was touched");
     assertThat(destination.commands()).isEmpty();
-    assertThat(sandbox.nodes.source().commands()).isEmpty();
+    assertThat(sandbox.source.commands()).isEmpty();
   }
 
   /** As in the middle of an update: the migration began with an operator that did not ask. */
   @Test
   void anAgentThatCannotBeAskedWhenItIsToBeIsRolledBack() {
-    sandbox.nodes.source().loadsAtOnce(false);
+    sandbox.source.loadsAtOnce(false);
     sandbox.startOperator();
     sandbox.api.create(NAME, Specs.live());
     sandbox.awaitPhase(SWITCHING_OVER);

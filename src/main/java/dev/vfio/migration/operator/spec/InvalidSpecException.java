@@ -1,4 +1,4 @@
-package dev.vfio.migration.operator.decision;
+package dev.vfio.migration.operator.spec;
 
 import dev.vfio.migration.operator.status.ConditionReason;
 
@@ -8,7 +8,7 @@ public final class InvalidSpecException extends Exception {
 
   private final transient ConditionReason reason;
 
-  InvalidSpecException(ConditionReason reason, String message) {
+  public InvalidSpecException(ConditionReason reason, String message) {
     super(message);
     this.reason = reason;
   }

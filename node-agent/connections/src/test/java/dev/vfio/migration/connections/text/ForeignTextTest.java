@@ -1,8 +1,7 @@
-package dev.vfio.migration.operator.text;
+package dev.vfio.migration.connections.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.sandbox.generators.Seeds;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;

@@ -1,4 +1,4 @@
-package dev.vfio.migration.operator.decision;
+package dev.vfio.migration.operator.spec;
 
 import dev.vfio.migration.operator.api.ByteSize;
 import dev.vfio.migration.operator.api.Convergence;

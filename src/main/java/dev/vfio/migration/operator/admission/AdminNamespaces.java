@@ -1,4 +1,4 @@
-package dev.vfio.migration.operator.decision;
+package dev.vfio.migration.operator.admission;
 
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
@@ -58,7 +58,9 @@ public final class AdminNamespaces {
   public boolean mayUseDevices(DeviceMigration migration) {
     DeviceMigrationStatus status = migration.getStatus();
     return allow(migration.getMetadata().getNamespace())
-        || (status != null && !Decisions.untouched(status) && !DeviceQueue.released(migration));
+        || (status != null
+            && !status.phaseOrPending().untouched()
+            && !DeviceQueue.released(migration));
   }
 
   /** The names, for people; the first few of a long list. */

@@ -1,4 +1,4 @@
-package dev.vfio.migration.operator.decision;
+package dev.vfio.migration.operator.admission;
 
 import dev.vfio.migration.operator.api.DeviceLocation;
 import dev.vfio.migration.operator.api.DeviceMigration;
@@ -59,13 +59,14 @@ public final class DeviceQueue {
   public static boolean holds(DeviceMigration migration, Set<String> admitted) {
     return !released(migration)
         && (admitted.contains(migration.getMetadata().getUid())
-            || phase(migration) != Phase.PENDING);
+            || (migration.getStatus() != null
+                && migration.getStatus().phaseOrPending() != Phase.PENDING));
   }
 
   /** True when the migration has released both devices. */
   public static boolean released(DeviceMigration migration) {
     DeviceMigrationStatus status = migration.getStatus();
-    if (status == null || status.phase() == null || !status.phase().terminal()) {
+    if (status == null || !status.phaseOrPending().terminal()) {
       return false;
     }
     return status.phase() != Phase.SUCCEEDED
@@ -74,11 +75,6 @@ public final class DeviceQueue {
                 condition ->
                     condition.type().equals(ConditionType.SUCCEEDED.text())
                         && condition.reason().equals(ConditionReason.CLEANING_UP.text()));
-  }
-
-  private static Phase phase(DeviceMigration migration) {
-    DeviceMigrationStatus status = migration.getStatus();
-    return status == null || status.phase() == null ? Phase.PENDING : status.phase();
   }
 
   private static Stream<DeviceLocation> shared(DeviceMigration one, DeviceMigration other) {

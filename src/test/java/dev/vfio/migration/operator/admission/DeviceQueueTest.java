@@ -1,4 +1,4 @@
-package dev.vfio.migration.operator.decision;
+package dev.vfio.migration.operator.admission;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
