@@ -85,11 +85,6 @@ public record FileStatus(
     return (mode & (S_ISUID | S_ISGID)) != 0;
   }
 
-  /** Whether both are one and the same file, whatever it was called at either look. */
-  public boolean isSameFile(FileStatus other) {
-    return inode == other.inode && device.equals(other.device);
-  }
-
   /** For messages: {@code "a FIFO"}. */
   public String kind() {
     return switch (type()) {

@@ -73,20 +73,6 @@ class RootDirectoryTest {
   }
 
   @Test
-  void aFileIsKnownAgainWhateverItIsCalled() throws IOException {
-    Path file = Files.write(chosen.resolve("ring"), new byte[1]);
-    try (Descriptor before = root.open(Path.of("ring"), false)) {
-      Files.move(file, chosen.resolve("other"));
-      Files.write(file, new byte[1]);
-      try (Descriptor moved = root.open(Path.of("other"), false);
-          Descriptor fresh = root.open(Path.of("ring"), false)) {
-        assertThat(FileStatus.of(moved).isSameFile(FileStatus.of(before))).isTrue();
-        assertThat(FileStatus.of(fresh).isSameFile(FileStatus.of(before))).isFalse();
-      }
-    }
-  }
-
-  @Test
   void noLinkIsFollowedWhereverItIs() throws IOException {
     Files.createSymbolicLink(chosen.resolve("link"), outside);
     Files.createSymbolicLink(chosen.resolve("up"), folder);

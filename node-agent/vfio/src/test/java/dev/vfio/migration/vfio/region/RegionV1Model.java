@@ -90,11 +90,6 @@ final class RegionV1Model implements DeviceAccess {
     return content.clone();
   }
 
-  RegionV1Model chunksOf(int bytes) {
-    chunkSize = bytes;
-    return this;
-  }
-
   /** Sizes of the chunks that were written to it. */
   List<Integer> takenSizes() {
     return takenSizes;
