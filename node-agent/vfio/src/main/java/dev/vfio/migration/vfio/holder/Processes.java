@@ -73,7 +73,7 @@ public final class Processes {
   }
 
   /**
-   * When the process was started, in clock ticks since the machine was: with its number this tells
+   * When the process was started, in clock ticks since the machine was: with its number this distinguishes
    * a process from every other. Empty where it has ended, reaped or not.
    */
   public OptionalLong startTime(long process) throws IOException {

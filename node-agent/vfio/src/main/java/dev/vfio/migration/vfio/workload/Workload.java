@@ -40,7 +40,7 @@ public interface Workload extends AutoCloseable {
   /**
    * Destination, once everything is loaded and before that is reported: hands the device and the
    * windows to the waiting workload, which must not use them before {@link #take}. From then on the
-   * loaded state outlives this process. Nothing where the device is not the agent's to hand over.
+   * loaded state outlives this process. Nothing where the device is not the agent's to transfer.
    */
   default void receive(String migration) throws IOException {}
 

@@ -58,7 +58,7 @@ class HoldersTest {
   }
 
   @Test
-  void theHolderIsNamedWithAllThatTellsItFromOthers() throws Exception {
+  void theHolderIsNamedWithAllThatDistinguishesItFromOthers() throws Exception {
     StandInNode.Child child = node.startHolder();
 
     Holder holder = node.holders().of(node.device()).orElseThrow();
@@ -163,7 +163,7 @@ class HoldersTest {
   }
 
   @Test
-  void theConfigurationSpaceTellsDevicesOfDifferentKindsApart() throws Exception {
+  void theConfigurationSpaceDistinguishesDevicesOfDifferentKinds() throws Exception {
     node.member(node.group(), "0000:65:00.2", "8086:1572 0000:0000");
     StandInNode.Child child = node.startHolder();
 
@@ -375,7 +375,7 @@ class HoldersTest {
   }
 
   @Test
-  void aDescriptorThatIsClosedHereTellsNothing() throws Exception {
+  void aDescriptorThatIsClosedHereSaysNothing() throws Exception {
     StandInNode.Child holder = node.startHolder();
     Descriptor closed = node.holders().adopt(node.holders().of(node.device()).orElseThrow());
     closed.close();
@@ -472,10 +472,10 @@ class HoldersTest {
     }
   }
 
-  // ---------------------------------------------------------------- what a newer kernel tells
+  // ---------------------------------------------------------------- what a newer kernel says
 
   @Test
-  void thePathInSysfsSettlesItWhereTheKernelTells() throws Exception {
+  void thePathInSysfsSettlesItWhereTheKernelGivesIt() throws Exception {
     Path proc = procWithOneProcess("anon_inode:[vfio-device]");
     Path facts = proc.resolve("4711/fdinfo");
     Files.writeString(

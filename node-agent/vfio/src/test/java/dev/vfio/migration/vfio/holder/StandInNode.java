@@ -58,7 +58,7 @@ public final class StandInNode implements AutoCloseable {
     }
 
     /** Gives it a line. */
-    public void tell(String line) throws IOException {
+    public void send(String line) throws IOException {
       Writer input = process.outputWriter();
       input.write(line + "\n");
       input.flush();
@@ -66,11 +66,11 @@ public final class StandInNode implements AutoCloseable {
 
     /** Gives it a line and waits for its next. */
     public String ask(String line) throws IOException {
-      tell(line);
+      send(line);
       return line();
     }
 
-    /** Kills it, and waits until it is gone. */
+    /** Kills it, and waits until it has ended. */
     public void kill() throws InterruptedException {
       process.destroyForcibly();
       assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).isTrue();

@@ -132,7 +132,7 @@ final class RegionV1Model implements DeviceAccess {
   }
 
   /** Its state cannot be read, with EINVAL, before one was written. */
-  RegionV1Model tellingNoStateAtRest() {
+  RegionV1Model reportingNoStateAtRest() {
     untold = true;
     return this;
   }

@@ -124,7 +124,7 @@ class DeviceSocketIdentityTest {
   }
 
   @Test
-  void aHardLinkToAnotherTenantsWorkloadIsToldByTheDeviceThatItNames() throws IOException {
+  void aHardLinkToAnotherTenantsWorkloadIsFoundOutByTheDeviceThatItNames() throws IOException {
     Files.createLink(attacker.resolve("workload.sock"), victim.resolve("workload.sock"));
     refusesEverything(
         WorkloadException.class,
@@ -135,7 +135,7 @@ class DeviceSocketIdentityTest {
   }
 
   @Test
-  void aProxyToAnotherTenantsWorkloadIsToldByTheDeviceThatItNames() throws IOException {
+  void aProxyToAnotherTenantsWorkloadIsFoundOutByTheDeviceThatItNames() throws IOException {
     try (Proxy proxy =
         new Proxy(attacker.resolve("workload.sock"), victim.resolve("workload.sock"))) {
       refusesEverything(WorkloadException.class, "names \"victim\"");

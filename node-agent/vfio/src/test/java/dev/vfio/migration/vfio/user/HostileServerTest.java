@@ -54,7 +54,7 @@ class HostileServerTest {
     return catchThrowableOfType(AccessException.class, action);
   }
 
-  /** A broken conversation is not gone on with. */
+  /** A broken conversation is not continued. */
   private static void assertGivenUp(VfioUserAccess access, AccessException failure) {
     AccessException later = failureOf(() -> access.readRegion(9, 0, register()));
     assertThat(later.reason()).isEqualTo(Reason.UNREACHABLE);

@@ -173,7 +173,7 @@ class SlowServerTest {
 
   /** Two that open the same device: the second does not wait for ever for the first. */
   @Test
-  void whoWaitsForAnotherThreadsTurnIsToldSo() throws Exception {
+  void whoWaitsTooLongForAnotherThreadsTurnIsRefused() throws Exception {
     CountDownLatch opening = new CountDownLatch(1);
     AtomicInteger asked = new AtomicInteger();
     server.on(

@@ -106,8 +106,8 @@ final class Tenant implements AutoCloseable {
         while (lines.readLine() != null) {
           client.write(ByteBuffer.wrap(answer.getBytes(StandardCharsets.UTF_8)));
         }
-      } catch (IOException gone) {
-        System.err.println("a client is gone: " + gone);
+      } catch (IOException ended) {
+        System.err.println("a client has ended: " + ended);
       }
     }
   }

@@ -153,7 +153,7 @@ class WorkloadSocketTest {
 
   /** Whether it could be moved once more does not matter to one that is to run. */
   @Test
-  void whatItDoesIsToldWhateverItsWindowsAre() throws IOException {
+  void whatItDoesIsReportedWhateverItsWindowsAre() throws IOException {
     workload.describing(
         "{\"ok\":true,\"protocol\":1,\"state\":\"paused\",\"device\":\"gpu-0\",\"more\":1}");
     assertThat(client.state()).isEqualTo(WorkloadState.PAUSED);
@@ -264,7 +264,7 @@ class WorkloadSocketTest {
   }
 
   @Test
-  void theStateIsToldWhateverBecameOfTheWindows() throws IOException {
+  void theStateIsReportedWhateverBecameOfTheWindows() throws IOException {
     describing("[" + window("ring", 0, 4096, ring) + "]");
     assertThat(client.describe().windows()).hasSize(1);
     Files.delete(ring);
@@ -272,9 +272,9 @@ class WorkloadSocketTest {
     assertThat(client.state()).isEqualTo(WorkloadState.RUNNING);
   }
 
-  /** One descriptor for each window, until the workload is asked again or let go of. */
+  /** One descriptor for each window, until the workload is asked again or released. */
   @Test
-  void theFilesThatWereCheckedAreKeptAndLetGoOf() throws IOException {
+  void theFilesThatWereCheckedAreKeptUntilTheRelease() throws IOException {
     describing("[" + window("ring", 0, 4096, ring) + "]");
     for (int asked = 0; asked < 3; asked++) {
       assertThat(client.describe().windows().get(0).memory()).isPresent();
@@ -384,7 +384,7 @@ class WorkloadSocketTest {
   }
 
   @Test
-  void oneThatEndedIsToldFromOneThatDoesNotAnswer() throws IOException {
+  void oneThatEndedIsDistinguishedFromOneThatDoesNotAnswer() throws IOException {
     workload.describing("");
     try (WorkloadSocket quick = client("gpu-0", Duration.ofSeconds(1))) {
       assertThat(failureOf(() -> quick.requireWaiting("uid/1")).errno())

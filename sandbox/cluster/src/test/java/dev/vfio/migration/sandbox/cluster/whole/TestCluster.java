@@ -78,11 +78,6 @@ final class TestCluster implements AutoCloseable {
     return stateLinks.get(SandboxCluster.DESTINATION_NODE);
   }
 
-  /** Between the operator and the agent of that node. */
-  FaultyLink controlLink(String node) {
-    return controlLinks.get(node);
-  }
-
   RunningProcess agent(String node) {
     return cluster.agent(node);
   }
