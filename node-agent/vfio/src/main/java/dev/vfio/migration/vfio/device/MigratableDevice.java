@@ -63,8 +63,8 @@ public interface MigratableDevice extends AutoCloseable {
 
   /**
    * Looks whether the device says that it is still in {@link #state()}. Changes nothing, also about
-   * what this object knows. A device that never reported its state is only looked at for whether
-   * it answers at all.
+   * what this object knows. A device that never reported its state is only looked at for whether it
+   * answers at all.
    *
    * @throws DeviceException TRANSITION_FAILED where the device says that it is elsewhere: it was
    *     reset, or led by somebody else; UNREACHABLE and READ_FAILED as {@link #requireLoaded} has
@@ -85,9 +85,9 @@ public interface MigratableDevice extends AutoCloseable {
    * advances it; the limit stays. Chunk boundaries are the device's own and must be kept by who
    * carries them.
    *
-   * <p>Of a chunk that is larger than the room the first part is read, and {@link #unread()} is
-   * how much the next calls will read of it. Until that is 0 nothing else is to be asked of the
-   * device, but a {@link #transition} that gives the attempt up.
+   * <p>Of a chunk that is larger than the room the first part is read, and {@link #unread()} is how
+   * much the next calls will read of it. Until that is 0 nothing else is to be asked of the device,
+   * but a {@link #transition} that gives the attempt up.
    *
    * @return bytes read; 0 where the device has nothing now: in PRECOPY a reason to wait a little,
    *     in STOPNCOPY the end only where {@link #pending} says so, too

@@ -157,7 +157,9 @@ public final class Cgroups {
 
   private Optional<Path> beneathRoot(Path from, String named) {
     Path folder = from.resolve("." + named).normalize();
-    return named.startsWith("/") && folder.startsWith(root) ? Optional.of(folder) : Optional.empty();
+    return named.startsWith("/") && folder.startsWith(root)
+        ? Optional.of(folder)
+        : Optional.empty();
   }
 
   /** Finds this process once, so that no other process has to be searched for. */

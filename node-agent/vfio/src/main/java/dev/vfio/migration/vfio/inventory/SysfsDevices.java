@@ -21,8 +21,8 @@ import java.util.regex.Pattern;
  * bus/mdev/devices}) and PCI devices that are bound to a VFIO driver ({@code bus/pci/devices}).
  * Opens no device and changes nothing. Safe for use by several threads.
  *
- * <p>A device that is removed while it is read is left out. An attribute that is not there, or
- * that the driver answers with an error, counts as not there.
+ * <p>A device that is removed while it is read is left out. An attribute that is not there, or that
+ * the driver answers with an error, counts as not there.
  *
  * <p>Source: Documentation/ABI/testing/sysfs-bus-pci, sysfs-bus-vfio-mdev, sysfs-devices-vfio-dev
  * of the kernel. {@code migration_version} is an attribute that drivers outside the kernel's tree

@@ -306,7 +306,8 @@ public final class VfioUserDirectory implements DeviceDirectory {
         : printable.substring(0, MAX_SHOWN_NAME) + "...";
   }
 
-  private VfioUserAccess connect(String id, String name, KnownServer server) throws DeviceException {
+  private VfioUserAccess connect(String id, String name, KnownServer server)
+      throws DeviceException {
     Path socket = sockets.path(name, DeviceSockets.DEVICE);
     while (true) {
       long openBy = System.nanoTime() + timeouts.toConnect().toNanos();

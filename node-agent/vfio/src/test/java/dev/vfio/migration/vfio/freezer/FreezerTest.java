@@ -20,7 +20,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Real processes in real cgroups stand still, run again, or have ended; the ledger knows of each. */
+/**
+ * Real processes in real cgroups stand still, run again, or have ended; the ledger knows of each.
+ */
 @Timeout(120)
 class FreezerTest {
   private static final Duration TIMEOUT = Duration.ofSeconds(60);

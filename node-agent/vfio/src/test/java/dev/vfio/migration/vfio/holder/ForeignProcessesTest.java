@@ -133,7 +133,8 @@ class ForeignProcessesTest {
   @Test
   void aGroupsMemberThatWasRemovedIsNoOther() throws Exception {
     node.member(node.group(), "0000:65:00.2", "1af4:1041 1af4:1100");
-    Path removed = folder.resolve("sys/kernel/iommu_groups/" + node.group() + "/devices/0000:65:00.2");
+    Path removed =
+        folder.resolve("sys/kernel/iommu_groups/" + node.group() + "/devices/0000:65:00.2");
     for (String attribute : List.of("vendor", "device", "subsystem_vendor", "subsystem_device")) {
       Files.delete(removed.resolve(attribute));
     }

@@ -11,8 +11,8 @@ import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * Fails a test that leaves a socket or a test file open: looks before its first
- * {@code @BeforeEach} and after its last {@code @AfterEach}.
+ * Fails a test that leaves a socket or a test file open: looks before its first {@code @BeforeEach}
+ * and after its last {@code @AfterEach}.
  *
  * <p>Each socket counts for itself. The number of all sockets would also change when the thread of
  * an earlier test closes one late.

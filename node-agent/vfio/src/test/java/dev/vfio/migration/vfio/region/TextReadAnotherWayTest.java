@@ -16,8 +16,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /**
- * Drivers that read the text of 2018 in another way than most: whatever can be distinguished is taken,
- * and what a driver answers is looked at before anybody relies on it.
+ * Drivers that read the text of 2018 in another way than most: whatever can be distinguished is
+ * taken, and what a driver answers is looked at before anybody relies on it.
  */
 class TextReadAnotherWayTest {
   private static final int SIZE = 4096;

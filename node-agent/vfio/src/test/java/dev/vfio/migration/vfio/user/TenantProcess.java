@@ -60,7 +60,9 @@ final class TenantProcess implements AutoCloseable {
     return tenant;
   }
 
-  /** Ends it and returns what it was asked: lines of the workload protocol, commands of vfio-user. */
+  /**
+   * Ends it and returns what it was asked: lines of the workload protocol, commands of vfio-user.
+   */
   List<String> asked() throws IOException {
     process.getOutputStream().close();
     return output.lines().toList();

@@ -91,6 +91,22 @@ final class TestCluster implements AutoCloseable {
     cluster.awaitAgent(node);
   }
 
+  /** What happens while the operator stands still. */
+  @FunctionalInterface
+  interface Step {
+    void run() throws Exception;
+  }
+
+  /** Nothing is decided meanwhile, and what the operator knows of the agents is old. */
+  void whileOperatorStandsStill(Step step) throws Exception {
+    cluster.operator().suspend();
+    try {
+      step.run();
+    } finally {
+      cluster.operator().proceed();
+    }
+  }
+
   void killOperator() {
     cluster.operator().kill();
   }

@@ -11,8 +11,8 @@ import java.nio.ByteOrder;
 
 /**
  * One client: reads commands in order and answers each. Region data goes straight between the
- * socket and the region's memory. Owned by one thread; {@link #hangUp} and {@link #peerHasClosed} are
- * for others.
+ * socket and the region's memory. Owned by one thread; {@link #hangUp} and {@link #peerHasClosed}
+ * are for others.
  */
 final class ClientConnection {
   private static final int SMALL = 64 * 1024;
