@@ -33,7 +33,6 @@ public record NodeDevice(
     int numaNode,
     String streamVersion) {
 
-  /** Whether it is a mediated device. */
   public boolean mediated() {
     return !mdevType.isEmpty();
   }

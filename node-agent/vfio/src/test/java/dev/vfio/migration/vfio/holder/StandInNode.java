@@ -100,7 +100,6 @@ public final class StandInNode implements AutoCloseable {
     return group;
   }
 
-  /** The node of a group. */
   public Path group(int number) {
     return Path.of("/dev/pts", Integer.toString(number));
   }
@@ -207,9 +206,18 @@ public final class StandInNode implements AutoCloseable {
     return child;
   }
 
+  /**
+   * Starts a process that has these files open and sleeps.
+   *
+   * @param files as the shell redirects them, for example {@code 7<>$DEVICE}
+   */
+  public Child startWith(String files) throws IOException {
+    return start("exec " + files + "; echo ready; exec sleep 300");
+  }
+
   /** Starts a process that holds the device and does nothing with it. */
   public Child startHolder() throws IOException {
-    return start("exec 7<>$DEVICE 8<>$GROUP; echo ready; exec sleep 300");
+    return startWith("7<>$DEVICE 8<>$GROUP");
   }
 
   @Override

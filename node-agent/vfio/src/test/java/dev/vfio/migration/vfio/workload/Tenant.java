@@ -76,7 +76,6 @@ final class Tenant implements AutoCloseable {
     process.destroyForcibly().onExit().join();
   }
 
-  /** The program. */
   public static void main(String[] arguments) throws IOException {
     ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     listener.bind(UnixDomainSocketAddress.of(arguments[0]));

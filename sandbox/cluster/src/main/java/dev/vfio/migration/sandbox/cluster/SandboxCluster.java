@@ -142,7 +142,6 @@ public final class SandboxCluster implements AutoCloseable {
     controlPlane.awaitOperator();
   }
 
-  /** The API server's process. */
   public RunningProcess apiServer() {
     return controlPlane.apiServer();
   }
