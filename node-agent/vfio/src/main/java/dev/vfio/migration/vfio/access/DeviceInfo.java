@@ -1,7 +1,7 @@
 package dev.vfio.migration.vfio.access;
 
 /**
- * What {@code VFIO_DEVICE_GET_INFO} tells.
+ * What {@code VFIO_DEVICE_GET_INFO} answers.
  *
  * @param resettable whether the device can be reset
  * @param pci whether regions 0 to 8 are those of a PCI device

@@ -3,8 +3,7 @@ package dev.vfio.migration.vfio.access;
 import java.nio.ByteBuffer;
 
 /**
- * What {@code VFIO_DEVICE_GET_REGION_INFO} tells of one region. Nothing in it was checked beyond
- * its own length.
+ * What {@code VFIO_DEVICE_GET_REGION_INFO} answers about one region. Only its length was checked.
  *
  * @param index of the region
  * @param readable {@code VFIO_REGION_INFO_FLAG_READ}

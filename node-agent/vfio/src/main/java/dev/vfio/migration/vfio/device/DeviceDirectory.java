@@ -10,11 +10,11 @@ public interface DeviceDirectory {
   /**
    * One device of this node; exactly one of {@code description} and {@code problem} is set.
    *
-   * @param state null where it is not known: not every device tells it, and one that is open here
-   *     is not asked. Of a free device of the kernel it is told only where an earlier use left it
+   * @param state null where it is not known: not every device reports it, and one that is open here
+   *     is not asked. Of a free device of the kernel it is given only where an earlier use left it
    *     there: {@link DeviceState#leftOver()}
    * @param place where the device is in this node; null for a device that sysfs does not know
-   * @param holder who holds the device; null where it is free or nobody can tell
+   * @param holder who holds the device; null where it is free or that is not known
    * @param busy whether somebody has the device open, known or not
    */
   record Entry(

@@ -127,7 +127,7 @@ public final class DeviceFailures {
         "asking for dirty pages",
         Kind.READ_FAILED,
         failure,
-        "The device does not tell which pages it wrote; the rest was reported dirty. Its state"
+        "The device does not report which pages it wrote; the rest was reported dirty. Its state"
             + " was not touched: copy all its memory while it stands still.");
   }
 

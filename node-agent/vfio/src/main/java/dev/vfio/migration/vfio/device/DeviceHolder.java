@@ -1,7 +1,7 @@
 package dev.vfio.migration.vfio.device;
 
 /**
- * The process that holds a device, as far as it is told to people. Process ids are those of the
+ * The process that holds a device, as far as it is shown to people. Process ids are those of the
  * host.
  *
  * @param pid of the process

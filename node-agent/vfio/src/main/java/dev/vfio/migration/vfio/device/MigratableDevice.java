@@ -22,9 +22,9 @@ public interface MigratableDevice extends AutoCloseable {
 
   /**
    * Whether {@link #state()} is what the device is in. False only after opening or resetting a
-   * device that does not tell its state: {@link #state()} is then NONE, {@link #transition} lets
-   * the device judge, and the first that succeeds makes the state known. Who has a record of what
-   * the device was told last should trust that.
+   * device that does not report its state: {@link #state()} is then NONE, {@link #transition} lets
+   * the device judge, and the first that succeeds makes the state known. A caller with a record of
+   * the last state that was set should trust that record.
    */
   default boolean stateKnown() {
     return true;
@@ -38,7 +38,7 @@ public interface MigratableDevice extends AutoCloseable {
 
   /**
    * Moves the device to that state and returns when the device says that it is there; a device that
-   * does not tell its state is believed. FAILED and CANCELLED only announce the way back: where
+   * does not report its state is believed. FAILED and CANCELLED only announce the way back: where
    * that ended is looked at with RUNNING.
    *
    * @throws DeviceException TRANSITION_FAILED with the errno where the device refused; {@link
@@ -46,24 +46,24 @@ public interface MigratableDevice extends AutoCloseable {
    *     FAILED or {@link #reset()}. Where the device says that it is in an error state of its
    *     interface {@link #state()} answers FAILED, and only {@link #reset()} leads out. A driver
    *     that answers success while its device is elsewhere has refused. READ_FAILED where the
-   *     driver took the change and the device, which could tell, does not tell where it is
+   *     driver took the change and the device, which could report its state, does not
    */
   void transition(DeviceState target) throws DeviceException;
 
   /**
    * Looks whether a device that was led to RESUME_COMPLETED still holds what it had taken in.
-   * Changes nothing, also about what this object knows. A device that does not tell its state is
+   * Changes nothing, also about what this object knows. A device that does not report its state is
    * only looked at for whether it answers at all.
    *
    * @throws DeviceException STATE_LOST where the device says that it is elsewhere, UNREACHABLE
    *     where it, or its server, does not exist any more or does not answer; READ_FAILED where it
-   *     refused to tell, and may tell the next time
+   *     refused to report it, and may report it the next time
    */
   void requireLoaded() throws DeviceException;
 
   /**
    * Looks whether the device says that it is still in {@link #state()}. Changes nothing, also about
-   * what this object knows. A device that never told its state is only looked at for whether it
+   * what this object knows. A device that never reported its state is only looked at for whether it
    * answers at all.
    *
    * @throws DeviceException TRANSITION_FAILED where the device says that it is elsewhere: it was
@@ -85,9 +85,9 @@ public interface MigratableDevice extends AutoCloseable {
    * advances it; the limit stays. Chunk boundaries are the device's own and must be kept by who
    * carries them.
    *
-   * <p>Of a chunk that is larger than the room the first part is read, and {@link #unread()} tells
-   * how much the next calls will read of it. Until that is 0 nothing else is to be asked of the
-   * device, but a {@link #transition} that gives the attempt up.
+   * <p>Of a chunk that is larger than the room the first part is read, and {@link #unread()} is how
+   * much the next calls will read of it. Until that is 0 nothing else is to be asked of the device,
+   * but a {@link #transition} that gives the attempt up.
    *
    * @return bytes read; 0 where the device has nothing now: in PRECOPY a reason to wait a little,
    *     in STOPNCOPY the end only where {@link #pending} says so, too

@@ -7,7 +7,7 @@ import dev.vfio.migration.vfio.linux.Errno;
  * Recognises drivers that answer EINVAL to the question for the state of a device that nobody has
  * begun to migrate. Such a device runs, because every interface begins in its running state. After
  * one such answer a later EINVAL of the same driver means "running" as well. A driver whose first
- * EINVAL follows a change does not tell the state of its device. For one thread.
+ * EINVAL follows a change does not report the state of its device. For one thread.
  */
 public final class UnreportedState {
   /** Whether the driver took a change since the device was opened or reset. */

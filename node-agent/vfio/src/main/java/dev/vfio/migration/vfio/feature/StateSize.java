@@ -42,9 +42,9 @@ final class StateSize {
    * @param read bytes since the device stopped; drivers go on reporting the whole size
    */
   PendingBytes beforeTheEnd(long read) throws AccessException {
-    long told = stopCopyBytes();
-    long left = told < 0 ? told : told - read;
-    return told >= 0 && left <= 0 ? PendingBytes.SOMETHING : new PendingBytes(0, 0, left);
+    long reported = stopCopyBytes();
+    long left = reported < 0 ? reported : reported - read;
+    return reported >= 0 && left <= 0 ? PendingBytes.SOMETHING : new PendingBytes(0, 0, left);
   }
 
   private long stopCopyBytes() throws AccessException {

@@ -28,7 +28,6 @@ public record Cgroup(String path, Path directory) {
   private static final String NOT_FROZEN = "frozen 0";
   private static final String EMPTY = "populated 0";
 
-  /** Whether it is there. */
   public boolean exists() {
     return Files.isDirectory(directory);
   }

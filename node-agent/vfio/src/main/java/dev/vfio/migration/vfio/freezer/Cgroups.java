@@ -60,10 +60,10 @@ public final class Cgroups {
    * @return empty where no cgroup of the hierarchy lists it
    */
   Optional<Cgroup> of(long process) throws IOException {
-    String told = processes.cgroup(process);
-    Optional<Cgroup> found = listing(fromMountedRoot(told), process);
+    String named = processes.cgroup(process);
+    Optional<Cgroup> found = listing(fromMountedRoot(named), process);
     if (found.isEmpty()) {
-      found = listing(fromOwnRoot(told), process);
+      found = listing(fromOwnRoot(named), process);
     }
     return found.isPresent() ? found : search(process);
   }
@@ -120,16 +120,16 @@ public final class Cgroups {
    * The path of the cgroup that lists the processes of one: as it is given, or that of the one
    * above it where it has threads only.
    *
-   * @param told as {@code /proc} gives it
+   * @param named as {@code /proc} gives it
    */
-  public String domain(String told) throws IOException {
-    Optional<Path> likely = fromMountedRoot(told);
+  public String domain(String named) throws IOException {
+    Optional<Path> likely = fromMountedRoot(named);
     if (likely.filter(Files::isDirectory).isEmpty()) {
-      likely = fromOwnRoot(told);
+      likely = fromOwnRoot(named);
     }
     return likely.isPresent() && of(likely.get()).threaded()
         ? domain(of(likely.get())).path()
-        : told;
+        : named;
   }
 
   private Cgroup domain(Cgroup cgroup) throws IOException {
@@ -141,23 +141,25 @@ public final class Cgroups {
   }
 
   /** The folder of a path, if the mounted hierarchy begins where this process's namespace does. */
-  private Optional<Path> fromMountedRoot(String told) {
-    return beneathRoot(root, told);
+  private Optional<Path> fromMountedRoot(String named) {
+    return beneathRoot(root, named);
   }
 
   /** The folder of a path that counts from the root of this process's namespace. */
-  private Optional<Path> fromOwnRoot(String told) throws IOException {
+  private Optional<Path> fromOwnRoot(String named) throws IOException {
     Optional<Path> own = ownRoot;
     if (own == null) {
       own = findOwnRoot();
       ownRoot = own;
     }
-    return own.flatMap(folder -> beneathRoot(folder, told));
+    return own.flatMap(folder -> beneathRoot(folder, named));
   }
 
-  private Optional<Path> beneathRoot(Path from, String told) {
-    Path folder = from.resolve("." + told).normalize();
-    return told.startsWith("/") && folder.startsWith(root) ? Optional.of(folder) : Optional.empty();
+  private Optional<Path> beneathRoot(Path from, String named) {
+    Path folder = from.resolve("." + named).normalize();
+    return named.startsWith("/") && folder.startsWith(root)
+        ? Optional.of(folder)
+        : Optional.empty();
   }
 
   /** Finds this process once, so that no other process has to be searched for. */
@@ -169,16 +171,16 @@ public final class Cgroups {
       // The mounted proc is that of a process namespace that this process is not in.
       return Optional.empty();
     }
-    Path told = Path.of("." + processes.cgroup(self)).normalize();
+    Path named = Path.of("." + processes.cgroup(self)).normalize();
     Optional<Path> own = search(self).map(Cgroup::directory);
-    if (own.isEmpty() || told.toString().isEmpty()) {
+    if (own.isEmpty() || named.toString().isEmpty()) {
       return own;
     }
     Path above = own.get();
-    for (int names = told.getNameCount(); names > 0 && above != null; names--) {
+    for (int names = named.getNameCount(); names > 0 && above != null; names--) {
       above = above.getParent();
     }
-    return own.get().endsWith(told) ? Optional.ofNullable(above) : Optional.empty();
+    return own.get().endsWith(named) ? Optional.ofNullable(above) : Optional.empty();
   }
 
   private Cgroup of(Path folder) {

@@ -15,7 +15,7 @@ final class FileTrouble {
 
   private FileTrouble() {}
 
-  /** The number that the kernel gave; EIO where the exception does not tell. */
+  /** The number that the kernel gave; EIO where the exception has none. */
   static int errno(IOException failure) {
     if (failure instanceof ErrnoException call) {
       return call.errno();

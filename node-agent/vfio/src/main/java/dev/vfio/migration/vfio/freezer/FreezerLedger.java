@@ -84,7 +84,6 @@ public final class FreezerLedger {
     return entries;
   }
 
-  /** The entry of a device. */
   public Optional<Entry> of(String device) throws IOException {
     return read(file(device));
   }
@@ -119,7 +118,6 @@ public final class FreezerLedger {
         cause);
   }
 
-  /** Where the entries are. */
   Path directory() {
     return directory;
   }

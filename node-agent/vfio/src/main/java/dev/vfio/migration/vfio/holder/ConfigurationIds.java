@@ -13,7 +13,7 @@ public interface ConfigurationIds {
    *
    * @param device a duplicate, taken over: it is closed when this returns
    * @return {@code vendor:device subvendor:subdevice}, four hexadecimal digits each; empty where
-   *     the device has no configuration space to tell
+   *     the device has no configuration space
    */
   Optional<String> read(Descriptor device) throws IOException;
 }

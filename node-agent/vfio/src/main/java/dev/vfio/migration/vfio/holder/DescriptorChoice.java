@@ -158,7 +158,7 @@ final class DescriptorChoice {
   private static DeviceException unsure(NodeDevice device, String why) {
     return Kind.BUSY.exception(
         "it is not certain which descriptor is the device %s: %s. Nothing was done to the"
-            + " device or to any process. Linux 6.18 and later tell; on an older kernel let"
+            + " device or to any process. Linux 6.18 and later say so; on an older kernel let"
             + " each process hold one device, and close duplicates that are not needed.",
         device.id(), why);
   }

@@ -81,7 +81,7 @@ final class DescriptorScan {
     return all.stream().filter(one -> holders.contains(one.process())).toList();
   }
 
-  /** Descriptors of devices that the process has, whose names do not tell which they are. */
+  /** Descriptors of devices that the process has, whose names do not say which they are. */
   List<OpenDescriptor> unnamedDevicesOf(long process) {
     return unnamed.stream().filter(one -> one.process() == process).toList();
   }

@@ -8,8 +8,8 @@ import java.util.Set;
  *
  * @param device that it holds
  * @param process its number
- * @param startTime in clock ticks since the machine was started; with the number it tells the
- *     process from every other
+ * @param startTime in clock ticks since the machine was started; with the number it distinguishes
+ *     the process from every other
  * @param command its name, as the kernel shortens it
  * @param cgroup in the unified hierarchy, as {@code /proc} names it; empty where it has none
  * @param user its effective user id

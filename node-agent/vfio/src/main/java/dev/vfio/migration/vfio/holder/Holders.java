@@ -58,7 +58,7 @@ public final class Holders {
    * @param proc where proc is mounted, of the machine's own process namespace
    * @param sysfs where sysfs is mounted
    * @param deviceLink what a device's descriptor is called, {@link #DEVICE_LINK}
-   * @param ids tells devices of one group, or of one process, apart
+   * @param ids distinguishes devices of one group, or of one process
    */
   public Holders(Path proc, Path sysfs, String deviceLink, ConfigurationIds ids) {
     this(new Processes(proc), sysfs, deviceLink, ids, cgroup -> cgroup);
@@ -69,8 +69,8 @@ public final class Holders {
    *
    * @param sysfs where sysfs is mounted
    * @param deviceLink what a device's descriptor is called, {@link #DEVICE_LINK}
-   * @param ids tells devices of one group, or of one process, apart
-   * @param domains tells which cgroup a process belongs to
+   * @param ids distinguishes devices of one group, or of one process
+   * @param domains says which cgroup a process belongs to
    */
   public Holders(
       Processes processes, Path sysfs, String deviceLink, ConfigurationIds ids, Domains domains) {
@@ -167,8 +167,8 @@ public final class Holders {
         try {
           return kind.run(look > 1);
         } catch (ErrnoException changed) {
-          boolean gone = changed.is(Errno.EBADF) || KernelText.isMissing(changed);
-          if (!gone || look == MAX_LOOKS) {
+          boolean closed = changed.is(Errno.EBADF) || KernelText.isMissing(changed);
+          if (!closed || look == MAX_LOOKS) {
             throw changed;
           }
         }
@@ -240,7 +240,7 @@ public final class Holders {
   public Optional<String> objection(NodeDevice device, long process) throws IOException {
     if (process == 0) {
       return Optional.of(
-          "its process cannot be seen from here, so that nobody could tell whether it holds the"
+          "its process cannot be seen from here, so that nobody could say whether it holds the"
               + " device. The agent needs the machine's own process namespace (hostPID)");
     }
     DescriptorScan scan = new DescriptorScan(scans.now(Set.of(process)), device);

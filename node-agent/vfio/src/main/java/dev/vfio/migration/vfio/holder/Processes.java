@@ -73,8 +73,8 @@ public final class Processes {
   }
 
   /**
-   * When the process was started, in clock ticks since the machine was: with its number this tells
-   * a process from every other. Empty where it has ended, reaped or not.
+   * When the process was started, in clock ticks since the machine was: with its number this
+   * distinguishes a process from every other. Empty where it has ended, reaped or not.
    */
   public OptionalLong startTime(long process) throws IOException {
     List<String> fields = status(process);

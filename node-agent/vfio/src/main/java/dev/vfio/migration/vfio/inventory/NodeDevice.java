@@ -4,12 +4,12 @@ import java.nio.file.Path;
 
 /**
  * A VFIO device of this node, as sysfs shows it: a PCI device bound to a VFIO driver, or a mediated
- * device. Says nothing of who uses it.
+ * device. Who uses it is not known here.
  *
  * @param id as users name it: PCI address ({@code 0000:65:00.1}) or mdev UUID
  * @param sysfs its directory, links resolved
  * @param driver name of the driver it is bound to; for a mediated device the driver of its parent
- *     where the parent has one, else the module that registered it; empty where nobody tells
+ *     where the parent has one, else the module that registered it; empty where neither is known
  * @param mdevType type of a mediated device; empty for a PCI device
  * @param pciAddress its own, or its parent's; empty where neither is a PCI device
  * @param pciIds {@code vendor:device subvendor:subdevice}, hexadecimal, of that PCI device; empty
@@ -33,7 +33,6 @@ public record NodeDevice(
     int numaNode,
     String streamVersion) {
 
-  /** Whether it is a mediated device. */
   public boolean mediated() {
     return !mdevType.isEmpty();
   }

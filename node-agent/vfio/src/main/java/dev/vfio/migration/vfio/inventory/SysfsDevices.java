@@ -21,8 +21,8 @@ import java.util.regex.Pattern;
  * bus/mdev/devices}) and PCI devices that are bound to a VFIO driver ({@code bus/pci/devices}).
  * Opens no device and changes nothing. Safe for use by several threads.
  *
- * <p>A device that goes away while it is looked at is left out. An attribute that is not there, or
- * that the driver answers with an error, counts as not there.
+ * <p>A device that is removed while it is read is left out. An attribute that is not there, or that
+ * the driver answers with an error, counts as not there.
  *
  * <p>Source: Documentation/ABI/testing/sysfs-bus-pci, sysfs-bus-vfio-mdev, sysfs-devices-vfio-dev
  * of the kernel. {@code migration_version} is an attribute that drivers outside the kernel's tree
@@ -59,7 +59,7 @@ public final class SysfsDevices {
   /**
    * Every VFIO device: PCI devices by address, then mediated devices by UUID.
    *
-   * @throws UncheckedIOException where a directory of sysfs is there and cannot be read
+   * @throws UncheckedIOException where a directory of sysfs exists and cannot be read
    */
   public List<NodeDevice> list() {
     List<NodeDevice> devices = new ArrayList<>();
@@ -219,8 +219,8 @@ public final class SysfsDevices {
     Iterable<String> listed;
     try {
       listed = names(device.resolve("vfio-dev"), CHARACTER_DEVICE);
-    } catch (UncheckedIOException goneOrRefused) {
-      // One device of many: it goes, or does not tell, and then it is opened by its group.
+    } catch (UncheckedIOException removedOrRefused) {
+      // The other devices are listed all the same; this one is then opened by its group.
       return "";
     }
     for (String name : listed) {
@@ -235,7 +235,7 @@ public final class SysfsDevices {
   private static Path resolved(Path link) {
     try {
       return link.toRealPath();
-    } catch (IOException gone) {
+    } catch (IOException removed) {
       return null;
     }
   }
@@ -247,12 +247,12 @@ public final class SysfsDevices {
     }
     try {
       return Files.readSymbolicLink(link).getFileName().toString();
-    } catch (IOException gone) {
+    } catch (IOException removed) {
       return "";
     }
   }
 
-  /** The text of an attribute, trimmed; empty where there is none or its driver refuses to tell. */
+  /** The text of an attribute, trimmed; empty where there is none or its driver refuses to say. */
   private static String attribute(Path file) {
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       return "";

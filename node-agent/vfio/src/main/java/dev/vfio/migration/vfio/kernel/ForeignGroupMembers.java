@@ -44,7 +44,7 @@ final class ForeignGroupMembers {
   private static String driverName(Path driver) {
     try {
       return driver.toRealPath().getFileName().toString();
-    } catch (IOException gone) {
+    } catch (IOException removed) {
       return "";
     }
   }

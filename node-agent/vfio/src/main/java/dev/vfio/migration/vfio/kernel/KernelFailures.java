@@ -17,8 +17,8 @@ final class KernelFailures {
 
   /** As {@link #refused}, except where the errno says that the device does not exist any more. */
   static AccessException ofDevice(ErrnoException failure) {
-    boolean gone = failure.is(Errno.ENODEV) || failure.is(Errno.EBADF);
-    return gone
+    boolean removed = failure.is(Errno.ENODEV) || failure.is(Errno.EBADF);
+    return removed
         ? new AccessException(
             Reason.UNREACHABLE,
             failure.errno(),

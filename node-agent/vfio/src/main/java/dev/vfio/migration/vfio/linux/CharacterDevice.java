@@ -5,8 +5,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * Tells a character device by its number, which nobody chooses, and not by its name, which whoever
- * owns a mount namespace does. Safe for use by several threads.
+ * Recognises a character device by its number, which nobody can choose. Its name is chosen by
+ * whoever owns a mount namespace. Safe for use by several threads.
  *
  * <p>Source: {@code statx(2)}.
  *

@@ -154,7 +154,7 @@ public final class DriverFile implements AutoCloseable {
   }
 
   /**
-   * Waits until the file is ready, or has an error or a hang-up to tell, which the next call does.
+   * Waits until the file is ready, or has an error or a hang-up, which the next call reports.
    *
    * @return false where it was not in that time
    * @throws ErrnoException EBADF where the file was closed here, also during the wait

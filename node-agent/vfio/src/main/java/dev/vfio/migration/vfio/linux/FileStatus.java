@@ -18,16 +18,14 @@ import java.nio.ByteBuffer;
  * @param allocated bytes that the file takes of its file system, less than its size where it has
  *     holes
  * @param links names that the file has; 0 where it was removed
- * @param inode number of the file in its file system
  * @param device number of the file system, {@code MAJOR:MINOR}
  */
 public record FileStatus(
-    int mode, int owner, long size, long allocated, long links, long inode, String device) {
+    int mode, int owner, long size, long allocated, long links, String device) {
   static final int AT_EMPTY_PATH = 0x1000;
   static final int STATX_BASIC_STATS = 0x7ff;
   static final int LINKS = 0x10;
   static final int OWNER = 0x14;
-  static final int INODE = 0x20;
   static final int SIZE = 0x28;
   static final int BLOCKS = 0x30;
 
@@ -64,7 +62,6 @@ public record FileStatus(
         found.getLong(SIZE),
         found.getLong(BLOCKS) * BLOCK_BYTES,
         Integer.toUnsignedLong(found.getInt(LINKS)),
-        found.getLong(INODE),
         found.getInt(DEVICE_MAJOR) + ":" + found.getInt(DEVICE_MINOR));
   }
 
@@ -83,11 +80,6 @@ public record FileStatus(
   /** Whether running the file would give somebody its owner's or its group's rights. */
   public boolean givesRights() {
     return (mode & (S_ISUID | S_ISGID)) != 0;
-  }
-
-  /** Whether both are one and the same file, whatever it was called at either look. */
-  public boolean isSameFile(FileStatus other) {
-    return inode == other.inode && device.equals(other.device);
   }
 
   /** For messages: {@code "a FIFO"}. */

@@ -14,9 +14,9 @@ import java.nio.file.Path;
  *
  * @param content of a regular file, at most as many bytes as were allowed
  * @param owner user id that owns it
- * @param identity tells it from another file of that name, and from itself before it was written
- *     to: its inode and the times that the file system keeps of it. Only to be compared with
- *     another's
+ * @param identity differs from that of another file of that name, and from its own before it was
+ *     written to: its inode and the times that the file system keeps of it. Only to be compared
+ *     with another's
  */
 public record GuardedFile(String content, int owner, String identity) {
   /**

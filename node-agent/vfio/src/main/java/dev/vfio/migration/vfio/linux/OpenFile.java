@@ -49,7 +49,7 @@ public final class OpenFile {
   /**
    * Whether a descriptor of ours is a duplicate of a process's.
    *
-   * @return true also where the kernel was built without the means to tell
+   * @return true also where the kernel was built without the call that compares
    */
   public static boolean isSame(Descriptor ours, ProcessDescriptor process, int theirs)
       throws ErrnoException {
@@ -69,7 +69,7 @@ public final class OpenFile {
    *
    * @param process its number, as this process sees it
    * @return false also where either of them is closed, or the process has ended
-   * @throws ErrnoException ENOSYS where the kernel was built without the means to tell
+   * @throws ErrnoException ENOSYS where the kernel was built without the call that compares
    */
   public static boolean isSame(Descriptor ours, long process, int theirs) throws ErrnoException {
     if (!ours.isOpen()) {
@@ -101,7 +101,7 @@ public final class OpenFile {
 
   /**
    * Whether memory is behind it: a file of tmpfs, which a memfd is too, or of hugetlbfs. The kernel
-   * has seals for just these, and tells so without asking a file system that may never answer.
+   * has seals for just these, and says so without asking a file system that may never answer.
    */
   public static boolean isMemory(Descriptor descriptor) throws ErrnoException {
     if (LibC.fcntl(descriptor.number(), LibC.F_GET_SEALS, 0) >= 0) {

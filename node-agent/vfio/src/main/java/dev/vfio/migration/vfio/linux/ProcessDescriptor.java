@@ -41,7 +41,6 @@ public final class ProcessDescriptor implements AutoCloseable {
     return new ProcessDescriptor(process, new Descriptor((int) answer));
   }
 
-  /** Its number. */
   public long process() {
     return process;
   }

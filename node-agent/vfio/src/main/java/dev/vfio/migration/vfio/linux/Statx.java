@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** The call {@code statx(2)}, which since Linux 4.11 tells what a file is. */
+/** The call {@code statx(2)}, which since Linux 4.11 says what a file is. */
 final class Statx {
   static final int STATX_X86_64 = 332;
   static final int STATX_GENERIC = 291;

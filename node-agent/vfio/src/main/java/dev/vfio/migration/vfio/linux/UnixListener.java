@@ -88,7 +88,6 @@ public final class UnixListener implements AutoCloseable {
     }
   }
 
-  /** Where it listens. */
   public Path path() {
     return path;
   }

@@ -24,7 +24,10 @@ public final class UnixStream implements AutoCloseable {
    */
   public static final int MAX_DESCRIPTORS = 8;
 
-  /** Asked for; the kernel grants what its limit allows. Fewer, larger hand-overs of bulk data. */
+  /**
+   * Asked for; the kernel grants what its limit allows. Bulk data then goes in fewer, larger
+   * pieces.
+   */
   private static final int SEND_BUFFER_BYTES = 1 << 20;
 
   private static final int MAX_PARTS = 2;
@@ -189,8 +192,8 @@ public final class UnixStream implements AutoCloseable {
   /**
    * Sends everything that remains in both parts, the first before the second, and advances them.
    *
-   * @throws ErrnoException EAGAIN where the peer did not take it all in time, EPIPE where it is
-   *     gone; part of it may have been sent
+   * @throws ErrnoException EAGAIN where the peer did not take it all in time, EPIPE where it has
+   *     closed its end; part of it may have been sent
    */
   public void send(ByteBuffer first, ByteBuffer second) throws ErrnoException {
     inUse.lock();

@@ -91,16 +91,16 @@ public final class MemoryRoom {
   }
 
   private long available() throws IOException {
-    Map<String, Long> told = new HashMap<>();
+    Map<String, Long> fields = new HashMap<>();
     for (String line : Files.readAllLines(information)) {
       String[] words = line.split("[: ]+");
       if (words.length == 3 && words[2].equals("kB")) {
-        told.put(words[0], Long.parseLong(words[1]) * KIB);
+        fields.put(words[0], Long.parseLong(words[1]) * KIB);
       }
     }
     // What cannot be read limits nothing: the write that finds no memory says so.
-    return told.containsKey("MemAvailable")
-        ? told.get("MemAvailable") + told.getOrDefault("SwapFree", 0L)
+    return fields.containsKey("MemAvailable")
+        ? fields.get("MemAvailable") + fields.getOrDefault("SwapFree", 0L)
         : Long.MAX_VALUE;
   }
 }

@@ -36,7 +36,7 @@ final class KnownDevice {
   record Opened(KernelAccess access, MigratableDevice device, Continuity continuity) {}
 
   /**
-   * What tells a device from one that is made later in its place.
+   * What distinguishes a device from one that is made later in its place.
    *
    * @param directory the kernel's identity of its directory in sysfs
    */

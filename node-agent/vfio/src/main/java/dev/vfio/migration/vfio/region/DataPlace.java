@@ -121,7 +121,7 @@ final class DataPlace {
   /**
    * Where a bitmap lies that the driver says it has copied. The offset is read twice, but not of a
    * driver that stages a chunk when it is read. If the driver staged a chunk instead of a bitmap,
-   * that becomes the next chunk; if that cannot be told apart, no further chunk is read.
+   * that becomes the next chunk; if it is unclear which, no further chunk is read.
    *
    * @param copied pages
    * @return a place outside the region's data where there is none

@@ -31,7 +31,7 @@ final class IncomingChunk {
     /** Bytes of room from that place on, at least 1. */
     long room(long place) throws DeviceException;
 
-    /** Tells the device to take what lies there. */
+    /** Makes the device take what lies there. */
     void give(long place, long size) throws AccessException;
   }
 

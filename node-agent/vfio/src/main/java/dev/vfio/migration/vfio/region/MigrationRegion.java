@@ -16,7 +16,7 @@ import java.util.Optional;
  * The migration region of a device, found and checked.
  *
  * @param format which of the two it is
- * @param info as the device told it
+ * @param info as the device gave it
  * @param mappableParts parts that may be mapped
  */
 record MigrationRegion(RegionFormat format, RegionInfo info, List<RegionPart> mappableParts) {

@@ -175,7 +175,7 @@ final class Region2018Transitions {
 
   /**
    * By the text CANCELLED, and FAILED at the source, are themselves the way back to running. A
-   * device that went back to RUNNING by itself may refuse to be told so.
+   * device that went back to RUNNING by itself may refuse to be set to it.
    */
   private boolean runsAlready(AccessException failure) {
     boolean askedToGoBack = state == DeviceState.CANCELLED || state == DeviceState.FAILED;

@@ -3,7 +3,7 @@ package dev.vfio.migration.vfio.region;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import java.util.function.IntFunction;
 
-/** The two migration regions: what tells them from other regions and from each other. */
+/** The two migration regions: what distinguishes them from other regions and from each other. */
 enum RegionFormat {
   OF_2018(
       MigrationInterface.REGION_2018,

@@ -177,7 +177,7 @@ public final class RegionV1 implements MigratableDevice {
     return data.readChunk(tracker.subject(), this::announced, chunk);
   }
 
-  /** Reading pending_bytes also tells the driver that the chunk before was taken. */
+  /** Reading pending_bytes also informs the driver that the chunk before was taken. */
   private Announced announced() throws AccessException {
     if (registers.read(RegionV1Layout.PENDING_BYTES) == 0) {
       return Announced.NOTHING;

@@ -23,7 +23,6 @@ final class MessageLayout {
   static final int FLAG_TYPE_MASK = 0xf;
   static final int FLAG_TYPE_COMMAND = 0;
   static final int FLAG_TYPE_REPLY = 1;
-  static final int FLAG_NO_REPLY = 0x10;
   static final int FLAG_ERROR = 0x20;
 
   static final int VERSION_MAJOR = 0;

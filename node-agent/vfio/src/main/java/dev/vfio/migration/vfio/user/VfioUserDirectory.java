@@ -64,10 +64,10 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private final DeviceSockets sockets;
   private final int pageSize;
   private final Timeouts timeouts;
-  private final Map<String, Place> places = new ConcurrentHashMap<>();
+  private final Map<String, KnownServer> servers = new ConcurrentHashMap<>();
 
-  /** What is known of one device. Guarded by itself, but for {@link #turn}. */
-  private static final class Place {
+  /** What is known of the server of one device. Guarded by itself, but for {@link #turn}. */
+  private static final class KnownServer {
     /** Held by the thread that talks to the server before the device is open. */
     final ReentrantLock turn = new ReentrantLock();
 
@@ -193,55 +193,55 @@ public final class VfioUserDirectory implements DeviceDirectory {
   }
 
   private Entry look(String id, String name) throws DeviceException {
-    Place place = places.computeIfAbsent(name, unused -> new Place());
+    KnownServer server = servers.computeIfAbsent(name, unused -> new KnownServer());
     try {
-      return look(id, name, place);
+      return look(id, name, server);
     } catch (DeviceException failure) {
-      if (!place.lookWasEnded()) {
+      if (!server.lookWasEnded()) {
         throw failure;
       }
       // The thread that opens the device ended the look, which now sees the opened device.
-      return look(id, name, place);
+      return look(id, name, server);
     }
   }
 
-  private Entry look(String id, String name, Place place) throws DeviceException {
-    takeTurn(id, place);
+  private Entry look(String id, String name, KnownServer server) throws DeviceException {
+    takeTurn(id, server);
     try {
-      DeviceDescription opened = place.opened();
+      DeviceDescription opened = server.opened();
       if (opened != null) {
         return new Entry(id, opened, null, null);
       }
-      try (VfioUserAccess access = connect(id, name, place)) {
-        place.lookThrough(access);
+      try (VfioUserAccess access = connect(id, name, server)) {
+        server.lookThrough(access);
         DeviceLook look = Region2018.look(id, access, DriverProfile.NONE, pageSize);
         return new Entry(id, look.description(), look.state(), null);
       } finally {
-        place.lookThrough(null);
+        server.lookThrough(null);
       }
     } finally {
-      place.turn.unlock();
+      server.turn.unlock();
     }
   }
 
   @Override
   public MigratableDevice open(String id) throws DeviceException {
     String name = nameOf(id);
-    Place place = places.computeIfAbsent(name, unused -> new Place());
+    KnownServer server = servers.computeIfAbsent(name, unused -> new KnownServer());
     // Opening does not wait behind a listing.
-    place.endLook();
-    takeTurn(id, place);
+    server.endLook();
+    takeTurn(id, server);
     try {
-      if (place.opened() != null) {
+      if (server.opened() != null) {
         throw busy(id, "this agent holds it open for another migration", 0, null);
       }
-      VfioUserAccess access = connect(id, name, place);
+      VfioUserAccess access = connect(id, name, server);
       Region2018 device = Region2018.open(id, access, pageSize);
       hasOpened(id, access);
-      place.opened(device.description());
+      server.opened(device.description());
       return device;
     } finally {
-      place.turn.unlock();
+      server.turn.unlock();
     }
   }
 
@@ -254,10 +254,10 @@ public final class VfioUserDirectory implements DeviceDirectory {
     }
   }
 
-  private void takeTurn(String id, Place place) throws DeviceException {
+  private void takeTurn(String id, KnownServer server) throws DeviceException {
     boolean taken = false;
     try {
-      taken = place.turn.tryLock(timeouts.toConnect().toNanos(), TimeUnit.NANOSECONDS);
+      taken = server.turn.tryLock(timeouts.toConnect().toNanos(), TimeUnit.NANOSECONDS);
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
     }
@@ -306,7 +306,8 @@ public final class VfioUserDirectory implements DeviceDirectory {
         : printable.substring(0, MAX_SHOWN_NAME) + "...";
   }
 
-  private VfioUserAccess connect(String id, String name, Place place) throws DeviceException {
+  private VfioUserAccess connect(String id, String name, KnownServer server)
+      throws DeviceException {
     Path socket = sockets.path(name, DeviceSockets.DEVICE);
     while (true) {
       long openBy = System.nanoTime() + timeouts.toConnect().toNanos();
@@ -316,14 +317,14 @@ public final class VfioUserDirectory implements DeviceDirectory {
             socket,
             timeouts,
             openBy,
-            place::ended);
+            server::ended);
       } catch (AccessException failure) {
         boolean refusedAsBusy =
             failure.reason() == Reason.REFUSED && failure.errno() == Errno.EBUSY.number();
         if (!refusedAsBusy) {
           throw notAgreed(id, failure);
         }
-        if (!place.endedLately() || Thread.currentThread().isInterrupted()) {
+        if (!server.endedLately() || Thread.currentThread().isInterrupted()) {
           throw busy(
               id,
               "it has another migration client; end that one, or wait for it",

@@ -25,7 +25,7 @@ public final class MigrationProbe {
   private static final Path VFIO = Path.of("/dev/vfio");
   private static final int PAGE = 4096;
 
-  /** What tells the state of a device from that of another, and how it is changed. */
+  /** What distinguishes the state of a device from that of another, and how it is changed. */
   private enum Kind {
     MTTY {
       @Override

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 
-/** A person is told the very commands that reset the device at hand. */
+/** A message contains the very commands that reset the device at hand. */
 class ResetAdviceTest {
 
   @Test

@@ -99,7 +99,7 @@ final class DriverModel implements FeatureAccess {
   private boolean stallsWhileStopped;
   private Integer answeredDescriptor;
   private Integer answeredState;
-  private Long toldSize;
+  private Long reportedSize;
   private boolean logOn;
   private List<long[]> logRanges = List.of();
   private long nextAddress = 0x7000_0000_0000L;
@@ -108,8 +108,8 @@ final class DriverModel implements FeatureAccess {
   private boolean closed;
   private AccessException everything;
   private final Set<String> ignored = new TreeSet<>();
-  private boolean untold;
-  private boolean untoldAgain;
+  private boolean unreported;
+  private boolean unreportedAfterReset;
   private int precopyInfoErrno;
 
   DriverModel(int flags) {
@@ -161,10 +161,10 @@ final class DriverModel implements FeatureAccess {
     return this;
   }
 
-  /** Where it is it does not tell, with EINVAL, before an arc was taken, and after a reset. */
-  DriverModel tellingNoStateAtRest() {
-    untold = true;
-    untoldAgain = true;
+  /** Asked for its state it answers EINVAL before an arc was taken, and after a reset. */
+  DriverModel reportingNoStateAtRest() {
+    unreported = true;
+    unreportedAfterReset = true;
     return this;
   }
 
@@ -230,8 +230,8 @@ final class DriverModel implements FeatureAccess {
   }
 
   /** What it says a stop would take, whatever it holds. */
-  DriverModel tellingSize(long bytes) {
-    toldSize = bytes;
+  DriverModel reportingSize(long bytes) {
+    reportedSize = bytes;
     return this;
   }
 
@@ -297,7 +297,7 @@ final class DriverModel implements FeatureAccess {
       }
       case 2 -> {
         requireSize(payload, 8);
-        if (untold) {
+        if (unreported) {
           throw refused(EINVAL);
         }
         payload.putInt(0, answeredState != null ? answeredState : STATES.indexOf(state));
@@ -306,7 +306,7 @@ final class DriverModel implements FeatureAccess {
       case 8 -> report(payload);
       case 9 -> {
         requireSize(payload, 8);
-        payload.putLong(0, toldSize != null ? toldSize : 4 + content.length);
+        payload.putLong(0, reportedSize != null ? reportedSize : 4 + content.length);
       }
       default -> throw refused(ENOTTY);
     }
@@ -431,7 +431,7 @@ final class DriverModel implements FeatureAccess {
       endResuming();
     }
     state = next;
-    untold = false;
+    unreported = false;
     return descriptor;
   }
 
@@ -550,7 +550,7 @@ final class DriverModel implements FeatureAccess {
   }
 
   private void becomeReset() {
-    untold = untoldAgain;
+    unreported = unreportedAfterReset;
     state = "RUNNING";
     content = new byte[0];
     endSaving();

@@ -143,7 +143,7 @@ class FeatureOpeningTest {
   }
 
   @Test
-  void aDriverWithoutTheInterfaceIsNamedAndLetGo() {
+  void aDriverWithoutTheInterfaceIsNamedAndClosed() {
     for (int errno : new int[] {DriverModel.ENOTTY, DriverModel.EINVAL}) {
       DriverModel model = DriverModel.ofAll().refusing(1, errno);
       DriverProfile plain = new DriverProfile("vfio-pci", "", Set.of(), "");
@@ -158,7 +158,7 @@ class FeatureOpeningTest {
   }
 
   @Test
-  void lookingDoesNotLetGo() {
+  void lookingDoesNotClose() {
     DriverModel model = DriverModel.ofAll().refusing(1, DriverModel.ENOTTY);
     failureOf(() -> FeatureV2.look(ID, model, DRIVER, PAGE));
     assertThat(model.closed()).isFalse();
@@ -183,7 +183,7 @@ class FeatureOpeningTest {
   }
 
   @Test
-  void aDeviceThatIsGoneIsUnreachable() {
+  void aDeviceThatWasRemovedIsUnreachable() {
     DriverModel model = DriverModel.ofAll().lost(Reason.UNREACHABLE, DriverModel.ENODEV);
     DeviceException failure =
         failureOf(Kind.UNREACHABLE, () -> FeatureV2.look(ID, model, DRIVER, PAGE));

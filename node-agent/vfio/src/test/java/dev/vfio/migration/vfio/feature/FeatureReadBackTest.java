@@ -33,8 +33,8 @@ class FeatureReadBackTest {
   }
 
   @Test
-  void aDriverThatTellsNoStateBeforeAnybodyAskedForOneRuns() throws DeviceException {
-    DriverModel driver = DriverModel.ofAll().holding(STATE).tellingNoStateAtRest();
+  void aDriverThatReportsNoStateBeforeAnybodyAskedForOneRuns() throws DeviceException {
+    DriverModel driver = DriverModel.ofAll().holding(STATE).reportingNoStateAtRest();
     assertThat(FeatureV2.look(ID, driver, DRIVER, PAGE).state()).isEqualTo(DeviceState.RUNNING);
     for (MigrationEnd end : MigrationEnd.values()) {
       assertThat(FeatureV2.open(ID, driver, DRIVER, PAGE, end, false).state())
@@ -45,7 +45,7 @@ class FeatureReadBackTest {
     ByteArrayOutputStream taken = new ByteArrayOutputStream();
     read(device, taken);
 
-    FeatureV2 other = destination(DriverModel.ofAll().tellingNoStateAtRest());
+    FeatureV2 other = destination(DriverModel.ofAll().reportingNoStateAtRest());
     lead(other, DeviceState.RESUME);
     write(other, taken.toByteArray());
     lead(other, DeviceState.RESUME_COMPLETED);
@@ -58,7 +58,7 @@ class FeatureReadBackTest {
     DriverModel driver =
         DriverModel.ofAll()
             .holding(STATE)
-            .tellingNoStateAtRest()
+            .reportingNoStateAtRest()
             .ignoringHop("RUNNING", "PRE_COPY")
             .ignoringHop("RUNNING", "RUNNING_P2P");
     FeatureV2 device = source(driver);
@@ -70,8 +70,8 @@ class FeatureReadBackTest {
   }
 
   @Test
-  void aResetDriverThatTellsNoStateAgainLostWhatItTookIn() throws DeviceException {
-    DriverModel driver = DriverModel.ofAll().tellingNoStateAtRest();
+  void aResetDriverThatReportsNoStateAgainLostWhatItTookIn() throws DeviceException {
+    DriverModel driver = DriverModel.ofAll().reportingNoStateAtRest();
     FeatureV2 device = loaded(driver);
     driver.resetByTheWorkload();
     failureOf(Kind.STATE_LOST, device::requireLoaded);
@@ -80,7 +80,7 @@ class FeatureReadBackTest {
   }
 
   @Test
-  void aDriverThatHasToldItsStateIsNotTakenForRunningOnceItRefuses() throws DeviceException {
+  void aDriverThatHasReportedItsStateIsNotTakenForRunningOnceItRefuses() throws DeviceException {
     DriverModel driver = DriverModel.ofAll().holding(STATE);
     FeatureV2 device = source(driver);
     lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY, DeviceState.FAILED);
@@ -201,8 +201,8 @@ class FeatureReadBackTest {
 
   @Test
   void aSizeOfNothingEndsNoStreamAndAnAbsurdOneIsTheMost() throws DeviceException {
-    for (long told : new long[] {0, 1, 3, Long.MIN_VALUE, -1}) {
-      DriverModel driver = DriverModel.ofAll().holding(STATE).maxPerRead(7).tellingSize(told);
+    for (long reported : new long[] {0, 1, 3, Long.MIN_VALUE, -1}) {
+      DriverModel driver = DriverModel.ofAll().holding(STATE).maxPerRead(7).reportingSize(reported);
       FeatureV2 device = source(driver);
       lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY);
       ByteArrayOutputStream taken = new ByteArrayOutputStream();
@@ -215,7 +215,7 @@ class FeatureReadBackTest {
           taken.write(chunk.get());
         }
       }
-      assertThat(taken.toByteArray()).as("told %d", told).isEqualTo(streamOf(STATE));
+      assertThat(taken.toByteArray()).as("reported %d", reported).isEqualTo(streamOf(STATE));
     }
   }
 }

@@ -182,7 +182,7 @@ class FeatureTransitionsTest {
   }
 
   @Test
-  void aLookAtALoadedDeviceTellsWhatBecameOfIt() throws DeviceException {
+  void aLookAtALoadedDeviceSaysWhatBecameOfIt() throws DeviceException {
     DriverModel driver = DriverModel.ofAll();
     FeatureV2 device = loaded(driver);
     driver.trace();

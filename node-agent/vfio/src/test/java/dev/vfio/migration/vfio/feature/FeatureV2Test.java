@@ -172,7 +172,7 @@ class FeatureV2Test {
 
   @Test
   void aSizeOfNothingIsNotTheEndEither() throws DeviceException {
-    DriverModel lying = DriverModel.ofAll().holding(STATE).tellingSize(0);
+    DriverModel lying = DriverModel.ofAll().holding(STATE).reportingSize(0);
     FeatureV2 device = source(lying);
     lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY);
     assertThat(device.pending(0).total()).isPositive();

@@ -48,7 +48,7 @@ class ForeignCgroupsTest {
     }
   }
 
-  /** As another cgroup namespace tells it, so that the hierarchy has to be searched. */
+  /** As another cgroup namespace names it, so that the hierarchy has to be searched. */
   private Cgroups searching(long process) throws IOException {
     Path proc = folder.resolve("proc");
     Path own = Files.createDirectories(proc.resolve(Long.toString(process)));
@@ -161,16 +161,16 @@ class ForeignCgroupsTest {
   }
 
   @Test
-  void aCgroupThatIsGoneStandsNotStill() throws Exception {
+  void aCgroupThatWasRemovedDoesNotStandStill() throws Exception {
     StandInNode.Child child = node.startHolder();
-    TestCgroup gone = cgroup.below("gone");
-    gone.add(child.pid());
+    TestCgroup removed = cgroup.below("gone");
+    removed.add(child.pid());
     Holder holder = node.holders().of(node.device()).orElseThrow();
     Freezer freezer =
         new Freezer(TestCgroup.all(), REAL, new FreezerLedger(folder.resolve("ledger")), TIMEOUT);
     child.kill();
-    gone.close();
+    removed.close();
     assertThat(freezer.standsStill(holder)).isFalse();
-    assertThat(new Cgroup(gone.path(), gone.directory()).threaded()).isFalse();
+    assertThat(new Cgroup(removed.path(), removed.directory()).threaded()).isFalse();
   }
 }

@@ -50,9 +50,9 @@ class FreezerLedgerTest {
   void anEntryThatIsNotWholeIsDamagedAndNotAbsent(String text) throws IOException {
     Files.writeString(file, text);
     assertThatThrownBy(() -> ledger.of("gpu-0")).hasMessageContaining("is damaged");
-    List<IOException> told = new ArrayList<>();
-    assertThat(ledger.entries(told::add)).isEmpty();
-    assertThat(told).hasSize(1);
+    List<IOException> reported = new ArrayList<>();
+    assertThat(ledger.entries(reported::add)).isEmpty();
+    assertThat(reported).hasSize(1);
   }
 
   @Test

@@ -20,7 +20,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Real processes in real cgroups stand still, run again, or are gone; the ledger knows of each. */
+/**
+ * Real processes in real cgroups stand still, run again, or have ended; the ledger knows of each.
+ */
 @Timeout(120)
 class FreezerTest {
   private static final Duration TIMEOUT = Duration.ofSeconds(60);
@@ -127,7 +129,7 @@ class FreezerTest {
   }
 
   @Test
-  void anEntryOfACgroupThatIsGoneIsDropped() throws Exception {
+  void anEntryOfARemovedCgroupIsDropped() throws Exception {
     ledger.write(new FreezerLedger.Entry("gone", MIGRATION, "/vfio-test-gone", 1, 1));
 
     assertThat(freezer().thawLeftOvers(entry -> false)).hasSize(1);
@@ -155,7 +157,7 @@ class FreezerTest {
     assertThat(holder.together()).as("the shell and what it started").hasSize(2);
     Freezer freezer = freezer();
     freezer.freeze(holder, MIGRATION);
-    child.tell("on");
+    child.send("on");
 
     freezer.kill(StandInNode.ID);
 
@@ -320,13 +322,13 @@ class FreezerTest {
           .extracting(FreezerLedger.Entry::device)
           .containsExactly(StandInNode.ID);
       assertThatThrownBy(() -> freezer().thawLeftOvers(entry -> false))
-          .as("told after all others were thawed")
+          .as("reported after all others were thawed")
           .hasMessageContaining(damaged + " is damaged");
 
       assertThat(cgroup.frozen()).isFalse();
       assertThat(freezer().frozen()).isEmpty();
       assertThatThrownBy(() -> freezer().frozenFor("other"))
-          .as("of that device it is told")
+          .as("reported of that device")
           .isInstanceOf(IOException.class)
           .hasMessageContainingAll(damaged + " is damaged", "remove the file");
     }

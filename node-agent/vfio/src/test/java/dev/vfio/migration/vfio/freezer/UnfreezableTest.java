@@ -19,8 +19,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Where a cgroup cannot be frozen nothing is left to be thawed: the reason is told, the ledger is
- * empty and resuming works. Files stand for a hierarchy whose kernel or mount refuses.
+ * Where a cgroup cannot be frozen nothing is left to be thawed: the reason is reported, the ledger
+ * is empty and resuming works. Files stand for a hierarchy whose kernel or mount refuses.
  */
 @Timeout(120)
 class UnfreezableTest {
@@ -106,7 +106,7 @@ class UnfreezableTest {
   }
 
   @Test
-  void whereUndoingFailsAsWellBothAreToldAndTheEntryStays() throws Exception {
+  void whereUndoingFailsAsWellBothAreReportedAndTheEntryStays() throws Exception {
     // Freezing is asked for, and it is never said whether anything stands still.
     Files.writeString(cgroup.resolve("cgroup.freeze"), "0");
     Files.delete(cgroup.resolve("cgroup.events"));

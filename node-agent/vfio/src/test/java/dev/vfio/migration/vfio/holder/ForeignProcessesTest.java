@@ -59,7 +59,7 @@ class ForeignProcessesTest {
   }
 
   @Test
-  void aFileWhosePathIsTooLongToBeToldIsPassedOver() throws Exception {
+  void aFileWhosePathIsTooLongToBeNamedIsPassedOver() throws Exception {
     StandInNode.Child child = node.startHolder();
     String deep =
         "n=$(printf '%0200d' 0); long=$n/$n/$n/$n/$n/$n/$n/$n/$n/$n/$n/$n;"
@@ -131,11 +131,12 @@ class ForeignProcessesTest {
 
   /** So it is where a group's device is unbound, or the group goes, while it is looked at. */
   @Test
-  void aGroupsMemberThatIsGoneIsNoOther() throws Exception {
+  void aGroupsMemberThatWasRemovedIsNoOther() throws Exception {
     node.member(node.group(), "0000:65:00.2", "1af4:1041 1af4:1100");
-    Path gone = folder.resolve("sys/kernel/iommu_groups/" + node.group() + "/devices/0000:65:00.2");
+    Path removed =
+        folder.resolve("sys/kernel/iommu_groups/" + node.group() + "/devices/0000:65:00.2");
     for (String attribute : List.of("vendor", "device", "subsystem_vendor", "subsystem_device")) {
-      Files.delete(gone.resolve(attribute));
+      Files.delete(removed.resolve(attribute));
     }
     StandInNode.Child child = node.startHolder();
     assertThat(node.holders().of(node.device()).orElseThrow().process()).isEqualTo(child.pid());

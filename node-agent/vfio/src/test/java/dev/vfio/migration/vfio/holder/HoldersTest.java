@@ -2,6 +2,7 @@ package dev.vfio.migration.vfio.holder;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
@@ -20,6 +21,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.assertj.core.api.AbstractThrowableAssert;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,6 +46,17 @@ class HoldersTest {
     node.close();
   }
 
+  private Holder found() throws DeviceException {
+    return node.holders().of(node.device()).orElseThrow();
+  }
+
+  private static AbstractThrowableAssert<?, DeviceException> assertFails(
+      Kind kind, ThrowingCallable action) {
+    DeviceException failure = catchThrowableOfType(DeviceException.class, action);
+    assertThat(failure).extracting(DeviceException::kind).isEqualTo(kind);
+    return assertThat(failure);
+  }
+
   @Test
   void nobodyHoldsAFreeDevice() throws Exception {
     assertThat(node.holders().of(node.device())).isEmpty();
@@ -58,10 +72,10 @@ class HoldersTest {
   }
 
   @Test
-  void theHolderIsNamedWithAllThatTellsItFromOthers() throws Exception {
+  void theHolderIsNamedWithAllThatDistinguishesItFromOthers() throws Exception {
     StandInNode.Child child = node.startHolder();
 
-    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Holder holder = found();
 
     assertThat(holder.process()).isEqualTo(child.pid());
     assertThat(holder.descriptor()).isEqualTo(7);
@@ -77,7 +91,7 @@ class HoldersTest {
   @Test
   void anAdoptedDescriptorOutlivesItsHolder() throws Exception {
     StandInNode.Child child = node.startHolder();
-    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Holder holder = found();
     Map<String, Integer> before = OpenDescriptors.count(folder);
 
     try (Descriptor adopted = node.holders().adopt(holder)) {
@@ -92,7 +106,7 @@ class HoldersTest {
   @Test
   void aStoppedHolderIsAdoptedAsWell() throws Exception {
     node.start("exec 7<>$DEVICE 8<>$GROUP; echo ready; kill -STOP $$");
-    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Holder holder = found();
 
     try (Descriptor adopted = node.holders().adopt(holder)) {
       assertThat(OpenFile.name(adopted)).isEqualTo(node.deviceFile().toString());
@@ -101,7 +115,7 @@ class HoldersTest {
 
   @Test
   void aDeviceOfAGroupThatTheProcessDoesNotHoldIsNotThisOne() throws Exception {
-    node.start("exec 7<>$DEVICE; echo ready; exec sleep 300");
+    node.startWith("7<>$DEVICE");
 
     assertThat(node.holders().of(node.device())).isEmpty();
   }
@@ -109,11 +123,9 @@ class HoldersTest {
   @Test
   void twoOpenFilesThatMayBeTheDeviceAreRefused() throws Exception {
     StandInNode.Child child =
-        node.start("exec 7<>$DEVICE 9<>$DEVICE 8<>$GROUP; echo ready; exec sleep 300");
+        node.startWith("7<>$DEVICE 9<>$DEVICE 8<>$GROUP");
 
-    assertThatThrownBy(() -> node.holders().of(node.device()))
-        .isInstanceOfSatisfying(
-            DeviceException.class, refusal -> assertThat(refusal.kind()).isEqualTo(Kind.BUSY))
+    assertFails(Kind.BUSY, () -> node.holders().of(node.device()))
         .hasMessageContaining(
             "2 different descriptors may be it: descriptor 7 of process %d, descriptor 9 of"
                 + " process %d",
@@ -123,9 +135,9 @@ class HoldersTest {
 
   @Test
   void duplicatesOfOneOpenFileAreOneDevice() throws Exception {
-    node.start("exec 7<>$DEVICE 9<&7 8<>$GROUP; echo ready; exec sleep 300");
+    node.startWith("7<>$DEVICE 9<&7 8<>$GROUP");
 
-    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Holder holder = found();
 
     assertThat(holder.otherDevices()).isZero();
   }
@@ -135,7 +147,7 @@ class HoldersTest {
     StandInNode.Child parent =
         node.start("exec 7<>$DEVICE 8<>$GROUP; sleep 300 & sleep 300 & echo ready; wait");
 
-    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Holder holder = found();
 
     assertThat(holder.process()).isEqualTo(parent.pid());
     assertThat(holder.together()).hasSize(3).contains(parent.pid());
@@ -146,8 +158,7 @@ class HoldersTest {
     node.startHolder();
     node.startHolder();
 
-    assertThatThrownBy(() -> node.holders().of(node.device()))
-        .isInstanceOf(DeviceException.class)
+    assertFails(Kind.BUSY, () -> node.holders().of(node.device()))
         .hasMessageContaining("2 different descriptors may be it");
   }
 
@@ -156,21 +167,19 @@ class HoldersTest {
     node.member(node.group(), "0000:65:00.2", StandInNode.IDS);
     node.startHolder();
 
-    assertThatThrownBy(() -> node.holders().of(node.device()))
-        .isInstanceOf(DeviceException.class)
+    assertFails(Kind.BUSY, () -> node.holders().of(node.device()))
         .hasMessageContaining(
             "may be it, or another device of the IOMMU groups [" + node.group() + "]");
   }
 
   @Test
-  void theConfigurationSpaceTellsDevicesOfDifferentKindsApart() throws Exception {
+  void theConfigurationSpaceDistinguishesDevicesOfDifferentKinds() throws Exception {
     node.member(node.group(), "0000:65:00.2", "8086:1572 0000:0000");
     StandInNode.Child child = node.startHolder();
 
-    assertThat(node.holders().of(node.device()).orElseThrow().process()).isEqualTo(child.pid());
+    assertThat(found().process()).isEqualTo(child.pid());
     // The same descriptor is not the other device.
-    assertThatThrownBy(() -> node.holders().of(node.device("8086:1572 0000:0000", "")))
-        .isInstanceOf(DeviceException.class)
+    assertFails(Kind.BUSY, () -> node.holders().of(node.device("8086:1572 0000:0000", "")))
         .hasMessageContaining("its configuration space does not say 8086:1572 0000:0000");
   }
 
@@ -180,9 +189,7 @@ class HoldersTest {
     Files.writeString(node.deviceFile(), "8086:1572 0000:0000");
     StandInNode.Child child = node.startHolder();
 
-    assertThatThrownBy(() -> node.holders().of(node.device()))
-        .isInstanceOfSatisfying(
-            DeviceException.class, refusal -> assertThat(refusal.kind()).isEqualTo(Kind.BUSY))
+    assertFails(Kind.BUSY, () -> node.holders().of(node.device()))
         .hasMessageContainingAll(
             "descriptor 7 of process " + child.pid() + " may be it",
             "does not say " + StandInNode.IDS,
@@ -194,7 +201,7 @@ class HoldersTest {
   void aProcessWithMoreDevicesThanGroupsGotOneFromElsewhere() throws Exception {
     Files.writeString(folder.resolve("other-device"), "8086:1572 0000:0000");
     StandInNode.Child child =
-        node.start("exec 7<>$DEVICE 8<>$GROUP 9<>$FOLDER/other-device; echo ready; exec sleep 300");
+        node.startWith("7<>$DEVICE 8<>$GROUP 9<>$FOLDER/other-device");
     Path proc = procOf(child);
     open(proc, child, 7, Path.of(Holders.DEVICE_LINK));
     open(proc, child, 8, node.group(node.group()));
@@ -203,9 +210,7 @@ class HoldersTest {
 
     open(proc, child, 9, Path.of(Holders.DEVICE_LINK));
 
-    assertThatThrownBy(() -> holders.of(node.device()))
-        .isInstanceOfSatisfying(
-            DeviceException.class, refusal -> assertThat(refusal.kind()).isEqualTo(Kind.BUSY))
+    assertFails(Kind.BUSY, () -> holders.of(node.device()))
         .hasMessageContaining("holds 2 VFIO devices and only 1 IOMMU groups");
   }
 
@@ -235,11 +240,9 @@ class HoldersTest {
   void aProcessWithTwoGroupsMayHoldADeviceOfEither() throws Exception {
     int other = node.addGroup();
     node.member(other, "0000:66:00.1", StandInNode.IDS);
-    node.start(
-        "exec 7<>$DEVICE 8<>$GROUP 9<>" + node.group(other) + "; echo ready; exec sleep 300");
+    node.startWith("7<>$DEVICE 8<>$GROUP 9<>" + node.group(other));
 
-    assertThatThrownBy(() -> node.holders().of(node.device()))
-        .isInstanceOf(DeviceException.class)
+    assertFails(Kind.BUSY, () -> node.holders().of(node.device()))
         .hasMessageContaining(
             "another device of the IOMMU groups " + new TreeSet<>(Set.of(node.group(), other)));
   }
@@ -276,8 +279,8 @@ class HoldersTest {
     String name = node.addCharacterDevice();
     Files.writeString(folder.resolve("dev/vfio/devices").resolve(name), "any");
     StandInNode.Child holder = node.startHolder();
-    node.start("exec 6<>$FOLDER/dev/vfio/devices/" + name + "; echo ready; exec sleep 300");
-    node.start("exec 6<>$FOLDER/dev/vfio/devices/" + name + "; echo ready; exec sleep 300");
+    node.startWith("6<>$FOLDER/dev/vfio/devices/" + name);
+    node.startWith("6<>$FOLDER/dev/vfio/devices/" + name);
 
     assertThat(node.holders().of(node.device(StandInNode.IDS, name)).orElseThrow().process())
         .isEqualTo(holder.pid());
@@ -289,7 +292,7 @@ class HoldersTest {
     Files.writeString(
         folder.resolve("sys/devices/pci0000:64/" + StandInNode.ID + "/vfio-dev/" + name + "/dev"),
         "1:3\n");
-    node.start("exec 6<>/dev/pts/" + name + "; echo ready; exec sleep 300");
+    node.startWith("6<>/dev/pts/" + name);
 
     assertThat(node.holders().of(node.device(StandInNode.IDS, name))).isEmpty();
   }
@@ -297,7 +300,7 @@ class HoldersTest {
   @Test
   void aFileThatIsCalledLikeTheGroupIsNotTheGroup() throws Exception {
     Path fake = Files.createFile(folder.resolve("dev/vfio/" + node.group()));
-    node.start("exec 7<>$DEVICE 8<>" + fake + "; echo ready; exec sleep 300");
+    node.startWith("7<>$DEVICE 8<>" + fake);
 
     assertThat(node.holders().of(node.device())).isEmpty();
   }
@@ -305,7 +308,7 @@ class HoldersTest {
   @Test
   void aDescriptorThatOnlyNamesTheNodeHoldsNothing() throws Exception {
     String name = node.addCharacterDevice();
-    StandInNode.Child child = node.start("exec 7<>$DEVICE 8<>$GROUP; echo ready; exec sleep 300");
+    StandInNode.Child child = node.startWith("7<>$DEVICE 8<>$GROUP");
     Path proc = procOf(child);
     Path fd = proc.resolve(child.pid() + "/fd");
     Path facts = proc.resolve(child.pid() + "/fdinfo");
@@ -335,7 +338,7 @@ class HoldersTest {
     node.start("exec 6>\"$FOLDER/$(printf '\\377\\3767')\"; echo ready; exec sleep 300");
     StandInNode.Child holder = node.startHolder();
 
-    assertThat(node.holders().of(node.device()).orElseThrow().process()).isEqualTo(holder.pid());
+    assertThat(found().process()).isEqualTo(holder.pid());
   }
 
   // ---------------------------------------------------------------- while it is open here
@@ -347,7 +350,7 @@ class HoldersTest {
     try (Descriptor open =
         node.holders().adopt(node.holders().of(node.device(StandInNode.IDS, name)).orElseThrow())) {
       StandInNode.Child other =
-          node.start("exec 6<>/dev/pts/" + name + "; echo ready; exec sleep 300");
+          node.startWith("6<>/dev/pts/" + name);
       NodeDevice device = node.device(StandInNode.IDS, name);
       assertThat(node.holders().of(device).orElseThrow().process())
           .as("by what can be seen, which is certain of another")
@@ -362,7 +365,7 @@ class HoldersTest {
   @Test
   void whileItIsOpenHereWhatElseMayBeItMakesNothingUncertain() throws Exception {
     StandInNode.Child holder = node.startHolder();
-    Holder found = node.holders().of(node.device()).orElseThrow();
+    Holder found = found();
     try (Descriptor open = node.holders().adopt(found)) {
       node.startHolder();
       node.member(node.group(), "0000:65:00.2", StandInNode.IDS);
@@ -375,9 +378,9 @@ class HoldersTest {
   }
 
   @Test
-  void aDescriptorThatIsClosedHereTellsNothing() throws Exception {
+  void aDescriptorThatIsClosedHereSaysNothing() throws Exception {
     StandInNode.Child holder = node.startHolder();
-    Descriptor closed = node.holders().adopt(node.holders().of(node.device()).orElseThrow());
+    Descriptor closed = node.holders().adopt(found());
     closed.close();
 
     assertThat(node.holders().of(node.device(), closed).orElseThrow().process())
@@ -403,7 +406,7 @@ class HoldersTest {
   @Test
   void aNumberThatAnotherProcessHasNowIsNotAdopted() throws Exception {
     node.startHolder();
-    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Holder holder = found();
     Holder earlier =
         new Holder(
             holder.device(),
@@ -418,26 +421,19 @@ class HoldersTest {
             Set.of(holder.process()),
             0);
 
-    assertThatThrownBy(() -> node.holders().adopt(earlier))
-        .isInstanceOfSatisfying(
-            DeviceException.class,
-            failure -> {
-              assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
-              assertThat(failure.errno()).isEqualTo(3);
-            })
-        .hasMessageContaining("is another one now");
+    assertFails(Kind.UNREACHABLE, () -> node.holders().adopt(earlier))
+        .hasMessageContaining("is another one now")
+        .extracting(DeviceException::errno)
+        .isEqualTo(3);
   }
 
   @Test
   void aHolderThatDiedIsNotAdopted() throws Exception {
     StandInNode.Child child = node.startHolder();
-    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Holder holder = found();
     child.kill();
 
-    assertThatThrownBy(() -> node.holders().adopt(holder))
-        .isInstanceOfSatisfying(
-            DeviceException.class,
-            failure -> assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE))
+    assertFails(Kind.UNREACHABLE, () -> node.holders().adopt(holder))
         .hasMessageContainingAll("cannot be adopted", "Nothing was done to the device");
   }
 
@@ -447,12 +443,10 @@ class HoldersTest {
     StandInNode.Child child =
         node.start(
             "exec 7<>$DEVICE 8<>$GROUP; echo ready; read line; exec 7<&8; echo changed; read line");
-    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Holder holder = found();
     assertThat(child.ask("change")).isEqualTo("changed");
 
-    assertThatThrownBy(() -> node.holders().adopt(holder))
-        .isInstanceOfSatisfying(
-            DeviceException.class, failure -> assertThat(failure.kind()).isEqualTo(Kind.BUSY))
+    assertFails(Kind.BUSY, () -> node.holders().adopt(holder))
         .hasMessageContaining("is something else now");
     assertThat(OpenDescriptors.count(folder)).as("no duplicate is left").isEqualTo(before);
   }
@@ -463,7 +457,7 @@ class HoldersTest {
         node.start(
             "exec 7<>$DEVICE 8<>$GROUP; echo ready; read line; exec 7<>$DEVICE; echo again;"
                 + " read line");
-    Holder holder = node.holders().of(node.device()).orElseThrow();
+    Holder holder = found();
     assertThat(child.ask("again")).isEqualTo("again");
 
     // It is the device all the same: what counts is what the number is now.
@@ -472,10 +466,10 @@ class HoldersTest {
     }
   }
 
-  // ---------------------------------------------------------------- what a newer kernel tells
+  // ---------------------------------------------------------------- what a newer kernel says
 
   @Test
-  void thePathInSysfsSettlesItWhereTheKernelTells() throws Exception {
+  void thePathInSysfsSettlesItWhereTheKernelGivesIt() throws Exception {
     Path proc = procWithOneProcess("anon_inode:[vfio-device]");
     Path facts = proc.resolve("4711/fdinfo");
     Files.writeString(

@@ -58,7 +58,7 @@ public final class StandInNode implements AutoCloseable {
     }
 
     /** Gives it a line. */
-    public void tell(String line) throws IOException {
+    public void send(String line) throws IOException {
       Writer input = process.outputWriter();
       input.write(line + "\n");
       input.flush();
@@ -66,11 +66,11 @@ public final class StandInNode implements AutoCloseable {
 
     /** Gives it a line and waits for its next. */
     public String ask(String line) throws IOException {
-      tell(line);
+      send(line);
       return line();
     }
 
-    /** Kills it, and waits until it is gone. */
+    /** Kills it, and waits until it has ended. */
     public void kill() throws InterruptedException {
       process.destroyForcibly();
       assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).isTrue();
@@ -100,7 +100,6 @@ public final class StandInNode implements AutoCloseable {
     return group;
   }
 
-  /** The node of a group. */
   public Path group(int number) {
     return Path.of("/dev/pts", Integer.toString(number));
   }
@@ -207,9 +206,18 @@ public final class StandInNode implements AutoCloseable {
     return child;
   }
 
+  /**
+   * Starts a process that has these files open and sleeps.
+   *
+   * @param files as the shell redirects them, for example {@code 7<>$DEVICE}
+   */
+  public Child startWith(String files) throws IOException {
+    return start("exec " + files + "; echo ready; exec sleep 300");
+  }
+
   /** Starts a process that holds the device and does nothing with it. */
   public Child startHolder() throws IOException {
-    return start("exec 7<>$DEVICE 8<>$GROUP; echo ready; exec sleep 300");
+    return startWith("7<>$DEVICE 8<>$GROUP");
   }
 
   @Override

@@ -120,11 +120,11 @@ class KernelAccessTest {
           assertThat(failure.reason()).isEqualTo(Reason.REFUSED);
           assertThat(again.position()).isEqualTo(3000);
           model.brokenAnswer = -Errno.ENODEV.number();
-          AccessException gone =
+          AccessException removed =
               catchThrowableOfType(
                   AccessException.class,
                   () -> device.writeRegion(VfioModel.REGION_INDEX, 4000, room(4)));
-          assertThat(gone.reason()).isEqualTo(Reason.UNREACHABLE);
+          assertThat(removed.reason()).isEqualTo(Reason.UNREACHABLE);
         });
   }
 
@@ -196,7 +196,7 @@ class KernelAccessTest {
   }
 
   @Test
-  void aProbeTellsApartAMissingFeatureAndAFailure() throws Exception {
+  void aProbeDistinguishesAMissingFeatureFromAFailure() throws Exception {
     open(
         device -> {
           assertThat(device.probe(2, FeatureAccess.GET | FeatureAccess.SET)).isTrue();

@@ -80,7 +80,7 @@ class KernelStateFileTest {
   }
 
   @Test
-  void aWriteThatIsNotTakenInTimeTellsHowMuchWas() throws IOException {
+  void aWriteThatIsNotTakenInTimeSaysHowMuchWas() throws IOException {
     ByteBuffer sent = room(3 << 20);
     assertThatThrownBy(() -> writing.write(sent, SHORT))
         .isInstanceOf(AccessException.class)
@@ -96,7 +96,7 @@ class KernelStateFileTest {
   }
 
   @Test
-  void aReaderThatIsGoneIsItsErrno() {
+  void aReaderThatHasClosedIsItsErrno() {
     reading.close();
     AccessException failure =
         catchThrowableOfType(AccessException.class, () -> writing.write(bytes(1), LONG));

@@ -131,7 +131,7 @@ class OpeningFailuresTest {
   void aNodeWithoutADriver() throws IOException {
     Files.createDirectories(directory());
     UnixDomainSocketAddress address = UnixDomainSocketAddress.of(directory().resolve("7"));
-    // Opening a socket answers as opening the node of a device that is gone does.
+    // Opening a socket answers as opening the node of a device that was removed does.
     try (ServerSocketChannel socket = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
       socket.bind(address);
       assertThat(failure(7, ""))

@@ -166,7 +166,7 @@ class OpeningTest {
 
   @Test
   void aDeviceInUseIsNotTakenForOneWhoseGroupIsNotViable() throws Exception {
-    // As with mediated devices: alone in its group, and its driver's name tells nothing of VFIO.
+    // As with mediated devices: alone in its group, and its driver's name does not mention VFIO.
     Path members = Files.createDirectories(folder.resolve("sysfs/iommu_group/devices"));
     Path driver = Files.createDirectories(folder.resolve("drivers/mtty"));
     Files.createSymbolicLink(folder.resolve("sysfs/driver"), driver);
@@ -233,7 +233,7 @@ class OpeningTest {
   }
 
   @Test
-  void whatIsGoneOrTooOldOrTooMuch() throws Exception {
+  void whatWasRemovedOrIsTooOldOrTooMuch() throws Exception {
     assertThat(refused(NodeChoice.GROUP, "ioctl 3b6a", Errno.ENODEV))
         .hasMessageContainingAll(
             "no device of that name in IOMMU group 7", "Bind it to its VFIO driver.");

@@ -238,7 +238,7 @@ public final class VfioModel implements InterceptedCalls.Model {
     return TestFiles.number(memory());
   }
 
-  /** Its owner is whoever is told the number. */
+  /** Its owner is whoever gets the number. */
   static DriverFile memory() {
     return TestFiles.memory(DEVICE, REGION_PLACE + REGION_SIZE);
   }

@@ -10,7 +10,7 @@ import java.nio.file.Path;
 /**
  * A character device of its own that anybody may have made: it stands for one of the kernel's
  * drivers where a test needs a real node, with a device number that no other file has. It is named
- * by a number, as the node of an IOMMU group is. Goes away when it is closed.
+ * by a number, as the node of an IOMMU group is. It exists until it is closed.
  */
 public final class PseudoTerminal implements AutoCloseable {
   private static final int O_NOCTTY = 0x100;

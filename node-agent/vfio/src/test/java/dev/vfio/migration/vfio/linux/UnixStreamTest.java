@@ -91,7 +91,7 @@ class UnixStreamTest {
   }
 
   @Test
-  void aPeerThatGoesAwayMeanwhileIsGone() throws Exception {
+  void aPeerThatClosesMeanwhileIsAFailure() throws Exception {
     stream.timeout(Duration.ofSeconds(100));
     CompletableFuture<Throwable> sending = sending(ByteBuffer.allocateDirect(BULK_BYTES));
     ByteBuffer some = ByteBuffer.allocate(1);
@@ -99,7 +99,7 @@ class UnixStreamTest {
     peer.close();
     assertThat(sending.get(40, TimeUnit.SECONDS))
         .isInstanceOfSatisfying(
-            ErrnoException.class, gone -> assertThat(gone.is(Errno.EPIPE)).isTrue());
+            ErrnoException.class, closed -> assertThat(closed.is(Errno.EPIPE)).isTrue());
   }
 
   @Test

@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** It is freed once, by the last who lets go, and nobody begins to use it afterwards. */
+/** It is freed once, by the last user that leaves, and nobody begins to use it afterwards. */
 @Timeout(120)
 class UsageTest {
   private final AtomicInteger freed = new AtomicInteger();

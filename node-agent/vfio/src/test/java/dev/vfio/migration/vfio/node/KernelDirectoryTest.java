@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What is told of a node's devices, which are opened for it, and what is closed again. */
+/** What is listed of a node's devices, which are opened for it, and what is closed again. */
 @Timeout(120)
 class KernelDirectoryTest {
   private static final String ID = ModelNode.ID;
@@ -93,7 +93,7 @@ class KernelDirectoryTest {
   }
 
   @Test
-  void whatWasLeftInAFreeDeviceIsToldUntilItIsReset() throws Exception {
+  void whatWasLeftInAFreeDeviceIsListedUntilItIsReset() throws Exception {
     node.isLeftStopped();
     node.run(
         () -> {
@@ -145,7 +145,7 @@ class KernelDirectoryTest {
   }
 
   @Test
-  void whatThisAgentLeftInADeviceIsToldAtOnce() throws Exception {
+  void whatThisAgentLeftInADeviceIsListedAtOnce() throws Exception {
     node.isLeftStopped();
     node.run(
         () -> {
@@ -289,7 +289,7 @@ class KernelDirectoryTest {
   }
 
   @Test
-  void aDriverThatTellsNoStateBeforeItIsAskedForOneCanMigrate() throws Exception {
+  void aDriverThatReportsNoStateBeforeItIsAskedForOneCanMigrate() throws Exception {
     node.model().featureRefusals.put(2, Errno.EINVAL);
     node.run(
         () -> {
@@ -484,7 +484,7 @@ class KernelDirectoryTest {
   }
 
   @Test
-  void aFreeDeviceIsOpenedAndHandedOverByWhatTheAgentIsSetTo() throws Exception {
+  void aFreeDeviceIsOpenedAndTransferredByWhatTheAgentIsSetTo() throws Exception {
     node.hasCharacterDevice();
     directory = node.directory(NodeChoice.CDEV);
     node.run(
@@ -557,10 +557,10 @@ class KernelDirectoryTest {
     CompletableFuture<DeviceException> hanging =
         CompletableFuture.supplyAsync(() -> refusal(MigrationEnd.DESTINATION));
     assertThat(hangs.await(60, TimeUnit.SECONDS)).isTrue();
-    for (DeviceException told : List.of(look().problem(), refusal(MigrationEnd.SOURCE))) {
-      assertThat(told.kind()).isEqualTo(Kind.UNREACHABLE);
-      assertThat(told.errno()).isEqualTo(Errno.ETIMEDOUT.number());
-      assertThat(told)
+    for (DeviceException refusal : List.of(look().problem(), refusal(MigrationEnd.SOURCE))) {
+      assertThat(refusal.kind()).isEqualTo(Kind.UNREACHABLE);
+      assertThat(refusal.errno()).isEqualTo(Errno.ETIMEDOUT.number());
+      assertThat(refusal)
           .hasMessageContainingAll(
               ID, "has not answered another thread of this agent for more than", "dmesg");
     }

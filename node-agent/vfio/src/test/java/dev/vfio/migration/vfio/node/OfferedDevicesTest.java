@@ -96,7 +96,7 @@ class OfferedDevicesTest {
   }
 
   @Test
-  void aDeviceThatIsGoneIsWithdrawn() throws Exception {
+  void aDeviceThatWasRemovedIsWithdrawn() throws Exception {
     offers.follow();
     node.remove();
     offers.follow();

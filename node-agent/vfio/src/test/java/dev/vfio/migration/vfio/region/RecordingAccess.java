@@ -33,7 +33,7 @@ final class RecordingAccess implements DeviceAccess {
   private final Map<Integer, RegionInfo> regions = new HashMap<>();
   private final List<DirectArea> areas = new ArrayList<>();
   private DeviceInfo info = new DeviceInfo(true, false, REGION + 1);
-  private final Deque<Integer> statesToldAfterWrites = new ArrayDeque<>();
+  private final Deque<Integer> statesAfterWrites = new ArrayDeque<>();
   private boolean closedToWrites;
   private IntUnaryOperator transferred = IntUnaryOperator.identity();
   private boolean closed;
@@ -73,10 +73,10 @@ final class RecordingAccess implements DeviceAccess {
   }
 
   /** Writes of the state are taken and have no effect; afterwards reads answer these. */
-  RecordingAccess takingNoState(int... told) {
+  RecordingAccess takingNoState(int... states) {
     closedToWrites = true;
-    for (int state : told) {
-      statesToldAfterWrites.add(state);
+    for (int state : states) {
+      statesAfterWrites.add(state);
     }
     return this;
   }
@@ -147,8 +147,8 @@ final class RecordingAccess implements DeviceAccess {
     if (index == REGION && width == Long.BYTES && scripted != null && !scripted.isEmpty()) {
       memory.putLong((int) offset, scripted.remove());
     }
-    if (index == REGION && offset == 0 && !statesToldAfterWrites.isEmpty()) {
-      memory.putInt(0, statesToldAfterWrites.remove());
+    if (index == REGION && offset == 0 && !statesAfterWrites.isEmpty()) {
+      memory.putInt(0, statesAfterWrites.remove());
     }
     int moved = transferred.applyAsInt(width);
     into.put(memory.slice((int) offset, moved));

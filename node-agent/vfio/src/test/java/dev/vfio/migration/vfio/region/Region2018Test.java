@@ -93,7 +93,7 @@ class Region2018Test {
   }
 
   @Test
-  void aDeviceThatWentBackToRunningByItselfNeedNotBeTold() throws DeviceException {
+  void aDeviceThatWentBackToRunningByItselfNeedNotBeSetToIt() throws DeviceException {
     for (DeviceState back : new DeviceState[] {DeviceState.CANCELLED, DeviceState.FAILED}) {
       access.heal().state(DeviceState.PRECOPY.wireValue());
       Region2018 device = open();
@@ -203,7 +203,7 @@ class Region2018Test {
   }
 
   @Test
-  void aLookAtALoadedDeviceTellsARefusalFromAnEnd() throws DeviceException {
+  void aLookAtALoadedDeviceDistinguishesARefusalFromAnEnd() throws DeviceException {
     Region2018 device = loaded();
     access.fail("read 0/4", Reason.REFUSED, 16);
     DeviceException refused = failureOf(Kind.READ_FAILED, device::requireLoaded);
@@ -215,7 +215,7 @@ class Region2018Test {
   }
 
   @Test
-  void aDeviceThatNeverTellsItsStateIsOnlyLookedAtForWhetherItAnswers() throws DeviceException {
+  void aDeviceThatNeverReportsItsStateIsOnlyLookedAtForWhetherItAnswers() throws DeviceException {
     access.state(DeviceState.RUNNING.wireValue());
     Region2018 device = open();
     access.fail("read 0/4", Reason.REFUSED, 22);
@@ -569,13 +569,13 @@ class Region2018Test {
   }
 
   @Test
-  void aDriverThatTellsNoUsablePlaceForDataGetsItBehindTheRegisters() throws DeviceException {
-    for (long told : new long[] {0, 75, SIZE, -1}) {
+  void aDriverThatNamesNoUsablePlaceForDataGetsItBehindTheRegisters() throws DeviceException {
+    for (long place : new long[] {0, 75, SIZE, -1}) {
       Region2018 device = open();
-      access.answer(36, told);
+      access.answer(36, place);
       device.transition(DeviceState.RESUME);
       device.writeState(chunk(100));
-      assertThat(access.accesses()).as("%d", told).contains("write 76/100");
+      assertThat(access.accesses()).as("%d", place).contains("write 76/100");
       device.reset();
       access.accesses();
     }

@@ -48,10 +48,10 @@ final class RegionV1Model implements DeviceAccess {
   private int failingLeaves = -1;
   private Runnable failingEffect = () -> {};
   private int settling;
-  private int toldBefore;
+  private int registerBefore;
   private int readsBefore;
   private String ignored = "";
-  private boolean untold;
+  private boolean unreported;
   private boolean asDrawn;
   private int wholeBytes;
   private boolean looksWhenStopped;
@@ -88,11 +88,6 @@ final class RegionV1Model implements DeviceAccess {
 
   byte[] content() {
     return content.clone();
-  }
-
-  RegionV1Model chunksOf(int bytes) {
-    chunkSize = bytes;
-    return this;
   }
 
   /** Sizes of the chunks that were written to it. */
@@ -137,8 +132,8 @@ final class RegionV1Model implements DeviceAccess {
   }
 
   /** Its state cannot be read, with EINVAL, before one was written. */
-  RegionV1Model tellingNoStateAtRest() {
-    untold = true;
+  RegionV1Model reportingNoStateAtRest() {
+    unreported = true;
     return this;
   }
 
@@ -233,10 +228,10 @@ final class RegionV1Model implements DeviceAccess {
     if (offset >= 32) {
       return readData((int) offset, into);
     }
-    if (offset == 0 && width == 4 && untold) {
+    if (offset == 0 && width == 4 && unreported) {
       throw refused(EINVAL);
     } else if (offset == 0 && width == 4) {
-      into.order(ByteOrder.nativeOrder()).putInt(readsBefore-- > 0 ? toldBefore : register);
+      into.order(ByteOrder.nativeOrder()).putInt(readsBefore-- > 0 ? registerBefore : register);
     } else if (offset == 8 && width == 8) {
       into.order(ByteOrder.nativeOrder()).putLong(pendingBytes());
     } else if (offset == 16 && width == 8) {
@@ -271,7 +266,7 @@ final class RegionV1Model implements DeviceAccess {
       begin("write 0/4=" + (value & 7));
       if (!ignored.equals("write 0/4=" + (value & 7))) {
         changeTo(value);
-        untold = false;
+        unreported = false;
       }
     } else if (offset == 24 && width == 8) {
       long value = from.order(ByteOrder.nativeOrder()).getLong();
@@ -334,7 +329,7 @@ final class RegionV1Model implements DeviceAccess {
       taken.reset();
     }
     boolean goesOn = saving() && (wanted & SAVING) != 0;
-    toldBefore = register;
+    registerBefore = register;
     readsBefore = settling;
     register = value;
     if (!goesOn) {

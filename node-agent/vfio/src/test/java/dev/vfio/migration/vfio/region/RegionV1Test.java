@@ -213,7 +213,7 @@ class RegionV1Test {
   }
 
   @Test
-  void anEmptyChunkIsNothingNowAndWhatIsPendingTellsWhetherItIsTheEnd() throws DeviceException {
+  void anEmptyChunkIsNothingNowAndWhatIsPendingSaysWhetherItIsTheEnd() throws DeviceException {
     RegionV1 device = source(model.announcing(null, 0L));
     lead(device, DeviceState.SETUP, DeviceState.STOPNCOPY);
     assertThat(device.readState(ByteBuffer.allocateDirect(64))).isZero();

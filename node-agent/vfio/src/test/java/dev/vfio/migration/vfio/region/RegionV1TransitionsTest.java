@@ -97,7 +97,7 @@ class RegionV1TransitionsTest {
   }
 
   @Test
-  void invalidBitsAreAViolationAndLetGoOfTheDevice() {
+  void invalidBitsAreAViolationAndCloseTheDevice() {
     for (int bits : new int[] {5, 7}) {
       RegionV1Model driver = new RegionV1Model(4096, 64).in(bits);
       assertThat(
@@ -172,15 +172,15 @@ class RegionV1TransitionsTest {
   }
 
   @Test
-  void aDriverThatTellsNoStateBeforeOneWasWrittenRuns() throws DeviceException {
-    model.tellingNoStateAtRest();
+  void aDriverThatReportsNoStateBeforeOneWasWrittenRuns() throws DeviceException {
+    model.reportingNoStateAtRest();
     assertThat(look(model).state()).isEqualTo(DeviceState.RUNNING);
     RegionV1 device = RegionV1.open(ID, model, DRIVER, 4096, MigrationEnd.SOURCE, true);
     lead(device, DeviceState.SETUP, DeviceState.PRECOPY, DeviceState.FAILED, DeviceState.RUNNING);
     assertThat(model.register()).isEqualTo(1);
 
     RegionV1Model stuck =
-        new RegionV1Model(4096, 64).tellingNoStateAtRest().ignoring("write 0/4=4");
+        new RegionV1Model(4096, 64).reportingNoStateAtRest().ignoring("write 0/4=4");
     RegionV1 other = RegionV1.open(ID, stuck, DRIVER, 4096, MigrationEnd.DESTINATION, false);
     assertThat(failureOf(() -> other.transition(DeviceState.RESUME)))
         .hasMessageContaining("says that it is in running (001)");
@@ -302,7 +302,7 @@ class RegionV1TransitionsTest {
     lead(device, DeviceState.RESUME);
     device.writeState(ByteBuffer.allocateDirect(STATE.length).put(STATE).flip());
     lead(device, DeviceState.RESUME_COMPLETED);
-    assertThat(model.register()).as("it does not run before it is told to").isEqualTo(4);
+    assertThat(model.register()).as("it does not run before it is set to").isEqualTo(4);
     model.accesses();
     RegionV1 handedOn = open(model, MigrationEnd.DESTINATION, true);
     for (RegionV1 each : List.of(device, handedOn)) {
@@ -350,7 +350,7 @@ class RegionV1TransitionsTest {
   }
 
   @Test
-  void aLookAtALoadedDeviceTellsWhatBecameOfIt() throws DeviceException {
+  void aLookAtALoadedDeviceSaysWhatBecameOfIt() throws DeviceException {
     RegionV1 device = open(model, MigrationEnd.DESTINATION, false);
     lead(device, DeviceState.RESUME, DeviceState.RESUME_COMPLETED);
     model.accesses();

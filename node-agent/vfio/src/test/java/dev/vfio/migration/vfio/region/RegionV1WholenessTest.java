@@ -113,7 +113,7 @@ class RegionV1WholenessTest {
     assertThat(model.accesses()).contains("write 0/4=4").doesNotContain("write 0/4=0");
   }
 
-  /** It answers what it refuses as done: where the device is tells that it looks. */
+  /** It answers success to what it refuses: only the state that is read shows the refusal. */
   @Test
   void aDriverThatAnswersItsRefusalAsDoneIsStillAskedBeforeTheDecision() throws DeviceException {
     model.ignoring("write 0/4=0");

@@ -16,8 +16,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /**
- * Drivers that read the text of 2018 in another way than most: whatever can be told apart is taken,
- * and what a driver answers is looked at before anybody relies on it.
+ * Drivers that read the text of 2018 in another way than most: whatever can be distinguished is
+ * taken, and what a driver answers is looked at before anybody relies on it.
  */
 class TextReadAnotherWayTest {
   private static final int SIZE = 4096;
@@ -256,7 +256,7 @@ class TextReadAnotherWayTest {
   }
 
   @Test
-  void aRollBackThatEndedElsewhereIsTold() throws DeviceException {
+  void aRollBackThatEndedElsewhereIsReported() throws DeviceException {
     Region2018 device = openIn(DeviceState.STOPNCOPY);
     access.takingNoState();
     device.transition(DeviceState.FAILED);

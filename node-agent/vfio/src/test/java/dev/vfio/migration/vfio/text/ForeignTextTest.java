@@ -59,7 +59,7 @@ class ForeignTextTest {
         .hasSizeLessThanOrEqualTo(500);
   }
 
-  /** Whoever sends much of it must not keep whoever tells of it busy. */
+  /** A sender of much text must not keep busy whoever reports it. */
   @Test
   @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void ofALongTextOnlyWhatIsKeptIsEscaped() {

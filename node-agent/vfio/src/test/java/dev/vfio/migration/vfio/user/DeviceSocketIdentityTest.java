@@ -7,7 +7,7 @@ import dev.vfio.migration.vfio.device.DeviceDirectory.Entry;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.linux.ErrnoException;
-import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.linux.LeakCheck;
 import dev.vfio.migration.vfio.linux.PassingSocket;
 import dev.vfio.migration.vfio.workload.ScriptedWorkload;
 import dev.vfio.migration.vfio.workload.WindowDirectories;
@@ -27,6 +27,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -42,17 +43,16 @@ class DeviceSocketIdentityTest {
   private static final Timeouts TIMEOUTS = new Timeouts(LONG, LONG);
   private static final int RACES = 300;
 
+  @RegisterExtension final LeakCheck leaks = new LeakCheck(() -> this.directory);
   @TempDir Path directory;
   private Path attacker;
   private Path victim;
   private ScriptedWorkload victimsWorkload;
   private ScriptedServer victimsDevice;
   private VfioUserDirectory devices;
-  private Map<String, Integer> openBefore;
 
   @BeforeEach
   void makeTheVictim() throws IOException {
-    openBefore = OpenDescriptors.count(directory);
     attacker = DeviceFolder.make(directory, "attacker");
     victim = DeviceFolder.make(directory, "victim");
     victimsWorkload = workload(victim.resolve("workload.sock"), "victim");
@@ -61,10 +61,9 @@ class DeviceSocketIdentityTest {
   }
 
   @AfterEach
-  void endAndLookForLeaks() throws IOException {
+  void end() throws IOException {
     victimsWorkload.close();
     victimsDevice.close();
-    assertThat(OpenDescriptors.count(directory)).as("open descriptors").isEqualTo(openBefore);
   }
 
   private static ScriptedWorkload workload(Path socket, String device) throws IOException {
@@ -125,7 +124,7 @@ class DeviceSocketIdentityTest {
   }
 
   @Test
-  void aHardLinkToAnotherTenantsWorkloadIsToldByTheDeviceThatItNames() throws IOException {
+  void aHardLinkToAnotherTenantsWorkloadIsFoundOutByTheDeviceThatItNames() throws IOException {
     Files.createLink(attacker.resolve("workload.sock"), victim.resolve("workload.sock"));
     refusesEverything(
         WorkloadException.class,
@@ -136,7 +135,7 @@ class DeviceSocketIdentityTest {
   }
 
   @Test
-  void aProxyToAnotherTenantsWorkloadIsToldByTheDeviceThatItNames() throws IOException {
+  void aProxyToAnotherTenantsWorkloadIsFoundOutByTheDeviceThatItNames() throws IOException {
     try (Proxy proxy =
         new Proxy(attacker.resolve("workload.sock"), victim.resolve("workload.sock"))) {
       refusesEverything(WorkloadException.class, "names \"victim\"");

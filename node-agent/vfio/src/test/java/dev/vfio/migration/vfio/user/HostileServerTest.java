@@ -5,13 +5,12 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
-import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.linux.LeakCheck;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -20,6 +19,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A server that breaks the rules, stalls or dies costs a clear error and nothing else. */
@@ -28,20 +28,18 @@ class HostileServerTest {
   private static final Timeouts LONG = new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
   private static final Timeouts SHORT = new Timeouts(Duration.ofMinutes(5), Duration.ofSeconds(1));
 
+  @RegisterExtension final LeakCheck leaks = new LeakCheck(() -> this.folder);
   @TempDir Path folder;
   private ScriptedServer server;
-  private Map<String, Integer> openBefore;
 
   @BeforeEach
   void start() throws IOException {
-    openBefore = OpenDescriptors.count(folder);
     server = new ScriptedServer(folder.resolve("gpu-0.sock"), 4096);
   }
 
   @AfterEach
-  void stopAndLookForLeaks() throws IOException {
+  void stop() throws IOException {
     server.close();
-    assertThat(OpenDescriptors.count(folder)).as("open descriptors").isEqualTo(openBefore);
   }
 
   private VfioUserAccess connect(Timeouts timeouts) throws IOException {
@@ -56,7 +54,7 @@ class HostileServerTest {
     return catchThrowableOfType(AccessException.class, action);
   }
 
-  /** A broken conversation is not gone on with. */
+  /** A broken conversation is not continued. */
   private static void assertGivenUp(VfioUserAccess access, AccessException failure) {
     AccessException later = failureOf(() -> access.readRegion(9, 0, register()));
     assertThat(later.reason()).isEqualTo(Reason.UNREACHABLE);

@@ -16,6 +16,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class Proxy implements AutoCloseable {
   private final ServerSocketChannel listener;
   private final Path target;
+  private final List<Thread> threads = new CopyOnWriteArrayList<>();
   private final List<SocketChannel> open = new CopyOnWriteArrayList<>();
   private final AtomicInteger connections = new AtomicInteger();
 
@@ -23,16 +24,17 @@ final class Proxy implements AutoCloseable {
     this.target = target;
     listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     listener.bind(UnixDomainSocketAddress.of(socket));
-    daemon(this::acceptAll);
+    start(this::acceptAll);
   }
 
   int connections() {
     return connections.get();
   }
 
-  private static void daemon(Runnable work) {
+  private void start(Runnable work) {
     Thread thread = new Thread(work, "proxy");
     thread.setDaemon(true);
+    threads.add(thread);
     thread.start();
   }
 
@@ -43,8 +45,8 @@ final class Proxy implements AutoCloseable {
         SocketChannel far = SocketChannel.open(UnixDomainSocketAddress.of(target));
         connections.incrementAndGet();
         open.addAll(List.of(near, far));
-        daemon(() -> pump(near, far));
-        daemon(() -> pump(far, near));
+        start(() -> pump(near, far));
+        start(() -> pump(far, near));
       }
     } catch (ClosedChannelException ended) {
       // By close().
@@ -69,11 +71,25 @@ final class Proxy implements AutoCloseable {
     }
   }
 
+  /** A channel that a thread waits in is closed only when that thread has noticed it. */
   @Override
   public void close() throws IOException {
     listener.close();
+    join(threads.get(0));
     for (SocketChannel channel : open) {
       channel.close();
+    }
+    threads.forEach(Proxy::join);
+  }
+
+  private static void join(Thread thread) {
+    try {
+      thread.join(60_000);
+    } catch (InterruptedException interrupted) {
+      throw new AssertionError("interrupted while the proxy ends", interrupted);
+    }
+    if (thread.isAlive()) {
+      throw new AssertionError("a thread of the proxy did not end");
     }
   }
 }

@@ -204,9 +204,9 @@ final class ScriptedServer implements AutoCloseable {
     RegionInfoBytes info =
         request.payload().getInt(8) == 9 ? regionInfo : RegionInfoBytes.plain(7, 0);
     boolean fits = request.payload().getInt(0) >= info.size();
-    byte[] told = new byte[fits ? info.size() : 32];
-    info.toBuffer().get(told);
-    return told;
+    byte[] bytes = new byte[fits ? info.size() : 32];
+    info.toBuffer().get(bytes);
+    return bytes;
   }
 
   private byte[] read(Request request) {

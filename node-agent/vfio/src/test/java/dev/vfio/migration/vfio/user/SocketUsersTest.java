@@ -155,7 +155,7 @@ class SocketUsersTest {
     }
   }
 
-  /** Root serves many a tenant's device; which one is meant, it cannot be told by. */
+  /** Root serves devices of many tenants, so that its user id does not say which one is meant. */
   @ParameterizedTest
   @ValueSource(ints = {ROOT, TENANT})
   void rootIsNoExemption(int owner) throws IOException {

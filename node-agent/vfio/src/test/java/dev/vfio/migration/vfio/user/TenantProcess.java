@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A tenant's process of its own, of whatever user: serves a device, or the workload that uses one,
- * and tells what it was asked.
+ * and reports what it was asked.
  */
 final class TenantProcess implements AutoCloseable {
   private static final String READY = "ready";
@@ -60,7 +60,9 @@ final class TenantProcess implements AutoCloseable {
     return tenant;
   }
 
-  /** Ends it and tells what it was asked: lines of the workload protocol, commands of vfio-user. */
+  /**
+   * Ends it and returns what it was asked: lines of the workload protocol, commands of vfio-user.
+   */
   List<String> asked() throws IOException {
     process.getOutputStream().close();
     return output.lines().toList();
@@ -88,14 +90,14 @@ final class TenantProcess implements AutoCloseable {
     if (arguments[2].equals(DEVICE)) {
       PassingSocket listener = OtherUser.run(user, () -> PassingSocket.listen(socket));
       try (ScriptedServer server = new ScriptedServer(listener, 4096)) {
-        untilToldToEnd();
+        untilAskedToEnd();
         server.commands().forEach(System.out::println);
       }
     } else {
       ServerSocketChannel listener = OtherUser.run(user, () -> ScriptedWorkload.listener(socket));
       try (ScriptedWorkload workload =
           new ScriptedWorkload(listener, arguments[3], line -> "{\"ok\":true}\n")) {
-        untilToldToEnd();
+        untilAskedToEnd();
         workload.lines().forEach(System.out::println);
       }
     }
@@ -103,7 +105,7 @@ final class TenantProcess implements AutoCloseable {
     System.exit(0);
   }
 
-  private static void untilToldToEnd() throws IOException {
+  private static void untilAskedToEnd() throws IOException {
     System.out.println(READY);
     System.out.flush();
     while (System.in.read() >= 0) {

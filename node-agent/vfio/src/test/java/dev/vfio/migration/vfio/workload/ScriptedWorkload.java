@@ -15,8 +15,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
 
 /**
- * A workload for one test: says who it is where it is asked, and answers each other line with what
- * it was told to.
+ * A workload for one test: says who it is where it is asked, and answers each other line as the
+ * test says.
  */
 public final class ScriptedWorkload implements AutoCloseable {
   private final ServerSocketChannel listener;
@@ -90,8 +90,8 @@ public final class ScriptedWorkload implements AutoCloseable {
     String line = reader.readLine();
     while (line != null) {
       lines.add(line);
-      String told = description.isEmpty() ? "" : description + "\n";
-      String text = line.contains("\"describe\"") ? told : answer.apply(line);
+      String described = description.isEmpty() ? "" : description + "\n";
+      String text = line.contains("\"describe\"") ? described : answer.apply(line);
       if (text == null) {
         return;
       }

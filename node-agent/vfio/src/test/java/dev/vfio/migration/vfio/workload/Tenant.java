@@ -76,7 +76,6 @@ final class Tenant implements AutoCloseable {
     process.destroyForcibly().onExit().join();
   }
 
-  /** The program. */
   public static void main(String[] arguments) throws IOException {
     ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     listener.bind(UnixDomainSocketAddress.of(arguments[0]));
@@ -106,8 +105,8 @@ final class Tenant implements AutoCloseable {
         while (lines.readLine() != null) {
           client.write(ByteBuffer.wrap(answer.getBytes(StandardCharsets.UTF_8)));
         }
-      } catch (IOException gone) {
-        System.err.println("a client is gone: " + gone);
+      } catch (IOException ended) {
+        System.err.println("a client has ended: " + ended);
       }
     }
   }

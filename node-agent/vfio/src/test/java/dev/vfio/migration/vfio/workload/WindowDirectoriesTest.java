@@ -5,18 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vfio.migration.vfio.linux.Descriptor;
-import dev.vfio.migration.vfio.linux.OpenDescriptors;
+import dev.vfio.migration.vfio.linux.LeakCheck;
 import dev.vfio.migration.vfio.linux.OpenFile;
 import dev.vfio.migration.vfio.workload.DeclaredWindows.UnusableException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -27,13 +26,13 @@ class WindowDirectoriesTest {
   private static final WindowShape RING = new WindowShape("ring", 0, 4096);
   private static final int ROOT = 0;
 
+  @RegisterExtension final LeakCheck leaks = new LeakCheck(() -> this.folder);
   @TempDir Path folder;
 
   private Path devices;
   private Path own;
   private Path ring;
   private int user;
-  private Map<String, Integer> openBefore;
 
   @BeforeEach
   void prepare() throws IOException {
@@ -41,12 +40,6 @@ class WindowDirectoriesTest {
     own = Files.createDirectory(devices.resolve("gpu-0"));
     ring = Files.write(own.resolve("ring"), new byte[4096]);
     user = (Integer) Files.getAttribute(ring, "unix:uid");
-    openBefore = OpenDescriptors.count(folder);
-  }
-
-  @AfterEach
-  void lookForLeaks() throws IOException {
-    assertThat(OpenDescriptors.count(folder)).as("open descriptors").isEqualTo(openBefore);
   }
 
   private Descriptor handle(Path file, int asUser) throws UnusableException {

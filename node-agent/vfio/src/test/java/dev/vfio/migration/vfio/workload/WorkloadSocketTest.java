@@ -3,6 +3,7 @@ package dev.vfio.migration.vfio.workload;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.vfio.migration.vfio.linux.LeakCheck;
 import dev.vfio.migration.vfio.linux.OpenDescriptors;
 import dev.vfio.migration.vfio.linux.UnixStream;
 import dev.vfio.migration.vfio.user.DeviceFolder;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The workload protocol, version 1, with workloads that keep to it and workloads that do not. */
@@ -35,16 +37,15 @@ import org.junit.jupiter.api.io.TempDir;
 class WorkloadSocketTest {
   private static final Duration LONG = Duration.ofMinutes(5);
 
+  @RegisterExtension final LeakCheck leaks = new LeakCheck(() -> this.folder);
   @TempDir Path folder;
   private Path socket;
   private Path ring;
   private ScriptedWorkload workload;
   private WorkloadSocket client;
-  private Map<String, Integer> openBefore;
 
   @BeforeEach
   void start() throws IOException {
-    openBefore = OpenDescriptors.count(folder);
     socket = DeviceFolder.make(folder, "gpu-0").resolve("workload.sock");
     ring = file("gpu-0/ring", 16 << 20);
     workload = new ScriptedWorkload(socket, "gpu-0", line -> "{\"ok\":true}\n");
@@ -52,10 +53,9 @@ class WorkloadSocketTest {
   }
 
   @AfterEach
-  void stopAndLookForLeaks() throws IOException {
+  void stop() throws IOException {
     client.close();
     workload.close();
-    assertThat(OpenDescriptors.count(folder)).as("open descriptors").isEqualTo(openBefore);
   }
 
   private WorkloadSocket client(String device, Duration timeout) {
@@ -153,7 +153,7 @@ class WorkloadSocketTest {
 
   /** Whether it could be moved once more does not matter to one that is to run. */
   @Test
-  void whatItDoesIsToldWhateverItsWindowsAre() throws IOException {
+  void whatItDoesIsReportedWhateverItsWindowsAre() throws IOException {
     workload.describing(
         "{\"ok\":true,\"protocol\":1,\"state\":\"paused\",\"device\":\"gpu-0\",\"more\":1}");
     assertThat(client.state()).isEqualTo(WorkloadState.PAUSED);
@@ -264,7 +264,7 @@ class WorkloadSocketTest {
   }
 
   @Test
-  void theStateIsToldWhateverBecameOfTheWindows() throws IOException {
+  void theStateIsReportedWhateverBecameOfTheWindows() throws IOException {
     describing("[" + window("ring", 0, 4096, ring) + "]");
     assertThat(client.describe().windows()).hasSize(1);
     Files.delete(ring);
@@ -272,9 +272,9 @@ class WorkloadSocketTest {
     assertThat(client.state()).isEqualTo(WorkloadState.RUNNING);
   }
 
-  /** One descriptor for each window, until the workload is asked again or let go of. */
+  /** One descriptor for each window, until the workload is asked again or released. */
   @Test
-  void theFilesThatWereCheckedAreKeptAndLetGoOf() throws IOException {
+  void theFilesThatWereCheckedAreKeptUntilTheRelease() throws IOException {
     describing("[" + window("ring", 0, 4096, ring) + "]");
     for (int asked = 0; asked < 3; asked++) {
       assertThat(client.describe().windows().get(0).memory()).isPresent();
@@ -384,7 +384,7 @@ class WorkloadSocketTest {
   }
 
   @Test
-  void oneThatEndedIsToldFromOneThatDoesNotAnswer() throws IOException {
+  void oneThatEndedIsDistinguishedFromOneThatDoesNotAnswer() throws IOException {
     workload.describing("");
     try (WorkloadSocket quick = client("gpu-0", Duration.ofSeconds(1))) {
       assertThat(failureOf(() -> quick.requireReadyToTake("uid/1")).errno())

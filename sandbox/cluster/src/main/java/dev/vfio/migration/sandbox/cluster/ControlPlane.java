@@ -148,12 +148,10 @@ public final class ControlPlane implements AutoCloseable {
 
   // --- parts and places ---
 
-  /** The API server's process. */
   public RunningProcess apiServer() {
     return apiServer;
   }
 
-  /** The operator's process. */
   public RunningProcess operator() {
     return operator;
   }

@@ -142,7 +142,6 @@ public final class SandboxCluster implements AutoCloseable {
     controlPlane.awaitOperator();
   }
 
-  /** The API server's process. */
   public RunningProcess apiServer() {
     return controlPlane.apiServer();
   }
@@ -234,7 +233,7 @@ public final class SandboxCluster implements AutoCloseable {
     return controlPlane.logs();
   }
 
-  /** Lets go of every process; they run on after this one. */
+  /** Leaves every process running, also after this one has ended. */
   public void leaveRunning() throws IOException {
     controlPlane.leaveRunning();
   }

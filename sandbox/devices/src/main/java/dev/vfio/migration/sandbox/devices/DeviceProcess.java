@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
 
 /**
- * A process that serves one simulated device until it is told to stop (SIGTERM, or {@code stop} on
+ * A process that serves one simulated device until it is asked to stop (SIGTERM, or {@code stop} on
  * the console). Prints {@code READY} on standard output when everything listens. Ends with 2 for
  * wrong options, with 1 if the device cannot be served.
  */

@@ -110,31 +110,14 @@ class DeviceProcessTest {
   }
 
   private Process start(String node, String role) throws IOException {
-    Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-cp",
-                System.getProperty("java.class.path"),
-                DeviceProcess.class.getName(),
-                "--name",
-                "gpu-0",
-                "--node",
-                node,
-                "--role",
-                role,
-                "--directory",
-                directory.toString(),
-                "--memory-directory",
-                directory.toString(),
-                "--log",
-                directory.resolve(node + ".log").toString(),
-                "--state-size",
-                "1MiB",
-                "--memory-size",
-                "64KiB")
-            .redirectErrorStream(true)
-            .start();
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path")));
+    command.add(DeviceProcess.class.getName());
+    Path log = directory.resolve(node + ".log");
+    command.addAll(List.of(LiveDevice.arguments(node, role, directory, log).split(" ")));
+    command.addAll(List.of("--state-size", "1MiB", "--memory-size", "64KiB"));
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     processes.add(process);
     return process;
   }

@@ -18,8 +18,7 @@ class LineProtocolsTest {
 
   @BeforeEach
   void start() throws IOException {
-    device =
-        LiveDevice.start("node-a", "running", "--state-size", "1MiB", "--memory-size", "64KiB");
+    device = LiveDevice.start("node-a", "running", "--state-size 1MiB --memory-size 64KiB");
   }
 
   @AfterEach
@@ -56,7 +55,7 @@ class LineProtocolsTest {
   @Test
   void aDeviceThatWritesIntoNoMemoryHasNoWindows() throws IOException {
     try (LiveDevice bare =
-            LiveDevice.start("node-b", "waiting", "--state-size", "4KiB", "--memory-size", "0");
+            LiveDevice.start("node-b", "waiting", "--state-size 4KiB --memory-size 0");
         LineClient workload = bare.workload()) {
       assertThat(workload.ask("{'op':'describe'}"))
           .containsEntry("state", "waiting")
@@ -138,7 +137,7 @@ class LineProtocolsTest {
 
   @Test
   void aDeviceWithoutAStateCannotBeVerified() throws IOException {
-    try (LiveDevice waiting = LiveDevice.start("node-b", "waiting", "--state-size", "4KiB");
+    try (LiveDevice waiting = LiveDevice.start("node-b", "waiting", "--state-size 4KiB");
         LineClient console = waiting.console()) {
       assertThat(console.ask("{'op':'verify'}"))
           .containsEntry("ok", false)

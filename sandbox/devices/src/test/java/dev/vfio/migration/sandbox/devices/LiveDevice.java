@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
@@ -21,27 +20,21 @@ final class LiveDevice implements AutoCloseable {
     this.device = device;
   }
 
-  /** With options beside the names and places, which are given. */
-  static LiveDevice start(String node, String role, String... options) throws IOException {
+  /**
+   * @param options beside the names and places, with a space between any two words; empty for none
+   */
+  static LiveDevice start(String node, String role, String options) throws IOException {
     Path directory = Files.createTempDirectory(Path.of("/tmp"), "dev");
-    List<String> arguments =
-        new ArrayList<>(
-            List.of(
-                "--name",
-                "gpu-0",
-                "--node",
-                node,
-                "--role",
-                role,
-                "--directory",
-                directory.toString(),
-                "--memory-directory",
-                directory.toString(),
-                "--log",
-                directory.resolve("log").toString()));
-    arguments.addAll(List.of(options));
-    DeviceOptions parsed = DeviceOptions.parse(arguments.toArray(String[]::new));
+    Path log = directory.resolve("log");
+    String all = arguments(node, role, directory, log) + " " + options;
+    DeviceOptions parsed = DeviceOptions.parse(all.trim().split(" "));
     return new LiveDevice(directory, ServedDevice.start(parsed, () -> {}));
+  }
+
+  /** Names and places of the device {@code gpu-0}, as on the command line. */
+  static String arguments(String node, String role, Path directory, Path log) {
+    return "--name gpu-0 --node %s --role %s --directory %s --memory-directory %s --log %s"
+        .formatted(node, role, directory, directory, log);
   }
 
   Path directory() {

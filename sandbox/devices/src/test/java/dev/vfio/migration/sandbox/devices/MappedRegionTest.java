@@ -17,9 +17,7 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(120)
 class MappedRegionTest {
-  private static final String[] OPTIONS = {
-    "--state-size", "3MiB", "--memory-size", "0", "--chunk-size", "300KiB"
-  };
+  private static final String OPTIONS = "--state-size 3MiB --memory-size 0 --chunk-size 300KiB";
 
   @Test
   void aStateMovesThroughMappedDataAreasOnly() throws Exception {

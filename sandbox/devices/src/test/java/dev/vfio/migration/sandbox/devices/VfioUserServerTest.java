@@ -32,8 +32,7 @@ class VfioUserServerTest {
 
   @BeforeEach
   void start() throws IOException {
-    device =
-        LiveDevice.start("node-a", "running", "--state-size", "1MiB", "--memory-size", "64KiB");
+    device = LiveDevice.start("node-a", "running", "--state-size 1MiB --memory-size 64KiB");
   }
 
   @AfterEach

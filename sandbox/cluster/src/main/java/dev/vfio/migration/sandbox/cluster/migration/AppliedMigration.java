@@ -58,7 +58,6 @@ public final class AppliedMigration {
         .build();
   }
 
-  /** Name of the object. */
   public String name() {
     return name;
   }
@@ -82,7 +81,6 @@ public final class AppliedMigration {
     resource.patch(PatchContext.of(PatchType.JSON_MERGE), merge);
   }
 
-  /** Whether the object exists. */
   public boolean exists() {
     return resource.get() != null;
   }

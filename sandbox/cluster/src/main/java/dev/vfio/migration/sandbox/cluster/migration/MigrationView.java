@@ -111,7 +111,6 @@ public record MigrationView(
     return text.isEmpty() ? "no condition says why" : text.toString().strip();
   }
 
-  /** The condition of that type. */
   public Optional<Condition> condition(String type) {
     return conditions.stream().filter(condition -> condition.type().equals(type)).findFirst();
   }

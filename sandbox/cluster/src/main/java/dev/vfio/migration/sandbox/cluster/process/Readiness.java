@@ -7,7 +7,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Tells whether a process is ready. Asked again and again; must answer within about a second. */
+/**
+ * Says whether a process is ready. It is asked again and again, and must answer within about a
+ * second.
+ */
 @FunctionalInterface
 public interface Readiness {
   int ANSWER_MILLIS = 1000;

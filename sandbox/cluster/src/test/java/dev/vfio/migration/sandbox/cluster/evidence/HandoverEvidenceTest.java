@@ -129,7 +129,7 @@ class HandoverEvidenceTest {
   }
 
   @Test
-  void aDestinationThatDiscardsWhatTheSourceHasLetGoBreaksH2() throws Exception {
+  void aDestinationThatDiscardsWhatTheSourceHasGivenUpBreaksH2() throws Exception {
     source(210, state("RUNNING", "STOPNCOPY"));
     destination(220, state("RESUME", "RESUME_COMPLETED"));
     source(230, state("STOPNCOPY", "SAVE_COMPLETED"));

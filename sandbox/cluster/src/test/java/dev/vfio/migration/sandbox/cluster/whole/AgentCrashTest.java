@@ -20,59 +20,35 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Timeout(600)
 class AgentCrashTest {
 
-  /** When the agent is killed, and how the migration is held there. */
+  /** When the agent is killed. */
   enum Moment {
-    PREPARING {
-      @Override
-      Scenario hold(Scenario scenario, int millis) {
-        return scenario.sourceFault("stall=SETUP:" + millis);
-      }
-
-      @Override
-      void await(Scenario scenario) {
-        scenario.awaitFault(true);
-      }
-    },
-    PRECOPY {
-      @Override
-      Scenario hold(Scenario scenario, int millis) {
-        return scenario.manual();
-      }
-
-      @Override
-      void await(Scenario scenario) {
-        scenario.awaitSourceState("PRECOPY");
-      }
-    },
-    STOPNCOPY {
-      @Override
-      Scenario hold(Scenario scenario, int millis) {
-        return scenario.destinationFault("stall=RESUME_COMPLETED:" + millis);
-      }
-
-      @Override
-      void await(Scenario scenario) {
-        scenario.awaitSourceState("STOPNCOPY").awaitFault(false);
-      }
-    },
-    COMMITTED {
-      @Override
-      Scenario hold(Scenario scenario, int millis) {
-        return scenario.destinationFault("stall=RUNNING:" + millis);
-      }
-
-      @Override
-      void await(Scenario scenario) {
-        scenario.awaitFault(false);
-      }
-    };
+    PREPARING,
+    PRECOPY,
+    STOPNCOPY,
+    COMMITTED;
 
     /**
+     * Holds the migration there.
+     *
      * @param millis that the moment lasts, where it does not last until the test ends it
      */
-    abstract Scenario hold(Scenario scenario, int millis);
+    Scenario hold(Scenario scenario, int millis) {
+      return switch (this) {
+        case PREPARING -> scenario.sourceFault("stall=SETUP:" + millis);
+        case PRECOPY -> scenario.manual();
+        case STOPNCOPY -> scenario.destinationFault("stall=RESUME_COMPLETED:" + millis);
+        case COMMITTED -> scenario.destinationFault("stall=RUNNING:" + millis);
+      };
+    }
 
-    abstract void await(Scenario scenario);
+    Scenario await(Scenario scenario) {
+      return switch (this) {
+        case PREPARING -> scenario.awaitFault(true);
+        case PRECOPY -> scenario.awaitSourceState("PRECOPY");
+        case STOPNCOPY -> scenario.awaitSourceState("STOPNCOPY").awaitFault(false);
+        case COMMITTED -> scenario.awaitFault(false);
+      };
+    }
   }
 
   static Stream<Arguments> everyMomentAtBothSides() {
@@ -114,13 +90,8 @@ class AgentCrashTest {
             .begin()) {
       moment.await(scenario);
       cluster.killAgent(node);
-      if (moment == Moment.COMMITTED) {
-        scenario.awaitTrue(
-            () -> scenario.object().at("/status/handover").asText().equals("Committed"));
-      } else {
-        scenario.awaitTrue(
-            () -> scenario.object().at("/status/handover").asText().equals("RolledBack"));
-      }
+      String decision = moment == Moment.COMMITTED ? "Committed" : "RolledBack";
+      scenario.awaitTrue(() -> scenario.object().at("/status/handover").asText().equals(decision));
       assertThat(scenario.pair().evidence().neverBothRunning()).isEmpty();
 
       cluster.restartAgent(node);
@@ -128,24 +99,16 @@ class AgentCrashTest {
     }
   }
 
-  /** The operator stands still, so that the agents are killed between LOADED and the decision. */
   @ParameterizedTest
   @MethodSource("bothSides")
   void afterLoadingAndBeforeTheDecision(String node, TestCluster cluster) throws Exception {
-    try (Scenario scenario =
-        cluster
-            .scenario("loaded")
-            .destinationFault("stall=RESUME_COMPLETED:1000")
-            .begin()
-            .awaitFault(false)) {
-      cluster.cluster().operator().suspend();
-      try {
-        scenario.awaitDestinationState("RESUME_COMPLETED");
-        cluster.killAgent(node);
-        cluster.restartAgent(node);
-      } finally {
-        cluster.cluster().operator().proceed();
-      }
+    try (Scenario scenario = cluster.scenario("loaded").beginToLoad()) {
+      cluster.whileOperatorStandsStill(
+          () -> {
+            scenario.awaitDestinationState("RESUME_COMPLETED");
+            cluster.killAgent(node);
+            cluster.restartAgent(node);
+          });
 
       scenario.endedSafely();
     }

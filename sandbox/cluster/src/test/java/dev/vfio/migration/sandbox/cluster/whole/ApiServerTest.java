@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** The operator lives with an API server that goes away, and with objects that are odd. */
+/** The operator lives with an API server that ends and comes back, and with odd objects. */
 @ExtendWith(WholeSystem.class)
 @Timeout(600)
 class ApiServerTest {

@@ -26,28 +26,27 @@ class DamagedJournalTest {
 
   /** How the last entry was lost. */
   enum Loss {
-    FLIPPED {
-      @Override
-      byte[] of(byte[] journal) {
-        byte[] flipped = journal.clone();
-        flipped[journal.length - 4] ^= 1;
-        return flipped;
-      }
-    },
-    GONE {
-      @Override
-      byte[] of(byte[] journal) {
-        int last = HEAD_BYTES;
-        int next = last;
-        while (next < journal.length) {
-          last = next;
-          next += ENTRY_HEADER_BYTES + ByteBuffer.wrap(journal).getInt(next);
-        }
-        return Arrays.copyOf(journal, last);
-      }
-    };
+    BIT_FLIPPED,
+    LAST_ENTRY_MISSING;
 
-    abstract byte[] of(byte[] journal);
+    byte[] of(byte[] journal) {
+      return switch (this) {
+        case BIT_FLIPPED -> {
+          byte[] flipped = journal.clone();
+          flipped[journal.length - 4] ^= 1;
+          yield flipped;
+        }
+        case LAST_ENTRY_MISSING -> {
+          int last = HEAD_BYTES;
+          int next = last;
+          while (next < journal.length) {
+            last = next;
+            next += ENTRY_HEADER_BYTES + ByteBuffer.wrap(journal).getInt(next);
+          }
+          yield Arrays.copyOf(journal, last);
+        }
+      };
+    }
   }
 
   private static void damage(Scenario scenario, TestCluster cluster, String node, Loss loss)
@@ -65,29 +64,21 @@ class DamagedJournalTest {
                 Stream.of(Arguments.of(loss, SOURCE_NODE), Arguments.of(loss, DESTINATION_NODE)));
   }
 
-  /** The operator stands still, so that this happens between LOADED and the decision. */
   @ParameterizedTest
   @MethodSource("everyLossAtBothSides")
   void beforeTheDecisionTheSourceRunsOnByTheDecisionAlone(
       Loss loss, String node, TestCluster cluster) throws Exception {
-    try (Scenario scenario =
-        cluster
-            .scenario("damaged")
-            .destinationFault("stall=RESUME_COMPLETED:1000")
-            .begin()
-            .awaitFault(false)) {
-      cluster.cluster().operator().suspend();
-      try {
-        scenario.awaitDestinationState("RESUME_COMPLETED");
-        scenario.awaitJournalled(DESTINATION_NODE, "Loaded");
-        cluster.killAgent(node);
-        damage(scenario, cluster, node, loss);
-        cluster.restartAgent(node);
-        assertThat(scenario.states(scenario.pair().source())).endsWith("STOPNCOPY");
-        assertThat(scenario.states(scenario.pair().destination())).endsWith("RESUME_COMPLETED");
-      } finally {
-        cluster.cluster().operator().proceed();
-      }
+    try (Scenario scenario = cluster.scenario("damaged").beginToLoad()) {
+      cluster.whileOperatorStandsStill(
+          () -> {
+            scenario.awaitDestinationState("RESUME_COMPLETED");
+            scenario.awaitJournalled(DESTINATION_NODE, "Loaded");
+            cluster.killAgent(node);
+            damage(scenario, cluster, node, loss);
+            cluster.restartAgent(node);
+            assertThat(scenario.states(scenario.pair().source())).endsWith("STOPNCOPY");
+            assertThat(scenario.states(scenario.pair().destination())).endsWith("RESUME_COMPLETED");
+          });
 
       scenario.endedSafely();
     }

@@ -21,17 +21,29 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Timeout(600)
 class LoadedDeviceDiesTest {
 
-  private Scenario loaded(TestCluster cluster, String name) throws Exception {
-    Scenario scenario =
-        cluster
-            .scenario(name)
-            .destinationFault("stall=RESUME_COMPLETED:1000")
-            .begin()
-            .awaitFault(false);
-    cluster.cluster().operator().suspend();
-    awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "DESTINATION_LOADED");
-    awaitSaid(scenario, cluster.agent(SOURCE_NODE), "SOURCE_AWAITING_DECISION");
-    return scenario;
+  /** What happens to the loaded device before the decision. */
+  @FunctionalInterface
+  private interface Event {
+    void happens(Scenario scenario) throws Exception;
+  }
+
+  private static void rolledBackAfter(TestCluster cluster, String name, Event event)
+      throws Exception {
+    try (Scenario scenario = cluster.scenario(name).beginToLoad()) {
+      whileLoaded(cluster, scenario, () -> event.happens(scenario));
+
+      failedBeforeTheDecision(scenario);
+    }
+  }
+
+  private static void whileLoaded(TestCluster cluster, Scenario scenario, TestCluster.Step step)
+      throws Exception {
+    cluster.whileOperatorStandsStill(
+        () -> {
+          awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "DESTINATION_LOADED");
+          awaitSaid(scenario, cluster.agent(SOURCE_NODE), "SOURCE_AWAITING_DECISION");
+          step.run();
+        });
   }
 
   private static void awaitSaid(Scenario scenario, RunningProcess agent, String words) {
@@ -53,57 +65,40 @@ class LoadedDeviceDiesTest {
 
   @Test
   void killedAtTheLastMoment(TestCluster cluster) throws Exception {
-    try (Scenario scenario = loaded(cluster, "dies-late")) {
-      try {
-        scenario.pair().destination().process().kill();
-      } finally {
-        cluster.cluster().operator().proceed();
-      }
-
-      failedBeforeTheDecision(scenario);
-    }
+    rolledBackAfter(
+        cluster, "dies-late", scenario -> scenario.pair().destination().process().kill());
   }
 
   @Test
   void itsAgentNoticesThatByItself(TestCluster cluster) throws Exception {
-    try (Scenario scenario = loaded(cluster, "dies")) {
-      try {
-        scenario.pair().destination().process().kill();
-        awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "DESTINATION_STRANDED");
-      } finally {
-        cluster.cluster().operator().proceed();
-      }
-
-      failedBeforeTheDecision(scenario);
-    }
+    rolledBackAfter(
+        cluster,
+        "dies",
+        scenario -> {
+          scenario.pair().destination().process().kill();
+          awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "DESTINATION_STRANDED");
+        });
   }
 
   @Test
   void anAgentThatCameBackWatchesAsWell(TestCluster cluster) throws Exception {
-    try (Scenario scenario = loaded(cluster, "dies-later")) {
-      try {
-        cluster.killAgent(DESTINATION_NODE);
-        cluster.restartAgent(DESTINATION_NODE);
-        awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "recovered from the journal");
-        scenario.pair().destination().process().kill();
-        awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "DESTINATION_STRANDED");
-      } finally {
-        cluster.cluster().operator().proceed();
-      }
-
-      failedBeforeTheDecision(scenario);
-    }
+    rolledBackAfter(
+        cluster,
+        "dies-later",
+        scenario -> {
+          cluster.killAgent(DESTINATION_NODE);
+          cluster.restartAgent(DESTINATION_NODE);
+          awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "recovered from the journal");
+          scenario.pair().destination().process().kill();
+          awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "DESTINATION_STRANDED");
+        });
   }
 
   @Test
   void hanging(TestCluster cluster) throws Exception {
-    try (Scenario scenario = loaded(cluster, "hangs")) {
+    try (Scenario scenario = cluster.scenario("hangs").beginToLoad()) {
       RunningProcess device = scenario.pair().destination().process();
-      try {
-        device.suspend();
-      } finally {
-        cluster.cluster().operator().proceed();
-      }
+      whileLoaded(cluster, scenario, device::suspend);
       scenario.awaitTrue(
           () -> scenario.object().at("/status/handover").asText().equals("RolledBack"));
       device.proceed();

@@ -120,6 +120,11 @@ final class Scenario implements AutoCloseable {
     return startDevices().apply();
   }
 
+  /** Begins, and returns while the destination's device loads, which takes it a second. */
+  Scenario beginToLoad() throws IOException, InterruptedException {
+    return destinationFault("stall=RESUME_COMPLETED:1000").begin().awaitFault(false);
+  }
+
   Scenario startDevices() throws IOException, InterruptedException {
     SandboxCluster cluster = testCluster.cluster();
     pair =

@@ -78,11 +78,6 @@ final class TestCluster implements AutoCloseable {
     return stateLinks.get(SandboxCluster.DESTINATION_NODE);
   }
 
-  /** Between the operator and the agent of that node. */
-  FaultyLink controlLink(String node) {
-    return controlLinks.get(node);
-  }
-
   RunningProcess agent(String node) {
     return cluster.agent(node);
   }
@@ -94,6 +89,22 @@ final class TestCluster implements AutoCloseable {
   void restartAgent(String node) throws IOException, InterruptedException {
     cluster.launchAgent(node);
     cluster.awaitAgent(node);
+  }
+
+  /** What happens while the operator stands still. */
+  @FunctionalInterface
+  interface Step {
+    void run() throws Exception;
+  }
+
+  /** Nothing is decided meanwhile, and what the operator knows of the agents is old. */
+  void whileOperatorStandsStill(Step step) throws Exception {
+    cluster.operator().suspend();
+    try {
+      step.run();
+    } finally {
+      cluster.operator().proceed();
+    }
   }
 
   void killOperator() {

@@ -206,12 +206,12 @@ final class DeviceContents {
   }
 
   /** What the client may not have read is to be handed out again. */
-  void clientGone() {
+  void clientLeft() {
     if (save != null) {
-      save.clientGone();
+      save.clientLeft();
     }
     if (dirtyLog != null) {
-      dirtyLog.clientGone();
+      dirtyLog.clientLeft();
     }
     if (reader != null) {
       reader.carrierChanged();

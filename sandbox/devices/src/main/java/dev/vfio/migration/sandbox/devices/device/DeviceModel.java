@@ -213,9 +213,9 @@ public final class DeviceModel {
   }
 
   /** The client has left: what it may not have read is handed out again. The state is kept. */
-  public void clientGone() {
+  public void clientLeft() {
     synchronized (lock) {
-      contents.clientGone();
+      contents.clientLeft();
     }
   }
 

@@ -87,7 +87,7 @@ final class DirtyLog {
   }
 
   /** The client has left; it may not have read the last report, so its pages are dirty again. */
-  void clientGone() {
+  void clientLeft() {
     for (int bit = 0; bit < reported.capacity() * 8; bit++) {
       if ((reported.get(bit >>> 3) >>> (bit & 7) & 1) != 0) {
         dirty.add(reportedFrom + bit);

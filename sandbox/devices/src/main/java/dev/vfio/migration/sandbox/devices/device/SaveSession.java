@@ -10,7 +10,7 @@ import java.util.function.Supplier;
  * One save, from SETUP until it ends: which pages are still to be handed out, and in which class.
  *
  * <p>{@code threshold_size} says how much the client can take once the device is stopped. Pages
- * that have gone out before and became dirty again are likely to do so once more; as long as they,
+ * that were sent before and became dirty again are likely to do so once more; as long as they,
  * together with what is postcopy-only anyway, fit into the threshold, they count as postcopy-only
  * and PRECOPY does not hand them out. What goes beyond the threshold counts as compatible. A page
  * that never went out is not held back. The sum of the classes does not depend on the threshold.
@@ -24,7 +24,7 @@ final class SaveSession {
   private final DirtySet dirty;
   private final DirtySet sent;
   private final ChunkPlan plan;
-  // bytes that are dirty, by class; "again" is compatible and has gone out before
+  // bytes that are dirty, by class; "again" is compatible and was sent before
   private long dirtyPrecopy;
   private long dirtyCompatible;
   private long dirtyAgain;
@@ -96,7 +96,7 @@ final class SaveSession {
   }
 
   /** The client has left; it may not have read the last chunk, so that one goes out again. */
-  void clientGone() {
+  void clientLeft() {
     if (!unconfirmed) {
       return;
     }

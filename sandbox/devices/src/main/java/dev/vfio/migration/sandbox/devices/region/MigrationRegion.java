@@ -143,9 +143,9 @@ public final class MigrationRegion {
   }
 
   /** The client has left, and what was staged for it is dropped. */
-  public void clientGone() {
+  public void clientLeft() {
     bitmapStaged = false;
-    device.clientGone();
+    device.clientLeft();
   }
 
   /** The device has been reset. */

@@ -8,8 +8,8 @@ import java.nio.ByteOrder;
 
 /**
  * One accepted stream connection. Data goes straight between direct buffers and the kernel. One
- * thread receives, sends and closes; {@link #hangUp} and {@link #peerIsGone} are for any thread, as
- * long as that thread has not closed it.
+ * thread receives, sends and closes; {@link #hangUp} and {@link #peerHasClosed} are for any thread,
+ * as long as that thread has not closed it.
  */
 public final class UnixConnection implements AutoCloseable {
   private static final int NO_DESCRIPTOR = -1;
@@ -63,7 +63,7 @@ public final class UnixConnection implements AutoCloseable {
   }
 
   /** Whether the peer has closed its end; what it had sent before may still be there to read. */
-  public synchronized boolean peerIsGone() {
+  public synchronized boolean peerHasClosed() {
     if (closed) {
       return true;
     }

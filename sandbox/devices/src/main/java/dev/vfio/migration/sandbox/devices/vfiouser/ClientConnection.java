@@ -11,8 +11,8 @@ import java.nio.ByteOrder;
 
 /**
  * One client: reads commands in order and answers each. Region data goes straight between the
- * socket and the region's memory. Owned by one thread; {@link #hangUp} and {@link #peerIsGone} are
- * for others.
+ * socket and the region's memory. Owned by one thread; {@link #hangUp} and {@link #peerHasClosed}
+ * are for others.
  */
 final class ClientConnection {
   private static final int SMALL = 64 * 1024;
@@ -36,8 +36,8 @@ final class ClientConnection {
     this.regions = regions;
   }
 
-  boolean peerIsGone() {
-    return socket.peerIsGone();
+  boolean peerHasClosed() {
+    return socket.peerHasClosed();
   }
 
   void hangUp() {
@@ -56,7 +56,7 @@ final class ClientConnection {
   /**
    * The first message must be VERSION.
    *
-   * @return whether the client is let in; if not, it has been told why
+   * @return whether the client is let in; if not, it got the reason
    */
   boolean greet(Door door) throws IOException {
     if (!receiveHeader()) {

@@ -91,8 +91,8 @@ public final class VfioUserServer implements AutoCloseable {
     lock.lock();
     try {
       long remaining = TIMEOUT;
-      // a client whose end is closed already is on its way out; its last command may still run
-      while (admitted != null && admitted.peerIsGone() && remaining > 0) {
+      // a client that has closed its end leaves soon; its last command may still run
+      while (admitted != null && admitted.peerHasClosed() && remaining > 0) {
         remaining = left.awaitNanos(remaining);
       }
       if (admitted != null) {
@@ -113,7 +113,7 @@ public final class VfioUserServer implements AutoCloseable {
     lock.lock();
     try {
       if (admitted == client) {
-        regions.migration().clientGone();
+        regions.migration().clientLeft();
         admitted = null;
         left.signalAll();
         logClient("gone", "");

@@ -30,7 +30,7 @@ class ContentTest {
   }
 
   @Test
-  void everyWordTellsSeedPageAndVersionApart() {
+  void everyWordDependsOnSeedPageAndVersion() {
     Seeds.check(
         200,
         values -> {

@@ -141,7 +141,7 @@ class DeviceModelTest {
   @EnumSource(
       value = DeviceState.class,
       names = {"FAILED", "CANCELLED"})
-  void aStoppedDeviceStaysStoppedUntilItIsToldToRun(DeviceState end) throws RefusalException {
+  void aStoppedDeviceStaysStoppedUntilItIsSetToRun(DeviceState end) throws RefusalException {
     ModelFixture fixture = ModelFixture.running().to(SETUP, STOPNCOPY, end);
     assertThat(fixture.device.step()).isFalse();
     fixture.to(RUNNING);
@@ -212,7 +212,7 @@ class DeviceModelTest {
     chunks.add(source.stage());
     ByteBuffer lost = source.stage();
     assertThat(lost.hasRemaining()).isTrue();
-    source.device.clientGone();
+    source.device.clientLeft();
     chunks.addAll(source.stageAll());
     ModelFixture destination = ModelFixture.small().to(RESUME);
     destination.loadAll(chunks);
@@ -225,14 +225,14 @@ class DeviceModelTest {
     ModelFixture source = ModelFixture.running();
     List<ByteBuffer> chunks = source.save();
     // the last read said "nothing more", so the last chunk had been taken
-    source.device.clientGone();
+    source.device.clientLeft();
     assertThat(source.device.pending(0)).isEqualTo(PendingBytes.NOTHING);
 
     ModelFixture again = ModelFixture.running().to(SETUP, STOPNCOPY);
     for (int index = 0; index < chunks.size(); index++) {
       again.stage();
     }
-    again.device.clientGone();
+    again.device.clientLeft();
     assertThat(again.device.pending(0).total()).isGreaterThan(0);
   }
 
@@ -244,7 +244,7 @@ class DeviceModelTest {
     for (boolean again : new boolean[] {true, false}) {
       ModelFixture destination = ModelFixture.small().to(RESUME);
       destination.device.load(first.slice(0, cut));
-      destination.device.clientGone();
+      destination.device.clientLeft();
       destination.device.load(again ? first.duplicate() : first.slice(cut, first.limit() - cut));
       destination.loadAll(chunks.subList(1, chunks.size()));
       destination.to(RESUME_COMPLETED);

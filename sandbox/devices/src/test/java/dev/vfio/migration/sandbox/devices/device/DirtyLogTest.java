@@ -58,7 +58,7 @@ class DirtyLogTest {
   private static int report(DirtyLog log, int first, ByteBuffer bitmap, int lost)
       throws RefusalException {
     if (lost >= 0) {
-      log.clientGone();
+      log.clientLeft();
     }
     return log.report(ADDRESS + first * 4096L, PAGES - first, bitmap);
   }

@@ -81,7 +81,7 @@ class FaultsOnDemandTest {
   }
 
   @Test
-  void failTransitionIsEioUnlessToldOtherwise() {
+  void failTransitionIsEioUnlessAnotherErrnoIsGiven() {
     fixture.fault("fail-transition=SETUP");
     refused(5, () -> fixture.to(SETUP));
     fixture.faults.clear();

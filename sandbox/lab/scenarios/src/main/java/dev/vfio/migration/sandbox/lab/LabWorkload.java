@@ -93,7 +93,6 @@ final class LabWorkload {
     return log.lines();
   }
 
-  /** The last step that it made. */
   long lastStep() throws IOException {
     long last = 0;
     for (String line : lines()) {
@@ -185,7 +184,6 @@ final class LabWorkload {
     return node.holds("grep -q 'populated 1' %s/cgroup.events".formatted(node.cgroup(program)));
   }
 
-  /** Whether its cgroup is frozen. */
   boolean frozen() throws IOException, InterruptedException {
     return node.holds("grep -q 'frozen 1' %s/cgroup.events".formatted(node.cgroup(program)));
   }

@@ -1,6 +1,6 @@
 /**
  * Migrations of real VFIO devices between two booted guests. {@code sandbox/kernel-lab} boots them
- * and starts {@link dev.vfio.migration.sandbox.lab.KernelLab}; {@code sandbox/lab/README.md} says
+ * and starts {@link dev.vfio.migration.sandbox.lab.KernelLab}; {@code sandbox/lab/guide.md} says
  * what a guest is, {@code sandbox/lab/kernel-module/README.md} and {@code
  * sandbox/lab/workload/README.md} which devices and programs are in it.
  *

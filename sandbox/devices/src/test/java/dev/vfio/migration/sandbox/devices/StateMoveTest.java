@@ -3,29 +3,28 @@ package dev.vfio.migration.sandbox.devices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class HandOverTest {
-  private static final String[] SMALL = {
-    "--state-size", "3MiB", "--memory-size", "1MiB", "--dirty-rate", "32MiB/s", "--mmap", "off"
-  };
+/** A state moves from one device to another, with what may come between the steps. */
+class StateMoveTest {
+  private static final String SMALL =
+      "--state-size 3MiB --memory-size 1MiB --dirty-rate 32MiB/s --mmap off";
 
   @Test
   void aRunningWorkloadMovesWithEveryStepDoneOnce() throws IOException {
     try (LiveDevice source = LiveDevice.start("node-a", "running", SMALL);
         LiveDevice target = LiveDevice.start("node-b", "waiting", SMALL);
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
+        StateMove move = new StateMove(source.directory(), target.directory())) {
       source.awaitStep(20);
-      handOver.prepare();
-      handOver.precopy(256 << 10);
-      handOver.pause();
+      move.prepare();
+      move.precopy(256 << 10);
+      move.pause();
       long stoppedAt = source.device().device().stepNumber();
-      handOver.stopAndCopy();
-      handOver.commit();
+      move.stopAndCopy();
+      move.commit();
       target.awaitStep(stoppedAt + 20);
 
       Map<String, Object> found = target.await("continuity", it -> true);
@@ -46,26 +45,13 @@ class HandOverTest {
   @CsvSource({"1KiB,0,64KiB,off", "4104,64KiB,1MiB,on", "1MiB,4MiB,8KiB,on", "5MiB,1MiB,5000,off"})
   void itMovesWhateverTheSizes(String state, String memory, String chunk, String mmap)
       throws IOException {
-    String[] options = {
-      "--state-size",
-      state,
-      "--memory-size",
-      memory,
-      "--chunk-size",
-      chunk,
-      "--dirty-rate",
-      "1MiB/s",
-      "--mmap",
-      mmap
-    };
+    String options =
+        "--state-size %s --memory-size %s --chunk-size %s --dirty-rate 1MiB/s --mmap %s"
+            .formatted(state, memory, chunk, mmap);
     try (LiveDevice source = LiveDevice.start("node-a", "running", options);
         LiveDevice target = LiveDevice.start("node-b", "waiting", options);
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
-      handOver.prepare();
-      handOver.precopy(64 << 10);
-      handOver.pause();
-      handOver.stopAndCopy();
-      handOver.commit();
+        StateMove move = new StateMove(source.directory(), target.directory())) {
+      move.run(64 << 10);
       assertThat(target.await("continuity", it -> true)).containsEntry("result", "ok");
     }
   }
@@ -73,25 +59,13 @@ class HandOverTest {
   @Test
   void aSmallerDestinationRegionTakesAChunkInPieces() throws IOException {
     try (LiveDevice source =
-            LiveDevice.start(
-                "node-a", "running", "--state-size", "1MiB", "--chunk-size", "256KiB");
+            LiveDevice.start("node-a", "running", "--state-size 1MiB --chunk-size 256KiB");
         LiveDevice target =
             LiveDevice.start(
-                "node-b",
-                "waiting",
-                "--state-size",
-                "1MiB",
-                "--chunk-size",
-                "7001",
-                "--mmap",
-                "off");
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
-      handOver.prepare();
-      handOver.precopy(64 << 10);
-      handOver.pause();
-      handOver.stopAndCopy();
-      handOver.commit();
-      assertThat(handOver.chunkSizes).anyMatch(size -> size > 7001);
+                "node-b", "waiting", "--state-size 1MiB --chunk-size 7001 --mmap off");
+        StateMove move = new StateMove(source.directory(), target.directory())) {
+      move.run(64 << 10);
+      assertThat(move.chunkSizes).anyMatch(size -> size > 7001);
       assertThat(target.await("continuity", it -> true)).containsEntry("result", "ok");
     }
   }
@@ -100,28 +74,20 @@ class HandOverTest {
   void aWindowLargerThanABitmapIsReportedInTurns() throws IOException {
     try (LiveDevice source =
             LiveDevice.start(
-                "node-a",
-                "running",
-                "--state-size",
-                "64KiB",
-                "--memory-size",
-                "4MiB",
-                "--bitmap-pages",
-                "128");
+                "node-a", "running", "--state-size 64KiB --memory-size 4MiB --bitmap-pages 128");
         LiveDevice target =
-            LiveDevice.start(
-                "node-b", "waiting", "--state-size", "64KiB", "--memory-size", "4MiB");
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
-      handOver.prepare();
+            LiveDevice.start("node-b", "waiting", "--state-size 64KiB --memory-size 4MiB");
+        StateMove move = new StateMove(source.directory(), target.directory())) {
+      move.prepare();
       long stepAtSetup = source.device().device().stepNumber();
-      handOver.copyWindows(false);
+      move.copyWindows(false);
       source.awaitStep(stepAtSetup + 50);
-      handOver.copyWindows(true);
-      assertThat(handOver.bitmapReads()).isGreaterThan(1);
-      handOver.precopy(4096);
-      handOver.pause();
-      handOver.stopAndCopy();
-      handOver.commit();
+      move.copyWindows(true);
+      assertThat(move.bitmapReads()).isGreaterThan(1);
+      move.precopy(4096);
+      move.pause();
+      move.stopAndCopy();
+      move.commit();
       assertThat(target.await("continuity", it -> true)).containsEntry("result", "ok");
     }
   }
@@ -130,21 +96,13 @@ class HandOverTest {
   void whatMovedCanMoveBackAfterAReset() throws IOException {
     try (LiveDevice first = LiveDevice.start("node-a", "running", SMALL);
         LiveDevice second = LiveDevice.start("node-b", "waiting", SMALL)) {
-      try (HandOver there = new HandOver(first.directory(), second.directory())) {
-        there.prepare();
-        there.precopy(256 << 10);
-        there.pause();
-        there.stopAndCopy();
-        there.commit();
+      try (StateMove there = new StateMove(first.directory(), second.directory())) {
+        there.run(256 << 10);
         assertThat(there.source.reset().errno()).isZero();
       }
       long step = second.device().device().stepNumber();
-      try (HandOver back = new HandOver(second.directory(), first.directory())) {
-        back.prepare();
-        back.precopy(256 << 10);
-        back.pause();
-        back.stopAndCopy();
-        back.commit();
+      try (StateMove back = new StateMove(second.directory(), first.directory())) {
+        back.run(256 << 10);
       }
       Map<String, Object> found = first.await("continuity", it -> true);
       assertThat(found).containsEntry("result", "ok");
@@ -156,13 +114,13 @@ class HandOverTest {
   void afterACancelInPrecopyTheWorkloadHasNotMissedAStep() throws IOException {
     try (LiveDevice source = LiveDevice.start("node-a", "running", SMALL);
         LiveDevice target = LiveDevice.start("node-b", "waiting", SMALL);
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
-      handOver.prepare();
-      handOver.precopy(256 << 10);
-      assertThat(handOver.source.setState(HandOver.CANCELLED)).isZero();
-      assertThat(handOver.source.setState(HandOver.RUNNING)).isZero();
-      assertThat(handOver.destination.setState(HandOver.FAILED)).isZero();
-      assertThat(handOver.destination.reset().errno()).isZero();
+        StateMove move = new StateMove(source.directory(), target.directory())) {
+      move.prepare();
+      move.precopy(256 << 10);
+      assertThat(move.source.setState(StateMove.CANCELLED)).isZero();
+      assertThat(move.source.setState(StateMove.RUNNING)).isZero();
+      assertThat(move.destination.setState(StateMove.FAILED)).isZero();
+      assertThat(move.destination.reset().errno()).isZero();
       source.awaitStep(source.device().device().stepNumber() + 20);
       try (LineClient console = source.console()) {
         assertThat(console.ask("{'op':'verify'}")).containsEntry("continuity", "ok");
@@ -176,31 +134,25 @@ class HandOverTest {
     try (LiveDevice source = LiveDevice.start("node-a", "running", SMALL);
         LiveDevice target =
             LiveDevice.start(
-                "node-b", "waiting", with(SMALL, "--fault", "fail-transition=RESUME_COMPLETED:5"));
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
-      handOver.prepare();
-      handOver.precopy(256 << 10);
-      handOver.pause();
+                "node-b", "waiting", SMALL + " --fault fail-transition=RESUME_COMPLETED:5");
+        StateMove move = new StateMove(source.directory(), target.directory())) {
+      move.prepare();
+      move.precopy(256 << 10);
+      move.pause();
       long stoppedAt = source.device().device().stepNumber();
-      handOver.stopAndCopy();
-      assertThat(handOver.destination.setState(HandOver.RESUME_COMPLETED)).isEqualTo(5);
-      assertThat(handOver.destination.setState(HandOver.FAILED)).isZero();
-      assertThat(handOver.source.setState(HandOver.FAILED)).isZero();
-      assertThat(handOver.sourceWorkload.ask("{'op':'resume','migration':'test/1'}"))
+      move.stopAndCopy();
+      assertThat(move.destination.setState(StateMove.RESUME_COMPLETED)).isEqualTo(5);
+      assertThat(move.destination.setState(StateMove.FAILED)).isZero();
+      assertThat(move.source.setState(StateMove.FAILED)).isZero();
+      assertThat(move.sourceWorkload.ask("{'op':'resume','migration':'test/1'}"))
           .containsEntry("ok", false)
           .containsEntry("errno", 16);
-      assertThat(handOver.source.setState(HandOver.RUNNING)).isZero();
-      assertThat(handOver.sourceWorkload.ask("{'op':'resume','migration':'test/1'}"))
+      assertThat(move.source.setState(StateMove.RUNNING)).isZero();
+      assertThat(move.sourceWorkload.ask("{'op':'resume','migration':'test/1'}"))
           .containsEntry("ok", true);
       source.awaitStep(stoppedAt + 20);
       assertThat(source.await("continuity", it -> true)).containsEntry("result", "ok");
       assertThat(target.device().workload().state().notation()).isEqualTo("waiting");
     }
-  }
-
-  static String[] with(String[] options, String... more) {
-    String[] all = Arrays.copyOf(options, options.length + more.length);
-    System.arraycopy(more, 0, all, options.length, more.length);
-    return all;
   }
 }
