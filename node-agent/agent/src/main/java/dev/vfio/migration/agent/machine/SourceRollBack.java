@@ -317,7 +317,7 @@ final class SourceRollBack {
                         : " It was rolled back because: " + s.failure().message()));
     SourceState end = s.withFailure(said);
     if (afterReset instanceof WasReset reset) {
-      end.withDevice(reset.state());
+      end = end.withDevice(reset.state());
     }
     return journalRolledBack(end);
   }

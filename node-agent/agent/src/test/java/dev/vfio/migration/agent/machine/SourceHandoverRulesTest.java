@@ -401,7 +401,7 @@ class SourceHandoverRulesTest {
 
   /** A device that is kept open for a workload that died could not be given to any other. */
   @Test
-  void whereTheWorkloadDiedTheDeviceIsLetGoOfAndItIsSaidThatNobodyHasIt() {
+  void whereTheWorkloadDiedTheDeviceIsResetAndReleasedAndTheReportSaysSo() {
     for (boolean cancelled : new boolean[] {true, false}) {
       state = SourceState.initial(spec(Mode.LIVE));
       untilPrecopy();
@@ -419,9 +419,11 @@ class SourceHandoverRulesTest {
       assertThat(actions).containsExactly(new ResetReleased());
       on(new WasReset(DeviceState.NONE));
       assertThat(actions.get(0)).isEqualTo(new CloseDevice());
-      assertThat(((Journal) last()).record()).isInstanceOf(SessionRecord.RolledBack.class);
+      SessionRecord.RolledBack end = (SessionRecord.RolledBack) ((Journal) last()).record();
+      assertThat(end.device()).as("as the reset left it").isEqualTo(DeviceState.NONE);
       done();
       assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
+      assertThat(state.snapshot().deviceState()).isEqualTo(DeviceState.NONE);
       assertThat(state.snapshot().failure().errno()).isEqualTo(3);
       assertThat(state.snapshot().failure().message())
           .contains("it died", "vfio-user:gpu-0 was brought back to RUNNING", "It was reset");
