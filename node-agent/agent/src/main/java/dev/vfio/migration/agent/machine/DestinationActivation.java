@@ -269,14 +269,12 @@ final class DestinationActivation {
           + " end the workload at the source: its stopped device still holds the state, too. Mend"
           + " the device or its driver, then activate again.";
     }
-    return failure
-            .stateOutOfReach()
-            .orElse("Whether the device still holds the state is not known.")
-        + " The handover is committed, so the source does not run again by itself; its stopped"
-        + " device may be the only one that still holds the state. Do not end the source's workload"
-        + " before that is certain. Mend the device "
-        + s.spec().device()
-        + " here, then activate again.";
+    return String.format(
+        "%s The handover is committed, so the source does not run again by itself; its stopped"
+            + " device may be the only one that still holds the state. Do not end the source's"
+            + " workload before that is certain. Mend the device %s here, then activate again.",
+        failure.stateOutOfReach().orElse("Whether the device still holds the state is not known."),
+        s.spec().device());
   }
 
   /** A device that is of no more use as it is open; what it holds, another opening may find. */

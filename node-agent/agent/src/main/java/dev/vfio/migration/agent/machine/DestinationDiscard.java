@@ -38,11 +38,9 @@ final class DestinationDiscard {
                   s,
                   command,
                   Reason.ALREADY_COMMITTED,
-                  "the handover was committed; the device "
-                      + s.spec().device()
-                      + " belongs to this node ("
-                      + s.state().description()
-                      + ")")
+                  String.format(
+                      "the handover was committed; the device %s belongs to this node (%s)",
+                      s.spec().device(), s.state().description()))
               : discard(s, failure, command.command());
     };
   }
@@ -137,11 +135,9 @@ final class DestinationDiscard {
             s,
             Failure.of(
                 Reason.TRANSITION_FAILED,
-                "the device "
-                    + s.spec().device()
-                    + " was reset and says that it is in "
-                    + s.device().state()
-                    + ", so the reset did not help"))
+                "the device %s was reset and says that it is in %s, so the reset did not help",
+                s.spec().device(),
+                s.device().state()))
         : takeBack(s.withObstacle(null).withTries(0));
   }
 
@@ -158,11 +154,10 @@ final class DestinationDiscard {
     Failure said =
         (s.failure() != null ? s.failure() : failure)
             .with(
-                "The workload that was given the device "
-                    + s.spec().device()
-                    + " here has not given it back ("
-                    + failure.message()
-                    + "); end it before the device is used again.");
+                String.format(
+                    "The workload that was given the device %s here has not given it back (%s); end"
+                        + " it before the device is used again.",
+                    s.spec().device(), failure.message()));
     return journalDiscarded(s.withFailure(said).withNotReset(failure).withObstacle(null));
   }
 
@@ -178,18 +173,16 @@ final class DestinationDiscard {
     Failure said =
         (s.failure() != null ? s.failure() : failure)
             .with(
-                "The device "
-                    + s.spec().device()
-                    + " here could not be reset ("
-                    + failure.message()
-                    + "); it was not made to run. "
-                    + failure
+                String.format(
+                    "The device %s here could not be reset (%s); it was not made to run. %s before"
+                        + " it is used again: %s.",
+                    s.spec().device(),
+                    failure.message(),
+                    failure
                         .stateOutOfReach()
                         .map(known -> known + " Where it has not, reset the device")
-                        .orElse("Reset it")
-                    + " before it is used again: "
-                    + ResetAdvice.of(s.spec().device())
-                    + ".");
+                        .orElse("Reset it"),
+                    ResetAdvice.of(s.spec().device())));
     return takeBack(s.withFailure(said).withNotReset(failure).withObstacle(null).withTries(0));
   }
 

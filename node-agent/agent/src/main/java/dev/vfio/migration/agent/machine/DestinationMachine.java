@@ -266,11 +266,10 @@ public final class DestinationMachine {
               s,
               Failure.of(
                   Reason.DEVICE_NOT_RESET,
-                  "the device "
-                      + s.spec().device()
-                      + " was reset and says that it is in "
-                      + now
-                      + ", so the reset did not help and it takes nothing in"),
+                  "the device %s was reset and says that it is in %s, so the reset did not help and"
+                      + " it takes nothing in",
+                  s.spec().device(),
+                  now),
               s.command());
     }
     Failure failure = event instanceof DestinationEvent.Failed failed ? failed.failure() : null;

@@ -86,11 +86,9 @@ final class DestinationReplay
   private Failure damaged(EntriesLost entry, String whatFollows) {
     return Failure.of(
             Reason.JOURNAL_FAILED,
-            "the journal of the destination "
-                + s.spec().device()
-                + " is damaged ("
-                + entry.damage()
-                + ")")
+            "the journal of the destination %s is damaged (%s)",
+            s.spec().device(),
+            entry.damage())
         .with(whatFollows + " Look for the cause of the damage on this node's disk.");
   }
 

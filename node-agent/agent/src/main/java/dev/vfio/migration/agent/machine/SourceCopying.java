@@ -284,14 +284,12 @@ final class SourceCopying {
   private Failure neverDry(SourceState s, PendingBytes pending) {
     return Failure.of(
         Reason.DEVICE_NEVER_DRY,
-        "the device "
-            + s.spec().device()
-            + " in STOPNCOPY says that "
-            + pending.total()
-            + " bytes are pending but handed out none in "
-            + timings.dryRetries()
-            + " tries; nothing that it handed out before was lost. It is brought back to RUNNING"
-            + " here; report this to the maker of its driver.");
+        "the device %s in STOPNCOPY says that %s bytes are pending but handed out none in %s tries;"
+            + " nothing that it handed out before was lost. It is brought back to RUNNING here;"
+            + " report this to the maker of its driver.",
+        s.spec().device(),
+        pending.total(),
+        timings.dryRetries());
   }
 
   /**
@@ -314,16 +312,13 @@ final class SourceCopying {
   private Failure endless(SourceState s, PendingBytes pending) {
     return Failure.of(
         Reason.DEVICE_NEVER_DRY,
-        "the device "
-            + s.spec().device()
-            + " said that "
-            + s.round().estimate().bytes()
-            + " bytes were pending when it stopped, has handed out "
-            + s.round().sent().stateBytes()
-            + " in STOPNCOPY since, and says that "
-            + pending.total()
-            + " are pending still; nothing is lost. It is brought back to RUNNING here; report this"
-            + " to the maker of its driver.");
+        "the device %s said that %s bytes were pending when it stopped, has handed out %s in"
+            + " STOPNCOPY since, and says that %s are pending still; nothing is lost. It is brought"
+            + " back to RUNNING here; report this to the maker of its driver.",
+        s.spec().device(),
+        s.round().estimate().bytes(),
+        s.round().sent().stateBytes(),
+        pending.total());
   }
 
   private static SourceState moved(SourceState s, long state, long memory, Moment now) {

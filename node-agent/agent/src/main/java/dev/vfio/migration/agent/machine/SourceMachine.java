@@ -220,12 +220,10 @@ public final class SourceMachine {
   private static Failure restarted(SourceState s) {
     return Failure.of(
         Reason.AGENT_RESTARTED,
-        "the agent ended "
-            + whenEnded(s)
-            + "; the device "
-            + s.spec().device()
-            + " and its workload are brought back to running here. Create a new DeviceMigration to"
-            + " try again.");
+        "the agent ended %s; the device %s and its workload are brought back to running here."
+            + " Create a new DeviceMigration to try again.",
+        whenEnded(s),
+        s.spec().device());
   }
 
   /** As far as it is known: a journal has no entry for what needs none, as copying. */
@@ -284,12 +282,10 @@ public final class SourceMachine {
             next,
             Failure.of(
                 Reason.TRANSITION_FAILED,
-                "the device "
-                    + s.spec().device()
-                    + " is in "
-                    + opened.state()
-                    + ", and a migration starts in RUNNING; nothing was done to it. Bring it to"
-                    + " RUNNING first."));
+                "the device %s is in %s, and a migration starts in RUNNING; nothing was done to it."
+                    + " Bring it to RUNNING first.",
+                s.spec().device(),
+                opened.state()));
       }
       return Outcome.of(next, new MapWindows());
     }
@@ -305,12 +301,11 @@ public final class SourceMachine {
             next,
             Failure.of(
                 Reason.DEVICE_BUSY,
-                "the workload of "
-                    + s.spec().device()
-                    + " says that it is "
-                    + mapped.workload()
-                    + ", and only a workload that is RUNNING is moved; nothing was done to it or"
-                    + " to the device. See who holds it, or choose the device that is in use."));
+                "the workload of %s says that it is %s, and only a workload that is RUNNING is"
+                    + " moved; nothing was done to it or to the device. See who holds it, or choose"
+                    + " the device that is in use.",
+                s.spec().device(),
+                mapped.workload()));
       }
       return Outcome.of(next, new Connect(next.epoch()));
     }

@@ -112,12 +112,10 @@ final class SourceRelease {
 
   private static Failure left(SourceState s, Failure failure) {
     return failure.with(
-        "The handover is committed and the destination runs. The device "
-            + s.spec().device()
-            + " here was released all the same, and what its workload had in it may still be in"
-            + " it. Reset it before anything else uses it: "
-            + ResetAdvice.of(s.spec().device())
-            + ".");
+        "The handover is committed and the destination runs. The device %s here was released all"
+            + " the same, and what its workload had in it may still be in it. Reset it before"
+            + " anything else uses it: %s.",
+        s.spec().device(), ResetAdvice.of(s.spec().device()));
   }
 
   private static Outcome<SourceState, SourceAction> completed(SourceState s, Failure notReset) {

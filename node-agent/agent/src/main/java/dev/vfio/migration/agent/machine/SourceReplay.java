@@ -57,15 +57,13 @@ final class SourceReplay
     Failure failure =
         Failure.of(
             Reason.JOURNAL_FAILED,
-            "the journal of the source "
-                + s.spec().device()
-                + " is damaged ("
-                + entry.damage()
-                + "). An entry that cannot be read may have allowed the destination to take"
-                + " over, so the source does nothing by itself: it waits, with the workload"
-                + " paused if it was, for the decision to commit or to roll back. Nothing was"
-                + " done to the device since the agent's start. Look for the cause of the"
-                + " damage on this node's disk.");
+            "the journal of the source %s is damaged (%s). An entry that cannot be read may have"
+                + " allowed the destination to take over, so the source does nothing by itself: it"
+                + " waits, with the workload paused if it was, for the decision to commit or to"
+                + " roll back. Nothing was done to the device since the agent's start. Look for the"
+                + " cause of the damage on this node's disk.",
+            s.spec().device(),
+            entry.damage());
     return s.pausedAt(s.handover().pauseAsked() ? s.handover().pausedAtNanos() : now.nanos())
         .withEndAllowed()
         .withDevice(null)

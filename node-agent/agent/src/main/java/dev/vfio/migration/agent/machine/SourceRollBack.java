@@ -244,11 +244,8 @@ final class SourceRollBack {
       SourceState s, Failure failure, String what) {
     Failure said =
         failure.with(
-            "The device "
-                + s.spec().device()
-                + " could not be brought back to RUNNING: "
-                + what
-                + whatIsLeft(s, failure));
+            "The device %s could not be brought back to RUNNING: %s%s",
+            s.spec().device(), what, whatIsLeft(s, failure));
     return Outcome.of(
         s.withObstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED),
         new CloseDevice());

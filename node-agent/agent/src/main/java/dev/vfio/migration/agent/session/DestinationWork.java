@@ -223,11 +223,10 @@ final class DestinationWork
       return new DestinationEvent.Failed(
           Failure.of(
               Reason.MEMORY_UNREACHABLE,
-              "the windows that the source declares cannot be moved to "
-                  + spec.device()
-                  + ": "
-                  + tooMuch
-                  + ". Nothing was done to the device, and no memory was made."));
+              "the windows that the source declares cannot be moved to %s: %s. Nothing was done to"
+                  + " the device, and no memory was made.",
+              spec.device(),
+              tooMuch));
     }
     room.close();
     room = environment.streams().reserve(expected());
@@ -244,11 +243,10 @@ final class DestinationWork
       return new DestinationEvent.Failed(
           Failure.of(
               Reason.MEMORY_UNREACHABLE,
-              "the windows of the workload that waits for "
-                  + spec.device()
-                  + " cannot be mapped: "
-                  + problem.getMessage()
-                  + ". Nothing was done to the device."));
+              "the windows of the workload that waits for %s cannot be mapped: %s. Nothing was done"
+                  + " to the device.",
+              spec.device(),
+              problem.getMessage()));
     }
     return new Mapped(windows, workload.state());
   }

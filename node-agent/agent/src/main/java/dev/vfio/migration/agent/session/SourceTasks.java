@@ -185,18 +185,14 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
     return new SourceEvent.Failed(
         Failure.of(
             Reason.STREAM_CORRUPT,
-            "from "
-                + spec.device()
-                + " "
-                + saved.deviceStateBytes()
-                + " bytes of state and "
-                + saved.memoryBytes()
-                + " bytes of memory were read, and "
-                + sender.deviceStateBytes()
-                + " and "
-                + sender.memoryBytes()
-                + " were handed to the stream: the agent lost some. The end mark was not sent;"
-                + " report this with the agent's log."));
+            "from %s %s bytes of state and %s bytes of memory were read, and %s and %s were handed"
+                + " to the stream: the agent lost some. The end mark was not sent; report this with"
+                + " the agent's log.",
+            spec.device(),
+            saved.deviceStateBytes(),
+            saved.memoryBytes(),
+            sender.deviceStateBytes(),
+            sender.memoryBytes()));
   }
 
   private SourceEvent copyState(long maxBytes) throws IOException, InterruptedException {
@@ -271,11 +267,10 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
       return new SourceEvent.Failed(
           Failure.of(
               Reason.MEMORY_UNREACHABLE,
-              "the windows of the workload of "
-                  + spec.device()
-                  + " cannot be mapped: "
-                  + problem.getMessage()
-                  + ". Nothing was done to the device."));
+              "the windows of the workload of %s cannot be mapped: %s. Nothing was done to the"
+                  + " device.",
+              spec.device(),
+              problem.getMessage()));
     }
     return new Mapped(windows.totalBytes(), workload.state());
   }
@@ -285,11 +280,10 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
     if (wrong != null) {
       return Failure.of(
           Reason.MEMORY_UNREACHABLE,
-          "the workload of "
-              + spec.device()
-              + " declares windows that cannot be moved: "
-              + wrong
-              + ". Nothing was done to the device.");
+          "the workload of %s declares windows that cannot be moved: %s. Nothing was done to the"
+              + " device.",
+          spec.device(),
+          wrong);
     }
     // Both ends know a window by its place in the list, and the destination's was made before.
     String changed =
@@ -299,11 +293,10 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
         ? null
         : Failure.of(
             Reason.INCOMPATIBLE_DEVICE,
-            "the workload of "
-                + spec.device()
-                + " has changed its windows since the destination was prepared: "
-                + changed
-                + ". Nothing was done to the device; apply a new DeviceMigration.");
+            "the workload of %s has changed its windows since the destination was prepared: %s."
+                + " Nothing was done to the device; apply a new DeviceMigration.",
+            spec.device(),
+            changed);
   }
 
   /** Of a piece of work that met neither the device's nor the stream's failure. */

@@ -129,12 +129,9 @@ final class StreamOpening implements SourceConnection.Listener {
             ? why
             : new StreamException(
                 why.kind(),
-                why.getMessage()
-                    + " (try "
-                    + tries
-                    + "; at the first one: "
-                    + first.getMessage()
-                    + ")",
+                String.format(
+                    "%s (try %s; at the first one: %s)",
+                    why.getMessage(), tries, first.getMessage()),
                 why);
     welcomed.completeExceptionally(told);
     sender.failed(told);
