@@ -101,7 +101,7 @@ final class DestinationActivation {
         s.deviceClosed()
             .withObstacle(null)
             .at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_OPENING),
-        new OpenDevice());
+        SimpleWork.OPEN_DEVICE);
   }
 
   Outcome<DestinationState, DestinationAction> step(
@@ -123,7 +123,8 @@ final class DestinationActivation {
       case JOURNALLING_ACTIVE ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(s.at(DESTINATION_ACTIVE, DestinationStep.ENDED), new CloseDevice());
+              : Outcome.of(
+                  s.at(DESTINATION_ACTIVE, DestinationStep.ENDED), SimpleAction.CLOSE_DEVICE);
       default -> DestinationMachine.unexpected(s, event);
     };
   }
@@ -192,7 +193,8 @@ final class DestinationActivation {
 
   private Outcome<DestinationState, DestinationAction> take(DestinationState s) {
     return Outcome.of(
-        s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_TAKING), new LetWorkloadTake());
+        s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_TAKING),
+        SimpleWork.LET_WORKLOAD_TAKE);
   }
 
   /**
@@ -201,7 +203,7 @@ final class DestinationActivation {
    */
   private static Outcome<DestinationState, DestinationAction> lookAtRunning(DestinationState s) {
     return Outcome.of(
-        s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_LOOKING), new LookAtRunning());
+        s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_LOOKING), SimpleWork.LOOK_AT_RUNNING);
   }
 
   /** ACTIVE is not reported, because the source would then release the last copy. */
@@ -281,13 +283,13 @@ final class DestinationActivation {
   private static Outcome<DestinationState, DestinationAction> closeStranded(
       DestinationState s, Failure failure) {
     DestinationState closed = stranded(s, failure).state().deviceClosed();
-    return Outcome.of(closed, new CloseDevice());
+    return Outcome.of(closed, SimpleAction.CLOSE_DEVICE);
   }
 
   static Outcome<DestinationState, DestinationAction> journalActive(DestinationState s) {
     return Outcome.of(
         s.withObstacle(null).at(DestinationStep.JOURNALLING_ACTIVE),
-        new CloseDevice(),
+        SimpleAction.CLOSE_DEVICE,
         new Journal(new SessionRecord.Active(s.progress())));
   }
 

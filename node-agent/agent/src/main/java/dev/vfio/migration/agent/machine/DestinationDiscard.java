@@ -51,7 +51,7 @@ final class DestinationDiscard {
     if (s.handover().streamWaits()) {
       actions.add(new RejectLoaded(failure));
     }
-    actions.add(new CloseStreams());
+    actions.add(SimpleAction.CLOSE_STREAMS);
     actions.add(new Journal(new SessionRecord.Discarding(failure)));
     // What is loaded is not given up before that is on disk: watchers see it loaded until then.
     SessionState state = s.handover().loaded() ? s.state() : DESTINATION_DISCARDING;
@@ -67,7 +67,7 @@ final class DestinationDiscard {
   Outcome<DestinationState, DestinationAction> openToDiscard(DestinationState s) {
     return Outcome.of(
         s.deviceClosed().at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING),
-        new OpenDevice());
+        SimpleWork.OPEN_DEVICE);
   }
 
   Outcome<DestinationState, DestinationAction> step(DestinationState s, DestinationEvent event) {
@@ -83,7 +83,7 @@ final class DestinationDiscard {
           Outcome.of(
               (failure == null ? s.withDevice(DeviceState.FAILED) : s)
                   .at(DestinationStep.DISCARD_RESETTING),
-              new Reset());
+              SimpleWork.RESET);
       case DISCARD_RESETTING ->
           failure != null
               ? restBeforeDiscarding(s, failure)
@@ -94,7 +94,8 @@ final class DestinationDiscard {
       case JOURNALLING_DISCARDED ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(s.at(DESTINATION_DISCARDED, DestinationStep.ENDED), new CloseDevice());
+              : Outcome.of(
+                  s.at(DESTINATION_DISCARDED, DestinationStep.ENDED), SimpleAction.CLOSE_DEVICE);
       default -> DestinationMachine.unexpected(s, event);
     };
   }
@@ -119,7 +120,7 @@ final class DestinationDiscard {
             || (fresh && s.device().state() == DeviceState.RUNNING);
     if (looksEmpty && s.device().touched()) {
       // It should hold nothing. There are drivers that keep state over the last close.
-      return Outcome.of(s.at(DestinationStep.DISCARD_RESETTING), new Reset());
+      return Outcome.of(s.at(DestinationStep.DISCARD_RESETTING), SimpleWork.RESET);
     }
     boolean leave =
         s.device().state() == null
@@ -143,7 +144,7 @@ final class DestinationDiscard {
 
   /** Before it is over for good: a workload that kept the device would keep it for ever. */
   private static Outcome<DestinationState, DestinationAction> takeBack(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.TAKING_BACK), new TakeBack());
+    return Outcome.of(s.at(DestinationStep.TAKING_BACK), SimpleWork.TAKE_BACK);
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeTakingBack(
@@ -189,7 +190,7 @@ final class DestinationDiscard {
   static Outcome<DestinationState, DestinationAction> journalDiscarded(DestinationState s) {
     return Outcome.of(
         s.withObstacle(null).at(DestinationStep.JOURNALLING_DISCARDED),
-        new CloseDevice(),
+        SimpleAction.CLOSE_DEVICE,
         new Journal(new SessionRecord.Discarded(s.failure(), s.problems().notReset())));
   }
 

@@ -82,7 +82,7 @@ public final class DestinationMachine {
     public Outcome<DestinationState, DestinationAction> on(Prepare command) {
       return s.step() == DestinationStep.NEW
           ? Outcome.of(
-              s.at(DestinationStep.OPENING).withCommand(command.command()), new OpenDevice())
+              s.at(DestinationStep.OPENING).withCommand(command.command()), SimpleWork.OPEN_DEVICE)
           : accept(s, command);
     }
 
@@ -226,7 +226,8 @@ public final class DestinationMachine {
     if (event instanceof Opened opened) {
       Failure refusal = Compatibility.check(s.spec(), opened.description(), opened.state());
       return refusal == null
-          ? Outcome.of(s.deviceOpened(opened.state()).at(DestinationStep.MAPPING), new MapWindows())
+          ? Outcome.of(
+              s.deviceOpened(opened.state()).at(DestinationStep.MAPPING), SimpleWork.MAP_WINDOWS)
           : refuse(s, refusal);
     }
     return refusedOr(s, event);
@@ -248,7 +249,7 @@ public final class DestinationMachine {
   private Outcome<DestinationState, DestinationAction> prepared(
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
-        ? Outcome.of(s.deviceTouched(true).at(DestinationStep.RESETTING), new ResetFree())
+        ? Outcome.of(s.deviceTouched(true).at(DestinationStep.RESETTING), SimpleWork.RESET_FREE)
         : refusedOr(s, event);
   }
 
@@ -312,7 +313,7 @@ public final class DestinationMachine {
             .withFailure(refusal)
             .withCommand(0),
         new Reply(s.command(), refusal),
-        new Forget());
+        SimpleAction.FORGET);
   }
 
   private Outcome<DestinationState, DestinationAction> resuming(
@@ -320,7 +321,7 @@ public final class DestinationMachine {
     if (event instanceof Done) {
       return Outcome.of(
           s.withDevice(DeviceState.RESUME).at(DestinationStep.STARTING_TO_LISTEN),
-          new AwaitStreams());
+          SimpleWork.AWAIT_STREAMS);
     }
     boolean refused =
         event instanceof DestinationEvent.Failed failed
@@ -404,7 +405,7 @@ public final class DestinationMachine {
     return event instanceof Done
         ? Outcome.of(
             s.withDevice(DeviceState.RESUME_COMPLETED).at(DestinationStep.TRANSFERRING),
-            new TransferToWorkload())
+            SimpleWork.TRANSFER_TO_WORKLOAD)
         : failedOr(s, event);
   }
 
@@ -427,7 +428,7 @@ public final class DestinationMachine {
     return event instanceof Done
         ? watch
             .await(s.withLoaded().withStreamWaits(false), DESTINATION_LOADED)
-            .then(new ConfirmLoaded())
+            .then(SimpleAction.CONFIRM_LOADED)
         : failedOr(s, event);
   }
 

@@ -71,7 +71,7 @@ final class LoadedWatch {
   }
 
   Outcome<DestinationState, DestinationAction> look(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.LOOKING), new LookAtLoaded());
+    return Outcome.of(s.at(DestinationStep.LOOKING), SimpleWork.LOOK_AT_LOADED);
   }
 
   Outcome<DestinationState, DestinationAction> looked(
@@ -123,7 +123,7 @@ final class LoadedWatch {
   // ------------------------------------------------------------------ opened anew
 
   Outcome<DestinationState, DestinationAction> reopen(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.REOPENING), new OpenDevice());
+    return Outcome.of(s.at(DestinationStep.REOPENING), SimpleWork.OPEN_DEVICE);
   }
 
   /** With a command it is Activate's: a decision needs no further look. */

@@ -47,7 +47,7 @@ final class SourceCompletion {
           s.handover().endAllowed()
               ? Outcome.of(
                   s.at(SourceStep.JOURNALLING_COMMIT).withCommand(command.command()),
-                  new CloseStream(),
+                  SimpleAction.CLOSE_STREAM,
                   new Journal(new SessionRecord.Committed()))
               : SourceMachine.refuse(
                   s,
@@ -62,7 +62,8 @@ final class SourceCompletion {
   /** Committed is journalled: makes the device clean up. */
   Outcome<SourceState, SourceAction> complete(SourceState s) {
     if (!s.device().open()) {
-      return Outcome.of(s.at(SOURCE_COMPLETING, SourceStep.COMPLETE_REOPENING), new OpenDevice());
+      return Outcome.of(
+          s.at(SOURCE_COMPLETING, SourceStep.COMPLETE_REOPENING), SimpleWork.OPEN_DEVICE);
     }
     // A device that was reset meanwhile has nothing left to clean up; the later interfaces call
     // what that leads to RUNNING.
@@ -99,7 +100,7 @@ final class SourceCompletion {
       case JOURNALLING_COMPLETED ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(s.at(SOURCE_COMPLETED, SourceStep.ENDED), new CloseDevice());
+              : Outcome.of(s.at(SOURCE_COMPLETED, SourceStep.ENDED), SimpleAction.CLOSE_DEVICE);
       default -> SourceMachine.unexpected(s, event);
     };
   }
@@ -129,7 +130,7 @@ final class SourceCompletion {
   }
 
   private Outcome<SourceState, SourceAction> release(SourceState s) {
-    return Outcome.of(s.at(SourceStep.COMPLETE_RELEASING), new ReleaseWorkload());
+    return Outcome.of(s.at(SourceStep.COMPLETE_RELEASING), SimpleWork.RELEASE_WORKLOAD);
   }
 
   /** Cleaning up has all the time there is; it never gives up and never runs the device. */

@@ -60,7 +60,7 @@ final class SourceCopying {
           Outcome.of(
               s.at(SOURCE_STOPNCOPY, SourceStep.PAUSING).withCommand(0).pausedAt(now.nanos()),
               new Reply(s.command(), null),
-              new PauseWorkload());
+              SimpleWork.PAUSE_WORKLOAD);
       case PAUSING ->
           Outcome.of(s.at(SourceStep.MARKING_PAUSE), new SendPaused(s.handover().pausedAtNanos()));
       case MARKING_PAUSE ->
@@ -87,7 +87,8 @@ final class SourceCopying {
         SourceState next = s.at(SourceStep.JOURNALLING_END);
         yield Outcome.of(next, new Journal(new SessionRecord.EndAllowed(next.progress())));
       }
-      case JOURNALLING_END -> Outcome.of(s.withEndAllowed().at(SourceStep.ENDING), new SendEnd());
+      case JOURNALLING_END ->
+          Outcome.of(s.withEndAllowed().at(SourceStep.ENDING), SimpleWork.SEND_END);
       case ENDING -> awaitDecision(s, null);
       default -> SourceMachine.unexpected(s, event);
     };
@@ -107,7 +108,8 @@ final class SourceCopying {
   private Outcome<SourceState, SourceAction> awaitDecision(SourceState s, Failure failure) {
     SourceState next = s.at(SOURCE_AWAITING_DECISION, SourceStep.AWAITING_DECISION);
     if (failure != null) {
-      return Outcome.of(next.withFailure(SourceRollBack.waiting(s, failure)), new CloseStream());
+      return Outcome.of(
+          next.withFailure(SourceRollBack.waiting(s, failure)), SimpleAction.CLOSE_STREAM);
     }
     return Outcome.of(next, new AwaitLoaded(next.epoch(), timings.loadedTimeout()));
   }

@@ -264,10 +264,12 @@ public final class SourceMachine {
               .withFailure(failed.failure())
               .withCommand(0),
           new Reply(s.command(), failed.failure()),
-          new Forget());
+          SimpleAction.FORGET);
     }
     return Outcome.of(
-        s.at(SourceStep.OPENING).withCommand(0), new Reply(s.command(), null), new OpenDevice());
+        s.at(SourceStep.OPENING).withCommand(0),
+        new Reply(s.command(), null),
+        SimpleWork.OPEN_DEVICE);
   }
 
   private Outcome<SourceState, SourceAction> opened(SourceState s, SourceEvent event, Moment now) {
@@ -287,7 +289,7 @@ public final class SourceMachine {
                 s.spec().device(),
                 opened.state()));
       }
-      return Outcome.of(next, new MapWindows());
+      return Outcome.of(next, SimpleWork.MAP_WINDOWS);
     }
     return failedOr(s, event);
   }
@@ -374,10 +376,11 @@ public final class SourceMachine {
 
   private Outcome<SourceState, SourceAction> awaiting(SourceState s, SourceEvent event) {
     if (event instanceof LoadedNotHeard not) {
-      return Outcome.of(s.withFailure(SourceRollBack.waiting(s, not.failure())), new CloseStream());
+      return Outcome.of(
+          s.withFailure(SourceRollBack.waiting(s, not.failure())), SimpleAction.CLOSE_STREAM);
     }
     if (event instanceof LoadedHeard) {
-      return Outcome.of(s, new CloseStream());
+      return Outcome.of(s, SimpleAction.CLOSE_STREAM);
     }
     return unexpected(s, event);
   }

@@ -23,7 +23,7 @@ final class SourceRelease {
 
   /** After Committed, once the workload is released. */
   Outcome<SourceState, SourceAction> reset(SourceState s) {
-    return Outcome.of(s.at(SourceStep.COMPLETE_RESETTING), new ResetReleased());
+    return Outcome.of(s.at(SourceStep.COMPLETE_RESETTING), SimpleWork.RESET_RELEASED);
   }
 
   Outcome<SourceState, SourceAction> step(SourceState s, SourceEvent event) {
@@ -107,7 +107,7 @@ final class SourceRelease {
   }
 
   private static Outcome<SourceState, SourceAction> open(SourceState s, SourceStep step) {
-    return Outcome.of(s.deviceClosed().at(step), new OpenDevice());
+    return Outcome.of(s.deviceClosed().at(step), SimpleWork.OPEN_DEVICE);
   }
 
   private static Failure left(SourceState s, Failure failure) {
@@ -126,7 +126,7 @@ final class SourceRelease {
   static Outcome<SourceState, SourceAction> journalCompleted(SourceState s) {
     return Outcome.of(
         s.withObstacle(null).at(SourceStep.JOURNALLING_COMPLETED),
-        new CloseDevice(),
+        SimpleAction.CLOSE_DEVICE,
         new Journal(new SessionRecord.Completed(s.problems().notReset())));
   }
 }

@@ -77,7 +77,7 @@ final class SourceRollBack {
             .at(SOURCE_ROLLING_BACK, SourceStep.JOURNALLING_ROLL_BACK);
     return Outcome.of(
         next,
-        new CloseStream(),
+        SimpleAction.CLOSE_STREAM,
         new Journal(new SessionRecord.RollingBack(decision == Decision.CANCELLED, why)));
   }
 
@@ -127,7 +127,7 @@ final class SourceRollBack {
       case JOURNALLING_ROLLED_BACK ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(s.at(SOURCE_ROLLED_BACK, SourceStep.ENDED), new CloseDevice());
+              : Outcome.of(s.at(SOURCE_ROLLED_BACK, SourceStep.ENDED), SimpleAction.CLOSE_DEVICE);
       default -> SourceMachine.unexpected(s, event);
     };
   }
@@ -146,7 +146,8 @@ final class SourceRollBack {
 
   private Outcome<SourceState, SourceAction> open(SourceState s) {
     return Outcome.of(
-        s.deviceClosed().at(SOURCE_ROLLING_BACK, SourceStep.ROLL_BACK_OPENING), new OpenDevice());
+        s.deviceClosed().at(SOURCE_ROLLING_BACK, SourceStep.ROLL_BACK_OPENING),
+        SimpleWork.OPEN_DEVICE);
   }
 
   private Outcome<SourceState, SourceAction> restBeforeOpening(SourceState s, Failure failure) {
@@ -197,7 +198,7 @@ final class SourceRollBack {
 
   private Outcome<SourceState, SourceAction> resume(SourceState s, Moment now) {
     return s.handover().pauseAsked()
-        ? Outcome.of(s.at(SourceStep.ROLL_BACK_RESUMING), new ResumeWorkload())
+        ? Outcome.of(s.at(SourceStep.ROLL_BACK_RESUMING), SimpleWork.RESUME_WORKLOAD)
         : journalRolledBack(s);
   }
 
@@ -205,7 +206,7 @@ final class SourceRollBack {
     if (failure.errno() == Errno.ESRCH.number()) {
       // Nobody is left to go on with the device, so what is in it is of no more use to anybody.
       return Outcome.of(
-          s.withObstacle(failure).at(SourceStep.ROLL_BACK_RESETTING), new ResetReleased());
+          s.withObstacle(failure).at(SourceStep.ROLL_BACK_RESETTING), SimpleWork.RESET_RELEASED);
     }
     if (s.tries() >= timings.retries()) {
       return strandedWorkload(s, failure);
@@ -235,7 +236,7 @@ final class SourceRollBack {
     SourceState next = s.withObstacle(null).at(SourceStep.JOURNALLING_ROLLED_BACK);
     return Outcome.of(
         next,
-        new CloseDevice(),
+        SimpleAction.CLOSE_DEVICE,
         new Journal(
             new SessionRecord.RolledBack(next.failure(), next.progress(), next.device().state())));
   }
@@ -248,7 +249,7 @@ final class SourceRollBack {
             s.spec().device(), what, whatIsLeft(s, failure));
     return Outcome.of(
         s.withObstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED),
-        new CloseDevice());
+        SimpleAction.CLOSE_DEVICE);
   }
 
   private static String whatIsLeft(SourceState s, Failure failure) {
@@ -279,7 +280,7 @@ final class SourceRollBack {
                 + " then roll back again, or restart the workload.");
     return Outcome.of(
         s.withObstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED),
-        new CloseDevice());
+        SimpleAction.CLOSE_DEVICE);
   }
 
   /**

@@ -73,16 +73,29 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
   }
 
   @Override
-  public Task<SourceEvent> on(OpenDevice work) {
-    return () -> {
-      MigratableDevice device = hold.open();
-      return new Opened(hold.state(), device.description().precopy(), hold.kept());
+  public Task<SourceEvent> on(SimpleWork work) {
+    return switch (work) {
+      case OPEN_DEVICE -> this::openDevice;
+      case MAP_WINDOWS -> this::mapWindows;
+      case PAUSE_WORKLOAD -> done(() -> hold.workload().pause(migration));
+      case RESUME_WORKLOAD -> done(() -> hold.resumeWorkload(migration));
+      case RELEASE_WORKLOAD -> done(() -> hold.releaseWorkload(migration));
+      case RESET_RELEASED -> this::resetReleased;
+      case SEND_END -> done(() -> unlessInterrupted(() -> outgoing.sender().end()));
     };
   }
 
-  @Override
-  public Task<SourceEvent> on(MapWindows work) {
-    return this::mapWindows;
+  private SourceEvent openDevice() throws IOException {
+    MigratableDevice device = hold.open();
+    return new Opened(hold.state(), device.description().precopy(), hold.kept());
+  }
+
+  private SourceEvent resetReleased() throws IOException {
+    if (hold.heldByOthers()) {
+      return new InUse(hold.state());
+    }
+    hold.device().reset();
+    return new WasReset(hold.state());
   }
 
   @Override
@@ -121,32 +134,6 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
   }
 
   @Override
-  public Task<SourceEvent> on(PauseWorkload work) {
-    return done(() -> hold.workload().pause(migration));
-  }
-
-  @Override
-  public Task<SourceEvent> on(ResumeWorkload work) {
-    return done(() -> hold.resumeWorkload(migration));
-  }
-
-  @Override
-  public Task<SourceEvent> on(ReleaseWorkload work) {
-    return done(() -> hold.releaseWorkload(migration));
-  }
-
-  @Override
-  public Task<SourceEvent> on(ResetReleased work) {
-    return () -> {
-      if (hold.heldByOthers()) {
-        return new InUse(hold.state());
-      }
-      hold.device().reset();
-      return new WasReset(hold.state());
-    };
-  }
-
-  @Override
   public Task<SourceEvent> on(SendPaused work) {
     return done(
         () ->
@@ -157,11 +144,6 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
                   long passed = environment.clock().nanoTime() - work.pausedAtNanos();
                   sender.paused(Math.max(0, passed));
                 }));
-  }
-
-  @Override
-  public Task<SourceEvent> on(SendEnd work) {
-    return done(() -> unlessInterrupted(() -> outgoing.sender().end()));
   }
 
   /** A stream that a command has closed meanwhile is no failure: the command comes next. */
@@ -312,7 +294,9 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
     hold.dropWorkload();
     int errno = problem instanceof WorkloadException known ? known.errno() : 0;
     Reason reason =
-        work instanceof PauseWorkload ? Reason.WORKLOAD_PAUSE_FAILED : Reason.WORKLOAD_UNREACHABLE;
+        work == SimpleWork.PAUSE_WORKLOAD
+            ? Reason.WORKLOAD_PAUSE_FAILED
+            : Reason.WORKLOAD_UNREACHABLE;
     return new Failure(
         reason, "the workload of " + spec.device() + ": " + problem.getMessage(), errno);
   }

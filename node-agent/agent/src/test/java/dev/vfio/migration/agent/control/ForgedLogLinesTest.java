@@ -12,8 +12,6 @@ import dev.vfio.migration.vfio.text.ForeignText;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.netty.GrpcSslContexts;
-import io.grpc.netty.NettyChannelBuilder;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.common.http.TestHTTPResource;
 import io.quarkus.test.junit.QuarkusTest;
@@ -60,16 +58,7 @@ class ForgedLogLinesTest {
   }
 
   private NodeAgentGrpc.NodeAgentBlockingStub caller(String identity) throws SSLException {
-    Path own = certificates.resolve(identity);
-    ManagedChannel channel =
-        NettyChannelBuilder.forAddress("127.0.0.1", control.getPort())
-            .overrideAuthority(NodeForTests.AGENT_NAME)
-            .sslContext(
-                GrpcSslContexts.forClient()
-                    .trustManager(certificates.resolve("agent/ca.crt").toFile())
-                    .keyManager(own.resolve("tls.crt").toFile(), own.resolve("tls.key").toFile())
-                    .build())
-            .build();
+    ManagedChannel channel = NodeForTests.channel(control, certificates, identity).build();
     channels.add(channel);
     return NodeAgentGrpc.newBlockingStub(channel).withDeadlineAfter(40, TimeUnit.SECONDS);
   }

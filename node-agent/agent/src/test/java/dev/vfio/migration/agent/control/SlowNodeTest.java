@@ -19,8 +19,6 @@ import dev.vfio.migration.contract.v1.RollBackRequest;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.netty.GrpcSslContexts;
-import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.common.http.TestHTTPResource;
@@ -98,16 +96,7 @@ class SlowNodeTest {
   }
 
   private ManagedChannel channel() throws SSLException {
-    Path own = certificates.resolve("operator");
-    ManagedChannel channel =
-        NettyChannelBuilder.forAddress("127.0.0.1", control.getPort())
-            .overrideAuthority(NodeForTests.AGENT_NAME)
-            .sslContext(
-                GrpcSslContexts.forClient()
-                    .trustManager(certificates.resolve("agent/ca.crt").toFile())
-                    .keyManager(own.resolve("tls.crt").toFile(), own.resolve("tls.key").toFile())
-                    .build())
-            .build();
+    ManagedChannel channel = NodeForTests.channel(control, certificates, "operator").build();
     channels.add(channel);
     return channel;
   }

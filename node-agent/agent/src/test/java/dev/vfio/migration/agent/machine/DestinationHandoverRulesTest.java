@@ -70,11 +70,11 @@ class DestinationHandoverRulesTest {
     on(new Opened(DEVICE, DeviceState.NONE));
     on(new Mapped(List.of(RING), WorkloadState.WAITING));
     done();
-    assertThat(last()).isEqualTo(new ResetFree());
+    assertThat(last()).isEqualTo(SimpleWork.RESET_FREE);
     on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(last()).isEqualTo(new Transition(DeviceState.RESUME));
     done();
-    assertThat(last()).isEqualTo(new AwaitStreams());
+    assertThat(last()).isEqualTo(SimpleWork.AWAIT_STREAMS);
     done();
     assertThat(last()).isEqualTo(new Reply(1, null));
   }
@@ -84,11 +84,11 @@ class DestinationHandoverRulesTest {
     on(new StreamStarted());
     on(new StreamComplete(10, 20, now - 5_000_000));
     done();
-    assertThat(last()).isEqualTo(new TransferToWorkload());
+    assertThat(last()).isEqualTo(SimpleWork.TRANSFER_TO_WORKLOAD);
     done();
-    assertThat(actions).noneMatch(ConfirmLoaded.class::isInstance);
+    assertThat(actions).noneMatch(SimpleAction.CONFIRM_LOADED::equals);
     done();
-    assertThat(last()).isEqualTo(new ConfirmLoaded());
+    assertThat(last()).isEqualTo(SimpleAction.CONFIRM_LOADED);
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_LOADED);
   }
 
@@ -140,7 +140,7 @@ class DestinationHandoverRulesTest {
       on(new Prepare(1));
       on(new Opened(other, DeviceState.NONE));
       assertThat(refusal().reason()).isEqualTo(Reason.INCOMPATIBLE_DEVICE);
-      assertThat(last()).isEqualTo(new Forget());
+      assertThat(last()).isEqualTo(SimpleAction.FORGET);
     }
   }
 
@@ -151,7 +151,7 @@ class DestinationHandoverRulesTest {
     on(new Mapped(List.of(new WindowSpec("ring", 4096, 4096)), WorkloadState.WAITING));
     assertThat(refusal().reason()).isEqualTo(Reason.INCOMPATIBLE_DEVICE);
     assertThat(refusal().message()).contains("8192 bytes");
-    assertThat(last()).isEqualTo(new Forget());
+    assertThat(last()).isEqualTo(SimpleAction.FORGET);
   }
 
   @Test
@@ -190,7 +190,7 @@ class DestinationHandoverRulesTest {
     done();
     failed(Reason.JOURNAL_FAILED);
     assertThat(actions.get(0)).isInstanceOf(RejectLoaded.class);
-    assertThat(actions.get(1)).isEqualTo(new CloseStreams());
+    assertThat(actions.get(1)).isEqualTo(SimpleAction.CLOSE_STREAMS);
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
   }
 
@@ -206,7 +206,7 @@ class DestinationHandoverRulesTest {
     done();
     assertThat(last()).isEqualTo(new Transition(DeviceState.FAILED));
     done();
-    assertThat(last()).isEqualTo(new Reset());
+    assertThat(last()).isEqualTo(SimpleWork.RESET);
   }
 
   @Test
@@ -218,9 +218,9 @@ class DestinationHandoverRulesTest {
     done();
     assertThat(last()).isEqualTo(new Transition(DeviceState.FAILED));
     done();
-    assertThat(last()).isEqualTo(new Reset());
+    assertThat(last()).isEqualTo(SimpleWork.RESET);
     on(new Opened(DEVICE, DeviceState.NONE));
-    assertThat(last()).isEqualTo(new TakeBack());
+    assertThat(last()).isEqualTo(SimpleWork.TAKE_BACK);
     done();
     done();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
@@ -251,10 +251,10 @@ class DestinationHandoverRulesTest {
     done();
     assertThat(actions).containsExactly(new Reply(2, null), new Transition(DeviceState.RUNNING));
     done();
-    assertThat(last()).isEqualTo(new LetWorkloadTake());
+    assertThat(last()).isEqualTo(SimpleWork.LET_WORKLOAD_TAKE);
     assertThat(state.progress().downtimeNanos()).isBetween(5_000_000L, 5_010_000L);
     done();
-    assertThat(last()).isEqualTo(new LookAtRunning());
+    assertThat(last()).isEqualTo(SimpleWork.LOOK_AT_RUNNING);
     done();
     done();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_ACTIVE);
@@ -294,16 +294,16 @@ class DestinationHandoverRulesTest {
     done();
     done();
     for (int tries = 0; tries <= Timings.USUAL.retries(); tries++) {
-      assertThat(last()).isEqualTo(new LetWorkloadTake());
+      assertThat(last()).isEqualTo(SimpleWork.LET_WORKLOAD_TAKE);
       failed(Reason.WORKLOAD_UNREACHABLE);
-      assertThat(actions).noneMatch(CloseDevice.class::isInstance);
+      assertThat(actions).noneMatch(SimpleAction.CLOSE_DEVICE::equals);
       if (tries < Timings.USUAL.retries()) {
         on(new DestinationEvent.TimerFired(state.epoch()));
       }
     }
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     on(new Activate(5));
-    assertThat(actions).containsExactly(new Reply(5, null), new LetWorkloadTake());
+    assertThat(actions).containsExactly(new Reply(5, null), SimpleWork.LET_WORKLOAD_TAKE);
   }
 
   @Test
@@ -319,7 +319,7 @@ class DestinationHandoverRulesTest {
     on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     assertThat(state.snapshot().failure().message()).contains("lost what it had taken in");
-    assertThat(actions).noneMatch(LetWorkloadTake.class::isInstance);
+    assertThat(actions).noneMatch(SimpleWork.LET_WORKLOAD_TAKE::equals);
   }
 
   @Test
@@ -342,11 +342,11 @@ class DestinationHandoverRulesTest {
     done();
     done();
     on(new Opened(DEVICE, DeviceState.NONE));
-    assertThat(last()).isEqualTo(new TakeBack());
+    assertThat(last()).isEqualTo(SimpleWork.TAKE_BACK);
     failed(Reason.WORKLOAD_UNREACHABLE);
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
     on(new DestinationEvent.TimerFired(state.epoch()));
-    assertThat(last()).isEqualTo(new TakeBack());
+    assertThat(last()).isEqualTo(SimpleWork.TAKE_BACK);
     done();
     done();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);

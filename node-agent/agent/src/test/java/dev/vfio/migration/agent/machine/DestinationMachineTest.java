@@ -58,7 +58,7 @@ class DestinationMachineTest {
         .noneMatch(
             action ->
                 action instanceof Transition
-                    || action instanceof Reset
+                    || action == SimpleWork.RESET
                     || action instanceof Journal);
   }
 
@@ -72,20 +72,20 @@ class DestinationMachineTest {
   void aDeviceThatRefusedToResumeIsLeftAsItIs() {
     untilMapped(DeviceState.RUNNING, WorkloadState.WAITING);
     on(new Done());
-    assertThat(actions).containsExactly(new ResetFree());
+    assertThat(actions).containsExactly(SimpleWork.RESET_FREE);
     on(new Opened(DEVICE, DeviceState.RUNNING));
     assertThat(actions).containsExactly(new Transition(DeviceState.RESUME));
     on(failed(Reason.TRANSITION_FAILED));
     on(new Done());
-    assertThat(actions).last().isEqualTo(new OpenDevice());
+    assertThat(actions).last().isEqualTo(SimpleWork.OPEN_DEVICE);
     on(new Opened(DEVICE, DeviceState.RUNNING));
-    assertThat(actions).containsExactly(new TakeBack());
+    assertThat(actions).containsExactly(SimpleWork.TAKE_BACK);
     on(new Done());
     on(new Done());
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
     assertThat(all)
         .doesNotContain(new Transition(DeviceState.FAILED))
-        .noneMatch(action -> action instanceof Reset);
+        .noneMatch(action -> action == SimpleWork.RESET);
   }
 
   @Test
@@ -97,7 +97,7 @@ class DestinationMachineTest {
     on(new Done());
     on(new Opened(DEVICE, DeviceState.FAILED));
     on(new Done());
-    assertThat(actions).containsExactly(new Reset());
+    assertThat(actions).containsExactly(SimpleWork.RESET);
   }
 
   @Test
@@ -167,9 +167,9 @@ class DestinationMachineTest {
     untilMapped(device, WorkloadState.WAITING);
     assertThat(all)
         .as("not touched before it is journalled")
-        .noneMatch(ResetFree.class::isInstance);
+        .noneMatch(SimpleWork.RESET_FREE::equals);
     on(new Done());
-    assertThat(actions).containsExactly(new ResetFree());
+    assertThat(actions).containsExactly(SimpleWork.RESET_FREE);
   }
 
   private static DestinationEvent noReset() {
@@ -201,7 +201,7 @@ class DestinationMachineTest {
     on(new Done());
     on(new Done());
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
-    assertThat(all).noneMatch(Transition.class::isInstance).noneMatch(Reset.class::isInstance);
+    assertThat(all).noneMatch(Transition.class::isInstance).noneMatch(SimpleWork.RESET::equals);
   }
 
   @Test
@@ -217,9 +217,9 @@ class DestinationMachineTest {
     untilResetIsAsked(DeviceState.RUNNING);
     on(failed(Reason.TRANSITION_FAILED));
     on(new Done());
-    assertThat(actions).last().isEqualTo(new OpenDevice());
+    assertThat(actions).last().isEqualTo(SimpleWork.OPEN_DEVICE);
     on(new Opened(DEVICE, DeviceState.RUNNING));
-    assertThat(actions).containsExactly(new TakeBack());
+    assertThat(actions).containsExactly(SimpleWork.TAKE_BACK);
     assertThat(all).noneMatch(Transition.class::isInstance);
   }
 
@@ -231,7 +231,7 @@ class DestinationMachineTest {
     on(new Done());
     for (int turn = 0; turn < 10 * Timings.USUAL.retries(); turn++) {
       DestinationAction last = actions.get(actions.size() - 1);
-      if (last instanceof TakeBack) {
+      if (last == SimpleWork.TAKE_BACK) {
         break;
       }
       on(
@@ -239,7 +239,7 @@ class DestinationMachineTest {
               ? new TimerFired(state.epoch())
               : last instanceof Transition ? new Done() : new Opened(DEVICE, DeviceState.RESUME));
     }
-    assertThat(actions).containsExactly(new TakeBack());
+    assertThat(actions).containsExactly(SimpleWork.TAKE_BACK);
     assertThat(state.snapshot().resetFailed()).isTrue();
     assertThat(state.snapshot().failure().message())
         .contains("the reset did not help", "restart its server");
@@ -260,7 +260,7 @@ class DestinationMachineTest {
       on(new Opened(DEVICE, says, Continuity.FRESH));
       assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
       assertThat(all)
-          .noneMatch(LetWorkloadTake.class::isInstance)
+          .noneMatch(SimpleWork.LET_WORKLOAD_TAKE::equals)
           .noneMatch(Transition.class::isInstance);
     }
   }
@@ -276,7 +276,7 @@ class DestinationMachineTest {
               new Moment(1, 1));
       on(new Recover());
       on(new Opened(DEVICE, says, Continuity.FRESH));
-      assertThat(actions).as("%s", says).containsExactly(new Reset());
+      assertThat(actions).as("%s", says).containsExactly(SimpleWork.RESET);
     }
   }
 }

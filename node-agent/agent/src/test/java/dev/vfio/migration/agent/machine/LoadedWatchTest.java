@@ -63,7 +63,7 @@ class LoadedWatchTest {
 
   private void looks() {
     timePasses();
-    assertThat(actions).containsExactly(new LookAtLoaded());
+    assertThat(actions).containsExactly(SimpleWork.LOOK_AT_LOADED);
   }
 
   private Failure refusal(long command) {
@@ -96,13 +96,13 @@ class LoadedWatchTest {
         .contains("so it was", "has ended with it", "it is rolled back")
         .doesNotContain("still holds the state");
     timePasses();
-    assertThat(actions).containsExactly(new OpenDevice());
+    assertThat(actions).containsExactly(SimpleWork.OPEN_DEVICE);
     failed(Reason.DEVICE_UNREACHABLE, ECONNREFUSED);
     assertThat(state.snapshot().failure().message()).contains("Nobody serves the device any more");
     on(new RollBack(7, "lost"));
-    assertThat(actions).contains(new CloseStreams());
+    assertThat(actions).contains(SimpleAction.CLOSE_STREAMS);
     on(new Done());
-    assertThat(actions).containsExactly(new Reply(7, null), new OpenDevice());
+    assertThat(actions).containsExactly(new Reply(7, null), SimpleWork.OPEN_DEVICE);
   }
 
   /** The connection to a server that hung is of no more use, and what it holds may be there. */
@@ -175,7 +175,7 @@ class LoadedWatchTest {
   @Test
   void whoAsksIsAnsweredAfterALookOfItsOwn() {
     on(new VerifyLoaded(5));
-    assertThat(actions).containsExactly(new LookAtLoaded());
+    assertThat(actions).containsExactly(SimpleWork.LOOK_AT_LOADED);
     on(new Done());
     assertThat(refusal(5)).isNull();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_LOADED);
@@ -233,7 +233,7 @@ class LoadedWatchTest {
     looks();
     failed(Reason.DEVICE_UNREACHABLE, 0);
     on(new Activate(4));
-    assertThat(actions).containsExactly(new OpenDevice());
+    assertThat(actions).containsExactly(SimpleWork.OPEN_DEVICE);
     on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(refusal(4).reason()).isEqualTo(Reason.NOT_LOADED);
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);

@@ -125,7 +125,7 @@ class SeenBeforeToldTest {
         new SourceEvent.Failed(Failure.of(Reason.TRANSITION_FAILED, "it is in running (001)")));
     assertThat(source.state.state()).isEqualTo(SessionState.SOURCE_ROLLING_BACK);
     assertThat(source.state.handover().endAllowed()).isFalse();
-    assertThat(source.actions).noneMatch(SourceAction.SendEnd.class::isInstance);
+    assertThat(source.actions).noneMatch(SourceAction.SimpleWork.SEND_END::equals);
   }
 
   @Test
@@ -153,7 +153,7 @@ class SeenBeforeToldTest {
   @Test
   void aDeviceThatFellOverWhileItWasTakenIsNotToldActive() {
     Destination destination = Destination.taken();
-    assertThat(destination.last()).isEqualTo(new DestinationAction.LookAtRunning());
+    assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.LOOK_AT_RUNNING);
     destination.failed(Reason.TRANSITION_FAILED);
     assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     assertThat(destination.state.device().state()).as("nobody knows").isNull();
@@ -166,11 +166,11 @@ class SeenBeforeToldTest {
   void whatIsActivatedAgainIsLookedAtAgain() {
     Destination destination = Destination.taken().failed(Reason.TRANSITION_FAILED);
     destination.on(new DestinationEvent.Activate(7));
-    assertThat(destination.last()).isEqualTo(new DestinationAction.OpenDevice());
+    assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.OPEN_DEVICE);
     destination.on(
         new DestinationEvent.Opened(DESCRIPTION, DeviceState.RUNNING, true),
         new DestinationEvent.Done());
-    assertThat(destination.last()).isEqualTo(new DestinationAction.LookAtRunning());
+    assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.LOOK_AT_RUNNING);
     destination.on(new DestinationEvent.Done(), new DestinationEvent.Done());
     assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_ACTIVE);
   }
@@ -182,7 +182,7 @@ class SeenBeforeToldTest {
       destination.failed(Reason.DEVICE_READ_FAILED);
       assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_ACTIVATING);
       destination.on(new DestinationEvent.TimerFired(destination.state.epoch()));
-      assertThat(destination.last()).isEqualTo(new DestinationAction.LookAtRunning());
+      assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.LOOK_AT_RUNNING);
     }
     destination.failed(Reason.DEVICE_READ_FAILED);
     assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
@@ -192,9 +192,9 @@ class SeenBeforeToldTest {
   void aDeviceThatDoesNotAnswerAnyMoreIsOpenedAgainAndLookedAt() {
     Destination destination = Destination.taken().failed(Reason.DEVICE_UNREACHABLE);
     destination.on(new DestinationEvent.TimerFired(destination.state.epoch()));
-    assertThat(destination.last()).isEqualTo(new DestinationAction.OpenDevice());
+    assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.OPEN_DEVICE);
     destination.on(new DestinationEvent.Opened(DESCRIPTION, DeviceState.RUNNING, true));
-    assertThat(destination.last()).isEqualTo(new DestinationAction.LetWorkloadTake());
+    assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.LET_WORKLOAD_TAKE);
   }
 
   /** The journal says what was led where, and not what the device is in now. */

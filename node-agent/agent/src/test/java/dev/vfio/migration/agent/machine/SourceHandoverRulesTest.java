@@ -91,7 +91,7 @@ class SourceHandoverRulesTest {
     untilPrecopy();
     untilEndIsJournalled();
     done();
-    assertThat(last()).isEqualTo(new SendEnd());
+    assertThat(last()).isEqualTo(SimpleWork.SEND_END);
     done();
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_AWAITING_DECISION);
   }
@@ -104,7 +104,7 @@ class SourceHandoverRulesTest {
     failed(Reason.JOURNAL_FAILED);
     assertThat(actions).hasSize(2);
     assertThat(((Reply) actions.get(0)).refusal().reason()).isEqualTo(Reason.JOURNAL_FAILED);
-    assertThat(last()).isEqualTo(new Forget());
+    assertThat(last()).isEqualTo(SimpleAction.FORGET);
     on(new Start(2));
     assertThat(((Reply) last()).refusal().reason()).isEqualTo(Reason.JOURNAL_FAILED);
   }
@@ -143,7 +143,7 @@ class SourceHandoverRulesTest {
     untilPrecopy();
     on(new SwitchOver(2));
     done();
-    assertThat(actions).containsExactly(new Reply(2, null), new PauseWorkload());
+    assertThat(actions).containsExactly(new Reply(2, null), SimpleWork.PAUSE_WORKLOAD);
     done();
     assertThat(last()).isInstanceOf(SendPaused.class);
     done();
@@ -160,13 +160,13 @@ class SourceHandoverRulesTest {
     on(new SwitchOver(2));
     done();
     failed(Reason.WORKLOAD_PAUSE_FAILED);
-    assertThat(actions.get(0)).isEqualTo(new CloseStream());
+    assertThat(actions.get(0)).isEqualTo(SimpleAction.CLOSE_STREAM);
     done();
     assertThat(last()).isEqualTo(new Transition(DeviceState.FAILED));
     done();
     assertThat(last()).isEqualTo(new Transition(DeviceState.RUNNING));
     done();
-    assertThat(last()).isEqualTo(new ResumeWorkload());
+    assertThat(last()).isEqualTo(SimpleWork.RESUME_WORKLOAD);
     done();
     done();
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
@@ -282,7 +282,7 @@ class SourceHandoverRulesTest {
     untilEndIsJournalled();
     failed(Reason.JOURNAL_FAILED);
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLING_BACK);
-    assertThat(actions).noneMatch(SendEnd.class::isInstance);
+    assertThat(actions).noneMatch(SimpleWork.SEND_END::equals);
   }
 
   @Test
@@ -328,9 +328,9 @@ class SourceHandoverRulesTest {
     on(new TimerFired(state.epoch()));
     on(new Opened(DeviceState.STOPNCOPY, true));
     done();
-    assertThat(last()).isEqualTo(new ReleaseWorkload());
+    assertThat(last()).isEqualTo(SimpleWork.RELEASE_WORKLOAD);
     done();
-    assertThat(actions).containsExactly(new ResetReleased());
+    assertThat(actions).containsExactly(SimpleWork.RESET_RELEASED);
     on(new WasReset(DeviceState.NONE));
     done();
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_COMPLETED);
@@ -370,7 +370,7 @@ class SourceHandoverRulesTest {
               new Moment(now, now));
       on(new Recover());
       on(new Opened(reset, true));
-      assertThat(actions).as("%s", reset).containsExactly(new ReleaseWorkload());
+      assertThat(actions).as("%s", reset).containsExactly(SimpleWork.RELEASE_WORKLOAD);
     }
   }
 
@@ -389,7 +389,7 @@ class SourceHandoverRulesTest {
     assertThat(last()).isEqualTo(new Transition(DeviceState.CANCELLED));
     done();
     done();
-    assertThat(actions).noneMatch(ResumeWorkload.class::isInstance);
+    assertThat(actions).noneMatch(SimpleWork.RESUME_WORKLOAD::equals);
     done();
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
     assertThat(state.snapshot().failure()).isNull();
@@ -414,11 +414,11 @@ class SourceHandoverRulesTest {
       done();
       done();
       done();
-      assertThat(last()).isEqualTo(new ResumeWorkload());
+      assertThat(last()).isEqualTo(SimpleWork.RESUME_WORKLOAD);
       on(new SourceEvent.Failed(new Failure(Reason.WORKLOAD_UNREACHABLE, "it died", 3)));
-      assertThat(actions).containsExactly(new ResetReleased());
+      assertThat(actions).containsExactly(SimpleWork.RESET_RELEASED);
       on(new WasReset(DeviceState.NONE));
-      assertThat(actions.get(0)).isEqualTo(new CloseDevice());
+      assertThat(actions.get(0)).isEqualTo(SimpleAction.CLOSE_DEVICE);
       SessionRecord.RolledBack end = (SessionRecord.RolledBack) ((Journal) last()).record();
       assertThat(end.device()).as("as the reset left it").isEqualTo(DeviceState.NONE);
       done();
@@ -442,7 +442,7 @@ class SourceHandoverRulesTest {
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_STRANDED);
     assertThat(state.snapshot().failure().message()).contains("not reset").contains("roll back");
     on(new RollBack(4, "again"));
-    assertThat(actions).containsExactly(new Reply(4, null), new OpenDevice());
+    assertThat(actions).containsExactly(new Reply(4, null), SimpleWork.OPEN_DEVICE);
     on(new Opened(DeviceState.PRECOPY, true));
     done();
     done();

@@ -269,7 +269,7 @@ class SourceMachineTest {
     on(new Recover());
     on(new Opened(null, true));
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_STRANDED);
-    assertThat(actions).containsExactly(new CloseDevice());
+    assertThat(actions).containsExactly(SimpleAction.CLOSE_DEVICE);
   }
 
   @Test

@@ -59,10 +59,12 @@ class SourceReleaseTest {
     if (actions.contains(new Transition(DeviceState.SAVE_COMPLETED))) {
       on(new Done());
     }
-    assertThat(actions).containsExactly(new ReleaseWorkload());
-    assertThat(all).as("nothing is reset under its workload").doesNotContain(new ResetReleased());
+    assertThat(actions).containsExactly(SimpleWork.RELEASE_WORKLOAD);
+    assertThat(all)
+        .as("nothing is reset under its workload")
+        .doesNotContain(SimpleWork.RESET_RELEASED);
     on(new Done());
-    assertThat(actions).containsExactly(new ResetReleased());
+    assertThat(actions).containsExactly(SimpleWork.RESET_RELEASED);
   }
 
   private static SourceEvent failed(Reason reason, int errno) {
@@ -70,7 +72,9 @@ class SourceReleaseTest {
   }
 
   private void toldToAPerson(String how) {
-    assertThat(actions.get(0)).as("it is released all the same").isEqualTo(new CloseDevice());
+    assertThat(actions.get(0))
+        .as("it is released all the same")
+        .isEqualTo(SimpleAction.CLOSE_DEVICE);
     SessionRecord record = journalled();
     on(new Done());
     SessionSnapshot before = state.snapshot();
@@ -90,7 +94,7 @@ class SourceReleaseTest {
     for (DeviceState reset : new DeviceState[] {DeviceState.NONE, DeviceState.RUNNING, null}) {
       released(PCI, DeviceState.STOPNCOPY);
       on(new WasReset(reset));
-      assertThat(actions).hasSize(2).first().isEqualTo(new CloseDevice());
+      assertThat(actions).hasSize(2).first().isEqualTo(SimpleAction.CLOSE_DEVICE);
       assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
       on(new Done());
       assertThat(state.snapshot().resetFailed()).isFalse();
@@ -115,7 +119,7 @@ class SourceReleaseTest {
     for (DeviceState after : List.of(DeviceState.SAVE_COMPLETED, DeviceState.NONE)) {
       released(MDEV, DeviceState.SAVE_COMPLETED);
       on(new WasReset(DeviceState.SAVE_COMPLETED));
-      assertThat(actions).as("closed, and looked at").containsExactly(new OpenDevice());
+      assertThat(actions).as("closed, and looked at").containsExactly(SimpleWork.OPEN_DEVICE);
       on(new Opened(after, true));
       if (after.leftOver()) {
         toldToAPerson("echo 1 > /sys/bus/mdev/devices/" + MDEV + "/remove");
@@ -130,7 +134,7 @@ class SourceReleaseTest {
     for (DeviceState after : new DeviceState[] {DeviceState.STOPNCOPY, null, DeviceState.RUNNING}) {
       released(PCI, DeviceState.SAVE_COMPLETED);
       on(failed(Reason.TRANSITION_FAILED, Errno.EOPNOTSUPP.number()));
-      assertThat(actions).containsExactly(new OpenDevice());
+      assertThat(actions).containsExactly(SimpleWork.OPEN_DEVICE);
       on(new Opened(after, true));
       if (after == DeviceState.RUNNING) {
         assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
@@ -150,9 +154,9 @@ class SourceReleaseTest {
         assertThat(state.state()).isEqualTo(SessionState.SOURCE_COMPLETING);
         assertThat(state.snapshot().failure().message()).contains("the reset failed");
         on(new TimerFired(state.epoch()));
-        assertThat(actions).containsExactly(new OpenDevice());
+        assertThat(actions).containsExactly(SimpleWork.OPEN_DEVICE);
         on(new Opened(DeviceState.SAVE_COMPLETED, true));
-        assertThat(actions).containsExactly(new ResetReleased());
+        assertThat(actions).containsExactly(SimpleWork.RESET_RELEASED);
         assertThat(++resets).isLessThan(100);
       }
     }
@@ -194,7 +198,7 @@ class SourceReleaseTest {
     on(new Opened(null, true));
     assertThat(actions).containsExactly(new Transition(DeviceState.SAVE_COMPLETED));
     on(failed(Reason.TRANSITION_FAILED, Errno.EINVAL.number()));
-    assertThat(actions).containsExactly(new ReleaseWorkload());
+    assertThat(actions).containsExactly(SimpleWork.RELEASE_WORKLOAD);
   }
 
   @Test
@@ -208,9 +212,9 @@ class SourceReleaseTest {
       on(new Recover());
       on(new Done());
       on(new Opened(DeviceState.RUNNING, true));
-      assertThat(actions).containsExactly(new ResumeWorkload());
+      assertThat(actions).containsExactly(SimpleWork.RESUME_WORKLOAD);
       on(new SourceEvent.Failed(new Failure(Reason.WORKLOAD_UNREACHABLE, "it died", 3)));
-      assertThat(actions).containsExactly(new ResetReleased());
+      assertThat(actions).containsExactly(SimpleWork.RESET_RELEASED);
       on(helped ? new WasReset(DeviceState.RUNNING) : failed(Reason.TRANSITION_FAILED, 5));
       assertThat(journalled()).isInstanceOf(SessionRecord.RolledBack.class);
       assertThat(state.failure().errno()).isEqualTo(3);
