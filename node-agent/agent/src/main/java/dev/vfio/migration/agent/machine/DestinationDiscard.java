@@ -5,6 +5,7 @@ import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_DISCARDI
 
 import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.ResetAdvice;
 import java.util.ArrayList;
@@ -60,19 +61,20 @@ final class DestinationDiscard {
             .withCommand(command)
             .withStreamWaits(false)
             .withTries(0)
-            .at(state, DestinationStep.JOURNALLING_DISCARD),
+            .at(state, DiscardStep.JOURNALLING_DISCARD),
         actions);
   }
 
   Outcome<DestinationState, DestinationAction> openToDiscard(DestinationState s) {
     return Outcome.of(
-        s.deviceClosed().at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING),
+        s.deviceClosed().at(DESTINATION_DISCARDING, DiscardStep.DISCARD_OPENING),
         SimpleWork.OPEN_DEVICE);
   }
 
-  Outcome<DestinationState, DestinationAction> step(DestinationState s, DestinationEvent event) {
+  Outcome<DestinationState, DestinationAction> step(
+      DiscardStep step, DestinationState s, DestinationEvent event) {
     Failure failure = event instanceof DestinationEvent.Failed failed ? failed.failure() : null;
-    return switch (s.step()) {
+    return switch (step) {
       case JOURNALLING_DISCARD -> discardJournalled(s, failure);
       case DISCARD_OPENING ->
           failure != null
@@ -82,7 +84,7 @@ final class DestinationDiscard {
           // Refused or not: the reset is what counts.
           Outcome.of(
               (failure == null ? s.withDevice(DeviceState.FAILED) : s)
-                  .at(DestinationStep.DISCARD_RESETTING),
+                  .at(DiscardStep.DISCARD_RESETTING),
               SimpleWork.RESET);
       case DISCARD_RESETTING ->
           failure != null
@@ -94,9 +96,7 @@ final class DestinationDiscard {
       case JOURNALLING_DISCARDED ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(
-                  s.at(DESTINATION_DISCARDED, DestinationStep.ENDED), SimpleAction.CLOSE_DEVICE);
-      default -> DestinationMachine.unexpected(s, event);
+              : Outcome.of(s.at(DESTINATION_DISCARDED, MainStep.ENDED), SimpleAction.CLOSE_DEVICE);
     };
   }
 
@@ -120,7 +120,7 @@ final class DestinationDiscard {
             || (fresh && s.device().state() == DeviceState.RUNNING);
     if (looksEmpty && s.device().touched()) {
       // It should hold nothing. There are drivers that keep state over the last close.
-      return Outcome.of(s.at(DestinationStep.DISCARD_RESETTING), SimpleWork.RESET);
+      return Outcome.of(s.at(DiscardStep.DISCARD_RESETTING), SimpleWork.RESET);
     }
     boolean leave =
         s.device().state() == null
@@ -144,13 +144,13 @@ final class DestinationDiscard {
 
   /** Before it is over for good: a workload that kept the device would keep it for ever. */
   private static Outcome<DestinationState, DestinationAction> takeBack(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.TAKING_BACK), SimpleWork.TAKE_BACK);
+    return Outcome.of(s.at(DiscardStep.TAKING_BACK), SimpleWork.TAKE_BACK);
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeTakingBack(
       DestinationState s, Failure failure) {
     if (s.tries() < timings.retries()) {
-      return DestinationMachine.retryLater(timings, s, DestinationStep.TAKE_BACK_RESTING, failure);
+      return DestinationMachine.retryLater(timings, s, DiscardStep.TAKE_BACK_RESTING, failure);
     }
     Failure said =
         (s.failure() != null ? s.failure() : failure)
@@ -163,13 +163,13 @@ final class DestinationDiscard {
   }
 
   private Outcome<DestinationState, DestinationAction> fail(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.DISCARD_FAILING), new Transition(DeviceState.FAILED));
+    return Outcome.of(s.at(DiscardStep.DISCARD_FAILING), new Transition(DeviceState.FAILED));
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeDiscarding(
       DestinationState s, Failure failure) {
     if (s.tries() < timings.retries()) {
-      return DestinationMachine.retryLater(timings, s, DestinationStep.DISCARD_RESTING, failure);
+      return DestinationMachine.retryLater(timings, s, DiscardStep.DISCARD_RESTING, failure);
     }
     Failure said =
         (s.failure() != null ? s.failure() : failure)
@@ -189,7 +189,7 @@ final class DestinationDiscard {
 
   static Outcome<DestinationState, DestinationAction> journalDiscarded(DestinationState s) {
     return Outcome.of(
-        s.withObstacle(null).at(DestinationStep.JOURNALLING_DISCARDED),
+        s.withObstacle(null).at(DiscardStep.JOURNALLING_DISCARDED),
         SimpleAction.CLOSE_DEVICE,
         new Journal(new SessionRecord.Discarded(s.failure(), s.problems().notReset())));
   }
@@ -199,7 +199,7 @@ final class DestinationDiscard {
       DestinationState s, Failure failure) {
     DestinationState next =
         s.withObstacle(failure.endNotWritten("What the device had taken in is discarded."))
-            .at(DestinationStep.END_RESTING);
+            .at(MainStep.END_RESTING);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
   }
 }

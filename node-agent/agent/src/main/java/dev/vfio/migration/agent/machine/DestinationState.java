@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.machine;
 
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 
 /**
@@ -65,7 +66,7 @@ public record DestinationState(
       DestinationSpec spec, DeviceStatus device, boolean recovered) {
     return new DestinationState(
         spec,
-        new Position<>(SessionState.DESTINATION_LISTENING, DestinationStep.NEW, 0, 0),
+        new Position<>(SessionState.DESTINATION_LISTENING, MainStep.NEW, 0, 0),
         device,
         new Handover(false, false, false, 0),
         0,

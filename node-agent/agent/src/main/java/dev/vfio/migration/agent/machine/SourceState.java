@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.machine;
 
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 
 /**
@@ -68,7 +69,7 @@ public record SourceState(
   private static SourceState first(SourceSpec spec, DeviceStatus device, boolean recovered) {
     return new SourceState(
         spec,
-        new Position<>(SessionState.SOURCE_STARTING, SourceStep.NEW, 0, 0),
+        new Position<>(SessionState.SOURCE_STARTING, MainStep.NEW, 0, 0),
         device,
         new Handover(Decision.UNKNOWN, false, false, 0),
         Problems.NONE,

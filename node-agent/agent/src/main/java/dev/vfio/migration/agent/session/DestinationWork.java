@@ -7,6 +7,7 @@ import dev.vfio.migration.agent.machine.DestinationEvent;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
 import dev.vfio.migration.agent.machine.DestinationSpec;
 import dev.vfio.migration.agent.machine.DestinationState;
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.agent.machine.Failure;
 import dev.vfio.migration.agent.machine.Reason;
 import dev.vfio.migration.agent.machine.SessionSnapshot;
@@ -88,15 +89,13 @@ final class DestinationWork
 
   @Override
   public void entered(DestinationState state) {
-    boolean hidden =
-        switch (state.step()) {
-          // Not journalled yet: it may still be refused, and its watcher is not to know of it.
-          case OPENING, MAPPING, JOURNALLING_PREPARED, REFUSED -> true;
-          // Not verified yet: nobody is to decide on it.
-          case REOPENING -> !reports.announced();
-          default -> false;
-        };
-    reports.entered(state.snapshot(), hidden);
+    // Not journalled yet: it may still be refused, and its watcher is not to know of it.
+    boolean mayBeRefused =
+        List.of(MainStep.OPENING, MainStep.MAPPING, MainStep.JOURNALLING_PREPARED, MainStep.REFUSED)
+            .contains(state.step());
+    // Not verified yet: nobody is to decide on it.
+    boolean notVerified = state.step() == WatchStep.REOPENING && !reports.announced();
+    reports.entered(state.snapshot(), mayBeRefused || notVerified);
   }
 
   @Override

@@ -10,7 +10,7 @@ import dev.vfio.migration.agent.machine.SourceEvent;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.agent.machine.SourceSpec;
 import dev.vfio.migration.agent.machine.SourceState;
-import dev.vfio.migration.agent.machine.SourceStep;
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.agent.stream.StateStreams;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamSettings;
@@ -87,8 +87,7 @@ final class SourceWork
   @Override
   public void entered(SourceState state) {
     // A session that is not journalled yet may still be refused: its watcher is not to know of it.
-    boolean hidden =
-        state.step() == SourceStep.JOURNALLING_START || state.step() == SourceStep.REFUSED;
+    boolean hidden = state.step() == MainStep.JOURNALLING_START || state.step() == MainStep.REFUSED;
     reports.entered(state.snapshot(), hidden);
   }
 

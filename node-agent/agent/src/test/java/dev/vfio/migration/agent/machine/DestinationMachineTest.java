@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
@@ -52,7 +53,7 @@ class DestinationMachineTest {
   @Test
   void aDeviceThatAWorkloadUsesIsRefusedBeforeItIsTouched() {
     untilMapped(DeviceState.RUNNING, WorkloadState.RUNNING);
-    assertThat(state.step()).isEqualTo(DestinationStep.REFUSED);
+    assertThat(state.step()).isEqualTo(MainStep.REFUSED);
     assertThat(state.failure().reason()).isEqualTo(Reason.DEVICE_BUSY);
     assertThat(all)
         .noneMatch(
@@ -65,7 +66,7 @@ class DestinationMachineTest {
   @Test
   void aPausedWorkloadIsNoDestinationEither() {
     untilMapped(DeviceState.NONE, WorkloadState.PAUSED);
-    assertThat(state.step()).isEqualTo(DestinationStep.REFUSED);
+    assertThat(state.step()).isEqualTo(MainStep.REFUSED);
   }
 
   @Test
@@ -108,11 +109,11 @@ class DestinationMachineTest {
     on(failed(Reason.DEVICE_UNREACHABLE));
     on(new Done());
     for (int turn = 0; turn < 3 * Timings.USUAL.retries() + 3; turn++) {
-      if (state.step() == DestinationStep.DISCARD_RESTING) {
+      if (state.step() == DiscardStep.DISCARD_RESTING) {
         on(new TimerFired(state.epoch()));
-      } else if (state.step() == DestinationStep.TAKING_BACK) {
+      } else if (state.step() == DiscardStep.TAKING_BACK) {
         on(new Done());
-      } else if (state.step() != DestinationStep.JOURNALLING_DISCARDED) {
+      } else if (state.step() != DiscardStep.JOURNALLING_DISCARDED) {
         on(failed(Reason.DEVICE_UNREACHABLE));
       }
     }

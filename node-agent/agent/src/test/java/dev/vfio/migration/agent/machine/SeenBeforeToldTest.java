@@ -142,7 +142,7 @@ class SeenBeforeToldTest {
     DestinationState listening =
         DestinationState.initial(DESTINATION)
             .deviceTouched(true)
-            .at(SessionState.DESTINATION_RECEIVING, DestinationStep.RECEIVING);
+            .at(SessionState.DESTINATION_RECEIVING, DestinationStep.MainStep.RECEIVING);
     Outcome<DestinationState, DestinationAction> outcome =
         machine.step(listening, new DestinationEvent.StreamComplete(0, 4096, 0), NOW);
     assertThat(outcome.state().state()).isEqualTo(SessionState.DESTINATION_DISCARDING);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.workload.WorkloadState;
@@ -98,7 +99,7 @@ class SourceMachineTest {
   }
 
   private void goOn() {
-    on(state.step() == SourceStep.ROUND_REST ? new TimerFired(state.epoch()) : go());
+    on(state.step() == CopyingStep.ROUND_REST ? new TimerFired(state.epoch()) : go());
   }
 
   private Continue go() {
@@ -125,7 +126,7 @@ class SourceMachineTest {
     on(new DirtyFound(0, 0, 0, 0));
     on(go());
     on(new MemoryCopied(0, 0));
-    assertThat(state.step()).isEqualTo(SourceStep.LAST_STATE);
+    assertThat(state.step()).isEqualTo(CopyingStep.LAST_STATE);
   }
 
   @Test
@@ -168,7 +169,7 @@ class SourceMachineTest {
       on(new MemoryCopied(WINDOWS / 4, WINDOWS / 4));
       assertThat(state.progress().memoryPending()).isEqualTo(WINDOWS / 2);
       // Back to the beginning of a round, as if this one had not been.
-      state = state.at(SourceStep.ROUND_PENDING);
+      state = state.at(CopyingStep.ROUND_PENDING);
     }
   }
 
@@ -194,13 +195,13 @@ class SourceMachineTest {
   private long handOutWhileStopped(long most, long pending) {
     long sent = 0;
     while (state.state() == SessionState.SOURCE_STOPNCOPY && sent < most) {
-      if (state.step() == SourceStep.LAST_PENDING) {
+      if (state.step() == CopyingStep.LAST_PENDING) {
         on(new PendingRead(new PendingBytes(0, 0, pending)));
       } else {
         on(new StateCopied(32 * MIB, false));
         sent += 32 * MIB;
       }
-      if (state.step() == SourceStep.LAST_STATE) {
+      if (state.step() == CopyingStep.LAST_STATE) {
         on(go());
       }
     }
@@ -232,7 +233,7 @@ class SourceMachineTest {
       assertThat(state.failure()).as("its stream decides").isNull();
       on(new StateCopied(0, true));
       on(new PendingRead(PendingBytes.NOTHING));
-      assertThat(state.step()).isEqualTo(SourceStep.LAST_LOOK);
+      assertThat(state.step()).isEqualTo(CopyingStep.LAST_LOOK);
     }
   }
 
@@ -254,7 +255,7 @@ class SourceMachineTest {
     untilStopped(100 * MIB);
     on(new StateCopied(250 * MIB, true));
     on(new PendingRead(PendingBytes.NOTHING));
-    assertThat(state.step()).isEqualTo(SourceStep.LAST_LOOK);
+    assertThat(state.step()).isEqualTo(CopyingStep.LAST_LOOK);
   }
 
   /** Nobody knows whether a device that does not tell was reset when its agent ended. */
@@ -277,9 +278,9 @@ class SourceMachineTest {
     untilPrecopy();
     on(new Cancel(3));
     on(new PendingRead(PendingBytes.NOTHING));
-    state = state.at(SourceStep.ROLL_BACK_LEAVING_OTHERWISE);
+    state = state.at(RollBackStep.ROLL_BACK_LEAVING_OTHERWISE);
     on(new SourceEvent.Failed(Failure.of(Reason.DEVICE_UNREACHABLE, "no answer")));
-    assertThat(state.step()).isEqualTo(SourceStep.ROLL_BACK_OPEN_RESTING);
+    assertThat(state.step()).isEqualTo(RollBackStep.ROLL_BACK_OPEN_RESTING);
   }
 
   @Test
