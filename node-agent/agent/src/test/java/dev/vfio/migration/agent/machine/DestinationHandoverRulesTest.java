@@ -8,45 +8,32 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.workload.WorkloadState;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** The destination's rules, one by one, on the pure machine. */
-class DestinationHandoverRulesTest {
+class DestinationHandoverRulesTest
+    extends MachineDriver<DestinationState, DestinationEvent, DestinationAction> {
   private static final WindowSpec RING = new WindowSpec("ring", 4096, 8192);
   private static final DeviceDescription DEVICE = device("gpu", 4096);
 
-  private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
-  private final List<DestinationAction> actions = new ArrayList<>();
-  private DestinationState state =
-      DestinationState.initial(
-          new DestinationSpec(
-              new SessionKey("m", 1),
-              "default/m",
-              "vfio-user:gpu-0",
-              "a",
-              DEVICE,
-              List.of(RING),
-              1));
-  private long now = 1_000_000_000L;
+  DestinationHandoverRulesTest() {
+    super(
+        new DestinationMachine(Timings.USUAL)::step,
+        DestinationState.initial(
+            new DestinationSpec(
+                new SessionKey("m", 1),
+                "default/m",
+                "vfio-user:gpu-0",
+                "a",
+                DEVICE,
+                List.of(RING),
+                1)));
+  }
 
   private static DeviceDescription device(String model, int pageSize) {
     return new DeviceDescription(
         "vfio-user:gpu-0", MigrationInterface.REGION_2018, model, 1 << 20, true, true, pageSize);
-  }
-
-  private void on(DestinationEvent event) {
-    now += 1000;
-    Outcome<DestinationState, DestinationAction> outcome =
-        machine.step(state, event, new Moment(now, now));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
-  }
-
-  private DestinationAction last() {
-    return actions.get(actions.size() - 1);
   }
 
   private Failure refusal() {
@@ -125,7 +112,7 @@ class DestinationHandoverRulesTest {
                 new SessionRecord.Loaded(0, Progress.NONE),
                 new SessionRecord.Activating(),
                 new SessionRecord.StateLost(lost)),
-            new Moment(now, now));
+            now());
     on(new Recover());
     assertThat(actions).isEmpty();
     on(new Activate(2));
@@ -314,7 +301,7 @@ class DestinationHandoverRulesTest {
                 new SessionRecord.Prepared(state.spec()),
                 new SessionRecord.Loaded(0, Progress.NONE),
                 new SessionRecord.Activating()),
-            new Moment(now, now));
+            now());
     on(new Recover());
     on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
@@ -329,7 +316,7 @@ class DestinationHandoverRulesTest {
             List.of(
                 new SessionRecord.Prepared(state.spec()),
                 new SessionRecord.Loaded(0, Progress.NONE)),
-            new Moment(now, now));
+            now());
     on(new Recover());
     on(new Opened(DEVICE, null, true));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_LOADED);
@@ -374,7 +361,7 @@ class DestinationHandoverRulesTest {
             List.of(
                 new SessionRecord.Prepared(state.spec()),
                 new SessionRecord.Loaded(0, Progress.NONE)),
-            new Moment(now, now));
+            now());
     on(new Recover());
     on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);

@@ -16,7 +16,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Rules of the destination that no schedule of chance is sure to meet. */
-class DestinationMachineTest {
+class DestinationMachineTest
+    extends MachineDriver<DestinationState, DestinationEvent, DestinationAction> {
   private static final DeviceDescription DEVICE =
       new DeviceDescription(
           "vfio-user:gpu-1", MigrationInterface.REGION_2018, "model", 1 << 20, true, true, 4096);
@@ -25,18 +26,8 @@ class DestinationMachineTest {
       new DestinationSpec(
           new SessionKey("move", 1), "default/move", "vfio-user:gpu-1", "a", DEVICE, WINDOWS, 1);
 
-  private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
-  private final List<DestinationAction> actions = new ArrayList<>();
-  private final List<DestinationAction> all = new ArrayList<>();
-  private DestinationState state = DestinationState.initial(SPEC);
-
-  private void on(DestinationEvent event) {
-    Outcome<DestinationState, DestinationAction> outcome =
-        machine.step(state, event, new Moment(1, 1));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
-    all.addAll(outcome.actions());
+  DestinationMachineTest() {
+    super(new DestinationMachine(Timings.USUAL)::step, DestinationState.initial(SPEC));
   }
 
   private void untilMapped(DeviceState device, WorkloadState workload) {

@@ -7,13 +7,12 @@ import dev.vfio.migration.agent.machine.DestinationEvent.*;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationInterface;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What is loaded is looked at until the decision, and its loss is reported before it. */
-class LoadedWatchTest {
+class LoadedWatchTest extends MachineDriver<DestinationState, DestinationEvent, DestinationAction> {
   private static final int ESRCH = 3;
   private static final int ECONNREFUSED = 111;
   private static final int ETIMEDOUT = 110;
@@ -24,10 +23,10 @@ class LoadedWatchTest {
       new DestinationSpec(
           new SessionKey("move", 1), "default/move", "vfio-user:gpu-1", "a", DEVICE, List.of(), 1);
 
-  private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
-  private final List<DestinationAction> actions = new ArrayList<>();
-  private DestinationState state;
-  private long now = 1;
+  LoadedWatchTest() {
+    super(new DestinationMachine(Timings.USUAL)::step, null);
+    stepNanos = 0;
+  }
 
   /** As after a restart: the device was opened and found loaded. */
   @BeforeEach
@@ -35,18 +34,10 @@ class LoadedWatchTest {
     state =
         DestinationMachine.recovered(
             List.of(new SessionRecord.Prepared(SPEC), new SessionRecord.Loaded(0, Progress.NONE)),
-            new Moment(now, now));
+            now());
     on(new Recover());
     on(new Opened(DEVICE, DeviceState.RESUME_COMPLETED));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_LOADED);
-  }
-
-  private void on(DestinationEvent event) {
-    Outcome<DestinationState, DestinationAction> outcome =
-        machine.step(state, event, new Moment(now, now));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
   }
 
   private void failed(Reason reason, int errno) {

@@ -6,7 +6,6 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.device.PendingBytes;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -34,75 +33,45 @@ class SeenBeforeToldTest {
       new DestinationSpec(
           new SessionKey("m", 1), "default/m", DEVICE, "a", DESCRIPTION, List.of(), 1);
 
-  /** Drives a source and keeps what it wants done. */
-  private static final class Source {
-    private final SourceMachine machine = new SourceMachine(Timings.USUAL);
-    private final List<SourceAction> actions = new ArrayList<>();
-    private SourceState state;
-
+  private static final class Source extends MachineDriver<SourceState, SourceEvent, SourceAction> {
     Source(SourceState begin) {
-      state = begin;
-    }
-
-    Source on(SourceEvent... events) {
-      for (SourceEvent event : events) {
-        Outcome<SourceState, SourceAction> outcome = machine.step(state, event, NOW);
-        state = outcome.state();
-        actions.clear();
-        actions.addAll(outcome.actions());
-      }
-      return this;
-    }
-
-    SourceAction last() {
-      return actions.get(actions.size() - 1);
+      super(new SourceMachine(Timings.USUAL)::step, begin);
     }
   }
 
-  /** Drives a destination and keeps what it wants done. */
-  private static final class Destination {
-    private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
-    private final List<DestinationAction> actions = new ArrayList<>();
-    private DestinationState state =
-        DestinationMachine.recovered(
-            List.of(
-                new SessionRecord.Prepared(DESTINATION),
-                new SessionRecord.Loaded(0, Progress.NONE),
-                new SessionRecord.Activating()),
-            NOW);
-
-    Destination on(DestinationEvent... events) {
-      for (DestinationEvent event : events) {
-        Outcome<DestinationState, DestinationAction> outcome = machine.step(state, event, NOW);
-        state = outcome.state();
-        actions.clear();
-        actions.addAll(outcome.actions());
-      }
-      return this;
-    }
-
-    DestinationAction last() {
-      return actions.get(actions.size() - 1);
+  private static final class Destination
+      extends MachineDriver<DestinationState, DestinationEvent, DestinationAction> {
+    Destination() {
+      super(
+          new DestinationMachine(Timings.USUAL)::step,
+          DestinationMachine.recovered(
+              List.of(
+                  new SessionRecord.Prepared(DESTINATION),
+                  new SessionRecord.Loaded(0, Progress.NONE),
+                  new SessionRecord.Activating()),
+              NOW));
     }
 
     /** Until the workload says that it has the device. */
     static Destination taken() {
-      return new Destination()
-          .on(
-              new DestinationEvent.Recover(),
-              new DestinationEvent.Opened(DESCRIPTION, DeviceState.RUNNING, true),
-              new DestinationEvent.Done());
+      Destination destination = new Destination();
+      destination.on(
+          new DestinationEvent.Recover(),
+          new DestinationEvent.Opened(DESCRIPTION, DeviceState.RUNNING, true),
+          new DestinationEvent.Done());
+      return destination;
     }
 
     Destination failed(Reason reason) {
-      return on(new DestinationEvent.Failed(Failure.of(reason, "so it was")));
+      on(new DestinationEvent.Failed(Failure.of(reason, "so it was")));
+      return this;
     }
   }
 
   /** A source that stands still and has read everything but the last of its state. */
   private static Source stopped(long bytesHandedOut) {
     Source source = new Source(SourceState.initial(SOURCE));
-    return source
+    source
         .on(new SourceEvent.Start(1), new SourceEvent.Done())
         .on(new SourceEvent.Opened(DeviceState.RUNNING, false))
         .on(new SourceEvent.Mapped(0, dev.vfio.migration.vfio.workload.WorkloadState.RUNNING))
@@ -115,6 +84,7 @@ class SeenBeforeToldTest {
         .on(new SourceEvent.MemoryCopied(0, 0))
         .on(new SourceEvent.StateCopied(bytesHandedOut, true))
         .on(new SourceEvent.PendingRead(PendingBytes.NOTHING));
+    return source;
   }
 
   @Test

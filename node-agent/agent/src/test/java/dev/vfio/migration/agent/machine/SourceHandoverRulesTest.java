@@ -7,35 +7,21 @@ import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.workload.WorkloadState;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** The source's rules, one by one, on the pure machine. */
-class SourceHandoverRulesTest {
+class SourceHandoverRulesTest extends MachineDriver<SourceState, SourceEvent, SourceAction> {
   private static final SessionKey KEY = new SessionKey("m", 1);
   private static final PendingBytes SOME = new PendingBytes(1, 2, 3);
 
-  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
-  private final List<SourceAction> actions = new ArrayList<>();
-  private SourceState state = SourceState.initial(spec(Mode.LIVE));
-  private long now = 1_000_000_000L;
+  SourceHandoverRulesTest() {
+    super(new SourceMachine(Timings.USUAL)::step, SourceState.initial(spec(Mode.LIVE)));
+  }
 
   private static SourceSpec spec(Mode mode) {
     return new SourceSpec(
         KEY, "default/m", "vfio-user:gpu-0", "b", "host", 1, mode, 1, 0, 0, List.of());
-  }
-
-  private void on(SourceEvent event) {
-    now += 1000;
-    Outcome<SourceState, SourceAction> outcome = machine.step(state, event, new Moment(now, now));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
-  }
-
-  private SourceAction last() {
-    return actions.get(actions.size() - 1);
   }
 
   private void done() {
@@ -345,7 +331,7 @@ class SourceHandoverRulesTest {
               List.of(
                   new SessionRecord.SourceStarted(state.spec()),
                   new SessionRecord.SwitchingOver(now)),
-              new Moment(now, now));
+              now());
       on(new Recover());
       done();
       on(new Opened(null, true, kept));
@@ -367,7 +353,7 @@ class SourceHandoverRulesTest {
                   new SessionRecord.SwitchingOver(now),
                   new SessionRecord.EndAllowed(Progress.NONE),
                   new SessionRecord.Committed()),
-              new Moment(now, now));
+              now());
       on(new Recover());
       on(new Opened(reset, true));
       assertThat(actions).as("%s", reset).containsExactly(SimpleWork.RELEASE_WORKLOAD);

@@ -9,19 +9,18 @@ import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Rules of the source that no schedule of chance is sure to meet. */
-class SourceMachineTest {
+class SourceMachineTest extends MachineDriver<SourceState, SourceEvent, SourceAction> {
   private static final long MIB = 1L << 20;
   private static final long WINDOWS = 16L << 30;
 
-  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
-  private final List<SourceAction> actions = new ArrayList<>();
-  private SourceState state = SourceState.initial(spec(Mode.LIVE));
-  private long nanos = 1;
+  SourceMachineTest() {
+    super(new SourceMachine(Timings.USUAL)::step, SourceState.initial(spec(Mode.LIVE)));
+    stepNanos = Duration.ofMillis(20).toNanos();
+  }
 
   private static SourceSpec spec(Mode mode) {
     return new SourceSpec(
@@ -36,15 +35,6 @@ class SourceMachineTest {
         0,
         0,
         List.of());
-  }
-
-  private void on(SourceEvent event) {
-    nanos += Duration.ofMillis(20).toNanos();
-    Outcome<SourceState, SourceAction> outcome =
-        machine.step(state, event, new Moment(nanos, nanos));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
   }
 
   private void untilMapped(WorkloadState workload) {
@@ -266,7 +256,7 @@ class SourceMachineTest {
             new SessionRecord.SourceStarted(spec(Mode.LIVE)),
             new SessionRecord.SwitchingOver(1),
             new SessionRecord.RollingBack(true, null));
-    state = SourceMachine.recovered(records, new Moment(nanos, nanos));
+    state = SourceMachine.recovered(records, now());
     on(new Recover());
     on(new Opened(null, true));
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_STRANDED);

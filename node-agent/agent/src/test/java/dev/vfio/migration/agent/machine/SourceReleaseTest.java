@@ -6,33 +6,21 @@ import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.linux.Errno;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** What a workload had in its device does not stay behind in silence. */
-class SourceReleaseTest {
+class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAction> {
   private static final String PCI = "0000:65:00.1";
   private static final String MDEV = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
 
-  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
-  private final List<SourceAction> actions = new ArrayList<>();
-  private final List<SourceAction> all = new ArrayList<>();
-  private SourceState state;
-  private long now = 1_000_000_000L;
+  SourceReleaseTest() {
+    super(new SourceMachine(Timings.USUAL)::step, null);
+  }
 
   private static SourceSpec spec(String device) {
     return new SourceSpec(
         new SessionKey("m", 1), "default/m", device, "b", "h", 1, Mode.LIVE, 1, 0, 0, List.of());
-  }
-
-  private void on(SourceEvent event) {
-    now += 1000;
-    Outcome<SourceState, SourceAction> outcome = machine.step(state, event, new Moment(now, now));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
-    all.addAll(outcome.actions());
   }
 
   private SessionRecord journalled() {
@@ -47,7 +35,7 @@ class SourceReleaseTest {
                 new SessionRecord.SwitchingOver(now),
                 new SessionRecord.EndAllowed(Progress.NONE),
                 new SessionRecord.Committed()),
-            new Moment(now, now));
+            now());
     all.clear();
     on(new Recover());
   }
@@ -80,7 +68,7 @@ class SourceReleaseTest {
     SessionSnapshot before = state.snapshot();
     state =
         SourceMachine.recovered(
-            List.of(new SessionRecord.SourceStarted(state.spec()), record), new Moment(now, now));
+            List.of(new SessionRecord.SourceStarted(state.spec()), record), now());
     for (SessionSnapshot told : List.of(before, state.snapshot())) {
       assertThat(told.state()).isEqualTo(SessionState.SOURCE_COMPLETED);
       assertThat(told.resetFailed()).isTrue();
@@ -208,7 +196,7 @@ class SourceReleaseTest {
           SourceMachine.recovered(
               List.of(
                   new SessionRecord.SourceStarted(spec(PCI)), new SessionRecord.SwitchingOver(now)),
-              new Moment(now, now));
+              now());
       on(new Recover());
       on(new Done());
       on(new Opened(DeviceState.RUNNING, true));
