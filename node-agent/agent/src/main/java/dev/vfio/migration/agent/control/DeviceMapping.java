@@ -106,7 +106,7 @@ final class DeviceMapping {
         .build();
   }
 
-  /** What sysfs alone tells of the driver; the flags only the open device knows. */
+  /** What sysfs alone says of the driver; the flags only the open device knows. */
   static DriverProfile profile(NodeDevice place) {
     return new DriverProfile(place.driver(), place.mdevType(), Set.of(), place.streamVersion());
   }

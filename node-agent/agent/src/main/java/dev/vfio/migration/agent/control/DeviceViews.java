@@ -144,7 +144,7 @@ final class DeviceViews {
                 + ResetAdvice.of(entry.id()));
   }
 
-  /** What can be told of a device even where it does not say what it is itself. */
+  /** What is known of a device even where it does not say what it is itself. */
   private static void addPlace(Device.Builder device, DeviceDirectory.Entry entry) {
     if (entry.place() != null) {
       device

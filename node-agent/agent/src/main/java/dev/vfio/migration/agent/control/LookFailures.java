@@ -25,10 +25,11 @@ record LookFailures(Duration time, Duration longestQueue) {
 
   /** The device with a sentence that says since when it has not answered. */
   static Device since(Device device, Instant since) {
-    Device.Builder told = device.toBuilder();
-    told.getNotMigratableBuilder()
+    Device.Builder answer = device.toBuilder();
+    answer
+        .getNotMigratableBuilder()
         .setMessage(device.getNotMigratable().getMessage() + sinceWhen(since));
-    return told.build();
+    return answer.build();
   }
 
   private static String sinceWhen(Instant since) {

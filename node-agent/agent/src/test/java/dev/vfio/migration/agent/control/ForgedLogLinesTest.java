@@ -82,11 +82,11 @@ class ForgedLogLinesTest {
   @Test
   void theNamesInACallersCertificateForgeNoLine() throws SSLException {
     var forger = caller("forger");
-    String told =
+    String description =
         refusal(
             () -> forger.describeNode(DescribeNodeRequest.getDefaultInstance()),
             Status.Code.PERMISSION_DENIED);
-    assertThat(told).contains("evil\\n2026-01-01");
+    assertThat(description).contains("evil\\n2026-01-01");
     assertThat(console.containing("all is well"))
         .hasSize(1)
         .allSatisfy(
@@ -120,9 +120,9 @@ class ForgedLogLinesTest {
 
   /** Longer than the headers that a client accepts: it would never learn why it was refused. */
   @Test
-  void whatIsRefusedForItsLengthIsToldSo() throws SSLException {
+  void whatIsRefusedForItsLengthIsAnsweredSo() throws SSLException {
     var operator = caller("operator");
-    String told =
+    String description =
         refusal(
             () ->
                 operator.commit(
@@ -130,7 +130,7 @@ class ForgedLogLinesTest {
                         .setHeader(header("ü%\n".repeat(40_000), "ns/name"))
                         .build()),
             Status.Code.INVALID_ARGUMENT);
-    assertThat(told).contains("(cut, ").endsWith("nothing was done. Mend the request.");
+    assertThat(description).contains("(cut, ").endsWith("nothing was done. Mend the request.");
   }
 
   @Test

@@ -249,7 +249,7 @@ class PortsTest {
   }
 
   @Test
-  void anotherAgentMayCallAndIsToldWhyNotButMayNotStay() throws Exception {
+  void anotherAgentMayConnectButMayNotStay() throws Exception {
     try (Socket agent =
         ShownCertificate.connect(
             control.getPort(),

@@ -46,7 +46,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * A node of which one device, or many, hardly answer: every command is carried out all the same,
- * the other devices are listed, and probes tell the truth. Over real mutual TLS and real sockets.
+ * the other devices are listed, and probes answer what is so. Over real mutual TLS and real
+ * sockets.
  */
 @QuarkusTest
 @QuarkusTestResource(NodeForTests.class)
@@ -127,7 +128,7 @@ class SlowNodeTest {
     }
   }
 
-  /** Whoever asked and has gone. */
+  /** A caller that does not wait for its answer. */
   private static final class Nobody implements StreamObserver<ListDevicesResponse> {
     @Override
     public void onNext(ListDevicesResponse answer) {

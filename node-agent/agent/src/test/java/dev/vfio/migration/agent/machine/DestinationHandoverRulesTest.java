@@ -163,7 +163,7 @@ class DestinationHandoverRulesTest
   }
 
   @Test
-  void theSourceIsToldOnceLoadedIsJournalled() {
+  void loadedIsConfirmedToTheSourceOnceItIsJournalled() {
     untilLoaded();
     assertThat(state.progress().deviceStateBytes()).isEqualTo(10);
   }
@@ -182,7 +182,7 @@ class DestinationHandoverRulesTest
   }
 
   @Test
-  void aDeviceThatNobodyTakesIsDiscardedBeforeTheSourceIsTold() {
+  void aDeviceThatNobodyTakesIsDiscardedBeforeTheSourceIsAnswered() {
     untilListening();
     on(new StreamStarted());
     on(new StreamComplete(10, 20, 0));
@@ -310,7 +310,7 @@ class DestinationHandoverRulesTest
   }
 
   @Test
-  void aSilentDeviceThatSomebodyHeldAllTheTimeIsStillLoaded() {
+  void aDeviceWithoutStateThatSomebodyHeldAllTheTimeIsStillLoaded() {
     state =
         DestinationMachine.recovered(
             List.of(

@@ -93,7 +93,7 @@ class DestinationMachineTest
   }
 
   @Test
-  void aDeviceThatCouldNotBeResetIsToldToWhoeverAsks() {
+  void aDeviceThatCouldNotBeResetIsReportedToWhoeverAsks() {
     untilMapped(DeviceState.NONE, WorkloadState.WAITING);
     on(new Done());
     on(new Opened(DEVICE, DeviceState.NONE));

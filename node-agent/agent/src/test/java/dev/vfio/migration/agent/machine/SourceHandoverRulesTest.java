@@ -324,7 +324,7 @@ class SourceHandoverRulesTest extends MachineDriver<SourceState, SourceEvent, So
   }
 
   @Test
-  void aSilentDeviceThatSomebodyHeldAllTheTimeIsBroughtBackAfterARestart() {
+  void aDeviceWithoutStateThatSomebodyHeldAllTheTimeIsBroughtBackAfterARestart() {
     for (boolean kept : new boolean[] {true, false}) {
       state =
           SourceMachine.recovered(

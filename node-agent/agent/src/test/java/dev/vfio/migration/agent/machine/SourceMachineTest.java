@@ -52,7 +52,7 @@ class SourceMachineTest extends MachineDriver<SourceState, SourceEvent, SourceAc
   }
 
   @Test
-  void aDeviceThatWasNeverToldThatItRunsIsToldBeforeItsMigration() {
+  void aDeviceInNoneIsLedToRunningBeforeItsMigration() {
     on(new Start(1));
     on(new Done());
     on(new Opened(DeviceState.NONE, true));
@@ -64,7 +64,7 @@ class SourceMachineTest extends MachineDriver<SourceState, SourceEvent, SourceAc
   }
 
   @Test
-  void aDeviceThatRefusesItsSetUpAndTellsNoStateIsToldThatItRuns() {
+  void aDeviceThatRefusesSetupAndReportsNoStateIsLedToRunning() {
     on(new Start(1));
     on(new Done());
     on(new Opened(null, true));
@@ -248,9 +248,9 @@ class SourceMachineTest extends MachineDriver<SourceState, SourceEvent, SourceAc
     assertThat(state.step()).isEqualTo(CopyingStep.LAST_LOOK);
   }
 
-  /** Nobody knows whether a device that does not tell was reset when its agent ended. */
+  /** Nobody knows whether a device that reports no state was reset when its agent ended. */
   @Test
-  void aPausedWorkloadIsNotResumedOnADeviceThatDoesNotTellItsState() {
+  void aPausedWorkloadIsNotResumedOnADeviceThatReportsNoState() {
     List<SessionRecord> records =
         List.of(
             new SessionRecord.SourceStarted(spec(Mode.LIVE)),

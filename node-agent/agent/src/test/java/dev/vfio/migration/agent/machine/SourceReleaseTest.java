@@ -40,7 +40,7 @@ class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAc
     on(new Recover());
   }
 
-  /** Until the workload has let go of the device. */
+  /** Until the workload has released the device. */
   private void released(String device, DeviceState found) {
     committed(device);
     on(new Opened(found, true, true));
@@ -59,7 +59,7 @@ class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAc
     return new SourceEvent.Failed(new Failure(reason, "the reset failed", errno));
   }
 
-  private void toldToAPerson(String how) {
+  private void reportedToAPerson(String how) {
     assertThat(actions.get(0))
         .as("it is released all the same")
         .isEqualTo(SimpleAction.CLOSE_DEVICE);
@@ -69,16 +69,16 @@ class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAc
     state =
         SourceMachine.recovered(
             List.of(new SessionRecord.SourceStarted(state.spec()), record), now());
-    for (SessionSnapshot told : List.of(before, state.snapshot())) {
-      assertThat(told.state()).isEqualTo(SessionState.SOURCE_COMPLETED);
-      assertThat(told.resetFailed()).isTrue();
-      assertThat(told.failure().message())
+    for (SessionSnapshot reported : List.of(before, state.snapshot())) {
+      assertThat(reported.state()).isEqualTo(SessionState.SOURCE_COMPLETED);
+      assertThat(reported.resetFailed()).isTrue();
+      assertThat(reported.failure().message())
           .contains("the destination runs", "may still be in it", "Reset it before", how);
     }
   }
 
   @Test
-  void aDeviceIsResetOnceItsWorkloadHasLetGo() {
+  void aDeviceIsResetOnceItsWorkloadHasReleasedIt() {
     for (DeviceState reset : new DeviceState[] {DeviceState.NONE, DeviceState.RUNNING, null}) {
       released(PCI, DeviceState.STOPNCOPY);
       on(new WasReset(reset));
@@ -103,14 +103,14 @@ class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAc
   }
 
   @Test
-  void aResetThatDidNotHelpIsToldUnlessTheLastCloseHelped() {
+  void aResetThatDidNotHelpIsReportedUnlessTheLastCloseHelped() {
     for (DeviceState after : List.of(DeviceState.SAVE_COMPLETED, DeviceState.NONE)) {
       released(MDEV, DeviceState.SAVE_COMPLETED);
       on(new WasReset(DeviceState.SAVE_COMPLETED));
       assertThat(actions).as("closed, and looked at").containsExactly(SimpleWork.OPEN_DEVICE);
       on(new Opened(after, true));
       if (after.leftOver()) {
-        toldToAPerson("echo 1 > /sys/bus/mdev/devices/" + MDEV + "/remove");
+        reportedToAPerson("echo 1 > /sys/bus/mdev/devices/" + MDEV + "/remove");
       } else {
         assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
       }
@@ -118,7 +118,7 @@ class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAc
   }
 
   @Test
-  void aDeviceWithoutAResetIsToldUnlessItsLastCloseResetIt() {
+  void aDeviceWithoutAResetIsReportedUnlessItsLastCloseResetIt() {
     for (DeviceState after : new DeviceState[] {DeviceState.STOPNCOPY, null, DeviceState.RUNNING}) {
       released(PCI, DeviceState.SAVE_COMPLETED);
       on(failed(Reason.TRANSITION_FAILED, Errno.EOPNOTSUPP.number()));
@@ -127,7 +127,7 @@ class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAc
       if (after == DeviceState.RUNNING) {
         assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
       } else {
-        toldToAPerson("echo 1 > /sys/bus/pci/devices/0000:65:00.1/reset");
+        reportedToAPerson("echo 1 > /sys/bus/pci/devices/0000:65:00.1/reset");
       }
     }
   }
@@ -149,7 +149,7 @@ class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAc
       }
     }
     assertThat(resets).isEqualTo(Timings.USUAL.retries() + 1);
-    toldToAPerson("restart its server");
+    reportedToAPerson("restart its server");
   }
 
   /** Whoever opened it after a crash of this agent must not lose what is in it by now. */
@@ -160,7 +160,7 @@ class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAc
     assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
   }
 
-  /** A process that was killed may take a moment to be gone. */
+  /** A process that was killed may take a moment to end. */
   @Test
   void aDeviceThatIsHeldAndWasLeftStoppedIsLookedAtAgain() {
     released(PCI, DeviceState.SAVE_COMPLETED);
@@ -173,13 +173,13 @@ class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAc
   }
 
   @Test
-  void aDeviceThatIsGoneLeavesNothingBehind() {
+  void aRemovedDeviceLeavesNothingBehind() {
     released(MDEV, DeviceState.SAVE_COMPLETED);
     on(failed(Reason.UNKNOWN_DEVICE, 0));
     assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
   }
 
-  /** One that does not tell its state refuses to be saved twice. */
+  /** A device that reports no state refuses to be saved twice. */
   @Test
   void aSilentDeviceThatWasSavedBeforeARestartIsReleasedAndReset() {
     committed(PCI);
@@ -190,7 +190,7 @@ class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAc
   }
 
   @Test
-  void aDeviceThatCouldNotBeResetWhenItsWorkloadDiedIsTold() {
+  void aDeviceThatCouldNotBeResetWhenItsWorkloadDiedIsReported() {
     for (boolean helped : new boolean[] {true, false}) {
       state =
           SourceMachine.recovered(

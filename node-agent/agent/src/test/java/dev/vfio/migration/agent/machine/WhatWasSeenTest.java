@@ -17,7 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What an agent tells of an end: what it saw, and in words for people. */
+/** What an agent reports of an end: what it saw, and in words for people. */
 class WhatWasSeenTest extends MachineDriver<SourceState, SourceEvent, SourceAction> {
   private static final String MACHINE_NAME = "(SOURCE|DESTINATION)_[A-Z]";
   private static final SourceSpec SPEC =
@@ -154,7 +154,7 @@ class WhatWasSeenTest extends MachineDriver<SourceState, SourceEvent, SourceActi
   }
 
   @Test
-  void anEntryOfAReleaseThatDidNotWriteItTellsNoState() throws IOException {
+  void anEntryOfAReleaseThatDidNotWriteItHasNoState() throws IOException {
     SessionRecord old =
         RecordCodec.decode(
             new String(

@@ -133,7 +133,7 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
 
   /**
    * 256 unknown connections in each stage, 128 of one address. Each has a little longer than TLS
-   * and HELLO may take, so that whoever is late is told so first.
+   * and HELLO may take, so that whoever is late hears so first.
    */
   public static ConnectionLimits usualLimits(StreamSettings settings) {
     return limits(settings, USUAL_UNKNOWN, USUAL_UNKNOWN_PER_ADDRESS);

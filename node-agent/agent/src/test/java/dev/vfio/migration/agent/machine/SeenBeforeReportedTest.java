@@ -9,8 +9,8 @@ import dev.vfio.migration.vfio.device.PendingBytes;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What an end tells of its device was looked at, at the moment when somebody relies on it. */
-class SeenBeforeToldTest {
+/** What an end reports of its device was looked at, at the moment when somebody relies on it. */
+class SeenBeforeReportedTest {
   private static final String DEVICE = "0000:65:00.2";
   private static final DeviceDescription DESCRIPTION =
       new DeviceDescription(DEVICE, MigrationInterface.REGION_V1, "gpu", 1 << 20, true, true, 4096);
@@ -121,7 +121,7 @@ class SeenBeforeToldTest {
   }
 
   @Test
-  void aDeviceThatFellOverWhileItWasTakenIsNotToldActive() {
+  void aDeviceThatFailedWhileItWasTakenIsNotReportedActive() {
     Destination destination = Destination.taken();
     assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.LOOK_AT_RUNNING);
     destination.failed(Reason.TRANSITION_FAILED);
@@ -169,7 +169,7 @@ class SeenBeforeToldTest {
 
   /** The journal says what was led where, and not what the device is in now. */
   @Test
-  void aSourceThatCameBackTellsNoStateOfItsDeviceThatItHasNotSeen() {
+  void aSourceThatCameBackReportsNoStateOfItsDeviceThatItHasNotSeen() {
     SessionRecord started = new SessionRecord.SourceStarted(SOURCE);
     SessionRecord ended = new SessionRecord.EndAllowed(Progress.NONE);
     SourceState waiting = SourceMachine.recovered(List.of(started, ended), NOW);
