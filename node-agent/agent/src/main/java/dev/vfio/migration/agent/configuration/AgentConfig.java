@@ -146,7 +146,7 @@ public interface AgentConfig {
   @WithDefault("5s")
   Duration commandTimeout();
 
-  /** How long sessions may take to undo what may be undone when the agent is told to end. */
+  /** How long sessions may take to undo what may be undone when the agent is to end. */
   @WithDefault("20s")
   Duration stopTimeout();
 

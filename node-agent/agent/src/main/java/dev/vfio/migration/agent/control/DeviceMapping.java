@@ -73,12 +73,11 @@ final class DeviceMapping {
   private static Refusal unknownFlag(Device device) {
     return new Refusal(
         Reason.INCOMPATIBLE_DEVICE,
-        "the source's device "
-            + shown(device.getId())
-            + " offers "
-            + shown(String.join(", ", device.getDriverProfile().getFlagsList()))
-            + ", and this node's agent does not know all of it. Neither device was touched; bring"
-            + " both nodes' agents to one version.");
+        String.format(
+            "the source's device %s offers %s, and this node's agent does not know all of it."
+                + " Neither device was touched; bring both nodes' agents to one version.",
+            shown(device.getId()),
+            shown(String.join(", ", device.getDriverProfile().getFlagsList()))));
   }
 
   private static String text(String field, String value, int longest) throws Refusal {
@@ -107,7 +106,7 @@ final class DeviceMapping {
         .build();
   }
 
-  /** What sysfs alone tells of the driver; the flags only the open device knows. */
+  /** What sysfs alone says of the driver; the flags only the open device knows. */
   static DriverProfile profile(NodeDevice place) {
     return new DriverProfile(place.driver(), place.mdevType(), Set.of(), place.streamVersion());
   }

@@ -144,7 +144,7 @@ final class DeviceViews {
                 + ResetAdvice.of(entry.id()));
   }
 
-  /** What can be told of a device even where it does not say what it is itself. */
+  /** What is known of a device even where it does not say what it is itself. */
   private static void addPlace(Device.Builder device, DeviceDirectory.Entry entry) {
     if (entry.place() != null) {
       device
@@ -177,15 +177,13 @@ final class DeviceViews {
     }
     return Failure.of(
         Reason.DEVICE_BUSY,
-        "it is held by "
-            + holder.command()
-            + " (process "
-            + holder.pid()
-            + ", cgroup "
-            + holder.cgroup()
-            + "), which runs a virtual machine and keeps state of the device itself: moved behind"
-            + " its back, the guest would break. Migrate the virtual machine with its own means"
-            + " (QEMU, libvirt, KubeVirt), which move the device with it.");
+        "it is held by %s (process %s, cgroup %s), which runs a virtual machine and keeps state of"
+            + " the device itself: moved behind its back, the guest would break. Migrate the"
+            + " virtual machine with its own means (QEMU, libvirt, KubeVirt), which move the device"
+            + " with it.",
+        holder.command(),
+        holder.pid(),
+        holder.cgroup());
   }
 
   private void addWorkload(Device.Builder device, boolean named, long end) {

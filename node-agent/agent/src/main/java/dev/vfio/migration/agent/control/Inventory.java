@@ -297,7 +297,7 @@ public final class Inventory implements AutoCloseable {
     }
   }
 
-  /** A fault of ours is told to those who wait, and the next listing begins anew. */
+  /** A fault of ours is reported to those who wait, and the next listing begins anew. */
   private void orFail(CompletableFuture<List<Device>> own, Runnable step) {
     try {
       step.run();

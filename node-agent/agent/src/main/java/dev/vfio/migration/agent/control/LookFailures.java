@@ -25,10 +25,11 @@ record LookFailures(Duration time, Duration longestQueue) {
 
   /** The device with a sentence that says since when it has not answered. */
   static Device since(Device device, Instant since) {
-    Device.Builder told = device.toBuilder();
-    told.getNotMigratableBuilder()
+    Device.Builder answer = device.toBuilder();
+    answer
+        .getNotMigratableBuilder()
         .setMessage(device.getNotMigratable().getMessage() + sinceWhen(since));
-    return told.build();
+    return answer.build();
   }
 
   private static String sinceWhen(Instant since) {
@@ -37,23 +38,19 @@ record LookFailures(Duration time, Duration longestQueue) {
 
   Failure hangs(String id, Instant since) {
     return silence(
-        "device "
-            + id
-            + " did not answer within "
-            + time.toMillis()
-            + " ms, and the look at it still hangs; it is looked at again once that has ended."
-            + sinceWhen(since)
-            + " Nothing was done to the device; see the process that serves it, or the node's"
-            + " kernel log (dmesg).");
+        String.format(
+            "device %s did not answer within %s ms, and the look at it still hangs; it is looked at"
+                + " again once that has ended.%s Nothing was done to the device; see the process"
+                + " that serves it, or the node's kernel log (dmesg).",
+            id, time.toMillis(), sinceWhen(since)));
   }
 
   Failure beingLookedAt(String id) {
     return silence(
-        "device "
-            + id
-            + " has not answered a look that is under way for more than "
-            + longestQueue.toMillis()
-            + " ms. Nothing was done to the device; ask again.");
+        String.format(
+            "device %s has not answered a look that is under way for more than %s ms. Nothing was"
+                + " done to the device; ask again.",
+            id, longestQueue.toMillis()));
   }
 
   /**
@@ -61,11 +58,9 @@ record LookFailures(Duration time, Duration longestQueue) {
    */
   Failure notLookedAt(String id, int hanging) {
     return silence(
-        "device "
-            + id
-            + " has not been looked at yet: "
-            + othersHang(hanging)
-            + " Nothing was done to the device; ask again.");
+        String.format(
+            "device %s has not been looked at yet: %s Nothing was done to the device; ask again.",
+            id, othersHang(hanging)));
   }
 
   /**
@@ -74,11 +69,9 @@ record LookFailures(Duration time, Duration longestQueue) {
   Refusal noThread(String id, int hanging) {
     return new Refusal(
         Reason.NO_CAPACITY,
-        "the device "
-            + id
-            + " was not looked at: "
-            + othersHang(hanging)
-            + " Nothing was done; try again.");
+        String.format(
+            "the device %s was not looked at: %s Nothing was done; try again.",
+            id, othersHang(hanging)));
   }
 
   private static String othersHang(int hanging) {

@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.control;
 import com.google.protobuf.ByteString;
 import dev.vfio.migration.agent.configuration.AgentConfig;
 import dev.vfio.migration.agent.control.CommandLanes.Lane;
+import dev.vfio.migration.agent.machine.SessionKey;
 import dev.vfio.migration.agent.machine.SessionSnapshot;
 import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.agent.session.Sessions;
@@ -74,6 +75,12 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
     CompletableFuture<T> ask() throws Refusal;
   }
 
+  /** A command to a session that is under way. */
+  @FunctionalInterface
+  private interface Decision {
+    CompletableFuture<SessionSnapshot> ask(long fencingNumber, SessionKey key) throws Refusal;
+  }
+
   @Override
   public void describeNode(DescribeNodeRequest request, StreamObserver<NodeDescription> answer) {
     answer.onNext(
@@ -141,76 +148,36 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
 
   @Override
   public void switchOver(SwitchOverRequest request, StreamObserver<Session> answer) {
-    CommandHeader header = request.getHeader();
-    command(
-        Lane.DECIDING,
-        "SwitchOver",
-        header,
-        answer,
-        () -> sessions.switchOver(header.getFencingNumber(), ContractMapping.key(header)),
-        this::message);
+    decide("SwitchOver", request.getHeader(), answer, sessions::switchOver);
   }
 
   @Override
   public void commit(CommitRequest request, StreamObserver<Session> answer) {
-    CommandHeader header = request.getHeader();
-    command(
-        Lane.DECIDING,
-        "Commit",
-        header,
-        answer,
-        () -> sessions.commit(header.getFencingNumber(), ContractMapping.key(header)),
-        this::message);
+    decide("Commit", request.getHeader(), answer, sessions::commit);
   }
 
   @Override
   public void activate(ActivateRequest request, StreamObserver<Session> answer) {
-    CommandHeader header = request.getHeader();
-    command(
-        Lane.DECIDING,
-        "Activate",
-        header,
-        answer,
-        () -> sessions.activate(header.getFencingNumber(), ContractMapping.key(header)),
-        this::message);
+    decide("Activate", request.getHeader(), answer, sessions::activate);
   }
 
   @Override
   public void verifyLoaded(VerifyLoadedRequest request, StreamObserver<Session> answer) {
-    CommandHeader header = request.getHeader();
-    command(
-        Lane.DECIDING,
-        "VerifyLoaded",
-        header,
-        answer,
-        () -> sessions.verifyLoaded(header.getFencingNumber(), ContractMapping.key(header)),
-        this::message);
+    decide("VerifyLoaded", request.getHeader(), answer, sessions::verifyLoaded);
   }
 
   @Override
   public void rollBack(RollBackRequest request, StreamObserver<Session> answer) {
-    CommandHeader header = request.getHeader();
-    command(
-        Lane.DECIDING,
+    decide(
         "RollBack",
-        header,
+        request.getHeader(),
         answer,
-        () ->
-            sessions.rollBack(
-                header.getFencingNumber(), ContractMapping.key(header), request.getReason()),
-        this::message);
+        (fencingNumber, key) -> sessions.rollBack(fencingNumber, key, request.getReason()));
   }
 
   @Override
   public void cancel(CancelRequest request, StreamObserver<Session> answer) {
-    CommandHeader header = request.getHeader();
-    command(
-        Lane.DECIDING,
-        "Cancel",
-        header,
-        answer,
-        () -> sessions.cancel(header.getFencingNumber(), ContractMapping.key(header)),
-        this::message);
+    decide("Cancel", request.getHeader(), answer, sessions::cancel);
   }
 
   @Override
@@ -224,6 +191,17 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
             request.getMarkFirstBatch(),
             task -> eventLoop.runOnContext(unused -> task.run()))
         .begin();
+  }
+
+  private void decide(
+      String command, CommandHeader header, StreamObserver<Session> answer, Decision decision) {
+    command(
+        Lane.DECIDING,
+        command,
+        header,
+        answer,
+        () -> decision.ask(header.getFencingNumber(), ContractMapping.key(header)),
+        this::message);
   }
 
   private <T, A> void command(

@@ -46,12 +46,11 @@ public final class OperatorOnly implements ServerInterceptor {
     refusals.refused(
         "not the operator",
         () ->
-            "refused "
-                + call.getMethodDescriptor().getFullMethodName()
-                + " from "
-                + call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR)
-                + ": "
-                + refused.getDescription());
+            String.format(
+                "refused %s from %s: %s",
+                call.getMethodDescriptor().getFullMethodName(),
+                call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR),
+                refused.getDescription()));
     call.close(refused, new Metadata());
     return new ServerCall.Listener<>() {};
   }

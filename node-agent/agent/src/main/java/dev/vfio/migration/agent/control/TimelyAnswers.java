@@ -30,7 +30,7 @@ import org.jboss.logging.Logger;
  * reset.
  *
  * <p>Everything that a call sends is sent on its event loop, which is where a reset arrives: no
- * answer can be on its way to a stream that is gone. Answers may be given on any thread.
+ * answer can be on its way to a stream that is closed. Answers may be given on any thread.
  */
 @GlobalInterceptor
 @Singleton
@@ -108,7 +108,7 @@ public final class TimelyAnswers implements ServerInterceptor, Prioritized {
         timer = eventLoop.setTimer(Math.max(1, timeLeft.toMillis()), unused -> expire(timeLeft));
       }
       return new SimpleForwardingServerCallListener<>(listener) {
-        // What arrives for a call that is over begins nothing: nobody would be told that it ended.
+        // What arrives for a call that is over begins nothing: nobody would learn that it ended.
 
         @Override
         public void onMessage(Q message) {

@@ -42,26 +42,21 @@ public final class Compatibility {
     if (!differences.isEmpty()) {
       return Failure.of(
           Reason.INCOMPATIBLE_DEVICE,
-          "the source's device "
-              + source.id()
-              + " and the device "
-              + spec.device()
-              + " here differ: "
-              + String.join("; ", differences)
-              + ". Neither was touched; choose a destination with the same device.");
+          "the source's device %s and the device %s here differ: %s. Neither was touched; choose a"
+              + " destination with the same device.",
+          source.id(),
+          spec.device(),
+          String.join("; ", differences));
     }
     if (state != null && state.leftOver()) {
       return Failure.of(
           Reason.DEVICE_NOT_RESET,
-          "the device "
-              + spec.device()
-              + " here is in "
-              + state
-              + ", left from another migration; it takes a new one in NONE or RUNNING only. It was"
-              + " not touched: what is in it may be the only copy. If it is of no more use, reset"
-              + " it first: "
-              + ResetAdvice.of(spec.device())
-              + ".");
+          "the device %s here is in %s, left from another migration; it takes a new one in NONE or"
+              + " RUNNING only. It was not touched: what is in it may be the only copy. If it is of"
+              + " no more use, reset it first: %s.",
+          spec.device(),
+          state,
+          ResetAdvice.of(spec.device()));
     }
     return null;
   }
@@ -103,12 +98,10 @@ public final class Compatibility {
     if (workload != WorkloadState.WAITING) {
       return Failure.of(
           Reason.DEVICE_BUSY,
-          "the device "
-              + spec.device()
-              + " here is not free: its workload is "
-              + workload.name().toLowerCase(Locale.ROOT)
-              + ", not waiting for one. Neither was touched; choose a device whose workload"
-              + " waits.");
+          "the device %s here is not free: its workload is %s, not waiting for one. Neither was"
+              + " touched; choose a device whose workload waits.",
+          spec.device(),
+          workload.name().toLowerCase(Locale.ROOT));
     }
     String difference =
         WindowCheck.difference("the source", spec.sourceWindows(), "this node", here);
@@ -116,10 +109,9 @@ public final class Compatibility {
         ? null
         : Failure.of(
             Reason.INCOMPATIBLE_DEVICE,
-            "the memory windows of the workloads differ: "
-                + difference
-                + ". The device "
-                + spec.device()
-                + " here was not touched; start the waiting workload with the same windows.");
+            "the memory windows of the workloads differ: %s. The device %s here was not touched;"
+                + " start the waiting workload with the same windows.",
+            difference,
+            spec.device());
   }
 }

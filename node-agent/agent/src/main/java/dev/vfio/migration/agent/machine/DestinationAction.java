@@ -13,27 +13,9 @@ public sealed interface DestinationAction {
     interface Handler<T> {
       T on(Journal work);
 
-      T on(OpenDevice work);
-
-      T on(MapWindows work);
+      T on(SimpleWork work);
 
       T on(Transition work);
-
-      T on(Reset work);
-
-      T on(ResetFree work);
-
-      T on(AwaitStreams work);
-
-      T on(TransferToWorkload work);
-
-      T on(LookAtLoaded work);
-
-      T on(TakeBack work);
-
-      T on(LetWorkloadTake work);
-
-      T on(LookAtRunning work);
     }
 
     <T> T handle(Handler<T> handler);
@@ -44,9 +26,7 @@ public sealed interface DestinationAction {
 
     /** Names every such action: one that it does not name does not compile. */
     interface Handler {
-      void on(CloseStreams action);
-
-      void on(ConfirmLoaded action);
+      void on(SimpleAction action);
 
       void on(RejectLoaded action);
 
@@ -54,33 +34,51 @@ public sealed interface DestinationAction {
 
       void on(StartTick action);
 
-      void on(CloseDevice action);
-
       void on(Reply action);
-
-      void on(Forget action);
     }
 
     void handle(Handler handler);
   }
 
+  /** Work that needs no value. */
+  enum SimpleWork implements Work {
+    /** Opens the device, and closes it first where it was open. Changes nothing about it. */
+    OPEN_DEVICE,
+    /** Finds, or makes, the windows of the waiting workload and maps them. */
+    MAP_WINDOWS,
+    /** Resets the device; done with Opened, which says in what state it is now. */
+    RESET,
+    /**
+     * Resets a device that is free, before it takes anything in: whoever had it before may have
+     * left something in it. Nothing where somebody else holds it. Done with Opened, as {@link
+     * #RESET}.
+     */
+    RESET_FREE,
+    /** Takes the streams of the source, and what they bring, from now on. */
+    AWAIT_STREAMS,
+    /**
+     * Gives the loaded device to the workload that waits, which does not use it yet: from then on
+     * what is loaded outlives this agent.
+     */
+    TRANSFER_TO_WORKLOAD,
+    /**
+     * Looks whether the device still holds what was loaded, and whether the workload is there that
+     * is to take it. Changes nothing.
+     */
+    LOOK_AT_LOADED,
+    /** Takes the device back from a workload that was given it; does nothing where none was. */
+    TAKE_BACK,
+    LET_WORKLOAD_TAKE,
+    /** Looks whether the device that the workload has taken says that it is RUNNING. */
+    LOOK_AT_RUNNING;
+
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
   record Journal(SessionRecord record) implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /** Opens the device, and closes it first where it was open. Changes nothing about it. */
-  record OpenDevice() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /** Finds, or makes, the windows of the waiting workload and maps them. */
-  record MapWindows() implements Work {
     @Override
     public <T> T handle(Handler<T> handler) {
       return handler.on(this);
@@ -94,88 +92,20 @@ public sealed interface DestinationAction {
     }
   }
 
-  /** Resets the device; done with Opened, which says in what state it is now. */
-  record Reset() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
+  /** An action that needs no value. */
+  enum SimpleAction implements Immediate {
+    /** Nothing of the stream reaches device or windows from here on. */
+    CLOSE_STREAMS,
+    /** Answers to the source that everything is loaded and held. */
+    CONFIRM_LOADED,
+    /**
+     * Closes the device, the windows and the connection to the workload, and changes nothing about
+     * them. Closes the journal, too, once the session is terminal.
+     */
+    CLOSE_DEVICE,
+    /** The session never was: nothing was touched and nothing is to be remembered. */
+    FORGET;
 
-  /**
-   * Resets a device that is free, before it takes anything in: whoever had it before may have left
-   * something in it. Nothing where somebody else holds it. Done with Opened, as {@link Reset}.
-   */
-  record ResetFree() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /** Takes the streams of the source, and what they bring, from now on. */
-  record AwaitStreams() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /**
-   * Gives the loaded device to the workload that waits, which does not use it yet: from then on
-   * what is loaded outlives this agent.
-   */
-  record TransferToWorkload() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /**
-   * Looks whether the device still holds what was loaded, and whether the workload is there that is
-   * to take it. Changes nothing.
-   */
-  record LookAtLoaded() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /** Takes the device back from a workload that was given it; does nothing where none was. */
-  record TakeBack() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  record LetWorkloadTake() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /** Looks whether the device that the workload has taken says that it is RUNNING. */
-  record LookAtRunning() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /** Nothing of the stream reaches device or windows from here on. */
-  record CloseStreams() implements Immediate {
-    @Override
-    public void handle(Handler handler) {
-      handler.on(this);
-    }
-  }
-
-  /** Answers to the source that everything is loaded and held. */
-  record ConfirmLoaded() implements Immediate {
     @Override
     public void handle(Handler handler) {
       handler.on(this);
@@ -205,30 +135,11 @@ public sealed interface DestinationAction {
   }
 
   /**
-   * Closes the device, the windows and the connection to the workload, and changes nothing about
-   * them. Closes the journal, too, once the session is terminal.
-   */
-  record CloseDevice() implements Immediate {
-    @Override
-    public void handle(Handler handler) {
-      handler.on(this);
-    }
-  }
-
-  /**
    * Answers a command.
    *
    * @param refusal null where it was accepted
    */
   record Reply(long command, Failure refusal) implements Immediate {
-    @Override
-    public void handle(Handler handler) {
-      handler.on(this);
-    }
-  }
-
-  /** The session never was: nothing was touched and nothing is to be remembered. */
-  record Forget() implements Immediate {
     @Override
     public void handle(Handler handler) {
       handler.on(this);

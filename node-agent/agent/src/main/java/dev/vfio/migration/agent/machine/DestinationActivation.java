@@ -9,6 +9,7 @@ import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_STRANDED
 
 import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 
 /**
@@ -76,16 +77,16 @@ final class DestinationActivation {
   }
 
   private static boolean isResting(DestinationState s) {
-    return s.step() == DestinationStep.ACTIVATE_OPEN_RESTING
-        || s.step() == DestinationStep.ACTIVATE_TAKE_RESTING
-        || s.step() == DestinationStep.ACTIVATE_LOOK_RESTING;
+    return s.step() == ActivationStep.ACTIVATE_OPEN_RESTING
+        || s.step() == ActivationStep.ACTIVATE_TAKE_RESTING
+        || s.step() == ActivationStep.ACTIVATE_LOOK_RESTING;
   }
 
   /** Another try, on the device that is open: closing it might reset it. */
   private Outcome<DestinationState, DestinationAction> activateAgain(DestinationState s) {
     DestinationState again = s.withTries(0).withObstacle(null);
     boolean notKnown = s.device().state() == null;
-    if (!s.device().open() || notKnown || s.step() == DestinationStep.ACTIVATE_OPEN_RESTING) {
+    if (!s.device().open() || notKnown || s.step() == ActivationStep.ACTIVATE_OPEN_RESTING) {
       return openToActivate(again);
     }
     return s.device().state() == DeviceState.RUNNING ? take(again) : run(again);
@@ -93,21 +94,21 @@ final class DestinationActivation {
 
   static Outcome<DestinationState, DestinationAction> journalActivating(DestinationState s) {
     return Outcome.of(
-        s.at(DestinationStep.JOURNALLING_ACTIVATING), new Journal(new SessionRecord.Activating()));
+        s.at(ActivationStep.JOURNALLING_ACTIVATING), new Journal(new SessionRecord.Activating()));
   }
 
   Outcome<DestinationState, DestinationAction> openToActivate(DestinationState s) {
     return Outcome.of(
         s.deviceClosed()
             .withObstacle(null)
-            .at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_OPENING),
-        new OpenDevice());
+            .at(DESTINATION_ACTIVATING, ActivationStep.ACTIVATE_OPENING),
+        SimpleWork.OPEN_DEVICE);
   }
 
   Outcome<DestinationState, DestinationAction> step(
-      DestinationState s, DestinationEvent event, Moment now) {
+      ActivationStep step, DestinationState s, DestinationEvent event, Moment now) {
     Failure failure = event instanceof DestinationEvent.Failed failed ? failed.failure() : null;
-    return switch (s.step()) {
+    return switch (step) {
       case JOURNALLING_ACTIVATING -> activatingJournalled(s, failure);
       case ACTIVATE_OPENING ->
           failure != null ? restBeforeActivating(s, failure) : runOrTake(s, (Opened) event);
@@ -115,7 +116,7 @@ final class DestinationActivation {
       case ACTIVATE_RUNNING -> running(s, failure, now);
       case JOURNALLING_LOST ->
           // Without this entry a restart looks at the device once more.
-          Outcome.of(s.at(DESTINATION_STRANDED, DestinationStep.STRANDED));
+          Outcome.of(s.at(DESTINATION_STRANDED, MainStep.STRANDED));
       case ACTIVATE_TAKING -> failure != null ? restBeforeTaking(s, failure) : lookAtRunning(s);
       case ACTIVATE_TAKE_RESTING -> take(s);
       case ACTIVATE_LOOKING -> failure != null ? notSeenRunning(s, failure) : journalActive(s);
@@ -123,8 +124,7 @@ final class DestinationActivation {
       case JOURNALLING_ACTIVE ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(s.at(DESTINATION_ACTIVE, DestinationStep.ENDED), new CloseDevice());
-      default -> DestinationMachine.unexpected(s, event);
+              : Outcome.of(s.at(DESTINATION_ACTIVE, MainStep.ENDED), SimpleAction.CLOSE_DEVICE);
     };
   }
 
@@ -154,7 +154,7 @@ final class DestinationActivation {
 
   private Outcome<DestinationState, DestinationAction> run(DestinationState s) {
     return Outcome.of(
-        s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_RUNNING),
+        s.at(DESTINATION_ACTIVATING, ActivationStep.ACTIVATE_RUNNING),
         new Transition(DeviceState.RUNNING));
   }
 
@@ -186,13 +186,13 @@ final class DestinationActivation {
                 + " person decides. Do not delete the DeviceMigration and do not end the workload"
                 + " at the source before the state is saved or given up.");
     return Outcome.of(
-        s.withFailure(said).withObstacle(null).at(DestinationStep.JOURNALLING_LOST),
+        s.withFailure(said).withObstacle(null).at(ActivationStep.JOURNALLING_LOST),
         new Journal(new SessionRecord.StateLost(said)));
   }
 
   private Outcome<DestinationState, DestinationAction> take(DestinationState s) {
     return Outcome.of(
-        s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_TAKING), new LetWorkloadTake());
+        s.at(DESTINATION_ACTIVATING, ActivationStep.ACTIVATE_TAKING), SimpleWork.LET_WORKLOAD_TAKE);
   }
 
   /**
@@ -201,7 +201,7 @@ final class DestinationActivation {
    */
   private static Outcome<DestinationState, DestinationAction> lookAtRunning(DestinationState s) {
     return Outcome.of(
-        s.at(DESTINATION_ACTIVATING, DestinationStep.ACTIVATE_LOOKING), new LookAtRunning());
+        s.at(DESTINATION_ACTIVATING, ActivationStep.ACTIVATE_LOOKING), SimpleWork.LOOK_AT_RUNNING);
   }
 
   /** ACTIVE is not reported, because the source would then release the last copy. */
@@ -216,8 +216,8 @@ final class DestinationActivation {
           timings,
           s,
           connectionOver
-              ? DestinationStep.ACTIVATE_OPEN_RESTING
-              : DestinationStep.ACTIVATE_LOOK_RESTING,
+              ? ActivationStep.ACTIVATE_OPEN_RESTING
+              : ActivationStep.ACTIVATE_LOOK_RESTING,
           failure);
     }
     Failure said =
@@ -229,21 +229,21 @@ final class DestinationActivation {
                 + " told to release its copy and stays stopped. See whether the workload works"
                 + " here. Where it does not, mend the device or its driver, then activate again.");
     return Outcome.of(
-        s.withObstacle(said).withDevice(null).at(DESTINATION_STRANDED, DestinationStep.STRANDED));
+        s.withObstacle(said).withDevice(null).at(DESTINATION_STRANDED, MainStep.STRANDED));
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeActivating(
       DestinationState s, Failure failure) {
     return s.tries() >= timings.retries()
         ? closeStranded(s, failure)
-        : DestinationMachine.retryLater(timings, s, DestinationStep.ACTIVATE_OPEN_RESTING, failure);
+        : DestinationMachine.retryLater(timings, s, ActivationStep.ACTIVATE_OPEN_RESTING, failure);
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeTaking(
       DestinationState s, Failure failure) {
     return s.tries() >= timings.retries()
         ? stranded(s, failure)
-        : DestinationMachine.retryLater(timings, s, DestinationStep.ACTIVATE_TAKE_RESTING, failure);
+        : DestinationMachine.retryLater(timings, s, ActivationStep.ACTIVATE_TAKE_RESTING, failure);
   }
 
   /** The device stays open: where nobody else holds it, its last close may reset it. */
@@ -257,7 +257,7 @@ final class DestinationActivation {
                     + " is RUNNING here and its workload did not take it. Mend the workload, then"
                     + " activate again."
                 : whatIsLeft(s, failure));
-    return Outcome.of(s.withObstacle(said).at(DESTINATION_STRANDED, DestinationStep.STRANDED));
+    return Outcome.of(s.withObstacle(said).at(DESTINATION_STRANDED, MainStep.STRANDED));
   }
 
   /** The source still has its copy, which is the last one where this device has lost its state. */
@@ -269,27 +269,25 @@ final class DestinationActivation {
           + " end the workload at the source: its stopped device still holds the state, too. Mend"
           + " the device or its driver, then activate again.";
     }
-    return failure
-            .stateOutOfReach()
-            .orElse("Whether the device still holds the state is not known.")
-        + " The handover is committed, so the source does not run again by itself; its stopped"
-        + " device may be the only one that still holds the state. Do not end the source's workload"
-        + " before that is certain. Mend the device "
-        + s.spec().device()
-        + " here, then activate again.";
+    return String.format(
+        "%s The handover is committed, so the source does not run again by itself; its stopped"
+            + " device may be the only one that still holds the state. Do not end the source's"
+            + " workload before that is certain. Mend the device %s here, then activate again.",
+        failure.stateOutOfReach().orElse("Whether the device still holds the state is not known."),
+        s.spec().device());
   }
 
   /** A device that is of no more use as it is open; what it holds, another opening may find. */
   private static Outcome<DestinationState, DestinationAction> closeStranded(
       DestinationState s, Failure failure) {
     DestinationState closed = stranded(s, failure).state().deviceClosed();
-    return Outcome.of(closed, new CloseDevice());
+    return Outcome.of(closed, SimpleAction.CLOSE_DEVICE);
   }
 
   static Outcome<DestinationState, DestinationAction> journalActive(DestinationState s) {
     return Outcome.of(
-        s.withObstacle(null).at(DestinationStep.JOURNALLING_ACTIVE),
-        new CloseDevice(),
+        s.withObstacle(null).at(ActivationStep.JOURNALLING_ACTIVE),
+        SimpleAction.CLOSE_DEVICE,
         new Journal(new SessionRecord.Active(s.progress())));
   }
 
@@ -298,7 +296,7 @@ final class DestinationActivation {
       DestinationState s, Failure failure) {
     DestinationState next =
         s.withObstacle(failure.endNotWritten("The workload runs here with the device."))
-            .at(DestinationStep.END_RESTING);
+            .at(MainStep.END_RESTING);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
   }
 }

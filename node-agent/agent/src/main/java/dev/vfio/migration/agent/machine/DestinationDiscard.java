@@ -5,6 +5,7 @@ import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_DISCARDI
 
 import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.ResetAdvice;
 import java.util.ArrayList;
@@ -38,11 +39,9 @@ final class DestinationDiscard {
                   s,
                   command,
                   Reason.ALREADY_COMMITTED,
-                  "the handover was committed; the device "
-                      + s.spec().device()
-                      + " belongs to this node ("
-                      + s.state().description()
-                      + ")")
+                  String.format(
+                      "the handover was committed; the device %s belongs to this node (%s)",
+                      s.spec().device(), s.state().description()))
               : discard(s, failure, command.command());
     };
   }
@@ -53,7 +52,7 @@ final class DestinationDiscard {
     if (s.handover().streamWaits()) {
       actions.add(new RejectLoaded(failure));
     }
-    actions.add(new CloseStreams());
+    actions.add(SimpleAction.CLOSE_STREAMS);
     actions.add(new Journal(new SessionRecord.Discarding(failure)));
     // What is loaded is not given up before that is on disk: watchers see it loaded until then.
     SessionState state = s.handover().loaded() ? s.state() : DESTINATION_DISCARDING;
@@ -62,19 +61,20 @@ final class DestinationDiscard {
             .withCommand(command)
             .withStreamWaits(false)
             .withTries(0)
-            .at(state, DestinationStep.JOURNALLING_DISCARD),
+            .at(state, DiscardStep.JOURNALLING_DISCARD),
         actions);
   }
 
   Outcome<DestinationState, DestinationAction> openToDiscard(DestinationState s) {
     return Outcome.of(
-        s.deviceClosed().at(DESTINATION_DISCARDING, DestinationStep.DISCARD_OPENING),
-        new OpenDevice());
+        s.deviceClosed().at(DESTINATION_DISCARDING, DiscardStep.DISCARD_OPENING),
+        SimpleWork.OPEN_DEVICE);
   }
 
-  Outcome<DestinationState, DestinationAction> step(DestinationState s, DestinationEvent event) {
+  Outcome<DestinationState, DestinationAction> step(
+      DiscardStep step, DestinationState s, DestinationEvent event) {
     Failure failure = event instanceof DestinationEvent.Failed failed ? failed.failure() : null;
-    return switch (s.step()) {
+    return switch (step) {
       case JOURNALLING_DISCARD -> discardJournalled(s, failure);
       case DISCARD_OPENING ->
           failure != null
@@ -84,8 +84,8 @@ final class DestinationDiscard {
           // Refused or not: the reset is what counts.
           Outcome.of(
               (failure == null ? s.withDevice(DeviceState.FAILED) : s)
-                  .at(DestinationStep.DISCARD_RESETTING),
-              new Reset());
+                  .at(DiscardStep.DISCARD_RESETTING),
+              SimpleWork.RESET);
       case DISCARD_RESETTING ->
           failure != null
               ? restBeforeDiscarding(s, failure)
@@ -96,8 +96,7 @@ final class DestinationDiscard {
       case JOURNALLING_DISCARDED ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(s.at(DESTINATION_DISCARDED, DestinationStep.ENDED), new CloseDevice());
-      default -> DestinationMachine.unexpected(s, event);
+              : Outcome.of(s.at(DESTINATION_DISCARDED, MainStep.ENDED), SimpleAction.CLOSE_DEVICE);
     };
   }
 
@@ -121,7 +120,7 @@ final class DestinationDiscard {
             || (fresh && s.device().state() == DeviceState.RUNNING);
     if (looksEmpty && s.device().touched()) {
       // It should hold nothing. There are drivers that keep state over the last close.
-      return Outcome.of(s.at(DestinationStep.DISCARD_RESETTING), new Reset());
+      return Outcome.of(s.at(DiscardStep.DISCARD_RESETTING), SimpleWork.RESET);
     }
     boolean leave =
         s.device().state() == null
@@ -137,66 +136,61 @@ final class DestinationDiscard {
             s,
             Failure.of(
                 Reason.TRANSITION_FAILED,
-                "the device "
-                    + s.spec().device()
-                    + " was reset and says that it is in "
-                    + s.device().state()
-                    + ", so the reset did not help"))
+                "the device %s was reset and says that it is in %s, so the reset did not help",
+                s.spec().device(),
+                s.device().state()))
         : takeBack(s.withObstacle(null).withTries(0));
   }
 
   /** Before it is over for good: a workload that kept the device would keep it for ever. */
   private static Outcome<DestinationState, DestinationAction> takeBack(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.TAKING_BACK), new TakeBack());
+    return Outcome.of(s.at(DiscardStep.TAKING_BACK), SimpleWork.TAKE_BACK);
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeTakingBack(
       DestinationState s, Failure failure) {
     if (s.tries() < timings.retries()) {
-      return DestinationMachine.retryLater(timings, s, DestinationStep.TAKE_BACK_RESTING, failure);
+      return DestinationMachine.retryLater(timings, s, DiscardStep.TAKE_BACK_RESTING, failure);
     }
     Failure said =
         (s.failure() != null ? s.failure() : failure)
             .with(
-                "The workload that was given the device "
-                    + s.spec().device()
-                    + " here has not given it back ("
-                    + failure.message()
-                    + "); end it before the device is used again.");
+                String.format(
+                    "The workload that was given the device %s here has not given it back (%s); end"
+                        + " it before the device is used again.",
+                    s.spec().device(), failure.message()));
     return journalDiscarded(s.withFailure(said).withNotReset(failure).withObstacle(null));
   }
 
   private Outcome<DestinationState, DestinationAction> fail(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.DISCARD_FAILING), new Transition(DeviceState.FAILED));
+    return Outcome.of(s.at(DiscardStep.DISCARD_FAILING), new Transition(DeviceState.FAILED));
   }
 
   private Outcome<DestinationState, DestinationAction> restBeforeDiscarding(
       DestinationState s, Failure failure) {
     if (s.tries() < timings.retries()) {
-      return DestinationMachine.retryLater(timings, s, DestinationStep.DISCARD_RESTING, failure);
+      return DestinationMachine.retryLater(timings, s, DiscardStep.DISCARD_RESTING, failure);
     }
     Failure said =
         (s.failure() != null ? s.failure() : failure)
             .with(
-                "The device "
-                    + s.spec().device()
-                    + " here could not be reset ("
-                    + failure.message()
-                    + "); it was not made to run. "
-                    + failure
+                String.format(
+                    "The device %s here could not be reset (%s); it was not made to run. %s before"
+                        + " it is used again: %s.",
+                    s.spec().device(),
+                    failure.message(),
+                    failure
                         .stateOutOfReach()
                         .map(known -> known + " Where it has not, reset the device")
-                        .orElse("Reset it")
-                    + " before it is used again: "
-                    + ResetAdvice.of(s.spec().device())
-                    + ".");
+                        .orElse("Reset it"),
+                    ResetAdvice.of(s.spec().device())));
     return takeBack(s.withFailure(said).withNotReset(failure).withObstacle(null).withTries(0));
   }
 
   static Outcome<DestinationState, DestinationAction> journalDiscarded(DestinationState s) {
     return Outcome.of(
-        s.withObstacle(null).at(DestinationStep.JOURNALLING_DISCARDED),
-        new CloseDevice(),
+        s.withObstacle(null).at(DiscardStep.JOURNALLING_DISCARDED),
+        SimpleAction.CLOSE_DEVICE,
         new Journal(new SessionRecord.Discarded(s.failure(), s.problems().notReset())));
   }
 
@@ -205,7 +199,7 @@ final class DestinationDiscard {
       DestinationState s, Failure failure) {
     DestinationState next =
         s.withObstacle(failure.endNotWritten("What the device had taken in is discarded."))
-            .at(DestinationStep.END_RESTING);
+            .at(MainStep.END_RESTING);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
   }
 }

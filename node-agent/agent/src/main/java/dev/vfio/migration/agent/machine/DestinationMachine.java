@@ -6,6 +6,7 @@ import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_RECEIVIN
 
 import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.linux.Errno;
 import java.util.List;
@@ -42,9 +43,9 @@ import java.util.List;
  */
 public final class DestinationMachine {
   private final Timings timings;
-  private final LoadedWatch watch;
-  private final DestinationActivation activation;
-  private final DestinationDiscard discard;
+  final LoadedWatch watch;
+  final DestinationActivation activation;
+  final DestinationDiscard discard;
 
   public DestinationMachine(Timings timings) {
     this.timings = timings;
@@ -73,16 +74,16 @@ public final class DestinationMachine {
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(Command command) {
-      return s.step() == DestinationStep.REFUSED
+      return s.step() == MainStep.REFUSED
           ? Outcome.of(s, new Reply(command.command(), s.failure()))
           : command.handle(this);
     }
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(Prepare command) {
-      return s.step() == DestinationStep.NEW
+      return s.step() == MainStep.NEW
           ? Outcome.of(
-              s.at(DestinationStep.OPENING).withCommand(command.command()), new OpenDevice())
+              s.at(MainStep.OPENING).withCommand(command.command()), SimpleWork.OPEN_DEVICE)
           : accept(s, command);
     }
 
@@ -112,12 +113,14 @@ public final class DestinationMachine {
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(Completion completion) {
-      return goOn(s, completion, now);
+      return s.step().next(DestinationMachine.this, s, completion, now);
     }
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(Later later) {
-      return later.epoch() == s.epoch() ? goOn(s, later, now) : Outcome.of(s);
+      return later.epoch() == s.epoch()
+          ? s.step().next(DestinationMachine.this, s, later, now)
+          : Outcome.of(s);
     }
 
     @Override
@@ -127,12 +130,14 @@ public final class DestinationMachine {
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(Recover event) {
-      return s.step() == DestinationStep.NEW ? recover(s) : goOn(s, event, now);
+      return s.step() == MainStep.NEW
+          ? recover(s)
+          : s.step().next(DestinationMachine.this, s, event, now);
     }
 
     @Override
     public Outcome<DestinationState, DestinationAction> on(StreamStarted event) {
-      return s.step() == DestinationStep.LISTENING ? receiving(s, now) : Outcome.of(s);
+      return s.step() == MainStep.LISTENING ? receiving(s, now) : Outcome.of(s);
     }
 
     @Override
@@ -147,9 +152,9 @@ public final class DestinationMachine {
   }
 
   /** What follows the end of the work that was out, or of what was awaited. */
-  private Outcome<DestinationState, DestinationAction> goOn(
-      DestinationState s, DestinationEvent event, Moment now) {
-    return switch (s.step()) {
+  Outcome<DestinationState, DestinationAction> goOn(
+      MainStep step, DestinationState s, DestinationEvent event, Moment now) {
+    return switch (step) {
       case OPENING -> opened(s, event);
       case MAPPING -> mapped(s, event);
       case JOURNALLING_PREPARED -> prepared(s, event);
@@ -160,31 +165,7 @@ public final class DestinationMachine {
       case COMPLETING -> resumeCompleted(s, event);
       case TRANSFERRING -> handedOver(s, event, now);
       case JOURNALLING_LOADED -> loaded(s, event);
-      case LOADED -> watch.look(s);
-      case LOOKING -> watch.looked(s, event, now);
-      case REOPENING -> watch.reopened(s, event);
-      case REOPEN_RESTING -> watch.reopen(s);
       case NEW, LISTENING -> unexpected(s, event);
-      case JOURNALLING_ACTIVATING,
-          ACTIVATE_OPENING,
-          ACTIVATE_OPEN_RESTING,
-          ACTIVATE_RUNNING,
-          JOURNALLING_LOST,
-          ACTIVATE_TAKING,
-          ACTIVATE_TAKE_RESTING,
-          ACTIVATE_LOOKING,
-          ACTIVATE_LOOK_RESTING,
-          JOURNALLING_ACTIVE ->
-          activation.step(s, event, now);
-      case JOURNALLING_DISCARD,
-          DISCARD_OPENING,
-          DISCARD_FAILING,
-          DISCARD_RESETTING,
-          DISCARD_RESTING,
-          TAKING_BACK,
-          TAKE_BACK_RESTING,
-          JOURNALLING_DISCARDED ->
-          discard.step(s, event);
       case END_RESTING ->
           s.handover().activating()
               ? DestinationActivation.journalActive(s)
@@ -208,7 +189,7 @@ public final class DestinationMachine {
   }
 
   private static boolean isReceiving(DestinationState s) {
-    return s.step() == DestinationStep.LISTENING || s.step() == DestinationStep.RECEIVING;
+    return s.step() == MainStep.LISTENING || s.step() == MainStep.RECEIVING;
   }
 
   private static Failure restarted(DestinationState s) {
@@ -226,7 +207,7 @@ public final class DestinationMachine {
     if (event instanceof Opened opened) {
       Failure refusal = Compatibility.check(s.spec(), opened.description(), opened.state());
       return refusal == null
-          ? Outcome.of(s.deviceOpened(opened.state()).at(DestinationStep.MAPPING), new MapWindows())
+          ? Outcome.of(s.deviceOpened(opened.state()).at(MainStep.MAPPING), SimpleWork.MAP_WINDOWS)
           : refuse(s, refusal);
     }
     return refusedOr(s, event);
@@ -238,7 +219,7 @@ public final class DestinationMachine {
       Failure refusal = Compatibility.check(s.spec(), mapped.windows(), mapped.workload());
       return refusal == null
           ? Outcome.of(
-              s.at(DestinationStep.JOURNALLING_PREPARED),
+              s.at(MainStep.JOURNALLING_PREPARED),
               new Journal(new SessionRecord.Prepared(s.spec())))
           : refuse(s, refusal);
     }
@@ -248,7 +229,7 @@ public final class DestinationMachine {
   private Outcome<DestinationState, DestinationAction> prepared(
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
-        ? Outcome.of(s.deviceTouched(true).at(DestinationStep.RESETTING), new ResetFree())
+        ? Outcome.of(s.deviceTouched(true).at(MainStep.RESETTING), SimpleWork.RESET_FREE)
         : refusedOr(s, event);
   }
 
@@ -266,11 +247,10 @@ public final class DestinationMachine {
               s,
               Failure.of(
                   Reason.DEVICE_NOT_RESET,
-                  "the device "
-                      + s.spec().device()
-                      + " was reset and says that it is in "
-                      + now
-                      + ", so the reset did not help and it takes nothing in"),
+                  "the device %s was reset and says that it is in %s, so the reset did not help and"
+                      + " it takes nothing in",
+                  s.spec().device(),
+                  now),
               s.command());
     }
     Failure failure = event instanceof DestinationEvent.Failed failed ? failed.failure() : null;
@@ -296,7 +276,7 @@ public final class DestinationMachine {
   }
 
   private static Outcome<DestinationState, DestinationAction> resume(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.RESUMING), new Transition(DeviceState.RESUME));
+    return Outcome.of(s.at(MainStep.RESUMING), new Transition(DeviceState.RESUME));
   }
 
   private static Outcome<DestinationState, DestinationAction> refusedOr(
@@ -309,19 +289,19 @@ public final class DestinationMachine {
   private static Outcome<DestinationState, DestinationAction> refuse(
       DestinationState s, Failure refusal) {
     return Outcome.of(
-        s.at(SessionState.DESTINATION_DISCARDED, DestinationStep.REFUSED)
+        s.at(SessionState.DESTINATION_DISCARDED, MainStep.REFUSED)
             .withFailure(refusal)
             .withCommand(0),
         new Reply(s.command(), refusal),
-        new Forget());
+        SimpleAction.FORGET);
   }
 
   private Outcome<DestinationState, DestinationAction> resuming(
       DestinationState s, DestinationEvent event) {
     if (event instanceof Done) {
       return Outcome.of(
-          s.withDevice(DeviceState.RESUME).at(DestinationStep.STARTING_TO_LISTEN),
-          new AwaitStreams());
+          s.withDevice(DeviceState.RESUME).at(MainStep.STARTING_TO_LISTEN),
+          SimpleWork.AWAIT_STREAMS);
     }
     boolean refused =
         event instanceof DestinationEvent.Failed failed
@@ -334,7 +314,7 @@ public final class DestinationMachine {
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
         ? Outcome.of(
-            s.at(DESTINATION_LISTENING, DestinationStep.LISTENING).withCommand(0),
+            s.at(DESTINATION_LISTENING, MainStep.LISTENING).withCommand(0),
             new Reply(s.command(), null))
         : failedOr(s, event);
   }
@@ -349,8 +329,7 @@ public final class DestinationMachine {
   // ------------------------------------------------------------------ taking in
 
   private Outcome<DestinationState, DestinationAction> receiving(DestinationState s, Moment now) {
-    return tick(
-        s.with(s.counters().startingAt(now)).at(DESTINATION_RECEIVING, DestinationStep.RECEIVING));
+    return tick(s.with(s.counters().startingAt(now)).at(DESTINATION_RECEIVING, MainStep.RECEIVING));
   }
 
   private Outcome<DestinationState, DestinationAction> tick(DestinationState s) {
@@ -359,8 +338,7 @@ public final class DestinationMachine {
 
   private Outcome<DestinationState, DestinationAction> ticked(
       DestinationState s, Ticked tick, Moment now) {
-    return tick(
-        moved(s, tick.deviceStateBytes(), tick.memoryBytes(), now).at(DestinationStep.RECEIVING));
+    return tick(moved(s, tick.deviceStateBytes(), tick.memoryBytes(), now).at(MainStep.RECEIVING));
   }
 
   private static DestinationState moved(
@@ -396,7 +374,7 @@ public final class DestinationMachine {
         moved(s, complete.deviceStateBytes(), complete.memoryBytes(), now)
             .pausedAt(complete.pausedAtNanos())
             .withStreamWaits(true)
-            .at(DESTINATION_RECEIVING, DestinationStep.COMPLETING),
+            .at(DESTINATION_RECEIVING, MainStep.COMPLETING),
         new Transition(DeviceState.RESUME_COMPLETED));
   }
 
@@ -404,8 +382,8 @@ public final class DestinationMachine {
       DestinationState s, DestinationEvent event) {
     return event instanceof Done
         ? Outcome.of(
-            s.withDevice(DeviceState.RESUME_COMPLETED).at(DestinationStep.TRANSFERRING),
-            new TransferToWorkload())
+            s.withDevice(DeviceState.RESUME_COMPLETED).at(MainStep.TRANSFERRING),
+            SimpleWork.TRANSFER_TO_WORKLOAD)
         : failedOr(s, event);
   }
 
@@ -419,7 +397,7 @@ public final class DestinationMachine {
             ? 0
             : now.epochNanos() - Math.max(0, now.nanos() - s.handover().pausedAtNanos());
     return Outcome.of(
-        s.at(DestinationStep.JOURNALLING_LOADED),
+        s.at(MainStep.JOURNALLING_LOADED),
         new Journal(new SessionRecord.Loaded(pausedAt, s.progress())));
   }
 
@@ -428,7 +406,7 @@ public final class DestinationMachine {
     return event instanceof Done
         ? watch
             .await(s.withLoaded().withStreamWaits(false), DESTINATION_LOADED)
-            .then(new ConfirmLoaded())
+            .then(SimpleAction.CONFIRM_LOADED)
         : failedOr(s, event);
   }
 

@@ -7,6 +7,7 @@ import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_DISCARDI
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_LOADED;
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_STRANDED;
 
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.agent.machine.SessionRecord.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.List;
@@ -61,7 +62,7 @@ final class DestinationReplay
                       "An entry that cannot be read may have said that everything is loaded, so"
                           + " nothing is discarded by itself: the decision is waited for. If the"
                           + " handover is not decided, roll back: the source holds the state."))
-              .at(DESTINATION_STRANDED, DestinationStep.STRANDED);
+              .at(DESTINATION_STRANDED, MainStep.STRANDED);
       case DESTINATION_LOADED ->
           s.withObstacle(
               damaged(
@@ -78,7 +79,7 @@ final class DestinationReplay
                           + " to it any more. See whether the workload runs here; if it does not,"
                           + " the source still holds the state, stopped. Bring the device to its"
                           + " workload by hand, move the journal file away and restart the agent."))
-              .at(DESTINATION_STRANDED, DestinationStep.STRANDED);
+              .at(DESTINATION_STRANDED, MainStep.STRANDED);
       default -> s;
     };
   }
@@ -86,11 +87,9 @@ final class DestinationReplay
   private Failure damaged(EntriesLost entry, String whatFollows) {
     return Failure.of(
             Reason.JOURNAL_FAILED,
-            "the journal of the destination "
-                + s.spec().device()
-                + " is damaged ("
-                + entry.damage()
-                + ")")
+            "the journal of the destination %s is damaged (%s)",
+            s.spec().device(),
+            entry.damage())
         .with(whatFollows + " Look for the cause of the damage on this node's disk.");
   }
 
@@ -105,35 +104,35 @@ final class DestinationReplay
     return (pausedAt == 0 ? s : s.pausedAt(now.nanosAt(pausedAt)))
         .withLoaded()
         .withProgress(entry.progress())
-        .at(DESTINATION_LOADED, DestinationStep.NEW);
+        .at(DESTINATION_LOADED, MainStep.NEW);
   }
 
   @Override
   public DestinationState on(Activating entry) {
-    return s.withActivating().at(DESTINATION_ACTIVATING, DestinationStep.NEW);
+    return s.withActivating().at(DESTINATION_ACTIVATING, MainStep.NEW);
   }
 
   @Override
   public DestinationState on(StateLost entry) {
-    return s.withFailure(entry.failure()).at(DESTINATION_STRANDED, DestinationStep.STRANDED);
+    return s.withFailure(entry.failure()).at(DESTINATION_STRANDED, MainStep.STRANDED);
   }
 
   @Override
   public DestinationState on(Active entry) {
     return s.withProgress(entry.progress())
         .withDevice(DeviceState.RUNNING)
-        .at(DESTINATION_ACTIVE, DestinationStep.ENDED);
+        .at(DESTINATION_ACTIVE, MainStep.ENDED);
   }
 
   @Override
   public DestinationState on(Discarding entry) {
-    return s.withFailure(entry.failure()).at(DESTINATION_DISCARDING, DestinationStep.NEW);
+    return s.withFailure(entry.failure()).at(DESTINATION_DISCARDING, MainStep.NEW);
   }
 
   @Override
   public DestinationState on(Discarded entry) {
     return s.withFailure(entry.failure())
         .withNotReset(entry.notReset())
-        .at(DESTINATION_DISCARDED, DestinationStep.ENDED);
+        .at(DESTINATION_DISCARDED, MainStep.ENDED);
   }
 }

@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.machine;
 
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 
 /**
@@ -53,29 +54,25 @@ public record DestinationState(
   }
 
   public static DestinationState initial(DestinationSpec spec) {
-    return new DestinationState(
-        spec,
-        new Position<>(SessionState.DESTINATION_LISTENING, DestinationStep.NEW, 0, 0),
-        DeviceStatus.UNKNOWN,
-        new Handover(false, false, false, 0),
-        0,
-        Problems.NONE,
-        Counters.NONE,
-        false);
+    return first(spec, DeviceStatus.UNKNOWN, false);
   }
 
   /** A destination whose agent came back: its device may have been touched. */
   static DestinationState recovered(DestinationSpec spec) {
-    DestinationState fresh = initial(spec).deviceTouched(true);
+    return first(spec, DeviceStatus.UNKNOWN.touched(true), true);
+  }
+
+  private static DestinationState first(
+      DestinationSpec spec, DeviceStatus device, boolean recovered) {
     return new DestinationState(
         spec,
-        fresh.position,
-        fresh.device,
-        fresh.handover,
+        new Position<>(SessionState.DESTINATION_LISTENING, MainStep.NEW, 0, 0),
+        device,
+        new Handover(false, false, false, 0),
         0,
-        fresh.problems,
-        fresh.counters,
-        true);
+        Problems.NONE,
+        Counters.NONE,
+        recovered);
   }
 
   public SessionSnapshot snapshot() {

@@ -1,51 +1,96 @@
 package dev.vfio.migration.agent.machine;
 
-/** What exactly a destination is about: the work that is out, or what it waits for. */
-public enum DestinationStep {
-  NEW,
-  OPENING,
-  MAPPING,
-  JOURNALLING_PREPARED,
-  RESETTING,
-  RESUMING,
-  STARTING_TO_LISTEN,
-  LISTENING,
-  RECEIVING,
-  COMPLETING,
-  TRANSFERRING,
-  JOURNALLING_LOADED,
-  /** Nothing is out; waits for the decision, and for the time of the next look. */
-  LOADED,
-  /** What is loaded, and the workload that is to take it, are being looked at. */
-  LOOKING,
-  /** The agent came back; the device is being looked at. */
-  REOPENING,
-  REOPEN_RESTING,
+/**
+ * What exactly a destination is about: the work that is out, or what it waits for. Each part of the
+ * machine has its own steps, so that one that a part forgets does not compile.
+ */
+public sealed interface DestinationStep {
 
-  JOURNALLING_ACTIVATING,
-  ACTIVATE_OPENING,
-  ACTIVATE_OPEN_RESTING,
-  ACTIVATE_RUNNING,
-  JOURNALLING_LOST,
-  ACTIVATE_TAKING,
-  ACTIVATE_TAKE_RESTING,
-  /** The workload says that it runs; the device is looked at before that is reported. */
-  ACTIVATE_LOOKING,
-  ACTIVATE_LOOK_RESTING,
-  JOURNALLING_ACTIVE,
+  /** What follows the end of the work that was out, or of what was awaited. */
+  Outcome<DestinationState, DestinationAction> next(
+      DestinationMachine machine, DestinationState s, DestinationEvent event, Moment now);
 
-  JOURNALLING_DISCARD,
-  DISCARD_OPENING,
-  DISCARD_FAILING,
-  DISCARD_RESETTING,
-  DISCARD_RESTING,
-  TAKING_BACK,
-  TAKE_BACK_RESTING,
-  JOURNALLING_DISCARDED,
-  /** All is done but for the entry that says so, which could not be written. */
-  END_RESTING,
-  STRANDED,
-  ENDED,
-  /** It never began: nothing was touched, and whoever asks hears why. */
-  REFUSED
+  /** What the machine itself takes: the preparation, the taking in and the end. */
+  enum MainStep implements DestinationStep {
+    NEW,
+    OPENING,
+    MAPPING,
+    JOURNALLING_PREPARED,
+    RESETTING,
+    RESUMING,
+    STARTING_TO_LISTEN,
+    LISTENING,
+    RECEIVING,
+    COMPLETING,
+    TRANSFERRING,
+    JOURNALLING_LOADED,
+    /** All is done but for the entry that says so, which could not be written. */
+    END_RESTING,
+    STRANDED,
+    ENDED,
+    /** It never began: nothing was touched, and whoever asks hears why. */
+    REFUSED;
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> next(
+        DestinationMachine machine, DestinationState s, DestinationEvent event, Moment now) {
+      return machine.goOn(this, s, event, now);
+    }
+  }
+
+  /** The steps of {@link LoadedWatch}. */
+  enum WatchStep implements DestinationStep {
+    /** Nothing is out; waits for the decision, and for the time of the next look. */
+    LOADED,
+    /** What is loaded, and the workload that is to take it, are being looked at. */
+    LOOKING,
+    /** The agent came back; the device is being looked at. */
+    REOPENING,
+    REOPEN_RESTING;
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> next(
+        DestinationMachine machine, DestinationState s, DestinationEvent event, Moment now) {
+      return machine.watch.step(this, s, event, now);
+    }
+  }
+
+  /** The steps of {@link DestinationActivation}. */
+  enum ActivationStep implements DestinationStep {
+    JOURNALLING_ACTIVATING,
+    ACTIVATE_OPENING,
+    ACTIVATE_OPEN_RESTING,
+    ACTIVATE_RUNNING,
+    JOURNALLING_LOST,
+    ACTIVATE_TAKING,
+    ACTIVATE_TAKE_RESTING,
+    /** The workload says that it runs; the device is looked at before that is reported. */
+    ACTIVATE_LOOKING,
+    ACTIVATE_LOOK_RESTING,
+    JOURNALLING_ACTIVE;
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> next(
+        DestinationMachine machine, DestinationState s, DestinationEvent event, Moment now) {
+      return machine.activation.step(this, s, event, now);
+    }
+  }
+
+  /** The steps of {@link DestinationDiscard}. */
+  enum DiscardStep implements DestinationStep {
+    JOURNALLING_DISCARD,
+    DISCARD_OPENING,
+    DISCARD_FAILING,
+    DISCARD_RESETTING,
+    DISCARD_RESTING,
+    TAKING_BACK,
+    TAKE_BACK_RESTING,
+    JOURNALLING_DISCARDED;
+
+    @Override
+    public Outcome<DestinationState, DestinationAction> next(
+        DestinationMachine machine, DestinationState s, DestinationEvent event, Moment now) {
+      return machine.discard.step(this, s, event);
+    }
+  }
 }

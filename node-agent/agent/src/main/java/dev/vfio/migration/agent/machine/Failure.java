@@ -23,6 +23,11 @@ public record Failure(Reason reason, String message, int errno) {
     return new Failure(reason, message, 0);
   }
 
+  /** As {@link String#format}. */
+  public static Failure of(Reason reason, String format, Object... values) {
+    return of(reason, String.format(format, values));
+  }
+
   /**
    * What is known of the state of a device that cannot be reached; empty for every other failure. A
    * sentence.
@@ -42,6 +47,11 @@ public record Failure(Reason reason, String message, int errno) {
   public Failure with(String sentence) {
     String first = message.endsWith(".") ? message : message + ".";
     return new Failure(reason, first + " " + sentence, errno);
+  }
+
+  /** As {@link String#format}. */
+  Failure with(String format, Object... values) {
+    return with(String.format(format, values));
   }
 
   /**

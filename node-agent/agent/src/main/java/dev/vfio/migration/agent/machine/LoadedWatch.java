@@ -5,6 +5,7 @@ import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_STRANDED
 
 import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.linux.Errno;
 
@@ -31,9 +32,19 @@ final class LoadedWatch {
     this.timings = timings;
   }
 
+  Outcome<DestinationState, DestinationAction> step(
+      WatchStep step, DestinationState s, DestinationEvent event, Moment now) {
+    return switch (step) {
+      case LOADED -> look(s);
+      case LOOKING -> looked(s, event, now);
+      case REOPENING -> reopened(s, event);
+      case REOPEN_RESTING -> reopen(s);
+    };
+  }
+
   /** Nothing is out: waits for the decision, or for the time of the next look. */
   Outcome<DestinationState, DestinationAction> await(DestinationState s, SessionState state) {
-    DestinationState next = s.withCommand(0).at(state, DestinationStep.LOADED);
+    DestinationState next = s.withCommand(0).at(state, WatchStep.LOADED);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
   }
 
@@ -71,7 +82,7 @@ final class LoadedWatch {
   }
 
   Outcome<DestinationState, DestinationAction> look(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.LOOKING), new LookAtLoaded());
+    return Outcome.of(s.at(WatchStep.LOOKING), SimpleWork.LOOK_AT_LOADED);
   }
 
   Outcome<DestinationState, DestinationAction> looked(
@@ -123,7 +134,7 @@ final class LoadedWatch {
   // ------------------------------------------------------------------ opened anew
 
   Outcome<DestinationState, DestinationAction> reopen(DestinationState s) {
-    return Outcome.of(s.at(DestinationStep.REOPENING), new OpenDevice());
+    return Outcome.of(s.at(WatchStep.REOPENING), SimpleWork.OPEN_DEVICE);
   }
 
   /** With a command it is Activate's: a decision needs no further look. */
@@ -142,7 +153,7 @@ final class LoadedWatch {
             .withObstacle(null)
             .doubtedSince(0)
             .withTries(0)
-            .at(DESTINATION_LOADED, DestinationStep.LOADED);
+            .at(DESTINATION_LOADED, WatchStep.LOADED);
     return s.command() == 0
         ? await(loaded, DESTINATION_LOADED)
         : DestinationActivation.journalActivating(loaded);
@@ -156,7 +167,7 @@ final class LoadedWatch {
   }
 
   private Outcome<DestinationState, DestinationAction> rest(DestinationState s) {
-    DestinationState next = s.at(DESTINATION_STRANDED, DestinationStep.REOPEN_RESTING);
+    DestinationState next = s.at(DESTINATION_STRANDED, WatchStep.REOPEN_RESTING);
     int times = Math.max(1, Math.min(s.tries(), 40));
     return Outcome.of(next, new StartTimer(next.epoch(), timings.retry().multipliedBy(times)));
   }

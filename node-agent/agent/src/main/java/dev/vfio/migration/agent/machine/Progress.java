@@ -35,39 +35,24 @@ public record Progress(
   }
 
   Progress withPending(PendingBytes value) {
-    return new Progress(
-        value,
-        memoryPending,
-        deviceStateBytes,
-        memoryBytes,
-        dirtyPages,
-        rounds,
-        bytesPerSecond,
-        dirtyBytesPerSecond,
-        downtimeNanos,
-        precopyExhausted);
+    return withBytes(value, memoryPending, deviceStateBytes, memoryBytes);
   }
 
   Progress withMemoryPending(long value) {
-    return new Progress(
-        pending,
-        value,
-        deviceStateBytes,
-        memoryBytes,
-        dirtyPages,
-        rounds,
-        bytesPerSecond,
-        dirtyBytesPerSecond,
-        downtimeNanos,
-        precopyExhausted);
+    return withBytes(pending, value, deviceStateBytes, memoryBytes);
   }
 
   Progress withMoved(long newDeviceStateBytes, long newMemoryBytes) {
+    return withBytes(pending, memoryPending, newDeviceStateBytes, newMemoryBytes);
+  }
+
+  private Progress withBytes(
+      PendingBytes pending, long memoryPending, long deviceStateBytes, long memoryBytes) {
     return new Progress(
         pending,
         memoryPending,
-        newDeviceStateBytes,
-        newMemoryBytes,
+        deviceStateBytes,
+        memoryBytes,
         dirtyPages,
         rounds,
         bytesPerSecond,
@@ -77,11 +62,7 @@ public record Progress(
   }
 
   Progress withDirty(long newDirtyPages, long newDirtyBytesPerSecond) {
-    return new Progress(
-        pending,
-        memoryPending,
-        deviceStateBytes,
-        memoryBytes,
+    return with(
         newDirtyPages,
         rounds,
         bytesPerSecond,
@@ -91,34 +72,25 @@ public record Progress(
   }
 
   Progress withRounds(int newRounds, boolean exhausted) {
-    return new Progress(
-        pending,
-        memoryPending,
-        deviceStateBytes,
-        memoryBytes,
-        dirtyPages,
-        newRounds,
-        bytesPerSecond,
-        dirtyBytesPerSecond,
-        downtimeNanos,
-        exhausted);
+    return with(
+        dirtyPages, newRounds, bytesPerSecond, dirtyBytesPerSecond, downtimeNanos, exhausted);
   }
 
   Progress withRate(long value) {
-    return new Progress(
-        pending,
-        memoryPending,
-        deviceStateBytes,
-        memoryBytes,
-        dirtyPages,
-        rounds,
-        value,
-        dirtyBytesPerSecond,
-        downtimeNanos,
-        precopyExhausted);
+    return with(dirtyPages, rounds, value, dirtyBytesPerSecond, downtimeNanos, precopyExhausted);
   }
 
   Progress withDowntime(long nanos) {
+    return with(dirtyPages, rounds, bytesPerSecond, dirtyBytesPerSecond, nanos, precopyExhausted);
+  }
+
+  private Progress with(
+      long dirtyPages,
+      int rounds,
+      long bytesPerSecond,
+      long dirtyBytesPerSecond,
+      long downtimeNanos,
+      boolean precopyExhausted) {
     return new Progress(
         pending,
         memoryPending,
@@ -128,7 +100,7 @@ public record Progress(
         rounds,
         bytesPerSecond,
         dirtyBytesPerSecond,
-        nanos,
+        downtimeNanos,
         precopyExhausted);
   }
 }

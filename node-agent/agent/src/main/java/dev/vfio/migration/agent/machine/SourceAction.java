@@ -13,9 +13,7 @@ public sealed interface SourceAction {
     interface Handler<T> {
       T on(Journal work);
 
-      T on(OpenDevice work);
-
-      T on(MapWindows work);
+      T on(SimpleWork work);
 
       T on(Transition work);
 
@@ -29,17 +27,7 @@ public sealed interface SourceAction {
 
       T on(LookAtSaved work);
 
-      T on(PauseWorkload work);
-
-      T on(ResumeWorkload work);
-
-      T on(ReleaseWorkload work);
-
-      T on(ResetReleased work);
-
       T on(SendPaused work);
-
-      T on(SendEnd work);
     }
 
     <T> T handle(Handler<T> handler);
@@ -58,35 +46,37 @@ public sealed interface SourceAction {
 
       void on(StartTimer action);
 
-      void on(CloseStream action);
-
-      void on(CloseDevice action);
+      void on(SimpleAction action);
 
       void on(Reply action);
-
-      void on(Forget action);
     }
 
     void handle(Handler handler);
   }
 
+  /** Work that needs no value. */
+  enum SimpleWork implements Work {
+    /** Opens the device, and closes it first where it was open. Changes nothing about it. */
+    OPEN_DEVICE,
+    /** Asks the workload what it does, and for its windows, and maps them. */
+    MAP_WINDOWS,
+    PAUSE_WORKLOAD,
+    RESUME_WORKLOAD,
+    RELEASE_WORKLOAD,
+    /**
+     * Resets the device that its workload has released, unless somebody else holds it; done with
+     * {@link SourceEvent.WasReset} or {@link SourceEvent.InUse}.
+     */
+    RESET_RELEASED,
+    SEND_END;
+
+    @Override
+    public <T> T handle(Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
   record Journal(SessionRecord record) implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /** Opens the device, and closes it first where it was open. Changes nothing about it. */
-  record OpenDevice() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /** Asks the workload what it does, and for its windows, and maps them. */
-  record MapWindows() implements Work {
     @Override
     public <T> T handle(Handler<T> handler) {
       return handler.on(this);
@@ -148,38 +138,6 @@ public sealed interface SourceAction {
     }
   }
 
-  record PauseWorkload() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  record ResumeWorkload() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  record ReleaseWorkload() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
-  /**
-   * Resets the device that its workload has released, unless somebody else holds it; done with
-   * {@link SourceEvent.WasReset} or {@link SourceEvent.InUse}.
-   */
-  record ResetReleased() implements Work {
-    @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
-    }
-  }
-
   /** Sends the mark that the workload stands still since that moment, and lifts the limit. */
   record SendPaused(long pausedAtNanos) implements Work {
     @Override
@@ -188,10 +146,21 @@ public sealed interface SourceAction {
     }
   }
 
-  record SendEnd() implements Work {
+  /** An action that needs no value. */
+  enum SimpleAction implements Immediate {
+    /** Closes the stream, also one that is still being connected. */
+    CLOSE_STREAM,
+    /**
+     * Closes the device, the windows and the connection to the workload, and changes nothing about
+     * them. Closes the journal, too, once the session is terminal.
+     */
+    CLOSE_DEVICE,
+    /** The session never was: nothing was touched and nothing is to be remembered. */
+    FORGET;
+
     @Override
-    public <T> T handle(Handler<T> handler) {
-      return handler.on(this);
+    public void handle(Handler handler) {
+      handler.on(this);
     }
   }
 
@@ -226,39 +195,12 @@ public sealed interface SourceAction {
     }
   }
 
-  /** Closes the stream, also one that is still being connected. */
-  record CloseStream() implements Immediate {
-    @Override
-    public void handle(Handler handler) {
-      handler.on(this);
-    }
-  }
-
-  /**
-   * Closes the device, the windows and the connection to the workload, and changes nothing about
-   * them. Closes the journal, too, once the session is terminal.
-   */
-  record CloseDevice() implements Immediate {
-    @Override
-    public void handle(Handler handler) {
-      handler.on(this);
-    }
-  }
-
   /**
    * Answers a command.
    *
    * @param refusal null where it was accepted
    */
   record Reply(long command, Failure refusal) implements Immediate {
-    @Override
-    public void handle(Handler handler) {
-      handler.on(this);
-    }
-  }
-
-  /** The session never was: nothing was touched and nothing is to be remembered. */
-  record Forget() implements Immediate {
     @Override
     public void handle(Handler handler) {
       handler.on(this);

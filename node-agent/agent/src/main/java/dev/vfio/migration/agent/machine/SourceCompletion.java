@@ -9,6 +9,7 @@ import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STRANDED;
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.agent.machine.SourceState.Decision;
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 
 /**
@@ -25,16 +26,16 @@ final class SourceCompletion {
   private final Timings timings;
   private final SourceRelease release;
 
-  SourceCompletion(Timings timings) {
+  SourceCompletion(Timings timings, SourceRelease release) {
     this.timings = timings;
-    this.release = new SourceRelease(timings);
+    this.release = release;
   }
 
   Outcome<SourceState, SourceAction> commit(SourceState s, Command command) {
     return switch (s.state()) {
       case SOURCE_COMPLETED -> SourceMachine.accept(s, command);
       case SOURCE_COMPLETING ->
-          s.step() == SourceStep.COMPLETE_RESTING
+          s.step() == CompletionStep.COMPLETE_RESTING
               ? complete(s).after(new Reply(command.command(), null))
               : SourceMachine.accept(s, command);
       case SOURCE_ROLLING_BACK, SOURCE_ROLLED_BACK, SOURCE_STRANDED ->
@@ -46,8 +47,8 @@ final class SourceCompletion {
       default ->
           s.handover().endAllowed()
               ? Outcome.of(
-                  s.at(SourceStep.JOURNALLING_COMMIT).withCommand(command.command()),
-                  new CloseStream(),
+                  s.at(CompletionStep.JOURNALLING_COMMIT).withCommand(command.command()),
+                  SimpleAction.CLOSE_STREAM,
                   new Journal(new SessionRecord.Committed()))
               : SourceMachine.refuse(
                   s,
@@ -62,7 +63,8 @@ final class SourceCompletion {
   /** Committed is journalled: makes the device clean up. */
   Outcome<SourceState, SourceAction> complete(SourceState s) {
     if (!s.device().open()) {
-      return Outcome.of(s.at(SOURCE_COMPLETING, SourceStep.COMPLETE_REOPENING), new OpenDevice());
+      return Outcome.of(
+          s.at(SOURCE_COMPLETING, CompletionStep.COMPLETE_REOPENING), SimpleWork.OPEN_DEVICE);
     }
     // A device that was reset meanwhile has nothing left to clean up; the later interfaces call
     // what that leads to RUNNING.
@@ -73,13 +75,13 @@ final class SourceCompletion {
     return clean
         ? release(s)
         : Outcome.of(
-            s.at(SOURCE_COMPLETING, SourceStep.COMPLETE_SAVING),
+            s.at(SOURCE_COMPLETING, CompletionStep.COMPLETE_SAVING),
             new Transition(DeviceState.SAVE_COMPLETED));
   }
 
-  Outcome<SourceState, SourceAction> step(SourceState s, SourceEvent event) {
+  Outcome<SourceState, SourceAction> step(CompletionStep step, SourceState s, SourceEvent event) {
     Failure failure = event instanceof SourceEvent.Failed failed ? failed.failure() : null;
-    return switch (s.step()) {
+    return switch (step) {
       case JOURNALLING_COMMIT -> commitJournalled(s, failure);
       case COMPLETE_REOPENING ->
           failure != null
@@ -93,28 +95,25 @@ final class SourceCompletion {
           failure != null
               ? restBeforeCompleting(s, failure)
               : release.reset(s.withObstacle(null).withTries(0));
-      case COMPLETE_RESETTING, COMPLETE_RESET_RESTING, COMPLETE_RESET_REOPENING, COMPLETE_LOOKING ->
-          release.step(s, event);
       case COMPLETE_RESTING -> complete(s);
       case JOURNALLING_COMPLETED ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(s.at(SOURCE_COMPLETED, SourceStep.ENDED), new CloseDevice());
-      default -> SourceMachine.unexpected(s, event);
+              : Outcome.of(s.at(SOURCE_COMPLETED, MainStep.ENDED), SimpleAction.CLOSE_DEVICE);
     };
   }
 
   private Outcome<SourceState, SourceAction> commitJournalled(SourceState s, Failure failure) {
     if (failure != null) {
       return Outcome.of(
-          s.at(SourceStep.AWAITING_DECISION).withCommand(0), new Reply(s.command(), failure));
+          s.at(MainStep.AWAITING_DECISION).withCommand(0), new Reply(s.command(), failure));
     }
     SourceState committed =
         s.decided(Decision.COMMITTED)
             .withFailure(null)
             .withCommand(0)
             .withTries(0)
-            .at(SOURCE_COMPLETING, SourceStep.COMPLETE_SAVING);
+            .at(SOURCE_COMPLETING, CompletionStep.COMPLETE_SAVING);
     return complete(committed).after(new Reply(s.command(), null));
   }
 
@@ -129,7 +128,7 @@ final class SourceCompletion {
   }
 
   private Outcome<SourceState, SourceAction> release(SourceState s) {
-    return Outcome.of(s.at(SourceStep.COMPLETE_RELEASING), new ReleaseWorkload());
+    return Outcome.of(s.at(CompletionStep.COMPLETE_RELEASING), SimpleWork.RELEASE_WORKLOAD);
   }
 
   /** Cleaning up has all the time there is; it never gives up and never runs the device. */
@@ -140,7 +139,9 @@ final class SourceCompletion {
             "The handover is committed and the destination runs; this is clean-up at the source"
                 + " and is tried again by itself.");
     SourceState next =
-        s.withObstacle(said).withTries(tries).at(SOURCE_COMPLETING, SourceStep.COMPLETE_RESTING);
+        s.withObstacle(said)
+            .withTries(tries)
+            .at(SOURCE_COMPLETING, CompletionStep.COMPLETE_RESTING);
     long times = Math.min(tries, 40);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.retry().multipliedBy(times)));
   }
@@ -153,7 +154,7 @@ final class SourceCompletion {
     SourceState next =
         s.withObstacle(
                 failure.endNotWritten("The handover is committed and the source is released."))
-            .at(SourceStep.END_RESTING);
+            .at(MainStep.END_RESTING);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
   }
 }

@@ -6,6 +6,7 @@ import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STOPNCOPY;
 
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import java.time.Duration;
@@ -37,20 +38,21 @@ final class SourceCopying {
   }
 
   Outcome<SourceState, SourceAction> beginRound(SourceState s) {
-    return Outcome.of(s.at(SourceStep.ROUND_PENDING), new ReadPending(s.spec().thresholdBytes()));
+    return Outcome.of(s.at(CopyingStep.ROUND_PENDING), new ReadPending(s.spec().thresholdBytes()));
   }
 
   Outcome<SourceState, SourceAction> switchOver(SourceState s, Command command, Moment now) {
     return Outcome.of(
-        s.at(SourceStep.JOURNALLING_SWITCH_OVER).withCommand(command.command()),
+        s.at(CopyingStep.JOURNALLING_SWITCH_OVER).withCommand(command.command()),
         new Journal(new SessionRecord.SwitchingOver(now.epochNanos())));
   }
 
-  Outcome<SourceState, SourceAction> step(SourceState s, SourceEvent event, Moment now) {
+  Outcome<SourceState, SourceAction> step(
+      CopyingStep step, SourceState s, SourceEvent event, Moment now) {
     if (event instanceof SourceEvent.Failed failed) {
       return failed(s, failed.failure());
     }
-    return switch (s.step()) {
+    return switch (step) {
       case ROUND_PENDING -> roundPending(s, event, now);
       case ROUND_STATE -> roundState(s, event, now);
       case ROUND_DIRTY -> roundDirty(s, event);
@@ -58,25 +60,25 @@ final class SourceCopying {
       case ROUND_REST -> beginRound(s.with(s.round().next(now.nanos())));
       case JOURNALLING_SWITCH_OVER ->
           Outcome.of(
-              s.at(SOURCE_STOPNCOPY, SourceStep.PAUSING).withCommand(0).pausedAt(now.nanos()),
+              s.at(SOURCE_STOPNCOPY, CopyingStep.PAUSING).withCommand(0).pausedAt(now.nanos()),
               new Reply(s.command(), null),
-              new PauseWorkload());
+              SimpleWork.PAUSE_WORKLOAD);
       case PAUSING ->
-          Outcome.of(s.at(SourceStep.MARKING_PAUSE), new SendPaused(s.handover().pausedAtNanos()));
+          Outcome.of(s.at(CopyingStep.MARKING_PAUSE), new SendPaused(s.handover().pausedAtNanos()));
       case MARKING_PAUSE ->
-          Outcome.of(s.at(SourceStep.STOPPING), new Transition(DeviceState.STOPNCOPY));
+          Outcome.of(s.at(CopyingStep.STOPPING), new Transition(DeviceState.STOPNCOPY));
       case STOPPING ->
           Outcome.of(
               s.withDevice(DeviceState.STOPNCOPY)
                   .with(s.round().next(now.nanos()))
-                  .at(SourceStep.LAST_SIZING),
+                  .at(CopyingStep.LAST_SIZING),
               new ReadPending(s.spec().thresholdBytes()));
       case LAST_SIZING -> {
         PendingBytes pending = ((PendingRead) event).pending();
         yield Outcome.of(
             s.withProgress(s.progress().withPending(pending))
                 .with(s.round().pendingRead(pending, now.nanos()))
-                .at(SourceStep.LAST_DIRTY),
+                .at(CopyingStep.LAST_DIRTY),
             new CollectDirty(true));
       }
       case LAST_DIRTY -> lastDirty(s, event);
@@ -84,30 +86,31 @@ final class SourceCopying {
       case LAST_STATE -> lastState(s, event, now);
       case LAST_PENDING -> lastPending(s, event, now);
       case LAST_LOOK -> {
-        SourceState next = s.at(SourceStep.JOURNALLING_END);
+        SourceState next = s.at(CopyingStep.JOURNALLING_END);
         yield Outcome.of(next, new Journal(new SessionRecord.EndAllowed(next.progress())));
       }
-      case JOURNALLING_END -> Outcome.of(s.withEndAllowed().at(SourceStep.ENDING), new SendEnd());
+      case JOURNALLING_END ->
+          Outcome.of(s.withEndAllowed().at(CopyingStep.ENDING), SimpleWork.SEND_END);
       case ENDING -> awaitDecision(s, null);
-      default -> SourceMachine.unexpected(s, event);
     };
   }
 
   private Outcome<SourceState, SourceAction> failed(SourceState s, Failure failure) {
-    if (s.step() == SourceStep.ENDING) {
+    if (s.step() == CopyingStep.ENDING) {
       // Part of the end mark may have arrived: the destination may hold everything.
       return awaitDecision(s, failure);
     }
-    if (s.step() == SourceStep.JOURNALLING_SWITCH_OVER) {
+    if (s.step() == CopyingStep.JOURNALLING_SWITCH_OVER) {
       return rollBack.failed(s.withCommand(0), failure).after(new Reply(s.command(), failure));
     }
     return rollBack.failed(s, failure);
   }
 
   private Outcome<SourceState, SourceAction> awaitDecision(SourceState s, Failure failure) {
-    SourceState next = s.at(SOURCE_AWAITING_DECISION, SourceStep.AWAITING_DECISION);
+    SourceState next = s.at(SOURCE_AWAITING_DECISION, MainStep.AWAITING_DECISION);
     if (failure != null) {
-      return Outcome.of(next.withFailure(SourceRollBack.waiting(s, failure)), new CloseStream());
+      return Outcome.of(
+          next.withFailure(SourceRollBack.waiting(s, failure)), SimpleAction.CLOSE_STREAM);
     }
     return Outcome.of(next, new AwaitLoaded(next.epoch(), timings.loadedTimeout()));
   }
@@ -121,19 +124,19 @@ final class SourceCopying {
             // Not before: whoever sees PRECOPY judges by what is pending.
             .at(SOURCE_PRECOPY, s.step());
     if (s.device().precopy()) {
-      return Outcome.of(read.at(SourceStep.ROUND_STATE), new CopyState(timings.batchBytes()));
+      return Outcome.of(read.at(CopyingStep.ROUND_STATE), new CopyState(timings.batchBytes()));
     }
     return collectDirty(read);
   }
 
   private Outcome<SourceState, SourceAction> collectDirty(SourceState s) {
-    return Outcome.of(s.at(SourceStep.ROUND_DIRTY), new CollectDirty(false));
+    return Outcome.of(s.at(CopyingStep.ROUND_DIRTY), new CollectDirty(false));
   }
 
   private Outcome<SourceState, SourceAction> roundState(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Continue) {
-      return Outcome.of(s.at(SourceStep.ROUND_STATE), new CopyState(timings.batchBytes()));
+      return Outcome.of(s.at(CopyingStep.ROUND_STATE), new CopyState(timings.batchBytes()));
     }
     StateCopied copied = (StateCopied) event;
     SourceState moved = moved(s, copied.bytes(), 0, now);
@@ -142,7 +145,7 @@ final class SourceCopying {
     if (copied.dry() || moved.round().sent().stateBytes() >= enough) {
       return collectDirty(moved.with(moved.round().looked(copied.dry())));
     }
-    return yieldToCommands(moved.at(SourceStep.ROUND_STATE));
+    return yieldToCommands(moved.at(CopyingStep.ROUND_STATE));
   }
 
   private Outcome<SourceState, SourceAction> roundDirty(SourceState s, SourceEvent event) {
@@ -156,7 +159,7 @@ final class SourceCopying {
     return yieldToCommands(
         found
             .withProgress(found.progress().withRounds(found.progress().rounds(), exhausted))
-            .at(SourceStep.ROUND_MEMORY));
+            .at(CopyingStep.ROUND_MEMORY));
   }
 
   private static SourceState dirtyFound(SourceState s, DirtyFound found) {
@@ -177,12 +180,12 @@ final class SourceCopying {
   private Outcome<SourceState, SourceAction> roundMemory(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Continue) {
-      return Outcome.of(s.at(SourceStep.ROUND_MEMORY), new CopyMemory(timings.batchBytes()));
+      return Outcome.of(s.at(CopyingStep.ROUND_MEMORY), new CopyMemory(timings.batchBytes()));
     }
     MemoryCopied copied = (MemoryCopied) event;
     // What is pending stays as the last look found it: what is sent now is made dirty again
     // meanwhile, and nobody knows how much of it before the next look.
-    SourceState moved = moved(s, 0, copied.bytes(), now).at(SourceStep.ROUND_MEMORY);
+    SourceState moved = moved(s, 0, copied.bytes(), now).at(CopyingStep.ROUND_MEMORY);
     return copied.remaining() > 0 ? yieldToCommands(moved) : endRound(moved, now);
   }
 
@@ -199,34 +202,34 @@ final class SourceCopying {
         s.with(round.resting(idle ? rest : 0))
             .withProgress(
                 s.progress().withRounds(s.progress().rounds() + 1, s.progress().precopyExhausted()))
-            .at(SourceStep.ROUND_REST);
+            .at(CopyingStep.ROUND_REST);
     return rest == 0
         ? yieldToCommands(next)
         : Outcome.of(next, new StartTimer(next.epoch(), Duration.ofNanos(rest)));
   }
 
   private Outcome<SourceState, SourceAction> lastDirty(SourceState s, SourceEvent event) {
-    return yieldToCommands(dirtyFound(s, (DirtyFound) event).at(SourceStep.LAST_MEMORY));
+    return yieldToCommands(dirtyFound(s, (DirtyFound) event).at(CopyingStep.LAST_MEMORY));
   }
 
   private Outcome<SourceState, SourceAction> lastMemory(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Continue) {
-      return Outcome.of(s.at(SourceStep.LAST_MEMORY), new CopyMemory(timings.batchBytes()));
+      return Outcome.of(s.at(CopyingStep.LAST_MEMORY), new CopyMemory(timings.batchBytes()));
     }
     MemoryCopied copied = (MemoryCopied) event;
     SourceState moved = moved(s, 0, copied.bytes(), now);
     SourceState change = moved.withProgress(moved.progress().withMemoryPending(copied.remaining()));
     return copied.remaining() > 0
-        ? yieldToCommands(change.at(SourceStep.LAST_MEMORY))
+        ? yieldToCommands(change.at(CopyingStep.LAST_MEMORY))
         : Outcome.of(
-            change.at(SourceStep.LAST_STATE).withTries(0), new CopyState(timings.batchBytes()));
+            change.at(CopyingStep.LAST_STATE).withTries(0), new CopyState(timings.batchBytes()));
   }
 
   private Outcome<SourceState, SourceAction> lastState(
       SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Later) {
-      return Outcome.of(s.at(SourceStep.LAST_STATE), new CopyState(timings.batchBytes()));
+      return Outcome.of(s.at(CopyingStep.LAST_STATE), new CopyState(timings.batchBytes()));
     }
     StateCopied copied = (StateCopied) event;
     SourceState moved = moved(s, copied.bytes(), 0, now);
@@ -238,8 +241,8 @@ final class SourceCopying {
             .with(moved.round().looked(copied.dry()))
             .withTries(copied.bytes() > 0 ? 0 : s.tries());
     return looks
-        ? Outcome.of(next.at(SourceStep.LAST_PENDING), new ReadPending(s.spec().thresholdBytes()))
-        : yieldToCommands(next.at(SourceStep.LAST_STATE));
+        ? Outcome.of(next.at(CopyingStep.LAST_PENDING), new ReadPending(s.spec().thresholdBytes()))
+        : yieldToCommands(next.at(CopyingStep.LAST_STATE));
   }
 
   private Outcome<SourceState, SourceAction> lastPending(
@@ -250,7 +253,7 @@ final class SourceCopying {
       // Only the device's end is the end: what it estimates ends nothing.
       return pending.total() < s.round().estimate().bytes()
           ? yieldToCommands(
-              change.with(s.round().pendingRead(pending, now.nanos())).at(SourceStep.LAST_STATE))
+              change.with(s.round().pendingRead(pending, now.nanos())).at(CopyingStep.LAST_STATE))
           : rollBack.failed(change, endless(s, pending));
     }
     if (pending.total() == 0) {
@@ -258,12 +261,12 @@ final class SourceCopying {
       return bytes == 0
           ? rollBack.failed(change, nothing(s))
           : Outcome.of(
-              change.at(SourceStep.LAST_LOOK), new LookAtSaved(bytes, s.progress().memoryBytes()));
+              change.at(CopyingStep.LAST_LOOK), new LookAtSaved(bytes, s.progress().memoryBytes()));
     }
     if (s.tries() >= timings.dryRetries()) {
       return rollBack.failed(change, neverDry(s, pending));
     }
-    SourceState next = change.withTries(s.tries() + 1).at(SourceStep.LAST_STATE);
+    SourceState next = change.withTries(s.tries() + 1).at(CopyingStep.LAST_STATE);
     // The first time at once: it may have had nothing at that moment only.
     return s.tries() == 0
         ? yieldToCommands(next)
@@ -284,14 +287,12 @@ final class SourceCopying {
   private Failure neverDry(SourceState s, PendingBytes pending) {
     return Failure.of(
         Reason.DEVICE_NEVER_DRY,
-        "the device "
-            + s.spec().device()
-            + " in STOPNCOPY says that "
-            + pending.total()
-            + " bytes are pending but handed out none in "
-            + timings.dryRetries()
-            + " tries; nothing that it handed out before was lost. It is brought back to RUNNING"
-            + " here; report this to the maker of its driver.");
+        "the device %s in STOPNCOPY says that %s bytes are pending but handed out none in %s tries;"
+            + " nothing that it handed out before was lost. It is brought back to RUNNING here;"
+            + " report this to the maker of its driver.",
+        s.spec().device(),
+        pending.total(),
+        timings.dryRetries());
   }
 
   /**
@@ -314,16 +315,13 @@ final class SourceCopying {
   private Failure endless(SourceState s, PendingBytes pending) {
     return Failure.of(
         Reason.DEVICE_NEVER_DRY,
-        "the device "
-            + s.spec().device()
-            + " said that "
-            + s.round().estimate().bytes()
-            + " bytes were pending when it stopped, has handed out "
-            + s.round().sent().stateBytes()
-            + " in STOPNCOPY since, and says that "
-            + pending.total()
-            + " are pending still; nothing is lost. It is brought back to RUNNING here; report this"
-            + " to the maker of its driver.");
+        "the device %s said that %s bytes were pending when it stopped, has handed out %s in"
+            + " STOPNCOPY since, and says that %s are pending still; nothing is lost. It is brought"
+            + " back to RUNNING here; report this to the maker of its driver.",
+        s.spec().device(),
+        s.round().estimate().bytes(),
+        s.round().sent().stateBytes(),
+        pending.total());
   }
 
   private static SourceState moved(SourceState s, long state, long memory, Moment now) {

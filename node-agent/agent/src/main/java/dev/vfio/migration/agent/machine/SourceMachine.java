@@ -7,6 +7,7 @@ import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STARTING;
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.agent.machine.SourceState.Decision;
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.List;
@@ -42,12 +43,14 @@ import java.util.List;
  * SourceRollBack}'s.
  */
 public final class SourceMachine {
-  private final SourceCopying copying;
-  private final SourceCompletion completion;
-  private final SourceRollBack rollBack;
+  final SourceCopying copying;
+  final SourceCompletion completion;
+  final SourceRelease release;
+  final SourceRollBack rollBack;
 
   public SourceMachine(Timings timings) {
-    this.completion = new SourceCompletion(timings);
+    this.release = new SourceRelease(timings);
+    this.completion = new SourceCompletion(timings, release);
     this.rollBack = new SourceRollBack(timings);
     this.copying = new SourceCopying(timings, rollBack);
   }
@@ -71,16 +74,16 @@ public final class SourceMachine {
 
     @Override
     public Outcome<SourceState, SourceAction> on(Command command) {
-      return s.step() == SourceStep.REFUSED
+      return s.step() == MainStep.REFUSED
           ? Outcome.of(s, new Reply(command.command(), s.failure()))
           : command.handle(this);
     }
 
     @Override
     public Outcome<SourceState, SourceAction> on(Start command) {
-      return s.step() == SourceStep.NEW
+      return s.step() == MainStep.NEW
           ? Outcome.of(
-              s.at(SourceStep.JOURNALLING_START)
+              s.at(MainStep.JOURNALLING_START)
                   .withCommand(command.command())
                   .with(s.counters().startingAt(now)),
               new Journal(new SessionRecord.SourceStarted(s.spec())))
@@ -111,12 +114,14 @@ public final class SourceMachine {
 
     @Override
     public Outcome<SourceState, SourceAction> on(Completion completion) {
-      return goOn(s, completion, now);
+      return s.step().next(SourceMachine.this, s, completion, now);
     }
 
     @Override
     public Outcome<SourceState, SourceAction> on(Later later) {
-      return later.epoch() == s.epoch() ? goOn(s, later, now) : Outcome.of(s);
+      return later.epoch() == s.epoch()
+          ? s.step().next(SourceMachine.this, s, later, now)
+          : Outcome.of(s);
     }
 
     @Override
@@ -126,13 +131,16 @@ public final class SourceMachine {
 
     @Override
     public Outcome<SourceState, SourceAction> on(Recover event) {
-      return s.step() == SourceStep.NEW ? recover(s) : goOn(s, event, now);
+      return s.step() == MainStep.NEW
+          ? recover(s)
+          : s.step().next(SourceMachine.this, s, event, now);
     }
   }
 
   /** What follows the end of the work that was out, or of what was awaited. */
-  private Outcome<SourceState, SourceAction> goOn(SourceState s, SourceEvent event, Moment now) {
-    return switch (s.step()) {
+  Outcome<SourceState, SourceAction> goOn(
+      MainStep step, SourceState s, SourceEvent event, Moment now) {
+    return switch (step) {
       case JOURNALLING_START -> started(s, event);
       case OPENING -> opened(s, event, now);
       case MAPPING -> mapped(s, event, now);
@@ -141,47 +149,7 @@ public final class SourceMachine {
       case SETTING_UP -> setUp(s, event, now);
       case ENTERING_PRECOPY -> enteredPrecopy(s, event, now);
       case NEW, READY -> unexpected(s, event);
-      case ROUND_PENDING,
-          ROUND_STATE,
-          ROUND_DIRTY,
-          ROUND_MEMORY,
-          ROUND_REST,
-          JOURNALLING_SWITCH_OVER,
-          PAUSING,
-          MARKING_PAUSE,
-          STOPPING,
-          LAST_SIZING,
-          LAST_DIRTY,
-          LAST_MEMORY,
-          LAST_STATE,
-          LAST_PENDING,
-          LAST_LOOK,
-          JOURNALLING_END,
-          ENDING ->
-          copying.step(s, event, now);
       case AWAITING_DECISION -> awaiting(s, event);
-      case JOURNALLING_COMMIT,
-          COMPLETE_REOPENING,
-          COMPLETE_SAVING,
-          COMPLETE_RELEASING,
-          COMPLETE_RESETTING,
-          COMPLETE_RESET_RESTING,
-          COMPLETE_RESET_REOPENING,
-          COMPLETE_LOOKING,
-          COMPLETE_RESTING,
-          JOURNALLING_COMPLETED ->
-          completion.step(s, event);
-      case JOURNALLING_ROLL_BACK,
-          ROLL_BACK_OPENING,
-          ROLL_BACK_OPEN_RESTING,
-          ROLL_BACK_LEAVING,
-          ROLL_BACK_LEAVING_OTHERWISE,
-          ROLL_BACK_RUNNING,
-          ROLL_BACK_RESUMING,
-          ROLL_BACK_RESUME_RESTING,
-          ROLL_BACK_RESETTING,
-          JOURNALLING_ROLLED_BACK ->
-          rollBack.step(s, event, now);
       case END_RESTING ->
           s.handover().decision() == Decision.COMMITTED
               ? SourceRelease.journalCompleted(s)
@@ -203,7 +171,7 @@ public final class SourceMachine {
       return rollBack.rollBackJournalled(s);
     }
     if (s.handover().endAllowed()) {
-      return Outcome.of(s.at(SourceStep.AWAITING_DECISION));
+      return Outcome.of(s.at(MainStep.AWAITING_DECISION));
     }
     return rollBack.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0);
   }
@@ -212,7 +180,7 @@ public final class SourceMachine {
     boolean leavable =
         !s.handover().endAllowed()
             && s.handover().decision() == Decision.UNKNOWN
-            && s.step() != SourceStep.NEW
+            && s.step() != MainStep.NEW
             && !s.state().terminal();
     return leavable ? rollBack.rollBack(s, Decision.ROLLED_BACK, restarted(s), 0) : Outcome.of(s);
   }
@@ -220,12 +188,10 @@ public final class SourceMachine {
   private static Failure restarted(SourceState s) {
     return Failure.of(
         Reason.AGENT_RESTARTED,
-        "the agent ended "
-            + whenEnded(s)
-            + "; the device "
-            + s.spec().device()
-            + " and its workload are brought back to running here. Create a new DeviceMigration to"
-            + " try again.");
+        "the agent ended %s; the device %s and its workload are brought back to running here."
+            + " Create a new DeviceMigration to try again.",
+        whenEnded(s),
+        s.spec().device());
   }
 
   /** As far as it is known: a journal has no entry for what needs none, as copying. */
@@ -262,19 +228,21 @@ public final class SourceMachine {
   private Outcome<SourceState, SourceAction> started(SourceState s, SourceEvent event) {
     if (event instanceof SourceEvent.Failed failed) {
       return Outcome.of(
-          s.at(SessionState.SOURCE_ROLLED_BACK, SourceStep.REFUSED)
+          s.at(SessionState.SOURCE_ROLLED_BACK, MainStep.REFUSED)
               .withFailure(failed.failure())
               .withCommand(0),
           new Reply(s.command(), failed.failure()),
-          new Forget());
+          SimpleAction.FORGET);
     }
     return Outcome.of(
-        s.at(SourceStep.OPENING).withCommand(0), new Reply(s.command(), null), new OpenDevice());
+        s.at(MainStep.OPENING).withCommand(0),
+        new Reply(s.command(), null),
+        SimpleWork.OPEN_DEVICE);
   }
 
   private Outcome<SourceState, SourceAction> opened(SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Opened opened) {
-      SourceState next = s.deviceOpened(opened).at(SourceStep.MAPPING);
+      SourceState next = s.deviceOpened(opened).at(MainStep.MAPPING);
       boolean mayRun =
           opened.state() == null
               || opened.state() == DeviceState.RUNNING
@@ -284,14 +252,12 @@ public final class SourceMachine {
             next,
             Failure.of(
                 Reason.TRANSITION_FAILED,
-                "the device "
-                    + s.spec().device()
-                    + " is in "
-                    + opened.state()
-                    + ", and a migration starts in RUNNING; nothing was done to it. Bring it to"
-                    + " RUNNING first."));
+                "the device %s is in %s, and a migration starts in RUNNING; nothing was done to it."
+                    + " Bring it to RUNNING first.",
+                s.spec().device(),
+                opened.state()));
       }
-      return Outcome.of(next, new MapWindows());
+      return Outcome.of(next, SimpleWork.MAP_WINDOWS);
     }
     return failedOr(s, event);
   }
@@ -299,18 +265,17 @@ public final class SourceMachine {
   private Outcome<SourceState, SourceAction> mapped(SourceState s, SourceEvent event, Moment now) {
     if (event instanceof Mapped mapped) {
       SourceState next =
-          s.at(SourceStep.CONNECTING).withProgress(s.progress().withMemoryPending(mapped.bytes()));
+          s.at(MainStep.CONNECTING).withProgress(s.progress().withMemoryPending(mapped.bytes()));
       if (mapped.workload() != WorkloadState.RUNNING) {
         return rollBack.failed(
             next,
             Failure.of(
                 Reason.DEVICE_BUSY,
-                "the workload of "
-                    + s.spec().device()
-                    + " says that it is "
-                    + mapped.workload()
-                    + ", and only a workload that is RUNNING is moved; nothing was done to it or"
-                    + " to the device. See who holds it, or choose the device that is in use."));
+                "the workload of %s says that it is %s, and only a workload that is RUNNING is"
+                    + " moved; nothing was done to it or to the device. See who holds it, or choose"
+                    + " the device that is in use.",
+                s.spec().device(),
+                mapped.workload()));
       }
       return Outcome.of(next, new Connect(next.epoch()));
     }
@@ -323,7 +288,7 @@ public final class SourceMachine {
       SourceState touched = s.deviceTouched();
       // A workload that knows nothing of migration never led its device to RUNNING.
       return s.device().state() == DeviceState.NONE
-          ? Outcome.of(touched.at(SourceStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
+          ? Outcome.of(touched.at(MainStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
           : setUp(touched);
     }
     if (event instanceof NotConnected not) {
@@ -337,7 +302,7 @@ public final class SourceMachine {
   }
 
   private static Outcome<SourceState, SourceAction> setUp(SourceState s) {
-    return Outcome.of(s.at(SourceStep.SETTING_UP), new Transition(DeviceState.SETUP));
+    return Outcome.of(s.at(MainStep.SETTING_UP), new Transition(DeviceState.SETUP));
   }
 
   /** A device that does not report its state may be in NONE: nobody ever led it to RUNNING. */
@@ -350,17 +315,16 @@ public final class SourceMachine {
   private Outcome<SourceState, SourceAction> setUp(SourceState s, SourceEvent event, Moment now) {
     if (!(event instanceof Done)) {
       return mayBeInNone(s, event)
-          ? Outcome.of(s.at(SourceStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
+          ? Outcome.of(s.at(MainStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
           : failedOr(s, event);
     }
     SourceState next = s.withDevice(DeviceState.SETUP);
     if (s.spec().mode() == Mode.COLD) {
-      return Outcome.of(next.at(SOURCE_READY, SourceStep.READY));
+      return Outcome.of(next.at(SOURCE_READY, MainStep.READY));
     }
     if (s.device().precopy()) {
       return Outcome.of(
-          next.at(SOURCE_STARTING, SourceStep.ENTERING_PRECOPY),
-          new Transition(DeviceState.PRECOPY));
+          next.at(SOURCE_STARTING, MainStep.ENTERING_PRECOPY), new Transition(DeviceState.PRECOPY));
     }
     return firstRound(next, now);
   }
@@ -379,10 +343,11 @@ public final class SourceMachine {
 
   private Outcome<SourceState, SourceAction> awaiting(SourceState s, SourceEvent event) {
     if (event instanceof LoadedNotHeard not) {
-      return Outcome.of(s.withFailure(SourceRollBack.waiting(s, not.failure())), new CloseStream());
+      return Outcome.of(
+          s.withFailure(SourceRollBack.waiting(s, not.failure())), SimpleAction.CLOSE_STREAM);
     }
     if (event instanceof LoadedHeard) {
-      return Outcome.of(s, new CloseStream());
+      return Outcome.of(s, SimpleAction.CLOSE_STREAM);
     }
     return unexpected(s, event);
   }

@@ -2,6 +2,7 @@ package dev.vfio.migration.agent.machine;
 
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.ResetAdvice;
 import dev.vfio.migration.vfio.linux.Errno;
@@ -23,11 +24,11 @@ final class SourceRelease {
 
   /** After Committed, once the workload is released. */
   Outcome<SourceState, SourceAction> reset(SourceState s) {
-    return Outcome.of(s.at(SourceStep.COMPLETE_RESETTING), new ResetReleased());
+    return Outcome.of(s.at(ReleaseStep.COMPLETE_RESETTING), SimpleWork.RESET_RELEASED);
   }
 
-  Outcome<SourceState, SourceAction> step(SourceState s, SourceEvent event) {
-    return switch (s.step()) {
+  Outcome<SourceState, SourceAction> step(ReleaseStep step, SourceState s, SourceEvent event) {
+    return switch (step) {
       case COMPLETE_RESETTING -> {
         Failure obstacle = obstacle(s, event);
         // What one reset does not do a second does not either.
@@ -39,7 +40,7 @@ final class SourceRelease {
             ? completed(s, null)
             : tryAgain ? again(s, obstacle) : look(s, obstacle);
       }
-      case COMPLETE_RESET_RESTING -> open(s, SourceStep.COMPLETE_RESET_REOPENING);
+      case COMPLETE_RESET_RESTING -> open(s, ReleaseStep.COMPLETE_RESET_REOPENING);
       case COMPLETE_RESET_REOPENING -> {
         if (event instanceof Opened) {
           // What is shown of a migration's source is where the migration left it.
@@ -55,7 +56,6 @@ final class SourceRelease {
                 : isGone(((SourceEvent.Failed) event).failure());
         yield completed(s, clean ? null : left(s, s.problems().obstacle()));
       }
-      default -> SourceMachine.unexpected(s, event);
     };
   }
 
@@ -97,27 +97,25 @@ final class SourceRelease {
       return look(s, failure);
     }
     SourceState next =
-        s.withObstacle(failure).withTries(s.tries() + 1).at(SourceStep.COMPLETE_RESET_RESTING);
+        s.withObstacle(failure).withTries(s.tries() + 1).at(ReleaseStep.COMPLETE_RESET_RESTING);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
   }
 
   /** Looks at the device opened anew: its driver may reset at the last close and not when asked. */
   private static Outcome<SourceState, SourceAction> look(SourceState s, Failure failure) {
-    return open(s.withObstacle(failure), SourceStep.COMPLETE_LOOKING);
+    return open(s.withObstacle(failure), ReleaseStep.COMPLETE_LOOKING);
   }
 
   private static Outcome<SourceState, SourceAction> open(SourceState s, SourceStep step) {
-    return Outcome.of(s.deviceClosed().at(step), new OpenDevice());
+    return Outcome.of(s.deviceClosed().at(step), SimpleWork.OPEN_DEVICE);
   }
 
   private static Failure left(SourceState s, Failure failure) {
     return failure.with(
-        "The handover is committed and the destination runs. The device "
-            + s.spec().device()
-            + " here was released all the same, and what its workload had in it may still be in"
-            + " it. Reset it before anything else uses it: "
-            + ResetAdvice.of(s.spec().device())
-            + ".");
+        "The handover is committed and the destination runs. The device %s here was released all"
+            + " the same, and what its workload had in it may still be in it. Reset it before"
+            + " anything else uses it: %s.",
+        s.spec().device(), ResetAdvice.of(s.spec().device()));
   }
 
   private static Outcome<SourceState, SourceAction> completed(SourceState s, Failure notReset) {
@@ -127,8 +125,8 @@ final class SourceRelease {
 
   static Outcome<SourceState, SourceAction> journalCompleted(SourceState s) {
     return Outcome.of(
-        s.withObstacle(null).at(SourceStep.JOURNALLING_COMPLETED),
-        new CloseDevice(),
+        s.withObstacle(null).at(CompletionStep.JOURNALLING_COMPLETED),
+        SimpleAction.CLOSE_DEVICE,
         new Journal(new SessionRecord.Completed(s.problems().notReset())));
   }
 }

@@ -9,6 +9,7 @@ import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STOPNCOPY;
 
 import dev.vfio.migration.agent.machine.SessionRecord.*;
 import dev.vfio.migration.agent.machine.SourceState.Decision;
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.List;
 
@@ -57,20 +58,18 @@ final class SourceReplay
     Failure failure =
         Failure.of(
             Reason.JOURNAL_FAILED,
-            "the journal of the source "
-                + s.spec().device()
-                + " is damaged ("
-                + entry.damage()
-                + "). An entry that cannot be read may have allowed the destination to take"
-                + " over, so the source does nothing by itself: it waits, with the workload"
-                + " paused if it was, for the decision to commit or to roll back. Nothing was"
-                + " done to the device since the agent's start. Look for the cause of the"
-                + " damage on this node's disk.");
+            "the journal of the source %s is damaged (%s). An entry that cannot be read may have"
+                + " allowed the destination to take over, so the source does nothing by itself: it"
+                + " waits, with the workload paused if it was, for the decision to commit or to"
+                + " roll back. Nothing was done to the device since the agent's start. Look for the"
+                + " cause of the damage on this node's disk.",
+            s.spec().device(),
+            entry.damage());
     return s.pausedAt(s.handover().pauseAsked() ? s.handover().pausedAtNanos() : now.nanos())
         .withEndAllowed()
         .withDevice(null)
         .withFailure(failure)
-        .at(SOURCE_AWAITING_DECISION, SourceStep.NEW);
+        .at(SOURCE_AWAITING_DECISION, MainStep.NEW);
   }
 
   @Override
@@ -80,7 +79,7 @@ final class SourceReplay
 
   @Override
   public SourceState on(SwitchingOver entry) {
-    return s.pausedAt(now.nanosAt(entry.epochNanos())).at(SOURCE_STOPNCOPY, SourceStep.NEW);
+    return s.pausedAt(now.nanosAt(entry.epochNanos())).at(SOURCE_STOPNCOPY, MainStep.NEW);
   }
 
   /** The device was led to STOPNCOPY; what it is in now nobody has looked at. */
@@ -88,12 +87,12 @@ final class SourceReplay
   public SourceState on(EndAllowed entry) {
     return s.withEndAllowed()
         .withProgress(entry.progress())
-        .at(SOURCE_AWAITING_DECISION, SourceStep.NEW);
+        .at(SOURCE_AWAITING_DECISION, MainStep.NEW);
   }
 
   @Override
   public SourceState on(Committed entry) {
-    return s.decided(Decision.COMMITTED).at(SOURCE_COMPLETING, SourceStep.NEW);
+    return s.decided(Decision.COMMITTED).at(SOURCE_COMPLETING, MainStep.NEW);
   }
 
   @Override
@@ -101,14 +100,14 @@ final class SourceReplay
     return s.withDevice(DeviceState.SAVE_COMPLETED)
         .withFailure(entry.notReset())
         .withNotReset(entry.notReset())
-        .at(SOURCE_COMPLETED, SourceStep.ENDED);
+        .at(SOURCE_COMPLETED, MainStep.ENDED);
   }
 
   @Override
   public SourceState on(RollingBack entry) {
     return s.decided(entry.cancelled() ? Decision.CANCELLED : Decision.ROLLED_BACK)
         .withFailure(entry.failure())
-        .at(SOURCE_ROLLING_BACK, SourceStep.NEW);
+        .at(SOURCE_ROLLING_BACK, MainStep.NEW);
   }
 
   @Override
@@ -118,6 +117,6 @@ final class SourceReplay
         .withFailure(entry.failure())
         .withProgress(entry.progress())
         .withDevice(entry.device())
-        .at(SOURCE_ROLLED_BACK, SourceStep.ENDED);
+        .at(SOURCE_ROLLED_BACK, MainStep.ENDED);
   }
 }

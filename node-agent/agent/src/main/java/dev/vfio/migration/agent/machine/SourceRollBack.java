@@ -9,6 +9,7 @@ import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STRANDED;
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.agent.machine.SourceState.Decision;
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.ResetAdvice;
 import dev.vfio.migration.vfio.linux.Errno;
@@ -57,8 +58,8 @@ final class SourceRollBack {
   }
 
   private static boolean isResting(SourceState s) {
-    return s.step() == SourceStep.ROLL_BACK_OPEN_RESTING
-        || s.step() == SourceStep.ROLL_BACK_RESUME_RESTING;
+    return s.step() == RollBackStep.ROLL_BACK_OPEN_RESTING
+        || s.step() == RollBackStep.ROLL_BACK_RESUME_RESTING;
   }
 
   /** Something failed before the end mark was allowed. */
@@ -74,16 +75,17 @@ final class SourceRollBack {
             .withFailure(why)
             .withCommand(command)
             .withTries(0)
-            .at(SOURCE_ROLLING_BACK, SourceStep.JOURNALLING_ROLL_BACK);
+            .at(SOURCE_ROLLING_BACK, RollBackStep.JOURNALLING_ROLL_BACK);
     return Outcome.of(
         next,
-        new CloseStream(),
+        SimpleAction.CLOSE_STREAM,
         new Journal(new SessionRecord.RollingBack(decision == Decision.CANCELLED, why)));
   }
 
-  Outcome<SourceState, SourceAction> step(SourceState s, SourceEvent event, Moment now) {
+  Outcome<SourceState, SourceAction> step(
+      RollBackStep step, SourceState s, SourceEvent event, Moment now) {
     Failure failure = event instanceof SourceEvent.Failed failed ? failed.failure() : null;
-    return switch (s.step()) {
+    return switch (step) {
       case JOURNALLING_ROLL_BACK -> {
         // Where this could not be journalled a restart rolls back as well, or waits, paused, for
         // the operator to say so again. A full disk must not keep the workload paused.
@@ -102,7 +104,7 @@ final class SourceRollBack {
         yield isConnectionLost(failure)
             ? restBeforeOpening(s, failure)
             : Outcome.of(
-                s.at(SourceStep.ROLL_BACK_LEAVING_OTHERWISE), new Transition(otherExit(s)));
+                s.at(RollBackStep.ROLL_BACK_LEAVING_OTHERWISE), new Transition(otherExit(s)));
       }
       case ROLL_BACK_LEAVING_OTHERWISE -> {
         if (failure == null) {
@@ -127,8 +129,7 @@ final class SourceRollBack {
       case JOURNALLING_ROLLED_BACK ->
           failure != null
               ? restBeforeEnding(s, failure)
-              : Outcome.of(s.at(SOURCE_ROLLED_BACK, SourceStep.ENDED), new CloseDevice());
-      default -> SourceMachine.unexpected(s, event);
+              : Outcome.of(s.at(SOURCE_ROLLED_BACK, MainStep.ENDED), SimpleAction.CLOSE_DEVICE);
     };
   }
 
@@ -146,7 +147,8 @@ final class SourceRollBack {
 
   private Outcome<SourceState, SourceAction> open(SourceState s) {
     return Outcome.of(
-        s.deviceClosed().at(SOURCE_ROLLING_BACK, SourceStep.ROLL_BACK_OPENING), new OpenDevice());
+        s.deviceClosed().at(SOURCE_ROLLING_BACK, RollBackStep.ROLL_BACK_OPENING),
+        SimpleWork.OPEN_DEVICE);
   }
 
   private Outcome<SourceState, SourceAction> restBeforeOpening(SourceState s, Failure failure) {
@@ -154,7 +156,7 @@ final class SourceRollBack {
       return stranded(s, failure, "it cannot be opened");
     }
     SourceState next =
-        s.withObstacle(failure).withTries(s.tries() + 1).at(SourceStep.ROLL_BACK_OPEN_RESTING);
+        s.withObstacle(failure).withTries(s.tries() + 1).at(RollBackStep.ROLL_BACK_OPEN_RESTING);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
   }
 
@@ -188,16 +190,16 @@ final class SourceRollBack {
   }
 
   private Outcome<SourceState, SourceAction> leave(SourceState s) {
-    return Outcome.of(s.at(SourceStep.ROLL_BACK_LEAVING), new Transition(exit(s)));
+    return Outcome.of(s.at(RollBackStep.ROLL_BACK_LEAVING), new Transition(exit(s)));
   }
 
   private Outcome<SourceState, SourceAction> run(SourceState s) {
-    return Outcome.of(s.at(SourceStep.ROLL_BACK_RUNNING), new Transition(DeviceState.RUNNING));
+    return Outcome.of(s.at(RollBackStep.ROLL_BACK_RUNNING), new Transition(DeviceState.RUNNING));
   }
 
   private Outcome<SourceState, SourceAction> resume(SourceState s, Moment now) {
     return s.handover().pauseAsked()
-        ? Outcome.of(s.at(SourceStep.ROLL_BACK_RESUMING), new ResumeWorkload())
+        ? Outcome.of(s.at(RollBackStep.ROLL_BACK_RESUMING), SimpleWork.RESUME_WORKLOAD)
         : journalRolledBack(s);
   }
 
@@ -205,13 +207,13 @@ final class SourceRollBack {
     if (failure.errno() == Errno.ESRCH.number()) {
       // Nobody is left to go on with the device, so what is in it is of no more use to anybody.
       return Outcome.of(
-          s.withObstacle(failure).at(SourceStep.ROLL_BACK_RESETTING), new ResetReleased());
+          s.withObstacle(failure).at(RollBackStep.ROLL_BACK_RESETTING), SimpleWork.RESET_RELEASED);
     }
     if (s.tries() >= timings.retries()) {
       return strandedWorkload(s, failure);
     }
     SourceState next =
-        s.withObstacle(failure).withTries(s.tries() + 1).at(SourceStep.ROLL_BACK_RESUME_RESTING);
+        s.withObstacle(failure).withTries(s.tries() + 1).at(RollBackStep.ROLL_BACK_RESUME_RESTING);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
   }
 
@@ -227,15 +229,15 @@ final class SourceRollBack {
    */
   private Outcome<SourceState, SourceAction> restBeforeEnding(SourceState s, Failure failure) {
     SourceState next =
-        s.withObstacle(failure.endNotWritten("The source runs again.")).at(SourceStep.END_RESTING);
+        s.withObstacle(failure.endNotWritten("The source runs again.")).at(MainStep.END_RESTING);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
   }
 
   static Outcome<SourceState, SourceAction> journalRolledBack(SourceState s) {
-    SourceState next = s.withObstacle(null).at(SourceStep.JOURNALLING_ROLLED_BACK);
+    SourceState next = s.withObstacle(null).at(RollBackStep.JOURNALLING_ROLLED_BACK);
     return Outcome.of(
         next,
-        new CloseDevice(),
+        SimpleAction.CLOSE_DEVICE,
         new Journal(
             new SessionRecord.RolledBack(next.failure(), next.progress(), next.device().state())));
   }
@@ -244,14 +246,11 @@ final class SourceRollBack {
       SourceState s, Failure failure, String what) {
     Failure said =
         failure.with(
-            "The device "
-                + s.spec().device()
-                + " could not be brought back to RUNNING: "
-                + what
-                + whatIsLeft(s, failure));
+            "The device %s could not be brought back to RUNNING: %s%s",
+            s.spec().device(), what, whatIsLeft(s, failure));
     return Outcome.of(
-        s.withObstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED),
-        new CloseDevice());
+        s.withObstacle(said).deviceClosed().at(SOURCE_STRANDED, MainStep.STRANDED),
+        SimpleAction.CLOSE_DEVICE);
   }
 
   private static String whatIsLeft(SourceState s, Failure failure) {
@@ -281,8 +280,8 @@ final class SourceRollBack {
                 + " is RUNNING again but its workload could not be resumed. Mend the workload,"
                 + " then roll back again, or restart the workload.");
     return Outcome.of(
-        s.withObstacle(said).deviceClosed().at(SOURCE_STRANDED, SourceStep.STRANDED),
-        new CloseDevice());
+        s.withObstacle(said).deviceClosed().at(SOURCE_STRANDED, MainStep.STRANDED),
+        SimpleAction.CLOSE_DEVICE);
   }
 
   /**
@@ -317,7 +316,7 @@ final class SourceRollBack {
                         : " It was rolled back because: " + s.failure().message()));
     SourceState end = s.withFailure(said);
     if (afterReset instanceof WasReset reset) {
-      end.withDevice(reset.state());
+      end = end.withDevice(reset.state());
     }
     return journalRolledBack(end);
   }

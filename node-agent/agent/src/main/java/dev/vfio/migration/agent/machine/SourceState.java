@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.machine;
 
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 
 /**
@@ -57,29 +58,24 @@ public record SourceState(
   }
 
   public static SourceState initial(SourceSpec spec) {
-    return new SourceState(
-        spec,
-        new Position<>(SessionState.SOURCE_STARTING, SourceStep.NEW, 0, 0),
-        DeviceStatus.UNKNOWN,
-        new Handover(Decision.UNKNOWN, false, false, 0),
-        Problems.NONE,
-        Counters.NONE,
-        SourceRound.first(0),
-        false);
+    return first(spec, DeviceStatus.UNKNOWN, false);
   }
 
   /** A source whose agent came back: its device may have been touched. */
   static SourceState recovered(SourceSpec spec) {
-    SourceState fresh = initial(spec).deviceTouched();
+    return first(spec, DeviceStatus.UNKNOWN.touched(true), true);
+  }
+
+  private static SourceState first(SourceSpec spec, DeviceStatus device, boolean recovered) {
     return new SourceState(
         spec,
-        fresh.position,
-        fresh.device,
-        fresh.handover,
-        fresh.problems,
-        fresh.counters,
-        fresh.round,
-        true);
+        new Position<>(SessionState.SOURCE_STARTING, MainStep.NEW, 0, 0),
+        device,
+        new Handover(Decision.UNKNOWN, false, false, 0),
+        Problems.NONE,
+        Counters.NONE,
+        SourceRound.first(0),
+        recovered);
   }
 
   public SessionSnapshot snapshot() {

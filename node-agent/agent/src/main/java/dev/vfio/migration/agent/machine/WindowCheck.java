@@ -52,20 +52,19 @@ public final class WindowCheck {
     long left = mostBytes;
     for (WindowSpec window : windows) {
       if (window.size() < 0 || window.size() > left) {
-        return "they have "
-            + windows.stream()
+        return String.format(
+            "they have %s bytes in all (%s%s), and this node's agent moves at most %s bytes with"
+                + " one device (agent.maximum-window-memory)",
+            windows.stream()
                 .map(one -> BigInteger.valueOf(one.size()))
-                .reduce(BigInteger.ZERO, BigInteger::add)
-            + " bytes in all ("
-            + windows.stream()
+                .reduce(BigInteger.ZERO, BigInteger::add),
+            windows.stream()
                 .sorted(Comparator.comparingLong(WindowSpec::size).reversed())
                 .limit(MAX_NAMED)
                 .map(one -> one.name() + ": " + one.size())
-                .collect(Collectors.joining(", "))
-            + (windows.size() > MAX_NAMED ? ", ..." : "")
-            + "), and this node's agent moves at most "
-            + mostBytes
-            + " bytes with one device (agent.maximum-window-memory)";
+                .collect(Collectors.joining(", ")),
+            windows.size() > MAX_NAMED ? ", ..." : "",
+            mostBytes);
       }
       left -= window.size();
     }
@@ -97,12 +96,8 @@ public final class WindowCheck {
   }
 
   private static String describe(WindowSpec window) {
-    return "window "
-        + window.name()
-        + " (address 0x"
-        + Long.toHexString(window.iova())
-        + ", "
-        + window.size()
-        + " bytes)";
+    return String.format(
+        "window %s (address 0x%s, %s bytes)",
+        window.name(), Long.toHexString(window.iova()), window.size());
   }
 }

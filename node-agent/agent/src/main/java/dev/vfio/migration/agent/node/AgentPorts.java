@@ -67,7 +67,7 @@ public final class AgentPorts implements VertxServiceProvider {
     if (OperatorOnly.isOperator(shown, operatorName)) {
       connection.known();
     } else {
-      // Some agent's. Its calls are refused, and told why; it may not stay.
+      // Some agent's. Its calls are refused with the reason; it may not stay.
       connection.reached(Stage.CERTIFIED);
     }
   }

@@ -89,13 +89,10 @@ public final class AgentReadiness implements AsyncHealthCheck {
                 .down()
                 .withData(
                     "probe",
-                    "the journal directory "
-                        + config.journalDirectory()
-                        + " or the certificate in "
-                        + config.tlsDirectory()
-                        + " could not be looked at within "
-                        + MAX_PROBE.toSeconds()
-                        + " s: their file system hangs")
+                    String.format(
+                        "the journal directory %s or the certificate in %s could not be looked at"
+                            + " within %s s: their file system hangs",
+                        config.journalDirectory(), config.tlsDirectory(), MAX_PROBE.toSeconds()))
                 .build(),
             MAX_PROBE.toNanos(),
             TimeUnit.NANOSECONDS);

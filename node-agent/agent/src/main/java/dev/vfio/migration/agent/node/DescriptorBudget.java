@@ -87,18 +87,10 @@ public record DescriptorBudget(
 
   @Override
   public String toString() {
-    return "file descriptors: "
-        + limit
-        + " may be open, "
-        + kept
-        + " are kept for sessions and looks at devices, besides those of "
-        + windows
-        + " windows; unknown connections in each stage of a"
-        + " greeting: state "
-        + state
-        + ", control "
-        + control
-        + ", health "
-        + health;
+    return String.format(
+        "file descriptors: %s may be open, %s are kept for sessions and looks at devices, besides"
+            + " those of %s windows; unknown connections in each stage of a greeting: state %s,"
+            + " control %s, health %s",
+        limit, kept, windows, state, control, health);
   }
 }

@@ -111,15 +111,10 @@ final class KernelNode implements KernelSide {
       throw new DeviceException(
           DeviceException.Kind.UNREACHABLE,
           0,
-          "whether "
-              + holder.name()
-              + " was given the device "
-              + holder.device().id()
-              + " for the migration "
-              + migration
-              + " cannot be found out: "
-              + unknown.getMessage()
-              + ". Nothing was done to the device.",
+          String.format(
+              "whether %s was given the device %s for the migration %s cannot be found out: %s."
+                  + " Nothing was done to the device.",
+              holder.name(), holder.device().id(), migration, unknown.getMessage()),
           unknown);
     }
   }

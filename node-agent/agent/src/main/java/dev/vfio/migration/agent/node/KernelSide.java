@@ -40,7 +40,7 @@ interface KernelSide extends DeviceDirectory, AutoCloseable {
 
   /**
    * Workloads may wait for devices that were made since the last call, and wait no longer for those
-   * that are gone. Opens none. Of one thread; never throws.
+   * that were removed. Opens none. Of one thread; never throws.
    */
   void followDevices();
 

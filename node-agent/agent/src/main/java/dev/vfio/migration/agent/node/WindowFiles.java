@@ -34,14 +34,11 @@ final class WindowFiles implements WindowMemory {
   public Mapped map(List<DmaWindow> windows, boolean writable) throws IOException {
     if (!left.tryAcquire(windows.size())) {
       throw new IOException(
-          "there are "
-              + windows.size()
-              + ", and the file descriptors of this agent are enough for "
-              + most
-              + " windows of all its sessions, of which "
-              + left.availablePermits()
-              + " are left. Raise its limit (RLIMIT_NOFILE), or let the workload use fewer, larger"
-              + " windows");
+          String.format(
+              "there are %s, and the file descriptors of this agent are enough for %s windows of"
+                  + " all its sessions, of which %s are left. Raise its limit (RLIMIT_NOFILE), or"
+                  + " let the workload use fewer, larger windows",
+              windows.size(), most, left.availablePermits()));
     }
     List<WindowFile> opened = new ArrayList<>();
     boolean complete = false;

@@ -63,12 +63,10 @@ record ActingJournals(List<Found> acting, List<Found> over) {
     String keys =
         rivals.stream().map(rival -> rival.key().toString()).collect(Collectors.joining(", "));
     String damage =
-        "the journals of "
-            + keys
-            + " are all about the device "
-            + device(one)
-            + " and have no end, and which of these sessions has it cannot be known"
-            + (one.damage() == null ? "" : " (" + one.damage() + ")");
+        String.format(
+            "the journals of %s are all about the device %s and have no end, and which of these"
+                + " sessions has it cannot be known%s",
+            keys, device(one), one.damage() == null ? "" : " (" + one.damage() + ")");
     return new Found(one.key(), one.role(), one.records(), damage, null);
   }
 }

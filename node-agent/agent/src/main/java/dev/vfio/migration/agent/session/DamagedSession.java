@@ -44,13 +44,12 @@ final class DamagedSession implements LiveSession {
             Progress.NONE,
             Failure.of(
                 Reason.JOURNAL_FAILED,
-                "the journal of this session is damaged: "
-                    + found.damage()
-                    + ". Nothing was done to the device "
-                    + device
-                    + ". Find out by the migration's status and the other node whether the handover"
+                "the journal of this session is damaged: %s. Nothing was done to the device %s."
+                    + " Find out by the migration's status and the other node whether the handover"
                     + " was committed, bring the device there by hand, move the journal file away"
-                    + " and restart the agent."),
+                    + " and restart the agent.",
+                found.damage(),
+                device),
             true,
             false);
   }

@@ -7,6 +7,7 @@ import dev.vfio.migration.agent.machine.DestinationEvent;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
 import dev.vfio.migration.agent.machine.DestinationSpec;
 import dev.vfio.migration.agent.machine.DestinationState;
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.agent.machine.Failure;
 import dev.vfio.migration.agent.machine.Reason;
 import dev.vfio.migration.agent.machine.SessionSnapshot;
@@ -14,7 +15,6 @@ import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.agent.machine.WindowCheck;
 import dev.vfio.migration.agent.machine.WindowSpec;
 import dev.vfio.migration.agent.stream.StateStreams;
-import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -89,15 +89,13 @@ final class DestinationWork
 
   @Override
   public void entered(DestinationState state) {
-    boolean hidden =
-        switch (state.step()) {
-          // Not journalled yet: it may still be refused, and its watcher is not to know of it.
-          case OPENING, MAPPING, JOURNALLING_PREPARED, REFUSED -> true;
-          // Not verified yet: nobody is to decide on it.
-          case REOPENING -> !reports.announced();
-          default -> false;
-        };
-    reports.entered(state.snapshot(), hidden);
+    // Not journalled yet: it may still be refused, and its watcher is not to know of it.
+    boolean mayBeRefused =
+        List.of(MainStep.OPENING, MainStep.MAPPING, MainStep.JOURNALLING_PREPARED, MainStep.REFUSED)
+            .contains(state.step());
+    // Not verified yet: nobody is to decide on it.
+    boolean notVerified = state.step() == WatchStep.REOPENING && !reports.announced();
+    reports.entered(state.snapshot(), mayBeRefused || notVerified);
   }
 
   @Override
@@ -117,26 +115,11 @@ final class DestinationWork
   @Override
   public DestinationEvent perform(DestinationAction action) {
     if (action instanceof Work work) {
-      return perform(work);
+      return Task.run(
+          work.handle(this), DestinationEvent.Failed::new, problem -> failure(work, problem));
     }
     ((Immediate) action).handle(this);
     return null;
-  }
-
-  private DestinationEvent perform(Work work) {
-    try {
-      return work.handle(this).run();
-    } catch (DeviceException problem) {
-      return new DestinationEvent.Failed(Failures.of(problem));
-    } catch (StreamException problem) {
-      return new DestinationEvent.Failed(Failures.of(problem));
-    } catch (IOException problem) {
-      return new DestinationEvent.Failed(failure(work, problem));
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      return new DestinationEvent.Failed(
-          Failure.of(Reason.AGENT_RESTARTED, "the agent was told to end at once"));
-    }
   }
 
   private static Task<DestinationEvent> done(Task.Plain work) {
@@ -151,66 +134,31 @@ final class DestinationWork
   }
 
   @Override
-  public Task<DestinationEvent> on(OpenDevice work) {
-    return () -> opened(hold.open());
+  public Task<DestinationEvent> on(SimpleWork work) {
+    return switch (work) {
+      case OPEN_DEVICE -> () -> opened(hold.open());
+      case MAP_WINDOWS -> this::mapWindows;
+      case RESET -> () -> reset(true);
+      case RESET_FREE -> () -> reset(!hold.kept());
+      case AWAIT_STREAMS -> done(this::awaitStreams);
+      case TRANSFER_TO_WORKLOAD -> done(() -> hold.workload().deliver(migration));
+      case LOOK_AT_LOADED -> done(() -> hold.requireLoaded(migration));
+      case TAKE_BACK -> done(() -> hold.workload().giveBack(migration));
+      case LET_WORKLOAD_TAKE -> done(() -> hold.letWorkloadTake(migration));
+      case LOOK_AT_RUNNING -> done(() -> hold.device().requireUnchanged());
+    };
   }
 
-  @Override
-  public Task<DestinationEvent> on(MapWindows work) {
-    return this::mapWindows;
+  private DestinationEvent reset(boolean free) throws DeviceException {
+    if (free) {
+      hold.device().reset();
+    }
+    return opened(hold.device());
   }
 
   @Override
   public Task<DestinationEvent> on(Transition work) {
     return done(() -> hold.device().transition(work.target()));
-  }
-
-  @Override
-  public Task<DestinationEvent> on(Reset work) {
-    return () -> {
-      hold.device().reset();
-      return opened(hold.device());
-    };
-  }
-
-  @Override
-  public Task<DestinationEvent> on(ResetFree work) {
-    return () -> {
-      if (!hold.kept()) {
-        hold.device().reset();
-      }
-      return opened(hold.device());
-    };
-  }
-
-  @Override
-  public Task<DestinationEvent> on(AwaitStreams work) {
-    return done(this::awaitStreams);
-  }
-
-  @Override
-  public Task<DestinationEvent> on(TransferToWorkload work) {
-    return done(() -> hold.workload().deliver(migration));
-  }
-
-  @Override
-  public Task<DestinationEvent> on(LookAtLoaded work) {
-    return done(() -> hold.requireLoaded(migration));
-  }
-
-  @Override
-  public Task<DestinationEvent> on(TakeBack work) {
-    return done(() -> hold.workload().giveBack(migration));
-  }
-
-  @Override
-  public Task<DestinationEvent> on(LetWorkloadTake work) {
-    return done(() -> hold.letWorkloadTake(migration));
-  }
-
-  @Override
-  public Task<DestinationEvent> on(LookAtRunning work) {
-    return done(() -> hold.device().requireUnchanged());
   }
 
   private DestinationEvent opened(MigratableDevice device) throws DeviceException {
@@ -223,11 +171,10 @@ final class DestinationWork
       return new DestinationEvent.Failed(
           Failure.of(
               Reason.MEMORY_UNREACHABLE,
-              "the windows that the source declares cannot be moved to "
-                  + spec.device()
-                  + ": "
-                  + tooMuch
-                  + ". Nothing was done to the device, and no memory was made."));
+              "the windows that the source declares cannot be moved to %s: %s. Nothing was done to"
+                  + " the device, and no memory was made.",
+              spec.device(),
+              tooMuch));
     }
     room.close();
     room = environment.streams().reserve(expected());
@@ -244,11 +191,10 @@ final class DestinationWork
       return new DestinationEvent.Failed(
           Failure.of(
               Reason.MEMORY_UNREACHABLE,
-              "the windows of the workload that waits for "
-                  + spec.device()
-                  + " cannot be mapped: "
-                  + problem.getMessage()
-                  + ". Nothing was done to the device."));
+              "the windows of the workload that waits for %s cannot be mapped: %s. Nothing was done"
+                  + " to the device.",
+              spec.device(),
+              problem.getMessage()));
     }
     return new Mapped(windows, workload.state());
   }
@@ -283,23 +229,8 @@ final class DestinationWork
   }
 
   @Override
-  public void on(CloseStreams action) {
-    closeStreams();
-  }
-
-  @Override
-  public void on(ConfirmLoaded action) {
-    incoming.confirm();
-  }
-
-  @Override
   public void on(RejectLoaded action) {
     incoming.reject(action.failure());
-  }
-
-  @Override
-  public void on(CloseDevice action) {
-    close();
   }
 
   @Override
@@ -308,7 +239,18 @@ final class DestinationWork
   }
 
   @Override
-  public void on(Forget action) {
+  public void on(SimpleAction action) {
+    Runnable now =
+        switch (action) {
+          case CLOSE_STREAMS -> this::closeStreams;
+          case CONFIRM_LOADED -> incoming::confirm;
+          case CLOSE_DEVICE -> this::close;
+          case FORGET -> this::forget;
+        };
+    now.run();
+  }
+
+  private void forget() {
     close();
     forget.run();
   }
@@ -365,7 +307,7 @@ final class DestinationWork
           Reason.JOURNAL_FAILED,
           "the journal of " + migration + " cannot be written: " + problem.getMessage());
     }
-    if (!(work instanceof LookAtLoaded)) {
+    if (!(work == SimpleWork.LOOK_AT_LOADED)) {
       hold.dropWorkload();
     }
     int errno = problem instanceof WorkloadException known ? known.errno() : 0;

@@ -126,13 +126,9 @@ final class DeviceHold {
     if (state != WorkloadState.RUNNING) {
       throw new WorkloadException(
           0,
-          "the workload of "
-              + id
-              + " answered \""
-              + asked
-              + "\" as done and says that it is "
-              + state
-              + " and not RUNNING",
+          String.format(
+              "the workload of %s answered \"%s\" as done and says that it is %s and not RUNNING",
+              id, asked, state),
           null);
     }
   }

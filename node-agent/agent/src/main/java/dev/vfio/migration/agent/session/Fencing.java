@@ -48,11 +48,10 @@ public final class Fencing {
     if (Long.compareUnsigned(number, highest) < 0) {
       throw new Refusal(
           Reason.STALE_FENCING_NUMBER,
-          "the command carries fencing number "
-              + Long.toUnsignedString(number)
-              + " and this agent has seen "
-              + Long.toUnsignedString(highest)
-              + ": another operator leads now. Nothing was done.");
+          String.format(
+              "the command carries fencing number %s and this agent has seen %s: another operator"
+                  + " leads now. Nothing was done.",
+              Long.toUnsignedString(number), Long.toUnsignedString(highest)));
     }
   }
 
@@ -64,11 +63,10 @@ public final class Fencing {
       } catch (IOException problem) {
         throw new Refusal(
             Reason.JOURNAL_FAILED,
-            "the fencing number "
-                + Long.toUnsignedString(number)
-                + " cannot be made durable: "
-                + problem.getMessage()
-                + ". Nothing was done; make room in the journal directory and repeat the command.");
+            String.format(
+                "the fencing number %s cannot be made durable: %s. Nothing was done; make room in"
+                    + " the journal directory and repeat the command.",
+                Long.toUnsignedString(number), problem.getMessage()));
       }
       highest = number;
     }

@@ -104,12 +104,10 @@ final class IncomingState implements StateSink {
       throw failed(
           Failure.of(
               Reason.MEMORY_UNREACHABLE,
-              "the memory window "
-                  + windows.get(window).name()
-                  + " cannot be written at "
-                  + offset
-                  + ": "
-                  + problem.getMessage()),
+              "the memory window %s cannot be written at %s: %s",
+              windows.get(window).name(),
+              offset,
+              problem.getMessage()),
           problem);
     } finally {
       lending.readLock().unlock();
@@ -124,14 +122,10 @@ final class IncomingState implements StateSink {
         || offset > windows.get(window).size() - size) {
       throw new StreamException(
           StreamException.Kind.CORRUPT,
-          size
-              + " bytes for offset "
-              + offset
-              + " of window "
-              + window
-              + " are outside the windows of "
-              + session
-              + "; nothing of them was written");
+          String.format(
+              "%s bytes for offset %s of window %s are outside the windows of %s; nothing of them"
+                  + " was written",
+              size, offset, window, session));
     }
   }
 
@@ -141,14 +135,9 @@ final class IncomingState implements StateSink {
       throw new DeviceException(
           DeviceException.Kind.WRITE_FAILED,
           0,
-          "the device of "
-              + session
-              + " took "
-              + (size - part.remaining())
-              + " of "
-              + size
-              + " bytes of state that it was given. "
-              + DeviceFailures.INCOMPLETE);
+          String.format(
+              "the device of %s took %s of %s bytes of state that it was given. %s",
+              session, size - part.remaining(), size, DeviceFailures.INCOMPLETE));
     }
   }
 

@@ -117,11 +117,10 @@ final class MachineLoop<S, E, A> {
   static Failure failure(SessionKey key, Throwable fault) {
     return Failure.of(
         Reason.INTERNAL_ERROR,
-        "a fault in the agent: the session "
-            + key
-            + " did not take an event and is as before ("
-            + fault
-            + "). Roll back, or restart the agent, which goes on from the journal.");
+        "a fault in the agent: the session %s did not take an event and is as before (%s). Roll"
+            + " back, or restart the agent, which goes on from the journal.",
+        key,
+        fault);
   }
 
   private E perform(A action) {

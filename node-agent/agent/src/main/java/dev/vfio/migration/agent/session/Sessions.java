@@ -321,24 +321,16 @@ public final class Sessions {
       if (sameMigration && snapshot.key().attempt() > key.attempt()) {
         throw new Refusal(
             Reason.INVALID_REQUEST,
-            "attempt "
-                + key.attempt()
-                + " is over: this agent knows "
-                + snapshot.key()
-                + " already");
+            String.format(
+                "attempt %s is over: this agent knows %s already", key.attempt(), snapshot.key()));
       }
       if (!terminal && (sameMigration || snapshot.device().equals(device))) {
         throw new Refusal(
             Reason.DEVICE_BUSY,
-            "the device "
-                + snapshot.device()
-                + " is held by the session "
-                + snapshot.key()
-                + " of "
-                + snapshot.migrationName()
-                + " ("
-                + snapshot.state()
-                + "); nothing was done. It is free once that session has ended.");
+            String.format(
+                "the device %s is held by the session %s of %s (%s); nothing was done. It is free"
+                    + " once that session has ended.",
+                snapshot.device(), snapshot.key(), snapshot.migrationName(), snapshot.state()));
       }
     }
     if (live >= limits.live()) {
@@ -370,13 +362,10 @@ public final class Sessions {
         ? new Refusal(session.snapshot().failure())
         : new Refusal(
             Reason.INVALID_REQUEST,
-            "the session "
-                + session.key()
-                + " is the "
-                + session.role()
-                + " on this node, and this command is for a "
-                + wanted
-                + "; source and destination are on different nodes");
+            String.format(
+                "the session %s is the %s on this node, and this command is for a %s; source and"
+                    + " destination are on different nodes",
+                session.key(), session.role(), wanted));
   }
 
   // ------------------------------------------------------------------ remembering

@@ -73,16 +73,29 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
   }
 
   @Override
-  public Task<SourceEvent> on(OpenDevice work) {
-    return () -> {
-      MigratableDevice device = hold.open();
-      return new Opened(hold.state(), device.description().precopy(), hold.kept());
+  public Task<SourceEvent> on(SimpleWork work) {
+    return switch (work) {
+      case OPEN_DEVICE -> this::openDevice;
+      case MAP_WINDOWS -> this::mapWindows;
+      case PAUSE_WORKLOAD -> done(() -> hold.workload().pause(migration));
+      case RESUME_WORKLOAD -> done(() -> hold.resumeWorkload(migration));
+      case RELEASE_WORKLOAD -> done(() -> hold.releaseWorkload(migration));
+      case RESET_RELEASED -> this::resetReleased;
+      case SEND_END -> done(() -> unlessInterrupted(() -> outgoing.sender().end()));
     };
   }
 
-  @Override
-  public Task<SourceEvent> on(MapWindows work) {
-    return this::mapWindows;
+  private SourceEvent openDevice() throws IOException {
+    MigratableDevice device = hold.open();
+    return new Opened(hold.state(), device.description().precopy(), hold.kept());
+  }
+
+  private SourceEvent resetReleased() throws IOException {
+    if (hold.heldByOthers()) {
+      return new InUse(hold.state());
+    }
+    hold.device().reset();
+    return new WasReset(hold.state());
   }
 
   @Override
@@ -121,32 +134,6 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
   }
 
   @Override
-  public Task<SourceEvent> on(PauseWorkload work) {
-    return done(() -> hold.workload().pause(migration));
-  }
-
-  @Override
-  public Task<SourceEvent> on(ResumeWorkload work) {
-    return done(() -> hold.resumeWorkload(migration));
-  }
-
-  @Override
-  public Task<SourceEvent> on(ReleaseWorkload work) {
-    return done(() -> hold.releaseWorkload(migration));
-  }
-
-  @Override
-  public Task<SourceEvent> on(ResetReleased work) {
-    return () -> {
-      if (hold.heldByOthers()) {
-        return new InUse(hold.state());
-      }
-      hold.device().reset();
-      return new WasReset(hold.state());
-    };
-  }
-
-  @Override
   public Task<SourceEvent> on(SendPaused work) {
     return done(
         () ->
@@ -157,11 +144,6 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
                   long passed = environment.clock().nanoTime() - work.pausedAtNanos();
                   sender.paused(Math.max(0, passed));
                 }));
-  }
-
-  @Override
-  public Task<SourceEvent> on(SendEnd work) {
-    return done(() -> unlessInterrupted(() -> outgoing.sender().end()));
   }
 
   /** A stream that a command has closed meanwhile is no failure: the command comes next. */
@@ -185,18 +167,14 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
     return new SourceEvent.Failed(
         Failure.of(
             Reason.STREAM_CORRUPT,
-            "from "
-                + spec.device()
-                + " "
-                + saved.deviceStateBytes()
-                + " bytes of state and "
-                + saved.memoryBytes()
-                + " bytes of memory were read, and "
-                + sender.deviceStateBytes()
-                + " and "
-                + sender.memoryBytes()
-                + " were handed to the stream: the agent lost some. The end mark was not sent;"
-                + " report this with the agent's log."));
+            "from %s %s bytes of state and %s bytes of memory were read, and %s and %s were handed"
+                + " to the stream: the agent lost some. The end mark was not sent; report this with"
+                + " the agent's log.",
+            spec.device(),
+            saved.deviceStateBytes(),
+            saved.memoryBytes(),
+            sender.deviceStateBytes(),
+            sender.memoryBytes()));
   }
 
   private SourceEvent copyState(long maxBytes) throws IOException, InterruptedException {
@@ -271,11 +249,10 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
       return new SourceEvent.Failed(
           Failure.of(
               Reason.MEMORY_UNREACHABLE,
-              "the windows of the workload of "
-                  + spec.device()
-                  + " cannot be mapped: "
-                  + problem.getMessage()
-                  + ". Nothing was done to the device."));
+              "the windows of the workload of %s cannot be mapped: %s. Nothing was done to the"
+                  + " device.",
+              spec.device(),
+              problem.getMessage()));
     }
     return new Mapped(windows.totalBytes(), workload.state());
   }
@@ -285,11 +262,10 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
     if (wrong != null) {
       return Failure.of(
           Reason.MEMORY_UNREACHABLE,
-          "the workload of "
-              + spec.device()
-              + " declares windows that cannot be moved: "
-              + wrong
-              + ". Nothing was done to the device.");
+          "the workload of %s declares windows that cannot be moved: %s. Nothing was done to the"
+              + " device.",
+          spec.device(),
+          wrong);
     }
     // Both ends know a window by its place in the list, and the destination's was made before.
     String changed =
@@ -299,11 +275,10 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
         ? null
         : Failure.of(
             Reason.INCOMPATIBLE_DEVICE,
-            "the workload of "
-                + spec.device()
-                + " has changed its windows since the destination was prepared: "
-                + changed
-                + ". Nothing was done to the device; apply a new DeviceMigration.");
+            "the workload of %s has changed its windows since the destination was prepared: %s."
+                + " Nothing was done to the device; apply a new DeviceMigration.",
+            spec.device(),
+            changed);
   }
 
   /** Of a piece of work that met neither the device's nor the stream's failure. */
@@ -319,7 +294,9 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
     hold.dropWorkload();
     int errno = problem instanceof WorkloadException known ? known.errno() : 0;
     Reason reason =
-        work instanceof PauseWorkload ? Reason.WORKLOAD_PAUSE_FAILED : Reason.WORKLOAD_UNREACHABLE;
+        work == SimpleWork.PAUSE_WORKLOAD
+            ? Reason.WORKLOAD_PAUSE_FAILED
+            : Reason.WORKLOAD_UNREACHABLE;
     return new Failure(
         reason, "the workload of " + spec.device() + ": " + problem.getMessage(), errno);
   }

@@ -10,14 +10,13 @@ import dev.vfio.migration.agent.machine.SourceEvent;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.agent.machine.SourceSpec;
 import dev.vfio.migration.agent.machine.SourceState;
-import dev.vfio.migration.agent.machine.SourceStep;
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.agent.stream.StateStreams;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigrationEnd;
-import java.io.IOException;
 
 /**
  * Does what a source's machine wants done. Runs on the session's thread. What the device, the
@@ -88,8 +87,7 @@ final class SourceWork
   @Override
   public void entered(SourceState state) {
     // A session that is not journalled yet may still be refused: its watcher is not to know of it.
-    boolean hidden =
-        state.step() == SourceStep.JOURNALLING_START || state.step() == SourceStep.REFUSED;
+    boolean hidden = state.step() == MainStep.JOURNALLING_START || state.step() == MainStep.REFUSED;
     reports.entered(state.snapshot(), hidden);
   }
 
@@ -110,26 +108,11 @@ final class SourceWork
   @Override
   public SourceEvent perform(SourceAction action) {
     if (action instanceof Work work) {
-      return perform(work);
+      return Task.run(
+          work.handle(tasks), SourceEvent.Failed::new, problem -> tasks.failure(work, problem));
     }
     ((Immediate) action).handle(this);
     return null;
-  }
-
-  private SourceEvent perform(Work work) {
-    try {
-      return work.handle(tasks).run();
-    } catch (DeviceException problem) {
-      return new SourceEvent.Failed(Failures.of(problem));
-    } catch (StreamException problem) {
-      return new SourceEvent.Failed(Failures.of(problem));
-    } catch (IOException problem) {
-      return new SourceEvent.Failed(tasks.failure(work, problem));
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      return new SourceEvent.Failed(
-          Failure.of(Reason.AGENT_RESTARTED, "the agent was told to end at once"));
-    }
   }
 
   @Override
@@ -197,22 +180,22 @@ final class SourceWork
   }
 
   @Override
-  public void on(CloseStream action) {
-    outgoing.close();
-  }
-
-  @Override
   public void on(Reply action) {
     replies.reply(action.command(), snapshot(), action.refusal());
   }
 
   @Override
-  public void on(CloseDevice action) {
-    close();
+  public void on(SimpleAction action) {
+    Runnable now =
+        switch (action) {
+          case CLOSE_STREAM -> outgoing::close;
+          case CLOSE_DEVICE -> this::close;
+          case FORGET -> this::forget;
+        };
+    now.run();
   }
 
-  @Override
-  public void on(Forget action) {
+  private void forget() {
     close();
     forget.run();
   }

@@ -121,12 +121,9 @@ final class WindowCopy implements AutoCloseable {
     long all = windows.get(window).size() / pageSize;
     if (firstPage < 0 || pages < 1 || firstPage + pages > all) {
       throw new IllegalArgumentException(
-          "pages "
-              + firstPage
-              + " to "
-              + (firstPage + pages)
-              + " are not in window "
-              + windows.get(window).name());
+          String.format(
+              "pages %s to %s are not in window %s",
+              firstPage, firstPage + pages, windows.get(window).name()));
     }
     BitSet bits = marked[window];
     int from = (int) firstPage;

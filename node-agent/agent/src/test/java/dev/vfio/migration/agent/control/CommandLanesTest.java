@@ -15,7 +15,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Who waits for whom among commands, and when it is told that none is carried out any more. */
+/** Who waits for whom among commands, and when it is reported that none is carried out any more. */
 @Timeout(120)
 class CommandLanesTest {
   private static final Duration MAX_WAIT = Duration.ofMillis(300);
@@ -69,7 +69,7 @@ class CommandLanesTest {
   }
 
   @Test
-  void aLaneWhoseThreadsAllHangIsToldOfAndTakenBackOnceTheyDoNot() throws Exception {
+  void aLaneWhoseThreadsAllHangIsReportedUntilTheyDoNot() throws Exception {
     for (int threads = 0; threads < 4; threads++) {
       lanes.execute(Lane.DECIDING, this::hang);
     }

@@ -12,8 +12,6 @@ import dev.vfio.migration.vfio.text.ForeignText;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.netty.GrpcSslContexts;
-import io.grpc.netty.NettyChannelBuilder;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.common.http.TestHTTPResource;
 import io.quarkus.test.junit.QuarkusTest;
@@ -60,16 +58,7 @@ class ForgedLogLinesTest {
   }
 
   private NodeAgentGrpc.NodeAgentBlockingStub caller(String identity) throws SSLException {
-    Path own = certificates.resolve(identity);
-    ManagedChannel channel =
-        NettyChannelBuilder.forAddress("127.0.0.1", control.getPort())
-            .overrideAuthority(NodeForTests.AGENT_NAME)
-            .sslContext(
-                GrpcSslContexts.forClient()
-                    .trustManager(certificates.resolve("agent/ca.crt").toFile())
-                    .keyManager(own.resolve("tls.crt").toFile(), own.resolve("tls.key").toFile())
-                    .build())
-            .build();
+    ManagedChannel channel = NodeForTests.channel(control, certificates, identity).build();
     channels.add(channel);
     return NodeAgentGrpc.newBlockingStub(channel).withDeadlineAfter(40, TimeUnit.SECONDS);
   }
@@ -93,11 +82,11 @@ class ForgedLogLinesTest {
   @Test
   void theNamesInACallersCertificateForgeNoLine() throws SSLException {
     var forger = caller("forger");
-    String told =
+    String description =
         refusal(
             () -> forger.describeNode(DescribeNodeRequest.getDefaultInstance()),
             Status.Code.PERMISSION_DENIED);
-    assertThat(told).contains("evil\\n2026-01-01");
+    assertThat(description).contains("evil\\n2026-01-01");
     assertThat(console.containing("all is well"))
         .hasSize(1)
         .allSatisfy(
@@ -131,9 +120,9 @@ class ForgedLogLinesTest {
 
   /** Longer than the headers that a client accepts: it would never learn why it was refused. */
   @Test
-  void whatIsRefusedForItsLengthIsToldSo() throws SSLException {
+  void whatIsRefusedForItsLengthIsAnsweredSo() throws SSLException {
     var operator = caller("operator");
-    String told =
+    String description =
         refusal(
             () ->
                 operator.commit(
@@ -141,7 +130,7 @@ class ForgedLogLinesTest {
                         .setHeader(header("ü%\n".repeat(40_000), "ns/name"))
                         .build()),
             Status.Code.INVALID_ARGUMENT);
-    assertThat(told).contains("(cut, ").endsWith("nothing was done. Mend the request.");
+    assertThat(description).contains("(cut, ").endsWith("nothing was done. Mend the request.");
   }
 
   @Test

@@ -42,7 +42,7 @@ class HangingDevicesTest {
       new Inventory(
           node, (limit, awaited) -> id -> null, id -> null, (windows, pageSize) -> null, TIME);
 
-  /** A node whose devices hang as long as they are told to. */
+  /** A node whose devices hang as long as the test wants. */
   private static final class Node implements DeviceDirectory {
     final Map<String, CountDownLatch> hanging = new ConcurrentHashMap<>();
     final Map<String, AtomicInteger> looks = new ConcurrentHashMap<>();
@@ -260,7 +260,7 @@ class HangingDevicesTest {
   }
 
   @Test
-  void aFaultInALookIsToldOfThatDeviceAlone() {
+  void aFaultInALookIsReportedOfThatDeviceAlone() {
     DeviceDirectory faulty =
         new DeviceDirectory() {
           @Override

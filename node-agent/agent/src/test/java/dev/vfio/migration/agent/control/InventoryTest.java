@@ -287,7 +287,7 @@ class InventoryTest {
 
   /** What is in it may be all that is left of a paused workload. */
   @Test
-  void nobodyIsToldToResetADeviceThatIsInUse() {
+  void nobodyIsAdvisedToResetADeviceThatIsInUse() {
     for (DeviceState state : LEFT_OVER) {
       for (var workload :
           List.of(

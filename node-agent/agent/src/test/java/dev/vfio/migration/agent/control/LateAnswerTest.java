@@ -33,8 +33,6 @@ import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.netty.GrpcSslContexts;
-import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.common.http.TestHTTPResource;
@@ -131,16 +129,9 @@ class LateAnswerTest {
    * @param window bytes of a stream that may be under way to it
    */
   private ManagedChannel channel(int window) throws SSLException {
-    Path own = certificates.resolve("operator");
     ManagedChannel channel =
-        NettyChannelBuilder.forAddress("127.0.0.1", control.getPort())
-            .overrideAuthority(NodeForTests.AGENT_NAME)
+        NodeForTests.channel(control, certificates, "operator")
             .initialFlowControlWindow(window)
-            .sslContext(
-                GrpcSslContexts.forClient()
-                    .trustManager(certificates.resolve("agent/ca.crt").toFile())
-                    .keyManager(own.resolve("tls.crt").toFile(), own.resolve("tls.key").toFile())
-                    .build())
             .build();
     channels.add(channel);
     return channel;

@@ -1,8 +1,11 @@
 package dev.vfio.migration.agent.control;
 
+import io.grpc.netty.GrpcSslContexts;
+import io.grpc.netty.NettyChannelBuilder;
 import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -10,6 +13,7 @@ import java.util.Comparator;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import javax.net.ssl.SSLException;
 
 /** Certificates and directories of the node that the tests start. */
 public final class NodeForTests implements QuarkusTestResourceLifecycleManager {
@@ -55,6 +59,19 @@ public final class NodeForTests implements QuarkusTestResourceLifecycleManager {
     } catch (IOException problem) {
       throw new UncheckedIOException(problem);
     }
+  }
+
+  /** To the control service of the node, as who has that certificate. */
+  static NettyChannelBuilder channel(URL control, Path certificates, String identity)
+      throws SSLException {
+    Path own = certificates.resolve(identity);
+    return NettyChannelBuilder.forAddress("127.0.0.1", control.getPort())
+        .overrideAuthority(AGENT_NAME)
+        .sslContext(
+            GrpcSslContexts.forClient()
+                .trustManager(certificates.resolve("agent/ca.crt").toFile())
+                .keyManager(own.resolve("tls.crt").toFile(), own.resolve("tls.key").toFile())
+                .build());
   }
 
   @Override

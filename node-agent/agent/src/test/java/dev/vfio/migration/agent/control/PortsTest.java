@@ -11,8 +11,6 @@ import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.StartSourceRequest;
 import dev.vfio.migration.contract.v1.WatchSessionsRequest;
 import io.grpc.ManagedChannel;
-import io.grpc.netty.GrpcSslContexts;
-import io.grpc.netty.NettyChannelBuilder;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.common.http.TestHTTPResource;
 import io.quarkus.test.junit.QuarkusTest;
@@ -118,16 +116,7 @@ class PortsTest {
   }
 
   private NodeAgentGrpc.NodeAgentBlockingStub operator() throws IOException {
-    Path own = certificates.resolve("operator");
-    operator =
-        NettyChannelBuilder.forAddress("127.0.0.1", control.getPort())
-            .overrideAuthority(NodeForTests.AGENT_NAME)
-            .sslContext(
-                GrpcSslContexts.forClient()
-                    .trustManager(certificates.resolve("agent/ca.crt").toFile())
-                    .keyManager(own.resolve("tls.crt").toFile(), own.resolve("tls.key").toFile())
-                    .build())
-            .build();
+    operator = NodeForTests.channel(control, certificates, "operator").build();
     return NodeAgentGrpc.newBlockingStub(operator)
         .withDeadlineAfter(TIMEOUT.toSeconds() * 2, TimeUnit.SECONDS);
   }
@@ -260,7 +249,7 @@ class PortsTest {
   }
 
   @Test
-  void anotherAgentMayCallAndIsToldWhyNotButMayNotStay() throws Exception {
+  void anotherAgentMayConnectButMayNotStay() throws Exception {
     try (Socket agent =
         ShownCertificate.connect(
             control.getPort(),

@@ -62,7 +62,7 @@ class SessionFeedRulesTest {
 
   /** A new leader learns from it how long the workload stands still, by nobody's time of day. */
   @Test
-  void howLongTheWorkloadHasBeenPausedIsToldAsOfNow() {
+  void howLongTheWorkloadHasBeenPausedIsReportedAsOfNow() {
     var watcher = feed.subscribe(() -> woken++);
     now = -50;
     report(SessionState.SOURCE_PRECOPY, 1);

@@ -19,8 +19,6 @@ import dev.vfio.migration.contract.v1.RollBackRequest;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.netty.GrpcSslContexts;
-import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.common.http.TestHTTPResource;
@@ -48,7 +46,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * A node of which one device, or many, hardly answer: every command is carried out all the same,
- * the other devices are listed, and probes tell the truth. Over real mutual TLS and real sockets.
+ * the other devices are listed, and probes answer what is so. Over real mutual TLS and real
+ * sockets.
  */
 @QuarkusTest
 @QuarkusTestResource(NodeForTests.class)
@@ -98,16 +97,7 @@ class SlowNodeTest {
   }
 
   private ManagedChannel channel() throws SSLException {
-    Path own = certificates.resolve("operator");
-    ManagedChannel channel =
-        NettyChannelBuilder.forAddress("127.0.0.1", control.getPort())
-            .overrideAuthority(NodeForTests.AGENT_NAME)
-            .sslContext(
-                GrpcSslContexts.forClient()
-                    .trustManager(certificates.resolve("agent/ca.crt").toFile())
-                    .keyManager(own.resolve("tls.crt").toFile(), own.resolve("tls.key").toFile())
-                    .build())
-            .build();
+    ManagedChannel channel = NodeForTests.channel(control, certificates, "operator").build();
     channels.add(channel);
     return channel;
   }
@@ -138,7 +128,7 @@ class SlowNodeTest {
     }
   }
 
-  /** Whoever asked and has gone. */
+  /** A caller that does not wait for its answer. */
   private static final class Nobody implements StreamObserver<ListDevicesResponse> {
     @Override
     public void onNext(ListDevicesResponse answer) {

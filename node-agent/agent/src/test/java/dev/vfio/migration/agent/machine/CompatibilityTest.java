@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-/** What two devices must agree on, and how each difference is told. */
+/** What two devices must agree on, and how each difference is reported. */
 class CompatibilityTest {
   private static final DriverProfile MTTY =
       new DriverProfile(
@@ -82,7 +82,7 @@ class CompatibilityTest {
   }
 
   @Test
-  void everyDifferenceIsToldAtOnce() {
+  void everyDifferenceIsReportedAtOnce() {
     DeviceDescription here =
         new DeviceDescription(
             "ours",

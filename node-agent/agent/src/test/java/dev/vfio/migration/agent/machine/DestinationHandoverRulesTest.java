@@ -8,45 +8,32 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.workload.WorkloadState;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** The destination's rules, one by one, on the pure machine. */
-class DestinationHandoverRulesTest {
+class DestinationHandoverRulesTest
+    extends MachineDriver<DestinationState, DestinationEvent, DestinationAction> {
   private static final WindowSpec RING = new WindowSpec("ring", 4096, 8192);
   private static final DeviceDescription DEVICE = device("gpu", 4096);
 
-  private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
-  private final List<DestinationAction> actions = new ArrayList<>();
-  private DestinationState state =
-      DestinationState.initial(
-          new DestinationSpec(
-              new SessionKey("m", 1),
-              "default/m",
-              "vfio-user:gpu-0",
-              "a",
-              DEVICE,
-              List.of(RING),
-              1));
-  private long now = 1_000_000_000L;
+  DestinationHandoverRulesTest() {
+    super(
+        new DestinationMachine(Timings.USUAL)::step,
+        DestinationState.initial(
+            new DestinationSpec(
+                new SessionKey("m", 1),
+                "default/m",
+                "vfio-user:gpu-0",
+                "a",
+                DEVICE,
+                List.of(RING),
+                1)));
+  }
 
   private static DeviceDescription device(String model, int pageSize) {
     return new DeviceDescription(
         "vfio-user:gpu-0", MigrationInterface.REGION_2018, model, 1 << 20, true, true, pageSize);
-  }
-
-  private void on(DestinationEvent event) {
-    now += 1000;
-    Outcome<DestinationState, DestinationAction> outcome =
-        machine.step(state, event, new Moment(now, now));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
-  }
-
-  private DestinationAction last() {
-    return actions.get(actions.size() - 1);
   }
 
   private Failure refusal() {
@@ -70,11 +57,11 @@ class DestinationHandoverRulesTest {
     on(new Opened(DEVICE, DeviceState.NONE));
     on(new Mapped(List.of(RING), WorkloadState.WAITING));
     done();
-    assertThat(last()).isEqualTo(new ResetFree());
+    assertThat(last()).isEqualTo(SimpleWork.RESET_FREE);
     on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(last()).isEqualTo(new Transition(DeviceState.RESUME));
     done();
-    assertThat(last()).isEqualTo(new AwaitStreams());
+    assertThat(last()).isEqualTo(SimpleWork.AWAIT_STREAMS);
     done();
     assertThat(last()).isEqualTo(new Reply(1, null));
   }
@@ -84,11 +71,11 @@ class DestinationHandoverRulesTest {
     on(new StreamStarted());
     on(new StreamComplete(10, 20, now - 5_000_000));
     done();
-    assertThat(last()).isEqualTo(new TransferToWorkload());
+    assertThat(last()).isEqualTo(SimpleWork.TRANSFER_TO_WORKLOAD);
     done();
-    assertThat(actions).noneMatch(ConfirmLoaded.class::isInstance);
+    assertThat(actions).noneMatch(SimpleAction.CONFIRM_LOADED::equals);
     done();
-    assertThat(last()).isEqualTo(new ConfirmLoaded());
+    assertThat(last()).isEqualTo(SimpleAction.CONFIRM_LOADED);
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_LOADED);
   }
 
@@ -125,7 +112,7 @@ class DestinationHandoverRulesTest {
                 new SessionRecord.Loaded(0, Progress.NONE),
                 new SessionRecord.Activating(),
                 new SessionRecord.StateLost(lost)),
-            new Moment(now, now));
+            now());
     on(new Recover());
     assertThat(actions).isEmpty();
     on(new Activate(2));
@@ -140,7 +127,7 @@ class DestinationHandoverRulesTest {
       on(new Prepare(1));
       on(new Opened(other, DeviceState.NONE));
       assertThat(refusal().reason()).isEqualTo(Reason.INCOMPATIBLE_DEVICE);
-      assertThat(last()).isEqualTo(new Forget());
+      assertThat(last()).isEqualTo(SimpleAction.FORGET);
     }
   }
 
@@ -151,7 +138,7 @@ class DestinationHandoverRulesTest {
     on(new Mapped(List.of(new WindowSpec("ring", 4096, 4096)), WorkloadState.WAITING));
     assertThat(refusal().reason()).isEqualTo(Reason.INCOMPATIBLE_DEVICE);
     assertThat(refusal().message()).contains("8192 bytes");
-    assertThat(last()).isEqualTo(new Forget());
+    assertThat(last()).isEqualTo(SimpleAction.FORGET);
   }
 
   @Test
@@ -176,7 +163,7 @@ class DestinationHandoverRulesTest {
   }
 
   @Test
-  void theSourceIsToldOnceLoadedIsJournalled() {
+  void loadedIsConfirmedToTheSourceOnceItIsJournalled() {
     untilLoaded();
     assertThat(state.progress().deviceStateBytes()).isEqualTo(10);
   }
@@ -190,12 +177,12 @@ class DestinationHandoverRulesTest {
     done();
     failed(Reason.JOURNAL_FAILED);
     assertThat(actions.get(0)).isInstanceOf(RejectLoaded.class);
-    assertThat(actions.get(1)).isEqualTo(new CloseStreams());
+    assertThat(actions.get(1)).isEqualTo(SimpleAction.CLOSE_STREAMS);
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
   }
 
   @Test
-  void aDeviceThatNobodyTakesIsDiscardedBeforeTheSourceIsTold() {
+  void aDeviceThatNobodyTakesIsDiscardedBeforeTheSourceIsAnswered() {
     untilListening();
     on(new StreamStarted());
     on(new StreamComplete(10, 20, 0));
@@ -206,7 +193,7 @@ class DestinationHandoverRulesTest {
     done();
     assertThat(last()).isEqualTo(new Transition(DeviceState.FAILED));
     done();
-    assertThat(last()).isEqualTo(new Reset());
+    assertThat(last()).isEqualTo(SimpleWork.RESET);
   }
 
   @Test
@@ -218,9 +205,9 @@ class DestinationHandoverRulesTest {
     done();
     assertThat(last()).isEqualTo(new Transition(DeviceState.FAILED));
     done();
-    assertThat(last()).isEqualTo(new Reset());
+    assertThat(last()).isEqualTo(SimpleWork.RESET);
     on(new Opened(DEVICE, DeviceState.NONE));
-    assertThat(last()).isEqualTo(new TakeBack());
+    assertThat(last()).isEqualTo(SimpleWork.TAKE_BACK);
     done();
     done();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
@@ -251,10 +238,10 @@ class DestinationHandoverRulesTest {
     done();
     assertThat(actions).containsExactly(new Reply(2, null), new Transition(DeviceState.RUNNING));
     done();
-    assertThat(last()).isEqualTo(new LetWorkloadTake());
+    assertThat(last()).isEqualTo(SimpleWork.LET_WORKLOAD_TAKE);
     assertThat(state.progress().downtimeNanos()).isBetween(5_000_000L, 5_010_000L);
     done();
-    assertThat(last()).isEqualTo(new LookAtRunning());
+    assertThat(last()).isEqualTo(SimpleWork.LOOK_AT_RUNNING);
     done();
     done();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_ACTIVE);
@@ -294,16 +281,16 @@ class DestinationHandoverRulesTest {
     done();
     done();
     for (int tries = 0; tries <= Timings.USUAL.retries(); tries++) {
-      assertThat(last()).isEqualTo(new LetWorkloadTake());
+      assertThat(last()).isEqualTo(SimpleWork.LET_WORKLOAD_TAKE);
       failed(Reason.WORKLOAD_UNREACHABLE);
-      assertThat(actions).noneMatch(CloseDevice.class::isInstance);
+      assertThat(actions).noneMatch(SimpleAction.CLOSE_DEVICE::equals);
       if (tries < Timings.USUAL.retries()) {
         on(new DestinationEvent.TimerFired(state.epoch()));
       }
     }
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     on(new Activate(5));
-    assertThat(actions).containsExactly(new Reply(5, null), new LetWorkloadTake());
+    assertThat(actions).containsExactly(new Reply(5, null), SimpleWork.LET_WORKLOAD_TAKE);
   }
 
   @Test
@@ -314,22 +301,22 @@ class DestinationHandoverRulesTest {
                 new SessionRecord.Prepared(state.spec()),
                 new SessionRecord.Loaded(0, Progress.NONE),
                 new SessionRecord.Activating()),
-            new Moment(now, now));
+            now());
     on(new Recover());
     on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     assertThat(state.snapshot().failure().message()).contains("lost what it had taken in");
-    assertThat(actions).noneMatch(LetWorkloadTake.class::isInstance);
+    assertThat(actions).noneMatch(SimpleWork.LET_WORKLOAD_TAKE::equals);
   }
 
   @Test
-  void aSilentDeviceThatSomebodyHeldAllTheTimeIsStillLoaded() {
+  void aDeviceWithoutStateThatSomebodyHeldAllTheTimeIsStillLoaded() {
     state =
         DestinationMachine.recovered(
             List.of(
                 new SessionRecord.Prepared(state.spec()),
                 new SessionRecord.Loaded(0, Progress.NONE)),
-            new Moment(now, now));
+            now());
     on(new Recover());
     on(new Opened(DEVICE, null, true));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_LOADED);
@@ -342,11 +329,11 @@ class DestinationHandoverRulesTest {
     done();
     done();
     on(new Opened(DEVICE, DeviceState.NONE));
-    assertThat(last()).isEqualTo(new TakeBack());
+    assertThat(last()).isEqualTo(SimpleWork.TAKE_BACK);
     failed(Reason.WORKLOAD_UNREACHABLE);
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
     on(new DestinationEvent.TimerFired(state.epoch()));
-    assertThat(last()).isEqualTo(new TakeBack());
+    assertThat(last()).isEqualTo(SimpleWork.TAKE_BACK);
     done();
     done();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
@@ -374,7 +361,7 @@ class DestinationHandoverRulesTest {
             List.of(
                 new SessionRecord.Prepared(state.spec()),
                 new SessionRecord.Loaded(0, Progress.NONE)),
-            new Moment(now, now));
+            now());
     on(new Recover());
     on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
+import dev.vfio.migration.agent.machine.DestinationStep.*;
 import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
@@ -15,7 +16,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Rules of the destination that no schedule of chance is sure to meet. */
-class DestinationMachineTest {
+class DestinationMachineTest
+    extends MachineDriver<DestinationState, DestinationEvent, DestinationAction> {
   private static final DeviceDescription DEVICE =
       new DeviceDescription(
           "vfio-user:gpu-1", MigrationInterface.REGION_2018, "model", 1 << 20, true, true, 4096);
@@ -24,18 +26,8 @@ class DestinationMachineTest {
       new DestinationSpec(
           new SessionKey("move", 1), "default/move", "vfio-user:gpu-1", "a", DEVICE, WINDOWS, 1);
 
-  private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
-  private final List<DestinationAction> actions = new ArrayList<>();
-  private final List<DestinationAction> all = new ArrayList<>();
-  private DestinationState state = DestinationState.initial(SPEC);
-
-  private void on(DestinationEvent event) {
-    Outcome<DestinationState, DestinationAction> outcome =
-        machine.step(state, event, new Moment(1, 1));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
-    all.addAll(outcome.actions());
+  DestinationMachineTest() {
+    super(new DestinationMachine(Timings.USUAL)::step, DestinationState.initial(SPEC));
   }
 
   private void untilMapped(DeviceState device, WorkloadState workload) {
@@ -52,40 +44,40 @@ class DestinationMachineTest {
   @Test
   void aDeviceThatAWorkloadUsesIsRefusedBeforeItIsTouched() {
     untilMapped(DeviceState.RUNNING, WorkloadState.RUNNING);
-    assertThat(state.step()).isEqualTo(DestinationStep.REFUSED);
+    assertThat(state.step()).isEqualTo(MainStep.REFUSED);
     assertThat(state.failure().reason()).isEqualTo(Reason.DEVICE_BUSY);
     assertThat(all)
         .noneMatch(
             action ->
                 action instanceof Transition
-                    || action instanceof Reset
+                    || action == SimpleWork.RESET
                     || action instanceof Journal);
   }
 
   @Test
   void aPausedWorkloadIsNoDestinationEither() {
     untilMapped(DeviceState.NONE, WorkloadState.PAUSED);
-    assertThat(state.step()).isEqualTo(DestinationStep.REFUSED);
+    assertThat(state.step()).isEqualTo(MainStep.REFUSED);
   }
 
   @Test
   void aDeviceThatRefusedToResumeIsLeftAsItIs() {
     untilMapped(DeviceState.RUNNING, WorkloadState.WAITING);
     on(new Done());
-    assertThat(actions).containsExactly(new ResetFree());
+    assertThat(actions).containsExactly(SimpleWork.RESET_FREE);
     on(new Opened(DEVICE, DeviceState.RUNNING));
     assertThat(actions).containsExactly(new Transition(DeviceState.RESUME));
     on(failed(Reason.TRANSITION_FAILED));
     on(new Done());
-    assertThat(actions).last().isEqualTo(new OpenDevice());
+    assertThat(actions).last().isEqualTo(SimpleWork.OPEN_DEVICE);
     on(new Opened(DEVICE, DeviceState.RUNNING));
-    assertThat(actions).containsExactly(new TakeBack());
+    assertThat(actions).containsExactly(SimpleWork.TAKE_BACK);
     on(new Done());
     on(new Done());
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
     assertThat(all)
         .doesNotContain(new Transition(DeviceState.FAILED))
-        .noneMatch(action -> action instanceof Reset);
+        .noneMatch(action -> action == SimpleWork.RESET);
   }
 
   @Test
@@ -97,22 +89,22 @@ class DestinationMachineTest {
     on(new Done());
     on(new Opened(DEVICE, DeviceState.FAILED));
     on(new Done());
-    assertThat(actions).containsExactly(new Reset());
+    assertThat(actions).containsExactly(SimpleWork.RESET);
   }
 
   @Test
-  void aDeviceThatCouldNotBeResetIsToldToWhoeverAsks() {
+  void aDeviceThatCouldNotBeResetIsReportedToWhoeverAsks() {
     untilMapped(DeviceState.NONE, WorkloadState.WAITING);
     on(new Done());
     on(new Opened(DEVICE, DeviceState.NONE));
     on(failed(Reason.DEVICE_UNREACHABLE));
     on(new Done());
     for (int turn = 0; turn < 3 * Timings.USUAL.retries() + 3; turn++) {
-      if (state.step() == DestinationStep.DISCARD_RESTING) {
+      if (state.step() == DiscardStep.DISCARD_RESTING) {
         on(new TimerFired(state.epoch()));
-      } else if (state.step() == DestinationStep.TAKING_BACK) {
+      } else if (state.step() == DiscardStep.TAKING_BACK) {
         on(new Done());
-      } else if (state.step() != DestinationStep.JOURNALLING_DISCARDED) {
+      } else if (state.step() != DiscardStep.JOURNALLING_DISCARDED) {
         on(failed(Reason.DEVICE_UNREACHABLE));
       }
     }
@@ -167,9 +159,9 @@ class DestinationMachineTest {
     untilMapped(device, WorkloadState.WAITING);
     assertThat(all)
         .as("not touched before it is journalled")
-        .noneMatch(ResetFree.class::isInstance);
+        .noneMatch(SimpleWork.RESET_FREE::equals);
     on(new Done());
-    assertThat(actions).containsExactly(new ResetFree());
+    assertThat(actions).containsExactly(SimpleWork.RESET_FREE);
   }
 
   private static DestinationEvent noReset() {
@@ -201,7 +193,7 @@ class DestinationMachineTest {
     on(new Done());
     on(new Done());
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDED);
-    assertThat(all).noneMatch(Transition.class::isInstance).noneMatch(Reset.class::isInstance);
+    assertThat(all).noneMatch(Transition.class::isInstance).noneMatch(SimpleWork.RESET::equals);
   }
 
   @Test
@@ -217,9 +209,9 @@ class DestinationMachineTest {
     untilResetIsAsked(DeviceState.RUNNING);
     on(failed(Reason.TRANSITION_FAILED));
     on(new Done());
-    assertThat(actions).last().isEqualTo(new OpenDevice());
+    assertThat(actions).last().isEqualTo(SimpleWork.OPEN_DEVICE);
     on(new Opened(DEVICE, DeviceState.RUNNING));
-    assertThat(actions).containsExactly(new TakeBack());
+    assertThat(actions).containsExactly(SimpleWork.TAKE_BACK);
     assertThat(all).noneMatch(Transition.class::isInstance);
   }
 
@@ -231,7 +223,7 @@ class DestinationMachineTest {
     on(new Done());
     for (int turn = 0; turn < 10 * Timings.USUAL.retries(); turn++) {
       DestinationAction last = actions.get(actions.size() - 1);
-      if (last instanceof TakeBack) {
+      if (last == SimpleWork.TAKE_BACK) {
         break;
       }
       on(
@@ -239,7 +231,7 @@ class DestinationMachineTest {
               ? new TimerFired(state.epoch())
               : last instanceof Transition ? new Done() : new Opened(DEVICE, DeviceState.RESUME));
     }
-    assertThat(actions).containsExactly(new TakeBack());
+    assertThat(actions).containsExactly(SimpleWork.TAKE_BACK);
     assertThat(state.snapshot().resetFailed()).isTrue();
     assertThat(state.snapshot().failure().message())
         .contains("the reset did not help", "restart its server");
@@ -260,7 +252,7 @@ class DestinationMachineTest {
       on(new Opened(DEVICE, says, Continuity.FRESH));
       assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
       assertThat(all)
-          .noneMatch(LetWorkloadTake.class::isInstance)
+          .noneMatch(SimpleWork.LET_WORKLOAD_TAKE::equals)
           .noneMatch(Transition.class::isInstance);
     }
   }
@@ -276,7 +268,7 @@ class DestinationMachineTest {
               new Moment(1, 1));
       on(new Recover());
       on(new Opened(DEVICE, says, Continuity.FRESH));
-      assertThat(actions).as("%s", says).containsExactly(new Reset());
+      assertThat(actions).as("%s", says).containsExactly(SimpleWork.RESET);
     }
   }
 }

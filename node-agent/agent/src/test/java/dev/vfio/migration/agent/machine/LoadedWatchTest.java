@@ -7,13 +7,12 @@ import dev.vfio.migration.agent.machine.DestinationEvent.*;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationInterface;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What is loaded is looked at until the decision, and its loss is reported before it. */
-class LoadedWatchTest {
+class LoadedWatchTest extends MachineDriver<DestinationState, DestinationEvent, DestinationAction> {
   private static final int ESRCH = 3;
   private static final int ECONNREFUSED = 111;
   private static final int ETIMEDOUT = 110;
@@ -24,10 +23,10 @@ class LoadedWatchTest {
       new DestinationSpec(
           new SessionKey("move", 1), "default/move", "vfio-user:gpu-1", "a", DEVICE, List.of(), 1);
 
-  private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
-  private final List<DestinationAction> actions = new ArrayList<>();
-  private DestinationState state;
-  private long now = 1;
+  LoadedWatchTest() {
+    super(new DestinationMachine(Timings.USUAL)::step, null);
+    stepNanos = 0;
+  }
 
   /** As after a restart: the device was opened and found loaded. */
   @BeforeEach
@@ -35,18 +34,10 @@ class LoadedWatchTest {
     state =
         DestinationMachine.recovered(
             List.of(new SessionRecord.Prepared(SPEC), new SessionRecord.Loaded(0, Progress.NONE)),
-            new Moment(now, now));
+            now());
     on(new Recover());
     on(new Opened(DEVICE, DeviceState.RESUME_COMPLETED));
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_LOADED);
-  }
-
-  private void on(DestinationEvent event) {
-    Outcome<DestinationState, DestinationAction> outcome =
-        machine.step(state, event, new Moment(now, now));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
   }
 
   private void failed(Reason reason, int errno) {
@@ -63,7 +54,7 @@ class LoadedWatchTest {
 
   private void looks() {
     timePasses();
-    assertThat(actions).containsExactly(new LookAtLoaded());
+    assertThat(actions).containsExactly(SimpleWork.LOOK_AT_LOADED);
   }
 
   private Failure refusal(long command) {
@@ -96,13 +87,13 @@ class LoadedWatchTest {
         .contains("so it was", "has ended with it", "it is rolled back")
         .doesNotContain("still holds the state");
     timePasses();
-    assertThat(actions).containsExactly(new OpenDevice());
+    assertThat(actions).containsExactly(SimpleWork.OPEN_DEVICE);
     failed(Reason.DEVICE_UNREACHABLE, ECONNREFUSED);
     assertThat(state.snapshot().failure().message()).contains("Nobody serves the device any more");
     on(new RollBack(7, "lost"));
-    assertThat(actions).contains(new CloseStreams());
+    assertThat(actions).contains(SimpleAction.CLOSE_STREAMS);
     on(new Done());
-    assertThat(actions).containsExactly(new Reply(7, null), new OpenDevice());
+    assertThat(actions).containsExactly(new Reply(7, null), SimpleWork.OPEN_DEVICE);
   }
 
   /** The connection to a server that hung is of no more use, and what it holds may be there. */
@@ -175,7 +166,7 @@ class LoadedWatchTest {
   @Test
   void whoAsksIsAnsweredAfterALookOfItsOwn() {
     on(new VerifyLoaded(5));
-    assertThat(actions).containsExactly(new LookAtLoaded());
+    assertThat(actions).containsExactly(SimpleWork.LOOK_AT_LOADED);
     on(new Done());
     assertThat(refusal(5)).isNull();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_LOADED);
@@ -233,7 +224,7 @@ class LoadedWatchTest {
     looks();
     failed(Reason.DEVICE_UNREACHABLE, 0);
     on(new Activate(4));
-    assertThat(actions).containsExactly(new OpenDevice());
+    assertThat(actions).containsExactly(SimpleWork.OPEN_DEVICE);
     on(new Opened(DEVICE, DeviceState.NONE));
     assertThat(refusal(4).reason()).isEqualTo(Reason.NOT_LOADED);
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);

@@ -7,35 +7,21 @@ import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.workload.WorkloadState;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** The source's rules, one by one, on the pure machine. */
-class SourceHandoverRulesTest {
+class SourceHandoverRulesTest extends MachineDriver<SourceState, SourceEvent, SourceAction> {
   private static final SessionKey KEY = new SessionKey("m", 1);
   private static final PendingBytes SOME = new PendingBytes(1, 2, 3);
 
-  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
-  private final List<SourceAction> actions = new ArrayList<>();
-  private SourceState state = SourceState.initial(spec(Mode.LIVE));
-  private long now = 1_000_000_000L;
+  SourceHandoverRulesTest() {
+    super(new SourceMachine(Timings.USUAL)::step, SourceState.initial(spec(Mode.LIVE)));
+  }
 
   private static SourceSpec spec(Mode mode) {
     return new SourceSpec(
         KEY, "default/m", "vfio-user:gpu-0", "b", "host", 1, mode, 1, 0, 0, List.of());
-  }
-
-  private void on(SourceEvent event) {
-    now += 1000;
-    Outcome<SourceState, SourceAction> outcome = machine.step(state, event, new Moment(now, now));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
-  }
-
-  private SourceAction last() {
-    return actions.get(actions.size() - 1);
   }
 
   private void done() {
@@ -91,7 +77,7 @@ class SourceHandoverRulesTest {
     untilPrecopy();
     untilEndIsJournalled();
     done();
-    assertThat(last()).isEqualTo(new SendEnd());
+    assertThat(last()).isEqualTo(SimpleWork.SEND_END);
     done();
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_AWAITING_DECISION);
   }
@@ -104,7 +90,7 @@ class SourceHandoverRulesTest {
     failed(Reason.JOURNAL_FAILED);
     assertThat(actions).hasSize(2);
     assertThat(((Reply) actions.get(0)).refusal().reason()).isEqualTo(Reason.JOURNAL_FAILED);
-    assertThat(last()).isEqualTo(new Forget());
+    assertThat(last()).isEqualTo(SimpleAction.FORGET);
     on(new Start(2));
     assertThat(((Reply) last()).refusal().reason()).isEqualTo(Reason.JOURNAL_FAILED);
   }
@@ -143,7 +129,7 @@ class SourceHandoverRulesTest {
     untilPrecopy();
     on(new SwitchOver(2));
     done();
-    assertThat(actions).containsExactly(new Reply(2, null), new PauseWorkload());
+    assertThat(actions).containsExactly(new Reply(2, null), SimpleWork.PAUSE_WORKLOAD);
     done();
     assertThat(last()).isInstanceOf(SendPaused.class);
     done();
@@ -160,13 +146,13 @@ class SourceHandoverRulesTest {
     on(new SwitchOver(2));
     done();
     failed(Reason.WORKLOAD_PAUSE_FAILED);
-    assertThat(actions.get(0)).isEqualTo(new CloseStream());
+    assertThat(actions.get(0)).isEqualTo(SimpleAction.CLOSE_STREAM);
     done();
     assertThat(last()).isEqualTo(new Transition(DeviceState.FAILED));
     done();
     assertThat(last()).isEqualTo(new Transition(DeviceState.RUNNING));
     done();
-    assertThat(last()).isEqualTo(new ResumeWorkload());
+    assertThat(last()).isEqualTo(SimpleWork.RESUME_WORKLOAD);
     done();
     done();
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
@@ -282,7 +268,7 @@ class SourceHandoverRulesTest {
     untilEndIsJournalled();
     failed(Reason.JOURNAL_FAILED);
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLING_BACK);
-    assertThat(actions).noneMatch(SendEnd.class::isInstance);
+    assertThat(actions).noneMatch(SimpleWork.SEND_END::equals);
   }
 
   @Test
@@ -328,9 +314,9 @@ class SourceHandoverRulesTest {
     on(new TimerFired(state.epoch()));
     on(new Opened(DeviceState.STOPNCOPY, true));
     done();
-    assertThat(last()).isEqualTo(new ReleaseWorkload());
+    assertThat(last()).isEqualTo(SimpleWork.RELEASE_WORKLOAD);
     done();
-    assertThat(actions).containsExactly(new ResetReleased());
+    assertThat(actions).containsExactly(SimpleWork.RESET_RELEASED);
     on(new WasReset(DeviceState.NONE));
     done();
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_COMPLETED);
@@ -338,14 +324,14 @@ class SourceHandoverRulesTest {
   }
 
   @Test
-  void aSilentDeviceThatSomebodyHeldAllTheTimeIsBroughtBackAfterARestart() {
+  void aDeviceWithoutStateThatSomebodyHeldAllTheTimeIsBroughtBackAfterARestart() {
     for (boolean kept : new boolean[] {true, false}) {
       state =
           SourceMachine.recovered(
               List.of(
                   new SessionRecord.SourceStarted(state.spec()),
                   new SessionRecord.SwitchingOver(now)),
-              new Moment(now, now));
+              now());
       on(new Recover());
       done();
       on(new Opened(null, true, kept));
@@ -367,10 +353,10 @@ class SourceHandoverRulesTest {
                   new SessionRecord.SwitchingOver(now),
                   new SessionRecord.EndAllowed(Progress.NONE),
                   new SessionRecord.Committed()),
-              new Moment(now, now));
+              now());
       on(new Recover());
       on(new Opened(reset, true));
-      assertThat(actions).as("%s", reset).containsExactly(new ReleaseWorkload());
+      assertThat(actions).as("%s", reset).containsExactly(SimpleWork.RELEASE_WORKLOAD);
     }
   }
 
@@ -389,7 +375,7 @@ class SourceHandoverRulesTest {
     assertThat(last()).isEqualTo(new Transition(DeviceState.CANCELLED));
     done();
     done();
-    assertThat(actions).noneMatch(ResumeWorkload.class::isInstance);
+    assertThat(actions).noneMatch(SimpleWork.RESUME_WORKLOAD::equals);
     done();
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
     assertThat(state.snapshot().failure()).isNull();
@@ -401,7 +387,7 @@ class SourceHandoverRulesTest {
 
   /** A device that is kept open for a workload that died could not be given to any other. */
   @Test
-  void whereTheWorkloadDiedTheDeviceIsLetGoOfAndItIsSaidThatNobodyHasIt() {
+  void whereTheWorkloadDiedTheDeviceIsResetAndReleasedAndTheReportSaysSo() {
     for (boolean cancelled : new boolean[] {true, false}) {
       state = SourceState.initial(spec(Mode.LIVE));
       untilPrecopy();
@@ -414,14 +400,16 @@ class SourceHandoverRulesTest {
       done();
       done();
       done();
-      assertThat(last()).isEqualTo(new ResumeWorkload());
+      assertThat(last()).isEqualTo(SimpleWork.RESUME_WORKLOAD);
       on(new SourceEvent.Failed(new Failure(Reason.WORKLOAD_UNREACHABLE, "it died", 3)));
-      assertThat(actions).containsExactly(new ResetReleased());
+      assertThat(actions).containsExactly(SimpleWork.RESET_RELEASED);
       on(new WasReset(DeviceState.NONE));
-      assertThat(actions.get(0)).isEqualTo(new CloseDevice());
-      assertThat(((Journal) last()).record()).isInstanceOf(SessionRecord.RolledBack.class);
+      assertThat(actions.get(0)).isEqualTo(SimpleAction.CLOSE_DEVICE);
+      SessionRecord.RolledBack end = (SessionRecord.RolledBack) ((Journal) last()).record();
+      assertThat(end.device()).as("as the reset left it").isEqualTo(DeviceState.NONE);
       done();
       assertThat(state.state()).isEqualTo(SessionState.SOURCE_ROLLED_BACK);
+      assertThat(state.snapshot().deviceState()).isEqualTo(DeviceState.NONE);
       assertThat(state.snapshot().failure().errno()).isEqualTo(3);
       assertThat(state.snapshot().failure().message())
           .contains("it died", "vfio-user:gpu-0 was brought back to RUNNING", "It was reset");
@@ -440,7 +428,7 @@ class SourceHandoverRulesTest {
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_STRANDED);
     assertThat(state.snapshot().failure().message()).contains("not reset").contains("roll back");
     on(new RollBack(4, "again"));
-    assertThat(actions).containsExactly(new Reply(4, null), new OpenDevice());
+    assertThat(actions).containsExactly(new Reply(4, null), SimpleWork.OPEN_DEVICE);
     on(new Opened(DeviceState.PRECOPY, true));
     done();
     done();

@@ -4,23 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
+import dev.vfio.migration.agent.machine.SourceStep.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.PendingBytes;
 import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Rules of the source that no schedule of chance is sure to meet. */
-class SourceMachineTest {
+class SourceMachineTest extends MachineDriver<SourceState, SourceEvent, SourceAction> {
   private static final long MIB = 1L << 20;
   private static final long WINDOWS = 16L << 30;
 
-  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
-  private final List<SourceAction> actions = new ArrayList<>();
-  private SourceState state = SourceState.initial(spec(Mode.LIVE));
-  private long nanos = 1;
+  SourceMachineTest() {
+    super(new SourceMachine(Timings.USUAL)::step, SourceState.initial(spec(Mode.LIVE)));
+    stepNanos = Duration.ofMillis(20).toNanos();
+  }
 
   private static SourceSpec spec(Mode mode) {
     return new SourceSpec(
@@ -35,15 +35,6 @@ class SourceMachineTest {
         0,
         0,
         List.of());
-  }
-
-  private void on(SourceEvent event) {
-    nanos += Duration.ofMillis(20).toNanos();
-    Outcome<SourceState, SourceAction> outcome =
-        machine.step(state, event, new Moment(nanos, nanos));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
   }
 
   private void untilMapped(WorkloadState workload) {
@@ -61,7 +52,7 @@ class SourceMachineTest {
   }
 
   @Test
-  void aDeviceThatWasNeverToldThatItRunsIsToldBeforeItsMigration() {
+  void aDeviceInNoneIsLedToRunningBeforeItsMigration() {
     on(new Start(1));
     on(new Done());
     on(new Opened(DeviceState.NONE, true));
@@ -73,7 +64,7 @@ class SourceMachineTest {
   }
 
   @Test
-  void aDeviceThatRefusesItsSetUpAndTellsNoStateIsToldThatItRuns() {
+  void aDeviceThatRefusesSetupAndReportsNoStateIsLedToRunning() {
     on(new Start(1));
     on(new Done());
     on(new Opened(null, true));
@@ -98,7 +89,7 @@ class SourceMachineTest {
   }
 
   private void goOn() {
-    on(state.step() == SourceStep.ROUND_REST ? new TimerFired(state.epoch()) : go());
+    on(state.step() == CopyingStep.ROUND_REST ? new TimerFired(state.epoch()) : go());
   }
 
   private Continue go() {
@@ -125,7 +116,7 @@ class SourceMachineTest {
     on(new DirtyFound(0, 0, 0, 0));
     on(go());
     on(new MemoryCopied(0, 0));
-    assertThat(state.step()).isEqualTo(SourceStep.LAST_STATE);
+    assertThat(state.step()).isEqualTo(CopyingStep.LAST_STATE);
   }
 
   @Test
@@ -168,7 +159,7 @@ class SourceMachineTest {
       on(new MemoryCopied(WINDOWS / 4, WINDOWS / 4));
       assertThat(state.progress().memoryPending()).isEqualTo(WINDOWS / 2);
       // Back to the beginning of a round, as if this one had not been.
-      state = state.at(SourceStep.ROUND_PENDING);
+      state = state.at(CopyingStep.ROUND_PENDING);
     }
   }
 
@@ -194,13 +185,13 @@ class SourceMachineTest {
   private long handOutWhileStopped(long most, long pending) {
     long sent = 0;
     while (state.state() == SessionState.SOURCE_STOPNCOPY && sent < most) {
-      if (state.step() == SourceStep.LAST_PENDING) {
+      if (state.step() == CopyingStep.LAST_PENDING) {
         on(new PendingRead(new PendingBytes(0, 0, pending)));
       } else {
         on(new StateCopied(32 * MIB, false));
         sent += 32 * MIB;
       }
-      if (state.step() == SourceStep.LAST_STATE) {
+      if (state.step() == CopyingStep.LAST_STATE) {
         on(go());
       }
     }
@@ -232,7 +223,7 @@ class SourceMachineTest {
       assertThat(state.failure()).as("its stream decides").isNull();
       on(new StateCopied(0, true));
       on(new PendingRead(PendingBytes.NOTHING));
-      assertThat(state.step()).isEqualTo(SourceStep.LAST_LOOK);
+      assertThat(state.step()).isEqualTo(CopyingStep.LAST_LOOK);
     }
   }
 
@@ -254,22 +245,22 @@ class SourceMachineTest {
     untilStopped(100 * MIB);
     on(new StateCopied(250 * MIB, true));
     on(new PendingRead(PendingBytes.NOTHING));
-    assertThat(state.step()).isEqualTo(SourceStep.LAST_LOOK);
+    assertThat(state.step()).isEqualTo(CopyingStep.LAST_LOOK);
   }
 
-  /** Nobody knows whether a device that does not tell was reset when its agent ended. */
+  /** Nobody knows whether a device that reports no state was reset when its agent ended. */
   @Test
-  void aPausedWorkloadIsNotResumedOnADeviceThatDoesNotTellItsState() {
+  void aPausedWorkloadIsNotResumedOnADeviceThatReportsNoState() {
     List<SessionRecord> records =
         List.of(
             new SessionRecord.SourceStarted(spec(Mode.LIVE)),
             new SessionRecord.SwitchingOver(1),
             new SessionRecord.RollingBack(true, null));
-    state = SourceMachine.recovered(records, new Moment(nanos, nanos));
+    state = SourceMachine.recovered(records, now());
     on(new Recover());
     on(new Opened(null, true));
     assertThat(state.state()).isEqualTo(SessionState.SOURCE_STRANDED);
-    assertThat(actions).containsExactly(new CloseDevice());
+    assertThat(actions).containsExactly(SimpleAction.CLOSE_DEVICE);
   }
 
   @Test
@@ -277,9 +268,9 @@ class SourceMachineTest {
     untilPrecopy();
     on(new Cancel(3));
     on(new PendingRead(PendingBytes.NOTHING));
-    state = state.at(SourceStep.ROLL_BACK_LEAVING_OTHERWISE);
+    state = state.at(RollBackStep.ROLL_BACK_LEAVING_OTHERWISE);
     on(new SourceEvent.Failed(Failure.of(Reason.DEVICE_UNREACHABLE, "no answer")));
-    assertThat(state.step()).isEqualTo(SourceStep.ROLL_BACK_OPEN_RESTING);
+    assertThat(state.step()).isEqualTo(RollBackStep.ROLL_BACK_OPEN_RESTING);
   }
 
   @Test

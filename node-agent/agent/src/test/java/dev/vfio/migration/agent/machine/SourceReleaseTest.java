@@ -6,33 +6,21 @@ import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.linux.Errno;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** What a workload had in its device does not stay behind in silence. */
-class SourceReleaseTest {
+class SourceReleaseTest extends MachineDriver<SourceState, SourceEvent, SourceAction> {
   private static final String PCI = "0000:65:00.1";
   private static final String MDEV = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
 
-  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
-  private final List<SourceAction> actions = new ArrayList<>();
-  private final List<SourceAction> all = new ArrayList<>();
-  private SourceState state;
-  private long now = 1_000_000_000L;
+  SourceReleaseTest() {
+    super(new SourceMachine(Timings.USUAL)::step, null);
+  }
 
   private static SourceSpec spec(String device) {
     return new SourceSpec(
         new SessionKey("m", 1), "default/m", device, "b", "h", 1, Mode.LIVE, 1, 0, 0, List.of());
-  }
-
-  private void on(SourceEvent event) {
-    now += 1000;
-    Outcome<SourceState, SourceAction> outcome = machine.step(state, event, new Moment(now, now));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
-    all.addAll(outcome.actions());
   }
 
   private SessionRecord journalled() {
@@ -47,50 +35,54 @@ class SourceReleaseTest {
                 new SessionRecord.SwitchingOver(now),
                 new SessionRecord.EndAllowed(Progress.NONE),
                 new SessionRecord.Committed()),
-            new Moment(now, now));
+            now());
     all.clear();
     on(new Recover());
   }
 
-  /** Until the workload has let go of the device. */
+  /** Until the workload has released the device. */
   private void released(String device, DeviceState found) {
     committed(device);
     on(new Opened(found, true, true));
     if (actions.contains(new Transition(DeviceState.SAVE_COMPLETED))) {
       on(new Done());
     }
-    assertThat(actions).containsExactly(new ReleaseWorkload());
-    assertThat(all).as("nothing is reset under its workload").doesNotContain(new ResetReleased());
+    assertThat(actions).containsExactly(SimpleWork.RELEASE_WORKLOAD);
+    assertThat(all)
+        .as("nothing is reset under its workload")
+        .doesNotContain(SimpleWork.RESET_RELEASED);
     on(new Done());
-    assertThat(actions).containsExactly(new ResetReleased());
+    assertThat(actions).containsExactly(SimpleWork.RESET_RELEASED);
   }
 
   private static SourceEvent failed(Reason reason, int errno) {
     return new SourceEvent.Failed(new Failure(reason, "the reset failed", errno));
   }
 
-  private void toldToAPerson(String how) {
-    assertThat(actions.get(0)).as("it is released all the same").isEqualTo(new CloseDevice());
+  private void reportedToAPerson(String how) {
+    assertThat(actions.get(0))
+        .as("it is released all the same")
+        .isEqualTo(SimpleAction.CLOSE_DEVICE);
     SessionRecord record = journalled();
     on(new Done());
     SessionSnapshot before = state.snapshot();
     state =
         SourceMachine.recovered(
-            List.of(new SessionRecord.SourceStarted(state.spec()), record), new Moment(now, now));
-    for (SessionSnapshot told : List.of(before, state.snapshot())) {
-      assertThat(told.state()).isEqualTo(SessionState.SOURCE_COMPLETED);
-      assertThat(told.resetFailed()).isTrue();
-      assertThat(told.failure().message())
+            List.of(new SessionRecord.SourceStarted(state.spec()), record), now());
+    for (SessionSnapshot reported : List.of(before, state.snapshot())) {
+      assertThat(reported.state()).isEqualTo(SessionState.SOURCE_COMPLETED);
+      assertThat(reported.resetFailed()).isTrue();
+      assertThat(reported.failure().message())
           .contains("the destination runs", "may still be in it", "Reset it before", how);
     }
   }
 
   @Test
-  void aDeviceIsResetOnceItsWorkloadHasLetGo() {
+  void aDeviceIsResetOnceItsWorkloadHasReleasedIt() {
     for (DeviceState reset : new DeviceState[] {DeviceState.NONE, DeviceState.RUNNING, null}) {
       released(PCI, DeviceState.STOPNCOPY);
       on(new WasReset(reset));
-      assertThat(actions).hasSize(2).first().isEqualTo(new CloseDevice());
+      assertThat(actions).hasSize(2).first().isEqualTo(SimpleAction.CLOSE_DEVICE);
       assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
       on(new Done());
       assertThat(state.snapshot().resetFailed()).isFalse();
@@ -111,14 +103,14 @@ class SourceReleaseTest {
   }
 
   @Test
-  void aResetThatDidNotHelpIsToldUnlessTheLastCloseHelped() {
+  void aResetThatDidNotHelpIsReportedUnlessTheLastCloseHelped() {
     for (DeviceState after : List.of(DeviceState.SAVE_COMPLETED, DeviceState.NONE)) {
       released(MDEV, DeviceState.SAVE_COMPLETED);
       on(new WasReset(DeviceState.SAVE_COMPLETED));
-      assertThat(actions).as("closed, and looked at").containsExactly(new OpenDevice());
+      assertThat(actions).as("closed, and looked at").containsExactly(SimpleWork.OPEN_DEVICE);
       on(new Opened(after, true));
       if (after.leftOver()) {
-        toldToAPerson("echo 1 > /sys/bus/mdev/devices/" + MDEV + "/remove");
+        reportedToAPerson("echo 1 > /sys/bus/mdev/devices/" + MDEV + "/remove");
       } else {
         assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
       }
@@ -126,16 +118,16 @@ class SourceReleaseTest {
   }
 
   @Test
-  void aDeviceWithoutAResetIsToldUnlessItsLastCloseResetIt() {
+  void aDeviceWithoutAResetIsReportedUnlessItsLastCloseResetIt() {
     for (DeviceState after : new DeviceState[] {DeviceState.STOPNCOPY, null, DeviceState.RUNNING}) {
       released(PCI, DeviceState.SAVE_COMPLETED);
       on(failed(Reason.TRANSITION_FAILED, Errno.EOPNOTSUPP.number()));
-      assertThat(actions).containsExactly(new OpenDevice());
+      assertThat(actions).containsExactly(SimpleWork.OPEN_DEVICE);
       on(new Opened(after, true));
       if (after == DeviceState.RUNNING) {
         assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
       } else {
-        toldToAPerson("echo 1 > /sys/bus/pci/devices/0000:65:00.1/reset");
+        reportedToAPerson("echo 1 > /sys/bus/pci/devices/0000:65:00.1/reset");
       }
     }
   }
@@ -150,14 +142,14 @@ class SourceReleaseTest {
         assertThat(state.state()).isEqualTo(SessionState.SOURCE_COMPLETING);
         assertThat(state.snapshot().failure().message()).contains("the reset failed");
         on(new TimerFired(state.epoch()));
-        assertThat(actions).containsExactly(new OpenDevice());
+        assertThat(actions).containsExactly(SimpleWork.OPEN_DEVICE);
         on(new Opened(DeviceState.SAVE_COMPLETED, true));
-        assertThat(actions).containsExactly(new ResetReleased());
+        assertThat(actions).containsExactly(SimpleWork.RESET_RELEASED);
         assertThat(++resets).isLessThan(100);
       }
     }
     assertThat(resets).isEqualTo(Timings.USUAL.retries() + 1);
-    toldToAPerson("restart its server");
+    reportedToAPerson("restart its server");
   }
 
   /** Whoever opened it after a crash of this agent must not lose what is in it by now. */
@@ -168,7 +160,7 @@ class SourceReleaseTest {
     assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
   }
 
-  /** A process that was killed may take a moment to be gone. */
+  /** A process that was killed may take a moment to end. */
   @Test
   void aDeviceThatIsHeldAndWasLeftStoppedIsLookedAtAgain() {
     released(PCI, DeviceState.SAVE_COMPLETED);
@@ -181,36 +173,36 @@ class SourceReleaseTest {
   }
 
   @Test
-  void aDeviceThatIsGoneLeavesNothingBehind() {
+  void aRemovedDeviceLeavesNothingBehind() {
     released(MDEV, DeviceState.SAVE_COMPLETED);
     on(failed(Reason.UNKNOWN_DEVICE, 0));
     assertThat(journalled()).isEqualTo(new SessionRecord.Completed(null));
   }
 
-  /** One that does not tell its state refuses to be saved twice. */
+  /** A device that reports no state refuses to be saved twice. */
   @Test
   void aSilentDeviceThatWasSavedBeforeARestartIsReleasedAndReset() {
     committed(PCI);
     on(new Opened(null, true));
     assertThat(actions).containsExactly(new Transition(DeviceState.SAVE_COMPLETED));
     on(failed(Reason.TRANSITION_FAILED, Errno.EINVAL.number()));
-    assertThat(actions).containsExactly(new ReleaseWorkload());
+    assertThat(actions).containsExactly(SimpleWork.RELEASE_WORKLOAD);
   }
 
   @Test
-  void aDeviceThatCouldNotBeResetWhenItsWorkloadDiedIsTold() {
+  void aDeviceThatCouldNotBeResetWhenItsWorkloadDiedIsReported() {
     for (boolean helped : new boolean[] {true, false}) {
       state =
           SourceMachine.recovered(
               List.of(
                   new SessionRecord.SourceStarted(spec(PCI)), new SessionRecord.SwitchingOver(now)),
-              new Moment(now, now));
+              now());
       on(new Recover());
       on(new Done());
       on(new Opened(DeviceState.RUNNING, true));
-      assertThat(actions).containsExactly(new ResumeWorkload());
+      assertThat(actions).containsExactly(SimpleWork.RESUME_WORKLOAD);
       on(new SourceEvent.Failed(new Failure(Reason.WORKLOAD_UNREACHABLE, "it died", 3)));
-      assertThat(actions).containsExactly(new ResetReleased());
+      assertThat(actions).containsExactly(SimpleWork.RESET_RELEASED);
       on(helped ? new WasReset(DeviceState.RUNNING) : failed(Reason.TRANSITION_FAILED, 5));
       assertThat(journalled()).isInstanceOf(SessionRecord.RolledBack.class);
       assertThat(state.failure().errno()).isEqualTo(3);

@@ -17,8 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What an agent tells of an end: what it saw, and in words for people. */
-class WhatWasSeenTest {
+/** What an agent reports of an end: what it saw, and in words for people. */
+class WhatWasSeenTest extends MachineDriver<SourceState, SourceEvent, SourceAction> {
   private static final String MACHINE_NAME = "(SOURCE|DESTINATION)_[A-Z]";
   private static final SourceSpec SPEC =
       new SourceSpec(
@@ -34,18 +34,8 @@ class WhatWasSeenTest {
           0,
           List.of());
 
-  private final SourceMachine machine = new SourceMachine(Timings.USUAL);
-  private final List<SourceAction> actions = new ArrayList<>();
-  private SourceState state = SourceState.initial(SPEC);
-  private long nanos = 1;
-
-  private void on(SourceEvent event) {
-    nanos++;
-    Outcome<SourceState, SourceAction> outcome =
-        machine.step(state, event, new Moment(nanos, nanos));
-    state = outcome.state();
-    actions.clear();
-    actions.addAll(outcome.actions());
+  WhatWasSeenTest() {
+    super(new SourceMachine(Timings.USUAL)::step, SourceState.initial(SPEC));
   }
 
   private void untilPrecopy() {
@@ -63,7 +53,7 @@ class WhatWasSeenTest {
   private String afterRestart(SessionRecord... later) {
     List<SessionRecord> records = new ArrayList<>(List.of(new SessionRecord.SourceStarted(SPEC)));
     records.addAll(List.of(later));
-    state = SourceMachine.recovered(records, new Moment(nanos, nanos));
+    state = SourceMachine.recovered(records, now());
     on(new Recover());
     return state.failure().message();
   }
@@ -115,9 +105,9 @@ class WhatWasSeenTest {
                                     4096),
                                 List.of(),
                                 1))),
-                    new Moment(nanos, nanos)),
+                    now()),
                 new DestinationEvent.Recover(),
-                new Moment(nanos, nanos))
+                now())
             .state();
     assertThat(lost.failure().message())
         .contains("before everything was loaded")
@@ -164,7 +154,7 @@ class WhatWasSeenTest {
   }
 
   @Test
-  void anEntryOfAReleaseThatDidNotWriteItTellsNoState() throws IOException {
+  void anEntryOfAReleaseThatDidNotWriteItHasNoState() throws IOException {
     SessionRecord old =
         RecordCodec.decode(
             new String(

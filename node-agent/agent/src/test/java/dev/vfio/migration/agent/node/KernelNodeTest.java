@@ -108,7 +108,7 @@ class KernelNodeTest {
     assertThat(socket(OTHER)).as("closed").doesNotExist();
   }
 
-  /** The period is far away: what is told by the folder of device nodes is enough. */
+  /** The period is far away: the change of the folder of device nodes is enough. */
   @Test
   void aWorkloadThatStartsRightAfterItsDeviceFindsTheFolder() throws Exception {
     Path nodes = files.devices();
@@ -274,7 +274,7 @@ class KernelNodeTest {
   // ---------------------------------------------------------------- without the kernel's devices
 
   @Test
-  void theKernelIsLookedAtWhereItHasVfioUnlessToldOtherwise() throws Exception {
+  void theKernelIsLookedAtWhereItHasVfioUnlessConfiguredOtherwise() throws Exception {
     KernelFiles without = new KernelFiles(folder.resolve("dev/none"), files.sysfs(), files.proc());
     Map<String, String> yes = Map.of("agent.kernel-devices", "true");
     Map<String, String> no = Map.of("agent.kernel-devices", "false");

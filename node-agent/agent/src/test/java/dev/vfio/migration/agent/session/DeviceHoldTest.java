@@ -39,7 +39,7 @@ class DeviceHoldTest {
     assertThatThrownBy(() -> hold.letWorkloadTake("move/1")).hasMessageContaining("it is WAITING");
   }
 
-  /** It let go before a crash of this agent, and its device was reset since. */
+  /** It released its device before a crash of this agent, and the device was reset since. */
   @Test
   void aWorkloadThatWaitsForADeviceNeedNotLetGoOfOne() throws Exception {
     refusesRelease = true;

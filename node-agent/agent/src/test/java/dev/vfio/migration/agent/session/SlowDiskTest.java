@@ -190,7 +190,7 @@ class SlowDiskTest {
                                 new byte[0])
                             .get()));
     assertAnswered(sessions);
-    assertThat(sessions.snapshots()).as("it is there until its journal is gone").hasSize(1);
+    assertThat(sessions.snapshots()).as("it is there until its journal is removed").hasSize(1);
     disk.countDown();
     assertThat(beginning.get(60, TimeUnit.SECONDS)).hasMessageContaining("no sense");
     assertThat(sessions.snapshots()).isEmpty();

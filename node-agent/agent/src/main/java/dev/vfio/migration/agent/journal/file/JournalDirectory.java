@@ -71,12 +71,11 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
           directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     } catch (IOException failure) {
       throw new IOException(
-          "the journal directory "
-              + directory
-              + " cannot be made or written ("
-              + failure
-              + "). Nothing was done to any device; give the agent a directory of the host that its"
-              + " user may write to, or name another in agent.journal-directory.",
+          String.format(
+              "the journal directory %s cannot be made or written (%s). Nothing was done to any"
+                  + " device; give the agent a directory of the host that its user may write to, or"
+                  + " name another in agent.journal-directory.",
+              directory, failure),
           failure);
     }
   }

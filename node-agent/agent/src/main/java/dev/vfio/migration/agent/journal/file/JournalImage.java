@@ -152,14 +152,9 @@ public final class JournalImage {
       return null;
     }
     return good < counted
-        ? "entry "
-            + (good + 1)
-            + " of "
-            + counted
-            + ", at byte "
-            + found.end()
-            + ", is not what"
-            + " was written"
+        ? String.format(
+            "entry %s of %s, at byte %s, is not what was written",
+            good + 1, counted, found.end())
         : good + " entries are good and its head counts " + counted;
   }
 

@@ -97,10 +97,10 @@ final class DeliveryThread implements Runnable {
         }
       }
     } catch (Reception.Over stopped) {
-      // Whoever ended the migration has told everyone who must know.
+      // Whoever ended the migration has informed everyone who must know.
       return;
     } catch (Throwable failure) {
-      // Also an Error: nothing else tells the source, which would wait for this thread.
+      // Also an Error: nothing else informs the source, which would wait for this thread.
       reception.sinkFailed(failure);
     } finally {
       ring.leave();

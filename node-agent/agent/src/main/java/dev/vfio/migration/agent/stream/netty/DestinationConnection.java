@@ -198,7 +198,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
     }
   }
 
-  /** The connection is nobody's: tells why, and closes. */
+  /** The connection is nobody's: sends the reason, and closes. */
   private void refuse(StreamException why) {
     if (over || reception != null) {
       return;
@@ -216,7 +216,7 @@ final class DestinationConnection implements ConnectionReader.Owner {
     if (peer != null) {
       writer.greet(new Refusal(ErrorReport.of(why)), channel::close);
     }
-    // Else TLS did not come about: its own alert tells the other end, and it closes.
+    // Else TLS did not come about: its own alert informs the other end, and it closes.
     closeLater();
   }
 

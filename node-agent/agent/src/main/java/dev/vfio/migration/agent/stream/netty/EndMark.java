@@ -35,15 +35,9 @@ record EndMark(long frames, long bytes, byte[] digest) {
     if (frames != counted.frames || bytes != counted.bytes) {
       throw new StreamException(
           Kind.CORRUPT,
-          "the end mark says "
-              + frames
-              + " frames and "
-              + bytes
-              + " bytes, but "
-              + counted.frames
-              + " frames and "
-              + counted.bytes
-              + " bytes came");
+          String.format(
+              "the end mark says %s frames and %s bytes, but %s frames and %s bytes came",
+              frames, bytes, counted.frames, counted.bytes));
     }
     if (!Arrays.equals(digest, counted.digest)) {
       throw new StreamException(

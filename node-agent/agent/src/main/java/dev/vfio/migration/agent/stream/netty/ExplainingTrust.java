@@ -40,7 +40,7 @@ final class ExplainingTrust extends X509ExtendedTrustManager {
     }
   }
 
-  /** BoringSSL would tell the other end of an internal error where it is not told better. */
+  /** BoringSSL sends the other end an internal error where no better alert is named. */
   private static int alertFor(Throwable refused) {
     for (Throwable each = refused; each != null; each = each.getCause()) {
       if (each instanceof CertificateExpiredException

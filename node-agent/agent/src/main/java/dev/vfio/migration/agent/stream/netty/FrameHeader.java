@@ -109,11 +109,9 @@ record FrameHeader(
     if (!placed || (tellsMore ? offset < 0 : offset != 0)) {
       throw new StreamException(
           Kind.CORRUPT,
-          type
-              + " says window "
-              + Integer.toUnsignedString(window)
-              + ", offset "
-              + Long.toUnsignedString(offset));
+          String.format(
+              "%s says window %s, offset %s",
+              type, Integer.toUnsignedString(window), Long.toUnsignedString(offset)));
     }
     return new FrameHeader(type, stream, sequence, length, window, offset, payloadCrc);
   }

@@ -35,18 +35,9 @@ sealed interface Greeting {
     /** Never shows the token. */
     @Override
     public String toString() {
-      return "HELLO versions "
-          + lowestVersion
-          + " to "
-          + highestVersion
-          + ", stream "
-          + stream
-          + " of "
-          + streams
-          + ", chunks of "
-          + chunkBytes
-          + " bytes, migration "
-          + migration;
+      return String.format(
+          "HELLO versions %s to %s, stream %s of %s, chunks of %s bytes, migration %s",
+          lowestVersion, highestVersion, stream, streams, chunkBytes, migration);
     }
   }
 

@@ -84,11 +84,9 @@ final class GreetingCodec {
     int body = prefix.getInt(start + 12);
     if (body < 0 || body > MAX_BODY_BYTES) {
       throw corrupt(
-          "its body has "
-              + Integer.toUnsignedString(body)
-              + " bytes; at most "
-              + MAX_BODY_BYTES
-              + " are allowed");
+          String.format(
+              "its body has %s bytes; at most %s are allowed",
+              Integer.toUnsignedString(body), MAX_BODY_BYTES));
     }
     return PREFIX_BYTES + body + CRC_BYTES;
   }
@@ -139,13 +137,10 @@ final class GreetingCodec {
     if (lowest > Greeting.VERSION || highest < Greeting.VERSION) {
       throw new StreamException(
           Kind.VERSION,
-          "the source speaks stream versions "
-              + lowest
-              + " to "
-              + highest
-              + ", the destination speaks version "
-              + Greeting.VERSION
-              + ": bring both agents to the same release");
+          String.format(
+              "the source speaks stream versions %s to %s, the destination speaks version %s: bring"
+                  + " both agents to the same release",
+              lowest, highest, Greeting.VERSION));
     }
     int stream = body.getInt();
     int streams = body.getInt();

@@ -64,11 +64,10 @@ final class HostNames implements AutoCloseable {
     } catch (RejectedExecutionException full) {
       found.completeExceptionally(
           new IOException(
-              "the name "
-                  + host
-                  + " cannot be looked up: "
-                  + MAX_LOOKUPS
-                  + " look-ups hang, or this agent ends; see this node's resolver (DNS)",
+              String.format(
+                  "the name %s cannot be looked up: %s look-ups hang, or this agent ends; see this"
+                      + " node's resolver (DNS)",
+                  host, MAX_LOOKUPS),
               full));
     }
     CompletableFuture.delayedExecutor(limit.toNanos(), TimeUnit.NANOSECONDS)
@@ -76,11 +75,10 @@ final class HostNames implements AutoCloseable {
             () ->
                 found.completeExceptionally(
                     new IOException(
-                        "the name "
-                            + host
-                            + " was not found within "
-                            + limit.toMillis()
-                            + " ms; see this node's resolver (DNS)")));
+                        String.format(
+                            "the name %s was not found within %s ms; see this node's resolver"
+                                + " (DNS)",
+                            host, limit.toMillis()))));
     return found;
   }
 

@@ -65,14 +65,9 @@ final class IncomingFrames {
     int maximum = type.maximumLength(placement.blockBytes());
     if (header.length() < type.minimumLength() || header.length() > maximum) {
       throw corrupt(
-          type
-              + " announces "
-              + Integer.toUnsignedString(header.length())
-              + " bytes; "
-              + type.minimumLength()
-              + " to "
-              + maximum
-              + " are allowed");
+          String.format(
+              "%s announces %s bytes; %s to %s are allowed",
+              type, Integer.toUnsignedString(header.length()), type.minimumLength(), maximum));
     }
     requirePlace(header);
     if (type != FrameType.END) {
@@ -103,13 +98,9 @@ final class IncomingFrames {
     if (!placement.isWithinBlock(header.offset(), header.length())
         || placement.streamOf(header.window(), header.offset()) != stream) {
       throw corrupt(
-          "window "
-              + header.window()
-              + ", offset "
-              + header.offset()
-              + ", "
-              + header.length()
-              + " bytes do not belong to this stream");
+          String.format(
+              "window %s, offset %s, %s bytes do not belong to this stream",
+              header.window(), header.offset(), header.length()));
     }
   }
 
@@ -118,13 +109,9 @@ final class IncomingFrames {
     long left = following - header.length();
     if (following != 0 && (header.length() == 0 || header.offset() != left)) {
       throw corrupt(
-          "of its chunk "
-              + following
-              + " bytes were to come; it has "
-              + header.length()
-              + " and says that "
-              + header.offset()
-              + " follow");
+          String.format(
+              "of its chunk %s bytes were to come; it has %s and says that %s follow",
+              following, header.length(), header.offset()));
     }
     following = header.offset();
   }

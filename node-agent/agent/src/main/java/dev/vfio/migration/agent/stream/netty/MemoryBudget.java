@@ -80,16 +80,12 @@ final class MemoryBudget {
         if (wanted > free) {
           throw new StreamException(
               Kind.NO_CAPACITY,
-              whose
-                  + " would take "
-                  + mib(wanted)
-                  + " MiB of direct memory for what is on its way, and "
-                  + mib(Math.max(0, free))
-                  + " MiB of the "
-                  + mib(limit)
-                  + " MiB for all sessions of this agent are free. Ask for fewer streams, wait"
-                  + " until other migrations have ended, or give the agent more memory (the"
-                  + " container's limit, or -XX:MaxDirectMemorySize in its Java options).");
+              String.format(
+                  "%s would take %s MiB of direct memory for what is on its way, and %s MiB of the"
+                      + " %s MiB for all sessions of this agent are free. Ask for fewer streams,"
+                      + " wait until other migrations have ended, or give the agent more memory"
+                      + " (the container's limit, or -XX:MaxDirectMemorySize in its Java options).",
+                  whose, mib(wanted), mib(Math.max(0, free)), mib(limit)));
         }
         reserved += wanted - bytes;
         bytes = wanted;

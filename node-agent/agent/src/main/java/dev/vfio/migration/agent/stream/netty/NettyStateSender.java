@@ -124,22 +124,18 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
       if (!Arrays.equals(heard, expectedDigest)) {
         throw new StreamException(
             Kind.CORRUPT,
-            "node "
-                + destination.node()
-                + " says that it holds the state of migration "
-                + destination.migration()
-                + ", but its digest is not that of what was sent");
+            String.format(
+                "node %s says that it holds the state of migration %s, but its digest is not that"
+                    + " of what was sent",
+                destination.node(), destination.migration()));
       }
     } catch (TimeoutException unheard) {
       throw new StreamException(
           Kind.BROKEN,
-          "node "
-              + destination.node()
-              + " did not say within "
-              + timeout.toMillis()
-              + " ms that it holds the state of migration "
-              + destination.migration()
-              + "; it may hold it or not",
+          String.format(
+              "node %s did not say within %s ms that it holds the state of migration %s; it may"
+                  + " hold it or not",
+              destination.node(), timeout.toMillis(), destination.migration()),
           unheard);
     } catch (ExecutionException broken) {
       throw failureOf(broken);

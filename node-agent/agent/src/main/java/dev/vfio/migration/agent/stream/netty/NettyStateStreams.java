@@ -133,7 +133,7 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
 
   /**
    * 256 unknown connections in each stage, 128 of one address. Each has a little longer than TLS
-   * and HELLO may take, so that whoever is late is told so first.
+   * and HELLO may take, so that whoever is late hears so first.
    */
   public static ConnectionLimits usualLimits(StreamSettings settings) {
     return limits(settings, USUAL_UNKNOWN, USUAL_UNKNOWN_PER_ADDRESS);
@@ -176,12 +176,10 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
     }
     if (!bound.isSuccess()) {
       throw new IOException(
-          "the state stream cannot listen on "
-              + address
-              + ": "
-              + bound.cause().getMessage()
-              + ". End whoever has that port (ss -lntp), or set agent.state-port and"
-              + " agent.listen-address.",
+          String.format(
+              "the state stream cannot listen on %s: %s. End whoever has that port (ss -lntp), or"
+                  + " set agent.state-port and agent.listen-address.",
+              address, bound.cause().getMessage()),
           bound.cause());
     }
     return bound.channel();
@@ -270,11 +268,9 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
       sender.close();
       throw new StreamException(
           Kind.BROKEN,
-          "node "
-              + destination.node()
-              + " could not be connected within "
-              + settings.connectionMillis()
-              + " ms",
+          String.format(
+              "node %s could not be connected within %s ms",
+              destination.node(), settings.connectionMillis()),
           stuck);
     } catch (ExecutionException refused) {
       // The first failure of any connection; the others only failed because of it.
@@ -342,20 +338,16 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
             && destination.migration().length() <= GreetingCodec.MAX_MIGRATION_BYTES / 4;
     if (!sane) {
       throw new IllegalArgumentException(
-          "a state stream to port "
-              + destination.port()
-              + " with "
-              + destination.streams()
-              + " streams (1 to "
-              + settings.maximumStreams()
-              + "), chunks of "
-              + destination.chunkBytes()
-              + " bytes (1 to "
-              + settings.maximumChunkBytes()
-              + "), a token of "
-              + destination.token().length
-              + " bytes (32) for migration "
-              + destination.migration());
+          String.format(
+              "a state stream to port %s with %s streams (1 to %s), chunks of %s bytes (1 to %s), a"
+                  + " token of %s bytes (32) for migration %s",
+              destination.port(),
+              destination.streams(),
+              settings.maximumStreams(),
+              destination.chunkBytes(),
+              settings.maximumChunkBytes(),
+              destination.token().length,
+              destination.migration()));
     }
   }
 

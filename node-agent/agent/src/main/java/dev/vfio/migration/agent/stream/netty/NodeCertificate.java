@@ -28,25 +28,19 @@ final class NodeCertificate {
     }
     throw new StreamException(
         Kind.UNAUTHENTICATED,
-        "the certificate is not that of node "
-            + node
-            + ": "
-            + NodeNames.of(node)
-            + " is not among its names ("
-            + describe(certificate)
-            + ")");
+        String.format(
+            "the certificate is not that of node %s: %s is not among its names (%s)",
+            node, NodeNames.of(node), describe(certificate)));
   }
 
   /** Names and validity, for people. */
   static String describe(X509Certificate certificate) {
-    return "names "
-        + ForeignText.quote(dnsNames(certificate))
-        + ", valid from "
-        + certificate.getNotBefore().toInstant()
-        + " to "
-        + certificate.getNotAfter().toInstant()
-        + ", issued by "
-        + certificate.getIssuerX500Principal().getName();
+    return String.format(
+        "names %s, valid from %s to %s, issued by %s",
+        ForeignText.quote(dnsNames(certificate)),
+        certificate.getNotBefore().toInstant(),
+        certificate.getNotAfter().toInstant(),
+        certificate.getIssuerX500Principal().getName());
   }
 
   private static String dnsNames(X509Certificate certificate) {

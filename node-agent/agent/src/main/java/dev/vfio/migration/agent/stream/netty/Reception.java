@@ -136,19 +136,15 @@ final class Reception implements Awaited {
     }
     if (hello.chunkBytes() < 1 || hello.chunkBytes() > settings.maximumChunkBytes()) {
       throw refused(
-          "chunks of "
-              + hello.chunkBytes()
-              + " bytes are announced; 1 to "
-              + settings.maximumChunkBytes()
-              + " are allowed");
+          String.format(
+              "chunks of %s bytes are announced; 1 to %s are allowed",
+              hello.chunkBytes(), settings.maximumChunkBytes()));
     }
     if (hello.idleMillis() < StreamSettings.MIN_IDLE_MILLIS) {
       throw refused(
-          "an idle time of "
-              + hello.idleMillis()
-              + " ms is announced; at least "
-              + StreamSettings.MIN_IDLE_MILLIS
-              + " ms are allowed");
+          String.format(
+              "an idle time of %s ms is announced; at least %s ms are allowed",
+              hello.idleMillis(), StreamSettings.MIN_IDLE_MILLIS));
     }
     if (chunkBytes != 0 && chunkBytes != hello.chunkBytes()) {
       throw refused("its streams announce different chunk sizes");

@@ -96,12 +96,9 @@ final class SourceConnection implements ConnectionReader.Owner {
     fail(
         new StreamException(
             Kind.BROKEN,
-            describe()
-                + ": cannot connect: "
-                + why.getMessage()
-                + "; is the agent of "
-                + destination.node()
-                + " up, and may this node reach that port?",
+            String.format(
+                "%s: cannot connect: %s; is the agent of %s up, and may this node reach that port?",
+                describe(), why.getMessage(), destination.node()),
             why),
         // Connected and reset at once: nobody refused it.
         String.valueOf(why.getMessage()).contains("reset"));
@@ -283,16 +280,12 @@ final class SourceConnection implements ConnectionReader.Owner {
   }
 
   private String describe() {
-    return "stream "
-        + stream
-        + " of migration "
-        + destination.migration()
-        + " to node "
-        + destination.node()
-        + " ("
-        + destination.host()
-        + ":"
-        + destination.port()
-        + ")";
+    return String.format(
+        "stream %s of migration %s to node %s (%s:%s)",
+        stream,
+        destination.migration(),
+        destination.node(),
+        destination.host(),
+        destination.port());
   }
 }

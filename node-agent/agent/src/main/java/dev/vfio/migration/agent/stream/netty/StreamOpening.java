@@ -13,9 +13,9 @@ import org.jboss.logging.Logger;
 
 /**
  * One stream of a source, over as many connections as it takes until the destination lets one in: a
- * destination that is flooded drops those that it does not know yet, and cannot tell ours from the
- * flood's. Only what may have been dropped is tried again; a refusal is an answer. Nothing but the
- * greeting has been sent by then. Thread-safe.
+ * destination that is flooded drops those that it does not know yet, and cannot distinguish ours
+ * from the flood's. Only what may have been dropped is tried again; a refusal is an answer. Nothing
+ * but the greeting has been sent by then. Thread-safe.
  */
 final class StreamOpening implements SourceConnection.Listener {
   private static final Logger LOG = Logger.getLogger(StreamOpening.class);
@@ -86,7 +86,7 @@ final class StreamOpening implements SourceConnection.Listener {
 
   void close() {
     unwanted = true;
-    // Nothing else tells whoever waits for it, where it is between two tries.
+    // Nothing else informs whoever waits for it, where it is between two tries.
     welcomed.completeExceptionally(SendRing.closedHere());
     SourceConnection open = current;
     if (open != null) {
@@ -124,20 +124,17 @@ final class StreamOpening implements SourceConnection.Listener {
 
   @Override
   public void failed(StreamException why) {
-    StreamException told =
+    StreamException failure =
         first == null
             ? why
             : new StreamException(
                 why.kind(),
-                why.getMessage()
-                    + " (try "
-                    + tries
-                    + "; at the first one: "
-                    + first.getMessage()
-                    + ")",
+                String.format(
+                    "%s (try %s; at the first one: %s)",
+                    why.getMessage(), tries, first.getMessage()),
                 why);
-    welcomed.completeExceptionally(told);
-    sender.failed(told);
+    welcomed.completeExceptionally(failure);
+    sender.failed(failure);
   }
 
   @Override

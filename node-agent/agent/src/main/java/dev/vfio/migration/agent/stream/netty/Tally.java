@@ -41,23 +41,17 @@ final class Tally {
       }
       throw new StreamException(
           Kind.CORRUPT,
-          "device and memory have taken "
-              + this
-              + ", but what came is "
-              + came
-              + "; what the device holds is not what was sent");
+          String.format(
+              "device and memory have taken %s, but what came is %s; what the device holds is not"
+                  + " what was sent",
+              this, came));
     }
 
     @Override
     public String toString() {
-      return chunks
-          + " chunks with "
-          + deviceStateBytes
-          + " bytes of device state and "
-          + memoryBytes
-          + " bytes of memory (digest "
-          + HexFormat.of().formatHex(digest, 0, 8)
-          + ")";
+      return String.format(
+          "%s chunks with %s bytes of device state and %s bytes of memory (digest %s)",
+          chunks, deviceStateBytes, memoryBytes, HexFormat.of().formatHex(digest, 0, 8));
     }
   }
 

@@ -62,11 +62,10 @@ final class TlsIdentity {
   }
 
   private String describe(X509Certificate own) {
-    return "the certificate in "
-        + certificates.directory().resolve(CertificateFiles.CERTIFICATE)
-        + " ("
-        + NodeCertificate.describe(own)
-        + ")";
+    return String.format(
+        "the certificate in %s (%s)",
+        certificates.directory().resolve(CertificateFiles.CERTIFICATE),
+        NodeCertificate.describe(own));
   }
 
   /** Also called on event loops. */

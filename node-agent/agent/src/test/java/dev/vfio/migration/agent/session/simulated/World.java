@@ -390,23 +390,17 @@ final class World {
   private void require(boolean holds, String what) {
     if (!holds) {
       throw new AssertionError(
-          what
-              + " (source "
-              + source.device().state()
-              + "/"
-              + source.workload().state()
-              + "/"
-              + state(source)
-              + ", destination "
-              + destination.device().state()
-              + "/"
-              + destination.workload().state()
-              + "/"
-              + state(destination)
-              + ", decision "
-              + operator.decision()
-              + ")\n"
-              + trace());
+          String.format(
+              "%s (source %s/%s/%s, destination %s/%s/%s, decision %s)\n%s",
+              what,
+              source.device().state(),
+              source.workload().state(),
+              state(source),
+              destination.device().state(),
+              destination.workload().state(),
+              state(destination),
+              operator.decision(),
+              trace()));
     }
   }
 

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Only the two nodes of a migration may speak, and whoever may not is told why, on both ends. */
+/** Only the two nodes of a migration may speak, and both ends report why another may not. */
 @Timeout(120)
 class AuthenticationTest {
   @TempDir Path work;

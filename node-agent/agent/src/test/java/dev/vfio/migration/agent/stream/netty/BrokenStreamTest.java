@@ -151,7 +151,7 @@ class BrokenStreamTest {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 3})
-  void whatTheSinkThrowsIsToldToTheSource(int streams) throws Exception {
+  void whatTheSinkThrowsReachesTheSource(int streams) throws Exception {
     RecordingSink failing =
         new RecordingSink() {
           @Override
@@ -178,7 +178,7 @@ class BrokenStreamTest {
   /** Such as that there is no memory left for it: the source must not wait for what never comes. */
   @ParameterizedTest
   @ValueSource(ints = {1, 3})
-  void anErrorInTheSinkIsToldToTheSourceAndToTheSink(int streams) throws Exception {
+  void anErrorInTheSinkReachesTheSourceAndTheSink(int streams) throws Exception {
     RecordingSink failing =
         new RecordingSink() {
           @Override
@@ -203,7 +203,7 @@ class BrokenStreamTest {
   }
 
   @Test
-  void aSinkThatCannotCompleteIsToldToTheSource() throws Exception {
+  void theSourceGetsTheFailureOfASinkThatCannotComplete() throws Exception {
     RecordingSink failing =
         new RecordingSink() {
           @Override

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * What a destination does with frames that no decent source sends: nothing of them reaches the
- * sink, the sink is told once, and the source is told why.
+ * sink, the sink gets one failure, and the source gets the reason.
  */
 @Timeout(120)
 class CorruptionTest {

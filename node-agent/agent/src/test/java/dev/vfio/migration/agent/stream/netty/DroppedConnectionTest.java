@@ -165,7 +165,7 @@ class DroppedConnectionTest {
 
   /** Whoever reads no refusal could else hold as many connections as there may be. */
   @Test
-  void whoIsRefusedCountsAsUnknownWhileItIsToldWhy() throws Exception {
+  void whoIsRefusedCountsAsUnknownUntilTheReasonIsSent() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work, TwoNodes.patient());
         Awaited awaited = nodes.await(1, sink);
         RawPeer raw = RawPeer.connect(nodes.sourceTls, nodes.destination.port())) {

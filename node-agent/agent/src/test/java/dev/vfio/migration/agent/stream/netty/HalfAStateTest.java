@@ -57,7 +57,7 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Both ends' sessions, journals and sockets, and between them drivers that lie: a source's that
  * says after 64 of 128 KiB that this was all. What each end can know of it is known before the
- * decision, and what cannot be known is never told as a success.
+ * decision, and what cannot be known is never reported as a success.
  */
 @Timeout(120)
 class HalfAStateTest {
@@ -140,7 +140,7 @@ class HalfAStateTest {
     assertThat(to.state()).isEqualTo(1);
   }
 
-  /** What no count can tell, because both ends moved all that the source's driver handed out. */
+  /** What no count can show, because both ends moved all that the source's driver handed out. */
   @Test
   void halfAStateIsNoSuccessWhereTheDriverLooksOnlyWhenItIsToRun() throws Exception {
     V1Driver from = new V1Driver(Looks.WHEN_IT_IS_TO_RUN).holding(whole, HALF);

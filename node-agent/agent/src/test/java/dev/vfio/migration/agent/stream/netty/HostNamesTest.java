@@ -85,7 +85,7 @@ class HostNamesTest {
   }
 
   @Test
-  void aNameThatNobodyKnowsIsToldByName() {
+  void theFailureOfAnUnknownNameNamesIt() {
     HostNames names =
         names(
             host -> {

@@ -59,7 +59,7 @@ class HostileCertificateTest {
     }
   }
 
-  /** What the source is told, and what a failure tells on: one line that is not too long. */
+  /** What the source gets, and what a failure passes on: one line that is not too long. */
   private StreamException refusal(TwoNodes nodes) throws Exception {
     try (Awaited awaited = nodes.await(1, sink)) {
       StreamException why =

@@ -31,7 +31,7 @@ class HungCertificatesTest {
     assertThat(made.exitValue()).isZero();
   }
 
-  /** Lets go whoever is about to open it; somebody is. */
+  /** Releases whoever is about to open it; somebody is. */
   private static void release(Path file) throws Exception {
     inTime(() -> Files.write(file, new byte[0]));
   }

@@ -91,7 +91,7 @@ class IncomingFramesTest {
   }
 
   @Test
-  void aSentAgainAndAMissingFrameAreToldApart() throws StreamException {
+  void aRepeatedAndAMissingFrameHaveDifferentFailures() throws StreamException {
     byte[] first = frame(FrameType.PING, 0, 0, new byte[0]);
     byte[] second = frame(FrameType.PING, 0, 0, new byte[0]);
     assertThatThrownBy(() -> take(second))

@@ -52,7 +52,7 @@ class ReceiveRingTest {
   }
 
   @Test
-  void whoeverFoundNoRoomIsToldOnce() {
+  void whoeverFoundNoRoomIsCalledOnce() {
     ReceiveRing ring = new ReceiveRing(pool, BYTES, new MemoryBudget(BYTES).room("the test"));
     assertThat(ring.reserve(200)).isNotNull();
     assertThat(ring.reserve(50)).isNotNull();

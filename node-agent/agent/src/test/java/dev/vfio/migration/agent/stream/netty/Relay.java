@@ -58,7 +58,7 @@ final class Relay implements AutoCloseable {
     drops.set(count);
   }
 
-  /** From now on nothing passes, and no end is told. */
+  /** From now on nothing passes, and no end is informed. */
   void silence() {
     lock.lock();
     try {

@@ -42,7 +42,7 @@ class StreamClosingTest {
   }
 
   @Test
-  void closingTheDestinationEndsTheSourceAndTellsWhy() throws Exception {
+  void closingTheDestinationEndsTheSourceWithTheReason() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work, TwoNodes.patient());
         Awaited awaited = nodes.await(2, sink);
         StateSender sender = nodes.connect(awaited, 2)) {

@@ -112,7 +112,7 @@ class TakenStateTest {
     total.requireEqual(came.total());
   }
 
-  /** Nothing of a chunk's payload can tell that it is there twice, or not at all. */
+  /** Nothing of a chunk's payload shows that it is there twice, or not at all. */
   @Test
   void emptyChunksAreCountedAndTheirOrderMatters() {
     Tally.Total one = tally(0, 5).total();

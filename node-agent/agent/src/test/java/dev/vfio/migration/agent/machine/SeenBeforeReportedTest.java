@@ -6,12 +6,11 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.MigrationInterface;
 import dev.vfio.migration.vfio.device.PendingBytes;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What an end tells of its device was looked at, at the moment when somebody relies on it. */
-class SeenBeforeToldTest {
+/** What an end reports of its device was looked at, at the moment when somebody relies on it. */
+class SeenBeforeReportedTest {
   private static final String DEVICE = "0000:65:00.2";
   private static final DeviceDescription DESCRIPTION =
       new DeviceDescription(DEVICE, MigrationInterface.REGION_V1, "gpu", 1 << 20, true, true, 4096);
@@ -34,75 +33,45 @@ class SeenBeforeToldTest {
       new DestinationSpec(
           new SessionKey("m", 1), "default/m", DEVICE, "a", DESCRIPTION, List.of(), 1);
 
-  /** Drives a source and keeps what it wants done. */
-  private static final class Source {
-    private final SourceMachine machine = new SourceMachine(Timings.USUAL);
-    private final List<SourceAction> actions = new ArrayList<>();
-    private SourceState state;
-
+  private static final class Source extends MachineDriver<SourceState, SourceEvent, SourceAction> {
     Source(SourceState begin) {
-      state = begin;
-    }
-
-    Source on(SourceEvent... events) {
-      for (SourceEvent event : events) {
-        Outcome<SourceState, SourceAction> outcome = machine.step(state, event, NOW);
-        state = outcome.state();
-        actions.clear();
-        actions.addAll(outcome.actions());
-      }
-      return this;
-    }
-
-    SourceAction last() {
-      return actions.get(actions.size() - 1);
+      super(new SourceMachine(Timings.USUAL)::step, begin);
     }
   }
 
-  /** Drives a destination and keeps what it wants done. */
-  private static final class Destination {
-    private final DestinationMachine machine = new DestinationMachine(Timings.USUAL);
-    private final List<DestinationAction> actions = new ArrayList<>();
-    private DestinationState state =
-        DestinationMachine.recovered(
-            List.of(
-                new SessionRecord.Prepared(DESTINATION),
-                new SessionRecord.Loaded(0, Progress.NONE),
-                new SessionRecord.Activating()),
-            NOW);
-
-    Destination on(DestinationEvent... events) {
-      for (DestinationEvent event : events) {
-        Outcome<DestinationState, DestinationAction> outcome = machine.step(state, event, NOW);
-        state = outcome.state();
-        actions.clear();
-        actions.addAll(outcome.actions());
-      }
-      return this;
-    }
-
-    DestinationAction last() {
-      return actions.get(actions.size() - 1);
+  private static final class Destination
+      extends MachineDriver<DestinationState, DestinationEvent, DestinationAction> {
+    Destination() {
+      super(
+          new DestinationMachine(Timings.USUAL)::step,
+          DestinationMachine.recovered(
+              List.of(
+                  new SessionRecord.Prepared(DESTINATION),
+                  new SessionRecord.Loaded(0, Progress.NONE),
+                  new SessionRecord.Activating()),
+              NOW));
     }
 
     /** Until the workload says that it has the device. */
     static Destination taken() {
-      return new Destination()
-          .on(
-              new DestinationEvent.Recover(),
-              new DestinationEvent.Opened(DESCRIPTION, DeviceState.RUNNING, true),
-              new DestinationEvent.Done());
+      Destination destination = new Destination();
+      destination.on(
+          new DestinationEvent.Recover(),
+          new DestinationEvent.Opened(DESCRIPTION, DeviceState.RUNNING, true),
+          new DestinationEvent.Done());
+      return destination;
     }
 
     Destination failed(Reason reason) {
-      return on(new DestinationEvent.Failed(Failure.of(reason, "so it was")));
+      on(new DestinationEvent.Failed(Failure.of(reason, "so it was")));
+      return this;
     }
   }
 
   /** A source that stands still and has read everything but the last of its state. */
   private static Source stopped(long bytesHandedOut) {
     Source source = new Source(SourceState.initial(SOURCE));
-    return source
+    source
         .on(new SourceEvent.Start(1), new SourceEvent.Done())
         .on(new SourceEvent.Opened(DeviceState.RUNNING, false))
         .on(new SourceEvent.Mapped(0, dev.vfio.migration.vfio.workload.WorkloadState.RUNNING))
@@ -115,6 +84,7 @@ class SeenBeforeToldTest {
         .on(new SourceEvent.MemoryCopied(0, 0))
         .on(new SourceEvent.StateCopied(bytesHandedOut, true))
         .on(new SourceEvent.PendingRead(PendingBytes.NOTHING));
+    return source;
   }
 
   @Test
@@ -125,7 +95,7 @@ class SeenBeforeToldTest {
         new SourceEvent.Failed(Failure.of(Reason.TRANSITION_FAILED, "it is in running (001)")));
     assertThat(source.state.state()).isEqualTo(SessionState.SOURCE_ROLLING_BACK);
     assertThat(source.state.handover().endAllowed()).isFalse();
-    assertThat(source.actions).noneMatch(SourceAction.SendEnd.class::isInstance);
+    assertThat(source.actions).noneMatch(SourceAction.SimpleWork.SEND_END::equals);
   }
 
   @Test
@@ -142,7 +112,7 @@ class SeenBeforeToldTest {
     DestinationState listening =
         DestinationState.initial(DESTINATION)
             .deviceTouched(true)
-            .at(SessionState.DESTINATION_RECEIVING, DestinationStep.RECEIVING);
+            .at(SessionState.DESTINATION_RECEIVING, DestinationStep.MainStep.RECEIVING);
     Outcome<DestinationState, DestinationAction> outcome =
         machine.step(listening, new DestinationEvent.StreamComplete(0, 4096, 0), NOW);
     assertThat(outcome.state().state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
@@ -151,9 +121,9 @@ class SeenBeforeToldTest {
   }
 
   @Test
-  void aDeviceThatFellOverWhileItWasTakenIsNotToldActive() {
+  void aDeviceThatFailedWhileItWasTakenIsNotReportedActive() {
     Destination destination = Destination.taken();
-    assertThat(destination.last()).isEqualTo(new DestinationAction.LookAtRunning());
+    assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.LOOK_AT_RUNNING);
     destination.failed(Reason.TRANSITION_FAILED);
     assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     assertThat(destination.state.device().state()).as("nobody knows").isNull();
@@ -166,11 +136,11 @@ class SeenBeforeToldTest {
   void whatIsActivatedAgainIsLookedAtAgain() {
     Destination destination = Destination.taken().failed(Reason.TRANSITION_FAILED);
     destination.on(new DestinationEvent.Activate(7));
-    assertThat(destination.last()).isEqualTo(new DestinationAction.OpenDevice());
+    assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.OPEN_DEVICE);
     destination.on(
         new DestinationEvent.Opened(DESCRIPTION, DeviceState.RUNNING, true),
         new DestinationEvent.Done());
-    assertThat(destination.last()).isEqualTo(new DestinationAction.LookAtRunning());
+    assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.LOOK_AT_RUNNING);
     destination.on(new DestinationEvent.Done(), new DestinationEvent.Done());
     assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_ACTIVE);
   }
@@ -182,7 +152,7 @@ class SeenBeforeToldTest {
       destination.failed(Reason.DEVICE_READ_FAILED);
       assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_ACTIVATING);
       destination.on(new DestinationEvent.TimerFired(destination.state.epoch()));
-      assertThat(destination.last()).isEqualTo(new DestinationAction.LookAtRunning());
+      assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.LOOK_AT_RUNNING);
     }
     destination.failed(Reason.DEVICE_READ_FAILED);
     assertThat(destination.state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
@@ -192,14 +162,14 @@ class SeenBeforeToldTest {
   void aDeviceThatDoesNotAnswerAnyMoreIsOpenedAgainAndLookedAt() {
     Destination destination = Destination.taken().failed(Reason.DEVICE_UNREACHABLE);
     destination.on(new DestinationEvent.TimerFired(destination.state.epoch()));
-    assertThat(destination.last()).isEqualTo(new DestinationAction.OpenDevice());
+    assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.OPEN_DEVICE);
     destination.on(new DestinationEvent.Opened(DESCRIPTION, DeviceState.RUNNING, true));
-    assertThat(destination.last()).isEqualTo(new DestinationAction.LetWorkloadTake());
+    assertThat(destination.last()).isEqualTo(DestinationAction.SimpleWork.LET_WORKLOAD_TAKE);
   }
 
   /** The journal says what was led where, and not what the device is in now. */
   @Test
-  void aSourceThatCameBackTellsNoStateOfItsDeviceThatItHasNotSeen() {
+  void aSourceThatCameBackReportsNoStateOfItsDeviceThatItHasNotSeen() {
     SessionRecord started = new SessionRecord.SourceStarted(SOURCE);
     SessionRecord ended = new SessionRecord.EndAllowed(Progress.NONE);
     SourceState waiting = SourceMachine.recovered(List.of(started, ended), NOW);
