@@ -52,7 +52,7 @@ class SourceReleaseTest {
     on(new Recover());
   }
 
-  /** Until the workload has let go of the device. */
+  /** Until the workload has closed the device. */
   private void released(String device, DeviceState found) {
     committed(device);
     on(new Opened(found, true, true));

@@ -61,7 +61,7 @@ public interface DeviceAccess extends AutoCloseable {
    */
   void reset() throws AccessException;
 
-  /** Lets go of the device and of its direct areas. Safe to call again and from any thread. */
+  /** Closes the device and unmaps its direct areas. Safe to call again and from any thread. */
   @Override
   void close();
 }

@@ -374,9 +374,9 @@ public final class KernelWorkload implements Workload {
   }
 
   /**
-   * Lets go of memory that was duplicated, and of what was made for windows where the device is
-   * closed: then nothing can be handed over any more. While it is open its migration may go on with
-   * another object. Changes nothing about the workload.
+   * Closes the duplicated memory. Releases the memory of the windows as well where the device is
+   * closed, for then nothing can be transferred any more; while the device is open its migration
+   * may go on with another object. Changes nothing about the workload.
    */
   @Override
   public void close() {

@@ -26,7 +26,7 @@ final class WindowMemories implements AutoCloseable {
     return Optional.ofNullable(made.get(device));
   }
 
-  /** Lets go of memory that was made for the device's windows. */
+  /** Closes the memory that was made for the device's windows. */
   void release(String device) {
     DeviceWindowMemory former = made.remove(device);
     if (former != null) {

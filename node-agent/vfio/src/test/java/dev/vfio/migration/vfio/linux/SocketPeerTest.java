@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 class SocketPeerTest {
   @TempDir Path folder;
 
-  /** Another thread may let go of the workload at any moment: a failure, and not a fault. */
+  /** Another thread may close the stream at any moment: that is a failure, and not a fault. */
   @Test
   void aStreamThatWasClosedHasNoPeer() throws IOException {
     Path path = folder.resolve("workload.sock");

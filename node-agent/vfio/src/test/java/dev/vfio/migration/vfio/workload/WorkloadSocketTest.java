@@ -272,9 +272,9 @@ class WorkloadSocketTest {
     assertThat(client.state()).isEqualTo(WorkloadState.RUNNING);
   }
 
-  /** One descriptor for each window, until the workload is asked again or let go of. */
+  /** One descriptor for each window, until the workload is asked again or its object closed. */
   @Test
-  void theFilesThatWereCheckedAreKeptAndLetGoOf() throws IOException {
+  void theFilesThatWereCheckedAreKeptAndThenClosed() throws IOException {
     describing("[" + window("ring", 0, 4096, ring) + "]");
     for (int asked = 0; asked < 3; asked++) {
       assertThat(client.describe().windows().get(0).memory()).isPresent();

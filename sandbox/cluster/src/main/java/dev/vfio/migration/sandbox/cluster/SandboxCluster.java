@@ -234,7 +234,7 @@ public final class SandboxCluster implements AutoCloseable {
     return controlPlane.logs();
   }
 
-  /** Lets go of every process; they run on after this one. */
+  /** Leaves every process running after this one has ended. */
   public void leaveRunning() throws IOException {
     controlPlane.leaveRunning();
   }
