@@ -15,7 +15,7 @@ import java.util.Map;
  * A migration as an agent would drive it, from one device's sockets to another's, in one thread.
  * The steps are apart so that tests can come between them.
  */
-final class HandOver implements AutoCloseable {
+final class DrivenMigration implements AutoCloseable {
   static final int RUNNING = 1;
   static final int SETUP = 2;
   static final int PRECOPY = 3;
@@ -37,7 +37,7 @@ final class HandOver implements AutoCloseable {
   final List<Integer> chunkSizes = new ArrayList<>();
   private long bitmapReads;
 
-  HandOver(Path sourceDirectory, Path destinationDirectory) throws IOException {
+  DrivenMigration(Path sourceDirectory, Path destinationDirectory) throws IOException {
     source = VfioUserClient.connect(sourceDirectory.resolve("gpu-0/device.sock"));
     destination = VfioUserClient.connect(destinationDirectory.resolve("gpu-0/device.sock"));
     sourceWorkload = new LineClient(sourceDirectory.resolve("gpu-0/workload.sock"));

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class HandOverTest {
+class DrivenMigrationTest {
   private static final String[] SMALL = {
     "--state-size", "3MiB", "--memory-size", "1MiB", "--dirty-rate", "32MiB/s", "--mmap", "off"
   };
@@ -18,14 +18,14 @@ class HandOverTest {
   void aRunningWorkloadMovesWithEveryStepDoneOnce() throws IOException {
     try (LiveDevice source = LiveDevice.start("node-a", "running", SMALL);
         LiveDevice target = LiveDevice.start("node-b", "waiting", SMALL);
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
+        DrivenMigration migration = new DrivenMigration(source.directory(), target.directory())) {
       source.awaitStep(20);
-      handOver.prepare();
-      handOver.precopy(256 << 10);
-      handOver.pause();
+      migration.prepare();
+      migration.precopy(256 << 10);
+      migration.pause();
       long stoppedAt = source.device().device().stepNumber();
-      handOver.stopAndCopy();
-      handOver.commit();
+      migration.stopAndCopy();
+      migration.commit();
       target.awaitStep(stoppedAt + 20);
 
       Map<String, Object> found = target.await("continuity", it -> true);
@@ -60,12 +60,12 @@ class HandOverTest {
     };
     try (LiveDevice source = LiveDevice.start("node-a", "running", options);
         LiveDevice target = LiveDevice.start("node-b", "waiting", options);
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
-      handOver.prepare();
-      handOver.precopy(64 << 10);
-      handOver.pause();
-      handOver.stopAndCopy();
-      handOver.commit();
+        DrivenMigration migration = new DrivenMigration(source.directory(), target.directory())) {
+      migration.prepare();
+      migration.precopy(64 << 10);
+      migration.pause();
+      migration.stopAndCopy();
+      migration.commit();
       assertThat(target.await("continuity", it -> true)).containsEntry("result", "ok");
     }
   }
@@ -85,13 +85,13 @@ class HandOverTest {
                 "7001",
                 "--mmap",
                 "off");
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
-      handOver.prepare();
-      handOver.precopy(64 << 10);
-      handOver.pause();
-      handOver.stopAndCopy();
-      handOver.commit();
-      assertThat(handOver.chunkSizes).anyMatch(size -> size > 7001);
+        DrivenMigration migration = new DrivenMigration(source.directory(), target.directory())) {
+      migration.prepare();
+      migration.precopy(64 << 10);
+      migration.pause();
+      migration.stopAndCopy();
+      migration.commit();
+      assertThat(migration.chunkSizes).anyMatch(size -> size > 7001);
       assertThat(target.await("continuity", it -> true)).containsEntry("result", "ok");
     }
   }
@@ -111,17 +111,17 @@ class HandOverTest {
         LiveDevice target =
             LiveDevice.start(
                 "node-b", "waiting", "--state-size", "64KiB", "--memory-size", "4MiB");
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
-      handOver.prepare();
+        DrivenMigration migration = new DrivenMigration(source.directory(), target.directory())) {
+      migration.prepare();
       long stepAtSetup = source.device().device().stepNumber();
-      handOver.copyWindows(false);
+      migration.copyWindows(false);
       source.awaitStep(stepAtSetup + 50);
-      handOver.copyWindows(true);
-      assertThat(handOver.bitmapReads()).isGreaterThan(1);
-      handOver.precopy(4096);
-      handOver.pause();
-      handOver.stopAndCopy();
-      handOver.commit();
+      migration.copyWindows(true);
+      assertThat(migration.bitmapReads()).isGreaterThan(1);
+      migration.precopy(4096);
+      migration.pause();
+      migration.stopAndCopy();
+      migration.commit();
       assertThat(target.await("continuity", it -> true)).containsEntry("result", "ok");
     }
   }
@@ -130,7 +130,7 @@ class HandOverTest {
   void whatMovedCanMoveBackAfterAReset() throws IOException {
     try (LiveDevice first = LiveDevice.start("node-a", "running", SMALL);
         LiveDevice second = LiveDevice.start("node-b", "waiting", SMALL)) {
-      try (HandOver there = new HandOver(first.directory(), second.directory())) {
+      try (DrivenMigration there = new DrivenMigration(first.directory(), second.directory())) {
         there.prepare();
         there.precopy(256 << 10);
         there.pause();
@@ -139,7 +139,7 @@ class HandOverTest {
         assertThat(there.source.reset().errno()).isZero();
       }
       long step = second.device().device().stepNumber();
-      try (HandOver back = new HandOver(second.directory(), first.directory())) {
+      try (DrivenMigration back = new DrivenMigration(second.directory(), first.directory())) {
         back.prepare();
         back.precopy(256 << 10);
         back.pause();
@@ -156,13 +156,13 @@ class HandOverTest {
   void afterACancelInPrecopyTheWorkloadHasNotMissedAStep() throws IOException {
     try (LiveDevice source = LiveDevice.start("node-a", "running", SMALL);
         LiveDevice target = LiveDevice.start("node-b", "waiting", SMALL);
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
-      handOver.prepare();
-      handOver.precopy(256 << 10);
-      assertThat(handOver.source.setState(HandOver.CANCELLED)).isZero();
-      assertThat(handOver.source.setState(HandOver.RUNNING)).isZero();
-      assertThat(handOver.destination.setState(HandOver.FAILED)).isZero();
-      assertThat(handOver.destination.reset().errno()).isZero();
+        DrivenMigration migration = new DrivenMigration(source.directory(), target.directory())) {
+      migration.prepare();
+      migration.precopy(256 << 10);
+      assertThat(migration.source.setState(DrivenMigration.CANCELLED)).isZero();
+      assertThat(migration.source.setState(DrivenMigration.RUNNING)).isZero();
+      assertThat(migration.destination.setState(DrivenMigration.FAILED)).isZero();
+      assertThat(migration.destination.reset().errno()).isZero();
       source.awaitStep(source.device().device().stepNumber() + 20);
       try (LineClient console = source.console()) {
         assertThat(console.ask("{'op':'verify'}")).containsEntry("continuity", "ok");
@@ -177,20 +177,20 @@ class HandOverTest {
         LiveDevice target =
             LiveDevice.start(
                 "node-b", "waiting", with(SMALL, "--fault", "fail-transition=RESUME_COMPLETED:5"));
-        HandOver handOver = new HandOver(source.directory(), target.directory())) {
-      handOver.prepare();
-      handOver.precopy(256 << 10);
-      handOver.pause();
+        DrivenMigration migration = new DrivenMigration(source.directory(), target.directory())) {
+      migration.prepare();
+      migration.precopy(256 << 10);
+      migration.pause();
       long stoppedAt = source.device().device().stepNumber();
-      handOver.stopAndCopy();
-      assertThat(handOver.destination.setState(HandOver.RESUME_COMPLETED)).isEqualTo(5);
-      assertThat(handOver.destination.setState(HandOver.FAILED)).isZero();
-      assertThat(handOver.source.setState(HandOver.FAILED)).isZero();
-      assertThat(handOver.sourceWorkload.ask("{'op':'resume','migration':'test/1'}"))
+      migration.stopAndCopy();
+      assertThat(migration.destination.setState(DrivenMigration.RESUME_COMPLETED)).isEqualTo(5);
+      assertThat(migration.destination.setState(DrivenMigration.FAILED)).isZero();
+      assertThat(migration.source.setState(DrivenMigration.FAILED)).isZero();
+      assertThat(migration.sourceWorkload.ask("{'op':'resume','migration':'test/1'}"))
           .containsEntry("ok", false)
           .containsEntry("errno", 16);
-      assertThat(handOver.source.setState(HandOver.RUNNING)).isZero();
-      assertThat(handOver.sourceWorkload.ask("{'op':'resume','migration':'test/1'}"))
+      assertThat(migration.source.setState(DrivenMigration.RUNNING)).isZero();
+      assertThat(migration.sourceWorkload.ask("{'op':'resume','migration':'test/1'}"))
           .containsEntry("ok", true);
       source.awaitStep(stoppedAt + 20);
       assertThat(source.await("continuity", it -> true)).containsEntry("result", "ok");
