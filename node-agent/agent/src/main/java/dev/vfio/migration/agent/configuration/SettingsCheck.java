@@ -19,8 +19,8 @@ public final class SettingsCheck {
   private static final Pattern NODE_NAME =
       Pattern.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*");
 
-  private static final int LONGEST_NODE_NAME = 253;
-  private static final int LARGEST_PORT = 65535;
+  private static final int MAX_NODE_NAME = 253;
+  private static final int MAX_PORT = 65535;
 
   private SettingsCheck() {}
 
@@ -30,7 +30,7 @@ public final class SettingsCheck {
   public static void check(AgentConfig config) {
     String node = config.nodeName();
     require(
-        NODE_NAME.matcher(node).matches() && node.length() <= LONGEST_NODE_NAME,
+        NODE_NAME.matcher(node).matches() && node.length() <= MAX_NODE_NAME,
         "agent.node-name",
         node,
         "must be the name of this node in the cluster, as kubectl get nodes has it");
@@ -67,7 +67,7 @@ public final class SettingsCheck {
     Set<Integer> taken = new HashSet<>();
     ports.forEach(
         (name, port) -> {
-          require(port >= 0 && port <= LARGEST_PORT, name, port, "must be a TCP port, 1 to 65535");
+          require(port >= 0 && port <= MAX_PORT, name, port, "must be a TCP port, 1 to 65535");
           require(
               port == 0 || taken.add(port),
               name,

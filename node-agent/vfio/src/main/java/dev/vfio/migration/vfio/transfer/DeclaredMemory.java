@@ -29,7 +29,7 @@ import java.util.Set;
  */
 final class DeclaredMemory implements AutoCloseable {
   private static final Set<String> MEMBERS = Set.of("protocol", "workload", "pid", "startTicks");
-  private static final int MOST_BYTES = 1 << 20;
+  private static final int MAX_BYTES = 1 << 20;
   private static final int ROOT = 0;
 
   private final Optional<GuardedFile> source;
@@ -119,7 +119,7 @@ final class DeclaredMemory implements AutoCloseable {
   private static Optional<GuardedFile> text(Path file, Holder holder) throws IOException {
     GuardedFile read;
     try {
-      read = GuardedFile.read(file, MOST_BYTES);
+      read = GuardedFile.read(file, MAX_BYTES);
     } catch (ErrnoException failure) {
       if (failure.is(Errno.ENOENT)) {
         return Optional.empty();

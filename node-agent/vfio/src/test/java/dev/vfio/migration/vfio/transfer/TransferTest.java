@@ -204,7 +204,7 @@ class TransferTest {
         fixture.closeDevice();
         inventory.close();
         assertThat(fixture.listener().windowMemories().of(StandInNode.ID))
-            .as("who only looks lets go of nothing")
+            .as("an object that only looked releases nothing")
             .isPresent();
         last.close();
       }

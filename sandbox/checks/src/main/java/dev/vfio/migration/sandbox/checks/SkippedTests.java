@@ -23,7 +23,7 @@ import org.w3c.dom.NodeList;
  * nothing but the JDK: {@code ./test} runs it as a single source file.
  */
 public final class SkippedTests {
-  private static final int LONGEST_REASON = 220;
+  private static final int MAX_REASON = 220;
 
   private SkippedTests() {}
 
@@ -81,7 +81,7 @@ public final class SkippedTests {
         text.replaceFirst("^[\\w.]+Exception: ", "")
             .replaceFirst("^Assumption failed: ", "")
             .replaceFirst("^skipped: ", "");
-    return text.length() <= LONGEST_REASON ? text : text.substring(0, LONGEST_REASON) + " ...";
+    return text.length() <= MAX_REASON ? text : text.substring(0, MAX_REASON) + " ...";
   }
 
   private static List<Path> reports(Path repository, FileTime since) throws IOException {

@@ -16,8 +16,8 @@ import java.util.BitSet;
  * A device with a few cells of state and a few pages of memory. While it runs for its workload,
  * cells and pages change and are marked dirty.
  *
- * <p>A device of the kernel is reset by the last of its holders that lets go, where its driver does
- * that; every other outlives its agent.
+ * <p>A device of the kernel is reset when its last holder closes it, where its driver does that;
+ * every other outlives its agent.
  */
 final class ModelDevice {
   static final String ID = "vfio-user:gpu-0";
@@ -135,7 +135,7 @@ final class ModelDevice {
     resetIfFree();
   }
 
-  /** The workload has it, or lets go of it. */
+  /** The workload opens the device, or closes it. */
   void heldByWorkload(boolean held) {
     heldByWorkload = held;
     resetIfFree();

@@ -337,7 +337,7 @@ final class World {
       require(
           source.device().state() == DeviceState.STOPNCOPY
               && source.workload().state() == ModelWorkload.State.PAUSED,
-          "H2: what was committed is lost, and the source has let go of its copy");
+          "H2: what was committed is lost, and the source has released its copy");
       require(
           destination.workload().state() != ModelWorkload.State.RUNNING,
           "H3: a workload runs on a device that lost its state");
@@ -358,7 +358,7 @@ final class World {
           (source.device().state() == DeviceState.SAVE_COMPLETED
                   || source.device().state() == DeviceState.NONE)
               && source.workload().state() == ModelWorkload.State.RELEASED,
-          "H3: committed, and the source has not let go");
+          "H3: committed, and the source is not released");
       SessionSnapshot left = source.watched(operator.key());
       require(
           left == null
