@@ -120,12 +120,11 @@ final class CommittedPhase implements PhaseDecision {
         status.phase() == Phase.ACTION_REQUIRED
             && status.reasonOf(ConditionType.SUCCEEDED) == ConditionReason.ACTIVATING;
     if (!calledBefore) {
-      status
-          .condition(
-              ConditionType.SUCCEEDED,
-              Status.UNKNOWN,
-              ConditionReason.ACTIVATING,
-              destination.location() + ": " + state + ".");
+      status.condition(
+          ConditionType.SUCCEEDED,
+          Status.UNKNOWN,
+          ConditionReason.ACTIVATING,
+          destination.location() + ": " + state + ".");
     }
     return draft.again(DecisionDraft.SOON);
   }

@@ -241,16 +241,15 @@ final class RollbackSteps {
         state == DeviceState.RUNNING && workload != WorkloadState.WORKLOAD_PAUSED
             || unreported && workload == WorkloadState.WORKLOAD_RUNNING;
     if (runs) {
-      ready
-          .say(
-              source,
-              Status.FALSE,
-              ConditionReason.ROLLED_BACK,
-              "The agent on "
-                  + source.location().nodeName()
-                  + " holds no session of this migration and lists "
-                  + source.location().device()
-                  + (unreported ? " with a workload that is running." : " as RUNNING."));
+      ready.say(
+          source,
+          Status.FALSE,
+          ConditionReason.ROLLED_BACK,
+          "The agent on "
+              + source.location().nodeName()
+              + " holds no session of this migration and lists "
+              + source.location().device()
+              + (unreported ? " with a workload that is running." : " as RUNNING."));
       return settled(source);
     }
     ready.forgotten(source, state);
@@ -274,24 +273,21 @@ final class RollbackSteps {
     DeviceState state = destination.listedState();
     boolean left = DeviceStates.leftOver(state);
     boolean unreported = state == DeviceState.DEVICE_STATE_UNSPECIFIED;
-    ready
-        .say(
-            destination,
-            unreported ? Status.UNKNOWN : Status.FALSE,
-            left || unreported ? ConditionReason.SESSION_LOST : ConditionReason.DISCARDED,
-            "The agent on "
-                + destination.location().nodeName()
-                + " holds no session of this migration"
-                + (unreported
-                    ? " and does not report the state of %s.%s"
-                        .formatted(
-                            destination.location().device(),
-                            status.lastSeen(Role.DESTINATION))
-                    : " and lists " + destination.location().device() + " as " + state + ".")
-                + (left || unreported
-                    ? " Reset it before it is used again, once it is certain that nobody else has"
-                        + " it."
-                    : ""));
+    ready.say(
+        destination,
+        unreported ? Status.UNKNOWN : Status.FALSE,
+        left || unreported ? ConditionReason.SESSION_LOST : ConditionReason.DISCARDED,
+        "The agent on "
+            + destination.location().nodeName()
+            + " holds no session of this migration"
+            + (unreported
+                ? " and does not report the state of %s.%s"
+                    .formatted(destination.location().device(), status.lastSeen(Role.DESTINATION))
+                : " and lists " + destination.location().device() + " as " + state + ".")
+            + (left || unreported
+                ? " Reset it before it is used again, once it is certain that nobody else has"
+                    + " it."
+                : ""));
     return settled(destination);
   }
 }

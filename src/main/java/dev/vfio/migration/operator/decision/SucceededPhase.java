@@ -49,12 +49,8 @@ final class SucceededPhase implements PhaseDecision {
     if (releasedBefore()) {
       // What was said then holds, whatever its agent still remembers of it.
       if (!FINAL_REASONS.contains(status.reasonOf(ConditionType.SOURCE_READY))) {
-        ready
-            .say(
-                source,
-                Status.FALSE,
-                ConditionReason.RELEASED,
-                source.location() + " is released.");
+        ready.say(
+            source, Status.FALSE, ConditionReason.RELEASED, source.location() + " is released.");
       }
       if (source.reachable() && source.session().isPresent()) {
         // Its journal forgot the decision since: it waits for it once more.
@@ -77,18 +73,16 @@ final class SucceededPhase implements PhaseDecision {
                 .map(refusal -> " The source was asked to: " + refusal.message())
                 .orElse("")
             : " Its agent is waited for: " + source.unavailability() + ".";
-    ready
-        .say(
-            source,
-            source.reachable() ? Status.FALSE : Status.UNKNOWN,
-            ConditionReason.CLEANING_UP,
-            source.location() + " stopped before the handover and is still to be released." + lag);
-    status
-        .condition(
-            ConditionType.SUCCEEDED,
-            Status.TRUE,
-            ConditionReason.CLEANING_UP,
-            "The workload runs with " + where + "; the source is still to be released.");
+    ready.say(
+        source,
+        source.reachable() ? Status.FALSE : Status.UNKNOWN,
+        ConditionReason.CLEANING_UP,
+        source.location() + " stopped before the handover and is still to be released." + lag);
+    status.condition(
+        ConditionType.SUCCEEDED,
+        Status.TRUE,
+        ConditionReason.CLEANING_UP,
+        "The workload runs with " + where + "; the source is still to be released.");
     if (source.reachable()) {
       boolean unknown = source.session().isEmpty() && source.inspection().isEmpty();
       draft.command(unknown ? new Command.Inspect(source.role()) : new Command.Commit());
@@ -97,18 +91,17 @@ final class SucceededPhase implements PhaseDecision {
   }
 
   private Decision completed(String where) {
-    status
-        .condition(
-            ConditionType.SUCCEEDED,
-            Status.TRUE,
-            ConditionReason.COMPLETED,
-            "The workload runs with "
-                + where
-                + "."
-                + (ReadyConditions.resetFailed(source)
-                    ? " To be done: reset %s before it is used again. SourceReady says why and how."
-                        .formatted(source.location())
-                    : ""));
+    status.condition(
+        ConditionType.SUCCEEDED,
+        Status.TRUE,
+        ConditionReason.COMPLETED,
+        "The workload runs with "
+            + where
+            + "."
+            + (ReadyConditions.resetFailed(source)
+                ? " To be done: reset %s before it is used again. SourceReady says why and how."
+                    .formatted(source.location())
+                : ""));
     return draft.finished();
   }
 
@@ -121,23 +114,21 @@ final class SucceededPhase implements PhaseDecision {
             && (state == DeviceState.NONE || state == DeviceState.RUNNING);
     status.deviceStates(state, DeviceState.DEVICE_STATE_UNSPECIFIED);
     if (free) {
-      ready
-          .say(
-              source,
-              Status.FALSE,
-              ConditionReason.RELEASED,
-              "The agent on %s holds no session of this migration and lists %s as free, in %s."
-                  .formatted(source.location().nodeName(), source.location().device(), state));
+      ready.say(
+          source,
+          Status.FALSE,
+          ConditionReason.RELEASED,
+          "The agent on %s holds no session of this migration and lists %s as free, in %s."
+              .formatted(source.location().nodeName(), source.location().device(), state));
     } else {
       ready.forgotten(source, state);
-      ready
-          .say(
-              source,
-              Status.UNKNOWN,
-              ConditionReason.SESSION_LOST,
-              status.messageOf(ConditionType.SOURCE_READY)
-                  + " Check that it is free there, and reset it before it is used again: whether"
-                  + " that was done is not known.");
+      ready.say(
+          source,
+          Status.UNKNOWN,
+          ConditionReason.SESSION_LOST,
+          status.messageOf(ConditionType.SOURCE_READY)
+              + " Check that it is free there, and reset it before it is used again: whether"
+              + " that was done is not known.");
     }
   }
 

@@ -34,12 +34,11 @@ final class Untouched {
     String message = "Cancelled before anything was touched.";
     status.condition(ConditionType.SUCCEEDED, Status.FALSE, reason, message);
     if (status.reasonOf(ConditionType.VALIDATED) != ConditionReason.VALID) {
-      status
-          .condition(
-              ConditionType.VALIDATED,
-              Status.UNKNOWN,
-              reason,
-              "Cancelled before both devices were checked.");
+      status.condition(
+          ConditionType.VALIDATED,
+          Status.UNKNOWN,
+          reason,
+          "Cancelled before both devices were checked.");
     }
     status.endUntouched(reason, message, true);
     return draft.finished();

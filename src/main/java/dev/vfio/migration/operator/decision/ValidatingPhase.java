@@ -102,13 +102,12 @@ final class ValidatingPhase implements PhaseDecision {
     if (waited.compareTo(CONNECTING) < 0) {
       return draft.again(CONNECTING.minus(waited));
     }
-    status
-        .condition(
-            ConditionType.VALIDATED,
-            Status.FALSE,
-            ConditionReason.AGENT_UNAVAILABLE,
-            "Waiting up to %s for node %s: %s."
-                .formatted(GoDuration.format(limit), side.location().nodeName(), cause));
+    status.condition(
+        ConditionType.VALIDATED,
+        Status.FALSE,
+        ConditionReason.AGENT_UNAVAILABLE,
+        "Waiting up to %s for node %s: %s."
+            .formatted(GoDuration.format(limit), side.location().nodeName(), cause));
     Duration left = limit.minus(waited);
     return draft.again(left.compareTo(DecisionDraft.SOON) < 0 ? left : DecisionDraft.SOON);
   }

@@ -122,8 +122,7 @@ class HoldersTest {
 
   @Test
   void twoOpenFilesThatMayBeTheDeviceAreRefused() throws Exception {
-    StandInNode.Child child =
-        node.startWith("7<>$DEVICE 9<>$DEVICE 8<>$GROUP");
+    StandInNode.Child child = node.startWith("7<>$DEVICE 9<>$DEVICE 8<>$GROUP");
 
     assertFails(Kind.BUSY, () -> node.holders().of(node.device()))
         .hasMessageContaining(
@@ -200,8 +199,7 @@ class HoldersTest {
   @Test
   void aProcessWithMoreDevicesThanGroupsGotOneFromElsewhere() throws Exception {
     Files.writeString(folder.resolve("other-device"), "8086:1572 0000:0000");
-    StandInNode.Child child =
-        node.startWith("7<>$DEVICE 8<>$GROUP 9<>$FOLDER/other-device");
+    StandInNode.Child child = node.startWith("7<>$DEVICE 8<>$GROUP 9<>$FOLDER/other-device");
     Path proc = procOf(child);
     open(proc, child, 7, Path.of(Holders.DEVICE_LINK));
     open(proc, child, 8, node.group(node.group()));
@@ -349,8 +347,7 @@ class HoldersTest {
     StandInNode.Child holder = node.startHolder();
     try (Descriptor open =
         node.holders().adopt(node.holders().of(node.device(StandInNode.IDS, name)).orElseThrow())) {
-      StandInNode.Child other =
-          node.startWith("6<>/dev/pts/" + name);
+      StandInNode.Child other = node.startWith("6<>/dev/pts/" + name);
       NodeDevice device = node.device(StandInNode.IDS, name);
       assertThat(node.holders().of(device).orElseThrow().process())
           .as("by what can be seen, which is certain of another")

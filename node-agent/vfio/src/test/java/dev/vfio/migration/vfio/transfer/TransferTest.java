@@ -398,11 +398,11 @@ class TransferTest {
             .toList();
     fixture.openDevice();
     try (DeviceWindowMemory memory = DeviceWindowMemory.of(many)) {
-      WorkloadRequest manifest =
-          WorkloadRequest.of(
+      WorkloadRequest request =
+          WorkloadRequest.toReceive(
               StandInNode.ID, "a".repeat(64) + "/2147483647", fixture.opened(), memory);
-      assertThat(manifest.descriptors()).hasSize(DescriptorMessage.MAX_DESCRIPTORS);
-      assertThat((manifest.request() + "\n").getBytes(StandardCharsets.UTF_8))
+      assertThat(request.descriptors()).hasSize(DescriptorMessage.MAX_DESCRIPTORS);
+      assertThat((request.text() + "\n").getBytes(StandardCharsets.UTF_8))
           .hasSizeLessThanOrEqualTo(LineConnection.MAX_LINE_BYTES);
     }
   }

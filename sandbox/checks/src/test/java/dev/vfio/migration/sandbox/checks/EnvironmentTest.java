@@ -11,6 +11,7 @@ import com.tngtech.archunit.core.domain.JavaCodeUnit;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -64,7 +65,14 @@ class EnvironmentTest {
           ROOT + ".agent.stream.netty.Reception.ended",
           "a delivery thread waits for the reception's other streams; the reception's end ends it");
 
-  /** What reads the process's locale, character set or time zone, where none is named. */
+  /** Where each program begins, and names its locale before anything is formatted. */
+  private static final Set<String> PROGRAMS =
+      Set.of(ROOT + ".operator.OperatorMain.main", ROOT + ".agent.node.AgentMain.main");
+
+  /**
+   * What reads the process's locale, character set or time zone, where none is named. Formats are
+   * not among them: each program names its locale first.
+   */
   private static final Map<String, Set<String>> BY_DEFAULT =
       Map.ofEntries(
           Map.entry(
@@ -73,8 +81,6 @@ class EnvironmentTest {
                   "toLowerCase()",
                   "toUpperCase()",
                   "getBytes()",
-                  "format(java.lang.String,[Ljava.lang.Object;)",
-                  "formatted([Ljava.lang.Object;)",
                   "<init>([B)",
                   "<init>([B,int,int)")),
           Map.entry("java.io.InputStreamReader", Set.of("<init>(java.io.InputStream)")),
@@ -157,5 +163,17 @@ class EnvironmentTest {
                 (JavaCall<?> call) -> isOneOf(call, BY_DEFAULT)))
         .allowEmptyShould(false)
         .check(product);
+  }
+
+  @Test
+  void everyProgramNamesItsLocaleFirst() {
+    Set<String> naming =
+        product.stream()
+            .flatMap(owner -> owner.getMethodCallsFromSelf().stream())
+            .filter(call -> call.getTargetOwner().isEquivalentTo(Locale.class))
+            .filter(call -> call.getName().equals("setDefault"))
+            .map(call -> origin(call.getOrigin()))
+            .collect(Collectors.toSet());
+    assertThat(naming).isEqualTo(PROGRAMS);
   }
 }

@@ -153,8 +153,7 @@ public final class JournalImage {
     }
     return good < counted
         ? String.format(
-            "entry %s of %s, at byte %s, is not what was written",
-            good + 1, counted, found.end())
+            "entry %s of %s, at byte %s, is not what was written", good + 1, counted, found.end())
         : good + " entries are good and its head counts " + counted;
   }
 
