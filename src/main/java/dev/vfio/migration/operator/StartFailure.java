@@ -1,7 +1,7 @@
 package dev.vfio.migration.operator;
 
-import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.operator.agents.TlsFiles.CredentialsException;
+import dev.vfio.migration.text.ForeignText;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.InterruptedIOException;
 import java.net.HttpURLConnection;

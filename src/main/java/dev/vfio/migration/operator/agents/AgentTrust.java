@@ -1,7 +1,7 @@
 package dev.vfio.migration.operator.agents;
 
 import dev.vfio.migration.connections.certificates.NodeNames;
-import dev.vfio.migration.connections.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import java.net.Socket;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;

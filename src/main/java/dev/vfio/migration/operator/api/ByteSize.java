@@ -1,6 +1,6 @@
 package dev.vfio.migration.operator.api;
 
-import dev.vfio.migration.connections.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import io.fabric8.kubernetes.api.model.Quantity;
 import java.math.BigDecimal;
 import java.math.RoundingMode;

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
-import dev.vfio.migration.connections.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
@@ -37,7 +37,7 @@ public record Condition(
 
   /** Whatever a message holds, and however long it is, can be recorded. */
   public Condition {
-    message = ForeignText.message(message);
+    message = ForeignText.inStatus(message);
   }
 
   /** The same with another message. */

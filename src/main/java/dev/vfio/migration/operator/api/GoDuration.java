@@ -1,6 +1,6 @@
 package dev.vfio.migration.operator.api;
 
-import dev.vfio.migration.connections.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.time.Duration;

@@ -3,7 +3,7 @@ package dev.vfio.migration.operator.api;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
-import dev.vfio.migration.connections.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import io.fabric8.generator.annotation.Required;
 
 /**
@@ -27,6 +27,6 @@ public record Rollback(
 
   /** Whatever a message holds, and however long it is, can be recorded. */
   public Rollback {
-    message = ForeignText.message(message);
+    message = ForeignText.inStatus(message);
   }
 }

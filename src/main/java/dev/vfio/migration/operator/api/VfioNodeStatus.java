@@ -4,7 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
-import dev.vfio.migration.connections.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import java.util.List;
 
 /**
@@ -32,8 +32,8 @@ public record VfioNodeStatus(
         List<VfioDevice> devices) {
 
   public VfioNodeStatus {
-    agentVersion = ForeignText.message(agentVersion);
-    problem = ForeignText.message(problem);
+    agentVersion = ForeignText.inStatus(agentVersion);
+    problem = ForeignText.inStatus(problem);
     devices = devices == null ? List.of() : List.copyOf(devices);
   }
 

@@ -3,9 +3,9 @@ package dev.vfio.migration.operator.decision;
 import dev.vfio.migration.contract.v1.Role;
 
 /**
- * What is to be done next. All are idempotent; doing one twice does nothing again. Whoever carries
- * commands out implements {@link Handler} and {@link AgentHandler}, which name every command: a
- * command without an implementation does not compile.
+ * What is to be done next. All commands are idempotent; doing one twice does nothing again. Who
+ * carries commands out implements {@link Handler} and {@link AgentHandler}, which have a method for
+ * every command: a command without an implementation does not compile.
  */
 public sealed interface Command {
 
@@ -15,7 +15,7 @@ public sealed interface Command {
   /** Has {@code handler} carry this command out. */
   <R> R handle(Handler<R> handler);
 
-  /** Names where commands go. */
+  /** Has a method for each place where commands go. */
   interface Handler<R> {
     R agent(AgentCommand command);
 
@@ -60,7 +60,7 @@ public sealed interface Command {
     }
   }
 
-  /** Names every command that an agent carries out. */
+  /** Has a method for every command that an agent carries out. */
   interface AgentHandler<R> {
     R inspect(Inspect command);
 

@@ -83,7 +83,7 @@ final class DecisionDraft {
     return side.session().map(Session::getDeviceState).orElse(DeviceState.DEVICE_STATE_UNSPECIFIED);
   }
 
-  /** No command is known not to have reached either device. */
+  /** A command may have reached either device: from now on both count as touched. */
   void touchBoth() {
     status.touch(Role.SOURCE).touch(Role.DESTINATION);
   }

@@ -20,7 +20,7 @@ import java.util.stream.Stream;
  * report, count.
  */
 final class LostRecord {
-  /** What a destination that was activated never is again. */
+  /** States in which a destination that was activated never is again. */
   private static final Set<SessionState> NOT_ACTIVATED =
       EnumSet.of(
           SessionState.DESTINATION_LISTENING,
@@ -71,8 +71,8 @@ final class LostRecord {
   }
 
   /**
-   * Where the decision is recorded and the phase is one of before it, or is missing. A side counts
-   * as settled only where that is known.
+   * The decision is recorded, and the phase is one from before the decision, or is missing. A side
+   * counts as settled only where that is known.
    */
   private Optional<Decision> withoutPhaseAfter(Phase after) {
     Phase phase = draft.seen().status().phaseOrPending();

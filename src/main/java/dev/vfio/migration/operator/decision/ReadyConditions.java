@@ -1,6 +1,5 @@
 package dev.vfio.migration.operator.decision;
 
-import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
@@ -13,6 +12,7 @@ import dev.vfio.migration.operator.api.Rollback;
 import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.status.StatusDraft;
+import dev.vfio.migration.text.ForeignText;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -264,7 +264,7 @@ final class ReadyConditions {
    * @param where what stands before the words of that agent where they are the cause
    */
   private String notSaidYet(String agentsWords, String where) {
-    String words = ForeignText.message(agentsWords);
+    String words = ForeignText.inStatus(agentsWords);
     String cause = status.rollback().map(Rollback::message).orElse("");
     if (status.messageOf(ConditionType.SUCCEEDED).contains(words) || cause.contains(words)) {
       return "";

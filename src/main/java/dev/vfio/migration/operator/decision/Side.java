@@ -37,7 +37,7 @@ public record Side(
     Optional<Inspection> inspection,
     Optional<Session> verification) {
 
-  /** Of a side that was not asked to verify what is loaded. */
+  /** A side that was not asked to verify what is loaded. */
   public Side(
       Role role,
       DeviceLocation location,
@@ -69,7 +69,7 @@ public record Side(
    */
   public record Reachable(String host, String version, boolean verifiesLoaded) implements Agent {
 
-    /** Of this operator's own version. */
+    /** An agent of this operator's own version. */
     public Reachable(String host) {
       this(host, "", true);
     }

@@ -105,7 +105,7 @@ final class SucceededPhase implements PhaseDecision {
     return draft.finished();
   }
 
-  /** What its agent lists now is all that is known of its device. */
+  /** The source's session is lost: what its agent lists now is all that is known of its device. */
   private void lostSource() {
     Optional<Device> listed = source.inspection().flatMap(Side.Inspection::device);
     DeviceState state = source.listedState();

@@ -1,6 +1,5 @@
 package dev.vfio.migration.operator.inventory;
 
-import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceHolder;
 import dev.vfio.migration.contract.v1.DevicePlace;
@@ -12,6 +11,7 @@ import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.VfioDevice;
 import dev.vfio.migration.operator.api.VfioDeviceHolder;
 import dev.vfio.migration.operator.decision.DeviceStates;
+import dev.vfio.migration.text.ForeignText;
 import java.util.function.UnaryOperator;
 
 /** A device as users read it, from what its agent lists. Pure. */

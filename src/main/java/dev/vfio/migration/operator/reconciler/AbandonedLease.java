@@ -89,14 +89,17 @@ public final class AbandonedLease {
         .filter(holder -> !holder.isEmpty());
   }
 
-  /** What the lease itself says, where that is longer. */
+  /**
+   * How long the lease lasts: as this process is configured or, where that is longer, as the lease
+   * says.
+   */
   private Duration lasts(Lease lease) {
     Integer seconds = lease.getSpec().getLeaseDurationSeconds();
     Duration written = seconds == null ? Duration.ZERO : Duration.ofSeconds(seconds);
     return written.compareTo(lasts) > 0 ? written : lasts;
   }
 
-  /** Only as it was read: where it was renewed since, the API server refuses. */
+  /** Frees the lease as it was read: where it was renewed since, the API server refuses. */
   private void free(Lease lease, String holder) {
     lease.getSpec().setHolderIdentity("");
     client.resource(lease).lockResourceVersion(lease.getMetadata().getResourceVersion()).update();

@@ -98,7 +98,7 @@ final class CallsUnderWay {
     return Optional.ofNullable(call);
   }
 
-  /** Runs it unless the migration was forgotten. */
+  /** Runs {@code task}, unless the migration was forgotten. */
   void unlessForgotten(Key key, Runnable task) {
     calls.computeIfPresent(
         key,

@@ -40,7 +40,7 @@ import org.jboss.logging.Logger;
 final class Commander {
   static final Duration REPEAT_AFTER = Duration.ofSeconds(2);
 
-  /** What was verified counts for no longer; it is verified again then. */
+  /** How long an answer to VerifyLoaded counts; what is older is verified again. */
   static final Duration OLDEST_VERIFICATION = Duration.ofSeconds(1);
 
   private static final Logger LOG = Logger.getLogger(Commander.class);

@@ -34,7 +34,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Observe, decide, record, act, whenever the object, its agents, or a timeout call for it, until
- * nothing more can be done without news.
+ * nothing more can be done without news. One such turn is {@link #step}; reconciling and deleting
+ * both take as many as can be taken now.
  *
  * <p>The record comes before the act: no command is given that the record does not account for. A
  * decision that was taken on an outdated object is dropped, and the object as it is now is obeyed.

@@ -1,7 +1,7 @@
 package dev.vfio.migration.operator.record;
 
-import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.operator.api.DeviceMigration;
+import dev.vfio.migration.text.ForeignText;
 import io.fabric8.kubernetes.api.model.MicroTime;
 import io.fabric8.kubernetes.api.model.ObjectReferenceBuilder;
 import io.fabric8.kubernetes.api.model.events.v1.Event;

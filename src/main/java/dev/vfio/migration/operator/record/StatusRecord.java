@@ -1,6 +1,5 @@
 package dev.vfio.migration.operator.record;
 
-import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
@@ -10,6 +9,7 @@ import dev.vfio.migration.operator.record.MigrationStore.ContentRefusedException
 import dev.vfio.migration.operator.record.MigrationStore.OutdatedException;
 import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.status.StatusWriter;
+import dev.vfio.migration.text.ForeignText;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;

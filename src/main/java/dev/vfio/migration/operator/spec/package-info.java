@@ -1,5 +1,5 @@
 /**
  * A spec, checked, with its defaults filled in, and what is wrong with one that cannot be carried
- * out. Pure. Knows nothing of a migration's status.
+ * out. Pure. Of a migration's status it knows the reasons that conditions carry, and nothing else.
  */
 package dev.vfio.migration.operator.spec;

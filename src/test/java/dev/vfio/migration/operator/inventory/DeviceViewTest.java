@@ -2,7 +2,6 @@ package dev.vfio.migration.operator.inventory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DeviceHolder;
 import dev.vfio.migration.contract.v1.DevicePlace;
@@ -15,6 +14,7 @@ import dev.vfio.migration.contract.v1.WorkloadState;
 import dev.vfio.migration.operator.api.VfioDevice;
 import dev.vfio.migration.operator.api.VfioDeviceCounts;
 import dev.vfio.migration.operator.api.VfioDeviceHolder;
+import dev.vfio.migration.text.ForeignText;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.Collections;
 import java.util.List;

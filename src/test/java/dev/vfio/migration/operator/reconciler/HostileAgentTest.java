@@ -4,7 +4,6 @@ import static dev.vfio.migration.operator.reconciler.Sandbox.NAME;
 import static dev.vfio.migration.operator.reconciler.Sandbox.condition;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.contract.v1.DeviceState;
 import dev.vfio.migration.contract.v1.Failure;
 import dev.vfio.migration.contract.v1.Reason;
@@ -16,6 +15,7 @@ import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.fake.Specs;
 import dev.vfio.migration.operator.status.ConditionType;
+import dev.vfio.migration.text.ForeignText;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
 
@@ -36,7 +36,7 @@ class HostileAgentTest extends SandboxTest {
   private void assertRecorded(String message, String beginning) {
     assertThat(ForeignText.isPlain(message)).as(message).isTrue();
     assertThat(message.getBytes(StandardCharsets.UTF_8).length)
-        .isLessThanOrEqualTo(ForeignText.MAX_MESSAGE);
+        .isLessThanOrEqualTo(ForeignText.MAX_STATUS_BYTES);
     assertThat(message)
         .contains(beginning)
         .containsPattern("\\(cut, 12[0-9]{4} characters\\)")

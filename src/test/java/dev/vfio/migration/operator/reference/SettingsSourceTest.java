@@ -11,6 +11,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+/** What the reference page reads of a setting: key, default, description. */
 class SettingsSourceTest {
   @TempDir private Path directory;
 

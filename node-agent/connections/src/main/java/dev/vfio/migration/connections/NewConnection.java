@@ -49,7 +49,7 @@ public final class NewConnection extends ChannelDuplexHandler {
     return channel;
   }
 
-  /** It has come so far; from any thread. Never goes back. */
+  /** The connection has come to that stage; it never goes back. From any thread. */
   public void reached(Stage next) {
     NewConnection dropped;
     synchronized (this) {
@@ -104,7 +104,10 @@ public final class NewConnection extends ChannelDuplexHandler {
     }
   }
 
-  /** It has said who it is: from now on nothing here bounds it. In the event loop. */
+  /**
+   * The caller has said who it is: from now on nothing here bounds the connection. In the event
+   * loop.
+   */
   public void known() {
     if (!keep()) {
       return;
@@ -154,7 +157,7 @@ public final class NewConnection extends ChannelDuplexHandler {
   }
 
   /**
-   * At once: past TLS and whatever else would first say goodbye.
+   * Closes the channel at once, past TLS and whatever else would first say goodbye.
    *
    * @return false where it is kept
    */
@@ -238,7 +241,7 @@ public final class NewConnection extends ChannelDuplexHandler {
     context.fireChannelRead(bytes);
   }
 
-  /** Also where it is none: TLS then says so. */
+  /** Whether the bytes are a whole TLS record, or none at all: TLS then says so. */
   private static boolean isWholeRecord(ByteBuf bytes) {
     if (bytes.getUnsignedByte(bytes.readerIndex()) != HANDSHAKE) {
       return true;

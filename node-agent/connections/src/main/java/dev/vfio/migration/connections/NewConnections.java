@@ -29,7 +29,7 @@ public final class NewConnections extends ChannelInboundHandlerAdapter {
     SILENT(4),
     /** Something was answered: a TLS handshake is under way, or a request was served. */
     ANSWERED(1),
-    /** It has shown a certificate of our authority, and no more. */
+    /** The caller has shown a certificate of our authority, and no more. */
     CERTIFIED(1);
 
     private final int share;
@@ -74,7 +74,7 @@ public final class NewConnections extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * Of a port where a caller says by TLS who it is; all its connection does until {@link
+   * For a port where a caller says by TLS who it is; all its connection does until {@link
    * NewConnection#known} has to be done within the limits' time.
    *
    * @param firstRecord told of each connection whose first TLS record has come as a whole, in its
@@ -86,7 +86,7 @@ public final class NewConnections extends ChannelInboundHandlerAdapter {
     return new NewConnections(limits, log, true, firstRecord);
   }
 
-  /** Of a port where nobody is ever known; each request has the limits' time. */
+  /** For a port where nobody is ever known; each request has the limits' time. */
   public static NewConnections anonymous(ConnectionLimits limits, RefusalLog log) {
     return new NewConnections(limits, log, false, unused -> {});
   }
@@ -138,7 +138,7 @@ public final class NewConnections extends ChannelInboundHandlerAdapter {
     unknown.get(stage).remove(connection);
   }
 
-  /** It is known, or has been closed. */
+  /** A connection is known, or has been closed. */
   void release() {
     open.decrementAndGet();
   }

@@ -1,6 +1,6 @@
 package dev.vfio.migration.agent.configuration;
 
-import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import java.lang.reflect.Method;
 import java.util.Arrays;
 import java.util.Locale;

@@ -73,9 +73,9 @@ public final class CommandLanes implements AutoCloseable {
   }
 
   /**
-   * Runs it on a thread of that lane, which outlives whatever it throws.
+   * Runs {@code command} on a thread of that lane; the thread outlives whatever the command throws.
    *
-   * @throws RejectedExecutionException where as many wait as may
+   * @throws RejectedExecutionException where as many commands wait as may wait
    */
   void execute(Lane lane, Runnable command) {
     executors.get(lane.ordinal()).execute(() -> run(command));

@@ -22,7 +22,7 @@ import dev.vfio.migration.contract.v1.Session;
 import dev.vfio.migration.contract.v1.SessionState;
 import dev.vfio.migration.contract.v1.StartSourceRequest;
 import dev.vfio.migration.contract.v1.WorkloadState;
-import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import dev.vfio.migration.vfio.workload.DeclaredWindows;
 import java.util.Comparator;
 import java.util.List;

@@ -28,7 +28,7 @@ import org.jboss.logging.Logger;
 final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider {
   private static final Logger LOG = Logger.getLogger(ControlCertificates.class);
 
-  /** Of a key store that lies in the memory of this process alone. */
+  /** Password of a key store that lies in the memory of this process alone. */
   private static final String PASSWORD = "control";
 
   /** Takes a chain in whatever order it comes. */
@@ -37,7 +37,10 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
   private final CertificateKeeper<Answers> certificates;
   private Answers inUse;
 
-  /** The same while the files are: others would have the server take its connections anew. */
+  /**
+   * The same two objects while the files are unchanged: with others the server would begin anew
+   * with its connections.
+   */
   private record Answers(KeyStoreAndKeyCertOptions own, TrustStoreAndTrustOptions trusted) {}
 
   ControlCertificates(AgentConfig config) {
@@ -61,7 +64,7 @@ final class ControlCertificates implements KeyStoreProvider, TrustStoreProvider 
     }
   }
 
-  /** Of the files that {@link #getKeyStore} has just read, so that both fit together. */
+  /** Made of the files that {@link #getKeyStore} has just read, so that both fit together. */
   @Override
   public synchronized TrustStoreAndTrustOptions getTrustStore(Vertx vertx) {
     return inUse.trusted();

@@ -27,7 +27,7 @@ import java.util.function.Function;
  * say. Changes nothing about any of them. Takes as long as they do.
  */
 final class DeviceViews {
-  /** To say what it is a workload needs no time; to stand still it may. */
+  /** A workload needs no time to say what it is, only to stand still. */
   private static final Duration MAX_DESCRIPTION = Duration.ofSeconds(2);
 
   private final DeviceDirectory devices;
@@ -76,7 +76,7 @@ final class DeviceViews {
     return devices.look(id, named).map(entry -> describe(entry, named, end));
   }
 
-  /** A device that did not answer, or was not asked: all that is known of it without it. */
+  /** What is known of a device that did not answer, or was not asked. */
   Device unseen(String id, Failure why) {
     Device.Builder device =
         Device.newBuilder().setId(id).setNotMigratable(ContractMapping.failure(why));

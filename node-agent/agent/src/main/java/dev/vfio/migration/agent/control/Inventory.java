@@ -60,10 +60,10 @@ public final class Inventory implements AutoCloseable {
   private final LookFailures words;
   private final Duration time;
 
-  /** How long who asks for a device by its name waits for a thread. */
+  /** How long a caller that asks for a device by its name waits for a thread. */
   private final Duration longestQueue;
 
-  /** How long a listing of all waits for devices of which an earlier look is known. */
+  /** How long a listing of all devices waits for those that were looked at before. */
   private final Duration freshWithin;
 
   private final LookThreads threads;
@@ -128,9 +128,9 @@ public final class Inventory implements AutoCloseable {
   }
 
   /**
-   * @param id of the only device that is looked at, by a look that no listing of all has made;
-   *     empty for all devices, each as it is found now or, where that takes long, was found last
-   * @return fails with a {@link Refusal} where too many devices hang that a look could begin
+   * @param id of the one device that is looked at anew; empty for all devices, each as a look finds
+   *     it now or, where that takes long, as the last look found it
+   * @return fails with a {@link Refusal} where so many devices hang that no look can begin
    */
   CompletableFuture<List<Device>> list(String id) {
     return id.isEmpty() ? listAll() : listNamed(id);
@@ -162,7 +162,7 @@ public final class Inventory implements AutoCloseable {
     return answer.thenApply(found -> found.stream().toList());
   }
 
-  /** Who asked for a device waits no longer where its look has not begun. */
+  /** Answers those who asked for a device whose look has not begun in time. */
   private void giveUpUnbegun(Watched device, CompletableFuture<Optional<Device>> asked) {
     boolean otherLook;
     synchronized (this) {
@@ -182,10 +182,10 @@ public final class Inventory implements AutoCloseable {
     }
   }
 
-  /** Whether the device's look had not begun, and never will. Under the lock. */
+  /** Withdraws the device's look, unless it has begun. Whether it was withdrawn. Under the lock. */
   private boolean withdraw(Watched device) {
     LookThreads.Look<Optional<Device>> look = device.look;
-    // Before: nobody takes the end of a look that is none for its answer.
+    // Cleared first: the end of a look that is withdrawn must not count as its answer.
     device.look = null;
     if (look.withdraw()) {
       return true;
@@ -196,7 +196,10 @@ public final class Inventory implements AutoCloseable {
 
   // ------------------------------------------------------------------ all devices
 
-  /** Who asks while all are being looked at gets what that look finds: looks do not pile up. */
+  /**
+   * A caller that asks while a listing is under way gets the result of that one: listings do not
+   * pile up.
+   */
   private CompletableFuture<List<Device>> listAll() {
     CompletableFuture<List<Device>> own = new CompletableFuture<>();
     CompletableFuture<List<String>> names;
@@ -361,7 +364,7 @@ public final class Inventory implements AutoCloseable {
     }
   }
 
-  /** Remembers what a look came to, and answers it as it is told. Under the lock. */
+  /** Remembers what a look found, and returns it as callers get it. Under the lock. */
   private Optional<Device> noted(Watched device, Optional<Device> found, Throwable failure) {
     boolean silent =
         device.hangs || (failure == null && found.filter(LookFailures::isSilent).isPresent());

@@ -31,13 +31,13 @@ final class LookThreads implements AutoCloseable {
 
   /** What begins first where not all looks can begin. */
   enum Rank {
-    /** What devices there are. */
+    /** Finds out which devices there are. */
     NAMES,
-    /** At a device that somebody asked for by its name. */
+    /** Looks at a device that somebody asked for by its name. */
     NAMED,
-    /** At one device of all. */
+    /** Looks at a device for a listing of all. */
     USUAL,
-    /** At one device of all that did not answer in time when it was looked at last. */
+    /** Looks, for a listing of all, at a device that did not answer the last look in time. */
     SLOW
   }
 
@@ -170,7 +170,10 @@ final class LookThreads implements AutoCloseable {
     return thread;
   }
 
-  /** A look that is to be {@link #enqueue enqueued}, once everybody listens who waits for it. */
+  /**
+   * A look that has not begun: it is to be {@link #enqueue enqueued} once all who wait for it
+   * listen.
+   */
   <T> Look<T> look(Rank rank, Callable<T> work) {
     return new Look<>(rank, work);
   }

@@ -3,7 +3,7 @@ package dev.vfio.migration.agent.control;
 import dev.vfio.migration.agent.configuration.AgentConfig;
 import dev.vfio.migration.connections.RefusalLog;
 import dev.vfio.migration.connections.certificates.NodeNames;
-import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;

@@ -43,10 +43,13 @@ public final class TimelyAnswers implements ServerInterceptor, Prioritized {
 
   private static final Pattern TIMEOUT_FORM = Pattern.compile("([0-9]{1,8})([HMSmun])");
 
-  /** Kept of a caller's time, for the answer's way to the caller; a quarter of what is short. */
+  /**
+   * How much of a caller's time is kept for the answer's way to the caller; of a short time it is a
+   * quarter.
+   */
   static final Duration MAX_MARGIN = Duration.ofSeconds(1);
 
-  /** Outermost: what the others answer goes through here, too. */
+  /** The outermost interceptor: what the others answer goes through here, too. */
   @Override
   public int getPriority() {
     return Integer.MAX_VALUE;
@@ -65,7 +68,10 @@ public final class TimelyAnswers implements ServerInterceptor, Prioritized {
     return listener;
   }
 
-  /** Until the caller must be answered; null where it waits for as long as it takes. */
+  /**
+   * The time until the caller must be answered; null where the caller waits for as long as it
+   * takes.
+   */
   static Duration timeLeft(String timeout) {
     Matcher form = TIMEOUT_FORM.matcher(timeout == null ? "" : timeout);
     if (!form.matches()) {
@@ -91,10 +97,10 @@ public final class TimelyAnswers implements ServerInterceptor, Prioritized {
     private ServerCall.Listener<Q> served;
     private Long timer;
 
-    /** Answered, or nobody's any more. */
+    /** Whether the call was answered, or nobody waits for it any more. */
     private boolean over;
 
-    /** Whether it was over before those who serve it had answered. Read on any thread. */
+    /** Whether the call was over before those who serve it had answered. Read on any thread. */
     private volatile boolean cancelled;
 
     TimelyCall(ServerCall<Q, A> call, ContextInternal eventLoop) {
@@ -174,7 +180,7 @@ public final class TimelyAnswers implements ServerInterceptor, Prioritized {
       }
     }
 
-    /** Whether it ends now, which it does once. */
+    /** Ends the call, once. Whether this was the time that ended it. */
     private boolean ends() {
       if (over) {
         return false;

@@ -1,7 +1,7 @@
 package dev.vfio.migration.agent.log;
 
 import dev.vfio.migration.connections.log.OneLineThrowable;
-import dev.vfio.migration.connections.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import io.quarkus.logging.LoggingFilter;
 import java.util.Map;
 import java.util.logging.Filter;

@@ -9,7 +9,7 @@ public sealed interface DestinationAction {
   /** Its end is reported by the very next event, a {@link DestinationEvent.Completion}. */
   sealed interface Work extends DestinationAction {
 
-    /** Names every kind of work: one that it does not name does not compile. */
+    /** Has a method for every kind of work, so that no kind can be forgotten. */
     interface Handler<T> {
       T on(Journal work);
 
@@ -24,7 +24,7 @@ public sealed interface DestinationAction {
   /** Something that is done at once; what comes of it later is an event of its own. */
   sealed interface Immediate extends DestinationAction {
 
-    /** Names every such action: one that it does not name does not compile. */
+    /** Has a method for every kind of action, so that no kind can be forgotten. */
     interface Handler {
       void on(SimpleAction action);
 
@@ -40,7 +40,7 @@ public sealed interface DestinationAction {
     void handle(Handler handler);
   }
 
-  /** Work that needs no value. */
+  /** Work without values. */
   enum SimpleWork implements Work {
     /** Opens the device, and closes it first where it was open. Changes nothing about it. */
     OPEN_DEVICE,
@@ -92,7 +92,7 @@ public sealed interface DestinationAction {
     }
   }
 
-  /** An action that needs no value. */
+  /** Actions without values. */
   enum SimpleAction implements Immediate {
     /** Nothing of the stream reaches device or windows from here on. */
     CLOSE_STREAMS,

@@ -175,7 +175,7 @@ public sealed interface DestinationEvent {
   }
 
   /**
-   * Everything has come and every digest was right; the stream waits for ConfirmLoaded or
+   * Everything has come and every digest was right; the stream waits for CONFIRM_LOADED or
    * RejectLoaded.
    *
    * @param pausedAtNanos monotonic time of the pause at the source, by this node's clock; 0 where

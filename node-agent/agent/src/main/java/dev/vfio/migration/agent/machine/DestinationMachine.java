@@ -151,7 +151,7 @@ public final class DestinationMachine {
     }
   }
 
-  /** What follows the end of the work that was out, or of what was awaited. */
+  /** What follows once the work is done, or what was awaited has come. */
   Outcome<DestinationState, DestinationAction> goOn(
       MainStep step, DestinationState s, DestinationEvent event, Moment now) {
     return switch (step) {
@@ -163,7 +163,7 @@ public final class DestinationMachine {
       case STARTING_TO_LISTEN -> listening(s, event);
       case RECEIVING -> ticked(s, (Ticked) event, now);
       case COMPLETING -> resumeCompleted(s, event);
-      case TRANSFERRING -> handedOver(s, event, now);
+      case TRANSFERRING -> transferred(s, event, now);
       case JOURNALLING_LOADED -> loaded(s, event);
       case NEW, LISTENING -> unexpected(s, event);
       case END_RESTING ->
@@ -387,7 +387,7 @@ public final class DestinationMachine {
         : failedOr(s, event);
   }
 
-  private Outcome<DestinationState, DestinationAction> handedOver(
+  private Outcome<DestinationState, DestinationAction> transferred(
       DestinationState s, DestinationEvent event, Moment now) {
     if (!(event instanceof Done)) {
       return failedOr(s, event);

@@ -1,12 +1,13 @@
 package dev.vfio.migration.agent.machine;
 
 /**
- * What exactly a destination is about: the work that is out, or what it waits for. Each part of the
- * machine has its own steps, so that one that a part forgets does not compile.
+ * Where exactly a destination stands: which work is under way, or what it waits for. Each part of
+ * the machine has an enum of its own steps; its {@code switch} names all of them, so that none can
+ * be forgotten.
  */
 public sealed interface DestinationStep {
 
-  /** What follows the end of the work that was out, or of what was awaited. */
+  /** What follows once the work is done, or what was awaited has come. */
   Outcome<DestinationState, DestinationAction> next(
       DestinationMachine machine, DestinationState s, DestinationEvent event, Moment now);
 
@@ -28,7 +29,7 @@ public sealed interface DestinationStep {
     END_RESTING,
     STRANDED,
     ENDED,
-    /** It never began: nothing was touched, and whoever asks hears why. */
+    /** The session never began: nothing was touched, and whoever asks hears why. */
     REFUSED;
 
     @Override
@@ -40,7 +41,7 @@ public sealed interface DestinationStep {
 
   /** The steps of {@link LoadedWatch}. */
   enum WatchStep implements DestinationStep {
-    /** Nothing is out; waits for the decision, and for the time of the next look. */
+    /** No work is under way; waits for the decision, and for the time of the next look. */
     LOADED,
     /** What is loaded, and the workload that is to take it, are being looked at. */
     LOOKING,

@@ -1,7 +1,7 @@
 package dev.vfio.migration.agent.machine;
 
+import dev.vfio.migration.text.ForeignText;
 import dev.vfio.migration.vfio.linux.Errno;
-import dev.vfio.migration.vfio.text.ForeignText;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -10,7 +10,7 @@ import java.util.Optional;
  *
  * @param reason for programs
  * @param message for people: what, where, what was done to the device, what to do next; one line of
- *     at most {@link ForeignText#LONGEST_MESSAGE} bytes, whatever was put into it
+ *     at most {@link ForeignText#MAX_MESSAGE_BYTES} bytes, whatever was put into it
  * @param errno 0 where no system call failed
  */
 public record Failure(Reason reason, String message, int errno) {

@@ -19,7 +19,7 @@ import dev.vfio.migration.vfio.linux.Errno;
  *  LOADED  -----------------------------------------------&gt; found: LOADED
  *    the workload has ended, or for {@link Timings#doubt()}
  *    nothing could be found out ---------------------------&gt; STRANDED; the device stays open
- *    the device lost it, or does not answer, or was removed -&gt; STRANDED; the device is opened again
+ *    the device lost it, is silent, or was removed ------&gt; STRANDED; the device is opened again
  * </pre>
  *
  * <p>STRANDED is looked at as well, and is LOADED again once everything is found. Nothing is
@@ -42,7 +42,7 @@ final class LoadedWatch {
     };
   }
 
-  /** Nothing is out: waits for the decision, or for the time of the next look. */
+  /** No work is under way: waits for the decision, or for the time of the next look. */
   Outcome<DestinationState, DestinationAction> await(DestinationState s, SessionState state) {
     DestinationState next = s.withCommand(0).at(state, WatchStep.LOADED);
     return Outcome.of(next, new StartTimer(next.epoch(), timings.look()));
@@ -137,7 +137,9 @@ final class LoadedWatch {
     return Outcome.of(s.at(WatchStep.REOPENING), SimpleWork.OPEN_DEVICE);
   }
 
-  /** With a command it is Activate's: a decision needs no further look. */
+  /**
+   * Where a command waits it is Activate: the handover is decided, and no further look is needed.
+   */
   Outcome<DestinationState, DestinationAction> reopened(
       DestinationState s, DestinationEvent event) {
     if (!(event instanceof Opened opened)) {

@@ -13,7 +13,8 @@ import dev.vfio.migration.vfio.device.PendingBytes;
  * @param rounds completed precopy rounds
  * @param bytesPerSecond over the last second or round, whichever is longer
  * @param dirtyBytesPerSecond made dirty again during the last round
- * @param downtimeNanos see the contract; 0 while not known
+ * @param downtimeNanos destination: from the workload's pause at the source until RUNNING here;
+ *     source, once rolled back: from pause to resume; 0 while not known
  * @param precopyExhausted nothing more can be sent before the device stops
  */
 public record Progress(

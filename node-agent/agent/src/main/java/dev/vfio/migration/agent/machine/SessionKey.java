@@ -17,7 +17,7 @@ public record SessionKey(String uid, int attempt) {
     }
   }
 
-  /** "uid/attempt", as the other rooms know a migration. */
+  /** "uid/attempt", as logs, workloads and the contract's {@code claimed_by} have it. */
   @Override
   public String toString() {
     return uid + "/" + attempt;

@@ -9,7 +9,7 @@ public sealed interface SourceAction {
   /** Something whose end is reported by the very next event, a {@link SourceEvent.Completion}. */
   sealed interface Work extends SourceAction {
 
-    /** Names every kind of work: one that it does not name does not compile. */
+    /** Has a method for every kind of work, so that no kind can be forgotten. */
     interface Handler<T> {
       T on(Journal work);
 
@@ -36,7 +36,7 @@ public sealed interface SourceAction {
   /** Something that is done at once; what comes of it later is an event of its own. */
   sealed interface Immediate extends SourceAction {
 
-    /** Names every such action: one that it does not name does not compile. */
+    /** Has a method for every kind of action, so that no kind can be forgotten. */
     interface Handler {
       void on(Connect action);
 
@@ -54,7 +54,7 @@ public sealed interface SourceAction {
     void handle(Handler handler);
   }
 
-  /** Work that needs no value. */
+  /** Work without values. */
   enum SimpleWork implements Work {
     /** Opens the device, and closes it first where it was open. Changes nothing about it. */
     OPEN_DEVICE,
@@ -98,7 +98,8 @@ public sealed interface SourceAction {
   }
 
   /**
-   * Reads the device and sends, until it has nothing now, or that much is sent, or we are wanted.
+   * Reads device state and sends it, until the device has nothing now, {@code maxBytes} are sent,
+   * or another event waits for its turn.
    */
   record CopyState(long maxBytes) implements Work {
     @Override
@@ -119,7 +120,10 @@ public sealed interface SourceAction {
     }
   }
 
-  /** Sends marked pages, until none is left, or that much is sent, or we are wanted. */
+  /**
+   * Sends marked pages, until none is left, {@code maxBytes} are sent, or another event waits for
+   * its turn.
+   */
   record CopyMemory(long maxBytes) implements Work {
     @Override
     public <T> T handle(Handler<T> handler) {
@@ -128,8 +132,8 @@ public sealed interface SourceAction {
   }
 
   /**
-   * Looks whether the device is still where it handed out the last of its state, and whether so
-   * much was handed to the stream as was read from device and windows.
+   * Looks whether the device is still in the state in which it handed out its last bytes, and
+   * whether as much was handed to the stream as was read from device and windows.
    */
   record LookAtSaved(long deviceStateBytes, long memoryBytes) implements Work {
     @Override
@@ -138,7 +142,10 @@ public sealed interface SourceAction {
     }
   }
 
-  /** Sends the mark that the workload stands still since that moment, and lifts the limit. */
+  /**
+   * Sends the mark that the workload has stood still since that moment, and lifts the bandwidth
+   * limit.
+   */
   record SendPaused(long pausedAtNanos) implements Work {
     @Override
     public <T> T handle(Handler<T> handler) {
@@ -146,7 +153,7 @@ public sealed interface SourceAction {
     }
   }
 
-  /** An action that needs no value. */
+  /** Actions without values. */
   enum SimpleAction implements Immediate {
     /** Closes the stream, also one that is still being connected. */
     CLOSE_STREAM,
@@ -180,7 +187,7 @@ public sealed interface SourceAction {
     }
   }
 
-  /** Gives waiting commands their turn, then Continue. */
+  /** Gives waiting commands their turn; reported by Continue with that epoch. */
   record YieldToCommands(long epoch) implements Immediate {
     @Override
     public void handle(Handler handler) {

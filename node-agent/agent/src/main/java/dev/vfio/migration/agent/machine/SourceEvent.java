@@ -107,10 +107,10 @@ public sealed interface SourceEvent {
     }
   }
 
-  /** It was done, and there is nothing more to say. */
+  /** The work was done, and there is nothing more to say. */
   record Done() implements Completion {}
 
-  /** It was not done. */
+  /** The work was not done. */
   record Failed(Failure failure) implements Completion {}
 
   /**

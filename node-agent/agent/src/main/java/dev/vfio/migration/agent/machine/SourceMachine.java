@@ -28,7 +28,7 @@ import java.util.List;
  *  STOPNCOPY --- pause workload, mark, STOPNCOPY, last dirty pages, state until dry and 0 pending
  *    | [EndAllowed]  end mark
  *  AWAITING_DECISION ------------------------------- Commit --------> [Committed] COMPLETING
- *    |                                                                 SAVE_COMPLETED, release, reset
+ *    |                                                               SAVE_COMPLETED, release, reset
  *    | RollBack, Cancel                                               [Completed] COMPLETED
  *    v
  *  ROLLING_BACK <--- from every state above by RollBack, Cancel, Stop or any failure; but once
@@ -137,7 +137,7 @@ public final class SourceMachine {
     }
   }
 
-  /** What follows the end of the work that was out, or of what was awaited. */
+  /** What follows once the work is done, or what was awaited has come. */
   Outcome<SourceState, SourceAction> goOn(
       MainStep step, SourceState s, SourceEvent event, Moment now) {
     return switch (step) {

@@ -87,7 +87,7 @@ final class SourceRelease {
     return isGone(failure) ? null : failure;
   }
 
-  /** It is no device of this node any more, and is looked at should it come back. */
+  /** The device is none of this node any more, and is looked at should it come back. */
   private static boolean isGone(Failure failure) {
     return failure.reason() == Reason.UNKNOWN_DEVICE;
   }

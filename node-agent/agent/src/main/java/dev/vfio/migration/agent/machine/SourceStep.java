@@ -1,12 +1,13 @@
 package dev.vfio.migration.agent.machine;
 
 /**
- * What exactly a source is about: the work that is out, or what it waits for. Each part of the
- * machine has its own steps, so that one that a part forgets does not compile.
+ * Where exactly a source stands: which work is under way, or what it waits for. Each part of the
+ * machine has an enum of its own steps; its {@code switch} names all of them, so that none can be
+ * forgotten.
  */
 public sealed interface SourceStep {
 
-  /** What follows the end of the work that was out, or of what was awaited. */
+  /** What follows once the work is done, or what was awaited has come. */
   Outcome<SourceState, SourceAction> next(
       SourceMachine machine, SourceState s, SourceEvent event, Moment now);
 
@@ -20,15 +21,18 @@ public sealed interface SourceStep {
     SETTING_RUNNING,
     SETTING_UP,
     ENTERING_PRECOPY,
-    /** COLD: nothing is out; waits for the switch-over. */
+    /** COLD: no work is under way; waits for the switch-over. */
     READY,
-    /** Nothing is out but, at most, the destination's word; waits for the decision. */
+    /**
+     * No work is under way; may still listen for the destination's word, and waits for the
+     * decision.
+     */
     AWAITING_DECISION,
     /** All is done but for the entry that says so, which could not be written. */
     END_RESTING,
     STRANDED,
     ENDED,
-    /** It never began: nothing was touched, and whoever asks hears why. */
+    /** The session never began: nothing was touched, and whoever asks hears why. */
     REFUSED;
 
     @Override

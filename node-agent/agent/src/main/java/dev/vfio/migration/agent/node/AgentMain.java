@@ -6,7 +6,7 @@ import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
 import java.util.Locale;
 
-/** The agent, once what it cannot do without has been found. */
+/** Starts the agent, once all that it cannot do without has been found. */
 @QuarkusMain
 public final class AgentMain {
   private AgentMain() {}

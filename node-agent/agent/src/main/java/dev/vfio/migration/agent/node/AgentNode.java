@@ -57,10 +57,10 @@ import org.jboss.logging.Logger;
 public class AgentNode {
   private static final Logger LOG = Logger.getLogger(AgentNode.class);
 
-  /** Of the state stream: the largest chunk that a device may hand out. */
+  /** The largest chunk that a device may hand out to the state stream. */
   private static final int MAX_CHUNK_BYTES = 64 << 20;
 
-  /** Of the state stream; see docs/state-stream.md. */
+  /** The version of the state stream; see docs/state-stream.md. */
   private static final int STREAM_VERSION = 1;
 
   private static final Duration DEVICES_PERIOD = Duration.ofSeconds(2);
@@ -79,7 +79,7 @@ public class AgentNode {
   private final CommandLanes lanes;
   private final ScheduledExecutorService reports = oneThread("session-reports");
 
-  /** Apart from the reports: it reads what drivers have in sysfs. */
+  /** On a thread apart from the reports': it reads what drivers have in sysfs. */
   private final DeviceFollower following;
 
   AgentNode(
@@ -249,7 +249,7 @@ public class AgentNode {
   }
 
   /**
-   * Beneath which the files behind windows lie.
+   * The directories beneath which the files behind windows lie.
    *
    * @throws IllegalArgumentException where one is not what the administrator can have meant
    */
@@ -279,7 +279,7 @@ public class AgentNode {
     return streams;
   }
 
-  /** Whether what hands devices over works, where this node has devices of the kernel. */
+  /** Whether devices can be transferred to workloads, where this node has devices of the kernel. */
   boolean handsOver() {
     return kernel.handsOver();
   }

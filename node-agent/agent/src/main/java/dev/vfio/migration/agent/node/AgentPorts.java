@@ -20,9 +20,9 @@ import org.eclipse.microprofile.config.ConfigProvider;
 import org.jboss.logging.Logger;
 
 /**
- * What unknown callers may hold at the ports that Quarkus listens on. Control, the one with TLS:
- * until the operator's certificate was shown. Health, the one without: always. Made by Vert.x,
- * before there are beans.
+ * What unknown callers may hold at the ports that Quarkus listens on. At the control port, which
+ * has TLS, a caller is unknown until it has shown the operator's certificate; at the health port it
+ * always is. Made by Vert.x, before there are beans.
  */
 public final class AgentPorts implements VertxServiceProvider {
   private static final Logger LOG = Logger.getLogger(AgentPorts.class);

@@ -38,7 +38,7 @@ public final class AgentReadiness implements AsyncHealthCheck {
   private final AgentNode node;
   private final GrpcHealthStorage services;
 
-  /** Of probes alone: a file system that hangs keeps this thread, and no other. */
+  /** The thread of probes alone: a file system that hangs keeps this thread, and no other. */
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(
           task -> {
@@ -56,7 +56,7 @@ public final class AgentReadiness implements AsyncHealthCheck {
     this.services = services;
   }
 
-  /** Who asks while a probe is under way gets what that one finds. */
+  /** A caller that asks while a probe is under way gets the result of that one. */
   @Override
   public Uni<HealthCheckResponse> call() {
     return Uni.createFrom()
@@ -67,7 +67,7 @@ public final class AgentReadiness implements AsyncHealthCheck {
                         node.lanes().probe(CommandLanes.Lane.BEGINNING), AgentReadiness::with));
   }
 
-  /** A migration is not taken on either where nobody takes the command. */
+  /** Nor is this agent ready where commands that begin a migration are not carried out. */
   private static HealthCheckResponse with(HealthCheckResponse found, String problem) {
     if (problem.isEmpty()) {
       return found;

@@ -36,7 +36,10 @@ public record DescriptorBudget(
   /** Of a session besides its streams and windows: device, events, workload, journal. */
   private static final long OF_A_SESSION = 64;
 
-  /** What its file was checked by, or was made, and what it is read and written through. */
+  /**
+   * Of a window: one by which its file was checked or made, and one by which it is read and
+   * written.
+   */
   static final int OF_A_WINDOW = 2;
 
   private static final int LEAST_WINDOWS = 32;
@@ -80,7 +83,9 @@ public record DescriptorBudget(
     return new ConnectionLimits(most, perAddress, limits.answerTime());
   }
 
-  /** Whether there are enough of them, even if every unknown connection is there that may be. */
+  /**
+   * Whether there are enough descriptors, even with as many unknown connections as there may be.
+   */
   boolean suffices() {
     return limit >= kept + state.descriptors() + control.descriptors() + health.descriptors();
   }

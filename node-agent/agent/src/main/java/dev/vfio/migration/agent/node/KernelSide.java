@@ -12,7 +12,10 @@ import java.util.Collection;
 /** What this node's kernel has to do with migrations: its devices and who uses or awaits them. */
 interface KernelSide extends DeviceDirectory, AutoCloseable {
 
-  /** The one that the configuration asks for; where it does not say, by whether there is VFIO. */
+  /**
+   * As the configuration says whether the kernel's devices are looked at; where it does not, they
+   * are if this node has VFIO.
+   */
   static KernelSide of(AgentConfig config, KernelFiles files, int pageSize) throws IOException {
     return config.kernelDevices().orElseGet(() -> Files.isDirectory(files.devices()))
         ? new KernelNode(config, files, pageSize)
@@ -22,7 +25,7 @@ interface KernelSide extends DeviceDirectory, AutoCloseable {
   /** The workloads of the kernel's devices, given that long to come and wait. */
   Workloads workloads(Duration connectTimeout);
 
-  /** The workloads of the kernel's devices for who lists all of them: none is waited for. */
+  /** The workloads of the kernel's devices for a listing of all: none is waited for. */
   Workloads listedWorkloads();
 
   /**

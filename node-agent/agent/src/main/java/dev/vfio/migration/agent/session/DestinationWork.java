@@ -28,7 +28,9 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 
-/** Does what a destination's machine wants done. Runs on the session's thread. */
+/**
+ * Performs the work and the immediate actions of a destination's machine, on the session's thread.
+ */
 final class DestinationWork
     implements MachineLoop.Effects<DestinationState, DestinationEvent, DestinationAction>,
         Work.Handler<Task<DestinationEvent>>,
@@ -206,7 +208,10 @@ final class DestinationWork
     awaited = environment.streams().await(expected(), incoming);
   }
 
-  /** The source's device hands out chunks as ours does; what its HELLO says counts in the end. */
+  /**
+   * As if the source's chunks were as large as our device's: that is known only once HELLO has
+   * come.
+   */
   private StateStreams.Expected expected() throws DeviceException {
     int chunkBytes = StreamSettings.chunkBytes(hold.device().maxChunkBytes(), spec.streams());
     return new StateStreams.Expected(migration, spec.sourceNode(), spec.streams(), chunkBytes);

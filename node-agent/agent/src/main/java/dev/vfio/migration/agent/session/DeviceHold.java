@@ -73,7 +73,7 @@ final class DeviceHold {
     return continuity == Continuity.UNKNOWN ? usedByWorkload() : devices.heldByOthers(id);
   }
 
-  /** One that does not answer has ended, or was ended: whoever serves the device knows better. */
+  /** Whether the workload itself says so; one that does not answer counts as ended. */
   private boolean usedByWorkload() {
     try {
       WorkloadState state = workload().state();
@@ -110,7 +110,10 @@ final class DeviceHold {
     workload().requireReadyToTake(migration);
   }
 
-  /** A workload that waits for a device holds none: it released it, and the device was reset. */
+  /**
+   * A workload that refuses and says that it waits counts as released: it closed the device before,
+   * and the device was reset.
+   */
   void releaseWorkload(String migration) throws IOException {
     try {
       workload().release(migration);

@@ -160,6 +160,12 @@ final class IncomingState implements StateSink {
     pausedAtNanos = clock.nanoTime() - pausedNanos;
   }
 
+  /**
+   * {@inheritDoc}
+   *
+   * <p>Reports StreamComplete to the machine and waits for its verdict: {@link #confirm} once
+   * Loaded is journalled, or {@link #reject}.
+   */
   @Override
   public void complete() throws IOException {
     events.accept(

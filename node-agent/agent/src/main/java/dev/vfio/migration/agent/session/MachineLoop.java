@@ -71,7 +71,7 @@ final class MachineLoop<S, E, A> {
     thread.execute(this::takeOne);
   }
 
-  /** Whether something waits for its turn. For any thread. */
+  /** Whether an event waits for its turn. For any thread. */
   boolean isWanted() {
     return !waiting.isEmpty();
   }
@@ -106,7 +106,7 @@ final class MachineLoop<S, E, A> {
     }
   }
 
-  /** As a watcher takes it. */
+  /** The fault, as an exception that a watcher can log. */
   static RuntimeException reportable(Throwable fault) {
     return fault instanceof RuntimeException known
         ? known

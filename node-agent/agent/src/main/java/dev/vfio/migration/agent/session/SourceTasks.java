@@ -24,7 +24,7 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
- * Each piece of work of a source on its device, workload, windows, stream and journal. Runs on the
+ * Performs the work of a source on its device, workload, windows, stream and journal, on the
  * session's thread.
  */
 final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
@@ -219,7 +219,7 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
       if (!outgoing.interrupted()) {
         throw problem;
       }
-      // Whatever is said to remain: the command that waits ends the copying.
+      // At least 1, or the copying would count as done: the command that waits ends it.
       return new MemoryCopied(0, Math.max(1, windows.remainingBytes()));
     }
     return new MemoryCopied(before - windows.remainingBytes(), windows.remainingBytes());
@@ -281,7 +281,7 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
             changed);
   }
 
-  /** Of a piece of work that met neither the device's nor the stream's failure. */
+  /** The failure of work whose exception is neither the device's nor the stream's. */
   Failure failure(Work work, IOException problem) {
     if (work instanceof Journal) {
       return Failure.of(

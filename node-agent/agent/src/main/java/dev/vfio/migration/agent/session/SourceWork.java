@@ -19,8 +19,8 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 
 /**
- * Does what a source's machine wants done. Runs on the session's thread. What the device, the
- * workload and the journal do is {@link SourceTasks}'.
+ * Performs the immediate actions of a source's machine, and has {@link SourceTasks} perform its
+ * work. Runs on the session's thread.
  */
 final class SourceWork
     implements MachineLoop.Effects<SourceState, SourceEvent, SourceAction>, Immediate.Handler {
@@ -79,7 +79,7 @@ final class SourceWork
     return hold.description();
   }
 
-  /** For any thread. */
+  /** Closes the stream, so that the session's thread does not wait in it. For any thread. */
   void interruptStream() {
     outgoing.interrupt();
   }

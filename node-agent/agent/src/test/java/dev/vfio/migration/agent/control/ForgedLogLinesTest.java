@@ -8,7 +8,7 @@ import dev.vfio.migration.contract.v1.CommitRequest;
 import dev.vfio.migration.contract.v1.DescribeNodeRequest;
 import dev.vfio.migration.contract.v1.NodeAgentGrpc;
 import dev.vfio.migration.contract.v1.PrepareDestinationRequest;
-import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;

@@ -23,7 +23,7 @@ public final class CertificateFiles {
   private static final Set<String> LABELS =
       Set.of("CERTIFICATE", "X509 CERTIFICATE", "X.509 CERTIFICATE");
 
-  /** Of X.509, where certificates say whether they are an authority's. */
+  /** Version of X.509 from which on certificates say whether they are an authority's. */
   private static final int SAYS_WHETHER_AUTHORITY = 3;
 
   private final PemFile certificate;

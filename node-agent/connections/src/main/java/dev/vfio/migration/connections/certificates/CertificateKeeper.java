@@ -52,8 +52,8 @@ public final class CertificateKeeper<T> {
   }
 
   /**
-   * Of the files as they are now; the same object while the files are the same. Where they cannot
-   * be used, of those that were used before.
+   * What is made of the files as they are now; the same object while the files are the same. Where
+   * they cannot be used, what was made of those before.
    *
    * @throws GeneralSecurityException where they cannot be used and never could; the message says
    *     which file and why

@@ -10,7 +10,7 @@ public final class LongNames {
 
   private LongNames() {}
 
-  /** For a process that connects, or is connected to. */
+  /** To be called by a process that connects, or is connected to, before the first connection. */
   public static void allow() {
     // A certificate that names each node of a large cluster is longer than 32 KiB.
     set("jdk.tls.maxHandshakeMessageSize", String.valueOf(MAX_MESSAGE_BYTES));

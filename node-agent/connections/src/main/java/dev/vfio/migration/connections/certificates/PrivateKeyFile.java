@@ -24,7 +24,9 @@ final class PrivateKeyFile {
   private static final String SEC_1 = "EC PRIVATE KEY";
   private static final String EXPECTED = "a key (PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY)";
 
-  /** Those of which keys can be read: an unusual curve or kind is told from damage by them. */
+  /**
+   * Algorithms whose keys are read. A key that none of them reads is damaged, or of another kind.
+   */
   private static final List<String> ALGORITHMS = List.of("EC", "RSA", "Ed25519");
 
   private static final byte[] MESSAGE = {1};

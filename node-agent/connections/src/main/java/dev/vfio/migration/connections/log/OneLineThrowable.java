@@ -1,6 +1,6 @@
 package dev.vfio.migration.connections.log;
 
-import dev.vfio.migration.connections.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import java.util.IdentityHashMap;
 import java.util.Map;
 

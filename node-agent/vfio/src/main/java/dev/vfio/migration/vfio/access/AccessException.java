@@ -11,9 +11,9 @@ public final class AccessException extends IOException {
   public enum Reason {
     /** The device, or whoever serves it, answered with an errno. Later accesses may succeed. */
     REFUSED,
-    /** It cannot be reached any more; every later access fails, too. */
+    /** The device cannot be reached any more; every later access fails, too. */
     UNREACHABLE,
-    /** Who serves it broke the rules of the access; every later access fails, too. */
+    /** Who serves the device broke the rules of the access; every later access fails, too. */
     VIOLATION
   }
 

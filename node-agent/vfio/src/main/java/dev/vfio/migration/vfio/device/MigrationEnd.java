@@ -1,8 +1,8 @@
 package dev.vfio.migration.vfio.device;
 
 /**
- * At which end of a migration a device is. The later interfaces have one state, "stopped", for what
- * is STOPNCOPY at the source and RESUME_COMPLETED at the destination.
+ * The end of a migration that a device is at. The later interfaces have one state, "stopped", for
+ * what is STOPNCOPY at the source and RESUME_COMPLETED at the destination.
  */
 public enum MigrationEnd {
   SOURCE,

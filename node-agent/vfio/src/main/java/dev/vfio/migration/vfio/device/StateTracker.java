@@ -77,7 +77,7 @@ public final class StateTracker {
     }
   }
 
-  /** This state is noted here only; the device stays where it is. */
+  /** Notes that state here only; the device stays where it is. */
   public void noted(DeviceState target) {
     state = target;
   }

@@ -2,8 +2,8 @@ package dev.vfio.migration.vfio.freezer;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.vfio.migration.vfio.json.StrictJson;
 import dev.vfio.migration.vfio.linux.DurableFile;
-import dev.vfio.migration.vfio.text.StrictJson;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;

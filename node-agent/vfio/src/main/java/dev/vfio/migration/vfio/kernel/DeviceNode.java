@@ -1,6 +1,6 @@
 package dev.vfio.migration.vfio.kernel;
 
-/** By which of its nodes in {@code /dev} a device is opened. */
+/** The kinds of node in {@code /dev} by which a device is opened. */
 enum DeviceNode {
   /** {@code /dev/vfio/GROUP}, with a container and its type 1 IOMMU. */
   GROUP,

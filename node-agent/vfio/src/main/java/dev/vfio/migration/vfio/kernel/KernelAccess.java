@@ -43,7 +43,7 @@ public final class KernelAccess implements FeatureAccess {
   /** Bytes that reach the device as exactly one access. */
   private static final int REGISTER_BYTES = Long.BYTES;
 
-  /** Where a region's description starts; it grows to what the driver asks for, up to the most. */
+  /** Bytes offered for a region's description at first; more where the driver asks for more. */
   private static final int FIRST_INFO_BYTES = 256;
 
   private static final int MAX_INFO_BYTES = 64 << 10;
@@ -53,7 +53,7 @@ public final class KernelAccess implements FeatureAccess {
   private final DeviceInfo deviceInfo;
   private final Map<Integer, RegionInfo> regions = new HashMap<>();
 
-  /** Guarded by itself, as is {@link #closed}. */
+  /** Guarded by itself; guards {@link #closed}, too. */
   private final List<MappedArea> mapped = new ArrayList<>();
 
   private boolean closed;
@@ -132,14 +132,14 @@ public final class KernelAccess implements FeatureAccess {
     }
   }
 
-  /** The device's descriptor, which stays this access's. */
+  /** The device's descriptor. This access keeps it. */
   public Descriptor descriptor() {
     return device.descriptor();
   }
 
   /**
-   * The descriptors that must stay open beside the device's, and go with it to a workload; they
-   * stay this access's. In this order: {@code group}, {@code container}; or {@code iommufd}; none
+   * The descriptors that must stay open beside the device's, and go with it to a workload. This
+   * access keeps them. In this order: {@code group}, {@code container}; or {@code iommufd}; none
    * where the device was adopted.
    */
   public Map<String, Descriptor> companions() {
@@ -356,7 +356,7 @@ public final class KernelAccess implements FeatureAccess {
     }
   }
 
-  /** Whether it was not closed yet. For any thread. */
+  /** Whether this access is not closed yet. For any thread. */
   public boolean isOpen() {
     synchronized (mapped) {
       return !closed;

@@ -220,7 +220,7 @@ record Opening(NodeDevice device, Path directory) {
         kind, failure.errno(), failure.getMessage() + ": " + meaning, consequence, failure);
   }
 
-  /** As above, of something that was found without a failed call. */
+  /** As the method above, for something that was found without a failed call. */
   DeviceException failed(
       Kind kind, int errno, String what, String consequence, ErrnoException cause) {
     return new DeviceException(

@@ -64,7 +64,7 @@ public final class RootDirectory implements AutoCloseable {
     return new RootDirectory(path, Descriptor.open(path, flags, path));
   }
 
-  /** As it was opened. */
+  /** The path by which the directory was opened. */
   public Path path() {
     return path;
   }

@@ -26,9 +26,9 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * One device at the listener: has done what its transfer's machine wants, and tells the machine
- * what happens. What may wait, for a disk or a driver, is done beside the listener's thread, which
- * owns this.
+ * One device at the listener: performs what the machine of its transfer wants, and tells the
+ * machine what happens. What may wait, for a disk or a driver, is done beside the listener's
+ * thread, which owns this.
  */
 final class DeviceEndpoint
     implements TransferAction.Handler, UnidentifiedClients.Identified, AutoCloseable {
@@ -50,7 +50,10 @@ final class DeviceEndpoint
   private boolean timed;
   private long timerEnds;
 
-  /** Of the next connection: a client that is asked something outlives its socket. */
+  /**
+   * Id of the next connection. Kept here, because a client that is asked something outlives its
+   * socket.
+   */
   private int nextId;
 
   /** Until when the client that says hello now is to be answered. */
@@ -129,7 +132,7 @@ final class DeviceEndpoint
     awaiting.clear();
   }
 
-  /** Has a request done; the answer is empty where it was, or why not. */
+  /** Has a request carried out; the answer is empty where it was, and else says why not. */
   void request(
       TransferRequest request,
       DeviceLookups lookups,
@@ -153,7 +156,7 @@ final class DeviceEndpoint
     tellAwaiting();
   }
 
-  /** Forgets a request that has not begun. Whether it had not. */
+  /** Drops a request that has not begun. Whether it was dropped. */
   boolean cancel(TransferRequest request) {
     boolean cancelled = loop.cancel(request);
     if (cancelled) {
@@ -213,7 +216,7 @@ final class DeviceEndpoint
   }
 
   void serve(SocketWatch.Ready ready) {
-    // First: one that comes back may be here again before its old connection was found ended.
+    // The client first: it may connect again before the end of its old connection is noticed.
     hearClient(ready);
     if (socket != null) {
       socket.serve(ready);

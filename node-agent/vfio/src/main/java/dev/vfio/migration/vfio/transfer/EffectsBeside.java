@@ -27,7 +27,7 @@ final class EffectsBeside {
 
   /**
    * @param beside does what may wait
-   * @param back has something done by the listener's thread
+   * @param back runs a task on the listener's thread
    * @param outcome takes what came of an effect
    */
   EffectsBeside(

@@ -14,7 +14,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * What other threads want done by the listener's thread. It is waited for, but not without end: a
+ * Tasks that other threads give to the listener's thread. They wait for it, but not without end: a
  * thread that hangs is named. Safe for use by several threads, but for {@link #run()}, which is the
  * listener's.
  */
@@ -38,7 +38,7 @@ final class ListenerTasks {
     this.timeout = timeout;
   }
 
-  /** Nothing is done any more, but for what is in the queue. */
+  /** No task is taken any more; those in the queue are still run. */
   void close() {
     closed = true;
   }
@@ -47,7 +47,7 @@ final class ListenerTasks {
     return closed;
   }
 
-  /** Has a task done, and does not wait; not at all once the listener has ended. */
+  /** Gives a task and does not wait for it. Once the listener has ended the task is dropped. */
   void post(Runnable task) {
     tasks.add(task);
     try {
@@ -63,7 +63,7 @@ final class ListenerTasks {
     }
   }
 
-  /** Has a task done, and waits for its end. */
+  /** Gives a task and waits for its end. */
   <T> T call(Callable<T> task) throws IOException {
     CompletableFuture<T> done = new CompletableFuture<>();
     AtomicBoolean begun = new AtomicBoolean();

@@ -24,14 +24,14 @@ final class ReattachingClients {
   private final Consumer<TransferEvent> looked;
   private final List<Reattaching> clients = new ArrayList<>();
 
-  /** The one that is looked at now, whether or not it still waits for that. */
+  /** The client that is looked at now, whether or not it still waits for that. */
   private Reattaching examined;
 
   private record Reattaching(ConnectedClient client, long deadline) {}
 
   /**
    * @param beside does what may wait
-   * @param back has something done by the listener's thread
+   * @param back runs a task on the listener's thread
    * @param looked takes what was seen
    */
   ReattachingClients(
@@ -63,7 +63,7 @@ final class ReattachingClients {
     return clients.stream().mapToLong(one -> one.deadline() - now).min().orElse(Long.MAX_VALUE);
   }
 
-  /** Forgets those that have waited too long, and answers them. */
+  /** Forgets those that have waited too long, and returns them. */
   List<ConnectedClient> late(long now) {
     List<Reattaching> late = clients.stream().filter(one -> now - one.deadline() > 0).toList();
     clients.removeAll(late);
@@ -101,7 +101,7 @@ final class ReattachingClients {
     examineNext();
   }
 
-  /** Forgets all of them, and answers them. */
+  /** Forgets all of them, and returns them. */
   List<ConnectedClient> clear() {
     List<ConnectedClient> all = clients.stream().map(Reattaching::client).toList();
     clients.clear();

@@ -1,9 +1,9 @@
 package dev.vfio.migration.vfio.transfer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vfio.migration.vfio.json.StrictJson;
 import dev.vfio.migration.vfio.linux.DiskRoom;
 import dev.vfio.migration.vfio.linux.DurableFile;
-import dev.vfio.migration.vfio.text.StrictJson;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord.Stage;
 import java.io.IOException;

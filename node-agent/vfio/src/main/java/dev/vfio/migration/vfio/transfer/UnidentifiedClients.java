@@ -1,12 +1,12 @@
 package dev.vfio.migration.vfio.transfer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vfio.migration.vfio.json.StrictJson;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.SocketWatch;
 import dev.vfio.migration.vfio.linux.UnixListener;
 import dev.vfio.migration.vfio.linux.UnixStream;
-import dev.vfio.migration.vfio.text.StrictJson;
 import dev.vfio.migration.vfio.transfer.machine.ConnectedClient;
 import dev.vfio.migration.vfio.workload.DeclaredWindows;
 import java.io.IOException;
@@ -59,7 +59,7 @@ final class UnidentifiedClients implements AutoCloseable {
     /** How many others are between their hello and its answer. */
     int unanswered();
 
-    /** For a connection that no other one of the device has had. */
+    /** An id for a connection, which no other one of the device has had. */
     int nextId();
 
     void take(ConnectedClient client, WorkloadClient connection, long deadline);

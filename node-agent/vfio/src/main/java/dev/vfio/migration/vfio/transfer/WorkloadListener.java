@@ -89,7 +89,7 @@ public final class WorkloadListener implements AutoCloseable {
     this(directory, records, helloTimeout, allowedUsers, holders, TASK_TIMEOUT);
   }
 
-  /** As the other, with how long the listener's thread is waited for. */
+  /** As the other constructor, with how long the listener's thread is waited for. */
   WorkloadListener(
       Path directory,
       Path records,
@@ -307,9 +307,9 @@ public final class WorkloadListener implements AutoCloseable {
   }
 
   /**
-   * Has a request of a device's transfer done, and waits for its end.
+   * Has a request of a device's transfer carried out, and waits for its end.
    *
-   * @throws IOException why it was not done
+   * @throws IOException why it was not carried out
    */
   void request(String device, TransferRequest request, DeviceLookups lookups) throws IOException {
     requireId(device);
@@ -340,7 +340,7 @@ public final class WorkloadListener implements AutoCloseable {
     return endpoints.computeIfAbsent(device, id -> new DeviceEndpoint(id, shared));
   }
 
-  /** Has something done by the listener's thread, and does not wait. */
+  /** Runs a task on the listener's thread, and does not wait for it. */
   private void post(Runnable task) {
     tasks.post(task);
   }

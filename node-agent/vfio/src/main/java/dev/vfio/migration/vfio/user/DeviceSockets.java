@@ -61,7 +61,7 @@ public final class DeviceSockets {
     this.directory = directory;
   }
 
-  /** Of a device of that name; for messages. */
+  /** The path of a socket of the device of that name; for messages. */
   Path path(String name, String socket) {
     return directory.resolve(name).resolve(socket);
   }

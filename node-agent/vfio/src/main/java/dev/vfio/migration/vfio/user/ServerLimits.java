@@ -2,7 +2,7 @@ package dev.vfio.migration.vfio.user;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.vfio.migration.vfio.text.StrictJson;
+import dev.vfio.migration.vfio.json.StrictJson;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;

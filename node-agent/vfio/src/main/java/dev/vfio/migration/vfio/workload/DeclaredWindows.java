@@ -1,8 +1,8 @@
 package dev.vfio.migration.vfio.workload;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.vfio.migration.vfio.text.ForeignText;
-import dev.vfio.migration.vfio.text.StrictJson;
+import dev.vfio.migration.text.ForeignText;
+import dev.vfio.migration.vfio.json.StrictJson;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,7 +20,7 @@ import java.util.regex.Pattern;
 public final class DeclaredWindows {
   public static final int MAX_WINDOWS = 1024;
 
-  /** Of the workload protocol, of the handover protocol, and of {@code memory.json}. */
+  /** Version of the workload protocol, of the transfer protocol, and of {@code memory.json}. */
   public static final int PROTOCOL = 1;
 
   private static final String WINDOWS = "windows";

@@ -1,6 +1,6 @@
 package dev.vfio.migration.vfio.workload;
 
-import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import java.io.IOException;
 
 /**

@@ -3,12 +3,12 @@ package dev.vfio.migration.vfio.workload;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.vfio.migration.text.ForeignText;
+import dev.vfio.migration.vfio.json.StrictJson;
 import dev.vfio.migration.vfio.linux.Errno;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.SocketPeer;
 import dev.vfio.migration.vfio.linux.UnixStream;
-import dev.vfio.migration.vfio.text.ForeignText;
-import dev.vfio.migration.vfio.text.StrictJson;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -34,7 +34,7 @@ public final class WorkloadSocket implements Workload {
   private static final Set<String> MEMBERS =
       Set.of("ok", "protocol", "workload", "state", "device");
 
-  /** For a question that is asked while a device waits for its workload. */
+  /** How long the answer to a question is waited for while a device waits for its workload. */
   private static final Duration SHORT = Duration.ofSeconds(2);
 
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -46,7 +46,7 @@ public final class WorkloadSocket implements Workload {
   private final ByteBuffer line = ByteBuffer.allocateDirect(MAX_LINE_BYTES);
   private final WindowDirectories directories;
 
-  /** For the request that is made now, connecting included. */
+  /** The time for the request that is made now, connecting included. */
   private Duration requestLimit;
 
   /** Number of the process that first listened here; 0 where that is not known. */
@@ -64,7 +64,7 @@ public final class WorkloadSocket implements Workload {
     /** Name of the device, as the workload is to give it. */
     String device();
 
-    /** Of the socket, for messages. */
+    /** The socket's path, for messages. */
     Path path();
 
     /**

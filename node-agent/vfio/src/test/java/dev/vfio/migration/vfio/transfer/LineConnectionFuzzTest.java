@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vfio.migration.text.ForeignText;
 import dev.vfio.migration.vfio.linux.PassingSocket;
 import dev.vfio.migration.vfio.linux.UnixStream;
-import dev.vfio.migration.vfio.text.ForeignText;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.vfio.migration.vfio.text.ForeignText;
-import dev.vfio.migration.vfio.text.StrictJson;
-import dev.vfio.migration.vfio.text.StrictJson.MalformedException;
+import dev.vfio.migration.text.ForeignText;
+import dev.vfio.migration.vfio.json.StrictJson;
+import dev.vfio.migration.vfio.json.StrictJson.MalformedException;
 import dev.vfio.migration.vfio.workload.DeclaredWindows.Declared;
 import dev.vfio.migration.vfio.workload.DeclaredWindows.UnusableException;
 import java.util.Comparator;

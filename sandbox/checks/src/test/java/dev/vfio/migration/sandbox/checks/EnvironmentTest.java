@@ -108,7 +108,11 @@ class EnvironmentTest {
         new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
             .importPackages(
-                ROOT + ".operator", ROOT + ".agent", ROOT + ".vfio", ROOT + ".connections");
+                ROOT + ".operator",
+                ROOT + ".agent",
+                ROOT + ".vfio",
+                ROOT + ".connections",
+                ROOT + ".text");
   }
 
   private static String signature(JavaCall<?> call) {

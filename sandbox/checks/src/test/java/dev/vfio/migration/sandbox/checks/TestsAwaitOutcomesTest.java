@@ -20,6 +20,7 @@ class TestsAwaitOutcomesTest {
   private static final List<Path> TESTS =
       List.of(
           Path.of("../../node-agent/connections/target/test-classes"),
+          Path.of("../../node-agent/text/target/test-classes"),
           Path.of("../../node-agent/vfio/target/test-classes"),
           Path.of("../../node-agent/agent/target/test-classes"),
           Path.of("../../src/target/test-classes"),

@@ -31,6 +31,7 @@ class WallsTest {
   private static final String VFIO = ROOT + ".vfio..";
   private static final String AGENT = ROOT + ".agent..";
   private static final String CONNECTIONS = ROOT + ".connections..";
+  private static final String TEXT = ROOT + ".text..";
   private static final String CONTRACT = ROOT + ".contract..";
   private static final String SANDBOX = ROOT + ".sandbox..";
   private static final String GENERATORS = ROOT + ".sandbox.generators..";
@@ -124,6 +125,16 @@ class WallsTest {
                             OPERATOR,
                             CONTRACT,
                             SANDBOX))));
+  }
+
+  @Test
+  void whatMakesForeignTextFitKnowsTheJdkAlone() {
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(TEXT)
+            .should()
+            .dependOnClassesThat(not(resideInAnyPackage("java..", TEXT))));
   }
 
   /** Whatever else puts something there has threads inherit it that are made meanwhile. */

@@ -13,7 +13,7 @@ public final class JavaCommand {
   public enum Tuning {
     /** Up in a second, at the price of slower code: demo and tests. */
     QUICK_START(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")),
-    /** As in production: benchmark. */
+    /** As in production; for the benchmark. */
     FULL_SPEED(List.of("-XX:+UseSerialGC"));
 
     private final List<String> flags;

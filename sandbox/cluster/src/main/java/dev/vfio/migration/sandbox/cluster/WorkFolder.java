@@ -18,7 +18,7 @@ final class WorkFolder {
 
   private WorkFolder() {}
 
-  /** That folder, without what an earlier run left in it. */
+  /** Makes {@code folder}, and removes what an earlier run left in it. */
   static Path emptied(Path folder) throws IOException {
     FileTree.delete(folder);
     return Files.createDirectories(folder);

@@ -12,7 +12,7 @@ import java.util.List;
  * One session's journal in its file, which is made, reopened or rewritten with the first append.
  */
 final class FileJournal implements SessionJournal {
-  /** Behind the name of a damaged file that was kept for a person to look at. */
+  /** Ends the name of a damaged file that was kept for a person to look at. */
   static final String DAMAGED_SUFFIX = ".damaged";
 
   /** Where the damaged journal in {@code file} is kept. */
@@ -54,7 +54,7 @@ final class FileJournal implements SessionJournal {
         });
   }
 
-  /** One that is whole up to a tail that nobody acted on. */
+  /** A journal that is whole, but for a tail that nobody acted on. */
   static FileJournal goesOn(Path path, JournalImage.Contents contents) {
     return new FileJournal(
         path,
@@ -71,8 +71,8 @@ final class FileJournal implements SessionJournal {
   }
 
   /**
-   * One that is damaged. It stays as it is until the session appends; then it is kept under another
-   * name, and a whole one with {@code records} takes its place.
+   * A journal that is damaged. The file stays as it is until the session appends; then it is kept
+   * under another name, and a whole one with {@code records} takes its place.
    *
    * @param records as they are read now, with what says that some are lost
    */

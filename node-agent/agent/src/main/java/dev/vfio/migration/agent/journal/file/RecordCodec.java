@@ -62,7 +62,10 @@ public final class RecordCodec {
 
   private RecordCodec() {}
 
-  /** Makes the first entry of a migration as quick as the later ones: some stand in a downtime. */
+  /**
+   * Encodes and decodes each kind once, so that the first entry of a migration takes no longer than
+   * later ones: some are written while the workload is paused.
+   */
   static void warmUp() throws IOException {
     Progress progress = Progress.NONE;
     List<SessionRecord> records =

@@ -2,7 +2,7 @@ package dev.vfio.migration.agent.stream.netty;
 
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
-import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 

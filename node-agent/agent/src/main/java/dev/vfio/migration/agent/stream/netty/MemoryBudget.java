@@ -92,14 +92,14 @@ final class MemoryBudget {
       }
     }
 
-    /** One more holds it. */
+    /** One more buffer holds the room. */
     void hold() {
       synchronized (MemoryBudget.this) {
         holders++;
       }
     }
 
-    /** Once for each holder, and once for the owner. */
+    /** To be called once for each {@link #hold}, and once by the owner. */
     void release() {
       synchronized (MemoryBudget.this) {
         if (--holders == 0) {

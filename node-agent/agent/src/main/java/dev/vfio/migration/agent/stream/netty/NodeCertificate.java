@@ -3,7 +3,7 @@ package dev.vfio.migration.agent.stream.netty;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
 import dev.vfio.migration.connections.certificates.NodeNames;
-import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
 

@@ -133,7 +133,7 @@ final class SendRing {
     return new StreamException(Kind.BROKEN, "the state stream was closed at this end");
   }
 
-  /** One buffer on its way: with its holder, then with up to two frames that send parts of it. */
+  /** One buffer on its way: the holder has it, then up to two frames that send parts of it. */
   static final class Chunk implements ChunkBuffer {
     private final SendRing ring;
     private final ByteBuffer memory;
@@ -154,7 +154,7 @@ final class SendRing {
       return ring == candidate;
     }
 
-    /** The holder hands it over to be sent in so many parts. */
+    /** The holder gives the buffer away, to be sent in so many parts. */
     synchronized void sendIn(int count) {
       requireHeld();
       held = false;

@@ -10,7 +10,7 @@ import dev.vfio.migration.agent.stream.netty.Greeting.Refusal;
 import dev.vfio.migration.agent.stream.netty.Greeting.Welcome;
 import dev.vfio.migration.sandbox.generators.Generator;
 import dev.vfio.migration.sandbox.generators.Seeds;
-import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import java.nio.ByteBuffer;
 import java.util.HexFormat;
 import java.util.zip.CRC32C;

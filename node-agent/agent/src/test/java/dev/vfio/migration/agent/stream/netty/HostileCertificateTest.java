@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import dev.vfio.migration.agent.stream.StateStreams.Awaited;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
-import dev.vfio.migration.vfio.text.ForeignText;
+import dev.vfio.migration.text.ForeignText;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.stream.IntStream;

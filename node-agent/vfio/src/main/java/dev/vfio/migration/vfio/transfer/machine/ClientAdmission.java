@@ -47,7 +47,7 @@ final class ClientAdmission {
             new Greet(client));
   }
 
-  /** It may try again. */
+  /** Refuses a client that may try again. */
   Next refuse(TransferState state, ConnectedClient client, String why) {
     return Next.of(state, new Refuse(client, Errno.EBUSY.number(), why));
   }

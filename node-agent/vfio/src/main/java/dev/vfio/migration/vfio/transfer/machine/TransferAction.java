@@ -8,7 +8,7 @@ import java.util.function.Function;
 public sealed interface TransferAction {
 
   /**
-   * Has it done.
+   * Has {@code handler} perform this action.
    *
    * @return what came of it, to be taken before anything else; null where that comes later, or
    *     where nothing comes of it
@@ -76,7 +76,7 @@ public sealed interface TransferAction {
     }
   }
 
-  /** What needs nothing said with it. */
+  /** Actions without values; each names its method of the handler. */
   enum Simple implements TransferAction {
     /** Answered by RecordRead or Failed. */
     READ_RECORD(Handler::readRecord),
@@ -199,7 +199,7 @@ public sealed interface TransferAction {
     }
   }
 
-  /** The request is done, or failed. */
+  /** Answers whoever made the request: it is done, or failed. */
   record Answer(TransferRequest request, Optional<TransferFailure> failure)
       implements TransferAction {
     @Override
@@ -208,7 +208,7 @@ public sealed interface TransferAction {
     }
   }
 
-  /** A person should know. */
+  /** Logs what a person should know. */
   record Warn(String what) implements TransferAction {
     @Override
     public TransferEvent perform(Handler handler) {

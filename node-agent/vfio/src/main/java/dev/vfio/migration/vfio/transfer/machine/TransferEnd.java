@@ -44,7 +44,8 @@ final class TransferEnd {
    */
   static Next finish(TransferState state, TransferFailure failure) {
     TransferState free = new TransferState(state.client(), null);
-    // What the disk has for a client that connected meanwhile was not looked at, or is PRESUMED.
+    // A client that connected meanwhile may have to be told: the record, which was not read for it
+    // or says PRESUMED, decides that.
     boolean untold =
         state.request().kind() != Kind.TELL_AGAIN
             && (state.record() == null || state.task().presumed());

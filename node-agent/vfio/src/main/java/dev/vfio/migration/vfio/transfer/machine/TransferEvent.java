@@ -63,7 +63,7 @@ public sealed interface TransferEvent {
   record HolderSeen(Optional<HolderView> holder) implements TransferEvent {}
 
   /**
-   * Who holds the device is not to be told.
+   * Who holds the device cannot be found out.
    *
    * @param held whether it is held all the same: it is open in this agent, and several have that
    *     very file

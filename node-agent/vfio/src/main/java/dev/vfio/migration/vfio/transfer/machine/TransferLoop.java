@@ -4,7 +4,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * Takes one device's events through its machine, one after the other, and has the actions done. A
+ * Gives one device's events to its machine, one after the other, and has the actions performed. A
  * request waits until the one before it is answered. For one thread.
  */
 public final class TransferLoop {
@@ -33,9 +33,9 @@ public final class TransferLoop {
   }
 
   /**
-   * Has a request done as soon as no other one is under way.
+   * Carries a request out as soon as no other one is under way.
    *
-   * @return false where too many wait: it is not done then
+   * @return false where too many wait: the request is dropped then
    */
   public boolean request(TransferRequest request) {
     if (requests.size() >= MAX_WAITING_REQUESTS) {
@@ -46,7 +46,7 @@ public final class TransferLoop {
     return true;
   }
 
-  /** Forgets a request that has not begun. Whether it had not. */
+  /** Drops a request that has not begun. Whether it was dropped. */
   public boolean cancel(TransferRequest request) {
     return requests.removeIf(waiting -> waiting == request);
   }

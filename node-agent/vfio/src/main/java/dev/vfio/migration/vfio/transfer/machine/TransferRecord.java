@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * A device's journal: which workload it is transferred to, for which migration, and how far that
- * has come. Written to the disk before the step that it names, and kept once the device was taken.
+ * What is on the disk about the transfer of a device: to which workload, for which migration, and
+ * how far it has come. Written before the step that it names, and kept once the device was taken.
  *
  * @param migration that the device is transferred for
  * @param process number of the workload's process; 0 where this process cannot see it

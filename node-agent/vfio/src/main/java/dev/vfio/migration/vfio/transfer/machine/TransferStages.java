@@ -87,14 +87,17 @@ final class TransferStages {
         : Optional.of(fail(state, failures.ended(record, Duration.ZERO)));
   }
 
-  /** One whose record is lost holds the device: that was looked at when it connected. */
+  /**
+   * A client whose record is lost holds the device all the same: that was looked at when it
+   * connected.
+   */
   Next tell(TransferState state) {
     return state.record() == null
         ? Next.of(state.at(Step.IDENTIFY), new LookAtStart(state.client()))
         : writeTold(state);
   }
 
-  /** One whose record was lost is known again. */
+  /** A client whose record was lost is known again. */
   Next identified(TransferState state, Prepared prepared) {
     return writeTold(state.with(record(state, prepared, Stage.DELIVERED)));
   }
@@ -108,7 +111,10 @@ final class TransferStages {
     return Next.of(state.at(Step.WRITE_TAKEN), new WriteRecord(state.record().at(Stage.TAKEN)));
   }
 
-  /** One that is presumed to have taken the device stays so, also if it says that it did not. */
+  /**
+   * A workload that is presumed to have taken the device stays so, even where it says that it did
+   * not.
+   */
   Next backToUntold(TransferState state, TransferFailure failure) {
     return state.task().presumed()
         ? failUntold(state, failure)

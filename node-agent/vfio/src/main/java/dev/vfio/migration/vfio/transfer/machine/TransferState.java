@@ -161,7 +161,7 @@ public record TransferState(ConnectedClient client, Task task) {
     return task.request().migration();
   }
 
-  /** Of the task's migration; null where there is none. */
+  /** The record of the task's migration; null where there is none. */
   TransferRecord record() {
     return task.record();
   }

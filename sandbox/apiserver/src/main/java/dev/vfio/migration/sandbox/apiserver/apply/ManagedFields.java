@@ -96,7 +96,7 @@ record ManagedFields(Map<Manager, Owned> owners) {
     return owners.values().stream().map(Owned::fields).reduce(FieldSet.EMPTY, FieldSet::union);
   }
 
-  /** With one entry in place of what it was; an empty set drops it. */
+  /** The same with that manager's fields replaced; an empty set removes its entry. */
   ManagedFields with(Manager manager, FieldSet fields, String time) {
     Map<Manager, Owned> changed = new LinkedHashMap<>(owners);
     if (fields.isEmpty()) {

@@ -62,7 +62,7 @@ public final class AppliedMigration {
     return name;
   }
 
-  /** By which agents know it. */
+  /** The uid by which agents know the migration. */
   public String uid() {
     return resource.get().getMetadata().getUid();
   }

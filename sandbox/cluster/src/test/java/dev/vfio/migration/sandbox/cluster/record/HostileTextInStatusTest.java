@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.vfio.migration.connections.text.ForeignText;
 import dev.vfio.migration.operator.api.Condition;
 import dev.vfio.migration.operator.api.DeviceMigration;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
@@ -24,6 +23,7 @@ import dev.vfio.migration.operator.record.StatusRecord;
 import dev.vfio.migration.sandbox.apiserver.ApiServer;
 import dev.vfio.migration.sandbox.apiserver.ApiServerOptions;
 import dev.vfio.migration.sandbox.cluster.Repository;
+import dev.vfio.migration.text.ForeignText;
 import io.fabric8.kubernetes.api.model.events.v1.Event;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;

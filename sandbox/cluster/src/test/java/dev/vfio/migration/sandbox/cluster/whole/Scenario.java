@@ -317,7 +317,10 @@ final class Scenario implements AutoCloseable {
     return this;
   }
 
-  /** Stated by one condition: Validated where it was refused, Succeeded where it failed later. */
+  /**
+   * The message of the one condition that states the cause: Validated where the migration was
+   * refused, Succeeded where it failed later.
+   */
   String cause() throws IOException {
     return view()
         .condition("Validated")

@@ -34,7 +34,7 @@ final class Fixtures implements AutoCloseable {
     this.name = name;
   }
 
-  /** Has something done when these are closed. */
+  /** Runs {@code undo} when these fixtures are closed, the last one first. */
   void atTheEnd(Undo undo) {
     undos.push(undo);
   }

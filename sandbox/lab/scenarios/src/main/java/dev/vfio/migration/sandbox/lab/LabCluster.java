@@ -162,7 +162,7 @@ final class LabCluster implements AutoCloseable {
     controlPlane.operator().proceed();
   }
 
-  /** Lets everything run on. */
+  /** Leaves operator and API server running after this process. */
   void leaveRunning() throws IOException {
     controlPlane.leaveRunning();
   }

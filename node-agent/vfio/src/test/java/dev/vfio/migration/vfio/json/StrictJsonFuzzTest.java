@@ -1,9 +1,10 @@
-package dev.vfio.migration.vfio.text;
+package dev.vfio.migration.vfio.json;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import dev.vfio.migration.vfio.text.StrictJson.MalformedException;
+import dev.vfio.migration.text.ForeignText;
+import dev.vfio.migration.vfio.json.StrictJson.MalformedException;
 
 /** Any bytes are one JSON object, or are refused in one plain line. */
 class StrictJsonFuzzTest {

@@ -1,4 +1,4 @@
-package dev.vfio.migration.connections.text;
+package dev.vfio.migration.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -59,7 +59,7 @@ class ForeignTextTest {
         .hasSizeLessThanOrEqualTo(500);
   }
 
-  /** Whoever sends much of it must not keep whoever tells of it busy. */
+  /** A sender of much text must not keep busy whoever reports it. */
   @Test
   @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void ofALongTextOnlyWhatIsKeptIsEscaped() {
@@ -85,11 +85,11 @@ class ForeignTextTest {
         1000,
         values -> {
           String text = values.text(0, 255, values::anyCodePoint);
-          int mostBytes = values.integer(80, 400);
-          String line = ForeignText.line(text, mostBytes);
+          int maxBytes = values.integer(80, 400);
+          String line = ForeignText.line(text, maxBytes);
           assertThat(ForeignText.isPlain(line)).isTrue();
-          assertThat(line.getBytes(StandardCharsets.UTF_8).length).isLessThanOrEqualTo(mostBytes);
-          assertThat(ForeignText.line(line, mostBytes)).isSameAs(line);
+          assertThat(line.getBytes(StandardCharsets.UTF_8).length).isLessThanOrEqualTo(maxBytes);
+          assertThat(ForeignText.line(line, maxBytes)).isSameAs(line);
           assertThat(ForeignText.line(ForeignText.line(text))).isEqualTo(ForeignText.line(text));
         });
   }

@@ -1,12 +1,12 @@
-package dev.vfio.migration.vfio.text;
+package dev.vfio.migration.text;
 
 import java.util.HexFormat;
 
 /**
- * Text that may hold what somebody else wrote (a workload, a driver, a certificate, a file name),
- * as one line that can be read: what breaks a line, hides, or turns the direction of writing is
- * written as an escape ({@code \n}, <code>&#92;u001b</code>, <code>&#92;u202e</code>), and what is
- * longer than it may be is cut in its middle, with its length.
+ * Text that may hold what somebody else wrote (a workload, a driver, a certificate, a file name,
+ * another's object), as one line that can be read: what breaks a line, hides, or turns the
+ * direction of writing is written as an escape ({@code \n}, <code>&#92;u001b</code>, <code>
+ * &#92;u202e</code>), and what is longer than it may be is cut in its middle, with its length.
  *
  * <p>What has been made one line stays as it is when it is made one line again, so that text which
  * passes several such places is escaped once.
@@ -17,6 +17,12 @@ public final class ForeignText {
    * into the 8 KiB of headers that a client accepts.
    */
   public static final int MAX_MESSAGE_BYTES = 2560;
+
+  /**
+   * Bytes of UTF-8 of a whole message in a status. Far below what the CRD allows a condition (32768
+   * characters), and all of them together far below what the API server stores of one object.
+   */
+  public static final int MAX_STATUS_BYTES = 8 << 10;
 
   /** Bytes of UTF-8 of what is quoted within a message. */
   public static final int MAX_QUOTE_BYTES = 500;
@@ -90,6 +96,11 @@ public final class ForeignText {
   /** {@code text} as a message of at most {@link #MAX_MESSAGE_BYTES} bytes. */
   public static String message(String text) {
     return line(text, MAX_MESSAGE_BYTES);
+  }
+
+  /** {@code text} in a status, of at most {@link #MAX_STATUS_BYTES} bytes; null stays null. */
+  public static String inStatus(String text) {
+    return text == null ? null : line(text, MAX_STATUS_BYTES);
   }
 
   /** {@code text} as part of a message, of at most {@link #MAX_QUOTE_BYTES} bytes. */
