@@ -15,11 +15,14 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The cluster that every whole-system test of this run shares: a start costs seconds, a further
+ * The cluster that every whole-system test of this JVM shares: a start costs seconds, a further
  * pair of devices less than one. Between operator and agents, and between the agents, lie links
  * that a test can break.
  */
 final class TestCluster implements AutoCloseable {
+  /** Number of the JVM among those that run these tests side by side, from 1. */
+  private static final String FORK = System.getProperty("fork", "1");
+
   static final Duration TIMEOUT = Duration.ofSeconds(180);
   private static final Duration END = Duration.ofSeconds(60);
 
@@ -39,7 +42,7 @@ final class TestCluster implements AutoCloseable {
             SandboxCluster.start(
                 new ClusterSettings(
                     repository,
-                    repository.root().resolve("sandbox/cluster/target/whole"),
+                    repository.root().resolve("sandbox/cluster/target/whole-" + FORK),
                     JavaCommand.Tuning.QUICK_START,
                     true,
                     Map.of())));
