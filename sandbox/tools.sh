@@ -66,7 +66,7 @@ built() {
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(sources)" ] &&
     [ -f "$root/src/target/quarkus-app/quarkus-run.jar" ] &&
     [ -f "$root/node-agent/agent/target/quarkus-app/quarkus-run.jar" ] &&
-    for module in apiserver devices cluster demo benchmark lab/scenarios; do
+    for module in apiserver devices cluster demo benchmark simulation lab/scenarios; do
       [ -f "$root/sandbox/$module/target/classpath" ] || return 1
     done
 }

@@ -4,4 +4,4 @@
  * {@code World} holds the handover's rules at every step, {@code HandoverSchedulesTest} draws the
  * schedules.
  */
-package dev.vfio.migration.agent.session.simulated;
+package dev.vfio.migration.sandbox.chaos;

@@ -1,4 +1,4 @@
-package dev.vfio.migration.agent.session.simulated;
+package dev.vfio.migration.sandbox.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

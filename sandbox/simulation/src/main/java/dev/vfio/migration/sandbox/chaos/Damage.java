@@ -1,4 +1,4 @@
-package dev.vfio.migration.agent.session.simulated;
+package dev.vfio.migration.sandbox.chaos;
 
 import dev.vfio.migration.agent.journal.file.JournalImage;
 import java.util.Arrays;

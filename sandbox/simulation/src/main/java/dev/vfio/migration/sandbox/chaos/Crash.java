@@ -1,4 +1,4 @@
-package dev.vfio.migration.agent.session.simulated;
+package dev.vfio.migration.sandbox.chaos;
 
 /** An agent ends at this very instruction. */
 final class Crash extends Error {
