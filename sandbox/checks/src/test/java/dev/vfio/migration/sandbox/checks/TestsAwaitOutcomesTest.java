@@ -29,6 +29,7 @@ class TestsAwaitOutcomesTest {
           Path.of("../cluster/target/test-classes"),
           Path.of("../demo/target/test-classes"),
           Path.of("../benchmark/target/test-classes"),
+          Path.of("../simulation/target/test-classes"),
           Path.of("../lab/scenarios/target/test-classes"),
           Path.of("target/test-classes"));
 

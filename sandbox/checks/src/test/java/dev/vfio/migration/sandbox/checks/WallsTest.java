@@ -206,6 +206,19 @@ class WallsTest {
                 resideInAPackage(ROOT + "..").and(not(resideInAnyPackage(allowed)))));
   }
 
+  /** It drives the very classes of the agent, and nothing that starts a process. */
+  @Test
+  void theSimulationKnowsTheAgentAndVfioAndNoOtherRoomOfTheSandbox() {
+    String chaos = ROOT + ".sandbox.chaos..";
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(chaos)
+            .should()
+            .dependOnClassesThat(
+                resideInAPackage(ROOT + "..").and(not(resideInAnyPackage(chaos, AGENT, VFIO)))));
+  }
+
   @Test
   void thePureMachinesTouchNoThreadNoSocketAndNoFile() {
     check(

@@ -65,6 +65,11 @@ final class Operator {
     return decision;
   }
 
+  /** Whether it was rolled back because the user asked for that. */
+  boolean cancelled() {
+    return cancelled;
+  }
+
   /** Lets it give up at that look, unless it has decided by then. */
   void rollBackAt(int look) {
     rollBackAtLook = look;

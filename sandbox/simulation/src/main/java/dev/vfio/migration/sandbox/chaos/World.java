@@ -7,6 +7,7 @@ import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Set;
 
 /**
  * Two nodes, a network and an operator, driven by the very classes of the agent through one
@@ -31,7 +32,14 @@ final class World {
   private long diedAt;
 
   World(long seed) {
-    this.chance = new Chance(seed);
+    this(seed, Set.of());
+  }
+
+  /**
+   * @param leftOut faults that do not happen, see {@link Chance}
+   */
+  World(long seed, Set<Integer> leftOut) {
+    this.chance = new Chance(seed, leftOut);
     this.loop = new Loop(chance);
     this.source =
         new Node("node-a", this, chance, DeviceState.RUNNING, ModelWorkload.State.RUNNING);
@@ -169,6 +177,22 @@ final class World {
       note("the agent of " + node + " starts");
       node.start();
     }
+  }
+
+  /** How a schedule ended that broke nothing. */
+  Outcome outcome() {
+    if (!isSettled() || isLost()) {
+      return Outcome.WAITING;
+    }
+    if (operator.decision() == Operator.Decision.COMMITTED) {
+      return Outcome.COMMITTED;
+    }
+    return operator.cancelled() ? Outcome.CANCELLED : Outcome.ROLLED_BACK;
+  }
+
+  /** How many faults there were, with those that were left out. */
+  int faults() {
+    return chance.happened();
   }
 
   private boolean isSettled() {
