@@ -57,7 +57,7 @@ public final class Inventory implements AutoCloseable {
   }
 
   private final DeviceViews views;
-  private final LookFailures words;
+  private final LookFailures failures;
   private final Duration time;
 
   /** How long a caller that asks for a device by its name waits for a thread. */
@@ -121,7 +121,7 @@ public final class Inventory implements AutoCloseable {
     this.time = time;
     this.longestQueue = time.dividedBy(2);
     this.freshWithin = time.dividedBy(5);
-    this.words = new LookFailures(time, longestQueue);
+    this.failures = new LookFailures(time, longestQueue);
     this.threads =
         new LookThreads(
             new LookThreads.Limits(time.plus(GRACE), USUAL_LOOKS, NAMED_LOOKS, HANGING_LOOKS));
@@ -144,12 +144,12 @@ public final class Inventory implements AutoCloseable {
       Watched device = watched.computeIfAbsent(id, Watched::new);
       if (device.hangs) {
         return CompletableFuture.completedFuture(
-            List.of(views.unseen(id, words.hangs(device.id, device.silentSince))));
+            List.of(views.unseen(id, failures.hangs(device.id, device.silentSince))));
       }
       if (device.namedLook == null) {
         if (threads.waiting(LookThreads.Rank.NAMED) >= MAX_NAMED_QUEUE) {
           forgetIfUnknown(device);
-          return CompletableFuture.failedFuture(words.noThread(id, threads.hanging()));
+          return CompletableFuture.failedFuture(failures.noThread(id, threads.hanging()));
         }
         CompletableFuture<Optional<Device>> asked = new CompletableFuture<>();
         device.namedLook = asked;
@@ -176,9 +176,9 @@ public final class Inventory implements AutoCloseable {
       forgetIfUnknown(device);
     }
     if (otherLook) {
-      asked.complete(Optional.of(views.unseen(device.id, words.beingLookedAt(device.id))));
+      asked.complete(Optional.of(views.unseen(device.id, failures.beingLookedAt(device.id))));
     } else {
-      asked.completeExceptionally(words.noThread(device.id, threads.hanging()));
+      asked.completeExceptionally(failures.noThread(device.id, threads.hanging()));
     }
   }
 
@@ -219,7 +219,7 @@ public final class Inventory implements AutoCloseable {
           if (failure == null) {
             orFail(own, () -> lookAtAll(ids, own));
           } else {
-            finish(own, () -> own.completeExceptionally(words.unreadable(failure)));
+            finish(own, () -> own.completeExceptionally(failures.unreadable(failure)));
           }
         });
     return own.copy();
@@ -275,8 +275,8 @@ public final class Inventory implements AutoCloseable {
         last = device.hangs ? null : device.last;
         unseen =
             device.hangs
-                ? words.hangs(device.id, device.silentSince)
-                : words.notLookedAt(device.id, threads.hanging());
+                ? failures.hangs(device.id, device.silentSince)
+                : failures.notLookedAt(device.id, threads.hanging());
       }
       if (last == null) {
         devices.add(views.unseen(device.id, unseen));
@@ -375,7 +375,7 @@ public final class Inventory implements AutoCloseable {
     }
     if (device.hangs) {
       device.last =
-          Optional.of(views.unseen(device.id, words.hangs(device.id, device.silentSince)));
+          Optional.of(views.unseen(device.id, failures.hangs(device.id, device.silentSince)));
     } else if (failure != null) {
       LOG.errorf(failure, "a fault in the agent while it looked at the device %s", device.id);
       device.last =
