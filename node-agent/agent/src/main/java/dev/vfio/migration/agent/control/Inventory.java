@@ -72,7 +72,28 @@ public final class Inventory implements AutoCloseable {
   private LookThreads.Look<List<String>> namesLook;
   private CompletableFuture<List<Device>> listing;
 
-  /** What is known of one device, and who waits for more. Guarded by the inventory. */
+  /**
+   * What is known of one device, and who waits for more. Guarded by the inventory.
+   *
+   * <pre>
+   *  state    look              hangs  anyLook  namedLook
+   *  IDLE     none              no     none     none
+   *  USUAL    for all           no     waits    none       its answer is everybody's
+   *  DUE      for all, begun    no     waits    waits      a named look follows its end
+   *  NAMED    named             no     may      waits      its answer is everybody's
+   *  LEAVING  answered          no     may      may        whoever asks gets the next look
+   *  HANGS    over its time     yes    none     none       whoever asks is told so at once
+   *
+   *  IDLE ---- all are listed ----&gt; USUAL       IDLE --- asked for by name ---&gt; NAMED
+   *  USUAL --- asked for by name --&gt; NAMED where the look has not begun and so is withdrawn,
+   *                                  else DUE
+   *  DUE ----- no thread in time ---&gt; USUAL, and who asked by name is told that it is looked at
+   *  NAMED --- no thread in time ---&gt; IDLE or USUAL, and who asked by name is refused
+   *  USUAL, DUE, NAMED --- the answer -------&gt; LEAVING
+   *  USUAL, DUE, NAMED --- the time is over -&gt; HANGS, and all who wait are told so
+   *  LEAVING, HANGS ------ the thread is back -&gt; IDLE, or at once USUAL or NAMED for who waits
+   * </pre>
+   */
   private static final class Watched {
     final String id;
     Optional<Device> last;
@@ -80,13 +101,18 @@ public final class Inventory implements AutoCloseable {
     /** Since when it has not answered in time; null where it has. */
     Instant silentSince;
 
+    /** That has a thread, or waits for one; null where none is under way. */
     LookThreads.Look<Optional<Device>> look;
+
     boolean lookIsNamed;
 
     /** Whether that look is over its time. */
     boolean hangs;
 
+    /** Of those who list all devices: the answer of any look. Null where nobody waits. */
     CompletableFuture<Void> anyLook;
+
+    /** Of those who ask by name: the answer of a named look. Null where nobody waits. */
     CompletableFuture<Optional<Device>> namedLook;
 
     Watched(String id) {

@@ -201,7 +201,8 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
               };
           case GIVE_BACK ->
               () -> {
-                require(!process.uses(), "a workload that uses its device is asked to give it back");
+                require(
+                    !process.uses(), "a workload that uses its device is asked to give it back");
                 process.giveBack();
                 node.device().heldByWorkload(false);
               };
