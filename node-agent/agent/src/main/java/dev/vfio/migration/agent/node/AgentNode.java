@@ -280,8 +280,8 @@ public class AgentNode {
   }
 
   /** Whether devices can be transferred to workloads, where this node has devices of the kernel. */
-  boolean handsOver() {
-    return kernel.handsOver();
+  boolean canHandOver() {
+    return kernel.canHandOver();
   }
 
   void stop(@Observes ShutdownEvent event) throws InterruptedException, IOException {

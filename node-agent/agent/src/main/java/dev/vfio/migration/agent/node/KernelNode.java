@@ -250,7 +250,7 @@ final class KernelNode implements KernelSide {
   }
 
   @Override
-  public boolean handsOver() {
+  public boolean canHandOver() {
     return listener.serves();
   }
 
