@@ -7,7 +7,7 @@ import dev.vfio.migration.vfio.access.DeviceInfo;
 import dev.vfio.migration.vfio.access.DirectArea;
 import dev.vfio.migration.vfio.access.RegionInfo;
 import dev.vfio.migration.vfio.access.RegionPart;
-import dev.vfio.migration.vfio.region.RegionInfoLayout;
+import dev.vfio.migration.vfio.access.RegionInfoLayout;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
