@@ -37,8 +37,8 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(120)
 class DirectAreaTest {
-  private static final Timeouts TIMEOUTS =
-      new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final ServerTimeouts TIMEOUTS =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
   private static final int AREA = 4096;
   private static final int SIZE = 3 * 4096;
 

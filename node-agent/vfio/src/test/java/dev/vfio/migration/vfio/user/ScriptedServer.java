@@ -74,7 +74,7 @@ final class ScriptedServer implements AutoCloseable {
   }
 
   /** A client's access through that socket, with nothing to happen after its end. */
-  static VfioUserAccess access(Path socket, Timeouts timeouts) throws IOException {
+  static VfioUserAccess access(Path socket, ServerTimeouts timeouts) throws IOException {
     UnixStream stream = UnixStream.connect(socket, timeouts.toConnect());
     long openBy = System.nanoTime() + timeouts.toConnect().toNanos();
     return VfioUserAccess.over(stream, socket, timeouts, openBy, () -> {});

@@ -25,8 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What the client sends and what it takes, message by message, from a server that behaves. */
 @Timeout(120)
 class VfioUserAccessTest {
-  private static final Timeouts TIMEOUTS =
-      new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final ServerTimeouts TIMEOUTS =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
   private static final int SIZE = 8192;
 
   @TempDir Path folder;

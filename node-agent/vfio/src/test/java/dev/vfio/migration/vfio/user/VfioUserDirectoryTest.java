@@ -27,8 +27,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a node says of its devices, and who may open them. */
 @Timeout(120)
 class VfioUserDirectoryTest {
-  private static final Timeouts TIMEOUTS =
-      new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final ServerTimeouts TIMEOUTS =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
 
   @RegisterExtension final LeakCheck leaks = new LeakCheck(() -> this.folder);
   @TempDir Path folder;

@@ -27,7 +27,7 @@ class DeviceFaultTest {
         "bad-offset=STOPNCOPY | DeviceProtocolViolation | data.offset",
         "never-dry | DeviceNeverDry | node-a"
       })
-  void ofTheSource(String fault, String reason, String message, TestCluster cluster)
+  void aFaultOfTheSourceIsNamedAndFailsTheMigration(String fault, String reason, String message, TestCluster cluster)
       throws Exception {
     try (Scenario scenario = cluster.scenario("source-fault").sourceFault(fault).begin()) {
       scenario.failed(reason, message, scenario.name());
@@ -42,7 +42,7 @@ class DeviceFaultTest {
         "fail-buffer=RESUME@0:5 | DeviceWriteFailed | node-b",
         "fail-buffer=RESUME@2097152:5 | DeviceWriteFailed | node-b"
       })
-  void ofTheDestination(String fault, String reason, String message, TestCluster cluster)
+  void aFaultOfTheDestinationIsNamedAndFailsTheMigration(String fault, String reason, String message, TestCluster cluster)
       throws Exception {
     try (Scenario scenario =
         cluster.scenario("destination-fault").destinationFault(fault).begin()) {

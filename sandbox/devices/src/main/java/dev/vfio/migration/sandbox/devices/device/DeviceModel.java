@@ -288,9 +288,9 @@ public final class DeviceModel {
     }
   }
 
-  public DeviceStatus status() {
+  public DeviceSnapshot status() {
     synchronized (lock) {
-      return new DeviceStatus(
+      return new DeviceSnapshot(
           state,
           holdsState,
           contents.point().step(),
