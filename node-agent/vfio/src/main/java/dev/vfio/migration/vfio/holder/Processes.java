@@ -188,8 +188,8 @@ public final class Processes {
   }
 
   /**
-   * A process's cgroup in the unified hierarchy, as {@code /proc} names it: from the root of the reader's
-   * own cgroup namespace. Empty where it has ended or has none.
+   * A process's cgroup in the unified hierarchy, as {@code /proc} names it: from the root of the
+   * reader's own cgroup namespace. Empty where it has ended or has none.
    */
   public String cgroup(long process) throws IOException {
     Optional<String> lines = text(directory(process).resolve("cgroup"));

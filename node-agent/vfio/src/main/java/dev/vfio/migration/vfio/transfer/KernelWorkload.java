@@ -85,8 +85,8 @@ public final class KernelWorkload implements Workload {
   }
 
   /**
-   * The workload's state by who holds the device: RUNNING or PAUSED where a process uses it, WAITING where one
-   * waits for it.
+   * The workload's state by who holds the device: RUNNING or PAUSED where a process uses it,
+   * WAITING where one waits for it.
    *
    * @throws WorkloadException where a virtual machine holds the device, where nobody uses it or
    *     waits for it, or where the workload took it and died

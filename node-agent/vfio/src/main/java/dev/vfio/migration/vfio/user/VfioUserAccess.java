@@ -53,8 +53,8 @@ public final class VfioUserAccess implements DeviceAccess {
    *
    * @param socket of the server, for messages
    * @param stream connected to it; closed where this fails
-   * @param openBy the moment, as {@link System#nanoTime()} counts: {@link ServerTimeouts#toConnect()}
-   *     from before the stream was connected
+   * @param openBy the moment, as {@link System#nanoTime()} counts: {@link
+   *     ServerTimeouts#toConnect()} from before the stream was connected
    * @param afterClose runs once, when the access is closed; not where this fails
    * @throws AccessException REFUSED with EBUSY where the device has a client already
    */
@@ -115,7 +115,10 @@ public final class VfioUserAccess implements DeviceAccess {
         Integer.toUnsignedLong(reply.getInt(MessageLayout.INFO_NUM_REGIONS)));
   }
 
-  /** The device is open: every access has the whole of {@link ServerTimeouts#toAnswer()} from now on. */
+  /**
+   * The device is open: every access has the whole of {@link ServerTimeouts#toAnswer()} from now
+   * on.
+   */
   void opened() throws AccessException {
     channel.opened();
   }

@@ -38,8 +38,8 @@ import java.util.regex.Pattern;
  *
  * <p>Safe for use by several threads. A server takes one client at a time, so looking at a device
  * and opening it take turns here. Opening a device ends a look at it, and no thread waits for its
- * turn longer than {@link ServerTimeouts#toConnect()}. A device that this directory opened is listed from
- * memory.
+ * turn longer than {@link ServerTimeouts#toConnect()}. A device that this directory opened is
+ * listed from memory.
  */
 public final class VfioUserDirectory implements DeviceDirectory {
   /** What the ids of these devices start with. */

@@ -242,7 +242,8 @@ final class DriverModel extends AccessWithoutRegions {
         if (unreported) {
           throw refused(EINVAL);
         }
-        payload.putInt(0, answeredState != null ? answeredState : TransitionTable.STATES.indexOf(state));
+        payload.putInt(
+            0, answeredState != null ? answeredState : TransitionTable.STATES.indexOf(state));
         payload.putInt(4, -1);
       }
       case 8 -> {
@@ -326,7 +327,9 @@ final class DriverModel extends AccessWithoutRegions {
   }
 
   private int walk(int wanted) throws AccessException {
-    if (wanted < 1 || wanted >= TransitionTable.STATES.size() || !TransitionTable.offered(flags, TransitionTable.STATES.get(wanted))) {
+    if (wanted < 1
+        || wanted >= TransitionTable.STATES.size()
+        || !TransitionTable.offered(flags, TransitionTable.STATES.get(wanted))) {
       throw refused(EINVAL);
     }
     String target = TransitionTable.STATES.get(wanted);

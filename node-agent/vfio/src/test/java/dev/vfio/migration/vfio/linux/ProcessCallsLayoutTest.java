@@ -52,7 +52,8 @@ class ProcessCallsLayoutTest {
   }
 
   @Test
-  void theStructureForOpeningBeneathADirectoryIsTheSystems() throws IOException, InterruptedException {
+  void theStructureForOpeningBeneathADirectoryIsTheSystems()
+      throws IOException, InterruptedException {
     ExpectedConstants expected = new ExpectedConstants();
     expected.add("SYS_openat2", RootDirectory.OPENAT2);
     expected.add("offsetof(struct open_how, flags)", RootDirectory.HOW_FLAGS);
@@ -104,7 +105,8 @@ class ProcessCallsLayoutTest {
 
   @Test
   @EnabledIfSystemProperty(named = "os.arch", matches = "amd64", disabledReason = "of x86-64")
-  void theCallsThatDifferByArchitectureAreTheSystemsHere() throws IOException, InterruptedException {
+  void theCallsThatDifferByArchitectureAreTheSystemsHere()
+      throws IOException, InterruptedException {
     ExpectedConstants expected = new ExpectedConstants();
     expected.add("SYS_kcmp", ProcessDescriptor.KCMP_X86_64);
     expected.add("SYS_statx", Statx.STATX_X86_64);
@@ -113,7 +115,8 @@ class ProcessCallsLayoutTest {
 
   @Test
   @EnabledIfSystemProperty(named = "os.arch", matches = "aarch64", disabledReason = "of aarch64")
-  void theCallsThatDifferByArchitectureAreTheSystemsElsewhere() throws IOException, InterruptedException {
+  void theCallsThatDifferByArchitectureAreTheSystemsElsewhere()
+      throws IOException, InterruptedException {
     ExpectedConstants expected = new ExpectedConstants();
     expected.add("SYS_kcmp", ProcessDescriptor.KCMP_GENERIC);
     expected.add("SYS_statx", Statx.STATX_GENERIC);

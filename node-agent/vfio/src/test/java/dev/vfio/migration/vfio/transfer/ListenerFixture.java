@@ -58,8 +58,7 @@ abstract class ListenerFixture {
         .write(DEVICE, new TransferRecord(migration, ProcessHandle.current().pid(), 1, stage));
   }
 
-  static void sentAway(Path socket, String holds, int errno, String why)
-      throws IOException {
+  static void sentAway(Path socket, String holds, int errno, String why) throws IOException {
     try (TestClient client = TestClient.connect(socket)) {
       client.hello(holds);
       JsonNode answer = client.next();

@@ -25,8 +25,10 @@ import org.junit.jupiter.api.io.TempDir;
 /** A server that breaks the rules, stalls or dies costs a clear error and nothing else. */
 @Timeout(120)
 class HostileServerTest {
-  private static final ServerTimeouts LONG = new ServerTimeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
-  private static final ServerTimeouts SHORT = new ServerTimeouts(Duration.ofMinutes(5), Duration.ofSeconds(1));
+  private static final ServerTimeouts LONG =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final ServerTimeouts SHORT =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofSeconds(1));
 
   @RegisterExtension final LeakCheck leaks = new LeakCheck(() -> this.folder);
   @TempDir Path folder;

@@ -53,13 +53,15 @@ class SocketOfAnotherDeviceTest {
 
   @ParameterizedTest
   @ValueSource(strings = {SOURCE_NODE, DESTINATION_NODE})
-  void aLinkToTheWorkloadOfAnotherTenantIsNotFollowed(String node, TestCluster cluster) throws Exception {
+  void aLinkToTheWorkloadOfAnotherTenantIsNotFollowed(String node, TestCluster cluster)
+      throws Exception {
     refused(Means.LINK, node, cluster);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {SOURCE_NODE, DESTINATION_NODE})
-  void aHardLinkToTheWorkloadOfAnotherTenantIsRefused(String node, TestCluster cluster) throws Exception {
+  void aHardLinkToTheWorkloadOfAnotherTenantIsRefused(String node, TestCluster cluster)
+      throws Exception {
     refused(Means.HARD_LINK, node, cluster);
   }
 

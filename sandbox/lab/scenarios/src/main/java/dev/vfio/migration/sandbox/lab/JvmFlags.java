@@ -25,8 +25,8 @@ final class JvmFlags {
   }
 
   /**
-   * The flags in a guest. What the archive holds was verified when it was made, from the same files; the rest
-   * is not verified again.
+   * The flags in a guest. What the archive holds was verified when it was made, from the same
+   * files; the rest is not verified again.
    */
   static List<String> quickStart(Path archive) {
     List<String> flags = new ArrayList<>(QUICK_START);

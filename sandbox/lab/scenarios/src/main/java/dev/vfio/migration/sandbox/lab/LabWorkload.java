@@ -115,7 +115,9 @@ final class LabWorkload {
     return OptionalLong.empty();
   }
 
-  /** The workload's line that says that its device's continuity is broken, or that it failed itself. */
+  /**
+   * The workload's line that says that its device's continuity is broken, or that it failed itself.
+   */
   Optional<String> broken() throws IOException {
     return lines().stream()
         .filter(line -> line.startsWith("CONTINUITY broken") || line.startsWith("ERROR"))
