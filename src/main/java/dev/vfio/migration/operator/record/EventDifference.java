@@ -32,7 +32,7 @@ final class EventDifference {
     difference.conditions();
     difference.handover();
     if (after.phase() != before.phase()) {
-      difference.phase(after.phase());
+      difference.phase(after.phase()).ifPresent(difference.differences::add);
     }
     return List.copyOf(difference.differences);
   }
@@ -88,30 +88,31 @@ final class EventDifference {
     }
   }
 
-  private void phase(Phase phase) {
-    switch (phase) {
-      case PRE_COPY -> add(EventReason.PRE_COPY_STARTED, phase.description());
-      case SWITCHING_OVER -> add(EventReason.SWITCHING_OVER, phase.description());
+  private Optional<Difference> phase(Phase phase) {
+    return switch (phase) {
+      case PRE_COPY -> difference(EventReason.PRE_COPY_STARTED, phase.description());
+      case SWITCHING_OVER -> difference(EventReason.SWITCHING_OVER, phase.description());
       case SUCCEEDED ->
-          add(
+          difference(
               EventReason.SUCCEEDED,
               message(ConditionType.SUCCEEDED)
                   + (after.downtime() == null
                       ? ""
                       : " It was paused for " + after.downtime() + "."));
-      case FAILED -> {
-        if (before.handover() == Handover.ROLLED_BACK) {
-          add(EventReason.FAILED, message(ConditionType.SUCCEEDED));
-        } else {
-          add(EventReason.REFUSED, cause());
-        }
-      }
-      case CANCELLED -> add(EventReason.CANCELLED, message(ConditionType.SUCCEEDED));
-      case ACTION_REQUIRED -> add(EventReason.ACTION_REQUIRED, message(ConditionType.SUCCEEDED));
-      case PENDING, VALIDATING, PREPARING, COMMITTED, ROLLING_BACK -> {
-        // A condition or the handover has an event of its own.
-      }
-    }
+      case FAILED ->
+          before.handover() == Handover.ROLLED_BACK
+              ? difference(EventReason.FAILED, message(ConditionType.SUCCEEDED))
+              : difference(EventReason.REFUSED, cause());
+      case CANCELLED -> difference(EventReason.CANCELLED, message(ConditionType.SUCCEEDED));
+      case ACTION_REQUIRED ->
+          difference(EventReason.ACTION_REQUIRED, message(ConditionType.SUCCEEDED));
+      // A condition or the handover has an event of its own.
+      case PENDING, VALIDATING, PREPARING, COMMITTED, ROLLING_BACK -> Optional.empty();
+    };
+  }
+
+  private static Optional<Difference> difference(EventReason reason, String note) {
+    return Optional.of(new Difference(reason, note));
   }
 
   private void add(EventReason reason, String note) {

@@ -57,7 +57,7 @@ public final class Inventory implements AutoCloseable {
   }
 
   private final DeviceViews views;
-  private final LookFailures words;
+  private final LookFailures failures;
   private final Duration time;
 
   /** How long a caller that asks for a device by its name waits for a thread. */
@@ -72,7 +72,28 @@ public final class Inventory implements AutoCloseable {
   private LookThreads.Look<List<String>> namesLook;
   private CompletableFuture<List<Device>> listing;
 
-  /** What is known of one device, and who waits for more. Guarded by the inventory. */
+  /**
+   * What is known of one device, and who waits for more. Guarded by the inventory.
+   *
+   * <pre>
+   *  state    look              hangs  anyLook  namedLook
+   *  IDLE     none              no     none     none
+   *  USUAL    for all           no     waits    none       its answer is everybody's
+   *  DUE      for all, begun    no     waits    waits      a named look follows its end
+   *  NAMED    named             no     may      waits      its answer is everybody's
+   *  LEAVING  answered          no     may      may        whoever asks gets the next look
+   *  HANGS    over its time     yes    none     none       whoever asks is told so at once
+   *
+   *  IDLE ---- all are listed ----&gt; USUAL       IDLE --- asked for by name ---&gt; NAMED
+   *  USUAL --- asked for by name --&gt; NAMED where the look has not begun and so is withdrawn,
+   *                                  else DUE
+   *  DUE ----- no thread in time ---&gt; USUAL, and who asked by name is told that it is looked at
+   *  NAMED --- no thread in time ---&gt; IDLE or USUAL, and who asked by name is refused
+   *  USUAL, DUE, NAMED --- the answer -------&gt; LEAVING
+   *  USUAL, DUE, NAMED --- the time is over -&gt; HANGS, and all who wait are told so
+   *  LEAVING, HANGS ------ the thread is back -&gt; IDLE, or at once USUAL or NAMED for who waits
+   * </pre>
+   */
   private static final class Watched {
     final String id;
     Optional<Device> last;
@@ -80,13 +101,18 @@ public final class Inventory implements AutoCloseable {
     /** Since when it has not answered in time; null where it has. */
     Instant silentSince;
 
+    /** That has a thread, or waits for one; null where none is under way. */
     LookThreads.Look<Optional<Device>> look;
+
     boolean lookIsNamed;
 
     /** Whether that look is over its time. */
     boolean hangs;
 
+    /** Of those who list all devices: the answer of any look. Null where nobody waits. */
     CompletableFuture<Void> anyLook;
+
+    /** Of those who ask by name: the answer of a named look. Null where nobody waits. */
     CompletableFuture<Optional<Device>> namedLook;
 
     Watched(String id) {
@@ -121,7 +147,7 @@ public final class Inventory implements AutoCloseable {
     this.time = time;
     this.longestQueue = time.dividedBy(2);
     this.freshWithin = time.dividedBy(5);
-    this.words = new LookFailures(time, longestQueue);
+    this.failures = new LookFailures(time, longestQueue);
     this.threads =
         new LookThreads(
             new LookThreads.Limits(time.plus(GRACE), USUAL_LOOKS, NAMED_LOOKS, HANGING_LOOKS));
@@ -144,12 +170,12 @@ public final class Inventory implements AutoCloseable {
       Watched device = watched.computeIfAbsent(id, Watched::new);
       if (device.hangs) {
         return CompletableFuture.completedFuture(
-            List.of(views.unseen(id, words.hangs(device.id, device.silentSince))));
+            List.of(views.unseen(id, failures.hangs(device.id, device.silentSince))));
       }
       if (device.namedLook == null) {
         if (threads.waiting(LookThreads.Rank.NAMED) >= MAX_NAMED_QUEUE) {
           forgetIfUnknown(device);
-          return CompletableFuture.failedFuture(words.noThread(id, threads.hanging()));
+          return CompletableFuture.failedFuture(failures.noThread(id, threads.hanging()));
         }
         CompletableFuture<Optional<Device>> asked = new CompletableFuture<>();
         device.namedLook = asked;
@@ -176,9 +202,9 @@ public final class Inventory implements AutoCloseable {
       forgetIfUnknown(device);
     }
     if (otherLook) {
-      asked.complete(Optional.of(views.unseen(device.id, words.beingLookedAt(device.id))));
+      asked.complete(Optional.of(views.unseen(device.id, failures.beingLookedAt(device.id))));
     } else {
-      asked.completeExceptionally(words.noThread(device.id, threads.hanging()));
+      asked.completeExceptionally(failures.noThread(device.id, threads.hanging()));
     }
   }
 
@@ -219,7 +245,7 @@ public final class Inventory implements AutoCloseable {
           if (failure == null) {
             orFail(own, () -> lookAtAll(ids, own));
           } else {
-            finish(own, () -> own.completeExceptionally(words.unreadable(failure)));
+            finish(own, () -> own.completeExceptionally(failures.unreadable(failure)));
           }
         });
     return own.copy();
@@ -275,8 +301,8 @@ public final class Inventory implements AutoCloseable {
         last = device.hangs ? null : device.last;
         unseen =
             device.hangs
-                ? words.hangs(device.id, device.silentSince)
-                : words.notLookedAt(device.id, threads.hanging());
+                ? failures.hangs(device.id, device.silentSince)
+                : failures.notLookedAt(device.id, threads.hanging());
       }
       if (last == null) {
         devices.add(views.unseen(device.id, unseen));
@@ -375,7 +401,7 @@ public final class Inventory implements AutoCloseable {
     }
     if (device.hangs) {
       device.last =
-          Optional.of(views.unseen(device.id, words.hangs(device.id, device.silentSince)));
+          Optional.of(views.unseen(device.id, failures.hangs(device.id, device.silentSince)));
     } else if (failure != null) {
       LOG.errorf(failure, "a fault in the agent while it looked at the device %s", device.id);
       device.last =

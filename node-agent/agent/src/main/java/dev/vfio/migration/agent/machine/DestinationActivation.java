@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.machine;
 
+import static dev.vfio.migration.agent.machine.DestinationMachine.expect;
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_ACTIVATING;
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_ACTIVE;
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_DISCARDED;
@@ -49,12 +50,23 @@ final class DestinationActivation {
               "the destination was rolled back ("
                   + s.state().description()
                   + "); nothing runs here");
-      default ->
+      case DESTINATION_LISTENING, DESTINATION_RECEIVING ->
           DestinationMachine.refuse(
               s,
               command,
               Reason.NOT_LOADED,
               "the destination does not hold everything yet (" + s.state().description() + ")");
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_AWAITING_DECISION,
+          SOURCE_COMPLETING,
+          SOURCE_COMPLETED,
+          SOURCE_ROLLING_BACK,
+          SOURCE_ROLLED_BACK,
+          SOURCE_STRANDED ->
+          throw s.state().ofOtherRole();
     };
   }
 
@@ -111,7 +123,9 @@ final class DestinationActivation {
     return switch (step) {
       case JOURNALLING_ACTIVATING -> activatingJournalled(s, failure);
       case ACTIVATE_OPENING ->
-          failure != null ? restBeforeActivating(s, failure) : runOrTake(s, (Opened) event);
+          failure != null
+              ? restBeforeActivating(s, failure)
+              : runOrTake(s, expect(Opened.class, s, event));
       case ACTIVATE_OPEN_RESTING -> openToActivate(s);
       case ACTIVATE_RUNNING -> running(s, failure, now);
       case JOURNALLING_LOST ->

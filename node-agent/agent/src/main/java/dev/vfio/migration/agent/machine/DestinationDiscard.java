@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.machine;
 
+import static dev.vfio.migration.agent.machine.DestinationMachine.expect;
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_DISCARDED;
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_DISCARDING;
 
@@ -33,17 +34,37 @@ final class DestinationDiscard {
       DestinationState s, Failure failure, Command command) {
     return switch (s.state()) {
       case DESTINATION_DISCARDED, DESTINATION_DISCARDING -> DestinationMachine.accept(s, command);
-      default ->
+      // Where the journal is damaged, that it is ACTIVE may be all that is known of the decision.
+      case DESTINATION_ACTIVATING, DESTINATION_ACTIVE -> alreadyCommitted(s, command);
+      case DESTINATION_STRANDED ->
           s.handover().activating()
-              ? DestinationMachine.refuse(
-                  s,
-                  command,
-                  Reason.ALREADY_COMMITTED,
-                  String.format(
-                      "the handover was committed; the device %s belongs to this node (%s)",
-                      s.spec().device(), s.state().description()))
+              ? alreadyCommitted(s, command)
               : discard(s, failure, command.command());
+      case DESTINATION_LISTENING, DESTINATION_RECEIVING, DESTINATION_LOADED ->
+          discard(s, failure, command.command());
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_AWAITING_DECISION,
+          SOURCE_COMPLETING,
+          SOURCE_COMPLETED,
+          SOURCE_ROLLING_BACK,
+          SOURCE_ROLLED_BACK,
+          SOURCE_STRANDED ->
+          throw s.state().ofOtherRole();
     };
+  }
+
+  private static Outcome<DestinationState, DestinationAction> alreadyCommitted(
+      DestinationState s, Command command) {
+    return DestinationMachine.refuse(
+        s,
+        command,
+        Reason.ALREADY_COMMITTED,
+        String.format(
+            "the handover was committed; the device %s belongs to this node (%s)",
+            s.spec().device(), s.state().description()));
   }
 
   Outcome<DestinationState, DestinationAction> discard(
@@ -79,7 +100,7 @@ final class DestinationDiscard {
       case DISCARD_OPENING ->
           failure != null
               ? restBeforeDiscarding(s, failure)
-              : failOrLeave(s.deviceOpened(((Opened) event).state()), ((Opened) event).fresh());
+              : failOrLeave(s, expect(Opened.class, s, event));
       case DISCARD_FAILING ->
           // Refused or not: the reset is what counts.
           Outcome.of(
@@ -89,7 +110,7 @@ final class DestinationDiscard {
       case DISCARD_RESETTING ->
           failure != null
               ? restBeforeDiscarding(s, failure)
-              : reset(s.deviceOpened(((Opened) event).state()));
+              : reset(s.deviceOpened(expect(Opened.class, s, event).state()));
       case DISCARD_RESTING -> openToDiscard(s);
       case TAKING_BACK -> failure != null ? restBeforeTakingBack(s, failure) : journalDiscarded(s);
       case TAKE_BACK_RESTING -> takeBack(s);
@@ -114,10 +135,11 @@ final class DestinationDiscard {
 
   /** A device that shows no trace of us holds nothing of ours, and may be somebody else's. */
   private Outcome<DestinationState, DestinationAction> failOrLeave(
-      DestinationState s, boolean fresh) {
+      DestinationState before, Opened opened) {
+    DestinationState s = before.deviceOpened(opened.state());
     boolean looksEmpty =
         s.device().state() == DeviceState.NONE
-            || (fresh && s.device().state() == DeviceState.RUNNING);
+            || (opened.fresh() && s.device().state() == DeviceState.RUNNING);
     if (looksEmpty && s.device().touched()) {
       // It should hold nothing. There are drivers that keep state over the last close.
       return Outcome.of(s.at(DiscardStep.DISCARD_RESETTING), SimpleWork.RESET);

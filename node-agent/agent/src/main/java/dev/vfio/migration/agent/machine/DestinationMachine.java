@@ -161,7 +161,7 @@ public final class DestinationMachine {
       case RESETTING -> reset(s, event);
       case RESUMING -> resuming(s, event);
       case STARTING_TO_LISTEN -> listening(s, event);
-      case RECEIVING -> ticked(s, (Ticked) event, now);
+      case RECEIVING -> ticked(s, expect(Ticked.class, s, event), now);
       case COMPLETING -> resumeCompleted(s, event);
       case TRANSFERRING -> transferred(s, event, now);
       case JOURNALLING_LOADED -> loaded(s, event);
@@ -184,7 +184,22 @@ public final class DestinationMachine {
       case DESTINATION_LOADED -> watch.reopen(s);
       case DESTINATION_ACTIVATING -> activation.openToActivate(s);
       case DESTINATION_DISCARDING -> discard.openToDiscard(s);
-      default -> discard.discard(s, restarted(s), 0);
+      // All that is journalled is the preparation; that something arrived has no entry.
+      case DESTINATION_LISTENING, DESTINATION_RECEIVING -> discard.discard(s, restarted(s), 0);
+      // Not reached: the replay answers these with the step STRANDED or ENDED, not NEW, so Recover
+      // goes to that step. What may be loaded is not discarded here, and what ended has ended.
+      case DESTINATION_STRANDED, DESTINATION_ACTIVE, DESTINATION_DISCARDED -> Outcome.of(s);
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_AWAITING_DECISION,
+          SOURCE_COMPLETING,
+          SOURCE_COMPLETED,
+          SOURCE_ROLLING_BACK,
+          SOURCE_ROLLED_BACK,
+          SOURCE_STRANDED ->
+          throw s.state().ofOtherRole();
     };
   }
 
@@ -423,6 +438,15 @@ public final class DestinationMachine {
   static Outcome<DestinationState, DestinationAction> refuse(
       DestinationState s, Command command, Reason reason, String message) {
     return Outcome.of(s, new Reply(command.command(), Failure.of(reason, message)));
+  }
+
+  /** The event, which is to be of the kind that the step awaits. */
+  static <E extends DestinationEvent> E expect(
+      Class<E> kind, DestinationState s, DestinationEvent event) {
+    if (!kind.isInstance(event)) {
+      unexpected(s, event);
+    }
+    return kind.cast(event);
   }
 
   static Outcome<DestinationState, DestinationAction> unexpected(

@@ -80,7 +80,25 @@ final class DestinationReplay
                           + " the source still holds the state, stopped. Bring the device to its"
                           + " workload by hand, move the journal file away and restart the agent."))
               .at(DESTINATION_STRANDED, MainStep.STRANDED);
-      default -> s;
+      // What is lost changes nothing: it was being discarded or had ended, or its state is lost.
+      case DESTINATION_DISCARDING,
+          DESTINATION_DISCARDED,
+          DESTINATION_ACTIVE,
+          DESTINATION_STRANDED ->
+          s;
+      case DESTINATION_RECEIVING ->
+          throw new IllegalStateException("no entry leads to " + s.state());
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_AWAITING_DECISION,
+          SOURCE_COMPLETING,
+          SOURCE_COMPLETED,
+          SOURCE_ROLLING_BACK,
+          SOURCE_ROLLED_BACK,
+          SOURCE_STRANDED ->
+          throw s.state().ofOtherRole();
     };
   }
 

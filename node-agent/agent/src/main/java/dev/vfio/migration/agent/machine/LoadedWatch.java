@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.machine;
 
+import static dev.vfio.migration.agent.machine.DestinationMachine.expect;
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_LOADED;
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_STRANDED;
 
@@ -72,12 +73,23 @@ final class LoadedWatch {
               "the destination was rolled back ("
                   + s.state().description()
                   + "); nothing is loaded here");
-      default ->
+      case DESTINATION_LISTENING, DESTINATION_RECEIVING ->
           DestinationMachine.refuse(
               s,
               command,
               Reason.NOT_LOADED,
               "the destination does not hold everything yet (" + s.state().description() + ")");
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_AWAITING_DECISION,
+          SOURCE_COMPLETING,
+          SOURCE_COMPLETED,
+          SOURCE_ROLLING_BACK,
+          SOURCE_ROLLED_BACK,
+          SOURCE_STRANDED ->
+          throw s.state().ofOtherRole();
     };
   }
 
@@ -143,7 +155,7 @@ final class LoadedWatch {
   Outcome<DestinationState, DestinationAction> reopened(
       DestinationState s, DestinationEvent event) {
     if (!(event instanceof Opened opened)) {
-      return notVerified(s, ((DestinationEvent.Failed) event).failure());
+      return notVerified(s, expect(DestinationEvent.Failed.class, s, event).failure());
     }
     if (!isLoaded(opened)) {
       return notVerified(

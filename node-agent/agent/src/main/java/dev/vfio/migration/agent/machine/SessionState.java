@@ -42,6 +42,11 @@ public enum SessionState {
     return terminal;
   }
 
+  /** To be thrown where a session is told to be in this state and its role has none such. */
+  IllegalStateException ofOtherRole() {
+    return new IllegalStateException(this + " is a state of a " + role + ", and this is another");
+  }
+
   /** A few words for people. */
   public String description() {
     return description;

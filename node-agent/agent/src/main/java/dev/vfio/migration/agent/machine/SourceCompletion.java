@@ -5,6 +5,7 @@ import static dev.vfio.migration.agent.machine.SessionState.SOURCE_COMPLETING;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_ROLLED_BACK;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_ROLLING_BACK;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STRANDED;
+import static dev.vfio.migration.agent.machine.SourceMachine.expect;
 
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
@@ -44,7 +45,11 @@ final class SourceCompletion {
               command,
               Reason.ALREADY_ROLLED_BACK,
               "the source is rolled back (" + s.state().description() + "); it was not committed");
-      default ->
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_AWAITING_DECISION ->
           s.handover().endAllowed()
               ? Outcome.of(
                   s.at(CompletionStep.JOURNALLING_COMMIT).withCommand(command.command()),
@@ -57,6 +62,15 @@ final class SourceCompletion {
                   "the source has not sent everything yet ("
                       + s.state().description()
                       + "); nothing was done");
+      case DESTINATION_LISTENING,
+          DESTINATION_RECEIVING,
+          DESTINATION_LOADED,
+          DESTINATION_ACTIVATING,
+          DESTINATION_ACTIVE,
+          DESTINATION_DISCARDING,
+          DESTINATION_DISCARDED,
+          DESTINATION_STRANDED ->
+          throw s.state().ofOtherRole();
     };
   }
 
@@ -86,7 +100,7 @@ final class SourceCompletion {
       case COMPLETE_REOPENING ->
           failure != null
               ? restBeforeCompleting(s, failure)
-              : complete(s.deviceOpened((Opened) event));
+              : complete(s.deviceOpened(expect(Opened.class, s, event)));
       case COMPLETE_SAVING ->
           failure != null
               ? notSaved(s, failure)

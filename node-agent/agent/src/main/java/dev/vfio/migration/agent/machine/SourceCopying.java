@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.machine;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_AWAITING_DECISION;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_PRECOPY;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STOPNCOPY;
+import static dev.vfio.migration.agent.machine.SourceMachine.expect;
 
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
@@ -74,7 +75,7 @@ final class SourceCopying {
                   .at(CopyingStep.LAST_SIZING),
               new ReadPending(s.spec().thresholdBytes()));
       case LAST_SIZING -> {
-        PendingBytes pending = ((PendingRead) event).pending();
+        PendingBytes pending = expect(PendingRead.class, s, event).pending();
         yield Outcome.of(
             s.withProgress(s.progress().withPending(pending))
                 .with(s.round().pendingRead(pending, now.nanos()))
@@ -117,7 +118,7 @@ final class SourceCopying {
 
   private Outcome<SourceState, SourceAction> roundPending(
       SourceState s, SourceEvent event, Moment now) {
-    PendingBytes pending = ((PendingRead) event).pending();
+    PendingBytes pending = expect(PendingRead.class, s, event).pending();
     SourceState read =
         s.withProgress(s.progress().withPending(pending))
             .with(s.round().pendingRead(pending, now.nanos()))
@@ -138,7 +139,7 @@ final class SourceCopying {
     if (event instanceof Continue) {
       return Outcome.of(s.at(CopyingStep.ROUND_STATE), new CopyState(timings.batchBytes()));
     }
-    StateCopied copied = (StateCopied) event;
+    StateCopied copied = expect(StateCopied.class, s, event);
     SourceState moved = moved(s, copied.bytes(), 0, now);
     long named = moved.round().estimate().bytes();
     long enough = named == 0 ? ROUND_BYTES_OF_UNKNOWN : Math.max(MIN_ROUND_BYTES, named);
@@ -149,7 +150,7 @@ final class SourceCopying {
   }
 
   private Outcome<SourceState, SourceAction> roundDirty(SourceState s, SourceEvent event) {
-    SourceState found = dirtyFound(s, (DirtyFound) event);
+    SourceState found = dirtyFound(s, expect(DirtyFound.class, s, event));
     SourceRound round = found.round();
     // Said only after a look at everything: device and memory.
     boolean exhausted =
@@ -182,7 +183,7 @@ final class SourceCopying {
     if (event instanceof Continue) {
       return Outcome.of(s.at(CopyingStep.ROUND_MEMORY), new CopyMemory(timings.batchBytes()));
     }
-    MemoryCopied copied = (MemoryCopied) event;
+    MemoryCopied copied = expect(MemoryCopied.class, s, event);
     // What is pending stays as the last look found it: what is sent now is made dirty again
     // meanwhile, and nobody knows how much of it before the next look.
     SourceState moved = moved(s, 0, copied.bytes(), now).at(CopyingStep.ROUND_MEMORY);
@@ -209,7 +210,8 @@ final class SourceCopying {
   }
 
   private Outcome<SourceState, SourceAction> lastDirty(SourceState s, SourceEvent event) {
-    return yieldToCommands(dirtyFound(s, (DirtyFound) event).at(CopyingStep.LAST_MEMORY));
+    return yieldToCommands(
+        dirtyFound(s, expect(DirtyFound.class, s, event)).at(CopyingStep.LAST_MEMORY));
   }
 
   private Outcome<SourceState, SourceAction> lastMemory(
@@ -217,7 +219,7 @@ final class SourceCopying {
     if (event instanceof Continue) {
       return Outcome.of(s.at(CopyingStep.LAST_MEMORY), new CopyMemory(timings.batchBytes()));
     }
-    MemoryCopied copied = (MemoryCopied) event;
+    MemoryCopied copied = expect(MemoryCopied.class, s, event);
     SourceState moved = moved(s, 0, copied.bytes(), now);
     SourceState change = moved.withProgress(moved.progress().withMemoryPending(copied.remaining()));
     return copied.remaining() > 0
@@ -231,7 +233,7 @@ final class SourceCopying {
     if (event instanceof Later) {
       return Outcome.of(s.at(CopyingStep.LAST_STATE), new CopyState(timings.batchBytes()));
     }
-    StateCopied copied = (StateCopied) event;
+    StateCopied copied = expect(StateCopied.class, s, event);
     SourceState moved = moved(s, copied.bytes(), 0, now);
     boolean looks =
         copied.dry()
@@ -247,7 +249,7 @@ final class SourceCopying {
 
   private Outcome<SourceState, SourceAction> lastPending(
       SourceState s, SourceEvent event, Moment now) {
-    PendingBytes pending = ((PendingRead) event).pending();
+    PendingBytes pending = expect(PendingRead.class, s, event).pending();
     SourceState change = s.withProgress(s.progress().withPending(pending));
     if (!s.round().sent().dry()) {
       // Only the device's end is the end: what it estimates ends nothing.

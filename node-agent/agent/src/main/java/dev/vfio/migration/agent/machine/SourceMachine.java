@@ -142,9 +142,9 @@ public final class SourceMachine {
       MainStep step, SourceState s, SourceEvent event, Moment now) {
     return switch (step) {
       case JOURNALLING_START -> started(s, event);
-      case OPENING -> opened(s, event, now);
-      case MAPPING -> mapped(s, event, now);
-      case CONNECTING -> connected(s, event, now);
+      case OPENING -> opened(s, event);
+      case MAPPING -> mapped(s, event);
+      case CONNECTING -> connected(s, event);
       case SETTING_RUNNING -> running(s, event);
       case SETTING_UP -> setUp(s, event, now);
       case ENTERING_PRECOPY -> enteredPrecopy(s, event, now);
@@ -221,7 +221,17 @@ public final class SourceMachine {
               command,
               Reason.ALREADY_ROLLED_BACK,
               "the source is rolled back (" + s.state().description() + "); nothing was done");
-      default -> accept(s, command);
+      case SOURCE_STOPNCOPY, SOURCE_AWAITING_DECISION, SOURCE_COMPLETING, SOURCE_COMPLETED ->
+          accept(s, command);
+      case DESTINATION_LISTENING,
+          DESTINATION_RECEIVING,
+          DESTINATION_LOADED,
+          DESTINATION_ACTIVATING,
+          DESTINATION_ACTIVE,
+          DESTINATION_DISCARDING,
+          DESTINATION_DISCARDED,
+          DESTINATION_STRANDED ->
+          throw s.state().ofOtherRole();
     };
   }
 
@@ -240,7 +250,7 @@ public final class SourceMachine {
         SimpleWork.OPEN_DEVICE);
   }
 
-  private Outcome<SourceState, SourceAction> opened(SourceState s, SourceEvent event, Moment now) {
+  private Outcome<SourceState, SourceAction> opened(SourceState s, SourceEvent event) {
     if (event instanceof Opened opened) {
       SourceState next = s.deviceOpened(opened).at(MainStep.MAPPING);
       boolean mayRun =
@@ -262,7 +272,7 @@ public final class SourceMachine {
     return failedOr(s, event);
   }
 
-  private Outcome<SourceState, SourceAction> mapped(SourceState s, SourceEvent event, Moment now) {
+  private Outcome<SourceState, SourceAction> mapped(SourceState s, SourceEvent event) {
     if (event instanceof Mapped mapped) {
       SourceState next =
           s.at(MainStep.CONNECTING).withProgress(s.progress().withMemoryPending(mapped.bytes()));
@@ -282,14 +292,13 @@ public final class SourceMachine {
     return failedOr(s, event);
   }
 
-  private Outcome<SourceState, SourceAction> connected(
-      SourceState s, SourceEvent event, Moment now) {
+  private Outcome<SourceState, SourceAction> connected(SourceState s, SourceEvent event) {
     if (event instanceof Connected) {
       SourceState touched = s.deviceTouched();
       // A workload that knows nothing of migration never led its device to RUNNING.
       return s.device().state() == DeviceState.NONE
           ? Outcome.of(touched.at(MainStep.SETTING_RUNNING), new Transition(DeviceState.RUNNING))
-          : setUp(touched);
+          : beginSetUp(touched);
     }
     if (event instanceof NotConnected not) {
       return rollBack.failed(s, not.failure());
@@ -298,10 +307,12 @@ public final class SourceMachine {
   }
 
   private Outcome<SourceState, SourceAction> running(SourceState s, SourceEvent event) {
-    return event instanceof Done ? setUp(s.withDevice(DeviceState.RUNNING)) : failedOr(s, event);
+    return event instanceof Done
+        ? beginSetUp(s.withDevice(DeviceState.RUNNING))
+        : failedOr(s, event);
   }
 
-  private static Outcome<SourceState, SourceAction> setUp(SourceState s) {
+  private static Outcome<SourceState, SourceAction> beginSetUp(SourceState s) {
     return Outcome.of(s.at(MainStep.SETTING_UP), new Transition(DeviceState.SETUP));
   }
 
@@ -365,6 +376,14 @@ public final class SourceMachine {
   static Outcome<SourceState, SourceAction> refuse(
       SourceState s, Command command, Reason reason, String message) {
     return Outcome.of(s, new Reply(command.command(), Failure.of(reason, message)));
+  }
+
+  /** The event, which is to be of the kind that the step awaits. */
+  static <E extends SourceEvent> E expect(Class<E> kind, SourceState s, SourceEvent event) {
+    if (!kind.isInstance(event)) {
+      unexpected(s, event);
+    }
+    return kind.cast(event);
   }
 
   static Outcome<SourceState, SourceAction> unexpected(SourceState s, SourceEvent event) {

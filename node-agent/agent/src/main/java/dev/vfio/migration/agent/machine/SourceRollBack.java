@@ -5,6 +5,7 @@ import static dev.vfio.migration.agent.machine.SessionState.SOURCE_COMPLETING;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_ROLLED_BACK;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_ROLLING_BACK;
 import static dev.vfio.migration.agent.machine.SessionState.SOURCE_STRANDED;
+import static dev.vfio.migration.agent.machine.SourceMachine.expect;
 
 import dev.vfio.migration.agent.machine.SourceAction.*;
 import dev.vfio.migration.agent.machine.SourceEvent.*;
@@ -52,8 +53,21 @@ final class SourceRollBack {
               "the handover was committed; the device "
                   + s.spec().device()
                   + " never runs here again");
-      default ->
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_AWAITING_DECISION ->
           rollBack(s, decision, s.failure() != null ? s.failure() : failure, command.command());
+      case DESTINATION_LISTENING,
+          DESTINATION_RECEIVING,
+          DESTINATION_LOADED,
+          DESTINATION_ACTIVATING,
+          DESTINATION_ACTIVE,
+          DESTINATION_DISCARDING,
+          DESTINATION_DISCARDED,
+          DESTINATION_STRANDED ->
+          throw s.state().ofOtherRole();
     };
   }
 
@@ -95,7 +109,7 @@ final class SourceRollBack {
       case ROLL_BACK_OPENING ->
           failure != null
               ? restBeforeOpening(s, failure)
-              : leaveOrRun(s.deviceOpened((Opened) event), ((Opened) event).kept(), now);
+              : leaveOrRun(s, expect(Opened.class, s, event));
       case ROLL_BACK_OPEN_RESTING -> open(s);
       case ROLL_BACK_LEAVING -> {
         if (failure == null) {
@@ -116,7 +130,7 @@ final class SourceRollBack {
       }
       case ROLL_BACK_RUNNING -> {
         if (failure == null) {
-          yield resume(s.withDevice(DeviceState.RUNNING).withTries(0), now);
+          yield resume(s.withDevice(DeviceState.RUNNING).withTries(0));
         }
         yield isConnectionLost(failure)
             ? restBeforeOpening(s, failure)
@@ -124,7 +138,7 @@ final class SourceRollBack {
       }
       case ROLL_BACK_RESUMING ->
           failure != null ? restBeforeResuming(s, failure) : rolledBack(s, now);
-      case ROLL_BACK_RESUME_RESTING -> resume(s, now);
+      case ROLL_BACK_RESUME_RESTING -> resume(s);
       case ROLL_BACK_RESETTING -> workloadGone(s, event);
       case JOURNALLING_ROLLED_BACK ->
           failure != null
@@ -160,11 +174,12 @@ final class SourceRollBack {
     return Outcome.of(next, new StartTimer(next.epoch(), timings.retry()));
   }
 
-  private Outcome<SourceState, SourceAction> leaveOrRun(SourceState s, boolean kept, Moment now) {
+  private Outcome<SourceState, SourceAction> leaveOrRun(SourceState before, Opened opened) {
+    SourceState s = before.deviceOpened(opened);
     if (s.device().state() == null) {
       // Its workload ran on all the time, so the device does, too; a paused one would be resumed
       // on a device of which nobody knows whether it was reset meanwhile, unless it was held.
-      return s.handover().pauseAsked() && !kept
+      return s.handover().pauseAsked() && !opened.kept()
           ? stranded(
               s,
               Failure.of(
@@ -176,7 +191,7 @@ final class SourceRollBack {
           : leave(s);
     }
     return switch (s.device().state()) {
-      case RUNNING -> resume(s, now);
+      case RUNNING -> resume(s);
       case FAILED, CANCELLED -> run(s);
       case SETUP, PRECOPY, STOPNCOPY -> leave(s);
       case NONE, SAVE_COMPLETED, RESUME, RESUME_COMPLETED ->
@@ -197,7 +212,7 @@ final class SourceRollBack {
     return Outcome.of(s.at(RollBackStep.ROLL_BACK_RUNNING), new Transition(DeviceState.RUNNING));
   }
 
-  private Outcome<SourceState, SourceAction> resume(SourceState s, Moment now) {
+  private Outcome<SourceState, SourceAction> resume(SourceState s) {
     return s.handover().pauseAsked()
         ? Outcome.of(s.at(RollBackStep.ROLL_BACK_RESUMING), SimpleWork.RESUME_WORKLOAD)
         : journalRolledBack(s);

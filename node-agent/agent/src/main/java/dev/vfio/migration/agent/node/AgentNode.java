@@ -22,7 +22,7 @@ import dev.vfio.migration.vfio.freezer.Cgroups;
 import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.linux.Host;
 import dev.vfio.migration.vfio.memory.MemoryRoom;
-import dev.vfio.migration.vfio.user.Timeouts;
+import dev.vfio.migration.vfio.user.ServerTimeouts;
 import dev.vfio.migration.vfio.user.VfioUserDirectory;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
@@ -151,7 +151,7 @@ public class AgentNode {
     return new VfioUserDirectory(
         config.vfioUserDirectory(),
         pageSize,
-        new Timeouts(config.deviceLookTimeout(), Timeouts.DEFAULT.toAnswer()));
+        new ServerTimeouts(config.deviceLookTimeout(), ServerTimeouts.DEFAULT.toAnswer()));
   }
 
   private SessionEnvironment environment(DescriptorBudget descriptors) {
@@ -280,8 +280,8 @@ public class AgentNode {
   }
 
   /** Whether devices can be transferred to workloads, where this node has devices of the kernel. */
-  boolean handsOver() {
-    return kernel.handsOver();
+  boolean canHandOver() {
+    return kernel.canHandOver();
   }
 
   void stop(@Observes ShutdownEvent event) throws InterruptedException, IOException {

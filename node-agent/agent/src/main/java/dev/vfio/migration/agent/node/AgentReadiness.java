@@ -138,7 +138,7 @@ public final class AgentReadiness implements AsyncHealthCheck {
   }
 
   private String handoverProblem() {
-    return node.handsOver()
+    return node.canHandOver()
         ? null
         : "the workload listener at "
             + config.handoverDirectory()

@@ -130,8 +130,8 @@ final class KernelNode implements KernelSide {
   }
 
   private Workloads workloads(Holders found, Duration connectTimeout) {
-    KernelWorkload.Means means =
-        new KernelWorkload.Means(
+    KernelWorkload.NodeParts parts =
+        new KernelWorkload.NodeParts(
             found,
             freezer,
             listener,
@@ -145,7 +145,7 @@ final class KernelNode implements KernelSide {
                 .find(device)
                 .orElseThrow(
                     () -> new WorkloadException(0, inventory.explainAbsence(device), null)),
-            means);
+            parts);
   }
 
   @Override
@@ -250,7 +250,7 @@ final class KernelNode implements KernelSide {
   }
 
   @Override
-  public boolean handsOver() {
+  public boolean canHandOver() {
     return listener.serves();
   }
 

@@ -48,7 +48,7 @@ interface KernelSide extends DeviceDirectory, AutoCloseable {
   void followDevices();
 
   /** Whether workloads can be handed devices, where there are any. */
-  boolean handsOver();
+  boolean canHandOver();
 
   @Override
   void close();

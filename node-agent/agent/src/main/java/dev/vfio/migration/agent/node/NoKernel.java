@@ -71,7 +71,7 @@ final class NoKernel implements KernelSide {
   }
 
   @Override
-  public boolean handsOver() {
+  public boolean canHandOver() {
     return true;
   }
 

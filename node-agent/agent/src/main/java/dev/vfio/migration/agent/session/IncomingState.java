@@ -33,11 +33,14 @@ final class IncomingState implements StateSink {
   private final SessionThread thread;
   private final SessionClock clock;
   private final Consumer<DestinationEvent> events;
-  private final ReadWriteLock lending = new ReentrantReadWriteLock();
+
+  /** For reading by whoever writes to device or windows, for writing by who takes them back. */
+  private final ReadWriteLock deviceLock = new ReentrantReadWriteLock();
+
   private final AtomicLong deviceStateBytes = new AtomicLong();
   private final AtomicLong memoryBytes = new AtomicLong();
   private final CompletableFuture<Void> verdict = new CompletableFuture<>();
-  // Guarded by lending.
+  // Guarded by deviceLock.
   private boolean closed;
   private volatile long pausedAtNanos;
 
@@ -74,7 +77,7 @@ final class IncomingState implements StateSink {
   @Override
   public void deviceState(ByteBuffer part, long following) throws IOException {
     int size = part.remaining();
-    lending.readLock().lock();
+    deviceLock.readLock().lock();
     try {
       requireOpen();
       device.writeState(part, following);
@@ -82,7 +85,7 @@ final class IncomingState implements StateSink {
     } catch (DeviceException problem) {
       throw failed(Failures.of(problem), problem);
     } finally {
-      lending.readLock().unlock();
+      deviceLock.readLock().unlock();
     }
     deviceStateBytes.addAndGet(size);
   }
@@ -90,7 +93,7 @@ final class IncomingState implements StateSink {
   @Override
   public void memory(int window, long offset, ByteBuffer content) throws IOException {
     int size = content.remaining();
-    lending.readLock().lock();
+    deviceLock.readLock().lock();
     try {
       requireOpen();
       requireInside(window, offset, size);
@@ -110,7 +113,7 @@ final class IncomingState implements StateSink {
               problem.getMessage()),
           problem);
     } finally {
-      lending.readLock().unlock();
+      deviceLock.readLock().unlock();
     }
     memoryBytes.addAndGet(size);
   }
@@ -200,11 +203,11 @@ final class IncomingState implements StateSink {
 
   /** Returns once nothing of the stream touches device or windows any more. */
   void close() {
-    lending.writeLock().lock();
+    deviceLock.writeLock().lock();
     try {
       closed = true;
     } finally {
-      lending.writeLock().unlock();
+      deviceLock.writeLock().unlock();
     }
   }
 }

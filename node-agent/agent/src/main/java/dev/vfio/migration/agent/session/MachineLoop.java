@@ -72,7 +72,7 @@ final class MachineLoop<S, E, A> {
   }
 
   /** Whether an event waits for its turn. For any thread. */
-  boolean isWanted() {
+  boolean eventWaits() {
     return !waiting.isEmpty();
   }
 

@@ -68,7 +68,7 @@ final class SourceWork
 
   void reportTo(MachineLoop<SourceState, SourceEvent, SourceAction> target) {
     this.loop = target;
-    this.tasks = new SourceTasks(spec, hold, outgoing, journal, environment, target::isWanted);
+    this.tasks = new SourceTasks(spec, hold, outgoing, journal, environment, target::eventWaits);
   }
 
   SessionSnapshot snapshot() {

@@ -6,6 +6,8 @@ import dev.vfio.migration.agent.machine.Reason;
 import dev.vfio.migration.agent.machine.Role;
 import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.MigrationInterface;
+import dev.vfio.migration.vfio.workload.WorkloadState;
 import java.util.Arrays;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
@@ -26,5 +28,14 @@ class ContractNamesTest {
     assertSame(Reason.values(), dev.vfio.migration.contract.v1.Reason.values());
     assertSame(Role.values(), dev.vfio.migration.contract.v1.Role.values());
     assertSame(DeviceState.values(), dev.vfio.migration.contract.v1.DeviceState.values());
+    assertSame(
+        MigrationInterface.values(), dev.vfio.migration.contract.v1.MigrationInterface.values());
+  }
+
+  @Test
+  void everyStateOfAWorkloadHasItsCounterpart() {
+    for (WorkloadState state : WorkloadState.values()) {
+      assertThat(ContractMapping.workloadState(state).name()).isEqualTo("WORKLOAD_" + state);
+    }
   }
 }

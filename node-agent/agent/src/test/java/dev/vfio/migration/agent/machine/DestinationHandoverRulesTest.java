@@ -101,6 +101,37 @@ class DestinationHandoverRulesTest
     assertThat(refusal().reason()).isEqualTo(Reason.ALREADY_COMMITTED);
   }
 
+  /** The journal's middle cannot be read, and its last entry can: so it is read back. */
+  @Test
+  void aDestinationThatIsActiveByTheLastEntryOfADamagedJournalIsNotDiscarded() {
+    state =
+        DestinationMachine.recovered(
+            List.of(
+                new SessionRecord.Prepared(state.spec()), new SessionRecord.Active(Progress.NONE)),
+            now());
+    on(new RollBack(2, "late"));
+    assertThat(refusal().reason()).isEqualTo(Reason.ALREADY_COMMITTED);
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_ACTIVE);
+    on(new Cancel(3));
+    assertThat(refusal().reason()).isEqualTo(Reason.ALREADY_COMMITTED);
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_ACTIVE);
+  }
+
+  /** What may be loaded is kept until the decision is known. */
+  @Test
+  void aDestinationWhoseJournalIsDamagedBehindItsPreparationIsNotDiscardedByItself() {
+    state =
+        DestinationMachine.recovered(
+            List.of(
+                new SessionRecord.Prepared(state.spec()), new SessionRecord.EntriesLost("torn")),
+            now());
+    on(new Recover());
+    assertThat(actions).isEmpty();
+    on(new Stop());
+    assertThat(actions).isEmpty();
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+  }
+
   /** It may run by then, and would be taken for the one that was loaded. */
   @Test
   void aDeviceThatLostItsStateStaysLostOverARestart() {

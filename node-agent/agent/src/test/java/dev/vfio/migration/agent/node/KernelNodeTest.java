@@ -16,7 +16,7 @@ import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
 import dev.vfio.migration.vfio.linux.DurableFile;
-import dev.vfio.migration.vfio.user.Timeouts;
+import dev.vfio.migration.vfio.user.ServerTimeouts;
 import dev.vfio.migration.vfio.user.VfioUserDirectory;
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
@@ -296,7 +296,7 @@ class KernelNodeTest {
     try (KernelSide none = new NoKernel()) {
       Path served = Files.createDirectory(folder.resolve("served"));
       NodeDevices devices =
-          new NodeDevices(new VfioUserDirectory(served, 4096, Timeouts.DEFAULT), none);
+          new NodeDevices(new VfioUserDirectory(served, 4096, ServerTimeouts.DEFAULT), none);
       none.offerToThoseWhoCameBack();
       none.thawLeftOvers(List.of());
       none.followDevices();

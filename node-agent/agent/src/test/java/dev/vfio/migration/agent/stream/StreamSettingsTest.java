@@ -11,7 +11,7 @@ class StreamSettingsTest {
   private static final int MIB = 1 << 20;
 
   @Test
-  void theDefaults() {
+  void theDefaultsAreUnchanged() {
     assertThat(StreamSettings.defaults())
         .isEqualTo(
             new StreamSettings(

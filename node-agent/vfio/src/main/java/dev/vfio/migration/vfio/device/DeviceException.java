@@ -31,7 +31,7 @@ public class DeviceException extends IOException {
     WRITE_FAILED,
     /** The device answered what the interface forbids. */
     PROTOCOL_VIOLATION,
-    /** In STOPNCOPY it says that bytes are pending and hands out none. */
+    /** The device says in STOPNCOPY that bytes are pending and hands out none. */
     NEVER_DRY;
 
     /** A failure of this kind without an errno. */

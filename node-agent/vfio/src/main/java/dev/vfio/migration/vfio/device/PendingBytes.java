@@ -11,7 +11,7 @@ package dev.vfio.migration.vfio.device;
 public record PendingBytes(long precopyOnly, long compatible, long postcopyOnly) {
   public static final PendingBytes NOTHING = new PendingBytes(0, 0, 0);
 
-  /** Not the end yet; the device does not say how much is left. */
+  /** The end is not reached yet; the device does not say how much is left. */
   public static final PendingBytes SOMETHING = new PendingBytes(0, 0, 1);
 
   /**

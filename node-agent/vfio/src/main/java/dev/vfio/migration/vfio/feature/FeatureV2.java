@@ -14,6 +14,7 @@ import dev.vfio.migration.vfio.device.MemoryRange;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;
 import dev.vfio.migration.vfio.device.PendingBytes;
+import dev.vfio.migration.vfio.device.StateChange;
 import dev.vfio.migration.vfio.device.StateTracker;
 import java.nio.ByteBuffer;
 import java.util.EnumSet;
@@ -152,33 +153,42 @@ public final class FeatureV2 implements MigratableDevice {
       return;
     }
     tracker.requireAllowed(target);
-    switch (target) {
-      case SETUP -> setUp();
-      case PRECOPY ->
-          transitions.lead(
-              target,
-              FeatureState.PRE_COPY,
-              EnumSet.of(FeatureState.RUNNING, FeatureState.RUNNING_P2P));
-      case STOPNCOPY -> stop();
-      case SAVE_COMPLETED -> {
-        transitions.lead(
-            target, FeatureState.STOP, EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP));
-        stopLog(target);
-      }
-      case RESUME ->
-          transitions.lead(
-              target,
-              FeatureState.RESUMING,
-              EnumSet.of(FeatureState.RUNNING, FeatureState.RUNNING_P2P, FeatureState.STOP));
-      case RESUME_COMPLETED -> completeLoading();
-      case RUNNING -> run();
-      case FAILED, CANCELLED -> {
-        file.close();
-        stopLog(target);
-        tracker.noted(target);
-      }
-      case NONE -> throw new IllegalStateException("nothing leads to NONE");
-    }
+    StateChange change =
+        switch (target) {
+          case SETUP -> this::setUp;
+          case PRECOPY ->
+              () ->
+                  transitions.lead(
+                      target,
+                      FeatureState.PRE_COPY,
+                      EnumSet.of(FeatureState.RUNNING, FeatureState.RUNNING_P2P));
+          case STOPNCOPY -> this::stop;
+          case SAVE_COMPLETED ->
+              () -> {
+                transitions.lead(
+                    target,
+                    FeatureState.STOP,
+                    EnumSet.of(FeatureState.STOP_COPY, FeatureState.STOP));
+                stopLog(target);
+              };
+          case RESUME ->
+              () ->
+                  transitions.lead(
+                      target,
+                      FeatureState.RESUMING,
+                      EnumSet.of(
+                          FeatureState.RUNNING, FeatureState.RUNNING_P2P, FeatureState.STOP));
+          case RESUME_COMPLETED -> this::completeLoading;
+          case RUNNING -> this::run;
+          case FAILED, CANCELLED ->
+              () -> {
+                file.close();
+                stopLog(target);
+                tracker.noted(target);
+              };
+          case NONE -> throw new IllegalStateException("nothing leads to NONE");
+        };
+    change.make();
   }
 
   private void setUp() throws DeviceException {

@@ -32,7 +32,7 @@ public record Cgroup(String path, Path directory) {
     return Files.isDirectory(directory);
   }
 
-  /** Whether the kernel can freeze it at all. */
+  /** Whether the kernel can freeze this cgroup at all. */
   boolean freezable() {
     return Files.exists(directory.resolve("cgroup.freeze"));
   }
@@ -47,7 +47,7 @@ public record Cgroup(String path, Path directory) {
     return has(text("cgroup.events"), FROZEN);
   }
 
-  /** Whether a process is in it or below. */
+  /** Whether a process is in this cgroup or below. */
   public boolean populated() throws IOException {
     return !has(text("cgroup.events"), EMPTY);
   }

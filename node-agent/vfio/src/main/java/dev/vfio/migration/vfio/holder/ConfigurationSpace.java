@@ -2,9 +2,9 @@ package dev.vfio.migration.vfio.holder;
 
 import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.device.DeviceException;
+import dev.vfio.migration.vfio.device.PciModel;
 import dev.vfio.migration.vfio.kernel.KernelAccess;
 import dev.vfio.migration.vfio.linux.Descriptor;
-import dev.vfio.migration.vfio.region.PciModel;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.Optional;

@@ -264,7 +264,7 @@ public final class Holders {
                 process, processes.command(process), others));
   }
 
-  /** That no holder was found counts only if all processes could be scanned. */
+  /** A search that found no holder counts only if all processes could be scanned. */
   private void requireSight(NodeDevice device, DescriptorScan scan) throws IOException {
     // With the capability a refusal has other reasons. A holder there would still be found out: the
     // kernel opens no device twice.

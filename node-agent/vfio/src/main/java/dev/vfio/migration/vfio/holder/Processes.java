@@ -84,7 +84,7 @@ public final class Processes {
   }
 
   /**
-   * Its numbers in this process namespace and in each one below that it is in, its own last. Empty
+   * A process's numbers in this namespace and in each one below that it is in, its own last. Empty
    * where it has ended.
    */
   public Set<Long> numbers(long process) throws IOException {
@@ -158,7 +158,7 @@ public final class Processes {
     return fields.size() > START_TIME ? fields : List.of();
   }
 
-  /** Its name, as the kernel shortens it; empty where it has ended. */
+  /** A process's name, as the kernel shortens it; empty where it has ended. */
   String command(long process) throws IOException {
     return text(directory(process).resolve("comm")).map(String::strip).orElse("");
   }
@@ -176,7 +176,7 @@ public final class Processes {
     }
   }
 
-  /** Its effective user id; -1 where it has ended. */
+  /** A process's effective user id; -1 where it has ended. */
   int user(long process) throws IOException {
     Optional<String> status = text(directory(process).resolve("status"));
     for (String line : status.orElse("").split("\n")) {
@@ -188,8 +188,8 @@ public final class Processes {
   }
 
   /**
-   * Its cgroup in the unified hierarchy, as {@code /proc} names it: from the root of the reader's
-   * own cgroup namespace. Empty where it has ended or has none.
+   * A process's cgroup in the unified hierarchy, as {@code /proc} names it: from the root of the
+   * reader's own cgroup namespace. Empty where it has ended or has none.
    */
   public String cgroup(long process) throws IOException {
     Optional<String> lines = text(directory(process).resolve("cgroup"));

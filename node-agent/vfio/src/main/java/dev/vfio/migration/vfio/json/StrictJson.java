@@ -32,7 +32,7 @@ public final class StrictJson {
 
   private StrictJson() {}
 
-  /** It is not one whole JSON object; the message says what it is. */
+  /** The text is not one whole JSON object; the message says what it is. */
   public static final class MalformedException extends IOException {
     private static final long serialVersionUID = 1L;
 

@@ -40,7 +40,9 @@ final class ForeignGroupMembers {
     return found;
   }
 
-  /** Empty where the device has no driver, or was unbound or removed meanwhile. */
+  /**
+   * The driver's name; empty where there is none, or the device was unbound or removed meanwhile.
+   */
   private static String driverName(Path driver) {
     try {
       return driver.toRealPath().getFileName().toString();

@@ -19,7 +19,7 @@ enum VfioRequest {
   VFIO_DEVICE_FEATURE(117),
   VFIO_DEVICE_BIND_IOMMUFD(118),
   VFIO_DEVICE_ATTACH_IOMMUFD_PT(119),
-  /** On the data file of a device in PRE_COPY. */
+  /** The request is made on the data file of a device in PRE_COPY. */
   VFIO_MIG_GET_PRECOPY_INFO(121),
   IOMMU_IOAS_ALLOC(0x81);
 

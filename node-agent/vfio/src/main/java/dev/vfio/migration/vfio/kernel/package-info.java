@@ -1,8 +1,7 @@
 /**
  * Access to the VFIO devices of this machine's kernel: by group, container and type 1 IOMMU, by
  * character device and iommufd, or by a descriptor that was duplicated from the process that holds
- * the device. May know no migration interface, but for {@code region.RegionInfoLayout}, the
- * kernel's description of any region.
+ * the device. May know no migration interface.
  *
  * <p>Source of every number and structure: {@code linux/vfio.h} and {@code linux/iommufd.h}.
  */

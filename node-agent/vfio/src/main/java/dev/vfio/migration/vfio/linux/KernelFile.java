@@ -30,7 +30,7 @@ public final class KernelFile implements AutoCloseable {
     return new KernelFile(path, Descriptor.open(path, false));
   }
 
-  /** What it says now, at most 4096 bytes. A change that comes later ends the next wait. */
+  /** What the file says now, at most 4096 bytes. A change that comes later ends the next wait. */
   public String read() throws ErrnoException {
     long got =
         SystemCall.retried(

@@ -67,7 +67,7 @@ final class PollSet {
     return (int) Math.min(Integer.MAX_VALUE, Math.max(0, (nanos + 999_999) / 1_000_000));
   }
 
-  /** Whether the one at that place was ready in the last wait. */
+  /** Whether the descriptor at that place was ready in the last wait. */
   boolean ready(int place) {
     return entries.getShort(place * BYTES + FOUND) != 0;
   }

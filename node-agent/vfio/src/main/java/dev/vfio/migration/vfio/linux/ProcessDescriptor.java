@@ -73,7 +73,7 @@ public final class ProcessDescriptor implements AutoCloseable {
     }
   }
 
-  /** Whether it has ended, reaped or not. */
+  /** Whether the process has ended, reaped or not. */
   public boolean ended() throws ErrnoException {
     return awaitEnd(Duration.ZERO);
   }

@@ -116,7 +116,7 @@ public final class SocketWatch implements AutoCloseable {
     Reference.reachabilityFence(counter);
   }
 
-  /** Must not be called while a thread waits. */
+  /** Closes the watch; must not be called while a thread waits. */
   @Override
   public void close() {
     wakeUps.close();

@@ -114,7 +114,7 @@ final class KnownDevice {
     usedSince = false;
   }
 
-  /** Its driver said that it cannot migrate, which may change. */
+  /** The device cannot migrate, as its driver said, which may change. */
   void refusedWhenFree(long now) {
     left = null;
     lookedAtNanos = now;

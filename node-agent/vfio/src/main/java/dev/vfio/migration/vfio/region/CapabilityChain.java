@@ -1,6 +1,7 @@
 package dev.vfio.migration.vfio.region;
 
 import dev.vfio.migration.vfio.access.RegionInfo;
+import dev.vfio.migration.vfio.access.RegionInfoLayout;
 import dev.vfio.migration.vfio.access.RegionPart;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;

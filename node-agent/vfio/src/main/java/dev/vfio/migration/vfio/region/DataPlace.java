@@ -2,6 +2,7 @@ package dev.vfio.migration.vfio.region;
 
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
+import dev.vfio.migration.vfio.device.DirtyBitmap;
 import dev.vfio.migration.vfio.region.RegionData.Announced;
 import java.nio.ByteBuffer;
 

@@ -4,7 +4,9 @@ import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceFailures;
+import dev.vfio.migration.vfio.device.DirtyBitmap;
 import dev.vfio.migration.vfio.device.DirtyPages;
+import dev.vfio.migration.vfio.device.DirtyRuns;
 import java.nio.ByteBuffer;
 
 /**

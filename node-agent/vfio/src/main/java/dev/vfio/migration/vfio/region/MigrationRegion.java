@@ -5,6 +5,7 @@ import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.access.DeviceInfo;
 import dev.vfio.migration.vfio.access.RegionInfo;
+import dev.vfio.migration.vfio.access.RegionInfoLayout;
 import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;

@@ -7,6 +7,7 @@ import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DriverProfile;
+import dev.vfio.migration.vfio.device.PciModel;
 import java.util.List;
 
 /**

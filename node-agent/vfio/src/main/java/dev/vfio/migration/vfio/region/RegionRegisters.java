@@ -20,7 +20,7 @@ import java.util.function.IntPredicate;
  * is still busy answers EAGAIN, and the access is repeated for {@link #BUSY_TIMEOUT}.
  */
 final class RegionRegisters {
-  /** In both formats. */
+  /** The register lies there in both formats. */
   private static final int DEVICE_STATE = 0;
 
   private static final Duration BUSY_TIMEOUT = Duration.ofSeconds(2);

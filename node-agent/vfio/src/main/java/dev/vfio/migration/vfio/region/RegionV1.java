@@ -9,6 +9,7 @@ import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DeviceLook;
 import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.device.DirtyPages;
+import dev.vfio.migration.vfio.device.DirtyRuns;
 import dev.vfio.migration.vfio.device.DriverProfile;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.device.MigrationEnd;

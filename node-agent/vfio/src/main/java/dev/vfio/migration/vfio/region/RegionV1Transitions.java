@@ -7,6 +7,7 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceFailures;
 import dev.vfio.migration.vfio.device.DeviceState;
+import dev.vfio.migration.vfio.device.StateChange;
 import dev.vfio.migration.vfio.device.StateTracker;
 import dev.vfio.migration.vfio.device.UndefinedStateException;
 import dev.vfio.migration.vfio.device.UnreportedState;
@@ -96,32 +97,39 @@ final class RegionV1Transitions {
 
   /** Carries out a change that the 2018 interface allows. */
   void to(DeviceState target) throws DeviceException {
-    switch (target) {
-      case SETUP -> change(target, RegionV1State.RUNNING, EnumSet.of(RegionV1State.RUNNING));
-      case PRECOPY -> change(target, RegionV1State.PRE_COPY, EnumSet.of(RegionV1State.RUNNING));
-      case STOPNCOPY ->
-          change(
-              target,
-              RegionV1State.STOP_AND_COPY,
-              EnumSet.of(
-                  tracker.state() == DeviceState.PRECOPY
-                      ? RegionV1State.PRE_COPY
-                      : RegionV1State.RUNNING));
-      case SAVE_COMPLETED ->
-          change(
-              target,
-              RegionV1State.STOPPED,
-              EnumSet.of(RegionV1State.STOP_AND_COPY, RegionV1State.STOPPED));
-      case RESUME -> resume();
-      case RESUME_COMPLETED ->
-          change(
-              target,
-              checksWhenStopped ? RegionV1State.STOPPED : RegionV1State.RESUMING,
-              EnumSet.of(RegionV1State.RESUMING));
-      case RUNNING -> run();
-      case FAILED, CANCELLED -> tracker.noted(target);
-      case NONE -> throw new IllegalStateException("nothing leads to NONE");
-    }
+    StateChange change =
+        switch (target) {
+          case SETUP ->
+              () -> change(target, RegionV1State.RUNNING, EnumSet.of(RegionV1State.RUNNING));
+          case PRECOPY ->
+              () -> change(target, RegionV1State.PRE_COPY, EnumSet.of(RegionV1State.RUNNING));
+          case STOPNCOPY ->
+              () ->
+                  change(
+                      target,
+                      RegionV1State.STOP_AND_COPY,
+                      EnumSet.of(
+                          tracker.state() == DeviceState.PRECOPY
+                              ? RegionV1State.PRE_COPY
+                              : RegionV1State.RUNNING));
+          case SAVE_COMPLETED ->
+              () ->
+                  change(
+                      target,
+                      RegionV1State.STOPPED,
+                      EnumSet.of(RegionV1State.STOP_AND_COPY, RegionV1State.STOPPED));
+          case RESUME -> this::resume;
+          case RESUME_COMPLETED ->
+              () ->
+                  change(
+                      target,
+                      checksWhenStopped ? RegionV1State.STOPPED : RegionV1State.RESUMING,
+                      EnumSet.of(RegionV1State.RESUMING));
+          case RUNNING -> this::run;
+          case FAILED, CANCELLED -> () -> tracker.noted(target);
+          case NONE -> throw new IllegalStateException("nothing leads to NONE");
+        };
+    change.make();
   }
 
   /** A device that was just reset holds nothing, which is how its driver's check is found out. */

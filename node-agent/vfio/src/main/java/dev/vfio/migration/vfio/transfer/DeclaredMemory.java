@@ -209,7 +209,7 @@ final class DeclaredMemory implements AutoCloseable {
     return workload;
   }
 
-  /** Their files are there until this is closed. */
+  /** The windows, whose files are there until this is closed. */
   List<DmaWindow> windows() {
     return windows;
   }

@@ -132,7 +132,7 @@ final class DeviceEndpoint
     awaiting.clear();
   }
 
-  /** Has a request carried out; the answer is empty where it was, and else says why not. */
+  /** Carries a request out; the answer is empty once that is done, and else says why not. */
   void request(
       TransferRequest request,
       DeviceLookups lookups,

@@ -41,7 +41,7 @@ final class DeviceWindowMemory implements AutoCloseable {
     return shapes;
   }
 
-  /** In the order of the shapes. */
+  /** The descriptors of the windows, in the order of the shapes. */
   List<Descriptor> memory() {
     return memory;
   }

@@ -16,11 +16,11 @@ import java.util.Optional;
 /** Looks at a device of the kernel and at the processes of this node. */
 final class KernelDeviceLookups implements DeviceLookups {
   private final NodeDevice device;
-  private final KernelWorkload.Means means;
+  private final KernelWorkload.NodeParts parts;
 
-  KernelDeviceLookups(NodeDevice device, KernelWorkload.Means means) {
+  KernelDeviceLookups(NodeDevice device, KernelWorkload.NodeParts parts) {
     this.device = device;
-    this.means = means;
+    this.parts = parts;
   }
 
   static HolderView view(Holder holder) {
@@ -40,34 +40,34 @@ final class KernelDeviceLookups implements DeviceLookups {
   @Override
   public TransferEvent holder() {
     try {
-      return new TransferEvent.HolderSeen(means.holder(device).map(KernelDeviceLookups::view));
+      return new TransferEvent.HolderSeen(parts.holder(device).map(KernelDeviceLookups::view));
     } catch (DeviceException unclear) {
       return new TransferEvent.HolderUnclear(
           unclear,
           unclear.kind() == DeviceException.Kind.BUSY
-              && means.devices().open(device.id()).isPresent());
+              && parts.devices().open(device.id()).isPresent());
     }
   }
 
   @Override
   public boolean lives(long process, long startTime) throws IOException {
-    return means.holders().processes().lives(process, startTime);
+    return parts.holders().processes().lives(process, startTime);
   }
 
   @Override
   public long startTime(long process) throws IOException {
-    return means.holders().processes().startTime(process).orElse(0);
+    return parts.holders().processes().startTime(process).orElse(0);
   }
 
   @Override
   public Optional<String> objection(long process) throws IOException {
-    return means.holders().objection(device, process);
+    return parts.holders().objection(device, process);
   }
 
   @Override
   public WorkloadRequest deliverRequest(String migration) throws IOException {
     DeviceDescriptors open =
-        means
+        parts
             .devices()
             .open(device.id())
             .orElseThrow(
@@ -86,7 +86,7 @@ final class KernelDeviceLookups implements DeviceLookups {
           "Nothing was delivered for " + migration + ".");
     }
     DeviceWindowMemory memory =
-        means
+        parts
             .listener()
             .windowMemories()
             .of(device.id())
@@ -114,7 +114,7 @@ final class KernelDeviceLookups implements DeviceLookups {
    */
   @Override
   public void removeEarlierDeclaration() throws IOException {
-    Path file = means.listener().folder(device.id()).resolve(WorkloadListener.MEMORY);
+    Path file = parts.listener().folder(device.id()).resolve(WorkloadListener.MEMORY);
     try {
       Files.deleteIfExists(file);
     } catch (DirectoryNotEmptyException directory) {

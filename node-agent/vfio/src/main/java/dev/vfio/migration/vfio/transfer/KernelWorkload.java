@@ -33,7 +33,7 @@ import java.util.Optional;
  */
 public final class KernelWorkload implements Workload {
   private final NodeDevice device;
-  private final Means means;
+  private final NodeParts parts;
   private final WorkloadListener listener;
   private final DeviceLookups lookups;
   private DeclaredMemory declared;
@@ -55,7 +55,7 @@ public final class KernelWorkload implements Workload {
    * @param connectTimeout for a workload to connect to the socket
    * @param answerTimeout for one that waits to do what it is asked
    */
-  public record Means(
+  public record NodeParts(
       Holders holders,
       Freezer freezer,
       WorkloadListener listener,
@@ -77,16 +77,16 @@ public final class KernelWorkload implements Workload {
   }
 
   /** Does no I/O. */
-  public KernelWorkload(NodeDevice device, Means means) {
+  public KernelWorkload(NodeDevice device, NodeParts parts) {
     this.device = device;
-    this.means = means;
-    this.listener = means.listener();
-    this.lookups = new KernelDeviceLookups(device, means);
+    this.parts = parts;
+    this.listener = parts.listener();
+    this.lookups = new KernelDeviceLookups(device, parts);
   }
 
   /**
-   * Its state by who holds the device: RUNNING or PAUSED where a process uses it, WAITING where one
-   * waits for it.
+   * The workload's state by who holds the device: RUNNING or PAUSED where a process uses it,
+   * WAITING where one waits for it.
    *
    * @throws WorkloadException where a virtual machine holds the device, where nobody uses it or
    *     waits for it, or where the workload took it and died
@@ -97,7 +97,7 @@ public final class KernelWorkload implements Workload {
     if (owner.isPresent()) {
       return running(owner.get());
     }
-    Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
+    Optional<FreezerLedger.Entry> frozen = parts.freezer().frozenFor(device.id());
     if (frozen.isPresent()) {
       throw died(frozen.get());
     }
@@ -107,12 +107,12 @@ public final class KernelWorkload implements Workload {
     }
     String name;
     try {
-      name = listener.await(device.id(), means.connectTimeout()).name();
+      name = listener.await(device.id(), parts.connectTimeout()).name();
     } catch (WorkloadListener.NobodyWaits nobody) {
       // The record of a device that this agent does not have open is of an earlier migration.
-      boolean open = means.devices().open(device.id()).isPresent();
-      if (open && record.isPresent() && means.holder(device).isEmpty()) {
-        throw ended(record.get(), means.connectTimeout());
+      boolean open = parts.devices().open(device.id()).isPresent();
+      if (open && record.isPresent() && parts.holder(device).isEmpty()) {
+        throw ended(record.get(), parts.connectTimeout());
       }
       throw nobody;
     }
@@ -131,10 +131,10 @@ public final class KernelWorkload implements Workload {
   public WorkloadState state() throws IOException {
     Optional<Holder> holder;
     try {
-      holder = means.holder(device);
+      holder = parts.holder(device);
     } catch (DeviceException shared) {
       if (shared.kind() == DeviceException.Kind.BUSY
-          && means.devices().open(device.id()).isPresent()) {
+          && parts.devices().open(device.id()).isPresent()) {
         // Those who have the very file that is open here: held, though not by one workload.
         return WorkloadState.RUNNING;
       }
@@ -146,30 +146,30 @@ public final class KernelWorkload implements Workload {
   }
 
   private WorkloadState stateOf(Holder holder) throws IOException {
-    return means.freezer().standsStill(holder) ? WorkloadState.PAUSED : WorkloadState.RUNNING;
+    return parts.freezer().standsStill(holder) ? WorkloadState.PAUSED : WorkloadState.RUNNING;
   }
 
   private WorkloadDescription running(Holder holder) throws IOException {
     Path file = listener.folder(device.id()).resolve(WorkloadListener.MEMORY);
-    Processes processes = means.holders().processes();
+    Processes processes = parts.holders().processes();
     if (declared == null || !declared.isStill(file, holder)) {
       DeclaredMemory now =
           DeclaredMemory.of(
-              file, holder, processes, means.pageSize(), listener.declarationWriters());
+              file, holder, processes, parts.pageSize(), listener.declarationWriters());
       forgetMemory();
       declared = now;
     }
     WorkloadState state = stateOf(holder);
     if (state == WorkloadState.RUNNING) {
       // Not first where it is to stand still: the destination holds its state by then.
-      means.freezer().requireFreezable(holder);
+      parts.freezer().requireFreezable(holder);
     }
     return new WorkloadDescription(declared.workload(), state, device.id(), declared.windows());
   }
 
   /** Who uses the device: a holder that did not merely receive it. Never a virtual machine's. */
   private Optional<Holder> owner() throws IOException {
-    Optional<Holder> holder = means.holder(device);
+    Optional<Holder> holder = parts.holder(device);
     if (holder.isEmpty() || listener.waits(holder.get())) {
       return Optional.empty();
     }
@@ -205,7 +205,7 @@ public final class KernelWorkload implements Workload {
   private void request(Kind kind, String migration) throws IOException {
     listener.request(
         device.id(),
-        new TransferRequest(kind, migration, means.connectTimeout(), means.answerTimeout()),
+        new TransferRequest(kind, migration, parts.connectTimeout(), parts.answerTimeout()),
         lookups);
   }
 
@@ -236,7 +236,7 @@ public final class KernelWorkload implements Workload {
           device.id(),
           reserved.get());
     }
-    Optional<DeviceDescriptors> open = means.devices().open(device.id());
+    Optional<DeviceDescriptors> open = parts.devices().open(device.id());
     if (open.isPresent()) {
       WorkloadRequest.requireFits(device.id(), open.get(), shapes.size());
       lookups.removeEarlierDeclaration();
@@ -271,19 +271,19 @@ public final class KernelWorkload implements Workload {
                             + " %s was under way. Nothing was frozen.",
                         device.id(),
                         migration));
-    means.freezer().freeze(holder, migration);
+    parts.freezer().freeze(holder, migration);
   }
 
   @Override
   public void resume(String migration) throws IOException {
     Optional<FreezerLedger.Entry> frozen = frozenFor(migration);
-    means.freezer().thaw(device.id());
+    parts.freezer().thaw(device.id());
     if (frozen.isPresent()) {
       FreezerLedger.Entry entry = frozen.get();
-      if (!means.holders().processes().lives(entry.process(), entry.startTime())) {
+      if (!parts.holders().processes().lives(entry.process(), entry.startTime())) {
         throw died(entry);
       }
-    } else if (means.holder(device).isEmpty()) {
+    } else if (parts.holder(device).isEmpty()) {
       throw failure(
           Errno.ESRCH,
           "nobody holds the device %s any more: its workload died during the migration %s. There is"
@@ -295,7 +295,7 @@ public final class KernelWorkload implements Workload {
 
   /** What one migration has frozen, no other thaws or kills: its device may run elsewhere. */
   private Optional<FreezerLedger.Entry> frozenFor(String migration) throws IOException {
-    Optional<FreezerLedger.Entry> frozen = means.freezer().frozenFor(device.id());
+    Optional<FreezerLedger.Entry> frozen = parts.freezer().frozenFor(device.id());
     if (frozen.isPresent() && !frozen.get().migration().equals(migration)) {
       throw failure(
           Errno.EBUSY,
@@ -317,7 +317,7 @@ public final class KernelWorkload implements Workload {
   public void release(String migration) throws IOException {
     Optional<FreezerLedger.Entry> frozen = frozenFor(migration);
     if (frozen.isPresent()) {
-      means.freezer().kill(device.id());
+      parts.freezer().kill(device.id());
       Files.deleteIfExists(listener.folder(device.id()).resolve(WorkloadListener.MEMORY));
     }
   }
@@ -361,7 +361,7 @@ public final class KernelWorkload implements Workload {
   @Override
   public void close() {
     forgetMemory();
-    if (takesPart && means.devices().open(device.id()).isEmpty()) {
+    if (takesPart && parts.devices().open(device.id()).isEmpty()) {
       listener.windowMemories().release(device.id());
     }
   }

@@ -307,7 +307,7 @@ public final class WorkloadListener implements AutoCloseable {
   }
 
   /**
-   * Has a request of a device's transfer carried out, and waits for its end.
+   * Carries a request of a device's transfer out, and waits for its end.
    *
    * @throws IOException why it was not carried out
    */

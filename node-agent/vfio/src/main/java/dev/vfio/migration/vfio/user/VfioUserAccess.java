@@ -6,6 +6,7 @@ import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.access.DeviceInfo;
 import dev.vfio.migration.vfio.access.DirectArea;
 import dev.vfio.migration.vfio.access.RegionInfo;
+import dev.vfio.migration.vfio.access.RegionInfoLayout;
 import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.Errno;
@@ -13,7 +14,6 @@ import dev.vfio.migration.vfio.linux.NativeMemory;
 import dev.vfio.migration.vfio.linux.OpenFile;
 import dev.vfio.migration.vfio.linux.SharedFile;
 import dev.vfio.migration.vfio.linux.UnixStream;
-import dev.vfio.migration.vfio.region.RegionInfoLayout;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -34,14 +34,14 @@ public final class VfioUserAccess implements DeviceAccess {
   private static final int MAX_INFO_BYTES = 64 << 10;
 
   private final Channel channel;
-  private final Timeouts timeouts;
+  private final ServerTimeouts timeouts;
   private final Runnable afterClose;
   private final List<SharedFile> passedFiles = new ArrayList<>();
   private ServerLimits limits;
   private DeviceInfo deviceInfo;
   private boolean closed;
 
-  private VfioUserAccess(Channel channel, Timeouts timeouts, Runnable afterClose) {
+  private VfioUserAccess(Channel channel, ServerTimeouts timeouts, Runnable afterClose) {
     this.channel = channel;
     this.timeouts = timeouts;
     this.afterClose = afterClose;
@@ -53,13 +53,13 @@ public final class VfioUserAccess implements DeviceAccess {
    *
    * @param socket of the server, for messages
    * @param stream connected to it; closed where this fails
-   * @param openBy the moment, as {@link System#nanoTime()} counts: {@link Timeouts#toConnect()}
-   *     from before the stream was connected
+   * @param openBy the moment, as {@link System#nanoTime()} counts: {@link
+   *     ServerTimeouts#toConnect()} from before the stream was connected
    * @param afterClose runs once, when the access is closed; not where this fails
    * @throws AccessException REFUSED with EBUSY where the device has a client already
    */
   static VfioUserAccess over(
-      UnixStream stream, Path socket, Timeouts timeouts, long openBy, Runnable afterClose)
+      UnixStream stream, Path socket, ServerTimeouts timeouts, long openBy, Runnable afterClose)
       throws AccessException {
     Channel channel = new Channel(socket, stream, timeouts.toConnect(), openBy);
     VfioUserAccess access = new VfioUserAccess(channel, timeouts, afterClose);
@@ -115,7 +115,10 @@ public final class VfioUserAccess implements DeviceAccess {
         Integer.toUnsignedLong(reply.getInt(MessageLayout.INFO_NUM_REGIONS)));
   }
 
-  /** The device is open: every access has the whole of {@link Timeouts#toAnswer()} from now on. */
+  /**
+   * The device is open: every access has the whole of {@link ServerTimeouts#toAnswer()} from now
+   * on.
+   */
   void opened() throws AccessException {
     channel.opened();
   }

@@ -38,8 +38,8 @@ import java.util.regex.Pattern;
  *
  * <p>Safe for use by several threads. A server takes one client at a time, so looking at a device
  * and opening it take turns here. Opening a device ends a look at it, and no thread waits for its
- * turn longer than {@link Timeouts#toConnect()}. A device that this directory opened is listed from
- * memory.
+ * turn longer than {@link ServerTimeouts#toConnect()}. A device that this directory opened is
+ * listed from memory.
  */
 public final class VfioUserDirectory implements DeviceDirectory {
   /** What the ids of these devices start with. */
@@ -63,7 +63,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
   private final Path directory;
   private final DeviceSockets sockets;
   private final int pageSize;
-  private final Timeouts timeouts;
+  private final ServerTimeouts timeouts;
   private final Map<String, KnownServer> servers = new ConcurrentHashMap<>();
 
   /** What is known of the server of one device. Guarded by itself, but for {@link #turn}. */
@@ -121,7 +121,7 @@ public final class VfioUserDirectory implements DeviceDirectory {
    * @param directory where the devices' folders are; it need not exist yet
    * @param pageSize bytes of a PFN: the page size of this machine
    */
-  public VfioUserDirectory(Path directory, int pageSize, Timeouts timeouts) {
+  public VfioUserDirectory(Path directory, int pageSize, ServerTimeouts timeouts) {
     this.directory = directory;
     this.sockets = new DeviceSockets(directory);
     this.pageSize = pageSize;

@@ -10,12 +10,15 @@ import java.util.List;
  */
 public interface Workload extends AutoCloseable {
 
-  /** What it does now, and which DMA memory it wants moved with the device. Changes nothing. */
+  /**
+   * What the workload does now, and which DMA memory it wants moved with the device. Changes
+   * nothing.
+   */
   WorkloadDescription describe() throws IOException;
 
   /**
-   * What it does now. Does not check what matters only before a migration: a workload that runs
-   * again need not be able to move once more. Changes nothing.
+   * What the workload does now. Does not check what matters only before a migration: a workload
+   * that runs again need not be able to move once more. Changes nothing.
    */
   default WorkloadState state() throws IOException {
     return describe().state();

@@ -121,7 +121,7 @@ public final class WorkloadSocket implements Workload {
     }
   }
 
-  /** Its windows are not looked at: whether it could be moved once more does not matter. */
+  /** The workload's windows are not looked at: it need not be movable once more. */
   @Override
   public WorkloadState state() throws IOException {
     return stateOf(description());
@@ -326,7 +326,7 @@ public final class WorkloadSocket implements Workload {
     }
   }
 
-  /** Has the next call on the socket wait no longer than until then. */
+  /** The next call on the socket waits no longer than until then. */
   private static void awaitAtMostUntil(long deadline, UnixStream connection) throws ErrnoException {
     connection.timeout(left(deadline));
   }

@@ -3,19 +3,10 @@ package dev.vfio.migration.vfio.feature;
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceInfo;
-import dev.vfio.migration.vfio.access.DirectArea;
-import dev.vfio.migration.vfio.access.FeatureAccess;
-import dev.vfio.migration.vfio.access.RegionInfo;
-import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.access.StateFile;
-import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +20,7 @@ import java.util.TreeSet;
  * <p>Its device's state is a string of bytes; its stream is their number (4 bytes, big-endian) and
  * then the bytes.
  */
-final class DriverModel implements FeatureAccess {
+final class DriverModel extends AccessWithoutRegions {
   static final int STOP_COPY_FLAG = 1;
   static final int P2P_FLAG = 2;
   static final int PRE_COPY_FLAG = 4;
@@ -41,68 +32,23 @@ final class DriverModel implements FeatureAccess {
   static final int ENOMSG = 42;
   static final int ETIMEDOUT = 110;
 
-  static final List<String> STATES =
-      List.of(
-          "ERROR",
-          "STOP",
-          "RUNNING",
-          "STOP_COPY",
-          "RESUMING",
-          "RUNNING_P2P",
-          "PRE_COPY",
-          "PRE_COPY_P2P");
-
-  /**
-   * Row: from; columns: to STOP, RUN, PRE, PREP2P, SCOPY, RESM, RUNP2P. As the reference has it.
-   */
-  static final Map<String, List<String>> NEXT =
-      Map.of(
-          "STOP", List.of("STOP", "RUNP2P", "RUNP2P", "RUNP2P", "SCOPY", "RESM", "RUNP2P"),
-          "RUN", List.of("RUNP2P", "RUN", "PRE", "RUNP2P", "RUNP2P", "RUNP2P", "RUNP2P"),
-          "PRE", List.of("RUN", "RUN", "PRE", "PREP2P", "PREP2P", "RUN", "RUN"),
-          "PREP2P", List.of("RUNP2P", "RUNP2P", "PRE", "PREP2P", "SCOPY", "RUNP2P", "RUNP2P"),
-          "SCOPY", List.of("STOP", "STOP", "E", "E", "SCOPY", "STOP", "STOP"),
-          "RESM", List.of("STOP", "STOP", "STOP", "STOP", "STOP", "RESM", "STOP"),
-          "RUNP2P", List.of("STOP", "RUN", "RUN", "PREP2P", "STOP", "STOP", "RUNP2P"));
-
-  static final List<String> COLUMNS =
-      List.of("STOP", "RUN", "PRE", "PREP2P", "SCOPY", "RESM", "RUNP2P");
-
-  private static final Map<String, String> LONG_NAMES =
-      Map.of(
-          "STOP", "STOP",
-          "RUN", "RUNNING",
-          "PRE", "PRE_COPY",
-          "PREP2P", "PRE_COPY_P2P",
-          "SCOPY", "STOP_COPY",
-          "RESM", "RESUMING",
-          "RUNP2P", "RUNNING_P2P",
-          "E", "ERROR");
-
   /** One arc fails, with that errno, and leaves the device in that state. */
   private record Failing(int errno, String leaves) {}
 
   private final int flags;
   private final List<String> trace = new ArrayList<>();
   private final Map<String, Failing> failing = new HashMap<>();
-  private final Map<Integer, ModelFile> files = new HashMap<>();
-  private final Map<Long, ByteBuffer> memory = new HashMap<>();
-  private final Set<Long> dirty = new TreeSet<>();
+  private final ModelFiles files = new ModelFiles(this);
+  private final DirtyLogModel log = new DirtyLogModel();
   private final Map<Integer, Integer> featureErrnos = new HashMap<>();
   private String state = "RUNNING";
   private byte[] content = {};
-  private ModelFile saving;
-  private ModelFile resuming;
-  private int nextDescriptor = 100;
   private int maxPerRead = Integer.MAX_VALUE;
   private boolean precopyEndsWithZero;
   private boolean stallsWhileStopped;
   private Integer answeredDescriptor;
   private Integer answeredState;
   private Long reportedSize;
-  private boolean logOn;
-  private List<long[]> logRanges = List.of();
-  private long nextAddress = 0x7000_0000_0000L;
   private int resets;
   private boolean keepsStateAtReset;
   private boolean closed;
@@ -124,9 +70,7 @@ final class DriverModel implements FeatureAccess {
 
   DriverModel in(String where) {
     state = where;
-    // The files of who led it there are not this one's.
-    saving = isSaving(where) ? new ModelFile(stream()) : null;
-    resuming = where.equals("RESUMING") ? new ModelFile(new byte[0]) : null;
+    files.foundIn(where, stream());
     return this;
   }
 
@@ -223,9 +167,7 @@ final class DriverModel implements FeatureAccess {
 
   /** The device writes to memory. */
   DriverModel writes(long... pages) {
-    for (long page : pages) {
-      dirty.add(page);
-    }
+    log.writes(pages);
     return this;
   }
 
@@ -242,15 +184,15 @@ final class DriverModel implements FeatureAccess {
 
   /** A descriptor of an open data file that belongs to no stream. */
   int spareFile() {
-    return install(new ModelFile(new byte[0]));
+    return files.spare();
   }
 
   boolean logOn() {
-    return logOn;
+    return log.on();
   }
 
   List<long[]> logRanges() {
-    return logRanges;
+    return log.ranges();
   }
 
   /** It answers a reset as done and does nothing. */
@@ -268,7 +210,7 @@ final class DriverModel implements FeatureAccess {
   }
 
   long openFiles() {
-    return files.values().stream().filter(file -> !file.closed).count();
+    return files.open();
   }
 
   // ------------------------------------------------------------------ the kernel's side
@@ -300,10 +242,14 @@ final class DriverModel implements FeatureAccess {
         if (unreported) {
           throw refused(EINVAL);
         }
-        payload.putInt(0, answeredState != null ? answeredState : STATES.indexOf(state));
+        payload.putInt(
+            0, answeredState != null ? answeredState : TransitionTable.STATES.indexOf(state));
         payload.putInt(4, -1);
       }
-      case 8 -> report(payload);
+      case 8 -> {
+        requireSize(payload, 32);
+        trace.add("report " + log.report(payload));
+      }
       case 9 -> {
         requireSize(payload, 8);
         payload.putLong(0, reportedSize != null ? reportedSize : 4 + content.length);
@@ -323,10 +269,14 @@ final class DriverModel implements FeatureAccess {
         int descriptor = walk(wanted);
         payload.putInt(4, answeredDescriptor != null ? answeredDescriptor : descriptor);
       }
-      case 6 -> startLog(payload);
+      case 6 -> {
+        trace.add("log start");
+        requireSize(payload, 24);
+        log.start(payload);
+      }
       case 7 -> {
         trace.add("log stop");
-        logOn = false;
+        log.stop();
       }
       default -> throw refused(ENOTTY);
     }
@@ -348,49 +298,47 @@ final class DriverModel implements FeatureAccess {
     }
   }
 
-  private void requireReachable() throws AccessException {
+  void requireReachable() throws AccessException {
     if (everything != null) {
       throw everything;
     }
   }
 
-  private static AccessException refused(int errno) {
+  static AccessException refused(int errno) {
     return new AccessException(Reason.REFUSED, errno, "scripted");
   }
 
-  private boolean has(String where) {
-    int needed =
-        STOP_COPY_FLAG
-            | (where.endsWith("P2P") ? P2P_FLAG : 0)
-            | (where.startsWith("PRE_COPY") ? PRE_COPY_FLAG : 0);
-    return (flags & needed) == needed;
+  boolean stallsInStopCopy() {
+    return stallsWhileStopped && state.equals("STOP_COPY");
   }
 
-  private static String nextOf(String from, String to) {
-    String row = shortName(from);
-    List<String> columns = NEXT.get(row);
-    return columns == null ? "ERROR" : LONG_NAMES.get(columns.get(COLUMNS.indexOf(shortName(to))));
+  boolean endOfPrecopyIsAnError() {
+    return !state.equals("STOP_COPY") && !precopyEndsWithZero;
   }
 
-  private static String shortName(String name) {
-    return LONG_NAMES.entrySet().stream()
-        .filter(entry -> entry.getValue().equals(name))
-        .findFirst()
-        .orElseThrow()
-        .getKey();
+  int mostPerRead() {
+    return maxPerRead;
+  }
+
+  void requirePrecopyInfo() throws AccessException {
+    if (precopyInfoErrno != 0) {
+      throw refused(precopyInfoErrno);
+    }
   }
 
   private int walk(int wanted) throws AccessException {
-    if (wanted < 1 || wanted >= STATES.size() || !has(STATES.get(wanted))) {
+    if (wanted < 1
+        || wanted >= TransitionTable.STATES.size()
+        || !TransitionTable.offered(flags, TransitionTable.STATES.get(wanted))) {
       throw refused(EINVAL);
     }
-    String target = STATES.get(wanted);
+    String target = TransitionTable.STATES.get(wanted);
     trace.add("set " + target);
     int descriptor = -1;
     while (!state.equals(target)) {
-      String next = nextOf(state, target);
-      while (!next.equals("ERROR") && !has(next)) {
-        next = nextOf(next, target);
+      String next = TransitionTable.nextOf(state, target);
+      while (!next.equals("ERROR") && !TransitionTable.offered(flags, next)) {
+        next = TransitionTable.nextOf(next, target);
       }
       if (next.equals("ERROR")) {
         throw refused(EINVAL);
@@ -406,134 +354,31 @@ final class DriverModel implements FeatureAccess {
   private int step(String next) throws AccessException {
     Failing fails = failing.get(state + ">" + next);
     if (fails != null) {
-      leave(fails.leaves());
+      state = fails.leaves();
+      files.leftIn(state);
       throw refused(fails.errno());
     }
     if (state.equals("RESUMING") && next.equals("STOP")) {
-      content = resuming.whole();
+      content = files.loaded();
     }
-    boolean wasSaving = isSaving(state);
-    boolean willSave = isSaving(next);
-    int descriptor = -1;
-    if (willSave && !wasSaving) {
-      saving = new ModelFile(next.equals("STOP_COPY") ? stream() : Arrays.copyOf(stream(), 4));
-      descriptor = install(saving);
-    } else if (saving != null && willSave && next.equals("STOP_COPY")) {
-      byte[] whole = stream();
-      saving.append(Arrays.copyOfRange(whole, 4, whole.length));
-    } else if (!willSave) {
-      endSaving();
-    }
-    if (next.equals("RESUMING")) {
-      resuming = new ModelFile(new byte[0]);
-      descriptor = install(resuming);
-    } else {
-      endResuming();
-    }
+    int descriptor = files.change(state, next, stream());
     state = next;
     unreported = false;
     return descriptor;
-  }
-
-  /** A hop failed: it may have got there all the same, without a file to show for it. */
-  private void leave(String where) {
-    state = where;
-    if (!isSaving(where)) {
-      endSaving();
-    }
-    if (!where.equals("RESUMING")) {
-      endResuming();
-    } else if (resuming == null) {
-      resuming = new ModelFile(new byte[0]);
-    }
-  }
-
-  private void endSaving() {
-    if (saving != null) {
-      saving.disabled = true;
-      saving = null;
-    }
-  }
-
-  private void endResuming() {
-    if (resuming != null) {
-      resuming.disabled = true;
-      resuming = null;
-    }
-  }
-
-  private int install(ModelFile file) {
-    files.put(nextDescriptor, file);
-    return nextDescriptor++;
-  }
-
-  private static boolean isSaving(String where) {
-    return where.startsWith("PRE_COPY") || where.equals("STOP_COPY");
   }
 
   private byte[] stream() {
     return ByteBuffer.allocate(4 + content.length).putInt(content.length).put(content).array();
   }
 
-  private void startLog(ByteBuffer payload) throws AccessException {
-    trace.add("log start");
-    requireSize(payload, 24);
-    long pageSize = payload.getLong(0);
-    int count = payload.getInt(8);
-    if (count == 0 || logOn) {
-      throw refused(EINVAL);
-    }
-    if (count > 256) {
-      throw refused(7);
-    }
-    ByteBuffer ranges = memory.get(payload.getLong(16));
-    List<long[]> taken = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      long iova = ranges.getLong(i * 16);
-      long length = ranges.getLong(i * 16 + 8);
-      if (iova % pageSize != 0 || length % pageSize != 0) {
-        throw refused(EINVAL);
-      }
-      for (long[] other : taken) {
-        if (iova < other[0] + other[1] && other[0] < iova + length) {
-          throw refused(EINVAL);
-        }
-      }
-      taken.add(new long[] {iova, length});
-    }
-    logRanges = taken;
-    logOn = true;
-    dirty.clear();
-  }
-
-  private void report(ByteBuffer payload) throws AccessException {
-    requireSize(payload, 32);
-    if (!logOn) {
-      throw refused(EINVAL);
-    }
-    long first = payload.getLong(0) / payload.getLong(16);
-    long pages = payload.getLong(8) / payload.getLong(16);
-    ByteBuffer bits = memory.get(payload.getLong(24)).duplicate().order(ByteOrder.LITTLE_ENDIAN);
-    trace.add("report " + pages);
-    for (long page : List.copyOf(dirty)) {
-      if (page >= first && page < first + pages) {
-        int word = (int) ((page - first) / 64) * 8;
-        bits.putLong(word, bits.getLong(word) | 1L << ((page - first) % 64));
-        dirty.remove(page);
-      }
-    }
-  }
-
   @Override
   public StateFile stateFile(int descriptor) {
-    return files.get(descriptor);
+    return files.of(descriptor);
   }
 
   @Override
   public long addressOf(ByteBuffer buffer) {
-    nextAddress += 1L << 20;
-    memory.put(nextAddress, buffer);
-    return nextAddress;
+    return log.addressOf(buffer);
   }
 
   @Override
@@ -553,8 +398,7 @@ final class DriverModel implements FeatureAccess {
     unreported = unreportedAfterReset;
     state = "RUNNING";
     content = new byte[0];
-    endSaving();
-    endResuming();
+    files.end();
   }
 
   @Override
@@ -566,112 +410,5 @@ final class DriverModel implements FeatureAccess {
   public DeviceInfo deviceInfo() throws AccessException {
     requireReachable();
     return new DeviceInfo(true, false, 9);
-  }
-
-  @Override
-  public RegionInfo regionInfo(int index) throws AccessException {
-    throw refused(EINVAL);
-  }
-
-  @Override
-  public int readRegion(int index, long offset, ByteBuffer into) throws AccessException {
-    throw refused(EINVAL);
-  }
-
-  @Override
-  public int writeRegion(int index, long offset, ByteBuffer from) throws AccessException {
-    throw refused(EINVAL);
-  }
-
-  @Override
-  public List<DirectArea> directAreas(RegionInfo info, List<RegionPart> parts) {
-    return List.of();
-  }
-
-  /** A data file; a stream of bytes that only its end and its errnos structure. */
-  private final class ModelFile implements StateFile {
-    private final Deque<Byte> bytes = new ArrayDeque<>();
-    private final ByteArrayOutputStream written = new ByteArrayOutputStream();
-    private boolean disabled;
-    private boolean closed;
-
-    ModelFile(byte[] initial) {
-      append(initial);
-    }
-
-    void append(byte[] more) {
-      for (byte one : more) {
-        bytes.add(one);
-      }
-    }
-
-    byte[] whole() throws AccessException {
-      byte[] all = written.toByteArray();
-      if (all.length < 4 || ByteBuffer.wrap(all).getInt(0) != all.length - 4) {
-        throw refused(EINVAL);
-      }
-      return Arrays.copyOfRange(all, 4, all.length);
-    }
-
-    @Override
-    public int read(ByteBuffer into, Duration timeout) throws AccessException {
-      requireUsable();
-      if (timeout.isNegative() || timeout.isZero()) {
-        throw new AssertionError("nobody reads without timeout");
-      }
-      if (stallsWhileStopped && state.equals("STOP_COPY")) {
-        throw refused(ETIMEDOUT);
-      }
-      if (bytes.isEmpty()) {
-        if (!state.equals("STOP_COPY") && !precopyEndsWithZero) {
-          throw refused(ENOMSG);
-        }
-        return 0;
-      }
-      int count = Math.min(Math.min(bytes.size(), into.remaining()), maxPerRead);
-      for (int i = 0; i < count; i++) {
-        into.put(bytes.remove());
-      }
-      return count;
-    }
-
-    @Override
-    public void write(ByteBuffer from, Duration timeout) throws AccessException {
-      requireUsable();
-      while (from.hasRemaining()) {
-        byte one = from.get();
-        if (one == (byte) 0xee) {
-          throw refused(ENOMEM);
-        }
-        written.write(one);
-      }
-    }
-
-    @Override
-    public PrecopyInfo precopyInfo() throws AccessException {
-      requireUsable();
-      if (!state.startsWith("PRE_COPY")) {
-        throw refused(EINVAL);
-      }
-      if (precopyInfoErrno != 0) {
-        throw refused(precopyInfoErrno);
-      }
-      return new PrecopyInfo(bytes.size(), 0);
-    }
-
-    private void requireUsable() throws AccessException {
-      requireReachable();
-      if (closed) {
-        throw new AssertionError("used after it was closed");
-      }
-      if (disabled) {
-        throw refused(ENODEV);
-      }
-    }
-
-    @Override
-    public void close() {
-      closed = true;
-    }
   }
 }

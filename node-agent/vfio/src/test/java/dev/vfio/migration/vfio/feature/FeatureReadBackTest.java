@@ -170,7 +170,7 @@ class FeatureReadBackTest {
     FeatureV2 device = destination(driver);
     lead(device, DeviceState.RESUME);
     write(device, streamOf(STATE));
-    driver.answeringState(DriverModel.STATES.indexOf("RUNNING"));
+    driver.answeringState(TransitionTable.STATES.indexOf("RUNNING"));
     assertThat(failureOf(() -> device.transition(DeviceState.RESUME_COMPLETED)))
         .hasMessageContaining("is in RUNNING");
     assertThat(device.state()).isEqualTo(DeviceState.RESUME);

@@ -25,7 +25,7 @@ class FeatureSequencesTest {
   record Hop(String from, String to, String leaves) {}
 
   private static List<String> statesButError() {
-    return DriverModel.STATES.subList(1, DriverModel.STATES.size());
+    return TransitionTable.STATES.subList(1, TransitionTable.STATES.size());
   }
 
   private static List<Step> steps(Generator values) {

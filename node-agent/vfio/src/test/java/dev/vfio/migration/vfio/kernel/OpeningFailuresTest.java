@@ -53,7 +53,7 @@ class OpeningFailuresTest {
   }
 
   @Test
-  void noDirectory() {
+  void withoutTheDirectoryTheUserIsToldToLoadAndMountIt() {
     assertThat(failure(7, "vfio0").kind()).isEqualTo(Kind.UNREACHABLE);
     assertThat(failure(7, "vfio0"))
         .hasMessage(
@@ -70,7 +70,7 @@ class OpeningFailuresTest {
   }
 
   @Test
-  void neitherGroupNorCharacterDevice() throws IOException {
+  void aDeviceWithNeitherGroupNorCharacterDeviceIsToBeBound() throws IOException {
     file("vfio");
     assertThat(failure(-1, ""))
         .hasMessageContainingAll(
@@ -80,7 +80,7 @@ class OpeningFailuresTest {
   }
 
   @Test
-  void aNodeThatIsNotThere() throws IOException {
+  void aNodeThatIsNotThereIsNamed() throws IOException {
     file("vfio");
     assertThat(failure(7, "vfio0"))
         .hasMessageContainingAll(
@@ -128,7 +128,7 @@ class OpeningFailuresTest {
   }
 
   @Test
-  void aNodeWithoutADriver() throws IOException {
+  void aNodeWithoutADriverIsToBeBound() throws IOException {
     Files.createDirectories(directory());
     UnixDomainSocketAddress address = UnixDomainSocketAddress.of(directory().resolve("7"));
     // Opening a socket answers as opening the node of a device that was removed does.
@@ -152,7 +152,7 @@ class OpeningFailuresTest {
   }
 
   @Test
-  void aKernelThatDoesNotKnowTheCallAndNothingLeftOpen() throws IOException {
+  void aKernelThatDoesNotKnowTheCallIsToBeRenewedAndNothingIsLeftOpen() throws IOException {
     Path group = file("7");
     Path device = file("devices/vfio0");
     Path iommu = folder.resolve("iommu");
@@ -172,14 +172,14 @@ class OpeningFailuresTest {
   }
 
   @Test
-  void aNodeThatIsNoFile() throws IOException {
+  void aNodeThatIsNoFileIsRefusedByTheKernel() throws IOException {
     // A directory refuses to be opened for writing, whoever asks.
     Files.createDirectories(directory().resolve("7"));
     assertThat(failure(7, "")).hasMessageContaining("EISDIR (21): the kernel refused it");
   }
 
   @Test
-  void anAdoptedDescriptorThatIsNoDevice() throws IOException {
+  void anAdoptedDescriptorThatIsNoDeviceIsRefusedAndClosed() throws IOException {
     DriverFile file = TestFiles.memory("no-device", 1);
     String name = TestFiles.name(file);
     DeviceException failure =

@@ -27,7 +27,7 @@ class ProcessCallsLayoutTest {
   @TempDir Path folder;
 
   @Test
-  void callsAndFlags() throws IOException, InterruptedException {
+  void callsAndFlagsAreTheSystems() throws IOException, InterruptedException {
     ExpectedConstants expected = new ExpectedConstants();
     expected.add("SYS_pidfd_send_signal", ProcessDescriptor.PIDFD_SEND_SIGNAL);
     expected.add("SYS_pidfd_open", ProcessDescriptor.PIDFD_OPEN);
@@ -52,7 +52,8 @@ class ProcessCallsLayoutTest {
   }
 
   @Test
-  void openingBeneathADirectory() throws IOException, InterruptedException {
+  void theStructureForOpeningBeneathADirectoryIsTheSystems()
+      throws IOException, InterruptedException {
     ExpectedConstants expected = new ExpectedConstants();
     expected.add("SYS_openat2", RootDirectory.OPENAT2);
     expected.add("offsetof(struct open_how, flags)", RootDirectory.HOW_FLAGS);
@@ -70,7 +71,7 @@ class ProcessCallsLayoutTest {
   }
 
   @Test
-  void whatAFileIs() throws IOException, InterruptedException {
+  void theBitsThatSayWhatAFileIsAreTheSystems() throws IOException, InterruptedException {
     ExpectedConstants expected = new ExpectedConstants();
     expected.add("AT_EMPTY_PATH", FileStatus.AT_EMPTY_PATH);
     expected.add("STATX_BASIC_STATS", FileStatus.STATX_BASIC_STATS);
@@ -91,7 +92,7 @@ class ProcessCallsLayoutTest {
   }
 
   @Test
-  void thePollStructure() throws IOException, InterruptedException {
+  void thePollStructureIsTheSystems() throws IOException, InterruptedException {
     ExpectedConstants expected = new ExpectedConstants();
     expected.add("POLLIN", PollSet.IN);
     expected.add("POLLPRI", PollSet.PRIORITY);
@@ -104,7 +105,8 @@ class ProcessCallsLayoutTest {
 
   @Test
   @EnabledIfSystemProperty(named = "os.arch", matches = "amd64", disabledReason = "of x86-64")
-  void theCallsThatDifferByArchitectureHere() throws IOException, InterruptedException {
+  void theCallsThatDifferByArchitectureAreTheSystemsHere()
+      throws IOException, InterruptedException {
     ExpectedConstants expected = new ExpectedConstants();
     expected.add("SYS_kcmp", ProcessDescriptor.KCMP_X86_64);
     expected.add("SYS_statx", Statx.STATX_X86_64);
@@ -113,7 +115,8 @@ class ProcessCallsLayoutTest {
 
   @Test
   @EnabledIfSystemProperty(named = "os.arch", matches = "aarch64", disabledReason = "of aarch64")
-  void theCallsThatDifferByArchitectureElsewhere() throws IOException, InterruptedException {
+  void theCallsThatDifferByArchitectureAreTheSystemsElsewhere()
+      throws IOException, InterruptedException {
     ExpectedConstants expected = new ExpectedConstants();
     expected.add("SYS_kcmp", ProcessDescriptor.KCMP_GENERIC);
     expected.add("SYS_statx", Statx.STATX_GENERIC);

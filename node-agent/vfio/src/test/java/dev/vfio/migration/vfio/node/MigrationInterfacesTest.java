@@ -3,6 +3,7 @@ package dev.vfio.migration.vfio.node;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.vfio.migration.vfio.access.RegionInfoBytes;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceLook;
@@ -15,7 +16,6 @@ import dev.vfio.migration.vfio.kernel.KernelAccess;
 import dev.vfio.migration.vfio.kernel.NodeChoice;
 import dev.vfio.migration.vfio.kernel.VfioModel;
 import dev.vfio.migration.vfio.linux.Errno;
-import dev.vfio.migration.vfio.region.RegionInfoBytes;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

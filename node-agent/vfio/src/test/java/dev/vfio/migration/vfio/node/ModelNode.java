@@ -2,6 +2,7 @@ package dev.vfio.migration.vfio.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.vfio.access.RegionInfoBytes;
 import dev.vfio.migration.vfio.holder.StandInNode;
 import dev.vfio.migration.vfio.inventory.SysfsDevices;
 import dev.vfio.migration.vfio.inventory.SysfsTree;
@@ -9,7 +10,6 @@ import dev.vfio.migration.vfio.kernel.ModelNodes;
 import dev.vfio.migration.vfio.kernel.NodeChoice;
 import dev.vfio.migration.vfio.kernel.VfioModel;
 import dev.vfio.migration.vfio.linux.InterceptedCalls;
-import dev.vfio.migration.vfio.region.RegionInfoBytes;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;

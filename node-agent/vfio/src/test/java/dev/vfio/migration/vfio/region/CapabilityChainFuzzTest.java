@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import dev.vfio.migration.vfio.access.RegionInfo;
+import dev.vfio.migration.vfio.access.RegionInfoLayout;
 import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.region.CapabilityChain.MalformedException;
 import java.nio.ByteBuffer;

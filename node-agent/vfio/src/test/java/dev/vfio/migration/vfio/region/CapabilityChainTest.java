@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vfio.migration.sandbox.generators.Seeds;
 import dev.vfio.migration.vfio.access.RegionInfo;
+import dev.vfio.migration.vfio.access.RegionInfoBytes;
+import dev.vfio.migration.vfio.access.RegionInfoLayout;
 import dev.vfio.migration.vfio.access.RegionPart;
 import dev.vfio.migration.vfio.region.CapabilityChain.MalformedException;
 import java.nio.ByteBuffer;

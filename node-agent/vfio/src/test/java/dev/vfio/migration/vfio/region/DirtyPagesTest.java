@@ -4,11 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.vfio.migration.sandbox.generators.Seeds;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
+import dev.vfio.migration.vfio.device.CollectedPages;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
+import dev.vfio.migration.vfio.device.DirtyBitmap;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /** The dirty pages action, and that a report is complete even where it fails. */
@@ -63,6 +68,38 @@ class DirtyPagesTest {
                 .split(", "));
     assertThat(access.memory().getLong(52)).isEqualTo(IOVA + 8 * PAGE);
     assertThat(access.memory().getLong(60)).isEqualTo(12);
+  }
+
+  @Test
+  void howTheDeviceCutsTheRangeMakesNoDifference() {
+    Seeds.check(
+        500,
+        values ->
+            cutMakesNoDifference(
+                values.integer(1, 2000),
+                values.seed(),
+                values.integer(0, 100),
+                values.integer(1, 700)));
+  }
+
+  private static void cutMakesNoDifference(int pages, long seed, int density, int mostCopied)
+      throws DeviceException {
+    BitSet dirty = CollectedPages.random(pages, seed, density);
+    Random random = new Random(seed);
+    RecordingAccess recording = new RecordingAccess(8192);
+    Region2018 device = Region2018.open("vfio-user:gpu-0", recording, PAGE);
+    int from = 0;
+    int at = 76;
+    while (from < pages) {
+      int copied = Math.min(pages - from, 1 + random.nextInt(mostCopied));
+      recording.answer(68, copied).answer(36, at);
+      recording.memory().put(at, dirty.get(from, from + copied).toByteArray());
+      at += (int) DirtyBitmap.bytesFor(copied);
+      from += copied;
+    }
+    CollectedPages collected = new CollectedPages(PAGE);
+    assertThat(device.dirtyPages(0, pages, collected)).isEqualTo(dirty.cardinality());
+    assertThat(collected.pages()).isEqualTo(dirty);
   }
 
   @Test

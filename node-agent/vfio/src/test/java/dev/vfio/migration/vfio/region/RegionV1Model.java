@@ -6,6 +6,7 @@ import dev.vfio.migration.vfio.access.DeviceAccess;
 import dev.vfio.migration.vfio.access.DeviceInfo;
 import dev.vfio.migration.vfio.access.DirectArea;
 import dev.vfio.migration.vfio.access.RegionInfo;
+import dev.vfio.migration.vfio.access.RegionInfoBytes;
 import dev.vfio.migration.vfio.access.RegionPart;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;

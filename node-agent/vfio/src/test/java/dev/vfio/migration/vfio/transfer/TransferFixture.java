@@ -137,16 +137,16 @@ final class TransferFixture implements AutoCloseable {
   }
 
   KernelWorkload workload(Duration connectTimeout, Duration answerTimeout) {
-    return new KernelWorkload(device, means(connectTimeout, answerTimeout));
+    return new KernelWorkload(device, parts(connectTimeout, answerTimeout));
   }
 
   /** What a transfer finds out about the device. */
   DeviceLookups lookups() {
-    return new KernelDeviceLookups(device, means(LONG, LONG));
+    return new KernelDeviceLookups(device, parts(LONG, LONG));
   }
 
-  private KernelWorkload.Means means(Duration connectTimeout, Duration answerTimeout) {
-    return new KernelWorkload.Means(
+  private KernelWorkload.NodeParts parts(Duration connectTimeout, Duration answerTimeout) {
+    return new KernelWorkload.NodeParts(
         holders,
         freezer,
         listener,

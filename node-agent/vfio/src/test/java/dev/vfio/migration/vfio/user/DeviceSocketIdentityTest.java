@@ -40,7 +40,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(120)
 class DeviceSocketIdentityTest {
   private static final Duration LONG = Duration.ofMinutes(5);
-  private static final Timeouts TIMEOUTS = new Timeouts(LONG, LONG);
+  private static final ServerTimeouts TIMEOUTS = new ServerTimeouts(LONG, LONG);
   private static final int RACES = 300;
 
   @RegisterExtension final LeakCheck leaks = new LeakCheck(() -> this.directory);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.vfio.migration.vfio.access.AccessException;
+import dev.vfio.migration.vfio.access.RegionInfoBytes;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.DeviceState;
@@ -16,7 +17,6 @@ import dev.vfio.migration.vfio.linux.OpenDescriptors;
 import dev.vfio.migration.vfio.linux.PassedDescriptors;
 import dev.vfio.migration.vfio.linux.TestFiles;
 import dev.vfio.migration.vfio.region.Region2018;
-import dev.vfio.migration.vfio.region.RegionInfoBytes;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -37,8 +37,8 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(120)
 class DirectAreaTest {
-  private static final Timeouts TIMEOUTS =
-      new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final ServerTimeouts TIMEOUTS =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
   private static final int AREA = 4096;
   private static final int SIZE = 3 * 4096;
 

@@ -25,8 +25,10 @@ import org.junit.jupiter.api.io.TempDir;
 /** A server that breaks the rules, stalls or dies costs a clear error and nothing else. */
 @Timeout(120)
 class HostileServerTest {
-  private static final Timeouts LONG = new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
-  private static final Timeouts SHORT = new Timeouts(Duration.ofMinutes(5), Duration.ofSeconds(1));
+  private static final ServerTimeouts LONG =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final ServerTimeouts SHORT =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofSeconds(1));
 
   @RegisterExtension final LeakCheck leaks = new LeakCheck(() -> this.folder);
   @TempDir Path folder;
@@ -42,7 +44,7 @@ class HostileServerTest {
     server.close();
   }
 
-  private VfioUserAccess connect(Timeouts timeouts) throws IOException {
+  private VfioUserAccess connect(ServerTimeouts timeouts) throws IOException {
     return ScriptedServer.access(folder.resolve("gpu-0.sock"), timeouts);
   }
 
@@ -65,7 +67,7 @@ class HostileServerTest {
   @Test
   void aQuestionIsNotWaitedForAsLongAsWork() throws IOException {
     server.on(ScriptedServer.REGION_READ, (request, client) -> {});
-    Timeouts quick = new Timeouts(Duration.ofSeconds(1), Duration.ofMinutes(5));
+    ServerTimeouts quick = new ServerTimeouts(Duration.ofSeconds(1), Duration.ofMinutes(5));
     try (VfioUserAccess access = connect(quick)) {
       AccessException failure = failureOf(() -> access.askRegion(9, 0, register()));
       assertThat(failure.reason()).isEqualTo(Reason.UNREACHABLE);
@@ -95,12 +97,12 @@ class HostileServerTest {
   }
 
   @Test
-  void aReplyToAnotherMessage() throws IOException {
+  void aReplyToAnotherMessageIsAViolation() throws IOException {
     assertViolation(changed(0, 0x0009_7777), "it answered message 30583");
   }
 
   @Test
-  void aReplyToAnotherCommand() throws IOException {
+  void aReplyToAnotherCommandIsAViolation() throws IOException {
     assertViolation(
         (request, client) ->
             client.write(ScriptedServer.message(request.id(), 10, 1, 0, new byte[24])),
@@ -108,7 +110,7 @@ class HostileServerTest {
   }
 
   @Test
-  void aCommandInsteadOfAReply() throws IOException {
+  void aCommandInsteadOfAReplyIsAViolation() throws IOException {
     assertViolation(
         (request, client) ->
             client.write(ScriptedServer.message(request.id(), 11, 0, 0, new byte[16])),
@@ -116,13 +118,13 @@ class HostileServerTest {
   }
 
   @Test
-  void aReplyLargerThanWasAskedFor() throws IOException {
+  void aReplyLargerThanWasAskedForIsAViolation() throws IOException {
     assertViolation(changed(4, 41), "has 41 bytes; at most 40 are allowed");
     assertViolation(changed(4, -1), "has 4294967295 bytes; at most 40 are allowed");
   }
 
   @Test
-  void aReplySmallerThanItsFixedPart() throws IOException {
+  void aReplySmallerThanItsFixedPartIsAViolation() throws IOException {
     assertViolation(
         (request, client) ->
             client.write(ScriptedServer.message(request.id(), 9, 1, 0, new byte[15])),
@@ -131,12 +133,12 @@ class HostileServerTest {
   }
 
   @Test
-  void moreBytesThanTheReplySays() throws IOException {
+  void moreBytesThanTheReplySaysAreAViolation() throws IOException {
     assertViolation(changed(4, 36), "more than the 36 bytes");
   }
 
   @Test
-  void anErrorWithAPayload() throws IOException {
+  void anErrorWithAPayloadIsAViolation() throws IOException {
     assertViolation(
         (request, client) ->
             client.write(ScriptedServer.message(request.id(), 9, 0x21, 5, new byte[8])),
@@ -144,7 +146,7 @@ class HostileServerTest {
   }
 
   @Test
-  void aReplyAboutAnotherPlaceOrCount() throws IOException {
+  void aReplyAboutAnotherPlaceOrCountIsAViolation() throws IOException {
     assertViolation(changed(16, 44), "its reply is about 8 bytes at 44 of region 9");
     assertViolation(changed(24, 7), "of region 7");
     assertViolation(changed(28, 9), "is about 9 bytes");
@@ -152,7 +154,7 @@ class HostileServerTest {
   }
 
   @Test
-  void aServerThatDoesNotAnswerInTime() throws IOException {
+  void aServerThatDoesNotAnswerInTimeIsGivenUp() throws IOException {
     server.on(ScriptedServer.REGION_WRITE, (request, client) -> {});
     try (VfioUserAccess access = connect(SHORT)) {
       AccessException failure = failureOf(() -> access.writeRegion(9, 0, register()));
@@ -164,7 +166,7 @@ class HostileServerTest {
   }
 
   @Test
-  void aServerThatTricklesForEver() throws IOException {
+  void aServerThatTricklesForEverIsGivenUpInTime() throws IOException {
     CountDownLatch ended = new CountDownLatch(1);
     server.on(
         ScriptedServer.REGION_READ,
@@ -213,7 +215,7 @@ class HostileServerTest {
   }
 
   @Test
-  void aServerThatDies() throws IOException {
+  void aServerThatDiesIsGivenUp() throws IOException {
     server.on(ScriptedServer.REGION_READ, (request, client) -> client.shutdown());
     try (VfioUserAccess access = connect(LONG)) {
       AccessException failure = failureOf(() -> access.readRegion(9, 0, register()));
@@ -223,7 +225,7 @@ class HostileServerTest {
   }
 
   @Test
-  void aServerThatDiesInTheMiddleOfAReply() throws IOException {
+  void aServerThatDiesInTheMiddleOfAReplyIsUnreachable() throws IOException {
     server.on(
         ScriptedServer.REGION_READ,
         (request, client) -> {
@@ -255,7 +257,7 @@ class HostileServerTest {
   }
 
   @Test
-  void capabilitiesThatAreNone() {
+  void capabilitiesThatAreNoneAreAViolation() {
     for (String json :
         new String[] {
           "{\"capabilities\":",
@@ -273,7 +275,7 @@ class HostileServerTest {
   }
 
   @Test
-  void capabilitiesWithoutEnd() {
+  void capabilitiesWithoutEndAreAViolation() {
     server.versionJson("{\"capabilities\":{\"a\":\"" + "x".repeat(20000) + "\"}}");
     AccessException failure = failureOf(() -> connect(LONG));
     assertThat(failure.reason()).isEqualTo(Reason.VIOLATION);
@@ -281,7 +283,7 @@ class HostileServerTest {
   }
 
   @Test
-  void aVersionThatWasNotOffered() {
+  void aVersionThatWasNotOfferedIsAViolation() {
     server.on(
         ScriptedServer.VERSION,
         (request, client) -> {

@@ -1,10 +1,10 @@
 package dev.vfio.migration.vfio.user;
 
+import dev.vfio.migration.vfio.access.RegionInfoBytes;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.ErrnoException;
 import dev.vfio.migration.vfio.linux.PassingSocket;
 import dev.vfio.migration.vfio.linux.UnixStream;
-import dev.vfio.migration.vfio.region.RegionInfoBytes;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -74,7 +74,7 @@ final class ScriptedServer implements AutoCloseable {
   }
 
   /** A client's access through that socket, with nothing to happen after its end. */
-  static VfioUserAccess access(Path socket, Timeouts timeouts) throws IOException {
+  static VfioUserAccess access(Path socket, ServerTimeouts timeouts) throws IOException {
     UnixStream stream = UnixStream.connect(socket, timeouts.toConnect());
     long openBy = System.nanoTime() + timeouts.toConnect().toNanos();
     return VfioUserAccess.over(stream, socket, timeouts, openBy, () -> {});

@@ -54,7 +54,8 @@ class SlowServerTest {
   }
 
   private VfioUserDirectory directory(Duration toConnect) {
-    return new VfioUserDirectory(folder, 4096, new Timeouts(toConnect, Duration.ofMinutes(5)));
+    return new VfioUserDirectory(
+        folder, 4096, new ServerTimeouts(toConnect, Duration.ofMinutes(5)));
   }
 
   private void answersLate() {

@@ -49,7 +49,7 @@ class SocketUsersTest {
     OtherUser.assumeRoot();
     directory = Files.createTempDirectory("users");
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
-    devices = new VfioUserDirectory(directory, 4096, new Timeouts(LONG, LONG));
+    devices = new VfioUserDirectory(directory, 4096, new ServerTimeouts(LONG, LONG));
   }
 
   @AfterEach

@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.RegionInfo;
-import dev.vfio.migration.vfio.region.RegionInfoBytes;
+import dev.vfio.migration.vfio.access.RegionInfoBytes;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -25,8 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What the client sends and what it takes, message by message, from a server that behaves. */
 @Timeout(120)
 class VfioUserAccessTest {
-  private static final Timeouts TIMEOUTS =
-      new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final ServerTimeouts TIMEOUTS =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
   private static final int SIZE = 8192;
 
   @TempDir Path folder;

@@ -3,6 +3,7 @@ package dev.vfio.migration.vfio.user;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.vfio.migration.vfio.access.RegionInfoBytes;
 import dev.vfio.migration.vfio.device.DeviceDescription;
 import dev.vfio.migration.vfio.device.DeviceDirectory.Entry;
 import dev.vfio.migration.vfio.device.DeviceException;
@@ -10,7 +11,6 @@ import dev.vfio.migration.vfio.device.DeviceException.Kind;
 import dev.vfio.migration.vfio.device.MigratableDevice;
 import dev.vfio.migration.vfio.linux.LeakCheck;
 import dev.vfio.migration.vfio.linux.PassingSocket;
-import dev.vfio.migration.vfio.region.RegionInfoBytes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,8 +27,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a node says of its devices, and who may open them. */
 @Timeout(120)
 class VfioUserDirectoryTest {
-  private static final Timeouts TIMEOUTS =
-      new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final ServerTimeouts TIMEOUTS =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
 
   @RegisterExtension final LeakCheck leaks = new LeakCheck(() -> this.folder);
   @TempDir Path folder;

@@ -21,7 +21,8 @@ import org.junit.jupiter.api.BeforeAll;
 
 /** A vfio-user server that answers anything at all costs an error and nothing else. */
 class VfioUserReplyFuzzTest {
-  private static final Timeouts LONG = new Timeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
+  private static final ServerTimeouts LONG =
+      new ServerTimeouts(Duration.ofMinutes(5), Duration.ofMinutes(5));
 
   private static Path folder;
   private static Path socket;

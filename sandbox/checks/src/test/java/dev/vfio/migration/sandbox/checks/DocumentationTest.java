@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the documentation names is there: pages, headings, files, packages, classes. */
 class DocumentationTest {
@@ -25,14 +25,23 @@ class DocumentationTest {
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
   private static final Pattern PATH = Pattern.compile("(?<![\\w./$-])[\\w.-]+(?:/[\\w.-]+)+/?");
   private static final Pattern CLASS =
-      Pattern.compile("(?<![\\w./$@-])(?:[A-Z][a-z0-9]+){2,}(?![\\w-])");
+      Pattern.compile("(?<![\\w./$@:-])(?:[A-Z][a-z0-9]+){2,}(?![\\w-])");
   private static final Pattern PACKAGE =
       Pattern.compile("(?:vfio|agent|operator|sandbox|connections|contract)(?:\\.[a-z0-9]+)+");
+
+  private static final Set<String> ABOUT_THE_CODE =
+      Set.of(
+          "CONTRIBUTING.md",
+          "docs/architecture.md",
+          "docs/handover.md",
+          "docs/state-stream.md",
+          "docs/workload-transfer.md");
 
   private static List<Path> files;
   private static Set<String> names;
   private static Set<String> folders;
   private static String mainSources;
+  private static String manifests;
 
   @BeforeAll
   static void readTheRepository() {
@@ -43,11 +52,15 @@ class DocumentationTest {
             .filter(file -> file.toString().endsWith(".java"))
             .map(file -> file.getParent().toString())
             .collect(Collectors.toSet());
-    mainSources =
-        files.stream()
-            .filter(file -> file.toString().matches(".*\\bmain/.*\\.(java|proto)"))
-            .map(SourceTree::text)
-            .collect(Collectors.joining());
+    mainSources = texts(".*\\bmain/.*\\.(java|proto)");
+    manifests = texts("(helm|examples)/.*\\.yaml");
+  }
+
+  private static String texts(String names) {
+    return files.stream()
+        .filter(file -> file.toString().matches(names))
+        .map(SourceTree::text)
+        .collect(Collectors.joining());
   }
 
   @Test
@@ -65,14 +78,23 @@ class DocumentationTest {
     assertThat(broken).as("links that lead nowhere").isEmpty();
   }
 
+  /** The pages for those who change the code; the others name kinds of Kubernetes as well. */
+  private static Stream<Path> pagesAboutTheCode() {
+    return pages()
+        .filter(
+            page ->
+                ABOUT_THE_CODE.contains(page.toString())
+                    || page.getNameCount() > 1 && page.endsWith("README.md"));
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"docs/architecture.md", "CONTRIBUTING.md"})
-  void everyFilePackageAndClassThatThePageNamesExists(String page) {
-    List<String> code = code(Path.of(page));
+  @MethodSource("pagesAboutTheCode")
+  void everyFilePackageAndClassThatThePageNamesExists(Path page) {
+    List<String> code = code(page);
     String text = String.join("\n", code);
     assertThat(
             Stream.of(
-                    missing(PATH, text, path -> !inRepository(path) || exists(path)),
+                    missing(PATH, text, path -> !inRepository(path) || exists(page, path)),
                     missing(CLASS, text, DocumentationTest::known),
                     code.stream()
                         .filter(PACKAGE.asMatchPredicate())
@@ -92,8 +114,11 @@ class DocumentationTest {
     return Files.exists(SourceTree.root().resolve(path.substring(0, path.indexOf('/'))));
   }
 
-  private static boolean exists(String path) {
-    return Files.exists(SourceTree.root().resolve(path)) || path.contains("/target/");
+  /** From the root or from the page's folder, or made by a build. */
+  private static boolean exists(Path page, String path) {
+    return Files.exists(SourceTree.root().resolve(path))
+        || Files.exists(SourceTree.root().resolve(page).resolveSibling(path).normalize())
+        || path.contains("target/");
   }
 
   /** A class of ours, or a word that a main source or the contract has as a text or a name. */
@@ -101,7 +126,8 @@ class DocumentationTest {
     return names.contains(name + ".java")
         || mainSources.contains("\"" + name + "\"")
         || mainSources.contains("record " + name + "(")
-        || mainSources.contains("rpc " + name + "(");
+        || mainSources.contains("rpc " + name + "(")
+        || manifests.contains(": " + name + "\n");
   }
 
   private static boolean packageOrKey(String name) {

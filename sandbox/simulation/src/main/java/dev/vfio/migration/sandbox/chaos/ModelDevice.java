@@ -150,18 +150,12 @@ final class ModelDevice {
   private void become(DeviceState target) {
     DeviceState before = state;
     state = target;
-    switch (target) {
-      case SETUP -> {
-        dirtyCells.set(0, CELLS);
-        dirtyPages.clear();
-      }
-      case RESUME -> {
-        Arrays.fill(cells, -1);
-        loadedCells.clear();
-      }
-      default -> {
-        // Content stays.
-      }
+    if (target == DeviceState.SETUP) {
+      dirtyCells.set(0, CELLS);
+      dirtyPages.clear();
+    } else if (target == DeviceState.RESUME) {
+      Arrays.fill(cells, -1);
+      loadedCells.clear();
     }
     node.world().deviceMoved(node, before, target);
   }

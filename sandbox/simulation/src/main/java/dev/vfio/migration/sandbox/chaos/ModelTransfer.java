@@ -193,21 +193,27 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
       return;
     }
     process.read();
-    switch (message) {
-      case DELIVER -> {
-        // It holds the device since it was sent.
-      }
-      case GIVE_BACK -> {
-        require(!process.uses(), "a workload that uses its device is asked to give it back");
-        process.giveBack();
-        node.device().heldByWorkload(false);
-      }
-      case TAKE -> {
-        require(process.holds() != null, "a workload takes a device that it does not hold");
-        process.use();
-        node.world().workloadMoved(node, State.RUNNING);
-      }
-    }
+    Runnable reaction =
+        switch (message) {
+          case DELIVER ->
+              () -> {
+                // It holds the device since it was sent.
+              };
+          case GIVE_BACK ->
+              () -> {
+                require(
+                    !process.uses(), "a workload that uses its device is asked to give it back");
+                process.giveBack();
+                node.device().heldByWorkload(false);
+              };
+          case TAKE ->
+              () -> {
+                require(process.holds() != null, "a workload takes a device that it does not hold");
+                process.use();
+                node.world().workloadMoved(node, State.RUNNING);
+              };
+        };
+    reaction.run();
   }
 
   // ------------------------------------------------------------------ the agent asks
@@ -360,31 +366,37 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
       return new TransferEvent.SendFailed(32, "broken pipe");
     }
     WaitingProcess process = found.get();
-    switch (message) {
-      case DELIVER -> {
-        require(process.holds() == null, "a device is delivered twice");
-        require(
-            recorded(process, migration, Stage.PROMISED),
-            "a device is delivered before that is on record: " + record);
-        require(
-            processes.stream().noneMatch(WaitingProcess::told),
-            "a device is delivered to another workload than the one that was told to take it");
-        node.device().heldByWorkload(true);
-      }
-      case TAKE -> {
-        require(
-            recorded(process, migration, Stage.TOLD, Stage.PRESUMED),
-            "a workload is told to take its device before that is on record: " + record);
-        require(
-            processes.stream().noneMatch(other -> other != process && other.told()),
-            "two workloads are told to take one device");
-        node.world().toldToTake(node);
-      }
-      case GIVE_BACK -> require(!process.uses(), "a device in use is asked back");
-    }
+    Runnable effect =
+        switch (message) {
+          case DELIVER -> () -> delivered(process, migration);
+          case TAKE -> () -> toldToTake(process, migration);
+          case GIVE_BACK -> () -> require(!process.uses(), "a device in use is asked back");
+        };
+    effect.run();
     process.deliver(message, migration);
     node.mayCrash();
     return new TransferEvent.Sent();
+  }
+
+  private void delivered(WaitingProcess process, String migration) {
+    require(process.holds() == null, "a device is delivered twice");
+    require(
+        recorded(process, migration, Stage.PROMISED),
+        "a device is delivered before that is on record: " + record);
+    require(
+        processes.stream().noneMatch(WaitingProcess::told),
+        "a device is delivered to another workload than the one that was told to take it");
+    node.device().heldByWorkload(true);
+  }
+
+  private void toldToTake(WaitingProcess process, String migration) {
+    require(
+        recorded(process, migration, Stage.TOLD, Stage.PRESUMED),
+        "a workload is told to take its device before that is on record: " + record);
+    require(
+        processes.stream().noneMatch(other -> other != process && other.told()),
+        "two workloads are told to take one device");
+    node.world().toldToTake(node);
   }
 
   @Override

@@ -93,11 +93,13 @@ final class Operator {
     if (!sentBefore.isEmpty() && chance.fault(5)) {
       send(sentBefore.get(chance.below(sentBefore.size())));
     }
-    switch (decision) {
-      case UNDECIDED -> lead();
-      case COMMITTED -> commit();
-      case ROLLED_BACK -> rollBack();
-    }
+    Runnable next =
+        switch (decision) {
+          case UNDECIDED -> this::lead;
+          case COMMITTED -> this::commit;
+          case ROLLED_BACK -> this::rollBack;
+        };
+    next.run();
     lane.later(LOOK_EVERY_NANOS, this::look);
   }
 

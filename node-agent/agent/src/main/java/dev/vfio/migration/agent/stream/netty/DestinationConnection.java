@@ -149,21 +149,23 @@ final class DestinationConnection implements ConnectionReader.Owner {
 
   @Override
   public void frame(FrameHeader header, ByteBuffer payload) throws StreamException {
-    switch (header.type()) {
-      case DEVICE_STATE, MEMORY, PAUSED -> delivery.add(header, payload);
-      case PING -> {
-        // That it came is all it says.
-      }
-      case END -> {
-        byte[] digest = frames.end(payload);
-        // The source has nothing more to say on this connection, so its silence means nothing.
-        keepAlive.stopWatching();
-        delivery.end(digest, frames.came());
-      }
-      case LOADED, ERROR ->
-          throw new StreamException(
-              Kind.CORRUPT, header.type() + " does not come to a destination");
-    }
+    FrameWork<StreamException> work =
+        switch (header.type()) {
+          case DEVICE_STATE, MEMORY, PAUSED -> () -> delivery.add(header, payload);
+          case PING -> FrameWork.none();
+          case END -> () -> end(payload);
+          case LOADED, ERROR ->
+              throw new StreamException(
+                  Kind.CORRUPT, header.type() + " does not come to a destination");
+        };
+    work.run();
+  }
+
+  private void end(ByteBuffer payload) throws StreamException {
+    byte[] digest = frames.end(payload);
+    // The source has nothing more to say on this connection, so its silence means nothing.
+    keepAlive.stopWatching();
+    delivery.end(digest, frames.came());
   }
 
   @Override
@@ -253,16 +255,21 @@ final class DestinationConnection implements ConnectionReader.Owner {
         });
   }
 
-  /** Tells the source that all is loaded, or is quiet on the other streams. From any thread. */
-  void rest(byte[] loadedDigest, boolean tells) {
+  /** Tells the source that all is loaded. From any thread. */
+  void sendLoaded(byte[] loadedDigest) {
     Transport.run(
         channel.eventLoop(),
         () -> {
           keepAlive.stop();
-          if (tells && !over) {
+          if (!over) {
             writer.sendSmall(FrameType.LOADED, ByteBuffer.wrap(loadedDigest), null);
           }
         });
+  }
+
+  /** All is loaded, and another stream tells the source. From any thread. */
+  void stopKeepAlive() {
+    Transport.run(channel.eventLoop(), keepAlive::stop);
   }
 
   /** Closes without a word: all has been said. From any thread. */

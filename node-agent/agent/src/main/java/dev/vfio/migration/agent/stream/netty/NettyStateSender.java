@@ -202,7 +202,7 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   @Override
   public void loaded(byte[] digest) {
     loaded.complete(digest);
-    streams.forEach(StreamOpening::rest);
+    streams.forEach(StreamOpening::stopWatching);
   }
 
   private FrameWriter writer(int stream) {

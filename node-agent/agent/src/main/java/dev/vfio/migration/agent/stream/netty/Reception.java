@@ -199,13 +199,15 @@ final class Reception implements Awaited {
   void deliver(FrameHeader header, ByteBuffer payload) throws IOException, Over {
     enter(Phase.RECEIVING);
     try {
-      switch (header.type()) {
-        case DEVICE_STATE -> sink.deviceState(payload, header.offset());
-        case MEMORY -> sink.memory(header.window(), header.offset(), payload);
-        case PAUSED -> sink.paused(payload.getLong());
-        case END, PING, LOADED, ERROR ->
-            throw new IllegalStateException(header.type() + " is not for the sink");
-      }
+      FrameWork<IOException> work =
+          switch (header.type()) {
+            case DEVICE_STATE -> () -> sink.deviceState(payload, header.offset());
+            case MEMORY -> () -> sink.memory(header.window(), header.offset(), payload);
+            case PAUSED -> () -> sink.paused(payload.getLong());
+            case END, PING, LOADED, ERROR ->
+                throw new IllegalStateException(header.type() + " is not for the sink");
+          };
+      work.run();
     } finally {
       leave();
     }
@@ -244,8 +246,9 @@ final class Reception implements Awaited {
       phase = Phase.LOADED;
     }
     byte[] loaded = LoadedDigest.of(Arrays.asList(digests));
-    for (int index = 0; index < connections.length; index++) {
-      connections[index].rest(loaded, index == 0);
+    connections[0].sendLoaded(loaded);
+    for (int index = 1; index < connections.length; index++) {
+      connections[index].stopKeepAlive();
     }
   }
 

@@ -191,22 +191,25 @@ final class SourceConnection implements ConnectionReader.Owner {
 
   @Override
   public void frame(FrameHeader header, ByteBuffer payload) throws StreamException {
-    switch (header.type()) {
-      case PING -> {
-        // That it came is all it says.
-      }
-      case LOADED -> {
-        byte[] digest = new byte[LoadedDigest.BYTES];
-        payload.get(digest);
-        listener.loaded(digest);
-      }
-      case ERROR -> {
-        ErrorReport report = ErrorReport.decode(payload);
-        throw new StreamException(report.kind(), "the destination gave up: " + report.message());
-      }
-      case DEVICE_STATE, MEMORY, PAUSED, END ->
-          throw new StreamException(Kind.CORRUPT, header.type() + " does not come to a source");
-    }
+    FrameWork<StreamException> work =
+        switch (header.type()) {
+          case PING -> FrameWork.none();
+          case LOADED -> () -> loaded(payload);
+          case ERROR -> {
+            ErrorReport report = ErrorReport.decode(payload);
+            throw new StreamException(
+                report.kind(), "the destination gave up: " + report.message());
+          }
+          case DEVICE_STATE, MEMORY, PAUSED, END ->
+              throw new StreamException(Kind.CORRUPT, header.type() + " does not come to a source");
+        };
+    work.run();
+  }
+
+  private void loaded(ByteBuffer payload) {
+    byte[] digest = new byte[LoadedDigest.BYTES];
+    payload.get(digest);
+    listener.loaded(digest);
   }
 
   @Override
@@ -256,7 +259,7 @@ final class SourceConnection implements ConnectionReader.Owner {
   }
 
   /** LOADED was heard: silence means nothing any more. From any thread. */
-  void rest() {
+  void stopWatching() {
     Transport.run(channel.eventLoop(), keepAlive::stopWatching);
   }
 

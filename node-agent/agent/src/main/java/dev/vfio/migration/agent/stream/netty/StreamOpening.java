@@ -80,8 +80,8 @@ final class StreamOpening implements SourceConnection.Listener {
     return current.writer();
   }
 
-  void rest() {
-    current.rest();
+  void stopWatching() {
+    current.stopWatching();
   }
 
   void close() {

@@ -57,7 +57,10 @@ final class Tally {
 
   /** Whether a frame of this type is for device or memory. */
   static boolean counts(FrameType type) {
-    return type == FrameType.DEVICE_STATE || type == FrameType.MEMORY;
+    return switch (type) {
+      case DEVICE_STATE, MEMORY -> true;
+      case PAUSED, END, PING, LOADED, ERROR -> false;
+    };
   }
 
   /**
@@ -66,15 +69,21 @@ final class Tally {
    * @param crc CRC32C of the payload as it was found here
    */
   void add(FrameHeader frame, int crc) {
-    switch (frame.type()) {
-      case DEVICE_STATE -> {
-        chunks++;
-        deviceStateBytes += frame.length();
-      }
-      case MEMORY -> memoryBytes += frame.length();
-      case PAUSED, END, PING, LOADED, ERROR -> {
-        return;
-      }
+    boolean counted =
+        switch (frame.type()) {
+          case DEVICE_STATE -> {
+            chunks++;
+            deviceStateBytes += frame.length();
+            yield true;
+          }
+          case MEMORY -> {
+            memoryBytes += frame.length();
+            yield true;
+          }
+          case PAUSED, END, PING, LOADED, ERROR -> false;
+        };
+    if (!counted) {
+      return;
     }
     frame.withPayloadCrc(crc).encode(scratch.clear());
     digest.update(scratch.flip());

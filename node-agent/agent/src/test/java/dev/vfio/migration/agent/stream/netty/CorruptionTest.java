@@ -30,7 +30,7 @@ class CorruptionTest {
   }
 
   @Test
-  void aFlippedBitInAPayload() throws Exception {
+  void aFlippedBitInAPayloadIsRefused() throws Exception {
     assertRefused(
         raw -> {
           ByteBuffer frame = raw.deviceState(new byte[5000]);
@@ -41,7 +41,7 @@ class CorruptionTest {
   }
 
   @Test
-  void aFlippedBitInAHeader() throws Exception {
+  void aFlippedBitInAHeaderIsRefused() throws Exception {
     assertRefused(
         raw -> {
           ByteBuffer frame = raw.deviceState(new byte[5000]);
@@ -52,7 +52,7 @@ class CorruptionTest {
   }
 
   @Test
-  void aFrameThatIsSentAgain() throws Exception {
+  void aFrameThatIsSentAgainIsRefused() throws Exception {
     assertRefused(
         raw -> {
           ByteBuffer frame = raw.deviceState(new byte[10]);
@@ -63,7 +63,7 @@ class CorruptionTest {
   }
 
   @Test
-  void framesInAnotherOrder() throws Exception {
+  void framesInAnotherOrderAreRefused() throws Exception {
     assertRefused(
         raw -> {
           ByteBuffer second = raw.deviceState(new byte[10]);
@@ -86,7 +86,7 @@ class CorruptionTest {
   }
 
   @Test
-  void aPartThatIsNotTheNextOfItsChunk() throws Exception {
+  void aPartThatIsNotTheNextOfItsChunkIsRefused() throws Exception {
     assertRefused(
         raw -> {
           raw.write(raw.frame(FrameType.DEVICE_STATE, 0, 500, new byte[100]));
@@ -96,7 +96,7 @@ class CorruptionTest {
   }
 
   @Test
-  void anEmptyPartOfAChunk() throws Exception {
+  void anEmptyPartOfAChunkIsRefused() throws Exception {
     assertRefused(
         raw -> {
           raw.write(raw.frame(FrameType.DEVICE_STATE, 0, 500, new byte[100]));
@@ -106,7 +106,7 @@ class CorruptionTest {
   }
 
   @Test
-  void anEndInTheMiddleOfAChunk() throws Exception {
+  void anEndInTheMiddleOfAChunkIsRefused() throws Exception {
     assertRefused(
         raw -> {
           raw.write(raw.frame(FrameType.DEVICE_STATE, 0, 500, new byte[100]));
@@ -116,7 +116,7 @@ class CorruptionTest {
   }
 
   @Test
-  void anUnknownType() throws Exception {
+  void anUnknownTypeIsRefused() throws Exception {
     assertRefused(
         raw -> {
           ByteBuffer frame = raw.frame(FrameType.PING, 0, 0, new byte[0]);
@@ -126,14 +126,14 @@ class CorruptionTest {
   }
 
   @Test
-  void aFrameOfTheOtherDirection() throws Exception {
+  void aFrameOfTheOtherDirectionIsRefused() throws Exception {
     assertRefused(
         raw -> raw.write(raw.frame(FrameType.LOADED, 0, 0, new byte[32])),
         "stream 0, frame 1: LOADED does not travel this way");
   }
 
   @Test
-  void anEndMarkOverOtherFrames() throws Exception {
+  void anEndMarkOverOtherFramesIsRefused() throws Exception {
     assertRefused(
         raw -> {
           byte[] mark = new byte[EndMark.BYTES];
@@ -144,7 +144,7 @@ class CorruptionTest {
   }
 
   @Test
-  void anEndMarkWithAnotherDigest() throws Exception {
+  void anEndMarkWithAnotherDigestIsRefused() throws Exception {
     assertRefused(
         raw -> {
           byte[] mark = new byte[EndMark.BYTES];
@@ -155,7 +155,7 @@ class CorruptionTest {
   }
 
   @Test
-  void bytesAfterTheEndMark() throws Exception {
+  void bytesAfterTheEndMarkAreRefused() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(2, sink);
         RawPeer raw = RawPeer.connect(nodes.sourceTls, nodes.destination.port())) {
@@ -167,7 +167,7 @@ class CorruptionTest {
   }
 
   @Test
-  void anEndInTheMiddleOfAFrame() throws Exception {
+  void anEndInTheMiddleOfAFrameBreaksTheStream() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(1, sink);
         RawPeer raw = RawPeer.connect(nodes.sourceTls, nodes.destination.port())) {

@@ -20,7 +20,7 @@ class FrameHeaderTest {
    * code.
    */
   @Test
-  void bytesOfAMemoryFrame() {
+  void aMemoryFrameHasTheBytesOfTheProtocol() {
     FrameHeader header =
         new FrameHeader(FrameType.MEMORY, 3, 0x0102030405060708L, 9, 7, 0x1000, 0xE3069283);
     ByteBuffer bytes = ByteBuffer.allocate(FrameHeader.BYTES);

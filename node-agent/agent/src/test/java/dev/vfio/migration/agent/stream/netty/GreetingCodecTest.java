@@ -36,21 +36,21 @@ class GreetingCodecTest {
           + "79683ca3"; // CRC32C, computed apart from this code
 
   @Test
-  void bytesOfHello() throws StreamException {
+  void helloHasTheBytesOfTheProtocol() throws StreamException {
     Hello hello = new Hello(1, 1, 0, 2, 1 << 20, 15_000, "u/1", token());
     assertThat(hex(GreetingCodec.encode(hello))).isEqualTo(HELLO);
     assertThat(GreetingCodec.decode(bytes(HELLO))).usingRecursiveComparison().isEqualTo(hello);
   }
 
   @Test
-  void bytesOfWelcome() throws StreamException {
+  void welcomeHasTheBytesOfTheProtocol() throws StreamException {
     String welcome = "5646494f4d4947520002000000000006" + "0001" + "00003a98" + "a4d0ecc2";
     assertThat(hex(GreetingCodec.encode(new Welcome(1, 15_000)))).isEqualTo(welcome);
     assertThat(GreetingCodec.decode(bytes(welcome))).isEqualTo(new Welcome(1, 15_000));
   }
 
   @Test
-  void bytesOfRefuse() throws StreamException {
+  void refuseHasTheBytesOfTheProtocol() throws StreamException {
     String refuse = "5646494f4d4947520003000000000004" + "0004" + "6e6f" + "9491047c";
     Refusal refusal = new Refusal(new ErrorReport(Kind.UNAUTHENTICATED, "no"));
     assertThat(hex(GreetingCodec.encode(refusal))).isEqualTo(refuse);

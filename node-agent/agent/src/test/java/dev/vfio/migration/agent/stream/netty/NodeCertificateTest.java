@@ -19,7 +19,7 @@ class NodeCertificateTest {
   private final TestAuthority authority = new TestAuthority("authority");
 
   @Test
-  void itsNamesDecide() throws Exception {
+  void itsNamesDecideWhichNodeItSpeaksFor() throws Exception {
     X509Certificate own = certificate("other.example", "node-a.node.migration.vfio.dev");
     NodeCertificate.requireNode(own, "node-a");
     NodeCertificate.requireNode(own, "NODE-A");
@@ -36,7 +36,7 @@ class NodeCertificateTest {
   }
 
   @Test
-  void noOtherWildcardDoes() throws Exception {
+  void noOtherWildcardSpeaksForANode() throws Exception {
     assertRefused(certificate("*.migration.vfio.dev"), "node-a");
     assertRefused(certificate("*.vfio.dev"), "node-a");
     assertRefused(certificate("node-*.node.migration.vfio.dev"), "node-a");

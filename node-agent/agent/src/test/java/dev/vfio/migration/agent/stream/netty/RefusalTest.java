@@ -36,7 +36,7 @@ class RefusalTest {
   private final RecordingSink sink = new RecordingSink();
 
   @Test
-  void aWrongToken() throws Exception {
+  void aWrongTokenIsRefused() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(1, sink)) {
       byte[] wrong = awaited.token();
@@ -49,7 +49,7 @@ class RefusalTest {
   }
 
   @Test
-  void aTokenThatIsUsedAgain() throws Exception {
+  void aTokenThatIsUsedAgainIsRefused() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(1, sink);
         StateSender first = nodes.connect(awaited, 1)) {
@@ -67,7 +67,7 @@ class RefusalTest {
   }
 
   @Test
-  void aTokenIsDifferentEachTime() throws Exception {
+  void aTokenIsDifferentEachTimeAndTheFormerOneIsRefused() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work)) {
       byte[] first;
       try (Awaited awaited = nodes.await(1, sink)) {
@@ -83,7 +83,7 @@ class RefusalTest {
   }
 
   @Test
-  void aMigrationThatNobodyAwaits() throws Exception {
+  void aMigrationThatNobodyAwaitsIsRefused() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work)) {
       Awaited closed = nodes.await(1, sink);
       closed.close();
@@ -96,7 +96,7 @@ class RefusalTest {
   }
 
   @Test
-  void aMigrationThatIsAwaitedAlready() throws Exception {
+  void aMigrationThatIsAwaitedAlreadyIsNotAwaitedTwice() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(1, sink)) {
       assertThatThrownBy(() -> nodes.await(1, sink))
@@ -107,7 +107,7 @@ class RefusalTest {
   }
 
   @Test
-  void versionsThatTheDestinationDoesNotSpeak() throws Exception {
+  void versionsThatTheDestinationDoesNotSpeakAreRefused() throws Exception {
     assertHelloRefused(
         hello ->
             new Hello(
@@ -124,7 +124,7 @@ class RefusalTest {
   }
 
   @Test
-  void anotherNumberOfStreams() throws Exception {
+  void anotherNumberOfStreamsIsRefused() throws Exception {
     assertHelloRefused(
         hello -> with(hello, 0, 3, TwoNodes.CHUNK),
         Kind.REFUSED,
@@ -132,7 +132,7 @@ class RefusalTest {
   }
 
   @Test
-  void aStreamBeyondTheNumber() throws Exception {
+  void aStreamBeyondTheNumberIsRefused() throws Exception {
     assertHelloRefused(
         hello -> with(hello, 1, 1, TwoNodes.CHUNK),
         Kind.REFUSED,
@@ -142,7 +142,7 @@ class RefusalTest {
   }
 
   @Test
-  void chunksBeyondTheLimit() throws Exception {
+  void chunksBeyondTheLimitAreRefused() throws Exception {
     int limit = StreamSettings.defaults().maximumChunkBytes();
     assertHelloRefused(
         hello -> with(hello, 0, 1, limit + 1),
@@ -153,7 +153,7 @@ class RefusalTest {
   }
 
   @Test
-  void aTokenOfAnotherLength() throws Exception {
+  void aTokenOfAnotherLengthIsRefused() throws Exception {
     assertHelloRefused(
         hello ->
             new Hello(1, 1, 0, 1, TwoNodes.CHUNK, 1000, hello.migration(), new byte[] {1, 2, 3}),
@@ -162,7 +162,7 @@ class RefusalTest {
   }
 
   @Test
-  void aGreetingWithAFlippedBit() throws Exception {
+  void aGreetingWithAFlippedBitIsRefused() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(1, sink);
         RawPeer raw = RawPeer.connect(nodes.sourceTls, nodes.destination.port())) {
@@ -177,7 +177,7 @@ class RefusalTest {
   }
 
   @Test
-  void somethingThatIsNoGreeting() throws Exception {
+  void somethingThatIsNoGreetingIsRefused() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work);
         Awaited awaited = nodes.await(1, sink);
         RawPeer raw = RawPeer.connect(nodes.sourceTls, nodes.destination.port())) {
@@ -188,7 +188,7 @@ class RefusalTest {
   }
 
   @Test
-  void aConnectionThatNeverSaysHello() throws Exception {
+  void aConnectionThatNeverSaysHelloIsRefusedAfterItsTime() throws Exception {
     StreamSettings impatient =
         TwoNodes.quick()
             .withConnectionTimeouts(
@@ -202,12 +202,12 @@ class RefusalTest {
   }
 
   @Test
-  void aDestinationThatSpeaksAnotherVersion() throws Exception {
+  void aDestinationThatSpeaksAnotherVersionIsGivenUp() throws Exception {
     assertAnswerFails(new Greeting.Welcome(2, 1000), Kind.VERSION, "chose stream version 2");
   }
 
   @Test
-  void aDestinationThatRefusesWithACodeOfALaterVersion() throws Exception {
+  void aRefusalWithACodeOfALaterVersionCountsAsARefusal() throws Exception {
     assertAnswerFails(
         new Greeting.Refusal(new ErrorReport(Kind.REFUSED, "not today")),
         Kind.REFUSED,
@@ -216,12 +216,12 @@ class RefusalTest {
   }
 
   @Test
-  void aDestinationThatNeverAnswers() throws Exception {
+  void aDestinationThatNeverAnswersIsGivenUpAfterItsTime() throws Exception {
     assertAnswerFails(null, Kind.BROKEN, "no answer to HELLO within 300 ms");
   }
 
   @Test
-  void aPortWhereNobodyListens() throws Exception {
+  void aPortWhereNobodyListensIsSaidWithItsNode() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work)) {
       // Bound and never listening: nobody else can come by the port meanwhile.
       try (Socket bound = new Socket()) {
@@ -235,7 +235,7 @@ class RefusalTest {
   }
 
   @Test
-  void aRequestThatMakesNoSense() throws Exception {
+  void aRequestThatMakesNoSenseIsRefusedBeforeItIsSent() throws Exception {
     try (TwoNodes nodes = new TwoNodes(work)) {
       for (Destination absurd :
           List.of(

@@ -23,7 +23,7 @@ class SendRingTest {
   private final SendRing ring = new SendRing(pool, 4096, 3, new BandwidthLimit(0, () -> 0), room);
 
   @Test
-  void noMoreBuffersThanWereAgreed() throws Exception {
+  void noMoreBuffersAreGivenThanWereAgreed() throws Exception {
     Set<Integer> memories = new HashSet<>();
     for (int round = 0; round < 10; round++) {
       Chunk first = ring.acquire();

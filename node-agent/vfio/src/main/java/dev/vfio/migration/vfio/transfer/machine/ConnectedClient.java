@@ -17,7 +17,7 @@ public record ConnectedClient(int id, long process, int user, String name, Strin
     return new ConnectedClient(id, process, user, name, migration);
   }
 
-  /** Whether it holds the device for that migration. */
+  /** Whether the client holds the device for that migration. */
   public boolean holdsFor(String migration) {
     return Objects.equals(holds, migration);
   }

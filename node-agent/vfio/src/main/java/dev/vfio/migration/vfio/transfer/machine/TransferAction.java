@@ -8,7 +8,7 @@ import java.util.function.Function;
 public sealed interface TransferAction {
 
   /**
-   * Has {@code handler} perform this action.
+   * Lets {@code handler} perform this action.
    *
    * @return what came of it, to be taken before anything else; null where that comes later, or
    *     where nothing comes of it
@@ -70,7 +70,7 @@ public sealed interface TransferAction {
       this.operation = operation;
     }
 
-    /** Its name in the protocol. */
+    /** The message's name in the protocol. */
     public String operation() {
       return operation;
     }

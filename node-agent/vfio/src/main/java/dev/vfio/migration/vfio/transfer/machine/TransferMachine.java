@@ -272,9 +272,7 @@ public final class TransferMachine {
         : fail(state, failures.receiverNotConnected(state.migration()));
   }
 
-  /**
-   * One that was sent the device may find it in its socket later; one that was not must hold it.
-   */
+  /** A client that was sent the device may find it in its socket later; any other must hold it. */
   private Next findReceiver(TransferState state) {
     TransferRecord record = state.record();
     if (record == null) {

@@ -26,7 +26,7 @@ class AdmissionTest {
   private static final Map<String, Object> SOON = Map.of("validating", "2s", "preparing", "5s");
 
   @Test
-  void aNamespaceThatTheAdministratorDidNotList(TestCluster cluster) throws Exception {
+  void aNamespaceThatTheAdministratorDidNotListIsRefused(TestCluster cluster) throws Exception {
     try (Scenario tenants = cluster.scenario("tenants").namespace("tenant").begin();
         Scenario allowed = tenants.again("allowed")) {
       tenants.failed("NamespaceNotAllowed", "tenant", "allowed: default").untouched();
@@ -36,7 +36,7 @@ class AdmissionTest {
   }
 
   @Test
-  void anUnknownNode(TestCluster cluster) throws Exception {
+  void anUnknownNodeIsRefused(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("no-node")) {
       scenario
           .spec(
@@ -50,7 +50,7 @@ class AdmissionTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"source", "destination"})
-  void anUnknownDevice(String side, TestCluster cluster) throws Exception {
+  void anUnknownDeviceIsRefused(String side, TestCluster cluster) throws Exception {
     String node = side.equals("source") ? SOURCE_NODE : DESTINATION_NODE;
     try (Scenario scenario = cluster.scenario("no-device")) {
       scenario
@@ -62,7 +62,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aDeviceWithoutAMigrationRegion(TestCluster cluster) throws Exception {
+  void aDeviceWithoutAMigrationRegionIsRefused(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster.scenario("no-region").destinationFault("no-migration-region").begin()) {
       scenario.failed("NoMigrationRegion", scenario.name(), DESTINATION_NODE).untouched();
@@ -70,7 +70,7 @@ class AdmissionTest {
   }
 
   @Test
-  void devicesOfDifferentModels(TestCluster cluster) throws Exception {
+  void devicesOfDifferentModelsAreRefused(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster
             .scenario("models")
@@ -81,7 +81,7 @@ class AdmissionTest {
   }
 
   @Test
-  void workloadsWithDifferentWindows(TestCluster cluster) throws Exception {
+  void workloadsWithDifferentWindowsAreRefused(TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster.scenario("windows").destination(shape -> shape.withMemory(2 << 20, 0)).begin()) {
       scenario.failed("IncompatibleDevice", "ring").untouched();
@@ -90,7 +90,7 @@ class AdmissionTest {
 
   /** Such a device is RUNNING, and so is one that is free: its workload makes the difference. */
   @Test
-  void aDeviceThatAWorkloadUsesAtTheDestination(TestCluster cluster) throws Exception {
+  void aDeviceThatAWorkloadUsesAtTheDestinationIsRefused(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("in-use").busyDestination().begin()) {
       scenario.awaitPhase("Failed");
       MigrationView.Condition condition = scenario.view().condition("Succeeded").orElseThrow();
@@ -106,7 +106,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aDeviceThatHasBeenMovedAway(TestCluster cluster) throws Exception {
+  void aDeviceThatHasBeenMovedAwayIsRefused(TestCluster cluster) throws Exception {
     try (Scenario moved = cluster.scenario("moved").begin().succeeded();
         Scenario again = moved.again("again").apply()) {
       again.awaitPhase("Failed");
@@ -117,7 +117,7 @@ class AdmissionTest {
   }
 
   @Test
-  void theSameDeviceOnBothEnds(TestCluster cluster) throws Exception {
+  void theSameDeviceOnBothEndsIsRefusedByTheApiServer(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("same")) {
       scenario
           .spec(
@@ -133,7 +133,7 @@ class AdmissionTest {
   }
 
   @Test
-  void absurdNumbers(TestCluster cluster) throws Exception {
+  void absurdNumbersAreRefusedByTheApiServer(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("absurd")) {
       scenario.spec("transfer", Map.of("bandwidthLimit", -1, "streams", 0)).startDevices();
 
@@ -160,7 +160,7 @@ class AdmissionTest {
   }
 
   @Test
-  void anAgentThatIsDownBeforeTheStart(TestCluster cluster) throws Exception {
+  void anAgentThatStaysDownFailsTheMigration(TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("down").spec("timeouts", SOON).startDevices()) {
       cluster.killAgent(DESTINATION_NODE);
       scenario.apply().failed("AgentUnavailable", DESTINATION_NODE).untouched();
@@ -179,13 +179,13 @@ class AdmissionTest {
   }
 
   @Test
-  void anAgentWithAnExpiredCertificate(TestCluster cluster) throws Exception {
+  void anAgentWithAnExpiredCertificateIsNotTrusted(TestCluster cluster) throws Exception {
     Identity expired = cluster.cluster().authority().expiredAgent(DESTINATION_NODE);
     refused(cluster, "expired", expired);
   }
 
   @Test
-  void anAgentWithACertificateOfAnotherAuthority(TestCluster cluster) throws Exception {
+  void anAgentWithACertificateOfAnotherAuthorityIsNotTrusted(TestCluster cluster) throws Exception {
     Identity strange =
         CertificateAuthority.create("sandbox cluster")
             .agent(DESTINATION_NODE)
@@ -194,7 +194,7 @@ class AdmissionTest {
   }
 
   @Test
-  void anAgentWithTheCertificateOfAnotherNode(TestCluster cluster) throws Exception {
+  void anAgentWithTheCertificateOfAnotherNodeIsNotTrusted(TestCluster cluster) throws Exception {
     refused(cluster, "other-node", cluster.cluster().authority().agent(SOURCE_NODE));
   }
 

@@ -33,7 +33,7 @@ class CancelTest {
 
   @ParameterizedTest
   @EnumSource
-  void byField(Moment moment, TestCluster cluster) throws Exception {
+  void aCancelByFieldLeavesTheSourceRunning(Moment moment, TestCluster cluster) throws Exception {
     String name = "cancel-" + moment.name().toLowerCase(java.util.Locale.ROOT);
     try (Scenario scenario = moment.prolonged(cluster.scenario(name)).begin()) {
       scenario.awaitSourceState(moment.name()).cancel().cancelled();
@@ -49,7 +49,7 @@ class CancelTest {
 
   @ParameterizedTest
   @EnumSource
-  void byDeletion(Moment moment, TestCluster cluster) throws Exception {
+  void aDeletionLeavesTheSourceRunning(Moment moment, TestCluster cluster) throws Exception {
     String name = "delete-" + moment.name().toLowerCase(java.util.Locale.ROOT);
     try (Scenario scenario = moment.prolonged(cluster.scenario(name)).begin()) {
       scenario.awaitSourceState(moment.name()).delete().awaitDeleted();

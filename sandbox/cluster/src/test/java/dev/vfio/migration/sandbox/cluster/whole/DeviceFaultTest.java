@@ -27,8 +27,8 @@ class DeviceFaultTest {
         "bad-offset=STOPNCOPY | DeviceProtocolViolation | data.offset",
         "never-dry | DeviceNeverDry | node-a"
       })
-  void ofTheSource(String fault, String reason, String message, TestCluster cluster)
-      throws Exception {
+  void aFaultOfTheSourceIsNamedAndFailsTheMigration(
+      String fault, String reason, String message, TestCluster cluster) throws Exception {
     try (Scenario scenario = cluster.scenario("source-fault").sourceFault(fault).begin()) {
       scenario.failed(reason, message, scenario.name());
     }
@@ -42,8 +42,8 @@ class DeviceFaultTest {
         "fail-buffer=RESUME@0:5 | DeviceWriteFailed | node-b",
         "fail-buffer=RESUME@2097152:5 | DeviceWriteFailed | node-b"
       })
-  void ofTheDestination(String fault, String reason, String message, TestCluster cluster)
-      throws Exception {
+  void aFaultOfTheDestinationIsNamedAndFailsTheMigration(
+      String fault, String reason, String message, TestCluster cluster) throws Exception {
     try (Scenario scenario =
         cluster.scenario("destination-fault").destinationFault(fault).begin()) {
       scenario.failed(reason, message, scenario.name());

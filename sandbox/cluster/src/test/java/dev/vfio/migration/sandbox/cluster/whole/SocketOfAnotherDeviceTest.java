@@ -53,13 +53,15 @@ class SocketOfAnotherDeviceTest {
 
   @ParameterizedTest
   @ValueSource(strings = {SOURCE_NODE, DESTINATION_NODE})
-  void aLinkToTheWorkloadOfAnotherTenant(String node, TestCluster cluster) throws Exception {
+  void aLinkToTheWorkloadOfAnotherTenantIsNotFollowed(String node, TestCluster cluster)
+      throws Exception {
     refused(Means.LINK, node, cluster);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {SOURCE_NODE, DESTINATION_NODE})
-  void aHardLinkToTheWorkloadOfAnotherTenant(String node, TestCluster cluster) throws Exception {
+  void aHardLinkToTheWorkloadOfAnotherTenantIsRefused(String node, TestCluster cluster)
+      throws Exception {
     refused(Means.HARD_LINK, node, cluster);
   }
 
@@ -82,7 +84,7 @@ class SocketOfAnotherDeviceTest {
   }
 
   @Test
-  void aLinkToTheDeviceOfAnotherTenant(TestCluster cluster) throws Exception {
+  void aLinkToTheDeviceOfAnotherTenantIsNotFollowed(TestCluster cluster) throws Exception {
     try (Scenario victim = cluster.scenario("victim").startDevices();
         Scenario attacker = cluster.scenario("attacker").startDevices()) {
       Path folder = cluster.cluster().node(SOURCE_NODE).folder(attacker.name());
@@ -98,7 +100,7 @@ class SocketOfAnotherDeviceTest {
   }
 
   @Test
-  void aDeviceWhoseFolderBelongsToAnotherUser(TestCluster cluster) throws Exception {
+  void aDeviceWhoseFolderBelongsToAnotherUserIsRefused(TestCluster cluster) throws Exception {
     Assumptions.assumeTrue(
         "root".equals(System.getProperty("user.name")), "only root can give a folder away");
     try (Scenario scenario = cluster.scenario("users").startDevices()) {

@@ -5,6 +5,7 @@ import dev.vfio.migration.sandbox.devices.content.SequencePoint;
 import dev.vfio.migration.sandbox.devices.content.StatePages;
 import dev.vfio.migration.sandbox.devices.content.WriteRate;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
+import dev.vfio.migration.sandbox.devices.refusal.RefusableAction;
 import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -147,12 +148,14 @@ public final class ChunkReader {
   private void take(ByteBuffer in, int unit) throws RefusalException {
     int count = unit / Long.BYTES;
     in.asLongBuffer().get(words, 0, count);
-    switch (expecting) {
-      case HEADER -> takeHeader();
-      case RECORD -> takeRecord();
-      case CONTENT -> takeContent(count);
-      case REGISTERS -> takeRegisters();
-    }
+    RefusableAction action =
+        switch (expecting) {
+          case HEADER -> this::takeHeader;
+          case RECORD -> this::takeRecord;
+          case CONTENT -> () -> takeContent(count);
+          case REGISTERS -> this::takeRegisters;
+        };
+    action.perform();
   }
 
   private void takeHeader() throws RefusalException {

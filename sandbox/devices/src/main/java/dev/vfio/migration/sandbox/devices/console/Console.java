@@ -3,7 +3,7 @@ package dev.vfio.migration.sandbox.devices.console;
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.vfio.migration.sandbox.devices.device.AuditResult;
 import dev.vfio.migration.sandbox.devices.device.DeviceModel;
-import dev.vfio.migration.sandbox.devices.device.DeviceStatus;
+import dev.vfio.migration.sandbox.devices.device.DeviceSnapshot;
 import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
 import dev.vfio.migration.sandbox.devices.fault.Fault;
 import dev.vfio.migration.sandbox.devices.lines.JsonObjects;
@@ -75,7 +75,7 @@ public final class Console implements LineProtocol {
   }
 
   private void status(JsonGenerator reply) throws IOException {
-    DeviceStatus status = device.status();
+    DeviceSnapshot status = device.status();
     reply.writeStringField("state", status.state().name());
     reply.writeStringField("workload", workload.state().notation());
     reply.writeBooleanField("holdsState", status.holdsState());

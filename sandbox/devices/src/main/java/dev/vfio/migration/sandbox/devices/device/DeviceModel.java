@@ -8,6 +8,7 @@ import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
 import dev.vfio.migration.sandbox.devices.lifecycle.Transitions;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
+import dev.vfio.migration.sandbox.devices.refusal.RefusableAction;
 import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
@@ -287,9 +288,9 @@ public final class DeviceModel {
     }
   }
 
-  public DeviceStatus status() {
+  public DeviceSnapshot status() {
     synchronized (lock) {
-      return new DeviceStatus(
+      return new DeviceSnapshot(
           state,
           holdsState,
           contents.point().step(),
@@ -344,46 +345,53 @@ public final class DeviceModel {
   }
 
   private void enter(DeviceState to) throws RefusalException {
-    switch (to) {
-      case RUNNING -> {
-        if (unchecked) {
-          contents.completeLoad();
-          unchecked = false;
-        }
-        start();
-      }
-      case SETUP -> contents.beginSave();
-      case STOPNCOPY -> stopped = true;
-      case SAVE_COMPLETED -> {
-        PendingBytes unread = contents.pending(0);
-        if (unread.total() > 0) {
-          events.completedTooEarly(unread);
-        }
-        contents.endSave();
-        abandonState();
-      }
-      case RESUME -> {
-        abandonState();
-        contents.beginLoad();
-      }
-      case RESUME_COMPLETED -> {
-        unchecked = faults.fire(FaultKind.CHECK_LATE, to).isPresent();
-        if (!unchecked) {
-          contents.completeLoad();
-        }
-        holdsState = true;
-        restored = true;
-      }
-      case FAILED -> {
-        contents.endSave();
-        if (state == DeviceState.RESUME || state == DeviceState.RESUME_COMPLETED) {
-          contents.abandonLoad();
-          abandonState();
-        }
-      }
-      case CANCELLED -> contents.endSave();
-      case NONE, PRECOPY -> {}
-    }
+    RefusableAction action =
+        switch (to) {
+          case RUNNING ->
+              () -> {
+                if (unchecked) {
+                  contents.completeLoad();
+                  unchecked = false;
+                }
+                start();
+              };
+          case SETUP -> contents::beginSave;
+          case STOPNCOPY -> () -> stopped = true;
+          case SAVE_COMPLETED ->
+              () -> {
+                PendingBytes unread = contents.pending(0);
+                if (unread.total() > 0) {
+                  events.completedTooEarly(unread);
+                }
+                contents.endSave();
+                abandonState();
+              };
+          case RESUME ->
+              () -> {
+                abandonState();
+                contents.beginLoad();
+              };
+          case RESUME_COMPLETED ->
+              () -> {
+                unchecked = faults.fire(FaultKind.CHECK_LATE, to).isPresent();
+                if (!unchecked) {
+                  contents.completeLoad();
+                }
+                holdsState = true;
+                restored = true;
+              };
+          case FAILED ->
+              () -> {
+                contents.endSave();
+                if (state == DeviceState.RESUME || state == DeviceState.RESUME_COMPLETED) {
+                  contents.abandonLoad();
+                  abandonState();
+                }
+              };
+          case CANCELLED -> contents::endSave;
+          case NONE, PRECOPY -> () -> {};
+        };
+    action.perform();
   }
 
   private boolean endsEarly() {

@@ -8,6 +8,7 @@ import dev.vfio.migration.sandbox.devices.fault.FaultKind;
 import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
+import dev.vfio.migration.sandbox.devices.refusal.RefusableAction;
 import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -101,11 +102,15 @@ public final class MigrationRegion {
       }
       RegionLayout register = register(offset, count);
       requireHalf(count);
-      switch (register) {
-        case PRECOPY_ONLY, COMPATIBLE, POSTCOPY_ONLY, COPIED ->
-            throw new RefusalException(Errno.EINVAL, register + " is the device's to write");
-        case DATA_OFFSET, DATA_SIZE -> requireResume(register.name());
-        case DEVICE_STATE, THRESHOLD_SIZE, START_ADDRESS, TOTAL -> {}
+      boolean onlyInResume =
+          switch (register) {
+            case PRECOPY_ONLY, COMPATIBLE, POSTCOPY_ONLY, COPIED ->
+                throw new RefusalException(Errno.EINVAL, register + " is the device's to write");
+            case DATA_OFFSET, DATA_SIZE -> true;
+            case DEVICE_STATE, THRESHOLD_SIZE, START_ADDRESS, TOTAL -> false;
+          };
+      if (onlyInResume) {
+        requireResume(register.name());
       }
       return ByteBuffer.allocate(count).order(ByteOrder.nativeOrder());
     } catch (RefusalException e) {
@@ -155,27 +160,32 @@ public final class MigrationRegion {
   }
 
   private void refresh(RegionLayout register) throws RefusalException {
-    switch (register) {
-      case DEVICE_STATE -> {
-        faults.refuse(FaultKind.STATE_READ_EINVAL, device.state(), Long.MAX_VALUE);
-        registers.putInt(RegionLayout.DEVICE_STATE.offset(), device.state().wire());
-      }
-      case PRECOPY_ONLY -> put(register, pending().precopyOnly());
-      case COMPATIBLE -> put(register, pending().compatible());
-      case POSTCOPY_ONLY -> put(register, pending().postcopyOnly());
-      case DATA_OFFSET -> {
-        if (!stagesOnSize()) {
-          stage();
-        }
-      }
-      case DATA_SIZE -> {
-        if (stagesOnSize()) {
-          stage();
-        }
-      }
-      case COPIED -> reportDirty();
-      case THRESHOLD_SIZE, START_ADDRESS, TOTAL -> {}
-    }
+    RefusableAction action =
+        switch (register) {
+          case DEVICE_STATE ->
+              () -> {
+                faults.refuse(FaultKind.STATE_READ_EINVAL, device.state(), Long.MAX_VALUE);
+                registers.putInt(RegionLayout.DEVICE_STATE.offset(), device.state().wire());
+              };
+          case PRECOPY_ONLY -> () -> put(register, pending().precopyOnly());
+          case COMPATIBLE -> () -> put(register, pending().compatible());
+          case POSTCOPY_ONLY -> () -> put(register, pending().postcopyOnly());
+          case DATA_OFFSET ->
+              () -> {
+                if (!stagesOnSize()) {
+                  stage();
+                }
+              };
+          case DATA_SIZE ->
+              () -> {
+                if (stagesOnSize()) {
+                  stage();
+                }
+              };
+          case COPIED -> this::reportDirty;
+          case THRESHOLD_SIZE, START_ADDRESS, TOTAL -> () -> {};
+        };
+    action.perform();
   }
 
   private PendingBytes pending() {

@@ -6,6 +6,7 @@ import dev.vfio.migration.sandbox.devices.device.WorkloadSide;
 import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
+import dev.vfio.migration.sandbox.devices.refusal.RefusableAction;
 import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -70,22 +71,26 @@ public final class SimulatedWorkload implements WorkloadSide, AutoCloseable {
   public void pause(MigrationKey key) throws RefusalException {
     lock.lock();
     try {
-      switch (state) {
-        case PAUSED -> {
-          requireHolder(key, "paused");
-          holder = key;
-          awaitStandstill();
-        }
-        case RUNNING -> {
-          // from here on no step begins; the one that may be under way is waited for
-          state = WorkloadState.PAUSED;
-          holder = key;
-          awaitStandstill();
-          enter(WorkloadState.PAUSED, key);
-        }
-        case WAITING, RELEASED ->
-            throw new RefusalException(Errno.EINVAL, "the workload is " + state.notation());
-      }
+      RefusableAction action =
+          switch (state) {
+            case PAUSED ->
+                () -> {
+                  requireHolder(key, "paused");
+                  holder = key;
+                  awaitStandstill();
+                };
+            case RUNNING ->
+                () -> {
+                  // from here on no step begins; the one that may be under way is waited for
+                  state = WorkloadState.PAUSED;
+                  holder = key;
+                  awaitStandstill();
+                  enter(WorkloadState.PAUSED, key);
+                };
+            case WAITING, RELEASED ->
+                throw new RefusalException(Errno.EINVAL, "the workload is " + state.notation());
+          };
+      action.perform();
     } finally {
       lock.unlock();
     }
@@ -95,23 +100,27 @@ public final class SimulatedWorkload implements WorkloadSide, AutoCloseable {
   public void resume(MigrationKey key) throws RefusalException {
     lock.lock();
     try {
-      switch (state) {
-        case RUNNING -> {}
-        case PAUSED -> {
-          requireHolder(key, "paused");
-          if (!device.operates()) {
-            throw new RefusalException(
-                Errno.EBUSY, "the device is stopped in " + device.state() + "; start it first");
-          }
-          RunningAudit audit = device.audit();
-          enter(WorkloadState.RUNNING, key);
-          auditor.inBackground(audit, "resume");
-        }
-        case WAITING, RELEASED ->
-            throw new RefusalException(
-                Errno.EINVAL,
-                "the workload is " + state.notation() + " and must not run on this device");
-      }
+      RefusableAction action =
+          switch (state) {
+            case RUNNING -> () -> {};
+            case PAUSED ->
+                () -> {
+                  requireHolder(key, "paused");
+                  if (!device.operates()) {
+                    throw new RefusalException(
+                        Errno.EBUSY,
+                        "the device is stopped in " + device.state() + "; start it first");
+                  }
+                  RunningAudit audit = device.audit();
+                  enter(WorkloadState.RUNNING, key);
+                  auditor.inBackground(audit, "resume");
+                };
+            case WAITING, RELEASED ->
+                throw new RefusalException(
+                    Errno.EINVAL,
+                    "the workload is " + state.notation() + " and must not run on this device");
+          };
+      action.perform();
     } finally {
       lock.unlock();
     }
@@ -121,16 +130,19 @@ public final class SimulatedWorkload implements WorkloadSide, AutoCloseable {
   public void take(MigrationKey key) throws RefusalException {
     lock.lock();
     try {
-      switch (state) {
-        case WAITING -> {
-          RunningAudit audit = device.claim();
-          enter(WorkloadState.RUNNING, key);
-          auditor.inBackground(audit, "take");
-        }
-        case RUNNING -> requireHolder(key, "taken");
-        case PAUSED, RELEASED ->
-            throw new RefusalException(Errno.EINVAL, "the workload is " + state.notation());
-      }
+      RefusableAction action =
+          switch (state) {
+            case WAITING ->
+                () -> {
+                  RunningAudit audit = device.claim();
+                  enter(WorkloadState.RUNNING, key);
+                  auditor.inBackground(audit, "take");
+                };
+            case RUNNING -> () -> requireHolder(key, "taken");
+            case PAUSED, RELEASED ->
+                throw new RefusalException(Errno.EINVAL, "the workload is " + state.notation());
+          };
+      action.perform();
     } finally {
       lock.unlock();
     }
@@ -140,20 +152,25 @@ public final class SimulatedWorkload implements WorkloadSide, AutoCloseable {
   public void release(MigrationKey key) throws RefusalException {
     lock.lock();
     try {
-      switch (state) {
-        case RELEASED -> requireHolder(key, "released");
-        case PAUSED -> {
-          requireHolder(key, "paused");
-          if (device.state() != DeviceState.SAVE_COMPLETED) {
-            throw new RefusalException(
-                Errno.EBUSY,
-                "the device is in " + device.state() + "; a release follows SAVE_COMPLETED");
-          }
-          enter(WorkloadState.RELEASED, key);
-        }
-        case RUNNING, WAITING ->
-            throw new RefusalException(Errno.EINVAL, "the workload is " + state.notation());
-      }
+      RefusableAction action =
+          switch (state) {
+            case RELEASED -> () -> requireHolder(key, "released");
+            case PAUSED ->
+                () -> {
+                  requireHolder(key, "paused");
+                  if (device.state() != DeviceState.SAVE_COMPLETED) {
+                    throw new RefusalException(
+                        Errno.EBUSY,
+                        "the device is in "
+                            + device.state()
+                            + "; a release follows SAVE_COMPLETED");
+                  }
+                  enter(WorkloadState.RELEASED, key);
+                };
+            case RUNNING, WAITING ->
+                throw new RefusalException(Errno.EINVAL, "the workload is " + state.notation());
+          };
+      action.perform();
     } finally {
       lock.unlock();
     }

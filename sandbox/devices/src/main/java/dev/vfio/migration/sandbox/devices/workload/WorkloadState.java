@@ -4,16 +4,16 @@ import java.util.Locale;
 
 /** What the workload does with its device. */
 public enum WorkloadState {
-  /** It steps. */
+  /** The workload steps. */
   RUNNING,
-  /** It stands still and will go on here. */
+  /** The workload stands still and will go on here. */
   PAUSED,
-  /** It has no device yet. */
+  /** The workload has no device yet. */
   WAITING,
-  /** It has given its device away and must never touch it again. */
+  /** The workload has given its device away and must never touch it again. */
   RELEASED;
 
-  /** As the workload protocol and the log write it. */
+  /** The state as the workload protocol and the log write it. */
   public String notation() {
     return name().toLowerCase(Locale.ROOT);
   }

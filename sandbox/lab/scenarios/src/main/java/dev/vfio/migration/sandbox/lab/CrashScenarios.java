@@ -68,8 +68,8 @@ record CrashScenarios(LabCluster cluster, List<DeviceKind> kinds) {
   }
 
   /**
-   * It is decided: the destination gets there, whether its device was on the way to RUNNING, or it
-   * ran already and its program had been asked to take it and had not answered.
+   * The handover is decided: the destination gets there, whether its device was on the way to
+   * RUNNING, or it ran already and its program had been asked to take it and had not answered.
    */
   private String activating(String name) throws IOException, InterruptedException {
     try (Trials trials = Trials.heldInPrecopy(cluster, kinds, name)) {

@@ -20,7 +20,7 @@ record DeadWorkloadScenarios(LabCluster cluster, List<DeviceKind> kinds) {
   }
 
   /**
-   * What it used to do cannot be paused: the migration rolls back, and says that the workload
+   * A workload that is dead cannot be paused: the migration rolls back, and says that the workload
    * ended.
    */
   private String inPrecopy(String name) throws IOException, InterruptedException {
@@ -59,7 +59,7 @@ record DeadWorkloadScenarios(LabCluster cluster, List<DeviceKind> kinds) {
     trials.each(trial -> trial.owner().kill());
   }
 
-  /** It ends by itself, says that the workload is to be started anew, and that can be done. */
+  /** The migration ends by itself and asks to start the workload anew, which can be done. */
   private static void startedAnew(Trial trial, String phase)
       throws IOException, InterruptedException {
     MigrationView view = trial.migration().awaitPhase(phase);

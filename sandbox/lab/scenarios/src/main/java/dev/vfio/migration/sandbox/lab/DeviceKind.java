@@ -30,7 +30,7 @@ enum DeviceKind {
     this.type = type;
   }
 
-  /** For verdicts and names. */
+  /** The kind's name in verdicts and names. */
   String label() {
     return label;
   }
@@ -40,12 +40,12 @@ enum DeviceKind {
     return this != FEATURE_V2_OURS;
   }
 
-  /** For the name of a scenario that shows several at once. */
+  /** The kinds' names, for a scenario that shows several at once. */
   static String labels(List<DeviceKind> kinds) {
     return String.join(", ", kinds.stream().map(DeviceKind::label).toList());
   }
 
-  /** Whether it is our own module, which keeps a trace and fails on demand. */
+  /** Whether the driver is our own module, which keeps a trace and fails on demand. */
   boolean ours() {
     return parent.equals("vmig");
   }

@@ -84,13 +84,13 @@ record DeviceTrace(List<Event> events) {
     return events.stream().filter(Event::entered).map(Event::to).toList();
   }
 
-  /** Whether it works for a workload after the last state that was written. */
+  /** Whether the device works for a workload after the last state that was written. */
   boolean working() {
     List<String> states = states();
     return !states.isEmpty() && WORKING.contains(states.get(states.size() - 1));
   }
 
-  /** When it last stopped working. */
+  /** When the device last stopped working. */
   OptionalLong lastStopped() {
     return events.stream()
         .filter(it -> it.entered() && WORKING.contains(it.from()) && !WORKING.contains(it.to()))
@@ -98,7 +98,7 @@ record DeviceTrace(List<Event> events) {
         .reduce((first, second) -> second);
   }
 
-  /** When it first began to work. */
+  /** When the device first began to work. */
   OptionalLong firstWorked() {
     return events.stream()
         .filter(it -> it.entered() && WORKING.contains(it.to()))

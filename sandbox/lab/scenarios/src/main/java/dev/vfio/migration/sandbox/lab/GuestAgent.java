@@ -173,7 +173,7 @@ final class GuestAgent {
     return node;
   }
 
-  /** Its process number in the guest. */
+  /** The agent's process number in the guest. */
   long pid() {
     return pid;
   }

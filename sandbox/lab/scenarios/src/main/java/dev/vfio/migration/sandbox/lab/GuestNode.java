@@ -39,7 +39,7 @@ record GuestNode(
     folder = folder.toAbsolutePath();
   }
 
-  /** What the cluster's objects say about it. */
+  /** What the cluster's objects say about this node. */
   NodeAddress announced() {
     return new NodeAddress(name, address);
   }

@@ -17,7 +17,7 @@ final class JvmFlags {
 
   private JvmFlags() {}
 
-  /** To make an archive, on this machine. */
+  /** The flags to make an archive, on this machine. */
   static List<String> training(Path archive) {
     List<String> flags = new ArrayList<>(QUICK_START);
     flags.add("-XX:ArchiveClassesAtExit=" + archive);
@@ -25,8 +25,8 @@ final class JvmFlags {
   }
 
   /**
-   * In a guest. What the archive holds was verified when it was made, from the same files; the rest
-   * is not verified again.
+   * The flags in a guest. What the archive holds was verified when it was made, from the same
+   * files; the rest is not verified again.
    */
   static List<String> quickStart(Path archive) {
     List<String> flags = new ArrayList<>(QUICK_START);

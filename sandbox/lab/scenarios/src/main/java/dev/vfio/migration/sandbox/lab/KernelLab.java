@@ -121,7 +121,7 @@ public final class KernelLab {
     say("%s: %s", node.name(), String.join("; ", node.run(VERSIONS)));
   }
 
-  /** Its PCI address; both guests are the same machine. */
+  /** The plain device's PCI address; both guests are the same machine. */
   private static String plainDevice(GuestNode node) throws IOException, InterruptedException {
     List<String> found =
         node.run(

@@ -115,14 +115,16 @@ final class LabWorkload {
     return OptionalLong.empty();
   }
 
-  /** Its line that says that its device's continuity is broken, or that it failed itself. */
+  /**
+   * The workload's line that says that its device's continuity is broken, or that it failed itself.
+   */
   Optional<String> broken() throws IOException {
     return lines().stream()
         .filter(line -> line.startsWith("CONTINUITY broken") || line.startsWith("ERROR"))
         .findFirst();
   }
 
-  /** Whether it ended because another process had its device. */
+  /** Whether the program ended because another process had its device. */
   boolean refusedAsBusy() throws IOException {
     return broken()
         .filter(
@@ -133,7 +135,7 @@ final class LabWorkload {
         .isPresent();
   }
 
-  /** Its last line that begins so says that its device came the way that its node is set to. */
+  /** The last line that begins so says that the device came the way that its node is set to. */
   void requireAccess(String beginning) throws IOException {
     String access = node.cdev() ? "access=cdev" : "access=group";
     List<String> said = lines().stream().filter(line -> line.startsWith(beginning)).toList();
@@ -167,7 +169,7 @@ final class LabWorkload {
         () -> lastStep() >= from + further);
   }
 
-  /** Whether it has printed a line that begins so. */
+  /** Whether the program has printed a line that begins so. */
   boolean printed(String beginning) throws IOException {
     return lines().stream().anyMatch(line -> line.startsWith(beginning));
   }

@@ -49,9 +49,7 @@ record LogScenarios(LabCluster cluster) {
     }
   }
 
-  /**
-   * It is not known what the device wrote, so everything goes a second time while it stands still.
-   */
+  /** Nobody knows what the device wrote, so everything goes a second time while it stands still. */
   private String migrateUnlogged(Trial trial, int started, String refusal)
       throws IOException, InterruptedException {
     Copied copied = migrate(trial, started);

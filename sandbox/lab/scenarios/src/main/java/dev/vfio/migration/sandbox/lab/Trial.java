@@ -215,7 +215,7 @@ final class Trial implements AutoCloseable {
     return this;
   }
 
-  /** By the trace of our own module, where the devices are its. */
+  /** The trace of our own module shows that one device worked, where the devices are its. */
   private void requireOneWorked(boolean moved) throws IOException, InterruptedException {
     if (!from.kind().ours()) {
       return;

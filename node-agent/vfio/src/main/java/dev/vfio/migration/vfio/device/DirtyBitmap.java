@@ -1,4 +1,4 @@
-package dev.vfio.migration.vfio.region;
+package dev.vfio.migration.vfio.device;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

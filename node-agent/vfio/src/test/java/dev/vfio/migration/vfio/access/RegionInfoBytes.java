@@ -1,6 +1,5 @@
-package dev.vfio.migration.vfio.region;
+package dev.vfio.migration.vfio.access;
 
-import dev.vfio.migration.vfio.access.RegionInfo;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 

@@ -11,7 +11,7 @@ import java.time.Duration;
  * @param toAnswer for each access to a region and for a reset of an open device; a change of state
  *     is one access, and a device may take long for it
  */
-public record Timeouts(Duration toConnect, Duration toAnswer) {
-  public static final Timeouts DEFAULT =
-      new Timeouts(Duration.ofSeconds(5), Duration.ofSeconds(60));
+public record ServerTimeouts(Duration toConnect, Duration toAnswer) {
+  public static final ServerTimeouts DEFAULT =
+      new ServerTimeouts(Duration.ofSeconds(5), Duration.ofSeconds(60));
 }

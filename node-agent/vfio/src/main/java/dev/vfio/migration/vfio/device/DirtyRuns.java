@@ -1,6 +1,4 @@
-package dev.vfio.migration.vfio.region;
-
-import dev.vfio.migration.vfio.device.DirtyPages;
+package dev.vfio.migration.vfio.device;
 
 /** Joins neighbouring runs of dirty pages, counts them, and reports them as addresses. */
 public final class DirtyRuns {

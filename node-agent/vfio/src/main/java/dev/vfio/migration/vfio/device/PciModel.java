@@ -1,10 +1,9 @@
-package dev.vfio.migration.vfio.region;
+package dev.vfio.migration.vfio.device;
 
 import dev.vfio.migration.vfio.access.AccessException;
 import dev.vfio.migration.vfio.access.AccessException.Reason;
 import dev.vfio.migration.vfio.access.DeviceAccess;
-import dev.vfio.migration.vfio.device.DeviceException;
-import dev.vfio.migration.vfio.device.DeviceFailures;
+import dev.vfio.migration.vfio.access.RegionInfoLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Locale;

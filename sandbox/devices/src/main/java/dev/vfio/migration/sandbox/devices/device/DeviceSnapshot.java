@@ -11,7 +11,7 @@ import dev.vfio.migration.sandbox.devices.lifecycle.DeviceState;
  * @param missingPages pages that have not arrived, in RESUME
  * @param dirtyWindowPages pages of the window that the dirty log holds
  */
-public record DeviceStatus(
+public record DeviceSnapshot(
     DeviceState state,
     boolean holdsState,
     long step,
