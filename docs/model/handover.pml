@@ -9,7 +9,7 @@
  *       session is STRANDED, which asks a person                   sandbox/model --endless looks for others
  *   F   no agent obeys a leader older than one that it obeyed      asserted where a command is obeyed
  *
- * GO, REPLAY and DAMAGED are tables: HandoverModelTest compares them with SourceMachine and DestinationMachine.
+ * GO, REPLAY and DAMAGED are tables, for HandoverModelTest (disabled so far) to compare with SourceMachine and DestinationMachine.
  * MUTANT_... switches plant one fault of ours each; sandbox/model --mutants expects a counterexample for every one.
  *
  * Left out, because nothing of H1 to H3 hangs on it: pauses and their length, rounds, windows, the transfer to the
