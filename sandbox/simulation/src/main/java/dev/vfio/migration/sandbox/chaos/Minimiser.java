@@ -12,7 +12,9 @@ final class Minimiser {
     this.runner = runner;
   }
 
-  /** A schedule of the same seed that breaks the same rule, with no fault that it can do without. */
+  /**
+   * A schedule of the same seed that breaks the same rule, with no fault that it can do without.
+   */
   Schedule minimise(Schedule found) {
     String rule = runner.apply(found).rule();
     Schedule least = found;
