@@ -67,13 +67,13 @@ public final class Chaos implements Callable<Integer> {
       return 0;
     }
     Schedule least = new Minimiser(Schedule::run).minimise(violation);
-    Schedule.Result story = least.run();
+    Schedule.Result shortest = least.run();
     System.out.printf(
         "seed %d breaks a rule, with %d faults of %d:%n%s%n",
         least.seed(),
-        story.faults() - least.leftOut().size(),
+        shortest.faults() - least.leftOut().size(),
         violation.run().faults(),
-        story.violation().orElseThrow());
+        shortest.violation().orElseThrow());
     return 1;
   }
 
