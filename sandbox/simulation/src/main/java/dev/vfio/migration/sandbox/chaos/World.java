@@ -28,6 +28,9 @@ final class World {
   private Runnable onceLoaded = () -> {};
   private Runnable onceCommitted = () -> {};
 
+  /** Whether a workload ran at the destination: what becomes of it then is its own affair. */
+  private boolean taken;
+
   /** When the destination's device or its workload died; 0 where they live. */
   private long diedAt;
 
@@ -203,10 +206,15 @@ final class World {
           case COMMITTED ->
               isLost()
                   || state(destination) == SessionState.DESTINATION_ACTIVE
-                      && destination.workload().state() == ModelWorkload.State.RUNNING
+                      && (destination.workload().state() == ModelWorkload.State.RUNNING
+                          || diedOfItsOwn())
                       && state(source) == SessionState.SOURCE_COMPLETED;
           case ROLLED_BACK -> isOver(source) && isOver(destination);
         };
+  }
+
+  private boolean diedOfItsOwn() {
+    return taken && destination.workload().state() == ModelWorkload.State.DEAD;
   }
 
   /** It died after the decision, which is said, and tried on; the source keeps its copy. */
@@ -297,6 +305,7 @@ final class World {
             || destination.workload().state() != ModelWorkload.State.RUNNING,
         "H1: both workloads run");
     if (now == ModelWorkload.State.RUNNING) {
+      taken |= node == destination;
       require(
           node.device().state() == DeviceState.RUNNING,
           "the workload runs before its device does: " + node.device().state());
@@ -362,8 +371,11 @@ final class World {
           source.device().state() == DeviceState.STOPNCOPY
               && source.workload().state() == ModelWorkload.State.PAUSED,
           "H2: what was committed is lost, and the source has released its copy");
+      // Of a device that does not tell its state the agent asks a person, also where it runs well.
       require(
-          destination.workload().state() != ModelWorkload.State.RUNNING,
+          destination.workload().state() != ModelWorkload.State.RUNNING
+              || destination.device().state().running()
+                  && destination.device().holdsWhat(source.device()),
           "H3: a workload runs on a device that lost its state");
     } else if (operator.decision() == Operator.Decision.COMMITTED) {
       boolean stranded =
@@ -375,8 +387,9 @@ final class World {
         return;
       }
       require(
-          destination.device().state() == DeviceState.RUNNING
-              && destination.workload().state() == ModelWorkload.State.RUNNING,
+          diedOfItsOwn()
+              || destination.device().state() == DeviceState.RUNNING
+                  && destination.workload().state() == ModelWorkload.State.RUNNING,
           "H3: committed, and the destination does not run");
       require(
           (source.device().state() == DeviceState.SAVE_COMPLETED
