@@ -391,12 +391,14 @@ final class World {
               || destination.device().state() == DeviceState.RUNNING
                   && destination.workload().state() == ModelWorkload.State.RUNNING,
           "H3: committed, and the destination does not run");
+      SessionSnapshot left = source.watched(operator.key());
+      boolean askedToReset = left != null && left.resetFailed();
       require(
           (source.device().state() == DeviceState.SAVE_COMPLETED
-                  || source.device().state() == DeviceState.NONE)
+                  || source.device().state() == DeviceState.NONE
+                  || source.device().state() == DeviceState.STOPNCOPY && askedToReset)
               && source.workload().state() == ModelWorkload.State.RELEASED,
           "H3: committed, and the source is not released");
-      SessionSnapshot left = source.watched(operator.key());
       require(
           left == null
               || left.state() != SessionState.SOURCE_COMPLETED

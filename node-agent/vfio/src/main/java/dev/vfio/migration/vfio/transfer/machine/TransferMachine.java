@@ -196,6 +196,10 @@ public final class TransferMachine {
     if (step == Step.WRITE_PRESUMED) {
       return TransferStages.failUntold(state, failure);
     }
+    if (step == Step.READ_RECORD && state.request().kind() == Kind.TELL_AGAIN) {
+      // It would wait for a word that nobody says; when it connects again, the record is read anew.
+      return failClosing(state, failure);
+    }
     Next next = fail(state, failure);
     return step == Step.AWAIT_CLIENT ? next.after(Simple.STOP_TIMER) : next;
   }

@@ -113,12 +113,15 @@ final class TransferStages {
 
   /**
    * A workload that is presumed to have taken the device stays so, even where it says that it did
-   * not.
+   * not. It has to connect again, and is told again then: the destination counts as running, so
+   * nobody else would have it told.
    */
   Next backToUntold(TransferState state, TransferFailure failure) {
-    return state.task().presumed()
-        ? failUntold(state, failure)
-        : Next.of(state.failing(failure).at(Step.WRITE_UNTOLD), new WriteRecord(state.record()));
+    if (!state.task().presumed()) {
+      return Next.of(state.failing(failure).at(Step.WRITE_UNTOLD), new WriteRecord(state.record()));
+    }
+    Next failed = failUntold(state.withoutClient(), failure);
+    return state.client() == null ? failed : failed.after(TransferEnd.closing(state));
   }
 
   /** Fails, and does not tell the client again at once: not before it has connected anew. */

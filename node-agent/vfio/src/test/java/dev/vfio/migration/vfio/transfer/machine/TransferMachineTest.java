@@ -370,6 +370,32 @@ class TransferMachineTest {
     assertThat(done).contains(Simple.WITHDRAW);
   }
 
+  /** Else it would wait, connected, for a word that nobody says: a new connection has it said. */
+  @Test
+  void aWorkloadWhoseRecordCannotBeReadWhenItIsToBeToldAgainHasToConnectAgain() {
+    meet(
+        new SaidHello(HOLDER),
+        new ClaimSeen(HOLDER, Optional.of(record(Stage.PRESUMED)), true),
+        new Greeted(HOLDER),
+        new Failed(PROBLEM));
+    assertThat(done).anyMatch(Close.class::isInstance);
+    assertThat(state.client()).isNull();
+  }
+
+  /** The destination counts as running by then: nobody but its new connection has it told again. */
+  @Test
+  void aWorkloadThatRefusesWhatItIsPresumedToHaveTakenHasToConnectAgain() {
+    meet(
+        new SaidHello(HOLDER),
+        new ClaimSeen(HOLDER, Optional.of(record(Stage.PRESUMED)), true),
+        new Greeted(HOLDER),
+        new RecordRead(Optional.of(record(Stage.PRESUMED))),
+        new Sent(),
+        new Refused(12, "no memory"));
+    assertThat(done).anyMatch(Close.class::isInstance);
+    assertThat(state.client()).isNull();
+  }
+
   @Test
   void nobodyIsPresumedToHaveTakenADeviceThatNobodyHolds() {
     unheard(Stage.TOLD, NOBODY);
