@@ -214,7 +214,7 @@ final class World {
   }
 
   private boolean diedOfItsOwn() {
-    return taken && destination.workload().state() == ModelWorkload.State.DEAD;
+    return taken && destination.workload().state() != ModelWorkload.State.RUNNING;
   }
 
   /** It died after the decision, which is said, and tried on; the source keeps its copy. */
