@@ -21,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -146,23 +147,24 @@ class SlowDiskTest {
         new Unwatched());
   }
 
+  /** On a thread of its own: the common pool may have one thread, and these wait for each other. */
+  private static <T> CompletableFuture<T> supply(Supplier<T> supplier) {
+    return CompletableFuture.supplyAsync(supplier, task -> new Thread(task).start());
+  }
+
   private void assertAnswered(Sessions sessions) throws Exception {
     assertThat(writing.await(60, TimeUnit.SECONDS)).isTrue();
     CompletableFuture<Throwable> answer =
-        CompletableFuture.supplyAsync(
-            () -> catchThrowable(() -> sessions.rollBack(LEADER, NONE, "why").get()));
+        supply(() -> catchThrowable(() -> sessions.rollBack(LEADER, NONE, "why").get()));
     assertThat(answer.get(60, TimeUnit.SECONDS)).hasMessageContaining("knows no session none/1");
-    assertThat(
-            CompletableFuture.supplyAsync(sessions::highestFencingNumber).get(60, TimeUnit.SECONDS))
-        .isEqualTo(LEADER);
+    assertThat(supply(sessions::highestFencingNumber).get(60, TimeUnit.SECONDS)).isEqualTo(LEADER);
   }
 
   @Test
   void aNumberThatIsBeingMadeDurableKeepsTheLeaderThereIsFromNothing() throws Exception {
     Sessions sessions = sessions();
     CompletableFuture<Throwable> next =
-        CompletableFuture.supplyAsync(
-            () -> catchThrowable(() -> sessions.rollBack(LEADER + 1, NONE, "why").get()));
+        supply(() -> catchThrowable(() -> sessions.rollBack(LEADER + 1, NONE, "why").get()));
     assertAnswered(sessions);
     disk.countDown();
     assertThat(next.get(60, TimeUnit.SECONDS)).hasMessageContaining("knows no session none/1");
@@ -176,7 +178,7 @@ class SlowDiskTest {
     sessions.recover();
     time.addAndGet(Duration.ofHours(2).toNanos());
     CompletableFuture<Throwable> beginning =
-        CompletableFuture.supplyAsync(
+        supply(
             () ->
                 catchThrowable(
                     () ->
