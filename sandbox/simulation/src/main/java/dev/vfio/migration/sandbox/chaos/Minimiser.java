@@ -16,15 +16,21 @@ final class Minimiser {
    * A schedule of the same seed that breaks the same rule, with no fault that it can do without.
    */
   Schedule minimise(Schedule found) {
-    String rule = runner.apply(found).rule();
     Schedule least = found;
+    Schedule.Result result = runner.apply(found);
+    String rule = result.rule();
     for (boolean shorter = true; shorter; ) {
       shorter = false;
-      for (int fault = 0; fault < runner.apply(least).faults(); fault++) {
+      for (int fault = 0; fault < result.faults(); fault++) {
         Set<Integer> leftOut = new TreeSet<>(least.leftOut());
+        if (!leftOut.add(fault)) {
+          continue;
+        }
         Schedule tried = new Schedule(found.seed(), leftOut);
-        if (leftOut.add(fault) && runner.apply(tried).rule().equals(rule)) {
+        Schedule.Result without = runner.apply(tried);
+        if (without.rule().equals(rule)) {
           least = tried;
+          result = without;
           shorter = true;
         }
       }

@@ -207,13 +207,13 @@ final class World {
               isLost()
                   || state(destination) == SessionState.DESTINATION_ACTIVE
                       && (destination.workload().state() == ModelWorkload.State.RUNNING
-                          || diedOfItsOwn())
+                          || ranAndEnded())
                       && state(source) == SessionState.SOURCE_COMPLETED;
           case ROLLED_BACK -> isOver(source) && isOver(destination);
         };
   }
 
-  private boolean diedOfItsOwn() {
+  private boolean ranAndEnded() {
     return taken && destination.workload().state() != ModelWorkload.State.RUNNING;
   }
 
@@ -387,7 +387,7 @@ final class World {
         return;
       }
       require(
-          diedOfItsOwn()
+          ranAndEnded()
               || destination.device().state() == DeviceState.RUNNING
                   && destination.workload().state() == ModelWorkload.State.RUNNING,
           "H3: committed, and the destination does not run");

@@ -120,8 +120,7 @@ final class TransferStages {
     if (!state.task().presumed()) {
       return Next.of(state.failing(failure).at(Step.WRITE_UNTOLD), new WriteRecord(state.record()));
     }
-    Next failed = failUntold(state.withoutClient(), failure);
-    return state.client() == null ? failed : failed.after(TransferEnd.closing(state));
+    return state.client() == null ? fail(state, failure) : TransferEnd.failClosing(state, failure);
   }
 
   /** Fails, and does not tell the client again at once: not before it has connected anew. */
