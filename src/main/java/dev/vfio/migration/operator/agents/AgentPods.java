@@ -21,7 +21,7 @@ public final class AgentPods implements AutoCloseable {
   private final String selector;
   private final AgentDirectory directory;
 
-  private SharedIndexInformer<Pod> informer;
+  private volatile SharedIndexInformer<Pod> informer;
 
   /**
    * @param selector a label selector such as {@code app.kubernetes.io/component=node-agent}
@@ -34,8 +34,13 @@ public final class AgentPods implements AutoCloseable {
     this.directory = directory;
   }
 
-  /** Begins to follow the pods; all that exist are located when this returns. */
-  public void start() {
+  /**
+   * Begins to follow the pods, unless it has begun; all that exist are located when this returns.
+   */
+  public synchronized void start() {
+    if (informer != null) {
+      return;
+    }
     informer =
         client
             .pods()
@@ -62,9 +67,10 @@ public final class AgentPods implements AutoCloseable {
   }
 
   private void locate(Pod changed) {
+    SharedIndexInformer<Pod> found = informer;
     String node = changed.getSpec() == null ? null : changed.getSpec().getNodeName();
-    if (node != null && informer != null) {
-      directory.locate(node, addressOn(node, informer.getStore().list()));
+    if (node != null && found != null) {
+      directory.locate(node, addressOn(node, found.getStore().list()));
     }
   }
 
@@ -101,7 +107,7 @@ public final class AgentPods implements AutoCloseable {
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     if (informer != null) {
       informer.stop();
     }

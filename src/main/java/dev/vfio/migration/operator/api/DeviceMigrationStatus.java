@@ -73,6 +73,11 @@ public record DeviceMigrationStatus(
                 + " they were in before.")
         Touched touched,
     @JsonPropertyDescription(
+            "Fencing number of the leader that records this, in decimal: a replica that does not"
+                + " lead tells its decision to agents under this number, and agents that a later"
+                + " leader has commanded refuse it.")
+        String fencingNumber,
+    @JsonPropertyDescription(
             "What was known when the pause began (Cold: when it was first reported). The limit of"
                 + " SwitchingOver is computed from it.")
         SwitchoverStart switchoverStart,
@@ -93,7 +98,7 @@ public record DeviceMigrationStatus(
   public static final DeviceMigrationStatus EMPTY =
       new DeviceMigrationStatus(
           null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-          null, null, null, null, null, null, null, null);
+          null, null, null, null, null, null, null, null, null);
 
   /** The phase; Pending before the operator has seen the object. */
   public Phase phaseOrPending() {
@@ -109,6 +114,6 @@ public record DeviceMigrationStatus(
   static DeviceMigrationStatus unreadable(String why) {
     return new DeviceMigrationStatus(
         null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-        null, null, null, null, null, null, null, why);
+        null, null, null, null, null, null, null, null, why);
   }
 }

@@ -123,6 +123,10 @@ final class DecisionDraft {
   }
 
   private Decision decision(Optional<Duration> checkAgain, boolean finished) {
+    if (seen.leads() && !status.phase().untouched() && !status.phase().terminal()) {
+      // Recorded before any command under it: another replica may have to go on with it.
+      seen.fencingNumber().ifPresent(status::ledUnder);
+    }
     return new Decision(status.build(seen.attempt()), commands, checkAgain, finished);
   }
 }

@@ -40,15 +40,21 @@ import java.util.Optional;
  *                                  Failed, Cancelled  Failed, Cancelled
  * </pre>
  *
- * A status from which something was removed is brought in order first ({@link LostRecord}).
+ * A status from which something was removed is brought in order first ({@link LostRecord}). A
+ * replica that does not lead does a part of what is decided ({@link StandbyDecision}).
  */
 public final class Decisions {
   private Decisions() {}
 
-  /** What follows from {@code seen}. */
+  /** What follows from {@code seen}, as far as this replica may see to it. */
   public static Decision decide(Observation seen) {
     DecisionDraft draft = new DecisionDraft(seen);
-    return new LostRecord(draft).decide().orElseGet(() -> phaseOf(draft).decide());
+    return asFarAsAllowed(
+        seen, new LostRecord(draft).decide().orElseGet(() -> phaseOf(draft).decide()));
+  }
+
+  private static Decision asFarAsAllowed(Observation seen, Decision whole) {
+    return seen.leads() ? whole : StandbyDecision.of(seen, whole);
   }
 
   private static PhaseDecision phaseOf(DecisionDraft draft) {
@@ -105,9 +111,11 @@ public final class Decisions {
     String message =
         "This version of the operator cannot carry the spec out: " + problem.getMessage();
     DecisionDraft draft = new DecisionDraft(seen);
-    return new LostRecord(draft)
-        .decide()
-        .orElseGet(() -> draft.rollBack(problem.reason(), message, false));
+    return asFarAsAllowed(
+        seen,
+        new LostRecord(draft)
+            .decide()
+            .orElseGet(() -> draft.rollBack(problem.reason(), message, false)));
   }
 
   /**

@@ -8,6 +8,7 @@ import dev.vfio.migration.operator.spec.Settings;
 import dev.vfio.migration.operator.status.FirstSeenTimes;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * Everything that a decision may depend on.
@@ -24,6 +25,9 @@ import java.util.Optional;
  * @param status the status as it was last written or read; never null
  * @param predecessor the migration that this one waits for, while it is Pending
  * @param history what the stall rule remembers; empty until the source has reported progress
+ * @param leads whether this replica is the leader; see {@link StandbyDecision} for what others do
+ * @param fencingNumber under which commands are given: the leader's own, or for another replica the
+ *     one that the status records; empty where that records none
  */
 public record Observation(
     Instant now,
@@ -39,7 +43,9 @@ public record Observation(
     Optional<Predecessor> predecessor,
     Side source,
     Side destination,
-    Optional<History> history) {
+    Optional<History> history,
+    boolean leads,
+    OptionalLong fencingNumber) {
 
   /** How agents name the session that claims a device: {@code uid/attempt}. */
   public String claim() {

@@ -111,6 +111,11 @@ public record Side(
     return role == Role.SOURCE ? "source" : "destination";
   }
 
+  /** The agent can be reached and has reported its session. */
+  boolean reports() {
+    return reachable() && session.isPresent();
+  }
+
   boolean reachable() {
     return agent instanceof Reachable;
   }

@@ -23,6 +23,11 @@ final class ClusterAgents implements AgentSearch {
   }
 
   @Override
+  public void find() {
+    pods.start();
+  }
+
+  @Override
   public void start() {
     reports.subscribe(inventory);
     pods.start();

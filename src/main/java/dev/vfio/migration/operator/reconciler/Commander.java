@@ -46,7 +46,6 @@ final class Commander {
   private static final Logger LOG = Logger.getLogger(Commander.class);
 
   private final AgentCalls agents;
-  private final FencingNumber fencing;
   private final MigrationStore store;
   private final Clock steady;
   private final Duration callTimeout;
@@ -59,13 +58,11 @@ final class Commander {
 
   Commander(
       AgentCalls agents,
-      FencingNumber fencing,
       MigrationStore store,
       @Steady Clock steady,
       CallTimeout timeout,
       AgentEvents events) {
     this.agents = agents;
-    this.fencing = fencing;
     this.store = store;
     this.steady = steady;
     this.callTimeout = timeout.length();
@@ -137,7 +134,7 @@ final class Commander {
       CompletableFuture<Void> prepared = calls.end(key(seen, new Command.PrepareDestination()));
       CompletableFuture<Answered> call =
           command.handleByAgent(agents.new For(seen, () -> header(migration, seen), prepared));
-      // Only now: a replica that does not lead gives none.
+      // Only now: a command without a number is not given.
       if (!(command instanceof Command.Inspect)) {
         LOG.infof("%s -> %s", command.getClass().getSimpleName(), at);
       }
@@ -146,7 +143,7 @@ final class Commander {
                   answered instanceof Listed listed
                       ? inspected(seen, command, listed)
                       : reported(command, agent, key, moment, (Reported) answered))
-          .exceptionally(failure -> refused(command, at, key, moment, failure));
+          .exceptionally(failure -> refused(seen, command, at, key, moment, failure));
     }
 
     private Reply reported(
@@ -170,7 +167,7 @@ final class Commander {
     return CommandHeader.newBuilder()
         .setMigrationUid(seen.uid())
         .setAttempt(seen.attempt())
-        .setFencingNumber(fencing.current())
+        .setFencingNumber(seen.fencingNumber().orElseThrow())
         .setMigrationName(migration.qualifiedName())
         .build();
   }
@@ -197,7 +194,12 @@ final class Commander {
   }
 
   private Reply refused(
-      Command command, DeviceLocation at, Given key, Moment moment, Throwable failure) {
+      Observation seen,
+      Command command,
+      DeviceLocation at,
+      Given key,
+      Moment moment,
+      Throwable failure) {
     Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
     if (!(cause instanceof RefusedException refused)) {
       throw new CompletionException(cause);
@@ -209,15 +211,15 @@ final class Commander {
       given.put(key, moment);
       answers.refused(
           command.side(),
-          new Side.Refusal(command, refused.reason(), explained(refused), refused.lasting()));
+          new Side.Refusal(command, refused.reason(), explained(seen, refused), refused.lasting()));
     };
   }
 
-  private String explained(RefusedException refused) {
+  private static String explained(Observation seen, RefusedException refused) {
     return refused.reason() == Reason.STALE_FENCING_NUMBER
         ? refused.getMessage()
             + " (This leader's number is "
-            + fencing.current()
+            + Long.toUnsignedString(seen.fencingNumber().orElse(0))
             + ": an operator whose lease is newer commands that agent or did so. Stop the other"
             + " operator. Where there is none, because the cluster's data is older than the agent's"
             + " (restored, or a new cluster), see STALE_FENCING_NUMBER in docs/troubleshooting.md.)"

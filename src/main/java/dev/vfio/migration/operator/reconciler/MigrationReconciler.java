@@ -71,6 +71,7 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
   private final MigrationRegistry registry;
   private final AgentEvents agentEvents;
   private final ReconcileHealth health;
+  private final Mandate leader;
 
   MigrationReconciler(
       Observer observer,
@@ -80,7 +81,8 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
       Clock clock,
       MigrationRegistry registry,
       AgentEvents agentEvents,
-      ReconcileHealth health) {
+      ReconcileHealth health,
+      FencingNumber fencing) {
     this.observer = observer;
     this.record = record;
     this.commander = commander;
@@ -89,6 +91,7 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
     this.registry = registry;
     this.agentEvents = agentEvents;
     this.health = health;
+    this.leader = new Mandate.OfLeader(fencing);
   }
 
   @Override
@@ -119,10 +122,13 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
 
   /** Observes, decides, records and acts, once. */
   private Step step(
-      DeviceMigration migration, Answers answers, Supplier<Collection<DeviceMigration>> all)
+      DeviceMigration migration,
+      Mandate mandate,
+      Answers answers,
+      Supplier<Collection<DeviceMigration>> all)
       throws InvalidSpecException, OutdatedException {
     SpecReading spec = SpecReading.of(migration);
-    Observation seen = observer.observe(migration, spec.settings(), answers, all);
+    Observation seen = observer.observe(migration, spec.settings(), mandate, answers, all);
     Decision decision = spec.decide(seen);
     StatusRecord.Result recorded = record.write(migration, decision.status());
     if (!isSameRequest(migration, recorded.migration())) {
@@ -156,6 +162,11 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
   record Outcome(
       Optional<DeviceMigration> migration, Optional<Duration> checkAgain, boolean finished) {
 
+    /** Nothing was done, and nothing is to be. */
+    private static Outcome nothing(DeviceMigration now) {
+      return new Outcome(Optional.of(now), Optional.empty(), false);
+    }
+
     /** Nothing was done: the object is to be observed again as it is now. */
     private static Outcome again(DeviceMigration now) {
       return new Outcome(Optional.of(now), Optional.of(PAUSE), false);
@@ -163,24 +174,27 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
   }
 
   /** Takes all steps that can be taken now. */
-  private Outcome steps(DeviceMigration migration, Supplier<Collection<DeviceMigration>> all) {
+  private Outcome steps(
+      DeviceMigration migration, Mandate mandate, Supplier<Collection<DeviceMigration>> all) {
     DeviceMigration current = migration;
     Answers answers = Answers.none();
     for (int count = 0; count < MAX_STEPS; count++) {
       String unreadable = StatusRecord.statusOf(current).unreadable();
       if (unreadable != null) {
-        record.unreadable(current, "status: " + unreadable);
-        return new Outcome(Optional.of(current), Optional.empty(), false);
+        if (mandate.leads()) {
+          record.unreadable(current, "status: " + unreadable);
+        }
+        return Outcome.nothing(current);
       }
       try {
-        Step step = step(current, answers, all);
+        Step step = step(current, mandate, answers, all);
         if (!step.goesOn()) {
           return step.outcome();
         }
         current = step.outcome().migration().orElseThrow();
         answers = step.answers();
       } catch (InvalidSpecException invalid) {
-        return refuse(current, invalid);
+        return mandate.leads() ? refuse(current, invalid) : Outcome.nothing(current);
       } catch (OutdatedException outdated) {
         LOG.debugf("Deciding again: %s", outdated.getMessage());
         Optional<DeviceMigration> fresh = readAgain(current);
@@ -233,7 +247,7 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
    */
   Outcome advance(DeviceMigration migration, Supplier<Collection<DeviceMigration>> all) {
     registry.follow(migration);
-    Outcome outcome = steps(migration, all);
+    Outcome outcome = steps(migration, leader, all);
     if (outcome.finished()) {
       registry.ended(migration);
     }
@@ -241,6 +255,19 @@ public class MigrationReconciler implements Reconciler<DeviceMigration>, Cleaner
       registry.removed(migration.getMetadata().getUid());
     }
     return outcome;
+  }
+
+  /**
+   * Takes the steps for {@code migration} that a replica may take that does not lead.
+   *
+   * @return empty where the API server has the object no more
+   */
+  @SuppressWarnings("try") // Log lines carry the migration for as long as it is open.
+  Optional<DeviceMigration> advanceAsStandby(DeviceMigration migration) {
+    int attempt = Optional.ofNullable(StatusRecord.statusOf(migration).attempt()).orElse(1);
+    try (LoggedMigration logged = LoggedMigration.open(migration.qualifiedName(), attempt)) {
+      return steps(migration, new Mandate.OfStandby(), List::of).migration();
+    }
   }
 
   @SuppressWarnings("try") // Log lines carry the migration for as long as it is open.

@@ -63,6 +63,13 @@ final class MigrationRegistry {
     record.removed(uid);
   }
 
+  /** This replica does not lead, and has no more to do for the migration. */
+  void standsStillNoMore(String uid) {
+    observer.removed(uid);
+    commander.forget(uid);
+    record.forget(uid);
+  }
+
   /** The object is about to be removed: this was its last reconciliation. */
   void forget(DeviceMigration migration) {
     ended(migration);

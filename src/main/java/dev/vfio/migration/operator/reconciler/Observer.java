@@ -58,12 +58,14 @@ final class Observer {
   }
 
   /**
+   * @param mandate of this replica
    * @param answers to the commands of the step before
    * @param all every migration that is known, for the queue of its devices
    */
   Observation observe(
       DeviceMigration migration,
       Settings settings,
+      Mandate mandate,
       Answers answers,
       Supplier<Collection<DeviceMigration>> all) {
     DeviceMigrationStatus status = StatusRecord.statusOf(migration);
@@ -87,7 +89,9 @@ final class Observer {
         predecessor(migration, settings, status, all),
         source,
         destination,
-        history(uid, source, now, asksForInitialBytes(status)));
+        history(uid, source, now, asksForInitialBytes(status)),
+        mandate.leads(),
+        mandate.fencingNumber(status));
   }
 
   private Side side(

@@ -207,7 +207,9 @@ public final class StatusRecord {
   }
 
   private static boolean matters(DeviceMigrationStatus before, DeviceMigrationStatus next) {
-    if (before.phase() != next.phase() || before.handover() != next.handover()) {
+    if (before.phase() != next.phase()
+        || before.handover() != next.handover()
+        || !Objects.equals(before.fencingNumber(), next.fencingNumber())) {
       return true;
     }
     if (paused(next)) {

@@ -12,8 +12,9 @@ import dev.vfio.migration.operator.api.Touched;
  * @param decision null where none was recorded, which is read as Undecided
  * @param rollback why it was rolled back; null unless it was
  * @param touched null where that was not recorded
+ * @param fencingNumber of the leader that recorded it last; null where none was recorded
  */
-record HandoverRecord(Handover decision, Rollback rollback, Touched touched) {
+record HandoverRecord(Handover decision, Rollback rollback, Touched touched, String fencingNumber) {
 
   /**
    * With what has to be assumed where something is missing: Undecided, and both devices touched
@@ -25,7 +26,8 @@ record HandoverRecord(Handover decision, Rollback rollback, Touched touched) {
     return new HandoverRecord(
         decision == null ? Handover.UNDECIDED : decision,
         rollback,
-        touched == null ? assumed : touched);
+        touched == null ? assumed : touched,
+        fencingNumber);
   }
 
   /**
@@ -33,7 +35,7 @@ record HandoverRecord(Handover decision, Rollback rollback, Touched touched) {
    */
   HandoverRecord committed() {
     requireUndecided();
-    return new HandoverRecord(Handover.COMMITTED, rollback, touched);
+    return new HandoverRecord(Handover.COMMITTED, rollback, touched, fencingNumber);
   }
 
   /**
@@ -41,7 +43,7 @@ record HandoverRecord(Handover decision, Rollback rollback, Touched touched) {
    */
   HandoverRecord rolledBack(Rollback why) {
     requireUndecided();
-    return new HandoverRecord(Handover.ROLLED_BACK, why, touched);
+    return new HandoverRecord(Handover.ROLLED_BACK, why, touched, fencingNumber);
   }
 
   HandoverRecord withTouched(Role side, boolean is) {
@@ -50,7 +52,12 @@ record HandoverRecord(Handover decision, Rollback rollback, Touched touched) {
         rollback,
         new Touched(
             side == Role.SOURCE ? is : touched.source(),
-            side == Role.DESTINATION ? is : touched.destination()));
+            side == Role.DESTINATION ? is : touched.destination()),
+        fencingNumber);
+  }
+
+  HandoverRecord ledUnder(long number) {
+    return new HandoverRecord(decision, rollback, touched, Long.toUnsignedString(number));
   }
 
   boolean isTouched(Role side) {

@@ -137,6 +137,12 @@ public final class StatusDraft {
     return this;
   }
 
+  /** From now on commands are given under that number of a leader's. */
+  public StatusDraft ledUnder(long fencingNumber) {
+    handover = handover.ledUnder(fencingNumber);
+    return this;
+  }
+
   /** The handover decision: the destination owns the state. Only from Undecided. */
   public StatusDraft commit() {
     handover = handover.committed();

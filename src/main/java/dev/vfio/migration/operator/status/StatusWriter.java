@@ -17,7 +17,8 @@ public final class StatusWriter {
   static RecordedStatus read(DeviceMigrationStatus recorded) {
     return new RecordedStatus(
         new PhaseHistory(recorded.phase(), recorded.phaseTransitions()),
-        new HandoverRecord(recorded.handover(), recorded.rollback(), recorded.touched()),
+        new HandoverRecord(
+            recorded.handover(), recorded.rollback(), recorded.touched(), recorded.fencingNumber()),
         new DeviceRecord(
             recorded.sourceState(), recorded.destinationState(), recorded.migrationInterface()),
         new CopyProgress(
@@ -60,6 +61,7 @@ public final class StatusWriter {
         micros == null ? null : GoDuration.format(Duration.of(micros, ChronoUnit.MICROS)),
         micros,
         handover.touched(),
+        handover.fencingNumber(),
         groups.pause().start(),
         groups.phases().transitions(),
         conditions,
@@ -82,7 +84,8 @@ public final class StatusWriter {
                 rollback == null
                     ? null
                     : new Rollback(rollback.reason(), why, rollback.cancelled()),
-                groups.handover().touched()),
+                groups.handover().touched(),
+                groups.handover().fencingNumber()),
             new DeviceRecord(null, null, groups.devices().migrationInterface()),
             CopyProgress.NONE,
             groups.pause(),

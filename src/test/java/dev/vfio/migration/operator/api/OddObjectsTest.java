@@ -125,6 +125,7 @@ class OddObjectsTest {
             null,
             null,
             new Touched(true, true),
+            "1152921504606846977",
             new SwitchoverStart(5, 6),
             List.of(new PhaseTransition(Phase.PENDING, "2026-01-01T00:00:00Z")),
             List.of(

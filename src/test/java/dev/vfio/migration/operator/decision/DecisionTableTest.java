@@ -24,6 +24,7 @@ import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -349,7 +350,9 @@ class DecisionTableTest {
               Optional.empty(),
               source,
               destination,
-              Optional.empty()));
+              Optional.empty(),
+              true,
+              OptionalLong.of(1)));
     } catch (InvalidSpecException invalid) {
       throw new IllegalStateException(invalid);
     }

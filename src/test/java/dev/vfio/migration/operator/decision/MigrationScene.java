@@ -35,6 +35,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 
 /** One migration as the decision sees it, changed step by step as the world changes. */
@@ -57,6 +58,8 @@ final class MigrationScene {
   private Side source = reachable(Role.SOURCE, SOURCE);
   private Side destination = reachable(Role.DESTINATION, DESTINATION);
   private Optional<History> history = Optional.empty();
+  private boolean leads = true;
+  private OptionalLong fencingNumber = OptionalLong.of(1);
   private Decision last;
   private FirstSeenTimes firstSeen = FirstSeenTimes.NONE;
 
@@ -68,6 +71,13 @@ final class MigrationScene {
         Optional.empty(),
         Optional.empty(),
         Optional.empty());
+  }
+
+  /** A replica looks that does not lead; the leader recorded that number. */
+  MigrationScene standby(OptionalLong recorded) {
+    leads = false;
+    fencingNumber = recorded;
+    return this;
   }
 
   MigrationScene namespace(String next) {
@@ -161,6 +171,7 @@ final class MigrationScene {
         null,
         null,
         touched,
+        null,
         null,
         transitions,
         conditions,
@@ -321,7 +332,9 @@ final class MigrationScene {
           Optional.empty(),
           source,
           destination,
-          history);
+          history,
+          leads,
+          fencingNumber);
     } catch (InvalidSpecException impossible) {
       throw new IllegalStateException(impossible);
     }

@@ -29,6 +29,7 @@ public final class FakeApiServer implements MigrationStore {
   private final KubernetesSerialization serialization = new KubernetesSerialization();
   private final Map<String, DeviceMigration> objects = new LinkedHashMap<>();
   private final List<Consumer<DeviceMigration>> watchers = new CopyOnWriteArrayList<>();
+  private final List<Consumer<DeviceMigration>> feed = new CopyOnWriteArrayList<>();
   private final List<DeviceMigrationStatus> history = new CopyOnWriteArrayList<>();
   private long version = 100;
   private int created;
@@ -42,6 +43,12 @@ public final class FakeApiServer implements MigrationStore {
   /** Calls {@code watcher} with the object whenever its spec or its deletion changes. */
   public void watch(Consumer<DeviceMigration> watcher) {
     watchers.add(watcher);
+  }
+
+  /** Calls {@code watcher} with the object as it is, and whenever anything of it changes. */
+  public void watchAll(Consumer<DeviceMigration> watcher) {
+    all().forEach(watcher);
+    feed.add(watcher);
   }
 
   public void forgetWatchers() {
@@ -124,7 +131,12 @@ public final class FakeApiServer implements MigrationStore {
   }
 
   private void notifyWatchers(String name) {
-    read("default", name).ifPresent(copy -> watchers.forEach(watcher -> watcher.accept(copy)));
+    read("default", name).ifPresent(copy -> tell(copy));
+  }
+
+  private void tell(DeviceMigration copy) {
+    watchers.forEach(watcher -> watcher.accept(copy));
+    feed.forEach(watcher -> watcher.accept(copy));
   }
 
   /** Every status that was written, in order. */
@@ -173,6 +185,7 @@ public final class FakeApiServer implements MigrationStore {
       history.add(now.getStatus());
       written = copy(now);
     }
+    feed.forEach(watcher -> watcher.accept(written));
     afterWrite.run();
     return written;
   }

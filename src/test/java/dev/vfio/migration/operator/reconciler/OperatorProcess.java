@@ -52,6 +52,7 @@ final class OperatorProcess implements AutoCloseable {
   private final AgentDirectory agents;
   private final AgentEvents agentEvents;
   private final MigrationRegistry registry;
+  private final Standby standby;
   private final MigrationReconciler reconciler;
   private final ScheduledExecutorService worker = Executors.newSingleThreadScheduledExecutor();
   private final AtomicBoolean alive = new AtomicBoolean(true);
@@ -77,30 +78,57 @@ final class OperatorProcess implements AutoCloseable {
     Admissions admissions = new Admissions(ADMIN_NAMESPACES);
     Observer observer = new Observer(agents, ADMIN_NAMESPACES, admissions, wall, steady);
     Commander commander =
-        new Commander(
-            new AgentCalls(agents, CALL_TIMEOUT),
-            () -> fencing,
-            api,
-            steady,
-            CALL_TIMEOUT,
-            agentEvents);
+        new Commander(new AgentCalls(agents, CALL_TIMEOUT), api, steady, CALL_TIMEOUT, agentEvents);
     ReconcileHealth health = new ReconcileHealth();
     this.registry =
         new MigrationRegistry(
             ADMIN_NAMESPACES, admissions, agentEvents, observer, record, commander, health);
     this.reconciler =
         new MigrationReconciler(
-            observer, record, commander, api, wall, registry, agentEvents, health);
+            observer, record, commander, api, wall, registry, agentEvents, health, () -> fencing);
+    this.standby =
+        new Standby(
+            reconciler, registry, agentEvents, reports, locatedByTheTest(agents), feed(), steady);
+    locations.forEach((node, address) -> agents.locate(node, Optional.of(address)));
+  }
+
+  /** It has the lease. */
+  OperatorProcess lead() {
     agentEvents.setEventHandler(
         event -> wake(event.getRelatedCustomResourceID().getName(), Duration.ZERO));
     agentEvents.start();
-    locations.forEach((node, address) -> agents.locate(node, Optional.of(address)));
     api.watch(migration -> wake(migration.getMetadata().getName(), Duration.ZERO));
     api.all().forEach(migration -> wake(migration.getMetadata().getName(), Duration.ZERO));
+    return this;
+  }
+
+  /** Another replica has the lease, or had it. */
+  OperatorProcess standBy() {
+    standby.begin();
+    return this;
+  }
+
+  private MigrationFeed feed() {
+    return new MigrationFeed() {
+      @Override
+      public void start(Watcher watcher) {
+        api.watchAll(watcher::changed);
+      }
+
+      @Override
+      public void stop() {
+        // The process that it tells is no more.
+      }
+    };
   }
 
   private static AgentSearch locatedByTheTest(AgentDirectory agents) {
     return new AgentSearch() {
+      @Override
+      public void find() {
+        // As start does.
+      }
+
       @Override
       public void start() {
         // The test says where the agents are.
@@ -194,6 +222,8 @@ final class OperatorProcess implements AutoCloseable {
   public void close() {
     alive.set(false);
     worker.shutdownNow();
+    standby.end();
     agentEvents.stop();
+    agents.close();
   }
 }

@@ -50,6 +50,7 @@ final class Sandbox implements AutoCloseable {
   private final List<AgentServer> others = new ArrayList<>();
   private final Path operatorCertificates;
   private OperatorProcess operator;
+  private OperatorProcess standby;
   private long leader;
 
   Sandbox(Path directory) {
@@ -83,8 +84,14 @@ final class Sandbox implements AutoCloseable {
   private OperatorProcess startOperator(Duration clockIsAhead) {
     SettableClock wall = new SettableClock();
     wall.shift(clockIsAhead);
-    operator = new OperatorProcess(api, operatorCertificates, addresses(), ++leader, wall);
+    operator = new OperatorProcess(api, operatorCertificates, addresses(), ++leader, wall).lead();
     return operator;
+  }
+
+  /** Starts a second replica, which does not lead. */
+  OperatorProcess startStandby() {
+    standby = new OperatorProcess(api, operatorCertificates, addresses(), 0, new SettableClock());
+    return standby.standBy();
   }
 
   /**
@@ -194,6 +201,9 @@ final class Sandbox implements AutoCloseable {
   public void close() {
     if (operator != null) {
       operator.close();
+    }
+    if (standby != null) {
+      standby.close();
     }
     others.forEach(AgentServer::close);
     sourceServer.close();

@@ -78,6 +78,7 @@ class StatusRecordTest {
         null,
         null,
         null,
+        null,
         null);
   }
 

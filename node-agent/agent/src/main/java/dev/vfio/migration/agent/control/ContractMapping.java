@@ -29,7 +29,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /** Between the contract's messages and our own values. What makes no sense is refused here. */
-final class ContractMapping {
+public final class ContractMapping {
   static final int TOKEN_BYTES = 32;
 
   private static final int MAX_TEXT = 512;
@@ -157,7 +157,8 @@ final class ContractMapping {
 
   // ------------------------------------------------------------------ answers
 
-  static Session session(SessionFeed.Report report, String instanceId) {
+  /** What is told of a session; {@code instanceId} names one life of the agent. */
+  public static Session session(SessionFeed.Report report, String instanceId) {
     SessionSnapshot session = report.session();
     Session.Builder message =
         Session.newBuilder()
@@ -200,7 +201,8 @@ final class ContractMapping {
         .build();
   }
 
-  static DeviceState deviceState(dev.vfio.migration.vfio.device.DeviceState state) {
+  /** UNSPECIFIED for null. */
+  public static DeviceState deviceState(dev.vfio.migration.vfio.device.DeviceState state) {
     return state == null ? DeviceState.DEVICE_STATE_UNSPECIFIED : DeviceState.valueOf(state.name());
   }
 

@@ -19,7 +19,7 @@ import java.util.List;
  *  Prepare
  *    | opens and compares device and windows; refuses before anything is touched
  *    | [Prepared]
- *  LISTENING ---- reset where it can be, RESUME, awaits the streams
+ *  LISTENING ---- reset where it can be, RESUME, awaits the streams, but not for ever
  *    | first connection
  *  RECEIVING ---- device state and windows arrive
  *    | complete: RESUME_COMPLETED, given to the waiting workload
@@ -165,7 +165,8 @@ public final class DestinationMachine {
       case COMPLETING -> resumeCompleted(s, event);
       case TRANSFERRING -> transferred(s, event, now);
       case JOURNALLING_LOADED -> loaded(s, event);
-      case NEW, LISTENING -> unexpected(s, event);
+      case LISTENING -> event instanceof TimerFired ? notConnected(s) : unexpected(s, event);
+      case NEW -> unexpected(s, event);
       case END_RESTING ->
           s.handover().activating()
               ? DestinationActivation.journalActive(s)
@@ -327,11 +328,24 @@ public final class DestinationMachine {
 
   private Outcome<DestinationState, DestinationAction> listening(
       DestinationState s, DestinationEvent event) {
-    return event instanceof Done
-        ? Outcome.of(
-            s.at(DESTINATION_LISTENING, MainStep.LISTENING).withCommand(0),
-            new Reply(s.command(), null))
-        : failedOr(s, event);
+    if (!(event instanceof Done)) {
+      return failedOr(s, event);
+    }
+    DestinationState next = s.at(DESTINATION_LISTENING, MainStep.LISTENING).withCommand(0);
+    return Outcome.of(
+        next, new StartTimer(next.epoch(), timings.listening()), new Reply(s.command(), null));
+  }
+
+  private Outcome<DestinationState, DestinationAction> notConnected(DestinationState s) {
+    return discard.discard(
+        s,
+        Failure.of(
+            Reason.STREAM_BROKEN,
+            "no source has connected for %s since the destination %s was prepared, so it is"
+                + " released. Nothing had arrived.",
+            timings.listening(),
+            s.spec().device()),
+        0);
   }
 
   private Outcome<DestinationState, DestinationAction> failedOr(

@@ -27,6 +27,14 @@ public record Timings(
     int retries,
     Duration tick) {
 
+  /**
+   * How long a destination listens for the source. Nobody may be left who would end its session:
+   * what prepared it may have come late, after the migration had ended.
+   */
+  Duration listening() {
+    return loadedTimeout;
+  }
+
   /** Time between two looks at what is loaded, while the decision is awaited. */
   Duration look() {
     return retry.multipliedBy(2);

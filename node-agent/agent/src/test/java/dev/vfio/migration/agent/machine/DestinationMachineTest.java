@@ -80,6 +80,34 @@ class DestinationMachineTest
         .noneMatch(action -> action == SimpleWork.RESET);
   }
 
+  /** Who prepared it may have come late: then nobody is left who would end the session. */
+  @Test
+  void aDestinationToWhichNoSourceConnectsIsReleasedInTheEnd() {
+    untilMapped(DeviceState.NONE, WorkloadState.WAITING);
+    on(new Done());
+    on(new Opened(DEVICE, DeviceState.NONE));
+    on(new Done());
+    on(new Done());
+    assertThat(actions).contains(new StartTimer(state.epoch(), Timings.USUAL.listening()));
+    long listening = state.epoch();
+    on(new TimerFired(listening));
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
+    assertThat(state.snapshot().failure().message()).contains("no source has connected");
+  }
+
+  @Test
+  void aSourceThatHasConnectedIsNotGivenUpForHavingComeLate() {
+    untilMapped(DeviceState.NONE, WorkloadState.WAITING);
+    on(new Done());
+    on(new Opened(DEVICE, DeviceState.NONE));
+    on(new Done());
+    on(new Done());
+    long listening = state.epoch();
+    on(new StreamStarted());
+    on(new TimerFired(listening));
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_RECEIVING);
+  }
+
   @Test
   void aDeviceThatRefusedToResumeAndMovedAllTheSameIsReset() {
     untilMapped(DeviceState.NONE, WorkloadState.WAITING);

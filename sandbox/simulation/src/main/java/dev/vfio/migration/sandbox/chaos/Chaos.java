@@ -6,6 +6,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -31,6 +33,8 @@ public final class Chaos implements Callable<Integer> {
 
   public static void main(String[] arguments) {
     Locale.setDefault(Locale.ROOT);
+    // What the operator's classes log of a hundred thousand migrations, nobody reads.
+    Logger.getLogger("").setLevel(Level.OFF);
     System.exit(new CommandLine(new Chaos()).execute(arguments));
   }
 

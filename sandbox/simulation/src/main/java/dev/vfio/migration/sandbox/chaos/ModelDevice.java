@@ -21,6 +21,7 @@ import java.util.BitSet;
  */
 final class ModelDevice {
   static final String ID = "vfio-user:gpu-0";
+  static final String MODEL = "model";
   static final int PAGE_BYTES = 16;
   static final int PAGES = 5;
   static final long IOVA = 4096L * PAGE_BYTES;
@@ -207,7 +208,7 @@ final class ModelDevice {
     @Override
     public DeviceDescription description() {
       return new DeviceDescription(
-          ID, MigrationInterface.REGION_2018, "model", 4096, true, true, PAGE_BYTES);
+          ID, MigrationInterface.REGION_2018, MODEL, 4096, true, true, PAGE_BYTES);
     }
 
     @Override

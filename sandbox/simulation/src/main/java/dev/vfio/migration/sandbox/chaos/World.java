@@ -1,9 +1,11 @@
 package dev.vfio.migration.sandbox.chaos;
 
-import dev.vfio.migration.agent.machine.SessionKey;
 import dev.vfio.migration.agent.machine.SessionRecord;
 import dev.vfio.migration.agent.machine.SessionSnapshot;
 import dev.vfio.migration.agent.machine.SessionState;
+import dev.vfio.migration.agent.session.Refusal;
+import dev.vfio.migration.operator.api.DeviceMigrationStatus;
+import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -31,6 +33,9 @@ final class World {
   /** Whether a workload ran at the destination: what becomes of it then is its own affair. */
   private boolean taken;
 
+  /** When the verification was asked for that the decision rests on which is being recorded. */
+  private long asked;
+
   /** When the destination's device or its workload died; 0 where they live. */
   private long diedAt;
 
@@ -50,7 +55,8 @@ final class World {
         new Node("node-b", this, chance, DeviceState.NONE, ModelWorkload.State.WAITING);
     source.start();
     destination.start();
-    this.operator = new Operator(this, chance, new SessionKey("move", 1));
+    this.operator = new Operator(this, chance);
+    operator.start();
   }
 
   Loop loop() {
@@ -158,6 +164,7 @@ final class World {
       }
       stopOrRestart(source);
       stopOrRestart(destination);
+      operator.step();
       loop.step();
     } catch (Crash crash) {
       note("the agent of " + crash.node() + " crashes");
@@ -187,7 +194,7 @@ final class World {
     if (!isSettled() || isLost()) {
       return Outcome.WAITING;
     }
-    if (operator.decision() == Operator.Decision.COMMITTED) {
+    if (operator.decision() == Handover.COMMITTED) {
       return Outcome.COMMITTED;
     }
     return operator.cancelled() ? Outcome.CANCELLED : Outcome.ROLLED_BACK;
@@ -246,13 +253,53 @@ final class World {
     diedAt = loop.nanoTime();
   }
 
+  /** What is written next rests on a verification that was asked for then; 0: on none. */
+  void decides(long verificationAsked) {
+    asked = verificationAsked;
+  }
+
+  long asked() {
+    return asked;
+  }
+
+  /** The object, or a session, is another now: the operator may learn of it. */
+  void newsForOperator() {
+    if (operator != null) {
+      operator.changed();
+    }
+  }
+
+  /** An agent refused a command. */
+  void refused(Refusal refusal) {
+    ControlCalls.contradiction(operator.decision(), refusal)
+        .ifPresent(
+            said -> {
+              throw new AssertionError(said);
+            });
+  }
+
   /**
-   * @param asked when the look was asked for that the decision was taken on
+   * The API server took a status.
+   *
+   * @param verificationAsked when the look was asked for that it rests on; 0 where it rests on none
    */
-  void committed(long asked) {
+  void recorded(DeviceMigrationStatus before, DeviceMigrationStatus now, long verificationAsked) {
+    if (before.phase() != now.phase()) {
+      note("phase " + now.phase().text());
+    }
+    require(
+        before.handoverOrUndecided() == Handover.UNDECIDED || before.handover() == now.handover(),
+        "the recorded decision changed");
+    if (before.handoverOrUndecided() == Handover.UNDECIDED
+        && now.handover() == Handover.COMMITTED) {
+      committed(verificationAsked);
+    }
+  }
+
+  private void committed(long verificationAsked) {
     note("committed");
     require(
-        diedAt == 0 || diedAt >= asked,
+        diedAt == 0 || verificationAsked == 0 || diedAt >= verificationAsked,
         "H2: committed on what had died before anybody was asked to look");
     Runnable fate = onceCommitted;
     onceCommitted = () -> {};
@@ -269,12 +316,12 @@ final class World {
           now != DeviceState.NONE || node.workload().state() == ModelWorkload.State.RELEASED,
           "H2: the source's device was reset");
       require(
-          now != DeviceState.SAVE_COMPLETED || operator.decision() == Operator.Decision.COMMITTED,
+          now != DeviceState.SAVE_COMPLETED || operator.decision() == Handover.COMMITTED,
           "H2: the source gave its state up before the decision");
     }
     if (node == destination && now == DeviceState.RUNNING) {
       require(
-          operator.decision() == Operator.Decision.COMMITTED,
+          operator.decision() == Handover.COMMITTED,
           "H1: the destination runs without the decision");
       require(
           destination.device().holdsWhat(source.device()),
@@ -282,16 +329,14 @@ final class World {
     }
     if (node == destination && before == DeviceState.RESUME_COMPLETED) {
       require(
-          now == DeviceState.RUNNING
-              || operator.decision() != Operator.Decision.COMMITTED
-              || diedAt != 0,
+          now == DeviceState.RUNNING || operator.decision() != Handover.COMMITTED || diedAt != 0,
           "H2: committed state was discarded");
     }
   }
 
   void toldToTake(Node node) {
     require(
-        operator.decision() == Operator.Decision.COMMITTED,
+        operator.decision() == Handover.COMMITTED,
         "a workload is told to take its device before the decision");
     require(
         node.device().state() == DeviceState.RUNNING,
@@ -312,12 +357,13 @@ final class World {
     }
     if (now == ModelWorkload.State.RELEASED) {
       require(
-          operator.decision() == Operator.Decision.COMMITTED,
+          operator.decision() == Handover.COMMITTED,
           "the workload was released before the decision");
     }
   }
 
   void sessionMoved(Node node, SessionSnapshot before, SessionSnapshot now) {
+    newsForOperator();
     if (before == null
         || before.state() != now.state()
         || (now.failure() != null && !now.failure().equals(before.failure()))) {
@@ -362,11 +408,11 @@ final class World {
 
   private void checkEnd() {
     if (callsAPerson(source) || callsAPerson(destination)) {
-      require(operator.decision() != Operator.Decision.UNDECIDED, "H3: nothing was decided");
+      require(operator.decision() != Handover.UNDECIDED, "H3: nothing was decided");
       return;
     }
     boolean silentDevices = !source.device().tellsState() || !destination.device().tellsState();
-    if (operator.decision() == Operator.Decision.COMMITTED && isLost()) {
+    if (operator.decision() == Handover.COMMITTED && isLost()) {
       require(
           source.device().state() == DeviceState.STOPNCOPY
               && source.workload().state() == ModelWorkload.State.PAUSED,
@@ -377,7 +423,7 @@ final class World {
               || destination.device().state().running()
                   && destination.device().holdsWhat(source.device()),
           "H3: a workload runs on a device that lost its state");
-    } else if (operator.decision() == Operator.Decision.COMMITTED) {
+    } else if (operator.decision() == Handover.COMMITTED) {
       boolean stranded =
           state(destination) == SessionState.DESTINATION_STRANDED
               || state(destination) == SessionState.DESTINATION_ACTIVATING
@@ -408,7 +454,7 @@ final class World {
           "committed, and the workload's state is left at the source without a word");
       require(isSettled(), "H3: committed, and the sessions have not ended");
     } else {
-      require(operator.decision() == Operator.Decision.ROLLED_BACK, "H3: nothing was decided");
+      require(operator.decision() == Handover.ROLLED_BACK, "H3: nothing was decided");
       if (!source.device().tellsState() && state(source) == SessionState.SOURCE_STRANDED) {
         // Opened anew it does not tell whether it kept its state, and its workload is paused.
         return;

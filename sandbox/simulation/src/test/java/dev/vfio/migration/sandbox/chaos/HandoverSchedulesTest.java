@@ -3,6 +3,7 @@ package dev.vfio.migration.sandbox.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.agent.machine.SessionRecord;
+import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.sandbox.generators.Seeds;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.EnumMap;
@@ -51,7 +52,7 @@ class HandoverSchedulesTest {
     for (long seed = 0; seed < 3; seed++) {
       World undisturbed = new World(seed);
       undisturbed.liveCalmly();
-      assertThat(undisturbed.operator().decision()).isEqualTo(Operator.Decision.COMMITTED);
+      assertThat(undisturbed.operator().decision()).isEqualTo(Handover.COMMITTED);
       for (int touch = 0; touch < undisturbed.source().touches(); touch++) {
         World world = new World(seed);
         world.source().crashAt(touch);
@@ -112,7 +113,7 @@ class HandoverSchedulesTest {
     for (int look = 0; look < undisturbed.operator().looks(); look++) {
       for (int touch = 0; touch < undisturbed.source().touches(); touch += 7) {
         World world = new World(1);
-        world.operator().rollBackAt(look);
+        world.operator().cancelAt(look);
         world.source().crashAt(touch + look % 7);
         world.destination().crashAt(touch + (look + 3) % 7);
         world.liveCalmly();
@@ -134,7 +135,7 @@ class HandoverSchedulesTest {
         world.liveCalmly();
         assertThat(world.operator().decision())
             .as("seed %s, %s: %s", seed, device ? "device" : "workload", world.trace())
-            .isEqualTo(Operator.Decision.ROLLED_BACK);
+            .isEqualTo(Handover.ROLLED_BACK);
         assertThat(world.trace()).contains("dies", "DESTINATION_STRANDED");
       }
     }
@@ -152,7 +153,7 @@ class HandoverSchedulesTest {
         }
         world.onceCommitted(device ? destination.device()::die : destination.workload()::die);
         world.liveCalmly();
-        assertThat(world.operator().decision()).isEqualTo(Operator.Decision.COMMITTED);
+        assertThat(world.operator().decision()).isEqualTo(Handover.COMMITTED);
         assertThat(world.source().device().state()).isEqualTo(DeviceState.STOPNCOPY);
         assertThat(world.trace()).contains("dies");
       }
@@ -173,7 +174,7 @@ class HandoverSchedulesTest {
         world.liveCalmly();
         assertThat(world.operator().decision())
             .as("touch %s", touch)
-            .isEqualTo(Operator.Decision.ROLLED_BACK);
+            .isEqualTo(Handover.ROLLED_BACK);
       }
     }
   }
@@ -188,7 +189,7 @@ class HandoverSchedulesTest {
       }
       world.source().workload().moveWindow();
       world.liveCalmly();
-      assertThat(world.operator().decision()).isEqualTo(Operator.Decision.ROLLED_BACK);
+      assertThat(world.operator().decision()).isEqualTo(Handover.ROLLED_BACK);
       assertThat(world.trace())
           .contains("ROLLED_BACK because of INCOMPATIBLE_DEVICE")
           .doesNotContain("SETUP");
@@ -201,34 +202,34 @@ class HandoverSchedulesTest {
     World source = new World(1);
     source.source().allowsWindowsOf(declared - 1);
     source.liveCalmly();
-    assertThat(source.operator().decision()).isEqualTo(Operator.Decision.ROLLED_BACK);
+    assertThat(source.operator().decision()).isEqualTo(Handover.ROLLED_BACK);
     assertThat(source.trace()).contains("MEMORY_UNREACHABLE").doesNotContain("SETUP");
 
     // A destination that refuses is asked again until the operator gives up.
     World destination = new World(1);
     destination.destination().allowsWindowsOf(declared - 1);
-    destination.operator().rollBackAt(500);
+    destination.operator().cancelAt(500);
     destination.liveCalmly();
-    assertThat(destination.operator().decision()).isEqualTo(Operator.Decision.ROLLED_BACK);
+    assertThat(destination.operator().decision()).isEqualTo(Handover.ROLLED_BACK);
     assertThat(destination.trace()).doesNotContain("LISTENING", "SETUP");
 
     World enough = new World(1);
     enough.source().allowsWindowsOf(declared);
     enough.destination().allowsWindowsOf(declared);
     enough.liveCalmly();
-    assertThat(enough.operator().decision()).isEqualTo(Operator.Decision.COMMITTED);
+    assertThat(enough.operator().decision()).isEqualTo(Handover.COMMITTED);
   }
 
   /** The property is worth something only where schedules end in all ways there are. */
   @Test
   void schedulesEndInBothWays() {
-    Map<Operator.Decision, Integer> ends = new EnumMap<>(Operator.Decision.class);
+    Map<Handover, Integer> ends = new EnumMap<>(Handover.class);
     for (long seed = 0; seed < 300; seed++) {
       World world = new World(seed);
       world.live();
       ends.merge(world.operator().decision(), 1, Integer::sum);
     }
-    assertThat(ends.get(Operator.Decision.COMMITTED)).isGreaterThan(30);
-    assertThat(ends.get(Operator.Decision.ROLLED_BACK)).isGreaterThan(30);
+    assertThat(ends.get(Handover.COMMITTED)).isGreaterThan(30);
+    assertThat(ends.get(Handover.ROLLED_BACK)).isGreaterThan(30);
   }
 }

@@ -12,6 +12,7 @@ import dev.vfio.migration.agent.machine.SessionKey;
 import dev.vfio.migration.agent.machine.SessionRecord;
 import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.agent.machine.SourceSpec;
+import dev.vfio.migration.operator.api.Handover;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -95,7 +96,7 @@ class OneDeviceManySessionsTest {
           World world =
               killedOnceLoaded(
                   1, records, touch, image -> isEarlier(image) ? damage.apply(image) : image);
-          assertThat(world.operator().decision()).isEqualTo(Operator.Decision.COMMITTED);
+          assertThat(world.operator().decision()).isEqualTo(Handover.COMMITTED);
           assertThat(world.trace()).doesNotContain("STRANDED");
         }
       }
@@ -139,11 +140,11 @@ class OneDeviceManySessionsTest {
         world.source().journals().refuseEnds(refused);
         world.destination().journals().refuseEnds(refused);
         if (back) {
-          world.operator().rollBackAt(4);
+          world.operator().cancelAt(4);
         }
         world.liveCalmly();
         assertThat(world.operator().decision())
-            .isEqualTo(back ? Operator.Decision.ROLLED_BACK : Operator.Decision.COMMITTED);
+            .isEqualTo(back ? Handover.ROLLED_BACK : Handover.COMMITTED);
         for (Node node : List.of(world.source(), world.destination())) {
           assertThat(node.watched(world.operator().key()).state().terminal()).isTrue();
         }

@@ -145,6 +145,7 @@ class HostileTextInStatusTest {
         "876600h",
         Long.MAX_VALUE,
         null,
+        Long.toUnsignedString(-1),
         null,
         Collections.nCopies(32, new PhaseTransition(phase, "2026-01-01T00:00:00.000Z")),
         List.of(
