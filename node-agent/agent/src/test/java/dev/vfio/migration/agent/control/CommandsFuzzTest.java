@@ -63,8 +63,7 @@ class CommandsFuzzTest {
             .setDestinationHost(text(data, "10.0.0.1"))
             .setDestinationPort(number(data, 9444))
             .setToken(
-                ByteString.copyFrom(
-                    new byte[data.consumeBoolean() ? data.consumeInt(0, 64) : 32]))
+                ByteString.copyFrom(new byte[data.consumeBoolean() ? data.consumeInt(0, 64) : 32]))
             .setModeValue(number(data, 1))
             .setStreams(number(data, 1))
             .setBandwidthLimit(number(data, 0))
@@ -181,6 +180,7 @@ class CommandsFuzzTest {
 
   private static void requireWindows(List<WindowSpec> windows) {
     assertThat(windows).hasSizeLessThanOrEqualTo(DeclaredWindows.MAX_WINDOWS);
-    assertThat(windows).allSatisfy(window -> assertThat(DeclaredWindows.isName(window.name())).isTrue());
+    assertThat(windows)
+        .allSatisfy(window -> assertThat(DeclaredWindows.isName(window.name())).isTrue());
   }
 }
