@@ -226,6 +226,10 @@ final class FeatureTransitions {
       take(at, hop);
       at = hop;
     }
+    if (hops.isEmpty() && !wanted.saving() && wanted != FeatureState.RESUMING) {
+      // The device came here by itself, and the file of where it was is stale.
+      file.close();
+    }
   }
 
   private void take(FeatureState at, FeatureState hop)

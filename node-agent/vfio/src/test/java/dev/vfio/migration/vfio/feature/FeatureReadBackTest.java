@@ -70,6 +70,17 @@ class FeatureReadBackTest {
   }
 
   @Test
+  void theDataFileOfADeviceThatStoppedByItselfIsClosed() throws DeviceException {
+    DriverModel driver = DriverModel.ofAll().holding(STATE);
+    FeatureV2 device = source(driver);
+    lead(device, DeviceState.SETUP, DeviceState.PRECOPY, DeviceState.STOPNCOPY);
+    assertThat(driver.openFiles()).isEqualTo(1);
+    driver.in("STOP");
+    lead(device, DeviceState.SAVE_COMPLETED);
+    assertThat(driver.openFiles()).isZero();
+  }
+
+  @Test
   void aResetDriverThatReportsNoStateAgainLostWhatItTookIn() throws DeviceException {
     DriverModel driver = DriverModel.ofAll().reportingNoStateAtRest();
     FeatureV2 device = loaded(driver);
