@@ -90,6 +90,11 @@ final class DestinationWork
   }
 
   @Override
+  public void takes(DestinationState state, DestinationEvent event) {
+    reports.takes(state, event);
+  }
+
+  @Override
   public void entered(DestinationState state) {
     // Not journalled yet: it may still be refused, and its watcher is not to know of it.
     boolean mayBeRefused =

@@ -40,6 +40,9 @@ final class MachineLoop<S, E, A> {
     /** A fault of ours: an event was not taken. The state is as before. */
     void stuck(Throwable fault);
 
+    /** The machine is about to take an event. */
+    void takes(S state, E event);
+
     /** The state that is in force from now on. Called before its actions are performed. */
     void entered(S state);
   }
@@ -87,6 +90,7 @@ final class MachineLoop<S, E, A> {
     E event = first;
     while (event != null) {
       Outcome<S, A> outcome;
+      effects.takes(state, event);
       try {
         outcome = machine.step(state, event, clock.now());
       } catch (RuntimeException | VirtualMachineError | LinkageError fault) {

@@ -25,6 +25,11 @@ final class SessionReports {
     return announced;
   }
 
+  /** The session's machine takes an event. */
+  void takes(Object state, Object event) {
+    watcher.takes(state, event);
+  }
+
   /**
    * The session is as {@code now} says.
    *

@@ -13,6 +13,16 @@ public interface SessionWatcher {
    */
   void changed(SessionSnapshot before, SessionSnapshot now);
 
+  /**
+   * The machine of a session takes {@code event}. For whoever counts which events its steps have
+   * met.
+   *
+   * @param state of the source or destination, before the event
+   */
+  default void takes(Object state, Object event) {
+    // Most want to know only what comes of it.
+  }
+
   /** The session ended long ago and is remembered no longer. */
   void removed(SessionKey key);
 

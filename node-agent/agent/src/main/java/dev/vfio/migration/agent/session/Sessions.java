@@ -434,6 +434,11 @@ public final class Sessions {
     }
 
     @Override
+    public void takes(Object state, Object event) {
+      next.takes(state, event);
+    }
+
+    @Override
     public void removed(SessionKey key) {
       next.removed(key);
     }

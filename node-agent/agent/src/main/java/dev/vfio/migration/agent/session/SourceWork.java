@@ -85,6 +85,11 @@ final class SourceWork
   }
 
   @Override
+  public void takes(SourceState state, SourceEvent event) {
+    reports.takes(state, event);
+  }
+
+  @Override
   public void entered(SourceState state) {
     // A session that is not journalled yet may still be refused: its watcher is not to know of it.
     boolean hidden = state.step() == MainStep.JOURNALLING_START || state.step() == MainStep.REFUSED;

@@ -26,6 +26,9 @@ public final class Chaos implements Callable<Integer> {
   @Option(names = "--seed")
   private long first;
 
+  @Option(names = "--coverage")
+  private boolean coverage;
+
   private final Map<Outcome, Long> outcomes = new EnumMap<>(Outcome.class);
   private Schedule violation;
   private Throwable broken;
@@ -67,6 +70,9 @@ public final class Chaos implements Callable<Integer> {
         outcomes.getOrDefault(Outcome.CANCELLED, 0L),
         outcomes.getOrDefault(Outcome.WAITING, 0L),
         (System.nanoTime() - begin) / NANOS);
+    if (coverage) {
+      Coverage.all().forEach(machine -> machine.report().forEach(System.out::println));
+    }
     if (violation == null) {
       return 0;
     }

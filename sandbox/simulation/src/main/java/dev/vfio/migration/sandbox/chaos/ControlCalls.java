@@ -31,6 +31,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -196,13 +197,27 @@ final class ControlCalls {
       Node node = node(giving.side());
       Command.AgentCommand command = giving;
       Kind of = kind;
-      return sessions ->
-          call.apply(sessions)
-              .whenComplete(
-                  (answer, problem) ->
-                      back(
-                          of,
-                          problem == null ? taken.apply(answer) : refused(node, command, problem)));
+      return sessions -> {
+        // An agent that has obeyed a later leader obeys this one no more.
+        boolean replaced =
+            !command.isQuestion() && Long.compareUnsigned(number, node.fencingNumber()) < 0;
+        // What a future's callback throws is heard by nobody: it is judged on a lane.
+        call.apply(sessions)
+            .whenComplete(
+                (answer, problem) ->
+                    network.add(
+                        () -> {
+                          if (replaced && problem == null) {
+                            throw new AssertionError(
+                                "F: " + node + " obeyed a leader that was replaced: " + command);
+                          }
+                          back(
+                              of,
+                              problem == null
+                                  ? taken.apply(answer)
+                                  : refused(node, command, problem));
+                        }));
+      };
     }
 
     private Consumer<Sessions> told(Function<Sessions, CompletableFuture<SessionSnapshot>> call) {
@@ -211,7 +226,8 @@ final class ControlCalls {
     }
 
     private Consumer<Answers> refused(Node node, Command command, Throwable problem) {
-      if (!(problem instanceof Refusal refusal)) {
+      Throwable cause = problem instanceof CompletionException ? problem.getCause() : problem;
+      if (!(cause instanceof Refusal refusal)) {
         throw new AssertionError("a command ended otherwise than by a refusal", problem);
       }
       world.refused(refusal);

@@ -81,7 +81,15 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
 
   @Override
   void agentStarts() {
-    loop = new TransferLoop(new TransferMachine(ModelDevice.ID, "handover.sock"), this);
+    TransferMachine machine = new TransferMachine(ModelDevice.ID, "handover.sock");
+    loop =
+        new TransferLoop(
+            (state, event) -> {
+              Coverage.TRANSFER.met(
+                  state.task() == null ? "(no task)" : state.task().step().name(), state, event);
+              return machine.next(state, event);
+            },
+            this);
     listens = true;
     memoryMade = false;
   }

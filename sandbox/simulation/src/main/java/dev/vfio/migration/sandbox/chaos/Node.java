@@ -1,8 +1,10 @@
 package dev.vfio.migration.sandbox.chaos;
 
 import dev.vfio.migration.agent.journal.FencingStore;
+import dev.vfio.migration.agent.machine.DestinationState;
 import dev.vfio.migration.agent.machine.SessionKey;
 import dev.vfio.migration.agent.machine.SessionSnapshot;
+import dev.vfio.migration.agent.machine.SourceState;
 import dev.vfio.migration.agent.machine.Timings;
 import dev.vfio.migration.agent.session.Fencing;
 import dev.vfio.migration.agent.session.SessionEnvironment;
@@ -107,6 +109,11 @@ final class Node {
 
   boolean isUp() {
     return sessions != null;
+  }
+
+  /** The highest number of a leader that is on this node's disk. */
+  long fencingNumber() {
+    return fencingNumber;
   }
 
   /** Counts the starts of the agent. */
@@ -266,6 +273,15 @@ final class Node {
     public void changed(SessionSnapshot before, SessionSnapshot now) {
       watched.put(now.key(), now);
       world.sessionMoved(Node.this, before, now);
+    }
+
+    @Override
+    public void takes(Object state, Object event) {
+      if (state instanceof SourceState of) {
+        Coverage.SOURCE.met(of.step().toString(), state, event);
+      } else if (state instanceof DestinationState of) {
+        Coverage.DESTINATION.met(of.step().toString(), state, event);
+      }
     }
 
     @Override

@@ -6,6 +6,7 @@ import dev.vfio.migration.agent.machine.SessionState;
 import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -212,11 +213,15 @@ final class World {
           case UNDECIDED -> false;
           case COMMITTED ->
               isLost()
-                  || state(destination) == SessionState.DESTINATION_ACTIVE
+                  || operator.isOver()
+                      && state(destination) == SessionState.DESTINATION_ACTIVE
                       && (destination.workload().state() == ModelWorkload.State.RUNNING
                           || ranAndEnded())
                       && state(source) == SessionState.SOURCE_COMPLETED;
-          case ROLLED_BACK -> isOver(source) && isOver(destination);
+          case ROLLED_BACK ->
+              (operator.isOver() || operator.status().phase() == Phase.ACTION_REQUIRED)
+                  && isOver(source)
+                  && isOver(destination);
         };
   }
 

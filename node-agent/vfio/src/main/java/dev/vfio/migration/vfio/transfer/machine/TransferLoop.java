@@ -2,6 +2,7 @@ package dev.vfio.migration.vfio.transfer.machine;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.BiFunction;
 
 /**
  * Gives one device's events to its machine, one after the other, and has the actions performed. A
@@ -11,14 +12,18 @@ public final class TransferLoop {
   /** More than there are threads that ask for one device, unless one of them hangs. */
   private static final int MAX_WAITING_REQUESTS = 16;
 
-  private final TransferMachine machine;
+  private final BiFunction<TransferState, TransferEvent, Next> machine;
   private final TransferAction.Handler handler;
   private final Deque<TransferEvent> events = new ArrayDeque<>();
   private final Deque<TransferRequest> requests = new ArrayDeque<>();
   private TransferState state = TransferState.INITIAL;
   private boolean busy;
 
-  public TransferLoop(TransferMachine machine, TransferAction.Handler handler) {
+  /**
+   * @param machine {@link TransferMachine#next}
+   */
+  public TransferLoop(
+      BiFunction<TransferState, TransferEvent, Next> machine, TransferAction.Handler handler) {
     this.machine = machine;
     this.handler = handler;
   }
@@ -65,7 +70,7 @@ public final class TransferLoop {
     busy = true;
     try {
       for (TransferEvent event = next(); event != null; event = next()) {
-        Next next = machine.next(state, event);
+        Next next = machine.apply(state, event);
         state = next.state();
         Deque<TransferEvent> outcomes = new ArrayDeque<>();
         for (TransferAction action : next.actions()) {
