@@ -37,6 +37,12 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
   /** A migration at the point, and the one before it in the queue, if there is one. */
   record Held(AppliedMigration migration, Optional<AppliedMigration> predecessor) {}
 
+  /** What may fail as a device, a link or the API server does. */
+  @FunctionalInterface
+  private interface Step {
+    void take() throws IOException, InterruptedException;
+  }
+
   private KubernetesClient client() {
     return chaos.cluster().client();
   }
@@ -58,18 +64,21 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
     return new Held(migration, predecessor);
   }
 
-  private void arm() throws IOException {
-    switch (point) {
-      case PENDING, VALIDATING -> chaos.controlLink(destination().node()).stall();
-      case PREPARING -> source().console().fault("stall=SETUP" + LONG);
-      case PAUSING -> source().console().fault("stall=STOPNCOPY" + LONG);
-      case LOADING, LOADED -> destination().console().fault("stall=RESUME_COMPLETED" + LONG);
-      case COMMITTED -> destination().console().fault("stall=RUNNING" + LONG);
-      case CLEANING_UP -> source().console().fault("stall=SAVE_COMPLETED" + LONG);
-      case ROLLING_BACK -> source().console().fault("stall=CANCELLED" + LONG);
-      case ACTION_REQUIRED -> destination().console().fault("fail-transition=RUNNING:5");
-      case PRE_COPY -> {}
-    }
+  private void arm() throws IOException, InterruptedException {
+    Step step =
+        switch (point) {
+          case PENDING, VALIDATING -> () -> chaos.controlLink(destination().node()).stall();
+          case PREPARING -> () -> source().console().fault("stall=SETUP" + LONG);
+          case PAUSING -> () -> source().console().fault("stall=STOPNCOPY" + LONG);
+          case LOADING, LOADED ->
+              () -> destination().console().fault("stall=RESUME_COMPLETED" + LONG);
+          case COMMITTED -> () -> destination().console().fault("stall=RUNNING" + LONG);
+          case CLEANING_UP -> () -> source().console().fault("stall=SAVE_COMPLETED" + LONG);
+          case ROLLING_BACK -> () -> source().console().fault("stall=CANCELLED" + LONG);
+          case ACTION_REQUIRED -> () -> destination().console().fault("fail-transition=RUNNING:5");
+          case PRE_COPY -> () -> {};
+        };
+    step.take();
   }
 
   private boolean manual() {
@@ -98,23 +107,27 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
   }
 
   private void await(AppliedMigration migration) throws IOException, InterruptedException {
-    switch (point) {
-      case PENDING -> migration.awaitPhase("Pending");
-      case VALIDATING -> migration.awaitPhase("Validating");
-      case PREPARING -> awaitStall(source(), "SETUP");
-      case PRE_COPY -> migration.awaitPhase("PreCopy");
-      case PAUSING -> awaitStall(source(), "STOPNCOPY");
-      case LOADING -> awaitStall(destination(), "RESUME_COMPLETED");
-      case LOADED -> awaitLoaded();
-      case COMMITTED -> awaitStall(destination(), "RUNNING");
-      case CLEANING_UP -> awaitStall(source(), "SAVE_COMPLETED");
-      case ROLLING_BACK -> {
-        migration.awaitPhase("PreCopy");
-        migration.cancel();
-        awaitStall(source(), "CANCELLED");
-      }
-      case ACTION_REQUIRED -> migration.awaitPhase("ActionRequired");
-    }
+    Step step =
+        switch (point) {
+          case PENDING -> () -> migration.awaitPhase("Pending");
+          case VALIDATING -> () -> migration.awaitPhase("Validating");
+          case PREPARING -> () -> awaitStall(source(), "SETUP");
+          case PRE_COPY -> () -> migration.awaitPhase("PreCopy");
+          case PAUSING -> () -> awaitStall(source(), "STOPNCOPY");
+          case LOADING -> () -> awaitStall(destination(), "RESUME_COMPLETED");
+          case LOADED -> this::awaitLoaded;
+          case COMMITTED -> () -> awaitStall(destination(), "RUNNING");
+          case CLEANING_UP -> () -> awaitStall(source(), "SAVE_COMPLETED");
+          case ROLLING_BACK -> () -> awaitRollBack(migration);
+          case ACTION_REQUIRED -> () -> migration.awaitPhase("ActionRequired");
+        };
+    step.take();
+  }
+
+  private void awaitRollBack(AppliedMigration migration) throws IOException, InterruptedException {
+    migration.awaitPhase("PreCopy");
+    migration.cancel();
+    awaitStall(source(), "CANCELLED");
   }
 
   private void awaitStall(MovingDevice device, String state)
@@ -178,18 +191,21 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
   }
 
   /** Lets the migration go on. */
-  void letGo(Held held) throws IOException {
-    switch (point) {
-      case PENDING -> {
-        held.predecessor().orElseThrow().cancel();
-        chaos.controlLink(destination().node()).restore();
-      }
-      case VALIDATING -> chaos.controlLink(destination().node()).restore();
-      case PREPARING, PAUSING, CLEANING_UP, ROLLING_BACK -> source().console().clearFaults();
-      case LOADING, COMMITTED, ACTION_REQUIRED -> destination().console().clearFaults();
-      case PRE_COPY -> held.migration().switchOver();
-      case LOADED -> {}
-    }
+  void letGo(Held held) throws IOException, InterruptedException {
+    Step step =
+        switch (point) {
+          case PENDING, VALIDATING ->
+              () -> {
+                held.predecessor().ifPresent(AppliedMigration::cancel);
+                chaos.controlLink(destination().node()).restore();
+              };
+          case PREPARING, PAUSING, CLEANING_UP, ROLLING_BACK ->
+              () -> source().console().clearFaults();
+          case LOADING, COMMITTED, ACTION_REQUIRED -> () -> destination().console().clearFaults();
+          case PRE_COPY -> () -> held.migration().switchOver();
+          case LOADED -> () -> {};
+        };
+    step.take();
   }
 
   /** Whether nothing is left to do for it. */

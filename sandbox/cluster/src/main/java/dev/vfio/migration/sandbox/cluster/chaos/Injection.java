@@ -12,83 +12,103 @@ import java.util.Random;
  * are two steps so that parts that need each other can be mended together. Used by one thread.
  */
 final class Injection {
+  private static final String DEVICE = "device";
+  private static final String WORKLOAD = "workload";
+
   /** A stream of the rounds' small devices has some MiB; a connection of the operator some KiB. */
   private static final int STATE_BYTES = 4 << 20;
 
   private static final int CONTROL_BYTES = 4 << 10;
 
+  /** What may fail as a process or a socket does. */
+  @FunctionalInterface
+  private interface Step {
+    void take() throws IOException, InterruptedException;
+  }
+
   private final ChaosCluster chaos;
   private final SandboxCluster cluster;
-  private final Blow blow;
+  private final Part part;
+  private final Fault fault;
   private final Random random;
   private Pulse pulse;
 
   Injection(ChaosCluster chaos, Blow blow, Random random) {
     this.chaos = chaos;
     this.cluster = chaos.cluster();
-    this.blow = blow;
+    this.part = blow.part();
+    this.fault = blow.fault();
     this.random = random;
   }
 
-  Blow blow() {
-    return blow;
+  Part part() {
+    return part;
   }
 
   void begin() throws IOException, InterruptedException {
-    switch (blow.fault()) {
-      case KILL -> kill();
-      case STOP -> stop();
-      case CUT -> cut();
-      case SLOW -> pulse = Pulse.begin(process());
-      case CORRUPT -> corrupt();
-    }
+    Step step =
+        switch (fault) {
+          case KILL -> kill();
+          case STOP -> stop();
+          case CUT -> cut();
+          case SLOW -> () -> pulse = Pulse.begin(process());
+          case CORRUPT -> this::corrupt;
+        };
+    step.take();
   }
 
   /** Ends the fault, or starts again what was killed. */
   void launch() throws IOException, InterruptedException {
-    switch (blow.fault()) {
-      case KILL -> relaunch();
-      case STOP -> proceed();
-      case CUT -> mendCut();
-      case SLOW -> pulse.end();
-      case CORRUPT -> links().forEach(FaultyLink::restore);
-    }
+    Step step =
+        switch (fault) {
+          case KILL -> relaunch();
+          case STOP -> proceed();
+          case CUT -> mend();
+          case SLOW -> () -> pulse.end();
+          case CORRUPT -> () -> links().forEach(FaultyLink::restore);
+        };
+    step.take();
   }
 
   /** Returns when a part that was started again is ready. */
   void awaitMended() throws IOException, InterruptedException {
-    if (blow.fault() != Fault.KILL) {
-      return;
-    }
-    switch (blow.part()) {
-      case API_SERVER -> cluster.awaitApiServer();
-      case SOURCE_AGENT -> cluster.awaitAgent(chaos.source().node());
-      case DESTINATION_AGENT -> cluster.awaitAgent(chaos.destination().node());
-      case OPERATOR -> cluster.awaitOperator();
-      case SOURCE_DEVICE -> chaos.source().await();
-      case DESTINATION_DEVICE -> chaos.destination().await();
-      case SOURCE_WORKLOAD, WAITING_WORKLOAD -> {}
+    Step step =
+        switch (part) {
+          case API_SERVER -> cluster::awaitApiServer;
+          case SOURCE_AGENT, DESTINATION_AGENT -> () -> cluster.awaitAgent(end().node());
+          case OPERATOR -> cluster::awaitOperator;
+          case SOURCE_DEVICE, DESTINATION_DEVICE -> () -> end().await();
+          case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> {};
+        };
+    if (fault == Fault.KILL) {
+      step.take();
     }
   }
 
+  /** The device at the part's own end of the migration. */
+  private MovingDevice end() {
+    return switch (part) {
+      case SOURCE_AGENT, SOURCE_DEVICE, SOURCE_WORKLOAD -> chaos.source();
+      case DESTINATION_AGENT, DESTINATION_DEVICE, WAITING_WORKLOAD -> chaos.destination();
+      case API_SERVER, OPERATOR -> throw new IllegalStateException(part + " is on no node");
+    };
+  }
+
   private RunningProcess process() {
-    return switch (blow.part()) {
+    return switch (part) {
       case API_SERVER -> cluster.apiServer();
-      case SOURCE_AGENT -> cluster.agent(chaos.source().node());
-      case DESTINATION_AGENT -> cluster.agent(chaos.destination().node());
+      case SOURCE_AGENT, DESTINATION_AGENT -> cluster.agent(end().node());
       case OPERATOR -> cluster.operator();
-      case SOURCE_DEVICE, SOURCE_WORKLOAD -> chaos.source().launched().process();
-      case DESTINATION_DEVICE, WAITING_WORKLOAD -> chaos.destination().launched().process();
+      case SOURCE_DEVICE, DESTINATION_DEVICE, SOURCE_WORKLOAD, WAITING_WORKLOAD ->
+          end().launched().process();
     };
   }
 
   private List<FaultyLink> links() {
-    return switch (blow.part()) {
+    return switch (part) {
       case API_SERVER -> List.of(chaos.apiLink());
-      case SOURCE_AGENT ->
-          List.of(chaos.controlLink(chaos.source().node()), chaos.stateLink());
-      case DESTINATION_AGENT ->
-          List.of(chaos.controlLink(chaos.destination().node()), chaos.stateLink());
+      case SOURCE_AGENT, DESTINATION_AGENT ->
+          List.of(chaos.controlLink(end().node()), chaos.stateLink());
       case OPERATOR ->
           List.of(
               chaos.apiLink(),
@@ -98,84 +118,73 @@ final class Injection {
     };
   }
 
-  private void kill() throws IOException {
-    switch (blow.part()) {
-      case API_SERVER, SOURCE_AGENT, DESTINATION_AGENT, OPERATOR -> process().kill();
-      case SOURCE_DEVICE -> chaos.source().kill();
-      case DESTINATION_DEVICE -> chaos.destination().kill();
-      case SOURCE_WORKLOAD -> chaos.source().console().shut("workload");
-      case WAITING_WORKLOAD -> chaos.destination().console().shut("workload");
-    }
+  private Step kill() {
+    return switch (part) {
+      case API_SERVER, SOURCE_AGENT, DESTINATION_AGENT, OPERATOR -> () -> process().kill();
+      case SOURCE_DEVICE, DESTINATION_DEVICE -> () -> end().kill();
+      case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> end().console().shut(WORKLOAD);
+    };
   }
 
-  private void relaunch() throws IOException {
-    switch (blow.part()) {
-      case API_SERVER -> cluster.launchApiServer();
-      case SOURCE_AGENT -> cluster.launchAgent(chaos.source().node());
-      case DESTINATION_AGENT -> cluster.launchAgent(chaos.destination().node());
-      case OPERATOR -> cluster.launchOperator();
-      case SOURCE_DEVICE -> chaos.source().relaunch();
-      case DESTINATION_DEVICE -> chaos.destination().relaunch();
-      case SOURCE_WORKLOAD -> chaos.source().console().open("workload");
-      case WAITING_WORKLOAD -> chaos.destination().console().open("workload");
-    }
+  private Step relaunch() {
+    return switch (part) {
+      case API_SERVER -> cluster::launchApiServer;
+      case SOURCE_AGENT, DESTINATION_AGENT -> () -> cluster.launchAgent(end().node());
+      case OPERATOR -> cluster::launchOperator;
+      case SOURCE_DEVICE, DESTINATION_DEVICE -> () -> end().relaunch();
+      case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> end().console().open(WORKLOAD);
+    };
   }
 
-  private void stop() throws IOException, InterruptedException {
-    switch (blow.part()) {
+  private Step stop() {
+    return switch (part) {
       case API_SERVER,
-          SOURCE_AGENT,
-          DESTINATION_AGENT,
-          OPERATOR,
-          SOURCE_DEVICE,
-          DESTINATION_DEVICE ->
-          process().suspend();
-      case SOURCE_WORKLOAD -> chaos.source().console().silence("workload");
-      case WAITING_WORKLOAD -> chaos.destination().console().silence("workload");
-    }
+              SOURCE_AGENT,
+              DESTINATION_AGENT,
+              OPERATOR,
+              SOURCE_DEVICE,
+              DESTINATION_DEVICE ->
+          () -> process().suspend();
+      case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> end().console().silence(WORKLOAD);
+    };
   }
 
-  private void proceed() throws IOException, InterruptedException {
-    switch (blow.part()) {
+  private Step proceed() {
+    return switch (part) {
       case API_SERVER,
-          SOURCE_AGENT,
-          DESTINATION_AGENT,
-          OPERATOR,
-          SOURCE_DEVICE,
-          DESTINATION_DEVICE ->
-          process().proceed();
-      case SOURCE_WORKLOAD -> chaos.source().console().open("workload");
-      case WAITING_WORKLOAD -> chaos.destination().console().open("workload");
-    }
+              SOURCE_AGENT,
+              DESTINATION_AGENT,
+              OPERATOR,
+              SOURCE_DEVICE,
+              DESTINATION_DEVICE ->
+          () -> process().proceed();
+      case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> end().console().open(WORKLOAD);
+    };
   }
 
-  private void cut() throws IOException {
-    switch (blow.part()) {
+  private Step cut() {
+    return switch (part) {
       case API_SERVER, SOURCE_AGENT, DESTINATION_AGENT, OPERATOR ->
-          links().forEach(FaultyLink::cut);
-      case SOURCE_DEVICE -> chaos.source().console().shut("device");
-      case DESTINATION_DEVICE -> chaos.destination().console().shut("device");
-      case SOURCE_WORKLOAD -> chaos.source().console().shut("workload");
-      case WAITING_WORKLOAD -> chaos.destination().console().shut("workload");
-    }
+          () -> links().forEach(FaultyLink::cut);
+      case SOURCE_DEVICE, DESTINATION_DEVICE -> () -> end().console().shut(DEVICE);
+      case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> end().console().shut(WORKLOAD);
+    };
   }
 
-  private void mendCut() throws IOException {
-    switch (blow.part()) {
+  private Step mend() {
+    return switch (part) {
       case API_SERVER, SOURCE_AGENT, DESTINATION_AGENT, OPERATOR ->
-          links().forEach(FaultyLink::restore);
-      case SOURCE_DEVICE -> chaos.source().console().open("device");
-      case DESTINATION_DEVICE -> chaos.destination().console().open("device");
-      case SOURCE_WORKLOAD -> chaos.source().console().open("workload");
-      case WAITING_WORKLOAD -> chaos.destination().console().open("workload");
-    }
+          () -> links().forEach(FaultyLink::restore);
+      case SOURCE_DEVICE, DESTINATION_DEVICE -> () -> end().console().open(DEVICE);
+      case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> end().console().open(WORKLOAD);
+    };
   }
 
   /** The API server of the sandbox speaks without TLS: what it sends is not touched. */
   private void corrupt() throws IOException {
-    if (blow.part() == Part.SOURCE_DEVICE) {
-      chaos.source().console().fault("corrupt-data=PRECOPY");
-      chaos.source().console().fault("corrupt-data=STOPNCOPY");
+    if (part == Part.SOURCE_DEVICE) {
+      end().console().fault("corrupt-data=PRECOPY");
+      end().console().fault("corrupt-data=STOPNCOPY");
     }
     for (FaultyLink link : links()) {
       if (link == chaos.stateLink()) {

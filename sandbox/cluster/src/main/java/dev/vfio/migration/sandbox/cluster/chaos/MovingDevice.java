@@ -1,7 +1,6 @@
 package dev.vfio.migration.sandbox.cluster.chaos;
 
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.sandbox.cluster.DeviceShape;
 import dev.vfio.migration.sandbox.cluster.LaunchedDevice;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
@@ -11,9 +10,7 @@ import dev.vfio.migration.sandbox.cluster.migration.NodeDevice;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * One device of the pair, over the lives of its process. What its log cannot say, that it was
@@ -66,15 +63,8 @@ final class MovingDevice {
   void kill() throws IOException {
     launched.process().kill();
     long now = System.nanoTime();
-    String state = last("state", Long.MAX_VALUE).map(event -> event.text("to")).orElse("NONE");
-    deaths.add(death(now, "state", state));
-    deaths.add(death(now, "workload", ""));
-  }
-
-  private DeviceEvent death(long now, String event, String from) {
-    ObjectNode fields = JsonNodeFactory.instance.objectNode();
-    fields.put("from", from).put("to", "killed");
-    return new DeviceEvent(now, node, shape.name(), event, fields);
+    deaths.add(RoundEvents.death(now, node, shape.name(), "state"));
+    deaths.add(RoundEvents.death(now, node, shape.name(), "workload"));
   }
 
   /** Starts it again, without any state, waiting for one. */
@@ -98,7 +88,7 @@ final class MovingDevice {
   }
 
   private boolean is(String state, String workload) throws IOException {
-    var status = console().status();
+    JsonNode status = console().status();
     return status.path("state").asText().equals(state)
         && status.path("workload").asText().equals(workload);
   }
@@ -108,34 +98,6 @@ final class MovingDevice {
    * then.
    */
   List<DeviceEvent> eventsSince(long nanos) throws IOException {
-    List<DeviceEvent> events = new ArrayList<>();
-    last("state", nanos).ifPresent(events::add);
-    last("workload", nanos).ifPresent(events::add);
-    events.sort(Comparator.comparingLong(DeviceEvent::nanos));
-    all().stream().filter(event -> event.nanos() >= nanos).forEach(events::add);
-    return events;
-  }
-
-  /** Whether it did what a fault of its console says, since then. */
-  boolean faultedSince(long nanos) throws IOException {
-    return all().stream()
-        .anyMatch(event -> event.nanos() >= nanos && event.event().equals("fault"));
-  }
-
-  boolean entered(String state, long since) throws IOException {
-    return all().stream().anyMatch(event -> event.nanos() >= since && event.entersState(state));
-  }
-
-  private Optional<DeviceEvent> last(String kind, long before) throws IOException {
-    return all().stream()
-        .filter(event -> event.nanos() < before && event.event().equals(kind))
-        .reduce((earlier, later) -> later);
-  }
-
-  private List<DeviceEvent> all() throws IOException {
-    List<DeviceEvent> all = new ArrayList<>(launched.log().events());
-    all.addAll(deaths);
-    all.sort(Comparator.comparingLong(DeviceEvent::nanos));
-    return all;
+    return RoundEvents.since(nanos, launched.log().events(), deaths);
   }
 }

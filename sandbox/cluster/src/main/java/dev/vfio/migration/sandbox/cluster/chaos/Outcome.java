@@ -25,6 +25,12 @@ record Outcome(
     violations = List.copyOf(violations);
   }
 
+  /** A round that came to no judgement: the cluster was not what it must be. */
+  static Outcome notRun(Exception cause) {
+    return new Outcome(
+        "", "unknown", "", "", "unknown", false, List.of("not run to its end: " + cause));
+  }
+
   /** In the table: the phase at the end, and whether the state went with its device. */
   String word() {
     return phaseAtEnd

@@ -27,6 +27,9 @@ public final class ProcessChaos {
     @Option(names = "--rounds")
     private int rounds;
 
+    @Option(names = "--skip")
+    private int skip;
+
     @Option(names = "--seed")
     private long seed;
 
@@ -45,8 +48,8 @@ public final class ProcessChaos {
     RoundPlans plans;
     try {
       options = CommandLineReader.read(new Options(), arguments);
-      if (options.rounds < 0) {
-        throw new WrongOptionException("--rounds takes a number from 1, or 0 for each fault once");
+      if (options.rounds < 0 || options.skip < 0) {
+        throw new WrongOptionException("--rounds and --skip take a number from 0");
       }
       plans = new RoundPlans(options.seed, Only.parse(options.only));
     } catch (WrongOptionException e) {
@@ -68,8 +71,11 @@ public final class ProcessChaos {
         System.err.println("chaos: another run uses " + work + "; nothing was started");
         System.exit(3);
       }
-      int rounds = options.rounds == 0 ? plans.systematic() : options.rounds;
-      List<RoundPlan> chosen = plans.first(rounds);
+      int rounds =
+          options.rounds == 0
+              ? Math.max(0, plans.systematic() - options.skip)
+              : options.rounds;
+      List<RoundPlan> chosen = plans.after(options.skip, rounds);
       OutcomeTable table = new Rounds(work, System.out::println).run(chosen);
       System.out.println();
       System.out.print(table.markdown());

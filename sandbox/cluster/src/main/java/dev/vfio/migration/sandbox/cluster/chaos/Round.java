@@ -63,7 +63,7 @@ final class Round {
       hold.letGo(held);
       pause(lasts - lasts / 2);
     }
-    injections.sort((one, other) -> one.blow().part().compareTo(other.blow().part()));
+    injections.sort((one, other) -> one.part().compareTo(other.part()));
     for (Injection injection : injections) {
       injection.launch();
     }

@@ -27,7 +27,12 @@ final class RoundPlans {
     return list().size();
   }
 
-  List<RoundPlan> first(int rounds) {
+  /** The plans of the rounds from {@code skipped + 1} to {@code skipped + rounds}. */
+  List<RoundPlan> after(int skipped, int rounds) {
+    return first(skipped + rounds).subList(skipped, skipped + rounds);
+  }
+
+  private List<RoundPlan> first(int rounds) {
     List<RoundPlan> plans = new ArrayList<>();
     for (RoundPlan plan : list()) {
       if (plans.size() < rounds) {

@@ -1,5 +1,6 @@
 package dev.vfio.migration.sandbox.cluster.chaos;
 
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -7,8 +8,9 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Runs rounds one after the other, on one cluster as long as each leaves it clean. Ends with the
- * first that breaks a rule. Used by one thread.
+ * Runs rounds one after the other, on one cluster as long as each leaves it clean. After
+ * one that broke a rule, or could not be run, its logs are kept and a new cluster goes on. Used by
+ * one thread.
  */
 final class Rounds {
   private static final long NANOS_PER_MILLI = 1_000_000;
@@ -30,11 +32,7 @@ final class Rounds {
     OutcomeTable table = new OutcomeTable();
     try {
       for (RoundPlan plan : plans) {
-        Outcome outcome = run(plan);
-        table.add(plan, outcome);
-        if (!outcome.violations().isEmpty()) {
-          break;
-        }
+        table.add(plan, run(plan));
       }
     } finally {
       close();
@@ -51,10 +49,8 @@ final class Rounds {
     Outcome outcome;
     try {
       outcome = round.run();
-    } catch (IOException | RuntimeException e) {
-      say.accept("round=%d %s failed: %s".formatted(plan.number(), plan, e.getMessage()));
-      say.accept("seed=%d logs=%s".formatted(plan.seed(), keep(plan, round)));
-      throw e;
+    } catch (IOException | KubernetesClientException e) {
+      outcome = Outcome.notRun(e);
     }
     say.accept(
         "round=%d %s phase_at_fault=%s phase_at_end=%s reason=%s owner=%s%s ms=%d %s"
@@ -70,18 +66,32 @@ final class Rounds {
                 outcome.violations().isEmpty() ? "ok" : "VIOLATION"));
     if (!outcome.violations().isEmpty()) {
       outcome.violations().forEach(violation -> say.accept("  " + violation));
-      say.accept("seed=%d logs=%s".formatted(plan.seed(), keep(plan, round)));
-      return outcome;
-    }
-    if (outcome.waits()) {
+      say.accept("  seed=%d logs=%s".formatted(plan.seed(), keep(plan, round)));
+      close();
+    } else if (outcome.waits()) {
       keep(plan, round);
       close();
-    } else if (round.cleared()) {
-      chaos.prepareNext();
     } else {
-      close();
+      prepareNext(round);
     }
     return outcome;
+  }
+
+  /** A cluster that cannot be cleaned is not worth a second look: the next round has a new one. */
+  private void prepareNext(Round round) throws IOException, InterruptedException {
+    boolean clean;
+    try {
+      clean = round.cleared();
+      if (clean) {
+        chaos.prepareNext();
+      }
+    } catch (IOException | KubernetesClientException e) {
+      say.accept("  the next round has a new cluster: " + e.getMessage());
+      clean = false;
+    }
+    if (!clean) {
+      close();
+    }
   }
 
   private Path keep(RoundPlan plan, Round round) throws IOException {
