@@ -135,7 +135,9 @@ final class ChaosCluster implements AutoCloseable {
     return apiLink;
   }
 
-  /** After a round: the device that runs is the next source; a pair that is not clean is renewed. */
+  /**
+   * After a round: the device that runs is the next source; a pair that is not clean is renewed.
+   */
   void prepareNext() throws IOException, InterruptedException {
     source.console().clearFaults();
     destination.console().clearFaults();

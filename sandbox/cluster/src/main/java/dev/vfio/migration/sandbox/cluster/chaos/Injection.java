@@ -139,11 +139,11 @@ final class Injection {
   private Step stop() {
     return switch (part) {
       case API_SERVER,
-              SOURCE_AGENT,
-              DESTINATION_AGENT,
-              OPERATOR,
-              SOURCE_DEVICE,
-              DESTINATION_DEVICE ->
+          SOURCE_AGENT,
+          DESTINATION_AGENT,
+          OPERATOR,
+          SOURCE_DEVICE,
+          DESTINATION_DEVICE ->
           () -> process().suspend();
       case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> end().console().silence(WORKLOAD);
     };
@@ -152,11 +152,11 @@ final class Injection {
   private Step proceed() {
     return switch (part) {
       case API_SERVER,
-              SOURCE_AGENT,
-              DESTINATION_AGENT,
-              OPERATOR,
-              SOURCE_DEVICE,
-              DESTINATION_DEVICE ->
+          SOURCE_AGENT,
+          DESTINATION_AGENT,
+          OPERATOR,
+          SOURCE_DEVICE,
+          DESTINATION_DEVICE ->
           () -> process().proceed();
       case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> end().console().open(WORKLOAD);
     };

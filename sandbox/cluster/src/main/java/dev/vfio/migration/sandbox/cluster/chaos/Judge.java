@@ -128,8 +128,7 @@ record Judge(ChaosCluster chaos, RoundPlan plan, long since) {
           "the migration did not end in time: phase '%s', %s".formatted(view.phase(), view.why()));
     }
     if (view.phase().equals("ActionRequired")) {
-      String message =
-          view.condition("Succeeded").map(MigrationView.Condition::message).orElse("");
+      String message = view.condition("Succeeded").map(MigrationView.Condition::message).orElse("");
       if (!ACTION.matcher(message).find()) {
         found.add("ActionRequired names no action: '" + message + "'");
       }

@@ -35,8 +35,7 @@ final class MovingDevice {
 
   static MovingDevice launch(
       SandboxCluster cluster, String node, DeviceShape shape, boolean running) throws IOException {
-    return new MovingDevice(
-        cluster, node, shape, cluster.launchDevice(node, shape, running));
+    return new MovingDevice(cluster, node, shape, cluster.launchDevice(node, shape, running));
   }
 
   void await() throws IOException, InterruptedException {

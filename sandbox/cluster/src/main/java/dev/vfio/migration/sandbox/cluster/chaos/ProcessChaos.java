@@ -72,9 +72,7 @@ public final class ProcessChaos {
         System.exit(3);
       }
       int rounds =
-          options.rounds == 0
-              ? Math.max(0, plans.systematic() - options.skip)
-              : options.rounds;
+          options.rounds == 0 ? Math.max(0, plans.systematic() - options.skip) : options.rounds;
       List<RoundPlan> chosen = plans.after(options.skip, rounds);
       OutcomeTable table = new Rounds(work, System.out::println).run(chosen);
       System.out.println();

@@ -23,8 +23,8 @@ final class Round {
   /** How long a call for a person may last before nobody is thought to take it back. */
   private static final Duration CALLED = Duration.ofSeconds(20);
 
-  private static final int SHORTEST_MILLIS = 500;
-  private static final int LONGEST_MILLIS = 6000;
+  private static final int MIN_MILLIS = 500;
+  private static final int MAX_MILLIS = 6000;
   private static final int RESTART_MILLIS = 600;
 
   private final ChaosCluster chaos;
@@ -87,7 +87,7 @@ final class Round {
     boolean kills = plan.blows().stream().allMatch(blow -> blow.fault() == Fault.KILL);
     return kills
         ? random.nextInt(RESTART_MILLIS)
-        : SHORTEST_MILLIS + random.nextInt(LONGEST_MILLIS - SHORTEST_MILLIS);
+        : MIN_MILLIS + random.nextInt(MAX_MILLIS - MIN_MILLIS);
   }
 
   /** What is said of the migration once it is settled, or calls for a person for a while. */

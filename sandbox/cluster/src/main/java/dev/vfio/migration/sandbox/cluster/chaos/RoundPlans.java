@@ -53,8 +53,7 @@ final class RoundPlans {
           boolean systematic = SYSTEMATIC.contains(fault) || only.names(fault);
           if (systematic && part.faults().contains(fault) && only.matches(point, part, fault)) {
             int number = plans.size() + 1;
-            plans.add(
-                new RoundPlan(number, seed + number, point, List.of(new Blow(part, fault))));
+            plans.add(new RoundPlan(number, seed + number, point, List.of(new Blow(part, fault))));
           }
         }
       }

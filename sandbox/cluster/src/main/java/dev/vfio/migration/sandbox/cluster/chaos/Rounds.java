@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Runs rounds one after the other, on one cluster as long as each leaves it clean. After
- * one that broke a rule, or could not be run, its logs are kept and a new cluster goes on. Used by
- * one thread.
+ * Runs rounds one after the other, on one cluster as long as each leaves it clean. After one that
+ * broke a rule, or could not be run, its logs are kept and a new cluster goes on. Used by one
+ * thread.
  */
 final class Rounds {
   private static final long NANOS_PER_MILLI = 1_000_000;

@@ -27,7 +27,11 @@ class RoundEventsTest {
 
   private static DeviceEvent event(long at, String kind, String from, String to) {
     return new DeviceEvent(
-        at, "node", "gpu", kind, JsonNodeFactory.instance.objectNode().put("from", from).put("to", to));
+        at,
+        "node",
+        "gpu",
+        kind,
+        JsonNodeFactory.instance.objectNode().put("from", from).put("to", to));
   }
 
   /** A move from here to there, as the first round. */
@@ -66,7 +70,8 @@ class RoundEventsTest {
     movedThere();
     state(here, 600, "NONE", "RUNNING");
 
-    assertThat(secondRound().neverBothRunning()).hasValueSatisfying(it -> it.contains("from t=600"));
+    assertThat(secondRound().neverBothRunning())
+        .hasValueSatisfying(it -> it.contains("from t=600"));
     assertThat(secondRound().exactlyOneRunsNow()).isPresent();
   }
 

@@ -40,8 +40,7 @@ public final class LineServer implements AutoCloseable {
   private final Set<SocketChannel> connections = ConcurrentHashMap.newKeySet();
   private final JsonFactory json = new JsonFactory();
 
-  private LineServer(
-      Path path, LineProtocol protocol, Gate gate, ServerSocketChannel listener) {
+  private LineServer(Path path, LineProtocol protocol, Gate gate, ServerSocketChannel listener) {
     this.path = path;
     this.protocol = protocol;
     this.gate = gate;

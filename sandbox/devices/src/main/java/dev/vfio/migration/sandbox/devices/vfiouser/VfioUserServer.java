@@ -35,8 +35,7 @@ public final class VfioUserServer implements AutoCloseable {
   private final Condition left = lock.newCondition();
   private ClientConnection admitted;
 
-  private VfioUserServer(
-      ListeningSocket listener, DeviceRegions regions, Gate gate, EventLog log) {
+  private VfioUserServer(ListeningSocket listener, DeviceRegions regions, Gate gate, EventLog log) {
     this.listener = listener;
     this.regions = regions;
     this.gate = gate;
