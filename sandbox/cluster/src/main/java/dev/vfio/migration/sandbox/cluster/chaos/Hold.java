@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -74,11 +75,17 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
               () -> destination().console().fault("stall=RESUME_COMPLETED" + LONG);
           case COMMITTED -> () -> destination().console().fault("stall=RUNNING" + LONG);
           case CLEANING_UP -> () -> source().console().fault("stall=SAVE_COMPLETED" + LONG);
-          case ROLLING_BACK -> () -> source().console().fault("stall=CANCELLED" + LONG);
+          case ROLLING_BACK -> this::armRollBack;
           case ACTION_REQUIRED -> () -> destination().console().fault("fail-transition=RUNNING:5");
           case PRE_COPY -> () -> {};
         };
     step.take();
+  }
+
+  /** A source that hears of the end of its stream before it hears of the cancel goes FAILED. */
+  private void armRollBack() throws IOException {
+    source().console().fault("stall=CANCELLED" + LONG);
+    source().console().fault("stall=FAILED" + LONG);
   }
 
   private boolean manual() {
@@ -127,20 +134,20 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
   private void awaitRollBack(AppliedMigration migration) throws IOException, InterruptedException {
     migration.awaitPhase("PreCopy");
     migration.cancel();
-    awaitStall(source(), "CANCELLED");
+    awaitStall(source(), "CANCELLED", "FAILED");
   }
 
-  private void awaitStall(MovingDevice device, String state)
+  private void awaitStall(MovingDevice device, String... states)
       throws IOException, InterruptedException {
     until(
-        device.named().device() + " on its way to " + state,
+        device.named().device() + " on its way to " + String.join(" or ", states),
         () ->
             device.eventsSince(since).stream()
                 .anyMatch(
                     event ->
                         event.nanos() >= since
                             && event.event().equals("fault")
-                            && event.text("state").equals(state)));
+                            && List.of(states).contains(event.text("state"))));
   }
 
   private void awaitLoaded() throws IOException, InterruptedException {

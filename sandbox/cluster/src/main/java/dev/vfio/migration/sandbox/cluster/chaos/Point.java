@@ -20,7 +20,7 @@ enum Point implements Labels {
   COMMITTED("Committed"),
   /** The destination runs; the source's device is on its way to SAVE_COMPLETED. */
   CLEANING_UP("Succeeded-cleaning-up"),
-  /** Cancelled while it copied; the source's device is on its way to CANCELLED. */
+  /** Cancelled while it copied; the source's device is on its way back. */
   ROLLING_BACK("RollingBack"),
   /** Committed, and the destination's device refuses RUNNING as long as the point lasts. */
   ACTION_REQUIRED("ActionRequired");
