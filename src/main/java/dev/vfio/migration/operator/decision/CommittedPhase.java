@@ -1,7 +1,6 @@
 package dev.vfio.migration.operator.decision;
 
 import dev.vfio.migration.contract.v1.DeviceState;
-import dev.vfio.migration.contract.v1.Reason;
 import dev.vfio.migration.operator.api.Condition.Status;
 import dev.vfio.migration.operator.api.GoDuration;
 import dev.vfio.migration.operator.api.Phase;
@@ -140,17 +139,11 @@ final class CommittedPhase implements PhaseDecision {
             + destination.location()
             + " would not run: "
             + ReadyConditions.failureText(destination)
-            + (lostItsState() ? "" : " The operator keeps trying to activate it.")
+            + (ReadyConditions.lostItsState(destination)
+                ? ""
+                : " The operator keeps trying to activate it.")
             + " The source stays paused with its copy and must not be resumed unless the"
             + " destination is certain not to run.");
-  }
-
-  /** Its device was reset after it was loaded: trying again brings nothing back. */
-  private boolean lostItsState() {
-    return destination
-        .session()
-        .filter(session -> session.getFailure().getReason() == Reason.NOT_LOADED)
-        .isPresent();
   }
 
   private Decision withoutSession() {

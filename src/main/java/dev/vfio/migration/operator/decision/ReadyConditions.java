@@ -126,9 +126,20 @@ final class ReadyConditions {
       case DESTINATION_STRANDED ->
           no(
               ConditionReason.STRANDED,
-              device + " holds what it received and is stranded." + agentSays(side));
+              device
+                  + (lostItsState(side)
+                      ? " lost what it received and is stranded."
+                      : " holds what it received and is stranded.")
+                  + agentSays(side));
       case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> Optional.empty();
     };
+  }
+
+  /** Its device was reset after it was loaded, or its server started anew. */
+  static boolean lostItsState(Side side) {
+    return side.session()
+        .filter(session -> session.getFailure().getReason() == Reason.NOT_LOADED)
+        .isPresent();
   }
 
   /** Its agent holds no session of this migration; {@code listed} is all that it reports. */

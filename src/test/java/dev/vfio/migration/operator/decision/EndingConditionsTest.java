@@ -343,7 +343,19 @@ class EndingConditionsTest {
                         .destination(
                             session(SessionState.DESTINATION_STRANDED)
                                 .setFailure(failure(Reason.TRANSITION_FAILED, LATER))))
-            .destination(no, "Stranded", "Succeeded says why")
+            .destination(
+                no, "Stranded", "holds what it received and is stranded. Succeeded says why")
+            .says(ConditionType.SUCCEEDED, unknown, "Stranded", "later-2"),
+        ending(
+                "committed, the destination's device lost its state",
+                Phase.ACTION_REQUIRED,
+                scene ->
+                    committed(scene)
+                        .destination(
+                            session(SessionState.DESTINATION_STRANDED)
+                                .setFailure(failure(Reason.NOT_LOADED, LATER))))
+            .destination(
+                no, "Stranded", "lost what it received and is stranded. Succeeded says why")
             .says(ConditionType.SUCCEEDED, unknown, "Stranded", "later-2"),
         ending(
                 "committed, the destination's agent forgot it",

@@ -162,6 +162,12 @@ final class DestinationActivation {
     if (LoadedWatch.isLoaded(opened)) {
       return run(open);
     }
+    if (opened.state() == DeviceState.NONE) {
+      // Its server was started anew, or somebody reset it: no other opening finds what it held.
+      return lost(
+              open.deviceClosed(), Failure.of(Reason.NOT_LOADED, LoadedWatch.notAsLeft(s, opened)))
+          .after(SimpleAction.CLOSE_DEVICE);
+    }
     return closeStranded(
         open, Failure.of(Reason.DEVICE_PROTOCOL_VIOLATION, LoadedWatch.notAsLeft(s, opened)));
   }

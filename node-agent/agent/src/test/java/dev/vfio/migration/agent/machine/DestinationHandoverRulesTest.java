@@ -335,9 +335,15 @@ class DestinationHandoverRulesTest
             now());
     on(new Recover());
     on(new Opened(DEVICE, DeviceState.NONE));
+    assertThat(actions).hasSize(2).startsWith(SimpleAction.CLOSE_DEVICE);
+    assertThat(((Journal) last()).record()).isInstanceOf(SessionRecord.StateLost.class);
+    done();
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
-    assertThat(state.snapshot().failure().message()).contains("lost what it had taken in");
-    assertThat(actions).noneMatch(SimpleWork.LET_WORKLOAD_TAKE::equals);
+    assertThat(state.snapshot().failure().reason()).isEqualTo(Reason.NOT_LOADED);
+    assertThat(state.snapshot().failure().message())
+        .contains("lost what it had taken in", "Nothing is tried any more");
+    on(new Activate(4));
+    assertThat(actions).containsExactly(new Reply(4, null));
   }
 
   @Test

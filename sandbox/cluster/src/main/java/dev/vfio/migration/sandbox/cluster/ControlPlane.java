@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -85,7 +86,8 @@ public final class ControlPlane implements AutoCloseable {
     return new ClusterObjects(client);
   }
 
-  private void launchApiServer() throws IOException {
+  /** Starts the API server on its address, with what it had stored; does not wait. */
+  public void launchApiServer() throws IOException {
     List<String> command =
         java(JavaCommand.Tuning.QUICK_START, "256m")
             .main(
@@ -105,7 +107,8 @@ public final class ControlPlane implements AutoCloseable {
     apiServer = start("api-server", command, Map.of());
   }
 
-  private void awaitApiServer() throws IOException, InterruptedException {
+  /** Waits until the API server answers. */
+  public void awaitApiServer() throws IOException, InterruptedException {
     apiServer.awaitReady(
         Readiness.logLine(apiServer.log(), apiServer.logOffset(), "READY"), START_BOUND);
   }
@@ -115,6 +118,11 @@ public final class ControlPlane implements AutoCloseable {
     apiServer.end(END_BOUND);
     launchApiServer();
     awaitApiServer();
+  }
+
+  /** Where the API server listens. */
+  public InetSocketAddress apiServerAddress() {
+    return new InetSocketAddress(network.address(API_SERVER_HOST), API_SERVER_PORT);
   }
 
   /** Starts the operator; does not wait. */

@@ -8,6 +8,7 @@ import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
 import dev.vfio.migration.sandbox.cluster.process.Supervisor;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -144,6 +145,21 @@ public final class SandboxCluster implements AutoCloseable {
 
   public RunningProcess apiServer() {
     return controlPlane.apiServer();
+  }
+
+  /** Where the API server listens. */
+  public InetSocketAddress apiServerAddress() {
+    return controlPlane.apiServerAddress();
+  }
+
+  /** Starts the API server after it was killed, with what it had stored; does not wait. */
+  public void launchApiServer() throws IOException {
+    controlPlane.launchApiServer();
+  }
+
+  /** Waits until the API server answers. */
+  public void awaitApiServer() throws IOException, InterruptedException {
+    controlPlane.awaitApiServer();
   }
 
   /** Ends the API server and starts it again on the same address, with what it had stored. */

@@ -4,6 +4,7 @@ import dev.vfio.migration.sandbox.devices.console.Console;
 import dev.vfio.migration.sandbox.devices.device.DeviceModel;
 import dev.vfio.migration.sandbox.devices.device.DmaWindow;
 import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
+import dev.vfio.migration.sandbox.devices.gate.Gate;
 import dev.vfio.migration.sandbox.devices.lines.LineServer;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
 import dev.vfio.migration.sandbox.devices.region.MigrationRegion;
@@ -20,6 +21,7 @@ import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Map;
 
 /**
  * One device with its workload and its three sockets, in this process. {@link #start} returns when
@@ -79,16 +81,24 @@ public final class ServedDevice implements AutoCloseable {
       device.powerOn();
     }
     workload.start(options.running() ? WorkloadState.RUNNING : WorkloadState.WAITING);
+    Map<String, Gate> gates = Map.of("workload", new Gate(), "device", new Gate());
     parts.push(
         LineServer.start(
             folder.resolve("console.sock"),
-            new Console(device, workload, faults, auditor, options::perStep, stop)));
+            new Console(device, workload, faults, auditor, gates, options::perStep, stop)));
     parts.push(
         LineServer.start(
             folder.resolve("workload.sock"),
-            new WorkloadProtocol(options.name(), device, workload)));
+            new WorkloadProtocol(options.name(), device, workload),
+            gates.get("workload")));
     parts.push(
-        VfioUserServer.start(folder.resolve("device.sock"), region, options.model(), faults, log));
+        VfioUserServer.start(
+            folder.resolve("device.sock"),
+            region,
+            options.model(),
+            faults,
+            gates.get("device"),
+            log));
     log.event(
         "ready",
         line -> {

@@ -225,6 +225,12 @@ final class World {
         };
   }
 
+  /** Whether the workload runs, at whichever end. */
+  boolean workloadRuns() {
+    return source.workload().state() == ModelWorkload.State.RUNNING
+        || destination.workload().state() == ModelWorkload.State.RUNNING;
+  }
+
   private boolean ranAndEnded() {
     return taken && destination.workload().state() != ModelWorkload.State.RUNNING;
   }

@@ -55,6 +55,25 @@ public record DeviceConsole(Path socket) {
     ask(JSON.createObjectNode().put("op", "fault").put("spec", spec));
   }
 
+  /** Ends each connection at {@code NAME/SOCKET.sock} and each new one, until it is opened. */
+  public void shut(String socket) throws IOException {
+    gate(socket, "shut");
+  }
+
+  /** Has what is asked at {@code NAME/SOCKET.sock} wait until it is opened. */
+  public void silence(String socket) throws IOException {
+    gate(socket, "silent");
+  }
+
+  /** Has whoever asks at {@code NAME/SOCKET.sock} be answered. */
+  public void open(String socket) throws IOException {
+    gate(socket, "open");
+  }
+
+  private void gate(String socket, String manner) throws IOException {
+    ask(JSON.createObjectNode().put("op", "gate").put("socket", socket).put("manner", manner));
+  }
+
   /** Disarms every fault. */
   public void clearFaults() throws IOException {
     ask(JSON.createObjectNode().put("op", "clear-faults"));

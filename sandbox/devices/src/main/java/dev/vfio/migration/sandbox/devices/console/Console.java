@@ -6,6 +6,7 @@ import dev.vfio.migration.sandbox.devices.device.DeviceModel;
 import dev.vfio.migration.sandbox.devices.device.DeviceSnapshot;
 import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
 import dev.vfio.migration.sandbox.devices.fault.Fault;
+import dev.vfio.migration.sandbox.devices.gate.Gate;
 import dev.vfio.migration.sandbox.devices.lines.JsonObjects;
 import dev.vfio.migration.sandbox.devices.lines.LineProtocol;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
@@ -13,22 +14,26 @@ import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import dev.vfio.migration.sandbox.devices.workload.Auditor;
 import dev.vfio.migration.sandbox.devices.workload.SimulatedWorkload;
 import java.io.IOException;
+import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToLongFunction;
 
 /**
  * What a sandbox may ask of a simulated device that nobody can ask of a real one: status, fault,
- * clear-faults, rates, verify, stop.
+ * clear-faults, gate, rates, verify, stop.
  */
 public final class Console implements LineProtocol {
   private final DeviceModel device;
   private final SimulatedWorkload workload;
   private final ActiveFaults faults;
   private final Auditor auditor;
+  private final Map<String, Gate> gates;
   private final ToLongFunction<String> perStep;
   private final Runnable stop;
 
   /**
+   * @param gates of the other sockets, by their names without {@code .sock}
    * @param perStep turns a rate such as 8MiB/s into the fixed-point pages a step that meet it
    * @param stop asks the process to end; returns before it does
    */
@@ -37,12 +42,14 @@ public final class Console implements LineProtocol {
       SimulatedWorkload workload,
       ActiveFaults faults,
       Auditor auditor,
+      Map<String, Gate> gates,
       ToLongFunction<String> perStep,
       Runnable stop) {
     this.device = device;
     this.workload = workload;
     this.faults = faults;
     this.auditor = auditor;
+    this.gates = Map.copyOf(gates);
     this.perStep = perStep;
     this.stop = stop;
   }
@@ -55,6 +62,7 @@ public final class Console implements LineProtocol {
       case "status" -> status(reply);
       case "fault" -> addFault(JsonObjects.text(request, "spec"));
       case "clear-faults" -> faults.clear();
+      case "gate" -> setGate(request);
       case "rates" -> changeRates(request);
       case "verify" -> verify(reply);
       case "stop" -> {}
@@ -63,7 +71,7 @@ public final class Console implements LineProtocol {
               Errno.EINVAL,
               "there is no operation '"
                   + operation
-                  + "'; there are status, fault, clear-faults, rates, verify, stop");
+                  + "'; there are status, fault, clear-faults, gate, rates, verify, stop");
     }
   }
 
@@ -103,6 +111,20 @@ public final class Console implements LineProtocol {
     } catch (IllegalArgumentException e) {
       throw new RefusalException(Errno.EINVAL, e.getMessage());
     }
+  }
+
+  private void setGate(Map<String, Object> request) throws RefusalException {
+    Gate gate = gates.get(JsonObjects.text(request, "socket"));
+    String manner = JsonObjects.text(request, "manner");
+    if (gate == null) {
+      throw new RefusalException(Errno.EINVAL, "there are gates for " + gates.keySet());
+    }
+    gate.set(
+        Arrays.stream(Gate.Manner.values())
+            .filter(it -> it.name().toLowerCase(Locale.ROOT).equals(manner))
+            .findFirst()
+            .orElseThrow(
+                () -> new RefusalException(Errno.EINVAL, "a gate is open, silent or shut")));
   }
 
   private void changeRates(Map<String, Object> request) throws RefusalException {

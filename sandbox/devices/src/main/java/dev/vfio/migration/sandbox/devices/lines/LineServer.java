@@ -2,6 +2,7 @@ package dev.vfio.migration.sandbox.devices.lines;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.vfio.migration.sandbox.devices.gate.Gate;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
 import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
 import dev.vfio.migration.sandbox.devices.unixsocket.SocketPath;
@@ -34,22 +35,30 @@ public final class LineServer implements AutoCloseable {
 
   private final Path path;
   private final LineProtocol protocol;
+  private final Gate gate;
   private final ServerSocketChannel listener;
   private final Set<SocketChannel> connections = ConcurrentHashMap.newKeySet();
   private final JsonFactory json = new JsonFactory();
 
-  private LineServer(Path path, LineProtocol protocol, ServerSocketChannel listener) {
+  private LineServer(Path path, LineProtocol protocol, Gate gate, ServerSocketChannel listener) {
     this.path = path;
     this.protocol = protocol;
+    this.gate = gate;
     this.listener = listener;
   }
 
   /** Listens from the moment this returns. */
   public static LineServer start(Path path, LineProtocol protocol) throws IOException {
+    return start(path, protocol, new Gate());
+  }
+
+  /** The same, behind a gate. */
+  public static LineServer start(Path path, LineProtocol protocol, Gate gate) throws IOException {
     SocketPath.claim(path);
     ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     listener.bind(UnixDomainSocketAddress.of(path));
-    LineServer server = new LineServer(path, protocol, listener);
+    LineServer server = new LineServer(path, protocol, gate, listener);
+    gate.whenShut(server::endConnections);
     Thread thread = new Thread(server::acceptAll, path.getFileName().toString());
     thread.setDaemon(true);
     thread.start();
@@ -63,6 +72,16 @@ public final class LineServer implements AutoCloseable {
       connection.close();
     }
     Files.deleteIfExists(path);
+  }
+
+  private void endConnections() {
+    for (SocketChannel connection : connections) {
+      try {
+        connection.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException("ending a connection at " + path, e);
+      }
+    }
   }
 
   private void acceptAll() {
@@ -87,7 +106,7 @@ public final class LineServer implements AutoCloseable {
       boolean open = true;
       while (open) {
         ByteArrayOutputStream line = new ByteArrayOutputStream();
-        open = readLine(in, line);
+        open = readLine(in, line) && gate.letsIn();
         if (open) {
           answer(line.toString(StandardCharsets.UTF_8), connection);
         } else if (line.size() > MAX_LINE_BYTES) {

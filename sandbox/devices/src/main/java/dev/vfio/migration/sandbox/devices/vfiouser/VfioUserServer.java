@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.devices.vfiouser;
 
 import dev.vfio.migration.sandbox.devices.fault.ActiveFaults;
+import dev.vfio.migration.sandbox.devices.gate.Gate;
 import dev.vfio.migration.sandbox.devices.log.EventLog;
 import dev.vfio.migration.sandbox.devices.refusal.Errno;
 import dev.vfio.migration.sandbox.devices.refusal.RefusalException;
@@ -27,25 +28,33 @@ public final class VfioUserServer implements AutoCloseable {
 
   private final ListeningSocket listener;
   private final DeviceRegions regions;
+  private final Gate gate;
   private final EventLog log;
   private final Set<ClientConnection> connections = ConcurrentHashMap.newKeySet();
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition left = lock.newCondition();
   private ClientConnection admitted;
 
-  private VfioUserServer(ListeningSocket listener, DeviceRegions regions, EventLog log) {
+  private VfioUserServer(ListeningSocket listener, DeviceRegions regions, Gate gate, EventLog log) {
     this.listener = listener;
     this.regions = regions;
+    this.gate = gate;
     this.log = log;
   }
 
   /** Listens from the moment this returns. */
   public static VfioUserServer start(
-      Path path, MigrationRegion region, PciIdentity identity, ActiveFaults faults, EventLog log)
+      Path path,
+      MigrationRegion region,
+      PciIdentity identity,
+      ActiveFaults faults,
+      Gate gate,
+      EventLog log)
       throws IOException {
     ListeningSocket listener = ListeningSocket.listen(SocketPath.claim(path));
     VfioUserServer server =
-        new VfioUserServer(listener, new DeviceRegions(region, identity, faults), log);
+        new VfioUserServer(listener, new DeviceRegions(region, identity, faults), gate, log);
+    gate.whenShut(() -> server.connections.forEach(ClientConnection::hangUp));
     startThread(server::acceptAll, path.getFileName().toString());
     return server;
   }
@@ -72,11 +81,9 @@ public final class VfioUserServer implements AutoCloseable {
 
   private void serve(ClientConnection client) {
     try {
-      if (client.greet(this::admit)) {
-        boolean more = true;
-        while (more) {
-          more = client.serve();
-        }
+      boolean more = gate.letsIn() && client.greet(this::admit);
+      while (more) {
+        more = client.serve() && gate.letsIn();
       }
     } catch (IOException e) {
       logClient("lost", e.getMessage());

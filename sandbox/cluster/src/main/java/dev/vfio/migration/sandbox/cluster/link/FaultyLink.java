@@ -170,13 +170,14 @@ public final class FaultyLink implements AutoCloseable {
     if (ambush == null || passedBytes < ambush.afterBytes()) {
       return;
     }
-    Trick trick = ambush.trick();
+    Runnable trick =
+        switch (ambush.trick()) {
+          case CUT -> this::cut;
+          case STALL -> this::stall;
+          case FLIP_BIT -> () -> buffer[count / 2] ^= 1;
+        };
     ambush = null;
-    switch (trick) {
-      case CUT -> cut();
-      case STALL -> stall();
-      case FLIP_BIT -> buffer[count / 2] ^= 1;
-    }
+    trick.run();
   }
 
   private synchronized void awaitPassage() throws IOException, InterruptedException {

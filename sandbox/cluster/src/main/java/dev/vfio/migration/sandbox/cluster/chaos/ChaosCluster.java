@@ -1,0 +1,190 @@
+package dev.vfio.migration.sandbox.cluster.chaos;
+
+import dev.vfio.migration.sandbox.cluster.ClusterSettings;
+import dev.vfio.migration.sandbox.cluster.DeviceShape;
+import dev.vfio.migration.sandbox.cluster.JavaCommand;
+import dev.vfio.migration.sandbox.cluster.Repository;
+import dev.vfio.migration.sandbox.cluster.SandboxCluster;
+import dev.vfio.migration.sandbox.cluster.SandboxNode;
+import dev.vfio.migration.sandbox.cluster.link.FaultyLink;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * The cluster that the rounds use, one after the other, with a link before each port that a fault
+ * can cut: those of both agents, and the API server's as the operator sees it. One pair of devices
+ * is moved there and back. Used by one thread.
+ */
+final class ChaosCluster implements AutoCloseable {
+  private static final List<String> NODES =
+      List.of(SandboxCluster.SOURCE_NODE, SandboxCluster.DESTINATION_NODE);
+
+  private final SandboxCluster cluster;
+  private final Map<String, FaultyLink> controlLinks = new HashMap<>();
+  private final Map<String, FaultyLink> stateLinks = new HashMap<>();
+  private FaultyLink apiLink;
+  private int pairs;
+  private MovingDevice source;
+  private MovingDevice destination;
+
+  private ChaosCluster(SandboxCluster cluster) {
+    this.cluster = cluster;
+  }
+
+  /** Starts everything, and returns when every part is ready. */
+  static ChaosCluster start(Path work) throws IOException, InterruptedException {
+    Path kubeconfig = work.resolve("kubeconfig-of-operator").toAbsolutePath();
+    ChaosCluster chaos =
+        new ChaosCluster(
+            SandboxCluster.start(
+                new ClusterSettings(
+                    Repository.find(),
+                    work,
+                    JavaCommand.Tuning.QUICK_START,
+                    true,
+                    Map.of("KUBECONFIG", kubeconfig.toString()))));
+    try {
+      chaos.openLinks(kubeconfig);
+      chaos.launchPair();
+      chaos.cluster.awaitReady();
+      chaos.awaitPair();
+      return chaos;
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      chaos.close();
+      throw e;
+    }
+  }
+
+  private void openLinks(Path kubeconfig) throws IOException {
+    for (String name : NODES) {
+      SandboxNode node = cluster.node(name);
+      controlLinks.put(name, link(node, SandboxNode.CONTROL_PORT));
+      stateLinks.put(name, link(node, SandboxNode.STATE_PORT));
+    }
+    InetSocketAddress server = cluster.apiServerAddress();
+    InetSocketAddress seen = new InetSocketAddress(server.getAddress(), server.getPort() + 1);
+    apiLink = FaultyLink.open(seen, server);
+    Files.writeString(
+        kubeconfig,
+        """
+        apiVersion: v1
+        kind: Config
+        clusters:
+        - {name: sandbox, cluster: {server: "http://%s:%d"}}
+        contexts:
+        - {name: sandbox, context: {cluster: sandbox, user: sandbox, namespace: default}}
+        current-context: sandbox
+        users:
+        - {name: sandbox, user: {}}
+        """
+            .formatted(seen.getAddress().getHostAddress(), seen.getPort()));
+  }
+
+  private static FaultyLink link(SandboxNode node, int port) throws IOException {
+    return FaultyLink.open(
+        new InetSocketAddress(node.advertised(), port),
+        new InetSocketAddress(node.address(), port));
+  }
+
+  private void launchPair() throws IOException {
+    pairs++;
+    DeviceShape shape = DeviceShape.small("gpu-" + pairs);
+    source = MovingDevice.launch(cluster, SandboxCluster.SOURCE_NODE, shape, true);
+    destination = MovingDevice.launch(cluster, SandboxCluster.DESTINATION_NODE, shape, false);
+  }
+
+  private void awaitPair() throws IOException, InterruptedException {
+    source.await();
+    destination.await();
+  }
+
+  SandboxCluster cluster() {
+    return cluster;
+  }
+
+  /** The device whose workload runs when a round begins. */
+  MovingDevice source() {
+    return source;
+  }
+
+  /** The device that waits when a round begins. */
+  MovingDevice destination() {
+    return destination;
+  }
+
+  /** Between the operator and the agent of that node. */
+  FaultyLink controlLink(String node) {
+    return controlLinks.get(node);
+  }
+
+  /** Between the source's agent and the destination's. */
+  FaultyLink stateLink() {
+    return stateLinks.get(destination.node());
+  }
+
+  /** Between the operator and the API server. */
+  FaultyLink apiLink() {
+    return apiLink;
+  }
+
+  /**
+   * After a round: the device that runs is the next source; a pair that is not clean is renewed.
+   */
+  void prepareNext() throws IOException, InterruptedException {
+    source.console().clearFaults();
+    destination.console().clearFaults();
+    if (destination.runs() && source.waits()) {
+      MovingDevice moved = destination;
+      destination = source;
+      source = moved;
+    } else if (!source.runs() || !destination.waits()) {
+      source.end();
+      destination.end();
+      launchPair();
+      awaitPair();
+    }
+  }
+
+  /** Copies every log, journal included, for people to read. */
+  Path keepLogs(Path folder) throws IOException {
+    Path work = cluster.logs().getParent();
+    for (String kept : List.of("logs", "journal")) {
+      copy(work.resolve(kept), folder.resolve(kept));
+    }
+    return folder;
+  }
+
+  private static void copy(Path from, Path to) throws IOException {
+    List<Path> files = new ArrayList<>();
+    try (Stream<Path> tree = Files.walk(from)) {
+      tree.filter(Files::isRegularFile).forEach(files::add);
+    }
+    for (Path file : files) {
+      Path copy = to.resolve(from.relativize(file).toString());
+      Files.createDirectories(copy.getParent());
+      Files.copy(file, copy, StandardCopyOption.REPLACE_EXISTING);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (FaultyLink link : controlLinks.values()) {
+      link.close();
+    }
+    for (FaultyLink link : stateLinks.values()) {
+      link.close();
+    }
+    if (apiLink != null) {
+      apiLink.close();
+    }
+    cluster.close();
+  }
+}

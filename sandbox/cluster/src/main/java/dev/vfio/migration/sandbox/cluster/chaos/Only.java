@@ -1,0 +1,60 @@
+package dev.vfio.migration.sandbox.cluster.chaos;
+
+import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
+import java.util.Optional;
+
+/** Which points, parts and faults a run is narrowed to; empty where it takes all. */
+record Only(Optional<Point> point, Optional<Part> part, Optional<Fault> fault) {
+  static final Only ALL = new Only(Optional.empty(), Optional.empty(), Optional.empty());
+
+  /**
+   * Reads {@code PHASE/PROCESS/FAULT}; a {@code *} takes all.
+   *
+   * @throws WrongOptionException where it has another form, or a name that there is not
+   */
+  static Only parse(String text) throws WrongOptionException {
+    String[] names = text.split("/", -1);
+    if (names.length != 3) {
+      throw new WrongOptionException("--only takes PHASE/PROCESS/FAULT, each of them may be *");
+    }
+    Only only =
+        new Only(
+            find(Point.values(), names[0]),
+            find(Part.values(), names[1]),
+            find(Fault.values(), names[2]));
+    if (only.part.isPresent()
+        && only.fault.isPresent()
+        && !only.part.get().faults().contains(only.fault.get())) {
+      throw new WrongOptionException(
+          "--only: %s knows no %s".formatted(only.part.get().label(), only.fault.get().label()));
+    }
+    return only;
+  }
+
+  private static <T extends Labels> Optional<T> find(T[] values, String label)
+      throws WrongOptionException {
+    if (label.equals("*")) {
+      return Optional.empty();
+    }
+    Optional<T> found = Labels.find(values, label);
+    if (found.isEmpty()) {
+      throw new WrongOptionException(
+          "--only: '%s' is none of %s".formatted(label, String.join(", ", Labels.of(values))));
+    }
+    return found;
+  }
+
+  boolean matches(Point candidate) {
+    return point.isEmpty() || point.get() == candidate;
+  }
+
+  boolean names(Fault candidate) {
+    return fault.isPresent() && fault.get() == candidate;
+  }
+
+  boolean matches(Point somewhere, Part something, Fault anything) {
+    return matches(somewhere)
+        && (part.isEmpty() || part.get() == something)
+        && (fault.isEmpty() || fault.get() == anything);
+  }
+}
