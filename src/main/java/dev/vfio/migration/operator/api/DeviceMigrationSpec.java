@@ -9,11 +9,12 @@ import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Max;
 import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 
 /**
  * What the user asks for. Immutable once the API server has accepted it, except {@code cancel}
- * (false to true) and {@code switchover} (Manual to Automatic).
+ * (false to true), {@code switchover} (Manual to Automatic) and {@code takeBack} (set once).
  *
  * <p>Every component may be null: the CRD's defaults and required fields are the API server's to
  * enforce, and an object that was stored under another schema must still be readable. {@code
@@ -51,6 +52,11 @@ import io.fabric8.generator.annotation.ValidationRule;
     message = "switchover may only change from Manual to Automatic",
     reason = "FieldValueForbidden",
     fieldPath = ".switchover")
+@ValidationRule(
+    value = "!has(oldSelf.takeBack) || (has(self.takeBack) && self.takeBack == oldSelf.takeBack)",
+    message = "takeBack cannot be withdrawn or changed",
+    reason = "FieldValueForbidden",
+    fieldPath = ".takeBack")
 @ValidationRule(
     value =
         "has(self.ttlSecondsAfterFinished) == has(oldSelf.ttlSecondsAfterFinished) &&"
@@ -118,11 +124,18 @@ public record DeviceMigrationSpec(
         @Min(0)
         @Max(315360000)
         Integer ttlSecondsAfterFinished,
+    @JsonPropertyDescription(
+            "Why the source is to run again although the handover is Committed: for a destination"
+                + " that lost the state before its workload ran with it. Refused, with the reason in"
+                + " the condition Succeeded, where that is not certain. Recorded in status.rollback"
+                + " and in an event. Set once, in phase ActionRequired.")
+        @Size(min = 1, max = 256)
+        String takeBack,
     @JsonIgnore String unreadable) {
 
   /** A spec that could not be read, and why; its two ends where those could, otherwise null. */
   static DeviceMigrationSpec unreadable(
       DeviceLocation source, DeviceLocation destination, String why) {
-    return new DeviceMigrationSpec(source, destination, null, null, null, null, null, null, why);
+    return new DeviceMigrationSpec(source, destination, null, null, null, null, null, null, null, why);
   }
 }

@@ -30,7 +30,7 @@ public record DeviceMigrationStatus(
             "Who owns the state: Undecided, Committed (the destination), RolledBack (the source)."
                 + " Decided once.")
         Handover handover,
-    @JsonPropertyDescription("Why it was rolled back; unset unless handover is RolledBack.")
+    @JsonPropertyDescription("Why it was rolled back, or taken back after it was Committed; unset otherwise.")
         Rollback rollback,
     @JsonPropertyDescription(
             "State of the source device, by the migration interface's own names (RUNNING, SETUP,"
@@ -103,6 +103,11 @@ public record DeviceMigrationStatus(
   /** The phase; Pending before the operator has seen the object. */
   public Phase phaseOrPending() {
     return phase == null ? Phase.PENDING : phase;
+  }
+
+  /** Whether the source was taken back after the handover was committed. */
+  public boolean takenBack() {
+    return handover == Handover.COMMITTED && rollback != null;
   }
 
   /** The decision; Undecided where none is recorded. */

@@ -76,6 +76,8 @@ public sealed interface Command {
 
     R commit(Commit command);
 
+    R giveUp(GiveUp command);
+
     R rollBack(RollBack command);
 
     R cancel(Cancel command);
@@ -159,6 +161,14 @@ public sealed interface Command {
     @Override
     public <R> R handleByAgent(AgentHandler<R> handler) {
       return handler.commit(this);
+    }
+  }
+
+  /** Committed, lost at the destination, and to be taken back: give it up there for good. */
+  record GiveUp(String reason) implements ToDestination {
+    @Override
+    public <R> R handleByAgent(AgentHandler<R> handler) {
+      return handler.giveUp(this);
     }
   }
 

@@ -8,6 +8,7 @@ import dev.vfio.migration.operator.status.ConditionReason;
 import dev.vfio.migration.operator.status.ConditionType;
 import dev.vfio.migration.operator.status.StatusDraft;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * Committed, and ActionRequired after it: the destination owns the state and is activated, however
@@ -19,6 +20,7 @@ import java.time.Duration;
  * it cannot run, reports what cannot be after Committed,
  * or does not run within timeouts.activating            ActionRequired, which leads to Succeeded
  *                                                       as soon as the destination runs
+ * it lost the state, and spec.takeBack is set           RollingBack ({@link TakeBack})
  * </pre>
  */
 final class CommittedPhase implements PhaseDecision {
@@ -27,6 +29,7 @@ final class CommittedPhase implements PhaseDecision {
   private final ReadyConditions ready;
   private final Side source;
   private final Side destination;
+  private final TakeBack takeBack;
 
   CommittedPhase(DecisionDraft draft) {
     this.draft = draft;
@@ -34,6 +37,7 @@ final class CommittedPhase implements PhaseDecision {
     this.ready = draft.ready();
     this.source = draft.source();
     this.destination = draft.destination();
+    this.takeBack = new TakeBack(draft);
   }
 
   @Override
@@ -46,10 +50,10 @@ final class CommittedPhase implements PhaseDecision {
       case DESTINATION_ACTIVATING -> awaitActivation("it is being brought to RUNNING");
       case DESTINATION_STRANDED -> stranded();
       case SESSION_STATE_UNSPECIFIED, UNRECOGNIZED -> withoutSession();
+      case DESTINATION_DISCARDING, DESTINATION_DISCARDED ->
+          takeBack.decide().orElseGet(this::contradiction);
       case DESTINATION_LISTENING,
           DESTINATION_RECEIVING,
-          DESTINATION_DISCARDING,
-          DESTINATION_DISCARDED,
           SOURCE_STARTING,
           SOURCE_READY,
           SOURCE_PRECOPY,
@@ -129,7 +133,11 @@ final class CommittedPhase implements PhaseDecision {
   }
 
   private Decision stranded() {
-    if (destination.reachable()) {
+    Optional<Decision> takenBack = takeBack.decide();
+    if (takenBack.isPresent()) {
+      return takenBack.get();
+    }
+    if (destination.reachable() && !takeBack.isUnderWay()) {
       draft.command(new Command.Activate());
     }
     return actionRequired(
@@ -143,7 +151,8 @@ final class CommittedPhase implements PhaseDecision {
                 ? ""
                 : " The operator keeps trying to activate it.")
             + " The source stays paused with its copy and must not be resumed unless the"
-            + " destination is certain not to run.");
+            + " destination is certain not to run."
+            + takeBack.answer());
   }
 
   private Decision withoutSession() {
@@ -175,7 +184,8 @@ final class CommittedPhase implements PhaseDecision {
                 : "reports " + destination.location().device() + " as " + state)
             + ". The source was not told to release its copy of the state. Restore the agent's"
             + " journal, or find out by hand whether the workload runs there; do not resume the"
-            + " source before it is certain that it does not.");
+            + " source before it is certain that it does not."
+            + takeBack.answer());
   }
 
   static Decision actionRequired(DecisionDraft draft, ConditionReason reason, String message) {

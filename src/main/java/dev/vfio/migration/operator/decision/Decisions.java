@@ -25,6 +25,7 @@ import java.util.Optional;
  *                  +-- Committed:  only forward
  *                  |   Committed, ActionRequired -----> {@link CommittedPhase}
  *                  |   Succeeded ---------------------> {@link SucceededPhase}
+ *                  |   spec.takeBack, and it is safe -> {@link TakeBack}, then as RolledBack
  *                  |   a source that reports it runs -> {@link CommittedContradiction}
  *                  |
  *                  +-- RolledBack: only back
@@ -79,6 +80,9 @@ public final class Decisions {
   }
 
   private static PhaseDecision committed(DecisionDraft draft) {
+    if (draft.seen().status().takenBack()) {
+      return rolledBack(draft);
+    }
     draft.recordReports();
     draft.status().arrived();
     if (CommittedContradiction.isReportedBy(draft.source())) {

@@ -7,6 +7,7 @@ import dev.vfio.migration.contract.v1.CommandHeader;
 import dev.vfio.migration.contract.v1.CommitRequest;
 import dev.vfio.migration.contract.v1.Device;
 import dev.vfio.migration.contract.v1.DmaWindow;
+import dev.vfio.migration.contract.v1.GiveUpRequest;
 import dev.vfio.migration.contract.v1.ListDevicesRequest;
 import dev.vfio.migration.contract.v1.ListDevicesResponse;
 import dev.vfio.migration.contract.v1.Mode;
@@ -262,6 +263,13 @@ final class AgentCalls {
     public CompletableFuture<Answered> commit(Command.Commit command) {
       CommitRequest request = CommitRequest.newBuilder().setHeader(header.get()).build();
       return send(command.side(), (stub, answer) -> stub.commit(request, answer));
+    }
+
+    @Override
+    public CompletableFuture<Answered> giveUp(Command.GiveUp command) {
+      GiveUpRequest request =
+          GiveUpRequest.newBuilder().setHeader(header.get()).setReason(command.reason()).build();
+      return send(command.side(), (stub, answer) -> stub.giveUp(request, answer));
     }
 
     @Override

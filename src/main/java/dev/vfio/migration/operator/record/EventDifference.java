@@ -77,6 +77,9 @@ final class EventDifference {
   }
 
   private void handover() {
+    if (after.takenBack() && !before.takenBack()) {
+      add(EventReason.TAKEN_BACK, cause());
+    }
     if (after.handover() == before.handover()) {
       return;
     }
@@ -100,7 +103,7 @@ final class EventDifference {
                       ? ""
                       : " It was paused for " + after.downtime() + "."));
       case FAILED ->
-          before.handover() == Handover.ROLLED_BACK
+          before.handover() == Handover.ROLLED_BACK || before.takenBack()
               ? difference(EventReason.FAILED, message(ConditionType.SUCCEEDED))
               : difference(EventReason.REFUSED, cause());
       case CANCELLED -> difference(EventReason.CANCELLED, message(ConditionType.SUCCEEDED));

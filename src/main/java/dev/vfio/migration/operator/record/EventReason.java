@@ -22,6 +22,11 @@ public enum EventReason {
           + " latest."),
   COMMITTED("Committed", false, "Decided: the destination owns the state."),
   ROLLED_BACK("RolledBack", true, "Decided: the source keeps the state."),
+  TAKEN_BACK(
+      "TakenBack",
+      true,
+      "Decided after Committed, by an administrator: the source runs again, because the destination"
+          + " lost the state before its workload ran with it."),
   SUCCEEDED("Succeeded", false, "The device and its workload run at the destination."),
   FAILED("Failed", true, "The migration did not happen; the source keeps its state."),
   CANCELLED("Cancelled", false, "The migration was cancelled; the source keeps its state."),

@@ -21,6 +21,7 @@ import java.util.Optional;
  * checked again because an object may have been stored before a rule existed. Defaults are the
  * CRD's (a test compares the two).
  *
+ * @param takeBack why the source is to run again although the handover is committed
  * @param bandwidthLimit payload bytes per second; 0 is no limit
  */
 public record Settings(
@@ -34,7 +35,8 @@ public record Settings(
     PhaseTimeouts timeouts,
     boolean manualSwitchover,
     boolean cancel,
-    Optional<Duration> timeToLive) {
+    Optional<Duration> timeToLive,
+    Optional<String> takeBack) {
 
   static final int MAX_STREAMS = 16;
 
@@ -93,7 +95,8 @@ public record Settings(
         timeouts(spec.timeouts()),
         spec.switchover() == Switchover.MANUAL,
         Boolean.TRUE.equals(spec.cancel()),
-        Optional.ofNullable(timeToLive).map(Duration::ofSeconds));
+        Optional.ofNullable(timeToLive).map(Duration::ofSeconds),
+        Optional.ofNullable(spec.takeBack()).filter(why -> !why.isBlank()));
   }
 
   /**
@@ -108,7 +111,16 @@ public record Settings(
       return Optional.of(
           of(
               new DeviceMigrationSpec(
-                  spec.source(), spec.destination(), null, null, null, null, null, null, null)));
+                  spec.source(),
+                  spec.destination(),
+                  null,
+                  null,
+                  null,
+                  null,
+                  null,
+                  null,
+                  spec.takeBack(),
+                  null)));
     } catch (InvalidSpecException endsUnknown) {
       return Optional.empty();
     }

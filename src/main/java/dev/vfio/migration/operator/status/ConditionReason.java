@@ -97,6 +97,11 @@ public enum ConditionReason {
       "An agent reports what cannot be after the decision: the message says what a person must"
           + " check."),
 
+  TAKEN_BACK(
+      "TakenBack",
+      "The destination lost the state after Committed and before its workload ran with it; an"
+          + " administrator had the source run again."),
+
   // Why it was rolled back.
   CANCELLED_BY_USER("CancelledByUser", "spec.cancel was set."),
   CANCELLED_BY_DELETION("CancelledByDeletion", "The object was deleted before the handover."),

@@ -10,7 +10,7 @@ import dev.vfio.migration.operator.api.Touched;
  * The decision, and which devices commands may have reached. Immutable.
  *
  * @param decision null where none was recorded, which is read as Undecided
- * @param rollback why it was rolled back; null unless it was
+ * @param rollback why it was rolled back, or taken back after Committed; null unless it was
  * @param touched null where that was not recorded
  * @param fencingNumber of the leader that recorded it last; null where none was recorded
  */
@@ -44,6 +44,19 @@ record HandoverRecord(Handover decision, Rollback rollback, Touched touched, Str
   HandoverRecord rolledBack(Rollback why) {
     requireUndecided();
     return new HandoverRecord(Handover.ROLLED_BACK, why, touched, fencingNumber);
+  }
+
+  /**
+   * The source runs again after all. What was decided stays recorded; this is a decision of its
+   * own.
+   *
+   * @throws IllegalStateException where the handover is not committed, or was taken back
+   */
+  HandoverRecord takenBack(Rollback why) {
+    if (decision != Handover.COMMITTED || rollback != null) {
+      throw new IllegalStateException("only what is committed is taken back, and once");
+    }
+    return new HandoverRecord(decision, why, touched, fencingNumber);
   }
 
   HandoverRecord withTouched(Role side, boolean is) {

@@ -162,6 +162,17 @@ public final class StatusDraft {
   }
 
   /**
+   * A second decision, after Committed: the source runs again, because the destination gave up what
+   * it had lost. Only once.
+   */
+  public StatusDraft takeBack(ConditionReason reason, String message) {
+    handover = handover.takenBack(new Rollback(reason.text(), message, false));
+    condition(ConditionType.HANDED_OVER, Condition.Status.FALSE, reason, message);
+    condition(ConditionType.SUCCEEDED, Condition.Status.FALSE, reason, message);
+    return dropProgress().enter(Phase.ROLLING_BACK);
+  }
+
+  /**
    * Why the copy did not converge stays; that it still copies, or waits to switch over, does not.
    */
   private void endCopy() {

@@ -216,7 +216,16 @@ class CrdTest {
             DeviceMigrationSpec.class);
     DeviceMigrationSpec bare =
         new DeviceMigrationSpec(
-            defaulted.source(), defaulted.destination(), null, null, null, null, null, null, null);
+            defaulted.source(),
+            defaulted.destination(),
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null);
     assertThat(defaulted.unreadable()).isNull();
     assertThat(Settings.of(defaulted)).isEqualTo(Settings.of(bare));
   }

@@ -52,6 +52,7 @@ final class MigrationScene {
   private String namespace = "default";
   private long generation = 1;
   private boolean deletion;
+  private String takeBack;
   private Mode mode = Mode.LIVE;
   private Switchover switchover = Switchover.AUTOMATIC;
   private DeviceMigrationStatus status = DeviceMigrationStatus.EMPTY;
@@ -98,6 +99,13 @@ final class MigrationScene {
 
   MigrationScene delete() {
     deletion = true;
+    return this;
+  }
+
+  /** An administrator wants the source to run again. */
+  MigrationScene takeBack(String why) {
+    takeBack = why;
+    generation++;
     return this;
   }
 
@@ -327,6 +335,7 @@ final class MigrationScene {
                   false,
                   switchover,
                   null,
+                  takeBack,
                   null)),
           status,
           Optional.empty(),

@@ -25,6 +25,7 @@ public final class Specs {
         null,
         null,
         null,
+        null,
         null);
   }
 
@@ -59,6 +60,7 @@ public final class Specs {
         cancel,
         switchover,
         spec.ttlSecondsAfterFinished(),
+        spec.takeBack(),
         null);
   }
 
@@ -72,6 +74,7 @@ public final class Specs {
         spec.cancel(),
         spec.switchover(),
         seconds,
+        spec.takeBack(),
         null);
   }
 

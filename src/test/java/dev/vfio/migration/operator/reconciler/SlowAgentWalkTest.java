@@ -41,6 +41,7 @@ class SlowAgentWalkTest extends SandboxTest {
         null,
         null,
         null,
+        null,
         null);
   }
 

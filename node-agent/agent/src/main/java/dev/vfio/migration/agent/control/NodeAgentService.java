@@ -13,6 +13,7 @@ import dev.vfio.migration.contract.v1.CancelRequest;
 import dev.vfio.migration.contract.v1.CommandHeader;
 import dev.vfio.migration.contract.v1.CommitRequest;
 import dev.vfio.migration.contract.v1.DescribeNodeRequest;
+import dev.vfio.migration.contract.v1.GiveUpRequest;
 import dev.vfio.migration.contract.v1.ListDevicesRequest;
 import dev.vfio.migration.contract.v1.ListDevicesResponse;
 import dev.vfio.migration.contract.v1.NodeAgentGrpc;
@@ -173,6 +174,15 @@ public class NodeAgentService extends NodeAgentGrpc.NodeAgentImplBase {
         request.getHeader(),
         answer,
         (fencingNumber, key) -> sessions.rollBack(fencingNumber, key, request.getReason()));
+  }
+
+  @Override
+  public void giveUp(GiveUpRequest request, StreamObserver<Session> answer) {
+    decide(
+        "GiveUp",
+        request.getHeader(),
+        answer,
+        (fencingNumber, key) -> sessions.giveUp(fencingNumber, key, request.getReason()));
   }
 
   @Override

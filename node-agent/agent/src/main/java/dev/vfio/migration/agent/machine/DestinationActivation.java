@@ -204,15 +204,21 @@ final class DestinationActivation {
             "The handover is committed, so the source does not run again by itself; its stopped"
                 + " device alone can still hold the state. Nothing is tried any more: a"
                 + " person decides. Do not delete the DeviceMigration and do not end the workload"
-                + " at the source before the state is saved or given up.");
+                + " at the source before the state is saved or given up. "
+                + (s.handover().told()
+                    ? "The workload here may have run with the device since, so spec.takeBack is"
+                        + " refused."
+                    : "The workload here was never told to take the device: spec.takeBack makes the"
+                        + " source run again."));
     return Outcome.of(
         s.withFailure(said).withObstacle(null).at(ActivationStep.JOURNALLING_LOST),
-        new Journal(new SessionRecord.StateLost(said)));
+        new Journal(new SessionRecord.StateLost(said, !s.handover().told())));
   }
 
   private Outcome<DestinationState, DestinationAction> take(DestinationState s) {
     return Outcome.of(
-        s.at(DESTINATION_ACTIVATING, ActivationStep.ACTIVATE_TAKING), SimpleWork.LET_WORKLOAD_TAKE);
+        s.withTold(true).at(DESTINATION_ACTIVATING, ActivationStep.ACTIVATE_TAKING),
+        SimpleWork.LET_WORKLOAD_TAKE);
   }
 
   /**

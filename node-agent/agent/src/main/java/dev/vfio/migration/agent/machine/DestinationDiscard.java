@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The discarding of what a destination took in. Part of {@link DestinationMachine}, and as pure.
+ * The discarding of what a destination took in, or lost after Committed. Part of {@link DestinationMachine}, and as pure.
  *
  * <pre>
  *  [Discarding] DISCARDING
@@ -54,6 +54,60 @@ final class DestinationDiscard {
           SOURCE_STRANDED ->
           throw s.state().ofOtherRole();
     };
+  }
+
+  /**
+   * After Committed, so that the source may run again. Only where it is certain that the workload
+   * here never ran with the device, and where it never will: what is journalled keeps a later
+   * Activate out.
+   */
+  Outcome<DestinationState, DestinationAction> giveUp(DestinationState s, GiveUp command) {
+    return switch (s.state()) {
+      case DESTINATION_DISCARDED, DESTINATION_DISCARDING -> DestinationMachine.accept(s, command);
+      case DESTINATION_STRANDED ->
+          s.lost() && !s.handover().told()
+              ? discard(
+                  s,
+                  Failure.of(
+                      Reason.ROLLED_BACK,
+                      "given up after the handover was committed, so that the source runs again: "
+                          + command.reason()),
+                  command.command())
+              : notGivenUp(
+                  s,
+                  command,
+                  s.handover().told()
+                      ? "its workload may have run with the device, and what it did since would be"
+                          + " undone"
+                      : "that the device lost its state is not certain");
+      case DESTINATION_LOADED, DESTINATION_ACTIVATING ->
+          notGivenUp(s, command, "nothing here is lost");
+      case DESTINATION_ACTIVE -> notGivenUp(s, command, "its workload runs here");
+      case DESTINATION_LISTENING, DESTINATION_RECEIVING ->
+          notGivenUp(s, command, "it does not hold everything yet, so nothing can be committed");
+      case SOURCE_STARTING,
+          SOURCE_READY,
+          SOURCE_PRECOPY,
+          SOURCE_STOPNCOPY,
+          SOURCE_AWAITING_DECISION,
+          SOURCE_COMPLETING,
+          SOURCE_COMPLETED,
+          SOURCE_ROLLING_BACK,
+          SOURCE_ROLLED_BACK,
+          SOURCE_STRANDED ->
+          throw s.state().ofOtherRole();
+    };
+  }
+
+  private static Outcome<DestinationState, DestinationAction> notGivenUp(
+      DestinationState s, Command command, String why) {
+    return DestinationMachine.refuse(
+        s,
+        command,
+        Reason.ALREADY_COMMITTED,
+        String.format(
+            "the device %s is not given up, because %s (%s). Nothing was done.",
+            s.spec().device(), why, s.state().description()));
   }
 
   private static Outcome<DestinationState, DestinationAction> alreadyCommitted(

@@ -46,6 +46,8 @@ public sealed interface DestinationEvent {
       T on(RollBack command);
 
       T on(Cancel command);
+
+      T on(GiveUp command);
     }
 
     <T> T handle(Command.Handler<T> handler);
@@ -86,6 +88,14 @@ public sealed interface DestinationEvent {
   }
 
   record Cancel(long command) implements Command {
+    @Override
+    public <T> T handle(Command.Handler<T> handler) {
+      return handler.on(this);
+    }
+  }
+
+  /** After Committed: what was lost here before its workload ran is given up for good. */
+  record GiveUp(long command, String reason) implements Command {
     @Override
     public <T> T handle(Command.Handler<T> handler) {
       return handler.on(this);

@@ -112,6 +112,11 @@ public final class DestinationMachine {
     }
 
     @Override
+    public Outcome<DestinationState, DestinationAction> on(GiveUp command) {
+      return discard.giveUp(s, command);
+    }
+
+    @Override
     public Outcome<DestinationState, DestinationAction> on(Completion completion) {
       return s.step().next(DestinationMachine.this, s, completion, now);
     }

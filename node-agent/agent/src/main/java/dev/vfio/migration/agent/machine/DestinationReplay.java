@@ -127,12 +127,15 @@ final class DestinationReplay
 
   @Override
   public DestinationState on(Activating entry) {
-    return s.withActivating().at(DESTINATION_ACTIVATING, MainStep.NEW);
+    // Whether the workload was told to take the device since, nothing on the disk says.
+    return s.withActivating().withTold(true).at(DESTINATION_ACTIVATING, MainStep.NEW);
   }
 
   @Override
   public DestinationState on(StateLost entry) {
-    return s.withFailure(entry.failure()).at(DESTINATION_STRANDED, MainStep.STRANDED);
+    return s.withFailure(entry.failure())
+        .withTold(!Boolean.TRUE.equals(entry.neverTaken()))
+        .at(DESTINATION_STRANDED, MainStep.STRANDED);
   }
 
   @Override

@@ -32,24 +32,30 @@ public record DestinationState(
    *
    * @param loaded whether Loaded is journalled: only the decision leads out
    * @param activating whether Activating is journalled: the device never gives the state up again
+   * @param told whether the workload may have been told to take the device
    * @param streamWaits whether the stream waits for the answer whether everything is loaded
    * @param pausedAtNanos monotonic time of the pause at the source; 0 where not known
    */
-  record Handover(boolean loaded, boolean activating, boolean streamWaits, long pausedAtNanos) {
+  record Handover(
+      boolean loaded, boolean activating, boolean told, boolean streamWaits, long pausedAtNanos) {
     Handover withLoaded() {
-      return new Handover(true, activating, streamWaits, pausedAtNanos);
+      return new Handover(true, activating, told, streamWaits, pausedAtNanos);
     }
 
     Handover withActivating() {
-      return new Handover(loaded, true, streamWaits, pausedAtNanos);
+      return new Handover(loaded, true, told, streamWaits, pausedAtNanos);
+    }
+
+    Handover withTold(boolean value) {
+      return new Handover(loaded, activating, value, streamWaits, pausedAtNanos);
     }
 
     Handover withStreamWaits(boolean value) {
-      return new Handover(loaded, activating, value, pausedAtNanos);
+      return new Handover(loaded, activating, told, value, pausedAtNanos);
     }
 
     Handover pausedAt(long nanos) {
-      return new Handover(loaded, activating, streamWaits, nanos);
+      return new Handover(loaded, activating, told, streamWaits, nanos);
     }
   }
 
@@ -68,7 +74,7 @@ public record DestinationState(
         spec,
         new Position<>(SessionState.DESTINATION_LISTENING, MainStep.NEW, 0, 0),
         device,
-        new Handover(false, false, false, 0),
+        new Handover(false, false, false, false, 0),
         0,
         Problems.NONE,
         Counters.NONE,
@@ -155,6 +161,10 @@ public record DestinationState(
 
   DestinationState withActivating() {
     return with(handover.withActivating());
+  }
+
+  DestinationState withTold(boolean value) {
+    return with(handover.withTold(value));
   }
 
   DestinationState withStreamWaits(boolean value) {

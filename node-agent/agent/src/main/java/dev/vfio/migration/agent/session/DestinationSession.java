@@ -98,6 +98,12 @@ public final class DestinationSession implements LiveSession {
   }
 
   /** Looks at what is loaded, and answers once it was found; refused where it was not. */
+  public CompletableFuture<SessionSnapshot> giveUp(String reason) {
+    return replies
+        .ask(number -> loop.post(new DestinationEvent.GiveUp(number, reason)))
+        .thenApply(Prepared::session);
+  }
+
   public CompletableFuture<SessionSnapshot> verifyLoaded() {
     return replies
         .ask(number -> loop.post(new DestinationEvent.VerifyLoaded(number)))

@@ -148,6 +148,13 @@ public final class Sessions {
         fencingNumber, () -> asDestination(require(key), DestinationSession::verifyLoaded));
   }
 
+  /** After Committed: gives up what was lost here before its workload ran with it. */
+  public CompletableFuture<SessionSnapshot> giveUp(
+      long fencingNumber, SessionKey key, String reason) {
+    return guarded(
+        fencingNumber, () -> asDestination(require(key), session -> session.giveUp(reason)));
+  }
+
   public CompletableFuture<SessionSnapshot> rollBack(
       long fencingNumber, SessionKey key, String reason) {
     return guarded(fencingNumber, () -> require(key).rollBack(false, reason));

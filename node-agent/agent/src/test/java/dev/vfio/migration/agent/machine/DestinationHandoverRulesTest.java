@@ -142,7 +142,7 @@ class DestinationHandoverRulesTest
                 new SessionRecord.Prepared(state.spec()),
                 new SessionRecord.Loaded(0, Progress.NONE),
                 new SessionRecord.Activating(),
-                new SessionRecord.StateLost(lost)),
+                new SessionRecord.StateLost(lost, null)),
             now());
     on(new Recover());
     assertThat(actions).isEmpty();

@@ -31,6 +31,11 @@ class MachineLoopTest {
     }
 
     @Override
+    public void takes(String state, String event) {
+      // What is performed tells the order.
+    }
+
+    @Override
     public void entered(String state) {
       seen.add("entered " + state);
     }

@@ -334,6 +334,11 @@ final class ControlCalls {
     }
 
     @Override
+    public Consumer<Sessions> giveUp(Command.GiveUp command) {
+      return told(sessions -> sessions.giveUp(number, key, command.reason()));
+    }
+
+    @Override
     public Consumer<Sessions> rollBack(Command.RollBack command) {
       return told(sessions -> sessions.rollBack(number, key, command.reason()));
     }

@@ -10,6 +10,7 @@ import dev.vfio.migration.operator.record.MigrationStore.OutdatedException;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * The API server with the one object that a schedule is about. Its writes are compare-and-set, as
@@ -62,22 +63,39 @@ final class ModelApiServer {
   // ------------------------------------------------------------------ what the user does
 
   void cancel() {
-    change(true, null, stored == null ? null : stored.getSpec().switchover());
+    change(spec -> true, DeviceMigrationSpec::switchover, DeviceMigrationSpec::takeBack, null);
   }
 
   void switchOver() {
-    change(stored != null && stored.getSpec().cancel(), null, Switchover.AUTOMATIC);
+    change(
+        DeviceMigrationSpec::cancel,
+        spec -> Switchover.AUTOMATIC,
+        DeviceMigrationSpec::takeBack,
+        null);
+  }
+
+  void takeBack() {
+    change(
+        DeviceMigrationSpec::cancel,
+        DeviceMigrationSpec::switchover,
+        spec -> "the destination's state is lost",
+        null);
   }
 
   /** The object stays until its finalizer is gone. */
   void delete() {
     change(
-        stored != null && stored.getSpec().cancel(),
-        "2026-01-01T00:00:00Z",
-        stored == null ? null : stored.getSpec().switchover());
+        DeviceMigrationSpec::cancel,
+        DeviceMigrationSpec::switchover,
+        DeviceMigrationSpec::takeBack,
+        "2026-01-01T00:00:00Z");
   }
 
-  private void change(boolean cancelled, String deleted, Switchover switchover) {
+  private void change(
+      Function<DeviceMigrationSpec, Boolean> cancel,
+      Function<DeviceMigrationSpec, Switchover> switchover,
+      Function<DeviceMigrationSpec, String> takeBack,
+      String deleted) {
     if (stored == null) {
       return;
     }
@@ -90,9 +108,10 @@ final class ModelApiServer {
             was.convergence(),
             was.transfer(),
             was.timeouts(),
-            cancelled,
-            switchover,
+            cancel.apply(was),
+            switchover.apply(was),
             was.ttlSecondsAfterFinished(),
+            takeBack.apply(was),
             null));
     next.getMetadata().setGeneration(stored.getMetadata().getGeneration() + 1);
     if (deleted != null) {

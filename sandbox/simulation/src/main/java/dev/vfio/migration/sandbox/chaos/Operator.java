@@ -69,6 +69,7 @@ final class Operator {
         false,
         manual ? Switchover.MANUAL : Switchover.AUTOMATIC,
         null,
+        null,
         null);
   }
 

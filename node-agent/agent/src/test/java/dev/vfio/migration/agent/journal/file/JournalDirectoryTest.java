@@ -117,7 +117,7 @@ class JournalDirectoryTest {
             new SessionRecord.Prepared(destination),
             new SessionRecord.Loaded(5, Progress.NONE),
             new SessionRecord.Activating(),
-            new SessionRecord.StateLost(FAILURE),
+            new SessionRecord.StateLost(FAILURE, true),
             new SessionRecord.Active(Progress.NONE),
             new SessionRecord.EntriesLost("damage"),
             new SessionRecord.Discarding(FAILURE),

@@ -67,7 +67,7 @@ class JournalEntriesOnDiskTest {
                   3)),
           new SessionRecord.Loaded(1_700_000_000_000_000_002L, PROGRESS),
           new SessionRecord.Activating(),
-          new SessionRecord.StateLost(FAILURE),
+          new SessionRecord.StateLost(FAILURE, true),
           new SessionRecord.Active(PROGRESS),
           new SessionRecord.Discarding(FAILURE),
           new SessionRecord.Discarded(FAILURE, null));
