@@ -60,7 +60,8 @@ byte answered;                       /* to which leaders VerifyLoaded said: it i
 bool endMark, wasAwaiting; mtype cut = at_none;
 byte crashes = CRASHES, cuts = CUTS, mishaps = MISHAPS;
 
-/* A recorded decision never changes, so whoever tells it tells the same: -DSTANDBY obeys it from any replica. */
+/* A recorded decision never changes, so whoever tells it tells the same: with -DSTANDBY it is obeyed from any replica,
+   whatever its number, and H1 to H3 hold. VerifyLoaded and SwitchOver are obeyed from the newest leader alone. */
 #define OF_RECORD(command) (STANDBY && command != SwitchOver && command != VerifyLoaded)
 #define ADMITS(side, command, n) (n >= side##Highest || OF_RECORD(command) || FAULT(FENCING_IGNORED))
 #define ARRIVED(side, command, n) ((sent_##command & n) && cut != at_##side && ADMITS(side, command, n))
@@ -73,7 +74,8 @@ byte crashes = CRASHES, cuts = CUTS, mishaps = MISHAPS;
 
 /* side goes from one state to another where the condition holds; the effect is what is on disk before it counts. */
 #define GO(side, from, to, condition, effect) \
-    :: atomic { side == from && ((condition) || from == FROM && to == TO) -> effect; side = to; printf("%e -> %e\n", from, to) }
+    :: atomic { side == from && ((condition) || from == FROM && to == TO) -> \
+        effect; side = to; printf("%e -> %e\n", from, to) }
 #define PLANT(fault, side, from, to, condition, effect) GO(side, from, to, FAULT(fault) && (condition), effect)
 #define JOURNAL(side, entry) side##Log = entry; side##Lost = false
 #define TRY_TO_JOURNAL(side, entry) if :: JOURNAL(side, entry) :: mishaps > 0 -> mishaps-- fi
@@ -83,8 +85,7 @@ byte crashes = CRASHES, cuts = CUTS, mishaps = MISHAPS;
 #define RESTART(side) crashes--; printf("the agent restarts in %e\n", side); \
     if :: FAULT(FENCING_NUMBER_NOT_ON_DISK) -> side##Highest = 0 :: else fi
 
-active proctype Source() {
-end: do
+active proctype Source() { end: do
   :: atomic { src == SOURCE_STARTING && srcLog == Nothing -> JOURNAL(src, SourceStarted) }
   GO(src, SOURCE_STARTING, SOURCE_ROLLED_BACK, srcLog == Nothing, skip)                                /* refused */
   GO(src, SOURCE_STARTING, SOURCE_READY, srcLog == SourceStarted, skip)
@@ -112,7 +113,6 @@ end: do
        srcDev = Running; printf("the source's device runs\n"); assert(dstDev != Running) }              /* H1 */
   GO(src, SOURCE_ROLLING_BACK, SOURCE_ROLLED_BACK, srcDev == Running, JOURNAL(src, RolledBack))
   GO(src, SOURCE_ROLLING_BACK, SOURCE_STRANDED, srcBad, skip)
-
   GO(src, SOURCE_AWAITING_DECISION, SOURCE_COMPLETING, TOLD(src, Commit), OBEY(src, Commit); JOURNAL(src, Committed))
   :: atomic { src == SOURCE_COMPLETING && srcDev != Empty -> srcDev = Empty; printf("the source's device is reset\n");
        assert(handover == Committed && dstDev == Running) }                                             /* H2 */
@@ -142,8 +142,7 @@ end: do
     (dst == DESTINATION_LOADED || FAULT(ANSWERS_BEFORE_LOADED)) -> OBEY_LEADER(dst, VerifyLoaded, m); \
     answered = answered | m; printf("the destination is looked at for leader %d\n", m) }
 #define ACTIVATED (dstLog == Activating || dstLog == StateLost)
-active proctype Destination() {
-end: do
+active proctype Destination() { end: do
   :: atomic { dst == DESTINATION_LISTENING && dstLog == Nothing -> JOURNAL(dst, Prepared) }
   GO(dst, DESTINATION_LISTENING, DESTINATION_DISCARDED, dstLog == Nothing, skip)                       /* refused */
   GO(dst, DESTINATION_LISTENING, DESTINATION_RECEIVING, dstLog == Prepared && cut != at_stream, skip)
@@ -177,7 +176,8 @@ end: do
   :: atomic { dst == DESTINATION_ACTIVATING && dstDev == Holding && !dstBad ->
        dstDev = Running; printf("the destination's device runs\n"); assert(srcDev != Running) }         /* H1 */
   :: atomic { dst == DESTINATION_ACTIVATING && dstDev == Empty && FAULT(RUNS_WHAT_IT_LOST) -> dstDev = Blank }
-  GO(dst, DESTINATION_ACTIVATING, DESTINATION_ACTIVE, dstDev != Holding && dstDev != Empty && !dstBad, JOURNAL(dst, Active))
+  GO(dst, DESTINATION_ACTIVATING, DESTINATION_ACTIVE, dstDev != Holding && dstDev != Empty && !dstBad,
+     JOURNAL(dst, Active))
   GO(dst, DESTINATION_ACTIVATING, DESTINATION_STRANDED, dstBad, skip)
   GO(dst, DESTINATION_ACTIVATING, DESTINATION_STRANDED, dstDev == Empty, TRY_TO_JOURNAL(dst, StateLost))
 
@@ -210,8 +210,7 @@ end: do
 #define DECIDE(decision, known, condition) :: atomic { (condition) && !known && cut != at_apiServer && \
     (handover == Undecided || FAULT(NO_COMPARE_AND_SET)) -> \
     handover = decision; known = true; printf("leader %d records %e\n", n, decision) }
-proctype Leader(byte n) {
-end: do
+proctype Leader(byte n) { end: do
   GIVE(SwitchOver, src == SOURCE_READY || src == SOURCE_PRECOPY)
   GIVE(VerifyLoaded, dst == DESTINATION_LOADED || FAULT(ANSWERS_BEFORE_LOADED))
   DECIDE(Committed, committed, wasAwaiting && ((answered & n) || FAULT(COMMITS_WITHOUT_LOOK)))
