@@ -6,7 +6,7 @@
  *   H2  state that exists is never discarded before the other      asserted where a device is reset
  *       side holds it or the decision is taken
  *   H3  every run ends, and then exactly one device runs, or a     asserted where nothing is left to happen;
- *       session is STRANDED, which asks a person                   sandbox/model --endless looks for others
+ *       session is STRANDED, which asks a person                   --endless: no run goes round for ever (1 crash)
  *   F   no agent obeys a leader older than one that it obeyed      asserted where a command is obeyed
  *
  * GO, REPLAY, DAMAGED and JOURNAL say what SourceMachine, DestinationMachine and their replays do; HandoverModelTest

@@ -89,6 +89,11 @@ final class DestinationSearch
   }
 
   @Override
+  boolean isCommand(Object event) {
+    return event instanceof DestinationEvent.Command;
+  }
+
+  @Override
   List<DestinationEvent> answers(DestinationAction work) {
     List<DestinationEvent> answers = new ArrayList<>();
     failures().forEach(failure -> answers.add(new DestinationEvent.Failed(failure)));
@@ -101,31 +106,30 @@ final class DestinationSearch
   }
 
   private static List<DestinationEvent> simpleAnswers(DestinationAction.SimpleWork work) {
-    List<DestinationEvent> answers = new ArrayList<>();
-    switch (work) {
-      case OPEN_DEVICE, RESET, RESET_FREE -> {
-        List<DeviceState> states = new ArrayList<>(List.of(DeviceState.values()));
-        states.add(null);
-        for (DeviceState state : states) {
-          for (Continuity continuity : Continuity.values()) {
-            answers.add(new DestinationEvent.Opened(DEVICE, state, continuity));
-          }
-        }
-        answers.add(new DestinationEvent.Opened(device("other"), DeviceState.NONE));
-      }
-      case MAP_WINDOWS -> {
-        for (WorkloadState workload : WorkloadState.values()) {
-          answers.add(new DestinationEvent.Mapped(List.of(), workload));
-        }
-      }
+    return switch (work) {
+      case OPEN_DEVICE, RESET, RESET_FREE -> opened();
+      case MAP_WINDOWS ->
+          Arrays.stream(WorkloadState.values())
+              .<DestinationEvent>map(workload -> new DestinationEvent.Mapped(List.of(), workload))
+              .toList();
       case AWAIT_STREAMS,
           TRANSFER_TO_WORKLOAD,
           LOOK_AT_LOADED,
           TAKE_BACK,
           LET_WORKLOAD_TAKE,
           LOOK_AT_RUNNING ->
-          answers.add(new DestinationEvent.Done());
+          List.of(new DestinationEvent.Done());
+    };
+  }
+
+  private static List<DestinationEvent> opened() {
+    List<DestinationEvent> answers = new ArrayList<>();
+    for (DeviceState state : deviceStates()) {
+      for (Continuity continuity : Continuity.values()) {
+        answers.add(new DestinationEvent.Opened(DEVICE, state, continuity));
+      }
     }
+    answers.add(new DestinationEvent.Opened(device("other"), DeviceState.NONE));
     return answers;
   }
 

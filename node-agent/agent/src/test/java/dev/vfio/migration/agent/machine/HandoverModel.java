@@ -5,15 +5,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** The tables of docs/model/handover.pml, read from its text. */
 final class HandoverModel {
   private static final Pattern GO =
       Pattern.compile("(?m)^ *GO\\((src|dst), (\\w+), (\\w+),[\\s\\S]*?\\)(?=\\s*(/\\*.*\\*/)?$)");
+  private static final Pattern TOLD = Pattern.compile("TOLD\\(\\w+, (\\w+)\\)");
   private static final Pattern ENTRY = Pattern.compile("JOURNAL\\(\\w+, (\\w+)\\)");
 
   private final String text;
@@ -31,6 +35,20 @@ final class HandoverModel {
     Set<String> pairs = new TreeSet<>();
     goes(side).forEach(go -> pairs.add(go.group(2) + " -> " + go.group(3)));
     return pairs;
+  }
+
+  /** What each "FROM -&gt; TO" follows from: the commands that it waits for, or "itself". */
+  Map<String, Set<String>> causes(String side) {
+    Map<String, Set<String>> causes = new TreeMap<>();
+    for (MatchResult go : goes(side)) {
+      Matcher told = TOLD.matcher(go.group());
+      String command = told.find() ? told.group(1) : "itself";
+      causes
+          .computeIfAbsent(go.group(2) + " -> " + go.group(3), pair -> new TreeSet<>())
+          // The machines have Cancel besides, which does the same.
+          .addAll(command.startsWith("RollBack") ? Set.of("RollBack", "Cancel") : Set.of(command));
+    }
+    return causes;
   }
 
   private List<MatchResult> goes(String side) {

@@ -37,6 +37,18 @@ class HandoverModelTest {
     differ(differences, "JOURNAL", model.entries(side), search.entries);
     differ(differences, "REPLAY", model.replays(side), search.replays);
     differ(differences, "DAMAGED", model.damaged(side), search.damaged);
+    // What a session does by itself it may as well be told; what it has to be told it never does
+    // by itself.
+    model
+        .causes(side)
+        .forEach(
+            (pair, causes) -> {
+              if (!causes.contains("itself") && !causes.equals(search.causes.get(pair))) {
+                differences.put(
+                    "TOLD " + pair,
+                    "by " + causes + ", and the machine by " + search.causes.get(pair));
+              }
+            });
     assertThat(differences).isEmpty();
   }
 
@@ -50,7 +62,8 @@ class HandoverModelTest {
     done.forEach(
         (pair, story) -> {
           if (!model.contains(pair)) {
-            differences.put(table + " " + pair, "not in the model, and the machine does it: " + story);
+            differences.put(
+                table + " " + pair, "not in the model, and the machine does it: " + story);
           }
         });
   }

@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.machine;
 
+import dev.vfio.migration.vfio.device.DeviceState;
 import dev.vfio.migration.vfio.linux.Errno;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -13,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
@@ -30,11 +32,13 @@ abstract class SessionSearch<S, E, A> {
 
   /** Portions, retries and times are as small as they can be. */
   static final Timings HASTY =
-      new Timings(
-          1, nanos(1), nanos(1), nanos(1), 1, nanos(1), nanos(1), 1, nanos(1));
+      new Timings(1, nanos(1), nanos(1), nanos(1), 1, nanos(1), nanos(1), 1, nanos(1));
 
   /** What became another state, "FROM -&gt; TO", and the shortest way there. */
   final Map<String, String> moves = new TreeMap<>();
+
+  /** What each move follows from: a command's name, or "itself". */
+  final Map<String, Set<String>> causes = new TreeMap<>();
 
   /** The state in which an entry is on disk, "entry -&gt; STATE", likewise. */
   final Map<String, String> entries = new TreeMap<>();
@@ -67,8 +71,7 @@ abstract class SessionSearch<S, E, A> {
     final Place before;
     final Object by;
 
-    Place(
-        S state, A work, List<E> awaited, List<SessionRecord> journal, Place before, Object by) {
+    Place(S state, A work, List<E> awaited, List<SessionRecord> journal, Place before, Object by) {
       this.state = state;
       this.work = work;
       this.awaited = awaited;
@@ -80,9 +83,18 @@ abstract class SessionSearch<S, E, A> {
     Object essence() {
       return Arrays.asList(
           SessionSearch.this.essence(state),
+          work == null ? null : cause(),
           work instanceof Enum ? work : work == null ? null : work.getClass(),
           awaited.stream().map(Object::getClass).toList(),
           remembered.computeIfAbsent(names(journal), names -> rememberedBy(journal)));
+    }
+
+    /** The last that came while no work was out: what follows from one work to the next is its. */
+    String cause() {
+      if (before != null && before.work != null && !(by instanceof String)) {
+        return before.cause();
+      }
+      return isCommand(by) ? by.getClass().getSimpleName() : "itself";
     }
 
     String story() {
@@ -114,6 +126,8 @@ abstract class SessionSearch<S, E, A> {
   abstract SessionRecord entryOf(A work);
 
   abstract boolean isFailure(E event);
+
+  abstract boolean isCommand(Object event);
 
   /** How a work may end. */
   abstract List<E> answers(A work);
@@ -172,8 +186,7 @@ abstract class SessionSearch<S, E, A> {
       awaited.addAll(reports(action));
     }
     awaited.removeIf(later -> epochAwaitedBy(later) != epochOf(outcome.state()));
-    SessionRecord written =
-        place.work == null || isFailure(event) ? null : entryOf(place.work);
+    SessionRecord written = place.work == null || isFailure(event) ? null : entryOf(place.work);
     A work = outcome.actions().stream().filter(this::isWork).findFirst().orElse(null);
     Place next =
         new Place(
@@ -187,6 +200,7 @@ abstract class SessionSearch<S, E, A> {
     SessionState to = stateOf(next.state);
     if (from != to) {
       note(moves, from, to, next);
+      causes.computeIfAbsent(from + " -> " + to, pair -> new TreeSet<>()).add(next.cause());
     }
     if (written != null) {
       note(entries, name(written), to, next);
@@ -246,6 +260,13 @@ abstract class SessionSearch<S, E, A> {
 
   static Duration nanos(long value) {
     return Duration.ofNanos(value);
+  }
+
+  /** And null, for a device that does not tell. */
+  static List<DeviceState> deviceStates() {
+    List<DeviceState> states = new ArrayList<>(List.of(DeviceState.values()));
+    states.add(null);
+    return states;
   }
 
   /** One for each reason, and one for each error number that a machine knows. */

@@ -110,6 +110,11 @@ final class SourceSearch extends SessionSearch<SourceState, SourceEvent, SourceA
   }
 
   @Override
+  boolean isCommand(Object event) {
+    return event instanceof SourceEvent.Command;
+  }
+
+  @Override
   List<SourceEvent> answers(SourceAction work) {
     List<SourceEvent> answers = new ArrayList<>();
     failures().forEach(failure -> answers.add(new SourceEvent.Failed(failure)));
@@ -138,31 +143,32 @@ final class SourceSearch extends SessionSearch<SourceState, SourceEvent, SourceA
   }
 
   private static List<SourceEvent> simpleAnswers(SourceAction.SimpleWork work) {
-    List<SourceEvent> answers = new ArrayList<>();
-    List<DeviceState> states = new ArrayList<>(List.of(DeviceState.values()));
-    states.add(null);
-    switch (work) {
-      case OPEN_DEVICE -> {
-        for (DeviceState state : states) {
-          for (boolean precopy : new boolean[] {false, true}) {
-            answers.add(new SourceEvent.Opened(state, precopy, false));
-            answers.add(new SourceEvent.Opened(state, precopy, true));
-          }
-        }
-      }
-      case MAP_WINDOWS -> {
-        for (WorkloadState workload : WorkloadState.values()) {
-          answers.add(new SourceEvent.Mapped(4096, workload));
-        }
-      }
+    return switch (work) {
+      case OPEN_DEVICE -> opened();
+      case MAP_WINDOWS ->
+          Arrays.stream(WorkloadState.values())
+              .<SourceEvent>map(workload -> new SourceEvent.Mapped(4096, workload))
+              .toList();
       case RESET_RELEASED -> {
-        for (DeviceState state : states) {
+        List<SourceEvent> answers = new ArrayList<>();
+        for (DeviceState state : deviceStates()) {
           answers.add(new SourceEvent.WasReset(state));
           answers.add(new SourceEvent.InUse(state));
         }
+        yield answers;
       }
       case PAUSE_WORKLOAD, RESUME_WORKLOAD, RELEASE_WORKLOAD, SEND_END ->
-          answers.add(new SourceEvent.Done());
+          List.of(new SourceEvent.Done());
+    };
+  }
+
+  private static List<SourceEvent> opened() {
+    List<SourceEvent> answers = new ArrayList<>();
+    for (DeviceState state : deviceStates()) {
+      for (boolean precopy : new boolean[] {false, true}) {
+        answers.add(new SourceEvent.Opened(state, precopy, false));
+        answers.add(new SourceEvent.Opened(state, precopy, true));
+      }
     }
     return answers;
   }
