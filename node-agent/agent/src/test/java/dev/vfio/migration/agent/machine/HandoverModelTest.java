@@ -60,10 +60,10 @@ class HandoverModelTest {
       }
     }
     done.forEach(
-        (pair, story) -> {
+        (pair, way) -> {
           if (!model.contains(pair)) {
             differences.put(
-                table + " " + pair, "not in the model, and the machine does it: " + story);
+                table + " " + pair, "not in the model, and the machine does it: " + way);
           }
         });
   }

@@ -97,12 +97,12 @@ abstract class SessionSearch<S, E, A> {
       return isCommand(by) ? by.getClass().getSimpleName() : "itself";
     }
 
-    String story() {
-      Deque<String> story = new ArrayDeque<>();
+    String way() {
+      Deque<String> way = new ArrayDeque<>();
       for (Place place = this; place.before != null; place = place.before) {
-        story.addFirst(place.by + " in " + stateOf(place.before.state));
+        way.addFirst(place.by + " in " + stateOf(place.before.state));
       }
-      return String.join("; ", story);
+      return String.join("; ", way);
     }
   }
 
@@ -178,7 +178,7 @@ abstract class SessionSearch<S, E, A> {
     try {
       outcome = step(place.state, event, moment());
     } catch (RuntimeException problem) {
-      throw new AssertionError(event + " after " + place.story(), problem);
+      throw new AssertionError(place.way() + "; then " + event, problem);
     }
     List<E> awaited = new LinkedList<>(place.awaited);
     awaited.remove(event);
@@ -238,7 +238,7 @@ abstract class SessionSearch<S, E, A> {
   }
 
   private void note(Map<String, String> found, Object from, Object to, Place place) {
-    found.computeIfAbsent(from + " -> " + to, pair -> place.story());
+    found.computeIfAbsent(from + " -> " + to, pair -> place.way());
   }
 
   private Moment moment() {
