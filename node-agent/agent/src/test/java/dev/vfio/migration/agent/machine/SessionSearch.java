@@ -28,7 +28,7 @@ import java.util.stream.Stream;
  */
 abstract class SessionSearch<S, E, A> {
   /** Far more than there are. Who sees it exceeded let something into the essence that grows. */
-  private static final int MOST_PLACES = 50_000;
+  private static final int MAX_PLACES = 50_000;
 
   /** Portions, retries and times are as small as they can be. */
   static final Timings HASTY =
@@ -152,7 +152,7 @@ abstract class SessionSearch<S, E, A> {
       if (!seen.add(place.essence())) {
         continue;
       }
-      if (seen.size() > MOST_PLACES) {
+      if (seen.size() > MAX_PLACES) {
         throw new AssertionError(
             "the search does not end; it came here, among others: " + place.essence());
       }
