@@ -146,6 +146,17 @@ public interface AgentConfig {
   @WithDefault("5s")
   Duration commandTimeout();
 
+  /**
+   * How long a source tries to connect a state stream again whose connection was lost, while the
+   * workload runs. A destination waits twice as long for its source.
+   */
+  @WithDefault("5s")
+  Duration streamResumeTime();
+
+  /** The same at a source whose workload stands still: as much may be added to the pause. */
+  @WithDefault("2s")
+  Duration pausedStreamResumeTime();
+
   /** How long sessions may take to undo what may be undone when the agent is to end. */
   @WithDefault("20s")
   Duration stopTimeout();

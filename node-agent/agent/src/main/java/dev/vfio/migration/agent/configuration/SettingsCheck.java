@@ -97,6 +97,8 @@ public final class SettingsCheck {
     longerThanNothing("agent.workload-timeout", config.workloadTimeout());
     longerThanNothing("agent.device-look-timeout", config.deviceLookTimeout());
     longerThanNothing("agent.command-timeout", config.commandTimeout());
+    longerThanNothing("agent.stream-resume-time", config.streamResumeTime());
+    longerThanNothing("agent.paused-stream-resume-time", config.pausedStreamResumeTime());
     notNegative("agent.remembered-for", config.rememberedFor());
     notNegative("agent.stop-timeout", RenamedSettings.stopTimeout(config));
   }

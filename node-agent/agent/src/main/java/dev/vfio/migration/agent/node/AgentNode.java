@@ -61,7 +61,7 @@ public class AgentNode {
   private static final int MAX_CHUNK_BYTES = 64 << 20;
 
   /** The version of the state stream; see docs/state-stream.md. */
-  private static final int STREAM_VERSION = 1;
+  private static final List<Integer> STREAM_VERSIONS = List.of(1, 2);
 
   private static final Duration DEVICES_PERIOD = Duration.ofSeconds(2);
 
@@ -93,13 +93,16 @@ public class AgentNode {
     this.config = config;
     this.journals = new JournalDirectory(config.journalDirectory());
     DescriptorBudget descriptors = AgentPorts.budget(config);
-    StreamSettings settings = StreamSettings.defaults().withMaximumChunkBytes(MAX_CHUNK_BYTES);
+    StreamSettings settings =
+        StreamSettings.defaults()
+            .withMaximumChunkBytes(MAX_CHUNK_BYTES)
+            .withResume(config.streamResumeTime(), config.pausedStreamResumeTime());
     this.streams = listen(settings, descriptors);
     this.identity =
         new NodeIdentity(
             config.nodeName(),
             version,
-            List.of(STREAM_VERSION),
+            STREAM_VERSIONS,
             settings.maximumStreams(),
             UUID.randomUUID().toString());
     int pageSize = (int) Host.pageSize();

@@ -7,8 +7,9 @@ import java.time.Duration;
  *
  * @param maximumChunkBytes the largest payload a destination takes, in bytes, 4 KiB to 64 MiB; a
  *     HELLO that announces more is refused
- * @param sendBuffers chunk buffers in a sender's ring, 2 to 1024; fewer where they would exceed 32
- *     MiB together, but two at least
+ * @param sendBuffers chunk buffers that a sender fills and writes at a time, 2 to 1024; fewer where
+ *     they would exceed 32 MiB together, but two at least. As many again hold what was written and
+ *     is not taken yet
  * @param receiveBuffers chunks that a destination holds per connection while its sink works, 2 to
  *     1024; fewer where they would exceed 32 MiB together, but two at least
  * @param maximumStreams connections of one migration, 1 to 64
@@ -19,6 +20,9 @@ import java.time.Duration;
  *     tells the other, which then sends a PING after half of it whenever it has nothing to say
  * @param closeTimeout how long an end that gives up waits for the other one to read why, and for a
  *     sink's method to return before {@link StateSink#broken} is called regardless
+ * @param resumeTime how long a source tries to connect a stream again whose connection was lost,
+ *     while the workload runs; a destination waits twice as long for it. At least 1 ms
+ * @param pausedResumeTime the same while the workload stands still, at the source alone
  * @param socketSendBytes SO_SNDBUF in bytes; 0 leaves it to the kernel, which grows it as the path
  *     needs (a fixed value above net.core.wmem_max is cut silently)
  * @param socketReceiveBytes SO_RCVBUF in bytes; 0 leaves it to the kernel
@@ -34,6 +38,8 @@ public record StreamSettings(
     Duration helloTimeout,
     Duration idleTimeout,
     Duration closeTimeout,
+    Duration resumeTime,
+    Duration pausedResumeTime,
     int socketSendBytes,
     int socketReceiveBytes,
     int eventLoops) {
@@ -70,12 +76,14 @@ public record StreamSettings(
     requireTime("helloTimeout", helloTimeout, 1);
     requireTime("idleTimeout", idleTimeout, MIN_IDLE_MILLIS);
     requireTime("closeTimeout", closeTimeout, 1);
+    requireTime("resumeTime", resumeTime, 1);
+    requireTime("pausedResumeTime", pausedResumeTime, 1);
   }
 
   /**
    * Chunks of up to 8 MiB; 8 send buffers; 4 receive buffers; 16 streams; 10 s to connect, to agree
-   * on TLS and to be welcomed; 15 s of silence; 5 s to close; socket buffers by the kernel; one
-   * event loop per processor.
+   * on TLS and to be welcomed; 15 s of silence; 5 s to close; 5 s to connect again, 2 s where the
+   * workload stands still; socket buffers by the kernel; one event loop per processor.
    */
   public static StreamSettings defaults() {
     Duration timeout = Duration.ofSeconds(10);
@@ -89,6 +97,8 @@ public record StreamSettings(
         timeout,
         Duration.ofSeconds(15),
         Duration.ofSeconds(5),
+        Duration.ofSeconds(5),
+        Duration.ofSeconds(2),
         0,
         0,
         0);
@@ -106,6 +116,8 @@ public record StreamSettings(
         helloTimeout,
         idleTimeout,
         closeTimeout,
+        resumeTime,
+        pausedResumeTime,
         socketSendBytes,
         socketReceiveBytes,
         eventLoops);
@@ -123,6 +135,8 @@ public record StreamSettings(
         helloTimeout,
         idleTimeout,
         closeTimeout,
+        resumeTime,
+        pausedResumeTime,
         socketSendBytes,
         socketReceiveBytes,
         eventLoops);
@@ -141,6 +155,8 @@ public record StreamSettings(
         hello,
         idleTimeout,
         closeTimeout,
+        resumeTime,
+        pausedResumeTime,
         socketSendBytes,
         socketReceiveBytes,
         eventLoops);
@@ -158,12 +174,47 @@ public record StreamSettings(
         helloTimeout,
         idle,
         close,
+        resumeTime,
+        pausedResumeTime,
         socketSendBytes,
         socketReceiveBytes,
         eventLoops);
   }
 
-  /** Buffers of a sender's ring for chunks of that size: within 32 MiB, but two at least. */
+  /** The same, with other times to connect again: while the workload runs, and stands still. */
+  public StreamSettings withResume(Duration running, Duration paused) {
+    return new StreamSettings(
+        maximumChunkBytes,
+        sendBuffers,
+        receiveBuffers,
+        maximumStreams,
+        connectTimeout,
+        handshakeTimeout,
+        helloTimeout,
+        idleTimeout,
+        closeTimeout,
+        running,
+        paused,
+        socketSendBytes,
+        socketReceiveBytes,
+        eventLoops);
+  }
+
+  /**
+   * Buffers of a sender for chunks of that size: those that it fills and writes, and as many again
+   * that were written and are not taken yet, so that waiting for the destination's word costs no
+   * throughput.
+   */
+  public int sendWindowFor(int chunkBytes) {
+    return 2 * sendBuffersFor(chunkBytes);
+  }
+
+  /** How long a destination waits for a stream whose connection was lost. */
+  public Duration awaitResumeTime() {
+    return resumeTime.multipliedBy(2);
+  }
+
+  /** Buffers that a sender fills and writes at a time: within 32 MiB, but two at least. */
   public int sendBuffersFor(int chunkBytes) {
     return within(sendBuffers, chunkBytes);
   }

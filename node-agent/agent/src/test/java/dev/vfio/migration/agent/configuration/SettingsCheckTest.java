@@ -41,6 +41,8 @@ class SettingsCheckTest {
     "agent.handover-directory, devices",
     "agent.command-timeout, -5s",
     "agent.device-look-timeout, 0s",
+    "agent.stream-resume-time, 0s",
+    "agent.paused-stream-resume-time, 0s",
     "agent.workload-timeout, 0s",
     "agent.stop-timeout, -1s",
     "agent.remembered-for, -1s",

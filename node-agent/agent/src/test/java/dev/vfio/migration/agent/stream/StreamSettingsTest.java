@@ -24,6 +24,8 @@ class StreamSettingsTest {
                 Duration.ofSeconds(10),
                 Duration.ofSeconds(15),
                 Duration.ofSeconds(5),
+                Duration.ofSeconds(5),
+                Duration.ofSeconds(2),
                 0,
                 0,
                 0));
@@ -36,6 +38,8 @@ class StreamSettingsTest {
     assertThat(settings.sendBuffersFor(4 * MIB)).isEqualTo(8);
     assertThat(settings.sendBuffersFor(8 * MIB)).isEqualTo(4);
     assertThat(settings.sendBuffersFor(64 * MIB)).isEqualTo(2);
+    assertThat(settings.sendWindowFor(8 * MIB)).isEqualTo(8);
+    assertThat(settings.sendWindowFor(64 * MIB)).isEqualTo(4);
     assertThat(settings.receiveBuffersFor(8 * MIB)).isEqualTo(4);
     assertThat(settings.receiveBuffersFor(64 * MIB)).isEqualTo(2);
   }
@@ -69,5 +73,9 @@ class StreamSettingsTest {
                 settings.withConnectionTimeouts(
                     Duration.ZERO, Duration.ofSeconds(1), Duration.ofSeconds(1)))
         .hasMessageContaining("connectTimeout");
+    assertThatThrownBy(() -> settings.withResume(Duration.ZERO, Duration.ofSeconds(1)))
+        .hasMessageContaining("resumeTime is PT0S; 1 ms to 24 days are allowed");
+    assertThatThrownBy(() -> settings.withResume(Duration.ofSeconds(1), Duration.ZERO))
+        .hasMessageContaining("pausedResumeTime is PT0S");
   }
 }

@@ -6,6 +6,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import java.nio.ByteBuffer;
@@ -57,6 +58,7 @@ final class ConnectionReader extends ChannelInboundHandlerAdapter {
   private ByteBuffer payload;
   private boolean paused;
   private boolean stopped;
+  private boolean saidGoodbye;
   private long heardAt = System.nanoTime();
 
   ConnectionReader(Owner owner) {
@@ -67,6 +69,22 @@ final class ConnectionReader extends ChannelInboundHandlerAdapter {
   /** The greeting was good; judge what follows by that. */
   void beginFrames(IncomingFrames judge) {
     frames = judge;
+  }
+
+  /** Reads nothing more until {@link #resume}. In the event loop. */
+  void pause() {
+    paused = true;
+    context.channel().config().setAutoRead(false);
+  }
+
+  /** The header of the frame whose payload has a place and has not come as a whole; or null. */
+  FrameHeader halfRead() {
+    return payload == null ? null : header;
+  }
+
+  /** Whether the other end said that it closes: then its end was no accident. */
+  boolean saidGoodbye() {
+    return saidGoodbye;
   }
 
   /** Throws away whatever comes from here on. */
@@ -142,7 +160,7 @@ final class ConnectionReader extends ChannelInboundHandlerAdapter {
     }
     if (!greetingBytes.hasRemaining()) {
       owner.greeting(GreetingCodec.decode(greetingBytes.flip()));
-      if (frames == null && !stopped) {
+      if (frames == null && !stopped && !paused) {
         throw new StreamException(Kind.CORRUPT, "a second greeting came");
       }
     }
@@ -205,6 +223,9 @@ final class ConnectionReader extends ChannelInboundHandlerAdapter {
   public void userEventTriggered(ChannelHandlerContext ignored, Object event) throws Exception {
     if (event instanceof SslHandshakeCompletionEvent handshake) {
       tlsIsDone(handshake);
+    }
+    if (event instanceof SslCloseCompletionEvent closing) {
+      saidGoodbye = closing.isSuccess();
     }
     super.userEventTriggered(ignored, event);
   }

@@ -3,20 +3,27 @@ package dev.vfio.migration.agent.stream.netty;
 import java.nio.ByteBuffer;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.LongConsumer;
 
 /**
- * The thread that brings one connection's frames to the sink, in order. What waits for it is
- * bounded by the {@link ReceiveRing}.
+ * The thread that brings one stream's frames to the sink, in order, over all of its connections.
+ * What waits for it is bounded by the {@link ReceiveRing}.
  */
 final class DeliveryThread implements Runnable {
   private final Reception reception;
   private final int stream;
   private final ReceiveRing ring;
   private final Runnable roomAgain;
+  private final LongConsumer taken;
   private final BlockingQueue<Item> queue = new LinkedBlockingQueue<>();
   private final Thread thread;
 
   private sealed interface Item {}
+
+  /** The source hears of what was taken after so many frames, or bytes, or when none waits. */
+  private static final int TOLD_FRAMES = 4;
+
+  private static final long TOLD_BYTES = 1 << 20;
 
   private record Frame(FrameHeader header, ByteBuffer payload) implements Item {}
 
@@ -26,14 +33,16 @@ final class DeliveryThread implements Runnable {
 
   /**
    * @param roomAgain called after room came back that the connection had asked for in vain
+   * @param taken hears now and then how many frames were taken, always where no other one waits
    */
   DeliveryThread(
-      Reception reception, int stream, String migration, ReceiveRing ring, Runnable roomAgain) {
+      Reception reception, int stream, ReceiveRing ring, Runnable roomAgain, LongConsumer taken) {
     this.reception = reception;
     this.stream = stream;
     this.ring = ring;
     this.roomAgain = roomAgain;
-    this.thread = new Thread(this, "state-delivery-" + migration + "-" + stream);
+    this.taken = taken;
+    this.thread = new Thread(this, "state-delivery-" + reception.migration() + "-" + stream);
     this.thread.setDaemon(true);
   }
 
@@ -73,7 +82,9 @@ final class DeliveryThread implements Runnable {
 
   @Override
   public void run() {
-    Tally taken = new Tally();
+    Tally tally = new Tally();
+    int untoldFrames = 0;
+    long untoldBytes = 0;
     try {
       reception.start();
       while (true) {
@@ -83,13 +94,20 @@ final class DeliveryThread implements Runnable {
           reception.deliver(frame.header(), frame.payload());
           if (Tally.counts(frame.header().type())) {
             // Summed only now: what was given to device or memory, not what came.
-            taken.add(frame.header(), FrameWriter.crcOf(content));
+            tally.add(frame.header(), FrameWriter.crcOf(content));
           }
           if (ring.release()) {
             roomAgain.run();
           }
+          untoldFrames++;
+          untoldBytes += frame.header().length();
+          if (untoldFrames >= TOLD_FRAMES || untoldBytes >= TOLD_BYTES || queue.isEmpty()) {
+            taken.accept(frame.header().sequence() + 1);
+            untoldFrames = 0;
+            untoldBytes = 0;
+          }
         } else if (item instanceof End end) {
-          taken.total().requireEqual(end.came());
+          tally.total().requireEqual(end.came());
           reception.ended(stream, end.digest());
           return;
         } else {

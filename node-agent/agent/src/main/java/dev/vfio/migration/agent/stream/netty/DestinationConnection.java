@@ -3,25 +3,29 @@ package dev.vfio.migration.agent.stream.netty;
 import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
 import dev.vfio.migration.agent.stream.StreamSettings;
-import dev.vfio.migration.agent.stream.netty.FrameType.Direction;
 import dev.vfio.migration.agent.stream.netty.Greeting.Hello;
 import dev.vfio.migration.agent.stream.netty.Greeting.Refusal;
+import dev.vfio.migration.agent.stream.netty.Greeting.Resume;
 import dev.vfio.migration.agent.stream.netty.Greeting.Welcome;
 import dev.vfio.migration.connections.NewConnection;
 import dev.vfio.migration.connections.NewConnections.Stage;
 import dev.vfio.migration.connections.RefusalLog;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.nio.ByteBuffer;
 import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * One connection, at the destination: waits for HELLO, finds whom it is for, then checks frames and
- * hands them to the thread that delivers. Lives in its event loop, except where a method says
+ * One connection, at the destination: waits for HELLO or RESUME, finds which stream it is for, then
+ * checks frames and hands them to that. Lives in its event loop, except where a method says
  * otherwise.
  */
 final class DestinationConnection implements ConnectionReader.Owner {
@@ -33,16 +37,18 @@ final class DestinationConnection implements ConnectionReader.Owner {
   private final NewConnection unknown;
   private final DirectMemory pool;
   private final ConnectionReader reader = new ConnectionReader(this);
-  private final FrameWriter writer = new FrameWriter(new AtomicLong());
+  private final FrameWriter writer = new FrameWriter();
   private final ByteBuffer small = ByteBuffer.allocateDirect(EndMark.BYTES);
   private final KeepAlive keepAlive;
   private final ScheduledFuture<?> helloDeadline;
+  private final AtomicBoolean takenDue = new AtomicBoolean();
+  private final AtomicLong taken = new AtomicLong();
   private X509Certificate peer;
-  private Reception reception;
-  private IncomingFrames frames;
-  private ReceiveRing ring;
-  private volatile DeliveryThread delivery;
+  private IncomingStream stream;
+  private int sourceIdleMillis;
   private String description;
+  private boolean attached;
+  private boolean detached;
   private boolean over;
 
   /**
@@ -98,51 +104,70 @@ final class DestinationConnection implements ConnectionReader.Owner {
       throw new StreamException(
           refusal.report().kind(), "the source refused: " + refusal.report().message());
     }
-    if (!(greeting instanceof Hello hello)) {
-      throw new StreamException(Kind.CORRUPT, "it began with WELCOME");
-    }
     if (!unknown.keep()) {
       throw new StreamException(Kind.BROKEN, "it is being closed to make room for others");
     }
-    reception = receptions.admit(hello, peer, this);
+    if (greeting instanceof Hello hello) {
+      sourceIdleMillis = hello.idleMillis();
+      stream = receptions.admit(hello, peer, this);
+    } else if (greeting instanceof Resume resume) {
+      sourceIdleMillis = resume.idleMillis();
+      stream = receptions.resume(resume, peer);
+    } else {
+      throw new StreamException(Kind.CORRUPT, "it began with WELCOME");
+    }
     helloDeadline.cancel(false);
     unknown.known();
     channel.config().<ReadSize>getRecvByteBufAllocator().known();
-    description =
-        "stream " + hello.stream() + " of " + reception.describe() + ", " + channel.remoteAddress();
-    Placement placement = new Placement(hello.streams(), hello.chunkBytes());
-    frames = new IncomingFrames(hello.stream(), Direction.TO_DESTINATION, placement);
-    reader.beginFrames(frames);
-    writer.greet(new Welcome(Greeting.VERSION, settings.idleMillis()), null);
-    writer.beginFrames(hello.stream());
-    keepAlive.ping(writer, hello.idleMillis());
-    keepAlive.watch(
-        reader,
-        settings.idleMillis(),
-        () ->
-            breakUp(
-                new StreamException(
-                    Kind.BROKEN,
-                    description
-                        + ": nothing was heard for "
-                        + settings.idleMillis()
-                        + " ms; the source's agent or the network between is dead")));
-    delivery =
-        new DeliveryThread(reception, hello.stream(), hello.migration(), ring, reader::resume);
-    delivery.start();
+    description = stream.describe() + ", " + channel.remoteAddress();
+    // Nothing comes before WELCOME.
+    reader.pause();
+    stream.attach(this);
   }
 
-  /** Makes the memory for what it receives; called while it is admitted. */
-  void takeRing(MemoryBudget.Room room, int buffers, int chunkBytes) {
-    ring = new ReceiveRing(pool, buffers * chunkBytes, room);
+  /** It is the one that brings its stream from here on. From any thread. */
+  void attached() {
+    Transport.run(channel.eventLoop(), this::begin);
+  }
+
+  private void begin() {
+    if (over || detached) {
+      return;
+    }
+    attached = true;
+    int version = stream.version();
+    reader.beginFrames(stream.frames());
+    writer.greet(
+        new Welcome(version, settings.idleMillis(), stream.key(), stream.frames().next()), null);
+    writer.beginFrames(new OutgoingFrames(version, stream.index()));
+    keepAlive.ping(writer, sourceIdleMillis);
+    if (!stream.ended()) {
+      keepAlive.watch(
+          reader,
+          settings.idleMillis(),
+          () ->
+              failed(
+                  new StreamException(
+                      Kind.BROKEN,
+                      "nothing was heard for "
+                          + settings.idleMillis()
+                          + " ms; the source's agent or the network between is dead")));
+    }
+    stream.began(this);
+    reader.resume();
+  }
+
+  /** Makes the memory for what its stream receives; called while it is admitted. */
+  ReceiveRing ring(MemoryBudget.Room room, int buffers, int chunkBytes) {
+    return new ReceiveRing(pool, buffers * chunkBytes, room);
   }
 
   @Override
   public ByteBuffer place(FrameHeader header) {
     return switch (header.type()) {
-      case DEVICE_STATE, MEMORY, PAUSED -> delivery.reserve(header.length());
+      case DEVICE_STATE, MEMORY, PAUSED -> stream.reserve(header.length());
       case END, PING -> small.clear().limit(header.length());
-      case LOADED, ERROR ->
+      case LOADED, ERROR, TAKEN ->
           throw new IllegalStateException(header.type() + " does not come to a destination");
     };
   }
@@ -151,10 +176,10 @@ final class DestinationConnection implements ConnectionReader.Owner {
   public void frame(FrameHeader header, ByteBuffer payload) throws StreamException {
     FrameWork<StreamException> work =
         switch (header.type()) {
-          case DEVICE_STATE, MEMORY, PAUSED -> () -> delivery.add(header, payload);
+          case DEVICE_STATE, MEMORY, PAUSED -> () -> stream.add(header, payload);
           case PING -> FrameWork.none();
           case END -> () -> end(payload);
-          case LOADED, ERROR ->
+          case LOADED, ERROR, TAKEN ->
               throw new StreamException(
                   Kind.CORRUPT, header.type() + " does not come to a destination");
         };
@@ -162,21 +187,25 @@ final class DestinationConnection implements ConnectionReader.Owner {
   }
 
   private void end(ByteBuffer payload) throws StreamException {
-    byte[] digest = frames.end(payload);
+    stream.end(payload);
     // The source has nothing more to say on this connection, so its silence means nothing.
     keepAlive.stopWatching();
-    delivery.end(digest, frames.came());
   }
 
   @Override
   public void failed(Throwable why) {
-    boolean known = reception != null;
+    boolean known = stream != null;
     String who = known ? description + ": " : "";
     StreamException named = ConnectionFailure.of(why, who, identity.describe(), known);
-    if (known) {
-      breakUp(named);
-    } else {
+    if (!known) {
       refuse(named);
+    } else if (named.kind() == Kind.BROKEN && stream.version() >= Greeting.RESUMABLE_VERSION) {
+      lost(named);
+    } else if (attached && !detached) {
+      stream.fail(named);
+      giveUp(named);
+    } else {
+      hangUp();
     }
   }
 
@@ -184,25 +213,82 @@ final class DestinationConnection implements ConnectionReader.Owner {
   public void closed() {
     helloDeadline.cancel(false);
     keepAlive.stop();
-    if (reception != null) {
-      if (delivery != null) {
-        delivery.readerLeft();
-      } else if (ring != null) {
-        ring.leave();
-        ring.leave();
-      }
-      reception.connectionClosed(
-          this,
+    if (stream != null) {
+      detach(
           new StreamException(
-              Kind.BROKEN, description + ": the source closed the connection before its end mark"));
+              Kind.BROKEN, description + ": the source closed the connection before its end mark"),
+          !over && !reader.saidGoodbye());
     } else if (!over && !unknown.closedHere()) {
       refusals.refused("closed", () -> description + ": closed before HELLO");
     }
   }
 
+  /** The network failed, and nobody judged: the source may come back with another connection. */
+  private void lost(StreamException why) {
+    keepAlive.stop();
+    boolean more = !over && !reader.saidGoodbye();
+    over = true;
+    reader.stop();
+    detach(why, more);
+    abort();
+  }
+
+  /** Not through TLS, which would say that this end closes for good. */
+  private void abort() {
+    ChannelHandlerContext encryption = channel.pipeline().context(SslHandler.class);
+    if (encryption == null) {
+      channel.close();
+    } else {
+      encryption.close();
+    }
+  }
+
+  /** A newer connection is to bring its stream: reads nothing more. From any thread. */
+  void replaced() {
+    Transport.run(
+        channel.eventLoop(),
+        () -> {
+          keepAlive.stop();
+          over = true;
+          reader.stop();
+          detach(
+              new StreamException(
+                  Kind.BROKEN, description + ": a newer connection of the source took its place"),
+              true);
+          abort();
+        });
+  }
+
+  private void detach(StreamException why, boolean more) {
+    if (!detached) {
+      detached = true;
+      stream.gone(this, reader.halfRead(), why, more);
+    }
+  }
+
+  /** There may be room again. From any thread. */
+  void resumeReading() {
+    reader.resume();
+  }
+
+  /** Runs a task in the event loop after a time. From any thread. */
+  void later(Runnable task, Duration delay) {
+    try {
+      channel.eventLoop().schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (RejectedExecutionException stopped) {
+      // The agent ends, and has told the sink so.
+      return;
+    }
+  }
+
+  @Override
+  public String toString() {
+    return description;
+  }
+
   /** The connection is nobody's: sends the reason, and closes. */
   private void refuse(StreamException why) {
-    if (over || reception != null) {
+    if (over || stream != null) {
       return;
     }
     over = true;
@@ -232,14 +318,8 @@ final class DestinationConnection implements ConnectionReader.Owner {
     channel.closeFuture().addListener(closed -> deadline.cancel(false));
   }
 
-  private void breakUp(StreamException why) {
-    reception.fail(why);
-    giveUp(why);
-  }
-
   /** Sends the source the reason, once, and closes. From any thread. */
   void giveUp(StreamException why) {
-    stopDelivery();
     Transport.run(
         channel.eventLoop(),
         () -> {
@@ -249,9 +329,38 @@ final class DestinationConnection implements ConnectionReader.Owner {
           over = true;
           keepAlive.stop();
           reader.stop();
-          stopDelivery();
-          writer.sendSmall(FrameType.ERROR, ErrorReport.of(why).encode(), channel::close);
+          if (attached) {
+            writer.sendSmall(FrameType.ERROR, ErrorReport.of(why).encode(), channel::close);
+          } else {
+            writer.greet(new Refusal(ErrorReport.of(why)), channel::close);
+          }
           closeLater();
+        });
+  }
+
+  /** Tells the source how many frames were taken, the newest number only. From any thread. */
+  void sendTaken(long before) {
+    taken.accumulateAndGet(before, Math::max);
+    if (takenDue.compareAndSet(false, true)) {
+      Transport.run(channel.eventLoop(), this::tellTaken);
+    }
+  }
+
+  private void tellTaken() {
+    if (over || !attached) {
+      // Where it is attached later, it is told what was taken until then.
+      takenDue.set(false);
+      return;
+    }
+    long before = taken.get();
+    writer.sendSmall(
+        FrameType.TAKEN,
+        ByteBuffer.allocate(Long.BYTES).putLong(before).flip(),
+        () -> {
+          takenDue.set(false);
+          if (taken.get() != before) {
+            sendTaken(before);
+          }
         });
   }
 
@@ -281,12 +390,5 @@ final class DestinationConnection implements ConnectionReader.Owner {
           keepAlive.stop();
           channel.close();
         });
-  }
-
-  private void stopDelivery() {
-    DeliveryThread begun = delivery;
-    if (begun != null) {
-      begun.stop();
-    }
   }
 }

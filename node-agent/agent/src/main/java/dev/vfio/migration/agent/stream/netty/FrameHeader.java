@@ -92,7 +92,7 @@ record FrameHeader(
             .orElseThrow(
                 () ->
                     new StreamException(
-                        Kind.CORRUPT, "frame type " + code + " is not part of stream version 1"));
+                        Kind.CORRUPT, "frame type " + code + " is not part of the state stream"));
     int reserved = Short.toUnsignedInt(from.getShort());
     int stream = from.getInt();
     int length = from.getInt();

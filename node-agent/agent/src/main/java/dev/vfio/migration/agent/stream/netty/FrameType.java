@@ -2,7 +2,7 @@ package dev.vfio.migration.agent.stream.netty;
 
 import java.util.Optional;
 
-/** What a frame carries. Codes and payload sizes are part of stream version 1. */
+/** What a frame carries. Codes and payload sizes are part of the stream's version. */
 enum FrameType {
   /** A chunk of device state, or a part of one, in order, on stream 0 only. */
   DEVICE_STATE(1, Direction.TO_DESTINATION),
@@ -17,7 +17,9 @@ enum FrameType {
   /** The destination holds everything, verified: {@link LoadedDigest}. On stream 0 only. */
   LOADED(6, Direction.TO_SOURCE),
   /** The destination gives up: {@link ErrorReport}. */
-  ERROR(7, Direction.TO_SOURCE);
+  ERROR(7, Direction.TO_SOURCE),
+  /** Device and memory have taken every frame before this number: u64. Since version 2. */
+  TAKEN(8, Direction.TO_SOURCE);
 
   /** Who may send a frame. */
   enum Direction {
@@ -53,7 +55,7 @@ enum FrameType {
     return switch (this) {
       case DEVICE_STATE, PING -> 0;
       case MEMORY -> 1;
-      case PAUSED -> Long.BYTES;
+      case PAUSED, TAKEN -> Long.BYTES;
       case END -> EndMark.BYTES;
       case LOADED -> LoadedDigest.BYTES;
       case ERROR -> ErrorReport.MIN_BYTES;
@@ -68,9 +70,33 @@ enum FrameType {
   int maximumLength(int chunkBytes) {
     return switch (this) {
       case DEVICE_STATE, MEMORY -> chunkBytes;
-      case PAUSED, END, PING, LOADED -> minimumLength();
+      case PAUSED, END, PING, LOADED, TAKEN -> minimumLength();
       case ERROR -> ErrorReport.MAX_BYTES;
     };
+  }
+
+  /** Whether a destination brings it to device or memory, or tells the session of it. */
+  boolean delivered() {
+    return switch (this) {
+      case DEVICE_STATE, MEMORY, PAUSED -> true;
+      case END, PING, LOADED, ERROR, TAKEN -> false;
+    };
+  }
+
+  /**
+   * Whether such frames are counted and digested. Those that are not carry the number of the next
+   * one that is, and are never sent again; in version 1 all are.
+   */
+  boolean numbered(int version) {
+    return switch (this) {
+      case PING, TAKEN -> version < Greeting.RESUMABLE_VERSION;
+      case DEVICE_STATE, MEMORY, PAUSED, END, LOADED, ERROR -> true;
+    };
+  }
+
+  /** Whether that version has this type. */
+  boolean partOf(int version) {
+    return this != TAKEN || version >= Greeting.RESUMABLE_VERSION;
   }
 
   static Optional<FrameType> of(int code) {

@@ -9,23 +9,19 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.CRC32C;
 
 /**
- * The one writer of a connection. {@link #send} may be called from any thread: it sums and numbers
- * the frame there and queues it. The event loop encrypts, a slice at a time and only while the
- * socket takes bytes, so that encrypted copies neither pile up nor fall out of the cache.
+ * The one writer of a connection. What is to be sent is queued from any thread, in the order in
+ * which it was numbered. The event loop encrypts, a slice at a time and only while the socket takes
+ * bytes, so that encrypted copies neither pile up nor fall out of the cache.
  */
 final class FrameWriter extends ChannelInboundHandlerAdapter {
   private static final int SLICE_BYTES = 128 * 1024;
 
-  private final AtomicLong sentBytes;
   private final Queue<Outgoing> queue = new ConcurrentLinkedQueue<>();
   private final AtomicBoolean pumpDue = new AtomicBoolean();
-  private final Object order = new Object();
-  private OutgoingFrames frames;
-  private boolean ended;
+  private volatile OutgoingFrames frames;
 
   // Set before the connection is handed to anyone.
   private volatile ChannelHandlerContext context;
@@ -36,20 +32,21 @@ final class FrameWriter extends ChannelInboundHandlerAdapter {
   private boolean wrote;
   private boolean closed;
 
-  private record Outgoing(ByteBuf head, ByteBuf payload, Runnable done, Runnable afterwards) {}
+  /**
+   * A frame or greeting, which owns its buffers.
+   *
+   * @param written runs where the socket took all of it; may be null
+   * @param done runs exactly once after that, or once it can never be written; may be null
+   */
+  private record Outgoing(ByteBuf head, ByteBuf payload, Runnable written, Runnable done) {}
 
   /**
-   * @param sentBytes counts the payload bytes of device state and memory that the socket took
+   * From here on frames may be sent; before it, only greetings.
+   *
+   * @param numbering whose monitor is held while a frame is numbered and queued
    */
-  FrameWriter(AtomicLong sentBytes) {
-    this.sentBytes = sentBytes;
-  }
-
-  /** From here on frames may be sent; before it, only greetings. */
-  void beginFrames(int stream) {
-    synchronized (order) {
-      frames = new OutgoingFrames(stream);
-    }
+  void beginFrames(OutgoingFrames numbering) {
+    frames = numbering;
   }
 
   void greet(Greeting greeting, Runnable afterwards) {
@@ -63,32 +60,15 @@ final class FrameWriter extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * Sends a frame whose payload is copied at once: everything but device state and memory.
+   * Sends a frame whose payload is copied at once, and which is never sent again.
    *
    * @param payload position to limit
    * @param afterwards runs in the event loop once it was written or could not be; may be null
    */
   void sendSmall(FrameType type, ByteBuffer payload, Runnable afterwards) {
-    synchronized (order) {
+    synchronized (frames) {
       enqueueSmall(type, payload, afterwards);
     }
-    pumpSoon();
-  }
-
-  /**
-   * Sends the stream's last frame.
-   *
-   * @return the stream's digest
-   */
-  byte[] sendEnd() {
-    EndMark mark;
-    synchronized (order) {
-      mark = frames.endMark();
-      ended = true;
-      enqueueSmall(FrameType.END, mark.encode(), null);
-    }
-    pumpSoon();
-    return mark.digest();
   }
 
   private void enqueueSmall(FrameType type, ByteBuffer payload, Runnable afterwards) {
@@ -98,24 +78,17 @@ final class FrameWriter extends ChannelInboundHandlerAdapter {
     frames.stamp(type, 0, 0, length, crcOf(payload), bytes);
     bytes.put(payload.duplicate());
     whole.writerIndex(bytes.position());
-    queue.add(new Outgoing(whole, Unpooled.EMPTY_BUFFER, null, afterwards));
+    enqueue(whole, Unpooled.EMPTY_BUFFER, null, afterwards);
   }
 
   /**
-   * Sends device state or memory without copying it.
+   * Queues a frame that was stamped, and takes over both buffers.
    *
-   * @param payload direct, position to limit; not to be touched until {@code done}
-   * @param done runs exactly once, in some thread: the payload was written or never will be
+   * @param written runs where the socket took all of it; may be null
+   * @param done runs exactly once, in some thread: it was written or never will be; may be null
    */
-  void send(FrameType type, int window, long offset, ByteBuffer payload, Runnable done) {
-    int crc = crcOf(payload);
-    ByteBuf head = context.alloc().directBuffer(FrameHeader.BYTES);
-    ByteBuffer bytes = head.nioBuffer(0, FrameHeader.BYTES);
-    head.writerIndex(FrameHeader.BYTES);
-    synchronized (order) {
-      frames.stamp(type, window, offset, payload.remaining(), crc, bytes);
-      queue.add(new Outgoing(head, Unpooled.wrappedBuffer(payload), done, null));
-    }
+  void enqueue(ByteBuf head, ByteBuf payload, Runnable written, Runnable done) {
+    queue.add(new Outgoing(head, payload, written, done));
     pumpSoon();
   }
 
@@ -125,12 +98,11 @@ final class FrameWriter extends ChannelInboundHandlerAdapter {
    */
   void pingIfQuiet() {
     if (!wrote && current == null && queue.isEmpty() && !closed) {
-      synchronized (order) {
-        if (!ended) {
+      synchronized (frames) {
+        if (!frames.ended()) {
           enqueueSmall(FrameType.PING, ByteBuffer.allocate(0), null);
         }
       }
-      pumpSoon();
     }
     wrote = false;
   }
@@ -189,29 +161,28 @@ final class FrameWriter extends ChannelInboundHandlerAdapter {
       if (payload.isReadable()) {
         context.write(head);
       } else {
-        finish(frame, head, 0);
+        finish(frame, head);
         return;
       }
     }
     int length = Math.min(SLICE_BYTES, payload.readableBytes());
-    int total = payload.writerIndex();
     ByteBuf slice = payload.readRetainedSlice(length);
     unflushed += length;
     if (payload.isReadable()) {
       context.write(slice);
     } else {
-      finish(frame, slice, total);
+      finish(frame, slice);
     }
   }
 
-  private void finish(Outgoing frame, ByteBuf last, int payloadBytes) {
+  private void finish(Outgoing frame, ByteBuf last) {
     current = null;
     context
         .write(last)
         .addListener(
-            written -> {
-              if (written.isSuccess()) {
-                sentBytes.addAndGet(payloadBytes);
+            result -> {
+              if (result.isSuccess() && frame.written() != null) {
+                frame.written().run();
               }
               retire(frame);
             });
@@ -222,9 +193,6 @@ final class FrameWriter extends ChannelInboundHandlerAdapter {
     frame.payload().release();
     if (frame.done() != null) {
       frame.done().run();
-    }
-    if (frame.afterwards() != null) {
-      frame.afterwards().run();
     }
   }
 

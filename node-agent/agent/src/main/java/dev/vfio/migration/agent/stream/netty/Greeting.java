@@ -5,10 +5,18 @@ package dev.vfio.migration.agent.stream.netty;
  * of the stream, see {@link GreetingCodec}.
  */
 sealed interface Greeting {
-  /** The only version of the stream that exists. */
-  int VERSION = 1;
+  /** The lowest version of the stream that this agent speaks. */
+  int LOWEST_VERSION = 1;
+
+  /** The version since which a lost connection is made again. */
+  int RESUMABLE_VERSION = 2;
+
+  /** The highest version of the stream that this agent speaks. */
+  int VERSION = 2;
 
   int TOKEN_BYTES = 32;
+
+  int KEY_BYTES = 16;
 
   /**
    * The source introduces itself.
@@ -42,12 +50,52 @@ sealed interface Greeting {
   }
 
   /**
+   * The source comes back with a stream whose connection was lost. Since version 2.
+   *
+   * @param lowestVersion lowest stream version that the source speaks
+   * @param highestVersion highest stream version that the source speaks
+   * @param stream index of the stream
+   * @param idleMillis silence after which the source takes the destination for dead
+   * @param migration "uid/attempt"
+   * @param token the secret of HELLO
+   * @param key what WELCOME gave for this stream
+   */
+  record Resume(
+      int lowestVersion,
+      int highestVersion,
+      int stream,
+      int idleMillis,
+      String migration,
+      byte[] token,
+      byte[] key)
+      implements Greeting {
+    /** Never shows token and key. */
+    @Override
+    public String toString() {
+      return String.format("RESUME stream %s, migration %s", stream, migration);
+    }
+  }
+
+  /**
    * The destination takes the connection.
    *
    * @param version the version that both speak from here on
    * @param idleMillis silence after which the destination takes the source for dead
+   * @param key since version 2: what RESUME must present for this stream; before it empty
+   * @param next since version 2: number of the frame that the destination expects; before it 0
    */
-  record Welcome(int version, int idleMillis) implements Greeting {}
+  record Welcome(int version, int idleMillis, byte[] key, long next) implements Greeting {
+    /** Of version 1. */
+    Welcome(int version, int idleMillis) {
+      this(version, idleMillis, new byte[0], 0);
+    }
+
+    /** Never shows the key. */
+    @Override
+    public String toString() {
+      return String.format("WELCOME version %s, frame %s is next", version, next);
+    }
+  }
 
   /**
    * The destination does not take the connection; or the source does not take the destination.

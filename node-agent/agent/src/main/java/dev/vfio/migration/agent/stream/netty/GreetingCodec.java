@@ -4,6 +4,7 @@ import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
 import dev.vfio.migration.agent.stream.netty.Greeting.Hello;
 import dev.vfio.migration.agent.stream.netty.Greeting.Refusal;
+import dev.vfio.migration.agent.stream.netty.Greeting.Resume;
 import dev.vfio.migration.agent.stream.netty.Greeting.Welcome;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
@@ -16,17 +17,18 @@ import java.util.zip.CRC32C;
  *
  * <pre>
  *  0  u64 magic "VFIOMIGR"
- *  8  u16 kind: 1 HELLO, 2 WELCOME, 3 REFUSE
+ *  8  u16 kind: 1 HELLO, 2 WELCOME, 3 REFUSE, 4 RESUME
  * 10  u16 reserved, 0
  * 12  u32 body length in bytes, at most 4096
  * 16  body
  *  .  u32 CRC32C of everything before it
  * </pre>
  *
- * HELLO's body begins with u16 lowest and u16 highest version in all versions; what follows belongs
- * to the version. In version 1: u32 stream, u32 streams, u32 chunk bytes, u32 idle milliseconds,
- * u16 length and UTF-8 of the migration, u16 length and bytes of the token. WELCOME: u16 version,
- * u32 idle milliseconds. REFUSE: {@link ErrorReport}.
+ * The body of HELLO and RESUME begins with u16 lowest and u16 highest version in all versions. Then
+ * HELLO: u32 stream, u32 streams, u32 chunk bytes, u32 idle milliseconds, u16 length and UTF-8 of
+ * the migration, u16 length and bytes of the token. WELCOME: u16 version, u32 idle milliseconds,
+ * since version 2 also 16 bytes of the stream's key, u64 the next frame. REFUSE: {@link
+ * ErrorReport}. RESUME: u32 stream, u32 idle milliseconds, migration, token, 16 bytes of the key.
  */
 final class GreetingCodec {
   static final long MAGIC = 0x5646_494F_4D49_4752L;
@@ -39,6 +41,7 @@ final class GreetingCodec {
   private static final int HELLO = 1;
   private static final int WELCOME = 2;
   private static final int REFUSE = 3;
+  private static final int RESUME = 4;
 
   private GreetingCodec() {}
 
@@ -56,6 +59,16 @@ final class GreetingCodec {
     } else if (greeting instanceof Welcome welcome) {
       kind = WELCOME;
       to.putShort((short) welcome.version()).putInt(welcome.idleMillis());
+      if (welcome.version() >= Greeting.RESUMABLE_VERSION) {
+        to.put(welcome.key()).putLong(welcome.next());
+      }
+    } else if (greeting instanceof Resume resume) {
+      kind = RESUME;
+      to.putShort((short) resume.lowestVersion()).putShort((short) resume.highestVersion());
+      to.putInt(resume.stream()).putInt(resume.idleMillis());
+      putBytes(to, resume.migration().getBytes(StandardCharsets.UTF_8));
+      putBytes(to, resume.token());
+      to.put(resume.key());
     } else {
       kind = REFUSE;
       to.put(((Refusal) greeting).report().encode());
@@ -118,8 +131,9 @@ final class GreetingCodec {
       Greeting greeting =
           switch (kind) {
             case HELLO -> hello(checked);
-            case WELCOME -> new Welcome(Short.toUnsignedInt(checked.getShort()), checked.getInt());
+            case WELCOME -> welcome(checked);
             case REFUSE -> new Refusal(ErrorReport.decode(checked));
+            case RESUME -> resume(checked);
             default -> throw corrupt("its kind " + kind + " is not known");
           };
       if (checked.hasRemaining()) {
@@ -134,14 +148,7 @@ final class GreetingCodec {
   private static Hello hello(ByteBuffer body) throws StreamException {
     int lowest = Short.toUnsignedInt(body.getShort());
     int highest = Short.toUnsignedInt(body.getShort());
-    if (lowest > Greeting.VERSION || highest < Greeting.VERSION) {
-      throw new StreamException(
-          Kind.VERSION,
-          String.format(
-              "the source speaks stream versions %s to %s, the destination speaks version %s: bring"
-                  + " both agents to the same release",
-              lowest, highest, Greeting.VERSION));
-    }
+    requireCommon(lowest, highest, Greeting.LOWEST_VERSION);
     int stream = body.getInt();
     int streams = body.getInt();
     int chunkBytes = body.getInt();
@@ -149,6 +156,42 @@ final class GreetingCodec {
     String migration = new String(getBytes(body, MAX_MIGRATION_BYTES), StandardCharsets.UTF_8);
     byte[] token = getBytes(body, Greeting.TOKEN_BYTES);
     return new Hello(lowest, highest, stream, streams, chunkBytes, idleMillis, migration, token);
+  }
+
+  private static Welcome welcome(ByteBuffer body) {
+    int version = Short.toUnsignedInt(body.getShort());
+    int idleMillis = body.getInt();
+    return version < Greeting.RESUMABLE_VERSION
+        ? new Welcome(version, idleMillis)
+        : new Welcome(version, idleMillis, key(body), body.getLong());
+  }
+
+  private static Resume resume(ByteBuffer body) throws StreamException {
+    int lowest = Short.toUnsignedInt(body.getShort());
+    int highest = Short.toUnsignedInt(body.getShort());
+    requireCommon(lowest, highest, Greeting.RESUMABLE_VERSION);
+    int stream = body.getInt();
+    int idleMillis = body.getInt();
+    String migration = new String(getBytes(body, MAX_MIGRATION_BYTES), StandardCharsets.UTF_8);
+    byte[] token = getBytes(body, Greeting.TOKEN_BYTES);
+    return new Resume(lowest, highest, stream, idleMillis, migration, token, key(body));
+  }
+
+  private static void requireCommon(int lowest, int highest, int ownLowest) throws StreamException {
+    if (lowest > Greeting.VERSION || highest < ownLowest) {
+      throw new StreamException(
+          Kind.VERSION,
+          String.format(
+              "the source speaks stream versions %s to %s, the destination speaks versions %s to"
+                  + " %s: bring both agents to the same release",
+              lowest, highest, ownLowest, Greeting.VERSION));
+    }
+  }
+
+  private static byte[] key(ByteBuffer from) {
+    byte[] key = new byte[Greeting.KEY_BYTES];
+    from.get(key);
+    return key;
   }
 
   private static void putBytes(ByteBuffer to, byte[] bytes) {

@@ -8,10 +8,12 @@ import java.security.MessageDigest;
 import java.util.Locale;
 
 /**
- * Judges the frames of one stream in one direction: numbers, lengths, places, checksums, digest.
- * Owned by one thread, the connection's event loop.
+ * Judges the frames of one stream in one direction: numbers, lengths, places, checksums, digest. A
+ * frame counts only once its payload has come: one that was half received leaves no trace. Owned by
+ * one thread at a time, the event loop of the stream's connection.
  */
 final class IncomingFrames {
+  private final int version;
   private final int stream;
   private final Direction direction;
   private final Placement placement;
@@ -19,6 +21,7 @@ final class IncomingFrames {
   private final Tally tally = new Tally();
   private long frames;
   private long bytes;
+  private final ByteBuffer current = ByteBuffer.allocate(FrameHeader.BYTES);
 
   /** Of the chunk of device state whose first part came: what is still to come. */
   private long following;
@@ -26,11 +29,13 @@ final class IncomingFrames {
   private boolean ended;
 
   /**
+   * @param version of the stream
    * @param stream index of the connection
    * @param direction the way these frames travel
    * @param placement what HELLO announced
    */
-  IncomingFrames(int stream, Direction direction, Placement placement) {
+  IncomingFrames(int version, int stream, Direction direction, Placement placement) {
+    this.version = version;
     this.stream = stream;
     this.direction = direction;
     this.placement = placement;
@@ -49,6 +54,9 @@ final class IncomingFrames {
       throw corrupt(malformed.getMessage());
     }
     FrameType type = header.type();
+    if (!type.partOf(version)) {
+      throw corrupt(type + " is not part of stream version " + version);
+    }
     if (!type.direction().allows(direction)) {
       throw corrupt(type + " does not travel this way");
     }
@@ -70,9 +78,7 @@ final class IncomingFrames {
               type, Integer.toUnsignedString(header.length()), type.minimumLength(), maximum));
     }
     requirePlace(header);
-    if (type != FrameType.END) {
-      digest.update(from.duplicate().position(start).limit(start + FrameHeader.BYTES));
-    }
+    current.clear().put(from.duplicate().position(start).limit(start + FrameHeader.BYTES)).flip();
     return header;
   }
 
@@ -113,7 +119,6 @@ final class IncomingFrames {
               "of its chunk %s bytes were to come; it has %s and says that %s follow",
               following, header.length(), header.offset()));
     }
-    following = header.offset();
   }
 
   /** Says that the payload of that header is there. */
@@ -127,10 +132,19 @@ final class IncomingFrames {
               header.payloadCrc()));
     }
     tally.add(header, crc);
-    if (header.type() != FrameType.END) {
+    if (header.type() == FrameType.DEVICE_STATE) {
+      following = header.offset();
+    }
+    if (header.type() != FrameType.END && header.type().numbered(version)) {
+      digest.update(current);
       frames++;
       bytes += header.length();
     }
+  }
+
+  /** Number of the frame that is to come next; beyond the end mark once that was verified. */
+  long next() {
+    return ended ? frames + 1 : frames;
   }
 
   /** What came for device and memory, once {@link #end} was content with it. */

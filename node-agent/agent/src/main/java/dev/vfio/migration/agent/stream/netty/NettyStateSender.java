@@ -20,15 +20,16 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * The source's end over its connections. Sums and numbers frames in the caller's thread; encrypts
- * and writes in the event loops. The first failure counts: it closes every connection, wakes
- * whoever waits, and every later call fails with it.
+ * and writes in the event loops. A connection that is lost is no failure while its stream may come
+ * back. The first failure counts: it closes every connection, wakes whoever waits, and every later
+ * call fails with it.
  */
-final class NettyStateSender implements StateSender, SourceConnection.Listener {
+final class NettyStateSender implements StateSender, OutgoingStream.Owner {
   private final Destination destination;
   private final Placement placement;
   private final SendRing ring;
   private final AtomicLong sentBytes;
-  private final List<StreamOpening> streams = new ArrayList<>();
+  private final List<OutgoingStream> streams = new ArrayList<>();
   private final AtomicReference<StreamException> failure = new AtomicReference<>();
   private final CompletableFuture<byte[]> loaded = new CompletableFuture<>();
   private byte[] expectedDigest;
@@ -43,11 +44,11 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   }
 
   /** Before it is handed to anyone; stream 0 first. */
-  void add(StreamOpening stream) {
+  void add(OutgoingStream stream) {
     streams.add(stream);
   }
 
-  List<StreamOpening> streams() {
+  List<OutgoingStream> streams() {
     return streams;
   }
 
@@ -64,7 +65,7 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
     own.sendIn(1);
     ring.spend(content.remaining());
     deviceStateBytes += content.remaining();
-    writer(0).send(FrameType.DEVICE_STATE, 0, following, content, own::partDone);
+    window(0).send(FrameType.DEVICE_STATE, 0, following, content, own::partDone);
   }
 
   @Override
@@ -89,27 +90,28 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
 
   private void sendMemory(Chunk chunk, ByteBuffer part, int window, long offset) {
     int stream = placement.streamOf(window, offset);
-    writer(stream).send(FrameType.MEMORY, window, offset, part, chunk::partDone);
+    window(stream).send(FrameType.MEMORY, window, offset, part, chunk::partDone);
   }
 
   @Override
   public void paused(long pausedNanos) throws StreamException {
     requireOpen();
     ByteBuffer payload = ByteBuffer.allocate(Long.BYTES).putLong(pausedNanos).flip();
-    writer(0).sendSmall(FrameType.PAUSED, payload, null);
+    window(0).sendSmall(FrameType.PAUSED, payload);
   }
 
   @Override
   public void liftBandwidthLimit() {
     ring.liftLimit();
+    streams.forEach(OutgoingStream::paused);
   }
 
   @Override
   public void end() throws StreamException {
     requireOpen();
     List<byte[]> digests = new ArrayList<>();
-    for (StreamOpening stream : streams) {
-      digests.add(stream.writer().sendEnd());
+    for (OutgoingStream stream : streams) {
+      digests.add(stream.window().sendEnd());
     }
     expectedDigest = LoadedDigest.of(digests);
   }
@@ -181,32 +183,22 @@ final class NettyStateSender implements StateSender, SourceConnection.Listener {
   }
 
   @Override
-  public void welcomed(SourceConnection connection) {
-    // Whoever opens the streams waits for each of them.
-  }
-
-  @Override
-  public void dropped(StreamException why) {
-    failed(why);
-  }
-
-  @Override
   public void failed(StreamException why) {
     if (failure.compareAndSet(null, why)) {
       ring.end(why);
       loaded.completeExceptionally(why);
-      streams.forEach(StreamOpening::close);
+      streams.forEach(OutgoingStream::close);
     }
   }
 
   @Override
   public void loaded(byte[] digest) {
     loaded.complete(digest);
-    streams.forEach(StreamOpening::stopWatching);
+    streams.forEach(OutgoingStream::stopWatching);
   }
 
-  private FrameWriter writer(int stream) {
-    return streams.get(stream).writer();
+  private SendWindow window(int index) {
+    return streams.get(index).window();
   }
 
   private Chunk own(ChunkBuffer chunk) {

@@ -230,10 +230,11 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
     if (transport.isClosed()) {
       throw new StreamException(Kind.BROKEN, "the state stream of this agent has been closed");
     }
-    SslContext tls = identity.client();
+    // Refuses certificates that cannot be used before anything else is done.
+    identity.client();
     AtomicLong sentBytes = new AtomicLong();
     BandwidthLimit limit = new BandwidthLimit(destination.bandwidthLimit(), monotonicNanos);
-    int buffers = settings.sendBuffersFor(destination.chunkBytes());
+    int buffers = settings.sendWindowFor(destination.chunkBytes());
     MemoryBudget.Room room = budget.room("sending migration " + destination.migration());
     room.resize(
         (long) buffers * destination.chunkBytes()
@@ -241,26 +242,23 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
     SendRing ring = new SendRing(pool, destination.chunkBytes(), buffers, limit, room);
     NettyStateSender sender = new NettyStateSender(destination, ring, sentBytes);
     for (int stream = 0; stream < destination.streams(); stream++) {
-      int index = stream;
+      SendWindow window = new SendWindow(stream, transport.memory(), sentBytes);
       sender.add(
-          new StreamOpening(
-              listener -> {
-                SourceConnection connection =
-                    new SourceConnection(
-                        destination, index, settings, identity, sentBytes, listener);
-                open(connection, destination, tls);
-                return connection;
-              },
+          new OutgoingStream(
+              SourceConnection.describe(destination, stream),
+              connections(destination, stream, window),
               sender,
               transport::later,
               System::nanoTime,
-              settings.retryTime()));
+              new OutgoingStream.Limits(
+                  settings.retryTime(), settings.resumeTime(), settings.pausedResumeTime()),
+              window));
     }
     try {
       long deadline =
           System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(settings.connectionMillis());
-      sender.streams().forEach(StreamOpening::begin);
-      for (StreamOpening stream : sender.streams()) {
+      sender.streams().forEach(OutgoingStream::begin);
+      for (OutgoingStream stream : sender.streams()) {
         stream.welcomed().get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
       }
       return sender;
@@ -281,6 +279,25 @@ public final class NettyStateStreams implements StateStreams, AutoCloseable {
       sender.close();
       throw interrupted;
     }
+  }
+
+  private OutgoingStream.Connections connections(
+      Destination destination, int stream, SendWindow window) {
+    return new OutgoingStream.Connections() {
+      @Override
+      public SourceConnection make(SourceConnection.Listener listener, byte[] key) {
+        return new SourceConnection(destination, stream, settings, identity, window, key, listener);
+      }
+
+      @Override
+      public void begin(SourceConnection made) {
+        try {
+          open(made, destination, identity.client());
+        } catch (StreamException noCertificate) {
+          made.connectFailed(noCertificate);
+        }
+      }
+    };
   }
 
   private void open(SourceConnection connection, Destination destination, SslContext tls) {

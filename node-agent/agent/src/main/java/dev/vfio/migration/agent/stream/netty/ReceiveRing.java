@@ -59,6 +59,11 @@ final class ReceiveRing {
     return tail - head >= length && (length == 0 || tail > head) ? head : -1;
   }
 
+  /** Gives the newest place back, which nobody will fill. */
+  synchronized void unreserve() {
+    head = starts.removeLast();
+  }
+
   /**
    * Gives the oldest place back.
    *

@@ -7,6 +7,7 @@ import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
 import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.agent.stream.netty.Greeting.Hello;
+import dev.vfio.migration.agent.stream.netty.Greeting.Resume;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
@@ -56,7 +57,7 @@ final class Reception implements Awaited {
   private final Reservation reservation;
   private final MemoryBudget.Room room;
   private final Consumer<Reception> forget;
-  private final DestinationConnection[] connections;
+  private final IncomingStream[] streams;
   private final byte[][] digests;
   private final ThreadLocal<Boolean> inSink = ThreadLocal.withInitial(() -> false);
   private Phase phase = Phase.AWAITING;
@@ -92,7 +93,7 @@ final class Reception implements Awaited {
     this.reservation = reservation;
     this.room = room;
     this.forget = forget;
-    this.connections = new DestinationConnection[expected.streams()];
+    this.streams = new IncomingStream[expected.streams()];
     this.digests = new byte[expected.streams()][];
   }
 
@@ -112,17 +113,14 @@ final class Reception implements Awaited {
   /**
    * Takes a connection in, or says why not. Never harms the migration itself: a stranger must not
    * be able to break it.
+   *
+   * @param key what a connection must present that is to go on with the stream
+   * @return the stream that the connection is to be attached to
    */
-  synchronized void admit(Hello hello, X509Certificate peer, DestinationConnection connection)
+  synchronized IncomingStream admit(
+      Hello hello, X509Certificate peer, byte[] key, DestinationConnection connection)
       throws StreamException {
-    NodeCertificate.requireNode(peer, expected.node());
-    if (!MessageDigest.isEqual(token, hello.token())) {
-      throw new StreamException(
-          Kind.UNAUTHENTICATED,
-          "the token is not that of "
-              + describe()
-              + "; the destination was prepared anew, or this is not its source");
-    }
+    requireKnown(peer, hello.token());
     if (phase != Phase.AWAITING && phase != Phase.RECEIVING) {
       throw refused("it takes no connections any more (" + phase + ")");
     }
@@ -149,20 +147,82 @@ final class Reception implements Awaited {
     if (chunkBytes != 0 && chunkBytes != hello.chunkBytes()) {
       throw refused("its streams announce different chunk sizes");
     }
-    if (connections[hello.stream()] != null) {
+    IncomingStream before = streams[hello.stream()];
+    if (before != null && !before.untouched()) {
       throw refused("its token was used for stream " + hello.stream() + " before");
     }
     if (chunkBytes == 0) {
       reservation.resize(hello.chunkBytes());
     }
+    if (before != null) {
+      before.forget();
+    }
     // Before anybody can end this, and with it give the memory back.
-    connection.takeRing(
-        room,
-        settings.receiveBuffersFor(hello.chunkBytes(), expected.streams()),
-        hello.chunkBytes());
-    connections[hello.stream()] = connection;
+    ReceiveRing ring =
+        connection.ring(
+            room,
+            settings.receiveBuffersFor(hello.chunkBytes(), expected.streams()),
+            hello.chunkBytes());
+    IncomingStream stream =
+        new IncomingStream(this, hello, key, peer, ring, settings.awaitResumeTime());
+    streams[hello.stream()] = stream;
     chunkBytes = hello.chunkBytes();
     phase = Phase.RECEIVING;
+    return stream;
+  }
+
+  private void requireKnown(X509Certificate peer, byte[] presented) throws StreamException {
+    NodeCertificate.requireNode(peer, expected.node());
+    if (!MessageDigest.isEqual(token, presented)) {
+      throw new StreamException(
+          Kind.UNAUTHENTICATED,
+          "the token is not that of "
+              + describe()
+              + "; the destination was prepared anew, or this is not its source");
+    }
+  }
+
+  /**
+   * Finds the stream that a source comes back with, or says why not. Also where all was loaded: the
+   * source may not have heard so. Never harms the migration itself.
+   *
+   * @return the stream that the connection is to be attached to
+   */
+  synchronized IncomingStream resume(Resume resume, X509Certificate peer) throws StreamException {
+    requireKnown(peer, resume.token());
+    boolean goesOn =
+        switch (phase) {
+          case RECEIVING, COMPLETING, LOADED -> true;
+          case AWAITING, BROKEN, CLOSED -> false;
+        };
+    if (!goesOn) {
+      throw refused("its streams cannot be connected again (" + phase + ")");
+    }
+    boolean exists = resume.stream() >= 0 && resume.stream() < streams.length;
+    IncomingStream stream = exists ? streams[resume.stream()] : null;
+    if (stream == null) {
+      throw refused("stream " + resume.stream() + " was never connected");
+    }
+    if (stream.version() < Greeting.RESUMABLE_VERSION
+        || !MessageDigest.isEqual(stream.key(), resume.key())) {
+      throw new StreamException(
+          Kind.UNAUTHENTICATED, describe() + ": the key is not that of stream " + resume.stream());
+    }
+    if (!stream.peer().equals(peer)) {
+      throw new StreamException(
+          Kind.UNAUTHENTICATED,
+          describe()
+              + ": stream "
+              + resume.stream()
+              + " was begun with another certificate of that node");
+    }
+    if (resume.idleMillis() < StreamSettings.MIN_IDLE_MILLIS) {
+      throw refused(
+          String.format(
+              "an idle time of %s ms is announced; at least %s ms are allowed",
+              resume.idleMillis(), StreamSettings.MIN_IDLE_MILLIS));
+    }
+    return stream;
   }
 
   private StreamException refused(String why) {
@@ -204,7 +264,7 @@ final class Reception implements Awaited {
             case DEVICE_STATE -> () -> sink.deviceState(payload, header.offset());
             case MEMORY -> () -> sink.memory(header.window(), header.offset(), payload);
             case PAUSED -> () -> sink.paused(payload.getLong());
-            case END, PING, LOADED, ERROR ->
+            case END, PING, LOADED, ERROR, TAKEN ->
                 throw new IllegalStateException(header.type() + " is not for the sink");
           };
       work.run();
@@ -246,9 +306,9 @@ final class Reception implements Awaited {
       phase = Phase.LOADED;
     }
     byte[] loaded = LoadedDigest.of(Arrays.asList(digests));
-    connections[0].sendLoaded(loaded);
-    for (int index = 1; index < connections.length; index++) {
-      connections[index].stopKeepAlive();
+    streams[0].sendLoaded(loaded);
+    for (int index = 1; index < streams.length; index++) {
+      streams[index].stopKeepAlive();
     }
   }
 
@@ -283,17 +343,6 @@ final class Reception implements Awaited {
     breakUp(why, Phase.AWAITING, Phase.RECEIVING);
   }
 
-  /** After its end mark a connection may go. */
-  void connectionClosed(DestinationConnection connection, StreamException why) {
-    synchronized (this) {
-      int stream = Arrays.asList(connections).indexOf(connection);
-      if (digests[stream] != null) {
-        return;
-      }
-    }
-    fail(why);
-  }
-
   private void breakUp(StreamException why, Phase... from) {
     synchronized (this) {
       if (!Arrays.asList(from).contains(phase)) {
@@ -304,7 +353,7 @@ final class Reception implements Awaited {
     }
     LOG.warnf("%s: the state stream broke: %s", describe(), why.getMessage());
     forget();
-    joined().forEach(connection -> connection.giveUp(why));
+    joined().forEach(stream -> stream.giveUp(why));
     Thread teller = new Thread(() -> tellBroken(why), "state-broken-" + expected.migration());
     teller.setDaemon(true);
     teller.start();
@@ -349,8 +398,8 @@ final class Reception implements Awaited {
     forget.accept(this);
   }
 
-  private synchronized List<DestinationConnection> joined() {
-    return Arrays.stream(connections).filter(Objects::nonNull).toList();
+  private synchronized List<IncomingStream> joined() {
+    return Arrays.stream(streams).filter(Objects::nonNull).toList();
   }
 
   /**
@@ -370,11 +419,11 @@ final class Reception implements Awaited {
     }
     forget();
     if (loaded) {
-      joined().forEach(DestinationConnection::hangUp);
+      joined().forEach(IncomingStream::hangUp);
     } else {
       StreamException why =
           new StreamException(Kind.REFUSED, describe() + ": the destination closed the stream");
-      joined().forEach(connection -> connection.giveUp(why));
+      joined().forEach(stream -> stream.giveUp(why));
     }
     if (!inSink.get()) {
       awaitQuiet();

@@ -7,6 +7,7 @@ import dev.vfio.migration.agent.stream.StreamException;
 import dev.vfio.migration.agent.stream.StreamException.Kind;
 import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.agent.stream.netty.Greeting.Hello;
+import dev.vfio.migration.agent.stream.netty.Greeting.Resume;
 import java.security.SecureRandom;
 import java.security.cert.X509Certificate;
 import java.util.List;
@@ -95,17 +96,31 @@ final class Receptions {
    *
    * @throws StreamException why the connection is refused
    */
-  Reception admit(Hello hello, X509Certificate peer, DestinationConnection connection)
+  IncomingStream admit(Hello hello, X509Certificate peer, DestinationConnection connection)
       throws StreamException {
-    Reception reception = awaited.get(hello.migration());
+    byte[] key = new byte[Greeting.KEY_BYTES];
+    secrets.nextBytes(key);
+    return of(hello.migration()).admit(hello, peer, key, connection);
+  }
+
+  /**
+   * Finds which stream a RESUME is for.
+   *
+   * @throws StreamException why the connection is refused
+   */
+  IncomingStream resume(Resume resume, X509Certificate peer) throws StreamException {
+    return of(resume.migration()).resume(resume, peer);
+  }
+
+  private Reception of(String migration) throws StreamException {
+    Reception reception = awaited.get(migration);
     if (reception == null) {
       throw new StreamException(
           Kind.REFUSED,
           "no destination of this agent awaits migration "
-              + hello.migration()
+              + migration
               + "; it was never prepared here, or it has ended");
     }
-    reception.admit(hello, peer, connection);
     return reception;
   }
 

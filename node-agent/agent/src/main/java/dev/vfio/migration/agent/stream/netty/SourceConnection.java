@@ -7,6 +7,7 @@ import dev.vfio.migration.agent.stream.StreamSettings;
 import dev.vfio.migration.agent.stream.netty.FrameType.Direction;
 import dev.vfio.migration.agent.stream.netty.Greeting.Hello;
 import dev.vfio.migration.agent.stream.netty.Greeting.Refusal;
+import dev.vfio.migration.agent.stream.netty.Greeting.Resume;
 import dev.vfio.migration.agent.stream.netty.Greeting.Welcome;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -16,27 +17,36 @@ import io.netty.util.concurrent.ScheduledFuture;
 import java.nio.ByteBuffer;
 import java.security.cert.X509Certificate;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * One connection, at the source: checks whose certificate answers before it shows the token, says
- * HELLO, then sends frames and listens for LOADED and ERROR. Its reading side lives in the event
- * loop.
+ * HELLO or RESUME, then sends frames and listens for LOADED and ERROR. Its reading side lives in
+ * the event loop.
  */
 final class SourceConnection implements ConnectionReader.Owner {
 
   /** Whom a connection reports to, from its event loop. */
   interface Listener {
-    /** The destination has let it in. */
-    void welcomed(SourceConnection connection);
+    /**
+     * The destination has let it in. Has its writer begin with frames.
+     *
+     * @throws StreamException CORRUPT where the stream cannot go on from what WELCOME says
+     */
+    void welcomed(SourceConnection connection, Welcome welcome) throws StreamException;
 
     /**
      * It ended before the destination answered anything: the destination may have dropped it to let
      * others in. Told instead of {@link #failed}.
      */
-    void dropped(StreamException why);
+    void dropped(SourceConnection connection, StreamException why);
 
-    void failed(StreamException why);
+    /**
+     * It ended after it was let in, by nobody's verdict, and both ends know how to go on with
+     * another one. Told instead of {@link #failed}.
+     */
+    void lost(SourceConnection connection, StreamException why);
+
+    void failed(SourceConnection connection, StreamException why);
 
     void loaded(byte[] digest);
   }
@@ -48,8 +58,10 @@ final class SourceConnection implements ConnectionReader.Owner {
   private final StreamSettings settings;
   private final TlsIdentity identity;
   private final Listener listener;
+  private final SendWindow window;
+  private final byte[] key;
   private final ConnectionReader reader = new ConnectionReader(this);
-  private final FrameWriter writer;
+  private final FrameWriter writer = new FrameWriter();
   private final ByteBuffer reply = ByteBuffer.allocateDirect(REPLY_BYTES);
   private volatile Channel channel;
   private volatile boolean secured;
@@ -57,22 +69,29 @@ final class SourceConnection implements ConnectionReader.Owner {
   private KeepAlive keepAlive;
   private ScheduledFuture<?> helloDeadline;
   private boolean answered;
-  private boolean welcomed;
+  private boolean resumable;
+  private volatile boolean welcomed;
   private boolean failed;
 
+  /**
+   * @param window of the stream, over all of its connections
+   * @param key what WELCOME gave to an earlier connection of the stream; null for the first one
+   */
   SourceConnection(
       Destination destination,
       int stream,
       StreamSettings settings,
       TlsIdentity identity,
-      AtomicLong sentBytes,
+      SendWindow window,
+      byte[] key,
       Listener listener) {
     this.destination = destination;
     this.stream = stream;
     this.settings = settings;
     this.identity = identity;
     this.listener = listener;
-    this.writer = new FrameWriter(sentBytes);
+    this.window = window;
+    this.key = key;
   }
 
   /** Puts the handlers into a new channel, before it connects. */
@@ -100,8 +119,11 @@ final class SourceConnection implements ConnectionReader.Owner {
                 "%s: cannot connect: %s; is the agent of %s up, and may this node reach that port?",
                 describe(), why.getMessage(), destination.node()),
             why),
-        // Connected and reset at once: nobody refused it.
-        String.valueOf(why.getMessage()).contains("reset"));
+        // Connected and reset at once: nobody refused it. After a loss only a port where nobody
+        // listens is an answer: the process is gone, and with it the stream.
+        key == null
+            ? String.valueOf(why.getMessage()).contains("reset")
+            : !String.valueOf(why.getMessage()).contains("refused"));
   }
 
   @Override
@@ -117,17 +139,7 @@ final class SourceConnection implements ConnectionReader.Owner {
       writer.greet(new Refusal(ErrorReport.of(why)), () -> fail(why));
       return;
     }
-    writer.greet(
-        new Hello(
-            Greeting.VERSION,
-            Greeting.VERSION,
-            stream,
-            destination.streams(),
-            destination.chunkBytes(),
-            settings.idleMillis(),
-            destination.migration(),
-            destination.token()),
-        null);
+    writer.greet(key == null ? hello() : resume(), null);
     long timeout = settings.helloTimeout().toMillis();
     helloDeadline =
         channel
@@ -142,6 +154,29 @@ final class SourceConnection implements ConnectionReader.Owner {
                 TimeUnit.MILLISECONDS);
   }
 
+  private Hello hello() {
+    return new Hello(
+        Greeting.LOWEST_VERSION,
+        Greeting.VERSION,
+        stream,
+        destination.streams(),
+        destination.chunkBytes(),
+        settings.idleMillis(),
+        destination.migration(),
+        destination.token());
+  }
+
+  private Resume resume() {
+    return new Resume(
+        Greeting.RESUMABLE_VERSION,
+        Greeting.VERSION,
+        stream,
+        settings.idleMillis(),
+        destination.migration(),
+        destination.token(),
+        key);
+  }
+
   @Override
   public void greeting(Greeting greeting) throws StreamException {
     answered = true;
@@ -152,12 +187,15 @@ final class SourceConnection implements ConnectionReader.Owner {
     if (!(greeting instanceof Welcome welcome)) {
       throw new StreamException(Kind.CORRUPT, "the destination answered HELLO with HELLO");
     }
-    if (welcome.version() != Greeting.VERSION) {
+    int lowest = key == null ? Greeting.LOWEST_VERSION : Greeting.RESUMABLE_VERSION;
+    if (welcome.version() < lowest || welcome.version() > Greeting.VERSION) {
       throw new StreamException(
           Kind.VERSION,
           "the destination chose stream version "
               + welcome.version()
-              + ", this agent speaks version "
+              + ", this agent speaks versions "
+              + lowest
+              + " to "
               + Greeting.VERSION);
     }
     if (welcome.idleMillis() < StreamSettings.MIN_IDLE_MILLIS) {
@@ -166,8 +204,14 @@ final class SourceConnection implements ConnectionReader.Owner {
     }
     helloDeadline.cancel(false);
     Placement placement = new Placement(destination.streams(), destination.chunkBytes());
-    reader.beginFrames(new IncomingFrames(stream, Direction.TO_SOURCE, placement));
-    writer.beginFrames(stream);
+    reader.beginFrames(
+        new IncomingFrames(welcome.version(), stream, Direction.TO_SOURCE, placement));
+    listener.welcomed(this, welcome);
+    welcomed = true;
+    resumable = welcome.version() >= Greeting.RESUMABLE_VERSION;
+    if (unwanted) {
+      return;
+    }
     keepAlive.ping(writer, welcome.idleMillis());
     keepAlive.watch(
         reader,
@@ -179,9 +223,8 @@ final class SourceConnection implements ConnectionReader.Owner {
                     describe()
                         + ": nothing was heard for "
                         + settings.idleMillis()
-                        + " ms; the destination's agent or the network between is dead")));
-    welcomed = true;
-    listener.welcomed(this);
+                        + " ms; the destination's agent or the network between is dead"),
+                true));
   }
 
   @Override
@@ -195,6 +238,7 @@ final class SourceConnection implements ConnectionReader.Owner {
         switch (header.type()) {
           case PING -> FrameWork.none();
           case LOADED -> () -> loaded(payload);
+          case TAKEN -> () -> window.taken(payload.getLong());
           case ERROR -> {
             ErrorReport report = ErrorReport.decode(payload);
             throw new StreamException(
@@ -251,20 +295,47 @@ final class SourceConnection implements ConnectionReader.Owner {
     }
     reader.stop();
     if (lost && !answered) {
-      listener.dropped(why);
+      listener.dropped(this, why);
+    } else if (lost && welcomed && resumable && !reader.saidGoodbye()) {
+      listener.lost(this, why);
     } else {
-      listener.failed(why);
+      listener.failed(this, why);
     }
-    close();
+    abort();
   }
 
   /** LOADED was heard: silence means nothing any more. From any thread. */
   void stopWatching() {
-    Transport.run(channel.eventLoop(), keepAlive::stopWatching);
+    Channel made = channel;
+    if (made != null) {
+      Transport.run(made.eventLoop(), keepAlive::stopWatching);
+    }
+  }
+
+  /**
+   * Says that this end closes, as far as the network takes it at once: the destination need not
+   * wait for another connection. Then closes. From any thread.
+   */
+  void close() {
+    Channel made = channel;
+    if (made == null || !welcomed) {
+      abort();
+      return;
+    }
+    unwanted = true;
+    Transport.run(
+        made.eventLoop(),
+        () -> {
+          SslHandler encryption = made.pipeline().get(SslHandler.class);
+          if (encryption != null && made.isActive()) {
+            encryption.closeOutbound();
+          }
+          abort();
+        });
   }
 
   /** Closes at once, also where data wait for a slow destination. From any thread. */
-  void close() {
+  void abort() {
     unwanted = true;
     Channel made = channel;
     if (made == null) {
@@ -283,6 +354,11 @@ final class SourceConnection implements ConnectionReader.Owner {
   }
 
   private String describe() {
+    return describe(destination, stream);
+  }
+
+  /** That stream, for people. */
+  static String describe(Destination destination, int stream) {
     return String.format(
         "stream %s of migration %s to node %s (%s:%s)",
         stream,

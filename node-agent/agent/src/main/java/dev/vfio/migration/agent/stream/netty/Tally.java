@@ -59,7 +59,7 @@ final class Tally {
   static boolean counts(FrameType type) {
     return switch (type) {
       case DEVICE_STATE, MEMORY -> true;
-      case PAUSED, END, PING, LOADED, ERROR -> false;
+      case PAUSED, END, PING, LOADED, ERROR, TAKEN -> false;
     };
   }
 
@@ -80,7 +80,7 @@ final class Tally {
             memoryBytes += frame.length();
             yield true;
           }
-          case PAUSED, END, PING, LOADED, ERROR -> false;
+          case PAUSED, END, PING, LOADED, ERROR, TAKEN -> false;
         };
     if (!counted) {
       return;

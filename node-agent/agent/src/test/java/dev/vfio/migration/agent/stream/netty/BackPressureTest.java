@@ -92,7 +92,8 @@ class BackPressureTest {
         }
       }
     }
-    assertThat(buffers).hasSizeLessThanOrEqualTo(StreamSettings.defaults().sendBuffers());
+    assertThat(buffers)
+        .hasSizeLessThanOrEqualTo(StreamSettings.defaults().sendWindowFor(TwoNodes.CHUNK));
   }
 
   private void sendAll(StateSender sender, AtomicLong failures) {
@@ -120,6 +121,8 @@ class BackPressureTest {
         quick.helloTimeout(),
         quick.idleTimeout(),
         quick.closeTimeout(),
+        quick.resumeTime(),
+        quick.pausedResumeTime(),
         socketBytes,
         socketBytes,
         quick.eventLoops());

@@ -36,16 +36,20 @@ class BrokenStreamTest {
 
   private final RecordingSink sink = new RecordingSink().window(0, 64 * TwoNodes.CHUNK);
 
+  private static StreamSettings givesUpSoon() {
+    return TwoNodes.quick().withResume(Duration.ofMillis(500), Duration.ofMillis(500));
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {1, 3})
-  void connectionsThatAreResetAreNoticedOnBothEnds(int streams) throws Exception {
-    try (TwoNodes nodes = new TwoNodes(work);
+  void connectionsThatAreResetForGoodAreNoticedOnBothEnds(int streams) throws Exception {
+    try (TwoNodes nodes = new TwoNodes(work, givesUpSoon());
         Relay relay = new Relay(nodes.destination.port());
         Awaited awaited = nodes.await(streams, sink);
         StateSender sender = nodes.source.connect(nodes.through(relay, awaited, streams))) {
       CompletableFuture<Void> sending = EndlessSending.by(sender);
       await().atMost(TwoNodes.TIMEOUT).until(() -> sink.deviceStateBytes().length > 0);
-      relay.cut();
+      relay.cutForGood();
       assertThat(EndlessSending.failureOf(sending).kind()).isEqualTo(Kind.BROKEN);
       assertThat(sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS).kind())
           .isEqualTo(Kind.BROKEN);
@@ -60,7 +64,7 @@ class BrokenStreamTest {
   @ValueSource(booleans = {true, false})
   void aDeadPeerIsNoticedByItsSilence(boolean whileSending) throws Exception {
     StreamSettings watchful =
-        StreamSettings.defaults().withIdleAndClose(Duration.ofMillis(1500), Duration.ofSeconds(1));
+        givesUpSoon().withIdleAndClose(Duration.ofMillis(1500), Duration.ofSeconds(1));
     try (TwoNodes nodes = new TwoNodes(work, watchful);
         Relay relay = new Relay(nodes.destination.port());
         Awaited awaited = nodes.await(2, sink);
@@ -296,13 +300,13 @@ class BrokenStreamTest {
             done.countDown();
           }
         };
-    try (TwoNodes nodes = new TwoNodes(work);
+    try (TwoNodes nodes = new TwoNodes(work, givesUpSoon());
         Relay relay = new Relay(nodes.destination.port());
         Awaited awaited = nodes.await(2, slow);
         StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 2))) {
       sender.end();
       assertThat(loading.await(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
-      relay.cut();
+      relay.cutForGood();
       assertThatThrownBy(() -> sender.awaitLoaded(TwoNodes.TIMEOUT))
           .isInstanceOfSatisfying(
               StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.BROKEN));

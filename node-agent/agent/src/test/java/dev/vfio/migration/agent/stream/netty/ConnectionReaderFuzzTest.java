@@ -50,7 +50,7 @@ class ConnectionReaderFuzzTest {
   }
 
   private static IncomingFrames frames() {
-    return new IncomingFrames(0, Direction.TO_DESTINATION, new Placement(2, CHUNK));
+    return new IncomingFrames(1, 0, Direction.TO_DESTINATION, new Placement(2, CHUNK));
   }
 
   @FuzzTest(maxDuration = "1h")

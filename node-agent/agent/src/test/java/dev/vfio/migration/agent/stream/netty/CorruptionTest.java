@@ -122,7 +122,7 @@ class CorruptionTest {
           ByteBuffer frame = raw.frame(FrameType.PING, 0, 0, new byte[0]);
           raw.write(FrameHeaderTest.resum(frame.putShort(4, (short) 77)));
         },
-        "stream 0, frame 1: frame type 77 is not part of stream version 1");
+        "stream 0, frame 1: frame type 77 is not part of the state stream");
   }
 
   @Test

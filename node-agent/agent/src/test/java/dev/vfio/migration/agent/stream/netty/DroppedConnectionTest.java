@@ -18,7 +18,6 @@ import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -106,22 +105,6 @@ class DroppedConnectionTest {
       assertThatThrownBy(() -> nodes.source.connect(wrong))
           .isInstanceOfSatisfying(
               StreamException.class, why -> assertThat(why.kind()).isEqualTo(Kind.UNAUTHENTICATED));
-    }
-  }
-
-  @Test
-  void aConnectionThatWasLetInIsNeverMadeAgain() throws Exception {
-    try (TwoNodes nodes = new TwoNodes(work);
-        Relay relay = new Relay(nodes.destination.port());
-        Awaited awaited = nodes.await(2, sink);
-        StateSender sender = nodes.source.connect(nodes.through(relay, awaited, 2))) {
-      relay.cut();
-      assertThat(sink.broken.get(TwoNodes.TIMEOUT.toSeconds(), TimeUnit.SECONDS).kind())
-          .isEqualTo(Kind.BROKEN);
-      await()
-          .atMost(TwoNodes.TIMEOUT)
-          .untilAsserted(() -> assertThatThrownBy(sender::end).isInstanceOf(StreamException.class));
-      assertThat(relay.accepted()).isEqualTo(2);
     }
   }
 

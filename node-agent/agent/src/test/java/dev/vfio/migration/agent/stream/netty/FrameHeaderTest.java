@@ -74,10 +74,10 @@ class FrameHeaderTest {
     Seeds.check(
         1000,
         values -> {
-          int code = values.integer(8, 0xFFFF);
+          int code = values.integer(9, 0xFFFF);
           ByteBuffer bytes = ping().putShort(4, (short) code);
           assertThatThrownBy(() -> FrameHeader.decode(resum(bytes)))
-              .hasMessage("frame type " + code + " is not part of stream version 1");
+              .hasMessage("frame type " + code + " is not part of the state stream");
         });
   }
 

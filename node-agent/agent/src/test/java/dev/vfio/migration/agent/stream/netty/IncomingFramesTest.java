@@ -27,8 +27,8 @@ class IncomingFramesTest {
 
   @BeforeEach
   void freshEnds() {
-    outgoing = new OutgoingFrames(0);
-    incoming = new IncomingFrames(0, Direction.TO_DESTINATION, TWO_STREAMS);
+    outgoing = new OutgoingFrames(1, 0);
+    incoming = new IncomingFrames(1, 0, Direction.TO_DESTINATION, TWO_STREAMS);
   }
 
   @Test
@@ -134,7 +134,7 @@ class IncomingFramesTest {
 
   @Test
   void deviceStateTravelsOnTheFirstStreamOnly() {
-    IncomingFrames second = new IncomingFrames(1, Direction.TO_DESTINATION, TWO_STREAMS);
+    IncomingFrames second = new IncomingFrames(1, 1, Direction.TO_DESTINATION, TWO_STREAMS);
     ByteBuffer bytes = ByteBuffer.allocate(FrameHeader.BYTES);
     new FrameHeader(FrameType.DEVICE_STATE, 1, 0, 0, 0, 0, 0).encode(bytes);
     assertThatThrownBy(() -> second.header(bytes.flip()))
@@ -145,7 +145,7 @@ class IncomingFramesTest {
   void eachEndHearsOnlyWhatIsForIt() {
     assertThatThrownBy(() -> incoming.header(header(FrameType.LOADED, 0, 0, 32)))
         .hasMessageContaining("LOADED does not travel this way");
-    IncomingFrames source = new IncomingFrames(0, Direction.TO_SOURCE, TWO_STREAMS);
+    IncomingFrames source = new IncomingFrames(1, 0, Direction.TO_SOURCE, TWO_STREAMS);
     assertThatThrownBy(() -> source.header(header(FrameType.DEVICE_STATE, 0, 0, 1)))
         .hasMessageContaining("DEVICE_STATE does not travel this way");
   }

@@ -70,6 +70,12 @@ final class RawPeer implements AutoCloseable {
         1, 1, stream, streams, TwoNodes.CHUNK, 60_000, TwoNodes.MIGRATION, awaited.token());
   }
 
+  /** The same of version 2. */
+  static Hello resumableHello(Awaited awaited, int stream, int streams) {
+    return new Hello(
+        1, 2, stream, streams, TwoNodes.CHUNK, 60_000, TwoNodes.MIGRATION, awaited.token());
+  }
+
   /** Says HELLO, requires WELCOME, and is ready to send frames. */
   RawPeer welcomed(Hello hello) throws IOException {
     greet(hello);
@@ -82,7 +88,12 @@ final class RawPeer implements AutoCloseable {
   }
 
   void beginFrames(int stream) {
-    frames = new OutgoingFrames(stream);
+    beginFrames(new OutgoingFrames(1, stream));
+  }
+
+  /** Goes on with frames that another connection began. */
+  void beginFrames(OutgoingFrames begun) {
+    frames = begun;
   }
 
   void greet(Greeting greeting) throws IOException {

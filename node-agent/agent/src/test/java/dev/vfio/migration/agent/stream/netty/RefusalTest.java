@@ -111,7 +111,7 @@ class RefusalTest {
     assertHelloRefused(
         hello ->
             new Hello(
-                2,
+                3,
                 7,
                 hello.stream(),
                 hello.streams(),
@@ -120,7 +120,7 @@ class RefusalTest {
                 hello.migration(),
                 hello.token()),
         Kind.VERSION,
-        "the source speaks stream versions 2 to 7, the destination speaks version 1");
+        "the source speaks stream versions 3 to 7, the destination speaks versions 1 to 2");
   }
 
   @Test
@@ -203,7 +203,10 @@ class RefusalTest {
 
   @Test
   void aDestinationThatSpeaksAnotherVersionIsGivenUp() throws Exception {
-    assertAnswerFails(new Greeting.Welcome(2, 1000), Kind.VERSION, "chose stream version 2");
+    assertAnswerFails(
+        new Greeting.Welcome(3, 1000, new byte[Greeting.KEY_BYTES], 0),
+        Kind.VERSION,
+        "chose stream version 3, this agent speaks versions 1 to 2");
   }
 
   @Test

@@ -76,9 +76,18 @@ final class Relay implements AutoCloseable {
   /** Resets every connection, as the kernel does for a process that was killed. */
   void cut() throws IOException {
     for (Socket socket : sockets) {
-      socket.setSoLinger(true, 0);
-      socket.close();
+      sockets.remove(socket);
+      if (!socket.isClosed()) {
+        socket.setSoLinger(true, 0);
+        socket.close();
+      }
     }
+  }
+
+  /** The same, and each new one from here on. */
+  void cutForGood() throws IOException {
+    dropNext(Integer.MAX_VALUE);
+    cut();
   }
 
   private void acceptAll() throws IOException {

@@ -108,7 +108,7 @@ class StreamMemoryTest {
       assertThatThrownBy(() -> nodes.source.connect(to))
           .satisfies(StreamMemoryTest::isNoCapacity)
           .hasMessageContaining("sending migration " + TwoNodes.MIGRATION)
-          .hasMessageContaining("32 MiB")
+          .hasMessageContaining("48 MiB")
           .hasMessageContaining("20 MiB of the 20 MiB");
       assertThat(relay.accepted()).isZero();
     }
@@ -168,7 +168,7 @@ class StreamMemoryTest {
                 MemoryBudget.ofThisProcess());
         Awaited awaited = nodes.await(2, sink)) {
       StateSender sender = nodes.connect(awaited, 2);
-      long need = 8L * TwoNodes.CHUNK + 2L * MIB;
+      long need = 16L * TwoNodes.CHUNK + 2L * MIB;
       assertThat(budget.reserved()).isEqualTo(need);
       ChunkBuffer held = sender.acquire();
       sender.close();

@@ -136,12 +136,16 @@ final class TwoNodes implements AutoCloseable {
   }
 
   Destination through(Relay relay, Awaited awaited, int streams) {
+    return through(relay.port(), awaited, streams);
+  }
+
+  Destination through(int port, Awaited awaited, int streams) {
     Destination direct = to(awaited, streams);
     return new Destination(
         MIGRATION,
         DESTINATION,
         "127.0.0.1",
-        relay.port(),
+        port,
         direct.token(),
         streams,
         direct.bandwidthLimit(),

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -30,7 +31,7 @@ public final class FaultyLink implements AutoCloseable {
   }
 
   /** What is to happen once a number of further bytes has passed. */
-  private record Ambush(long afterBytes, Trick trick) {}
+  private record Ambush(long afterBytes, Trick trick, Duration lasts) {}
 
   private enum Trick {
     CUT,
@@ -77,17 +78,22 @@ public final class FaultyLink implements AutoCloseable {
 
   /** Cuts once the clients have sent that many more bytes. */
   public synchronized void cutAfter(long bytes) {
-    ambush = new Ambush(passedBytes + bytes, Trick.CUT);
+    ambush = new Ambush(passedBytes + bytes, Trick.CUT, null);
+  }
+
+  /** The same, and is a good link again after that time. */
+  public synchronized void cutAfter(long bytes, Duration lasts) {
+    ambush = new Ambush(passedBytes + bytes, Trick.CUT, lasts);
   }
 
   /** Stalls once the clients have sent that many more bytes. */
   public synchronized void stallAfter(long bytes) {
-    ambush = new Ambush(passedBytes + bytes, Trick.STALL);
+    ambush = new Ambush(passedBytes + bytes, Trick.STALL, null);
   }
 
   /** Changes one bit of what the clients send, once they have sent that many more bytes. */
   public synchronized void flipBitAfter(long bytes) {
-    ambush = new Ambush(passedBytes + bytes, Trick.FLIP_BIT);
+    ambush = new Ambush(passedBytes + bytes, Trick.FLIP_BIT, null);
   }
 
   /** Whether what was asked for with an {@code ...After} method is still to come. */
@@ -170,6 +176,7 @@ public final class FaultyLink implements AutoCloseable {
     if (ambush == null || passedBytes < ambush.afterBytes()) {
       return;
     }
+    Duration lasts = ambush.lasts();
     Runnable trick =
         switch (ambush.trick()) {
           case CUT -> this::cut;
@@ -178,6 +185,18 @@ public final class FaultyLink implements AutoCloseable {
         };
     ambush = null;
     trick.run();
+    if (lasts != null) {
+      daemon("link-mended", () -> restoreAfter(lasts));
+    }
+  }
+
+  private void restoreAfter(Duration outage) {
+    try {
+      Thread.sleep(outage.toMillis());
+    } catch (InterruptedException ended) {
+      Thread.currentThread().interrupt();
+    }
+    restore();
   }
 
   private synchronized void awaitPassage() throws IOException, InterruptedException {

@@ -2,6 +2,7 @@ package dev.vfio.migration.sandbox.cluster.whole;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -12,6 +13,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class StreamFaultTest {
   private static final long STATE = 16L << 20;
   private static final long HALF = STATE / 2;
+  private static final Duration A_SECOND = Duration.ofSeconds(1);
 
   private static Scenario scenario(TestCluster cluster, String name) {
     return cluster.scenario(name).devices(shape -> shape.withState(STATE, 1L << 20));
@@ -22,6 +24,26 @@ class StreamFaultTest {
     try (Scenario scenario = scenario(cluster, "cut").startDevices()) {
       cluster.stateLink().cutAfter(HALF);
       scenario.apply().failed("StreamBroken", "node-b");
+      assertThat(cluster.stateLink().ambushed()).isFalse();
+    }
+  }
+
+  /** Shorter than agent.stream-resume-time. */
+  @Test
+  void aCutOfASecondWhileTheWorkloadRunsIsMended(TestCluster cluster) throws Exception {
+    try (Scenario scenario = scenario(cluster, "cut-second").startDevices()) {
+      cluster.stateLink().cutAfter(HALF, A_SECOND);
+      scenario.apply().succeeded();
+      assertThat(cluster.stateLink().ambushed()).isFalse();
+    }
+  }
+
+  /** Shorter than agent.paused-stream-resume-time. */
+  @Test
+  void aCutOfASecondWhileTheWorkloadIsPausedIsMended(TestCluster cluster) throws Exception {
+    try (Scenario scenario = scenario(cluster, "cut-second-paused").cold().startDevices()) {
+      cluster.stateLink().cutAfter(HALF, A_SECOND);
+      scenario.apply().succeeded();
       assertThat(cluster.stateLink().ambushed()).isFalse();
     }
   }
