@@ -37,31 +37,34 @@ mtype = { SOURCE_STARTING, SOURCE_READY, SOURCE_PRECOPY, SOURCE_STOPNCOPY, SOURC
           DESTINATION_DISCARDING, DESTINATION_DISCARDED, DESTINATION_STRANDED,
           Nothing, SourceStarted, SwitchingOver, EndAllowed, Committed, Completed, RollingBack, RolledBack,
           Prepared, Loaded, Activating, StateLost, Active, Discarding, Discarded,
-          SwitchOver, VerifyLoaded, Activate, Commit, RollBackSource, RollBackDestination,
+          SwitchOver, VerifyLoaded, Activate, Commit, GiveUp, RollBackSource, RollBackDestination,
           Undecided, Empty, Holding, Running, Blank, at_none, at_src, at_dst, at_stream, at_apiServer }
 mtype = { FENCING_IGNORED, FENCING_NUMBER_NOT_ON_DISK, END_ALLOWED_NOT_JOURNALLED, LOADED_NOT_JOURNALLED,
           SOURCE_TIRES_OF_WAITING, DESTINATION_TIRES_OF_WAITING, SOURCE_RESUMES_AFTER_COMMITTED, RUNS_WHAT_IT_LOST,
           DISCARDS_WHEN_ACTIVATING, DAMAGED_END_IS_CUT_OFF, DAMAGED_LOADED_IS_CUT_OFF, ANSWERS_BEFORE_LOADED,
           NO_COMPARE_AND_SET, COMMITS_WITHOUT_LOOK, ACTIVATES_BEFORE_DECISION, COMMITS_SOURCE_BEFORE_ACTIVE,
-          ROLLS_BACK_BEFORE_DECISION, DISCARDS_BEFORE_DECISION }
+          ROLLS_BACK_BEFORE_DECISION, DISCARDS_BEFORE_DECISION, GIVES_UP_WHAT_RAN, TAKES_BACK_UNASKED }
 
 /* What outlives every crash: the record, the journals, the devices, the fencing numbers. */
 mtype handover = Undecided;                                            /* status.handover; Committed, RolledBack */
-bool committed, rolledBack;          /* what anybody may have read in it at some time */
+bool committed, rolledBack, takenBack;             /* what anybody may have read in it; takenBack: status.rollback */
 mtype src = SOURCE_STARTING, srcLog = Nothing, srcDev = Running;       /* session, last entry, device */
 mtype dst = DESTINATION_LISTENING, dstLog = Nothing, dstDev = Empty;
 bool srcLost, dstLost;               /* entries behind the last one cannot be read */
 bool srcBad, dstBad, mended;         /* a device refuses; somebody will mend it */
+bool told, lostUntold, ran;         /* dst's workload may have been told to take it; StateLost says no; it really was */
 byte srcHighest, dstHighest, srcObeyed, dstObeyed;          /* fencing number on disk; the highest ever obeyed */
 
 /* The network. What was sent may arrive at any time later and any number of times. Bit n: sent by leader n (1, 2). */
-byte sent_SwitchOver, sent_VerifyLoaded, sent_Activate, sent_Commit, sent_RollBackSource, sent_RollBackDestination;
+byte sent_SwitchOver, sent_VerifyLoaded, sent_Activate, sent_Commit, sent_GiveUp;
+byte sent_RollBackSource, sent_RollBackDestination;
 byte answered;                       /* to which leaders VerifyLoaded said: it is loaded */
 bool endMark, wasAwaiting; mtype cut = at_none;
 byte crashes = CRASHES, cuts = CUTS, mishaps = MISHAPS;
 
-/* A recorded decision never changes, so whoever tells it tells the same: with -DSTANDBY it is obeyed from any replica,
-   whatever its number, and H1 to H3 hold. VerifyLoaded and SwitchOver are obeyed from the newest leader alone. */
+/* A replica that stands by decides, and tells what is recorded, under the number that leader 1 recorded: it is leader 1
+   that never died. Even where a recorded decision is obeyed whatever the number (-DSTANDBY), H1 to H3 hold: it never
+   changes, so whoever tells it tells the same. */
 #define OF_RECORD(command) (STANDBY && command != SwitchOver && command != VerifyLoaded)
 #define ADMITS(side, command, n) (n >= side##Highest || OF_RECORD(command) || FAULT(FENCING_IGNORED))
 #define ARRIVED(side, command, n) ((sent_##command & n) && cut != at_##side && ADMITS(side, command, n))
@@ -110,7 +113,7 @@ active proctype Source() { end: do
   PLANT(SOURCE_TIRES_OF_WAITING, src, SOURCE_AWAITING_DECISION, SOURCE_ROLLING_BACK, true, JOURNAL(src, RollingBack))
   PLANT(SOURCE_RESUMES_AFTER_COMMITTED, src, SOURCE_COMPLETING, SOURCE_ROLLING_BACK, srcDev == Holding, skip)
   :: atomic { src == SOURCE_ROLLING_BACK && srcDev == Holding && !srcBad ->
-       srcDev = Running; printf("the source's device runs\n"); assert(dstDev != Running) }              /* H1 */
+       srcDev = Running; printf("the source's device runs\n"); assert(dstDev != Running && !ran) }      /* H1 */
   GO(src, SOURCE_ROLLING_BACK, SOURCE_ROLLED_BACK, srcDev == Running, JOURNAL(src, RolledBack))
   GO(src, SOURCE_ROLLING_BACK, SOURCE_STRANDED, srcBad, skip)
   GO(src, SOURCE_AWAITING_DECISION, SOURCE_COMPLETING, TOLD(src, Commit), OBEY(src, Commit); JOURNAL(src, Committed))
@@ -166,6 +169,10 @@ active proctype Destination() { end: do
   PLANT(DISCARDS_WHEN_ACTIVATING, dst, DESTINATION_ACTIVATING, DESTINATION_DISCARDING, true, JOURNAL(dst, Discarding))
   :: atomic { dst == DESTINATION_DISCARDING && dstDev != Empty -> printf("the destination's device is reset\n");
        assert(handover != Committed && srcDev != Empty); dstDev = Empty }                               /* H2 */
+  GO(dst, DESTINATION_STRANDED, DESTINATION_DISCARDING, TOLD(dst, GiveUp) && dstLog == StateLost && !told,
+     OBEY(dst, GiveUp); JOURNAL(dst, Discarding))
+  PLANT(GIVES_UP_WHAT_RAN, dst, DESTINATION_STRANDED, DESTINATION_DISCARDING, TOLD(dst, GiveUp) && dstLog == StateLost,
+        JOURNAL(dst, Discarding))
   GO(dst, DESTINATION_DISCARDING, DESTINATION_DISCARDED, dstDev == Empty, JOURNAL(dst, Discarded))
 
   GO(dst, DESTINATION_LOADED, DESTINATION_ACTIVATING, TOLD(dst, Activate),
@@ -175,11 +182,13 @@ active proctype Destination() { end: do
      OBEY(dst, Activate); JOURNAL(dst, Activating))
   :: atomic { dst == DESTINATION_ACTIVATING && dstDev == Holding && !dstBad ->
        dstDev = Running; printf("the destination's device runs\n"); assert(srcDev != Running) }         /* H1 */
+  :: atomic { dst == DESTINATION_ACTIVATING && dstDev == Running && !told -> told = true; ran = true }
   :: atomic { dst == DESTINATION_ACTIVATING && dstDev == Empty && FAULT(RUNS_WHAT_IT_LOST) -> dstDev = Blank }
-  GO(dst, DESTINATION_ACTIVATING, DESTINATION_ACTIVE, dstDev != Holding && dstDev != Empty && !dstBad,
+  GO(dst, DESTINATION_ACTIVATING, DESTINATION_ACTIVE, (dstDev == Running && told || dstDev == Blank) && !dstBad,
      JOURNAL(dst, Active))
   GO(dst, DESTINATION_ACTIVATING, DESTINATION_STRANDED, dstBad, skip)
-  GO(dst, DESTINATION_ACTIVATING, DESTINATION_STRANDED, dstDev == Empty, TRY_TO_JOURNAL(dst, StateLost))
+  GO(dst, DESTINATION_ACTIVATING, DESTINATION_STRANDED, dstDev == Empty,
+     lostUntold = !told; TRY_TO_JOURNAL(dst, StateLost))
 
   :: atomic { crashes > 0 && dstLog != Nothing && dst != DESTINATION_ACTIVE && dst != DESTINATION_DISCARDED ->
        RESTART(dst);
@@ -194,6 +203,7 @@ active proctype Destination() { end: do
        REPLAY(dst, Active, DESTINATION_ACTIVE) REPLAY(dst, Discarding, DESTINATION_DISCARDING)
        REPLAY(dst, Discarded, DESTINATION_DISCARDED)
        fi;
+       told = dstLog == Activating || dstLog == StateLost && !lostUntold;
        if :: FAULT(DAMAGED_LOADED_IS_CUT_OFF) -> dstLost = false
        DAMAGED(dst, Prepared, DESTINATION_STRANDED) DAMAGED(dst, Loaded, DESTINATION_LOADED)
        DAMAGED(dst, Activating, DESTINATION_STRANDED)
@@ -218,7 +228,11 @@ proctype Leader(byte n) { end: do
   GIVE(Activate, (committed || FAULT(ACTIVATES_BEFORE_DECISION) && wasAwaiting && (answered & n)) &&
        (dst == DESTINATION_LOADED || dst == DESTINATION_STRANDED))
   GIVE(Commit, committed && (dst == DESTINATION_ACTIVE || FAULT(COMMITS_SOURCE_BEFORE_ACTIVE)))
-  GIVE(RollBackSource, (rolledBack || FAULT(ROLLS_BACK_BEFORE_DECISION)) &&
+  GIVE(GiveUp, committed && dst == DESTINATION_STRANDED)                                     /* spec.takeBack */
+  :: atomic { committed && !takenBack && cut != at_apiServer &&
+     (dst == DESTINATION_DISCARDED || FAULT(TAKES_BACK_UNASKED)) -> takenBack = true;
+     printf("leader %d records that it is taken back\n", n) }
+  GIVE(RollBackSource, (rolledBack || takenBack || FAULT(ROLLS_BACK_BEFORE_DECISION)) &&
        (src == SOURCE_AWAITING_DECISION || src == SOURCE_STRANDED))
   GIVE(RollBackDestination, (rolledBack || FAULT(DISCARDS_BEFORE_DECISION)) &&
        (dst == DESTINATION_LOADED || dst == DESTINATION_STRANDED))
@@ -238,13 +252,17 @@ init {
   :: atomic { cuts > 0 && cut == at_none -> cuts--; if :: cut = at_src :: cut = at_dst :: cut = at_stream
        :: cut = at_apiServer fi; printf("the network is cut %e\n", cut) }
   :: atomic { cut != at_none -> cut = at_none; printf("the network is whole\n") }
-  LOSE(SwitchOver) LOSE(VerifyLoaded) LOSE(Activate) LOSE(Commit) LOSE(RollBackSource) LOSE(RollBackDestination)
+  LOSE(SwitchOver) LOSE(VerifyLoaded) LOSE(Activate) LOSE(Commit) LOSE(GiveUp)
+  LOSE(RollBackSource) LOSE(RollBackDestination)
   :: atomic { mishaps > 0 -> mishaps--;
-       if :: srcBad = true :: dstBad = true :: dstDev == Holding -> dstDev = Empty; printf("the loaded is lost\n") fi;
+       if :: srcBad = true :: dstBad = true
+          :: dstDev == Holding || dstDev == Running && dst == DESTINATION_ACTIVATING -> dstDev = Empty;
+          printf("what the destination held is lost\n") fi;
        if :: srcBad || dstBad -> if :: mended = true :: skip fi :: else fi }
   :: atomic { mended -> mended = false; srcBad = false; dstBad = false }
   :: timeout -> assert(ASKS_A_PERSON ||                                                                 /* H3 */
        ENDED(Committed, SOURCE_COMPLETED, DESTINATION_ACTIVE, Empty, Running) ||
+       takenBack && ENDED(Committed, SOURCE_ROLLED_BACK, DESTINATION_DISCARDED, Running, Empty) ||
        ENDED(RolledBack, SOURCE_ROLLED_BACK, DESTINATION_DISCARDED, Running, Empty)); break
   od
 }
