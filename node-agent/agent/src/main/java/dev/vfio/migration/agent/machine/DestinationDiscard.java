@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.machine;
 import static dev.vfio.migration.agent.machine.DestinationMachine.expect;
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_DISCARDED;
 import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_DISCARDING;
+import static dev.vfio.migration.agent.machine.SessionState.DESTINATION_STRANDED;
 
 import dev.vfio.migration.agent.machine.DestinationAction.*;
 import dev.vfio.migration.agent.machine.DestinationEvent.*;
@@ -66,13 +67,7 @@ final class DestinationDiscard {
       case DESTINATION_DISCARDED, DESTINATION_DISCARDING -> DestinationMachine.accept(s, command);
       case DESTINATION_STRANDED ->
           s.lost() && !s.handover().told()
-              ? discard(
-                  s,
-                  Failure.of(
-                      Reason.ROLLED_BACK,
-                      "given up after the handover was committed, so that the source runs again: "
-                          + command.reason()),
-                  command.command())
+              ? journalGivenUp(s, command)
               : notGivenUp(
                   s,
                   command,
@@ -97,6 +92,32 @@ final class DestinationDiscard {
           SOURCE_STRANDED ->
           throw s.state().ofOtherRole();
     };
+  }
+
+  private static Outcome<DestinationState, DestinationAction> journalGivenUp(
+      DestinationState s, GiveUp command) {
+    Failure why =
+        Failure.of(
+            Reason.ROLLED_BACK,
+            "given up after the handover was committed, so that the source runs again: "
+                + command.reason());
+    return Outcome.of(
+        s.withCommand(command.command())
+            .withObstacle(why)
+            .withTries(0)
+            .at(DiscardStep.JOURNALLING_GIVEN_UP),
+        new Journal(new SessionRecord.Discarding(why)));
+  }
+
+  /** Until it is on the disk that it is given up, it is what it was: lost, and this node's. */
+  private Outcome<DestinationState, DestinationAction> givenUpJournalled(
+      DestinationState s, Failure failure) {
+    DestinationState asked = s.withCommand(0).withObstacle(null);
+    return failure != null
+        ? Outcome.of(
+            asked.at(DESTINATION_STRANDED, MainStep.STRANDED), new Reply(s.command(), failure))
+        : openToDiscard(asked.withFailure(s.problems().obstacle()).withGivenUp())
+            .after(new Reply(s.command(), null));
   }
 
   private static Outcome<DestinationState, DestinationAction> notGivenUp(
@@ -151,6 +172,7 @@ final class DestinationDiscard {
     Failure failure = event instanceof DestinationEvent.Failed failed ? failed.failure() : null;
     return switch (step) {
       case JOURNALLING_DISCARD -> discardJournalled(s, failure);
+      case JOURNALLING_GIVEN_UP -> givenUpJournalled(s, failure);
       case DISCARD_OPENING ->
           failure != null
               ? restBeforeDiscarding(s, failure)

@@ -147,7 +147,10 @@ final class DestinationReplay
 
   @Override
   public DestinationState on(Discarding entry) {
-    return s.withFailure(entry.failure()).at(DESTINATION_DISCARDING, MainStep.NEW);
+    // Also behind Activating, where it was given up after it was lost.
+    return s.withFailure(entry.failure())
+        .withGivenUp()
+        .at(DESTINATION_DISCARDING, MainStep.NEW);
   }
 
   @Override

@@ -31,7 +31,8 @@ public record DestinationState(
    * How far the handover is.
    *
    * @param loaded whether Loaded is journalled: only the decision leads out
-   * @param activating whether Activating is journalled: the device never gives the state up again
+   * @param activating whether Activating is journalled: the device never gives the state up
+   *     again, unless it lost it and an administrator wants the source back
    * @param told whether the workload may have been told to take the device
    * @param streamWaits whether the stream waits for the answer whether everything is loaded
    * @param pausedAtNanos monotonic time of the pause at the source; 0 where not known
@@ -44,6 +45,10 @@ public record DestinationState(
 
     Handover withActivating() {
       return new Handover(loaded, true, told, streamWaits, pausedAtNanos);
+    }
+
+    Handover withGivenUp() {
+      return new Handover(loaded, false, told, streamWaits, pausedAtNanos);
     }
 
     Handover withTold(boolean value) {
@@ -161,6 +166,10 @@ public record DestinationState(
 
   DestinationState withActivating() {
     return with(handover.withActivating());
+  }
+
+  DestinationState withGivenUp() {
+    return with(handover.withGivenUp());
   }
 
   DestinationState withTold(boolean value) {

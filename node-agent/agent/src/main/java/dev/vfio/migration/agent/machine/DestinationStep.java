@@ -80,6 +80,7 @@ public sealed interface DestinationStep {
   /** The steps of {@link DestinationDiscard}. */
   enum DiscardStep implements DestinationStep {
     JOURNALLING_DISCARD,
+    JOURNALLING_GIVEN_UP,
     DISCARD_OPENING,
     DISCARD_FAILING,
     DISCARD_RESETTING,

@@ -408,12 +408,13 @@ final class ControlCalls {
   }
 
   /** Whether what an agent refuses contradicts what is recorded. */
-  static Optional<String> contradiction(Handover recorded, Refusal refusal) {
+  static Optional<String> contradiction(
+      Handover recorded, boolean takenBack, Refusal refusal) {
     dev.vfio.migration.agent.machine.Reason reason = refusal.failure().reason();
     return switch (recorded) {
       case UNDECIDED -> Optional.empty();
       case COMMITTED ->
-          reason == dev.vfio.migration.agent.machine.Reason.ALREADY_ROLLED_BACK
+          reason == dev.vfio.migration.agent.machine.Reason.ALREADY_ROLLED_BACK && !takenBack
               ? Optional.of("committed, and one end says: " + refusal.getMessage())
               : Optional.empty();
       case ROLLED_BACK ->

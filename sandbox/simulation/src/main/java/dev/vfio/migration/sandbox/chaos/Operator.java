@@ -7,6 +7,7 @@ import dev.vfio.migration.operator.api.DeviceLocation;
 import dev.vfio.migration.operator.api.DeviceMigrationSpec;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
+import dev.vfio.migration.operator.api.Phase;
 import dev.vfio.migration.operator.api.Switchover;
 import dev.vfio.migration.operator.api.Timeouts;
 import java.util.List;
@@ -33,6 +34,7 @@ final class Operator {
   private final boolean userCancels;
   private final boolean userDeletes;
   private final boolean manual;
+  private final boolean takesBack;
 
   /** Who has the lease; null while nobody has. */
   private Replica holder;
@@ -49,6 +51,7 @@ final class Operator {
     this.userCancels = chance.oneIn(5);
     this.userDeletes = chance.oneIn(10);
     this.manual = chance.oneIn(2);
+    this.takesBack = chance.oneIn(2);
     this.api = new ModelApiServer(world, chance, spec(chance));
     this.replicas =
         List.of(
@@ -91,6 +94,15 @@ final class Operator {
   /** Whether it was rolled back because the user asked for that. */
   boolean cancelled() {
     return status().rollback() != null && status().rollback().cancelled();
+  }
+
+  boolean isAskedToTakeBack() {
+    return api.object().filter(object -> object.getSpec().takeBack() != null).isPresent();
+  }
+
+  /** Whether the source was taken back after it was committed. */
+  boolean takenBack() {
+    return status().takenBack();
   }
 
   /** Whether the object is as it was left: nothing is to be done for it. */
@@ -163,9 +175,23 @@ final class Operator {
       world.note("the user deletes the object");
       api.delete();
     }
+    if (takesBack
+        && status().phase() == Phase.ACTION_REQUIRED
+        && decision() == Handover.COMMITTED
+        && !status().takenBack()
+        && chance.oneIn(100)) {
+      askToTakeBack();
+    }
     if (manual && api.object().filter(Operator::isManual).isPresent() && chance.oneIn(200)) {
       world.note("the user releases the switchover");
       api.switchOver();
+    }
+  }
+
+  private void askToTakeBack() {
+    if (api.object().filter(object -> object.getSpec().takeBack() == null).isPresent()) {
+      world.note("an administrator wants the source back");
+      api.takeBack();
     }
   }
 

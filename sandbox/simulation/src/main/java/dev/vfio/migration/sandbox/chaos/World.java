@@ -212,15 +212,16 @@ final class World {
         && switch (operator.decision()) {
           case UNDECIDED -> false;
           case COMMITTED ->
-              isLost()
+              operator.takenBack()
+                  ? hasEndedOrAsks() && isOver(source) && isOver(destination)
+                  : isLost() && !operator.isAskedToTakeBack()
                   || operator.isOver()
                       && state(destination) == SessionState.DESTINATION_ACTIVE
                       && (destination.workload().state() == ModelWorkload.State.RUNNING
                           || ranAndEnded())
                       && state(source) == SessionState.SOURCE_COMPLETED;
           case ROLLED_BACK ->
-              (operator.isOver() || operator.status().phase() == Phase.ACTION_REQUIRED)
-                  && isOver(source)
+              hasEndedOrAsks() && isOver(source)
                   && isOver(destination);
         };
   }
@@ -233,6 +234,10 @@ final class World {
 
   private boolean ranAndEnded() {
     return taken && destination.workload().state() != ModelWorkload.State.RUNNING;
+  }
+
+  private boolean hasEndedOrAsks() {
+    return operator.isOver() || operator.status().phase() == Phase.ACTION_REQUIRED;
   }
 
   /** It died after the decision, which is said, and tried on; the source keeps its copy. */
@@ -280,9 +285,14 @@ final class World {
     }
   }
 
+  /** Whether an administrator has asked for the source, so that the destination may give up. */
+  private boolean takesBack() {
+    return operator.takenBack() || operator.isAskedToTakeBack();
+  }
+
   /** An agent refused a command. */
   void refused(Refusal refusal) {
-    ControlCalls.contradiction(operator.decision(), refusal)
+    ControlCalls.contradiction(operator.decision(), takesBack(), refusal)
         .ifPresent(
             said -> {
               throw new AssertionError(said);
@@ -360,6 +370,9 @@ final class World {
         source.workload().state() != ModelWorkload.State.RUNNING
             || destination.workload().state() != ModelWorkload.State.RUNNING,
         "H1: both workloads run");
+    require(
+        now != ModelWorkload.State.RUNNING || node != source || !taken,
+        "H1: the source's workload runs again after the destination's ran");
     if (now == ModelWorkload.State.RUNNING) {
       taken |= node == destination;
       require(
@@ -423,7 +436,13 @@ final class World {
       return;
     }
     boolean silentDevices = !source.device().tellsState() || !destination.device().tellsState();
-    if (operator.decision() == Handover.COMMITTED && isLost()) {
+    if (operator.takenBack()) {
+      require(
+          !source.device().tellsState()
+              || source.device().state() == DeviceState.RUNNING
+                  && source.workload().state() == ModelWorkload.State.RUNNING,
+          "H3: taken back, and the source does not run");
+    } else if (operator.decision() == Handover.COMMITTED && isLost()) {
       require(
           source.device().state() == DeviceState.STOPNCOPY
               && source.workload().state() == ModelWorkload.State.PAUSED,

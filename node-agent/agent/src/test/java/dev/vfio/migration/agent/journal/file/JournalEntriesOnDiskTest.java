@@ -81,6 +81,16 @@ class JournalEntriesOnDiskTest {
     assertThat(written.toString()).isEqualTo(String.join("\n", lines()) + "\n");
   }
 
+  /** Then it is not certain, and the source is not taken back. */
+  @Test
+  void whatIsLostByTheEntryOfAnEarlierReleaseMayHaveBeenTaken() throws IOException {
+    String before =
+        "{\"entry\":\"StateLost\",\"failure\":{\"reason\":\"TRANSITION_FAILED\","
+            + "\"message\":\"it refused\",\"errno\":5}}";
+    assertThat(RecordCodec.decode(before.getBytes(StandardCharsets.UTF_8)))
+        .isEqualTo(new SessionRecord.StateLost(FAILURE, null));
+  }
+
   @Test
   void eachEntryIsReadAsEarlierReleasesWroteIt() throws IOException {
     List<String> lines = lines();
