@@ -86,7 +86,7 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
         new TransferLoop(
             (state, event) -> {
               Coverage.TRANSFER.met(
-                  state.task() == null ? "(no task)" : state.task().step().name(), state, event);
+                  state.task() == null ? Coverage.NO_TASK : state.task().step().name(), state, event);
               return machine.next(state, event);
             },
             this);
