@@ -91,7 +91,7 @@ final class TransferFixture implements AutoCloseable {
     }
     Map<String, Descriptor> companions = new LinkedHashMap<>();
     companions.put("group", PassedDescriptors.open(node.group(node.group()), true));
-    companions.put("container", PassedDescriptors.open(Path.of("/dev/null"), true));
+    companions.put("container", PassedDescriptors.open(StandInNode.CONTAINER, true));
     open =
         new DeviceDescriptors(
             PassedDescriptors.open(node.deviceFile(), true),
