@@ -1,5 +1,6 @@
 package dev.vfio.migration.sandbox.chaos;
 
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.transfer.machine.ConnectedClient;
 import dev.vfio.migration.vfio.transfer.machine.HolderView;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction;
@@ -62,6 +63,12 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
       processes.add(process);
       connectLater(process);
     }
+  }
+
+  /** As of a device of the kernel, which lives with those who have it open. */
+  @Override
+  Continuity continuity(boolean held) {
+    return held ? Continuity.KEPT : Continuity.FRESH;
   }
 
   @Override
@@ -567,6 +574,17 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
     @Override
     public void deliver(String migration) throws IOException {
       request(Kind.DELIVER, migration);
+    }
+
+    @Override
+    public void regain(String migration) {
+      node.mayCrash();
+      boolean heldUntold =
+          holder().filter(one -> recorded(one, migration, Stage.PROMISED, Stage.DELIVERED)).isPresent();
+      if (heldUntold && !chance.fault(40)) {
+        memoryMade = true;
+      }
+      reopened();
     }
 
     @Override

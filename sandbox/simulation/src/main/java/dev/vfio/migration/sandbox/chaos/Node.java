@@ -9,6 +9,7 @@ import dev.vfio.migration.agent.session.SessionEnvironment;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import dev.vfio.migration.agent.session.Sessions;
 import dev.vfio.migration.agent.session.WindowMemory;
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceState;
@@ -42,6 +43,7 @@ final class Node {
   private Sessions sessions;
   private int life;
   private long maxWindowBytes = 1L << 30;
+  private Continuity continuity = Continuity.UNKNOWN;
   private int touches;
   private int crashAtTouch = NEVER;
   private UnaryOperator<byte[]> damageAtCrash = UnaryOperator.identity();
@@ -195,7 +197,13 @@ final class Node {
           @Override
           public MigratableDevice open(String id) throws DeviceException {
             mayCrash();
+            continuity = workload.continuity(device.isHeldByWorkload());
             return device.open();
+          }
+
+          @Override
+          public Continuity continuity(String id) {
+            return continuity;
           }
         };
     Timings timings =
