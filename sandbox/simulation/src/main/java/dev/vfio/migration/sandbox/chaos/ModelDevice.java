@@ -84,6 +84,10 @@ final class ModelDevice {
     return tellsState || resetting != Resetting.IS_NOT_OFFERED;
   }
 
+  boolean resetsAtLastClose() {
+    return resetsAtLastClose;
+  }
+
   boolean tellsState() {
     return tellsState;
   }

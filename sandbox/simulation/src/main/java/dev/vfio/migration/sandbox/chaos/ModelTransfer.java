@@ -71,6 +71,11 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
     return held ? Continuity.KEPT : Continuity.FRESH;
   }
 
+  /** How far the transfer is, by its record; empty where it has none. */
+  Optional<Stage> stage() {
+    return record.map(TransferRecord::stage);
+  }
+
   @Override
   State state() {
     if (processes.stream().anyMatch(WaitingProcess::uses)) {
@@ -103,8 +108,8 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
   /** All of them end. */
   @Override
   void die() {
-    List.copyOf(processes).forEach(this::end);
     node.world().destinationDied("workload");
+    List.copyOf(processes).forEach(this::end);
   }
 
   /** The one that received the device ends; others that wait live on. */
@@ -112,8 +117,8 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
   void receiverDies() {
     Optional<WaitingProcess> receiver = holder();
     if (receiver.isPresent()) {
-      end(receiver.get());
       node.world().destinationDied("workload that received the device");
+      end(receiver.get());
     }
   }
 

@@ -73,6 +73,11 @@ class ModelWorkload {
     onceReopened = fate;
   }
 
+  /** An agent has opened its device. */
+  void deviceOpened() {
+    // It does not know of the agent.
+  }
+
   final void reopened() {
     Runnable fate = onceReopened;
     onceReopened = () -> {};

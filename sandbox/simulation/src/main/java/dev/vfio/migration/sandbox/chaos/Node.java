@@ -53,7 +53,8 @@ final class Node {
       World world,
       Chance chance,
       DeviceState deviceState,
-      ModelWorkload.State workloadState) {
+      ModelWorkload.State workloadState,
+      Waiting waiting) {
     this.name = name;
     this.world = world;
     this.chance = chance;
@@ -72,7 +73,7 @@ final class Node {
                     : ModelDevice.Resetting.WORKS);
     this.workload =
         workloadState == ModelWorkload.State.WAITING
-            ? new ModelTransfer(this, chance, chance.oneIn(3) ? 2 : 1)
+            ? waiting.workload(this, chance)
             : new ModelWorkload(this, chance, workloadState);
     this.journals = new ModelJournals(this, chance);
     this.streams = new ModelStreams(this, chance);
@@ -198,7 +199,9 @@ final class Node {
           public MigratableDevice open(String id) throws DeviceException {
             mayCrash();
             continuity = workload.continuity(device.isHeldByWorkload());
-            return device.open();
+            MigratableDevice opened = device.open();
+            workload.deviceOpened();
+            return opened;
           }
 
           @Override

@@ -33,6 +33,7 @@ final class Operator {
   private final boolean userCancels;
   private final boolean userDeletes;
   private final boolean manual;
+  private boolean hasty;
 
   /** Who has the lease; null while nobody has. */
   private Replica holder;
@@ -57,7 +58,7 @@ final class Operator {
   }
 
   private DeviceMigrationSpec spec(Chance luck) {
-    boolean hasty = luck.oneIn(4);
+    hasty = luck.oneIn(4);
     String soon = hasty ? "40ms" : null;
     return new DeviceMigrationSpec(
         new DeviceLocation("node-a", ModelDevice.ID),
@@ -96,6 +97,11 @@ final class Operator {
   boolean isOver() {
     return status().phaseOrPending().terminal()
         && api.object().filter(object -> object.isMarkedForDeletion()).isEmpty();
+  }
+
+  /** Whether it waits for nothing for longer than a moment. */
+  boolean isHasty() {
+    return hasty;
   }
 
   SessionKey key() {
