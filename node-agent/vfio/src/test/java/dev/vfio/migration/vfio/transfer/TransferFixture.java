@@ -100,6 +100,20 @@ final class TransferFixture implements AutoCloseable {
             MigrationInterface.FEATURE_V2);
   }
 
+  /**
+   * Opens the device by its own node, as a destination does.
+   *
+   * @param ioas its address space
+   */
+  void openDeviceByNode(int ioas) throws IOException {
+    open =
+        new DeviceDescriptors(
+            PassedDescriptors.open(node.deviceFile(), true),
+            Map.of("iommufd", PassedDescriptors.open(StandInNode.IOMMUFD, true)),
+            OptionalInt.of(ioas),
+            MigrationInterface.FEATURE_V2);
+  }
+
   /** What is open of the device. */
   DeviceDescriptors opened() {
     return open;
