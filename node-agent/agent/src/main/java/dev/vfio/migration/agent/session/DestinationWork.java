@@ -143,7 +143,7 @@ final class DestinationWork
   @Override
   public Task<DestinationEvent> on(SimpleWork work) {
     return switch (work) {
-      case OPEN_DEVICE -> () -> opened(hold.open());
+      case OPEN_DEVICE -> this::open;
       case MAP_WINDOWS -> this::mapWindows;
       case RESET -> () -> reset(true);
       case RESET_FREE -> () -> reset(!hold.kept());
@@ -154,6 +154,13 @@ final class DestinationWork
       case LET_WORKLOAD_TAKE -> done(() -> hold.letWorkloadTake(migration));
       case LOOK_AT_RUNNING -> done(() -> hold.device().requireUnchanged());
     };
+  }
+
+  /** What an earlier agent gave away is had again at once: who holds it may end at any time. */
+  private DestinationEvent open() throws DeviceException {
+    MigratableDevice device = hold.open();
+    hold.regain(migration);
+    return opened(device);
   }
 
   private DestinationEvent reset(boolean free) throws DeviceException {

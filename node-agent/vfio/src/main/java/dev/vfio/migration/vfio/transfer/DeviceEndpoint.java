@@ -390,7 +390,7 @@ final class DeviceEndpoint
         lookups -> {
           lookups.deliverRequest(migration);
           lookups.removeEarlierDeclaration();
-          return new TransferEvent.Prepared(lookups.startTime(client.process()));
+          return new TransferEvent.Prepared(lookups.startTime(client.process()), lookups.given());
         });
   }
 

@@ -84,6 +84,10 @@ final class ModelDevice {
     return tellsState || resetting != Resetting.IS_NOT_OFFERED;
   }
 
+  boolean resetsAtLastClose() {
+    return resetsAtLastClose;
+  }
+
   boolean tellsState() {
     return tellsState;
   }
@@ -124,6 +128,8 @@ final class ModelDevice {
   /** Whoever serves it ends, and what it held with it. Perhaps another one serves it then. */
   void die() {
     client = null;
+    // What a workload has open is not the one that comes in its place.
+    heldByWorkload = false;
     state = DeviceState.NONE;
     gone = chance.oneIn(2);
     Arrays.fill(cells, -1);
@@ -134,6 +140,11 @@ final class ModelDevice {
   void clientGone() {
     client = null;
     resetIfFree();
+  }
+
+  /** Whether a workload has it open. */
+  boolean isHeldByWorkload() {
+    return heldByWorkload;
   }
 
   /** The workload opens the device, or closes it. */

@@ -1,5 +1,6 @@
 package dev.vfio.migration.sandbox.chaos;
 
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.transfer.machine.ConnectedClient;
 import dev.vfio.migration.vfio.transfer.machine.HolderView;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction;
@@ -64,6 +65,17 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
     }
   }
 
+  /** As of a device of the kernel, which lives with those who have it open. */
+  @Override
+  Continuity continuity(boolean held) {
+    return held ? Continuity.KEPT : Continuity.FRESH;
+  }
+
+  /** How far the transfer is, by its record; empty where it has none. */
+  Optional<Stage> stage() {
+    return record.map(TransferRecord::stage);
+  }
+
   @Override
   State state() {
     if (processes.stream().anyMatch(WaitingProcess::uses)) {
@@ -104,8 +116,8 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
   /** All of them end. */
   @Override
   void die() {
-    List.copyOf(processes).forEach(this::end);
     node.world().destinationDied("workload");
+    List.copyOf(processes).forEach(this::end);
   }
 
   /** The one that received the device ends; others that wait live on. */
@@ -113,8 +125,8 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
   void receiverDies() {
     Optional<WaitingProcess> receiver = holder();
     if (receiver.isPresent()) {
-      end(receiver.get());
       node.world().destinationDied("workload that received the device");
+      end(receiver.get());
     }
   }
 
@@ -575,6 +587,17 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
     @Override
     public void deliver(String migration) throws IOException {
       request(Kind.DELIVER, migration);
+    }
+
+    @Override
+    public void regain(String migration) {
+      node.mayCrash();
+      boolean heldUntold =
+          holder().filter(one -> recorded(one, migration, Stage.PROMISED, Stage.DELIVERED)).isPresent();
+      if (heldUntold && !chance.fault(40)) {
+        memoryMade = true;
+      }
+      reopened();
     }
 
     @Override

@@ -30,6 +30,8 @@ final class World {
   private final Deque<String> trace = new ArrayDeque<>();
   private Runnable onceLoaded = () -> {};
   private Runnable onceCommitted = () -> {};
+  private Runnable onceAgentFalls = () -> {};
+  private Runnable onceAgentIsDown = () -> {};
 
   /** Whether a workload ran at the destination: what becomes of it then is its own affair. */
   private boolean taken;
@@ -48,12 +50,20 @@ final class World {
    * @param leftOut faults that do not happen, see {@link Chance}
    */
   World(long seed, Set<Integer> leftOut) {
+    this(seed, leftOut, Waiting.KERNEL);
+  }
+
+  /**
+   * @param leftOut faults that do not happen, see {@link Chance}
+   * @param waiting who waits at the destination
+   */
+  World(long seed, Set<Integer> leftOut, Waiting waiting) {
     this.chance = new Chance(seed, leftOut);
     this.loop = new Loop(chance);
     this.source =
-        new Node("node-a", this, chance, DeviceState.RUNNING, ModelWorkload.State.RUNNING);
+        new Node("node-a", this, chance, DeviceState.RUNNING, ModelWorkload.State.RUNNING, waiting);
     this.destination =
-        new Node("node-b", this, chance, DeviceState.NONE, ModelWorkload.State.WAITING);
+        new Node("node-b", this, chance, DeviceState.NONE, ModelWorkload.State.WAITING, waiting);
     source.start();
     destination.start();
     this.operator = new Operator(this, chance);
@@ -169,7 +179,11 @@ final class World {
       loop.step();
     } catch (Crash crash) {
       note("the agent of " + crash.node() + " crashes");
-      crash.node().crash();
+      if (crash.node() == destination) {
+        agentEnds();
+      } else {
+        crash.node().crash();
+      }
       if (chance.fault(6)) {
         note("the disk of " + crash.node() + " is damaged");
         crash.node().journals().damage(bytes -> Damage.byChance(bytes, chance));
@@ -177,6 +191,38 @@ final class World {
     } catch (AssertionError | RuntimeException wrong) {
       throw new AssertionError(wrong.getMessage() + "\n" + trace(), wrong);
     }
+  }
+
+  /** The destination's agent ends here and now. */
+  private void agentEnds() {
+    onceAgentFalls.run();
+    onceAgentFalls = () -> {};
+    destination.crash();
+    onceAgentIsDown.run();
+    onceAgentIsDown = () -> {};
+  }
+
+  /**
+   * The pod of the destination's agent is replaced: the agent is told to end, is killed some steps
+   * later, and another one starts on the same disk.
+   *
+   * @param steps that it is given to end
+   */
+  void replaceAgent(int steps) {
+    note("the pod of " + destination + " is replaced");
+    destination.sessions().stop();
+    lives(steps);
+    agentEnds();
+  }
+
+  /** Planned: happens when the destination's agent is about to end. */
+  void onceAgentFalls(Runnable look) {
+    onceAgentFalls = look;
+  }
+
+  /** Planned: happens when the destination's agent has ended, before another one starts. */
+  void onceAgentIsDown(Runnable fate) {
+    onceAgentIsDown = fate;
   }
 
   private void stopOrRestart(Node node) {
