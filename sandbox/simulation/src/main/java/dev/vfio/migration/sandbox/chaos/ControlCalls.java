@@ -31,6 +31,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -57,6 +58,7 @@ final class ControlCalls {
           Reason.DEVICE_UNREACHABLE,
           Reason.INTERNAL_ERROR);
 
+  private final Replica replica;
   private final World world;
   private final Chance chance;
   private final Runnable answered;
@@ -101,7 +103,8 @@ final class ControlCalls {
   /**
    * @param answered is called once something came back
    */
-  ControlCalls(World world, Chance chance, String replica, Runnable answered) {
+  ControlCalls(World world, Chance chance, Replica replica, Runnable answered) {
+    this.replica = replica;
     this.world = world;
     this.chance = chance;
     this.answered = answered;
@@ -178,6 +181,7 @@ final class ControlCalls {
       if (underWay || !command.isQuestion() && early) {
         return null;
       }
+      world.commands(replica, number, command);
       begun.put(kind, now);
       Consumer<Sessions> call = command.handleByAgent(this);
       if (call != null) {
@@ -196,13 +200,27 @@ final class ControlCalls {
       Node node = node(giving.side());
       Command.AgentCommand command = giving;
       Kind of = kind;
-      return sessions ->
-          call.apply(sessions)
-              .whenComplete(
-                  (answer, problem) ->
-                      back(
-                          of,
-                          problem == null ? taken.apply(answer) : refused(node, command, problem)));
+      return sessions -> {
+        // An agent that has obeyed a later leader obeys this one no more.
+        boolean replaced =
+            !command.isQuestion() && Long.compareUnsigned(number, node.fencingNumber()) < 0;
+        // What a future's callback throws is heard by nobody: it is judged on a lane.
+        call.apply(sessions)
+            .whenComplete(
+                (answer, problem) ->
+                    network.add(
+                        () -> {
+                          if (replaced && problem == null) {
+                            throw new AssertionError(
+                                "F: " + node + " obeyed a leader that was replaced: " + command);
+                          }
+                          back(
+                              of,
+                              problem == null
+                                  ? taken.apply(answer)
+                                  : refused(node, command, problem));
+                        }));
+      };
     }
 
     private Consumer<Sessions> told(Function<Sessions, CompletableFuture<SessionSnapshot>> call) {
@@ -211,7 +229,8 @@ final class ControlCalls {
     }
 
     private Consumer<Answers> refused(Node node, Command command, Throwable problem) {
-      if (!(problem instanceof Refusal refusal)) {
+      Throwable cause = problem instanceof CompletionException ? problem.getCause() : problem;
+      if (!(cause instanceof Refusal refusal)) {
         throw new AssertionError("a command ended otherwise than by a refusal", problem);
       }
       world.refused(refusal);

@@ -109,6 +109,11 @@ final class Node {
     return sessions != null;
   }
 
+  /** The highest number of a leader that is on this node's disk. */
+  long fencingNumber() {
+    return fencingNumber;
+  }
+
   /** Counts the starts of the agent. */
   int life() {
     return life;
