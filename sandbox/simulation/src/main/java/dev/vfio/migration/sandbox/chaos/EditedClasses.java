@@ -76,8 +76,7 @@ final class EditedClasses extends ClassLoader {
   /** A new instance of our class of that name, made from the classes with the edited one. */
   <T> T create(Class<? extends T> ours, Class<T> known) {
     try {
-      return known.cast(
-          loadClass(ours.getName()).getDeclaredConstructor().newInstance());
+      return known.cast(loadClass(ours.getName()).getDeclaredConstructor().newInstance());
     } catch (ReflectiveOperationException impossible) {
       throw new IllegalStateException(impossible);
     }

@@ -308,7 +308,8 @@ final class World {
 
   /** A replica is about to command an agent, after it recorded what the command follows from. */
   void commands(Replica replica, long number, Command.AgentCommand command) {
-    commandRules.check(replica, number, command, operator.status().phaseOrPending())
+    commandRules
+        .check(replica, number, command, operator.status().phaseOrPending())
         .ifPresent(
             said -> {
               throw new AssertionError(said);
