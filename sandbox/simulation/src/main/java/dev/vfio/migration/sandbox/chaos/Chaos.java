@@ -96,16 +96,17 @@ public final class Chaos implements Callable<Integer> {
     }
     int missed = 0;
     for (PlantedBug bug : bugs) {
-      Optional<PlantedSearch.Found> found = PlantedSearch.find(bug, schedules);
+      PlantedSearch search = new PlantedSearch(bug);
+      Optional<Long> found = search.find(schedules);
       missed += found.isEmpty() ? 1 : 0;
       System.out.printf(
           "%s: %s%n  %s%n%s%n",
           bug.name(),
           found
-              .map(one -> "found at schedule " + (one.seed() + 1))
+              .map(seed -> "found at schedule " + (seed + 1))
               .orElse("not found in " + schedules + " schedules"),
           bug.does(),
-          found.map(PlantedSearch.Found::story).orElse("").indent(2));
+          found.map(search::story).orElse("").indent(2));
     }
     return missed == 0 ? 0 : 1;
   }

@@ -4,31 +4,34 @@ import java.io.IOException;
 import java.util.Optional;
 import java.util.function.LongFunction;
 
-/** Whether the search finds a planted bug. */
+/** Schedules of the code with one planted bug in it. */
 final class PlantedSearch {
   /** Within so many schedules each planted bug is to be found. */
   static final long SCHEDULES = 1000;
 
-  private PlantedSearch() {}
+  private final EditedClasses classes;
 
   /**
-   * The first schedule that breaks a rule.
-   *
-   * @param seed also how many schedules broke nothing before
+   * @throws IllegalStateException where the bug no longer fits the code
    */
-  record Found(long seed, String story) {}
+  PlantedSearch(PlantedBug bug) throws IOException {
+    this.classes = EditedClasses.of(bug.className(), bug.edited());
+  }
 
   /**
+   * The first seed, from 0 on, whose schedule breaks a rule.
+   *
    * @param schedules how many are run, at most
    * @return empty where none of them broke a rule
    */
-  static Optional<Found> find(PlantedBug bug, long schedules) throws IOException {
-    @SuppressWarnings("unchecked")
-    LongFunction<String> search =
-        EditedClasses.of(bug.className(), bug.edited())
-            .create(FirstViolation.class, LongFunction.class);
-    return Optional.ofNullable(search.apply(schedules))
-        .map(said -> said.split("\n", 2))
-        .map(parts -> new Found(Long.parseLong(parts[0]), parts[1]));
+  Optional<Long> find(long schedules) {
+    LongFunction<?> search = classes.create(FirstViolation.class, LongFunction.class);
+    return Optional.ofNullable((Long) search.apply(schedules));
+  }
+
+  /** What happens in the schedule of a seed that was found. */
+  String story(long seed) {
+    LongFunction<?> story = classes.create(Story.class, LongFunction.class);
+    return (String) story.apply(seed);
   }
 }

@@ -1,8 +1,18 @@
 package dev.vfio.migration.sandbox.chaos;
 
-/** What happened in a schedule that breaks a rule, with only the faults that are needed for it. */
-final class Story {
-  private Story() {}
+import java.util.Set;
+import java.util.function.LongFunction;
+
+/**
+ * What happened in a schedule that breaks a rule, with only the faults that are needed for it.
+ * Speaks of nothing but numbers and text, as {@link FirstViolation}.
+ */
+public final class Story implements LongFunction<String> {
+
+  @Override
+  public String apply(long seed) {
+    return of(new Schedule(seed, Set.of()));
+  }
 
   static String of(Schedule violation) {
     Schedule least = new Minimiser(Schedule::run).minimise(violation);

@@ -37,7 +37,7 @@ class PlantedBugsTest {
                 DynamicTest.dynamicTest(
                     bug.name(),
                     () ->
-                        assertThat(PlantedSearch.find(bug, PlantedSearch.SCHEDULES))
+                        assertThat(new PlantedSearch(bug).find(PlantedSearch.SCHEDULES))
                             .as("%s: %s", bug.name(), bug.does())
                             .isPresent()));
   }
@@ -57,8 +57,9 @@ class PlantedBugsTest {
     String line = "record Schedule(long seed, Set<Integer> leftOut) {\n";
 
     assertThat(
-            PlantedSearch.find(
-                new PlantedBug("none", Schedule.class.getName(), "nothing", line, line), 10))
+            new PlantedSearch(
+                    new PlantedBug("none", Schedule.class.getName(), "nothing", line, line))
+                .find(10))
         .isEmpty();
   }
 }
