@@ -254,6 +254,7 @@ final class ModelDevice {
     @Override
     public void requireLoaded() throws DeviceException {
       check();
+      node.world().lookedAtLoaded();
       if (chance.fault(50)) {
         throw new DeviceException(Kind.READ_FAILED, EINVAL, node + ": its state cannot be read");
       }

@@ -348,6 +348,12 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
       require(
           holder().filter(process -> process.number() == written.process()).isPresent(),
           "a workload is presumed to have taken a device that it does not hold");
+      require(
+          record
+              .filter(one -> one.stage() == Stage.TOLD || one.stage() == Stage.PRESUMED)
+              .isPresent(),
+          "a workload is presumed to have taken a device that it was never told to take: "
+              + record);
     }
     require(
         written.stage() != Stage.TAKEN || process(written.process()).uses(),

@@ -93,7 +93,7 @@ final class Replica {
     this.api = api;
     this.key = key;
     this.lane = world.loop().lane(name);
-    this.calls = new ControlCalls(world, chance, name, this::news);
+    this.calls = new ControlCalls(world, chance, this, this::news);
     this.store = api.clientOf(this);
   }
 

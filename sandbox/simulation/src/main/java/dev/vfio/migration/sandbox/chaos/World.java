@@ -7,6 +7,7 @@ import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.decision.Command;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -27,6 +28,7 @@ final class World {
   private final Node source;
   private final Node destination;
   private final Operator operator;
+  private final CommandRules commandRules = new CommandRules();
   private final Deque<String> trace = new ArrayDeque<>();
   private Runnable onceLoaded = () -> {};
   private Runnable onceCommitted = () -> {};
@@ -38,6 +40,8 @@ final class World {
 
   /** When the verification was asked for that the decision rests on which is being recorded. */
   private long asked;
+
+  private long lookedAt;
 
   /** When the destination's device or its workload died; 0 where they live. */
   private long diedAt;
@@ -351,6 +355,7 @@ final class World {
    * @param verificationAsked when the look was asked for that it rests on; 0 where it rests on none
    */
   void recorded(DeviceMigrationStatus before, DeviceMigrationStatus now, long verificationAsked) {
+    commandRules.recorded(now);
     if (before.phase() != now.phase()) {
       note("phase " + now.phase().text());
     }
@@ -363,10 +368,28 @@ final class World {
     }
   }
 
+  /** A replica is about to command an agent, after it recorded what the command follows from. */
+  void commands(Replica replica, long number, Command.AgentCommand command) {
+    commandRules
+        .check(replica, number, command, operator.status().phaseOrPending())
+        .ifPresent(
+            said -> {
+              throw new AssertionError(said);
+            });
+  }
+
+  /** The destination's agent had its device look whether it holds what was loaded. */
+  void lookedAtLoaded() {
+    lookedAt = loop.nanoTime();
+  }
+
   private void committed(long verificationAsked) {
     note("committed");
+    require(verificationAsked != 0, "H2: committed without a look at what is loaded");
     require(
-        diedAt == 0 || verificationAsked == 0 || diedAt >= verificationAsked,
+        lookedAt >= verificationAsked, "H2: the verification was answered and nobody had looked");
+    require(
+        diedAt == 0 || diedAt >= verificationAsked,
         "H2: committed on what had died before anybody was asked to look");
     Runnable fate = onceCommitted;
     onceCommitted = () -> {};
@@ -378,6 +401,7 @@ final class World {
     require(
         !(source.device().state().running() && destination.device().state().running()),
         "H1: both devices run");
+    requireJournalled(node, before, now);
     if (node == source) {
       require(
           now != DeviceState.NONE || node.workload().state() == ModelWorkload.State.RELEASED,
@@ -399,6 +423,38 @@ final class World {
           now == DeviceState.RUNNING || operator.decision() != Handover.COMMITTED || diedAt != 0,
           "H2: committed state was discarded");
     }
+  }
+
+  /** Acts that a restart has to know of are in the journal before. */
+  private void requireJournalled(Node node, DeviceState before, DeviceState now) {
+    require(
+        now != DeviceState.STOPNCOPY || wrote(node, SessionRecord.SwitchingOver.class),
+        "the source was stopped before that was journalled");
+    require(
+        now != DeviceState.SAVE_COMPLETED || wrote(node, SessionRecord.Committed.class),
+        "H2: the source gave its state up before that was journalled");
+    if (node == destination) {
+      require(
+          now != DeviceState.RUNNING || wrote(node, SessionRecord.Activating.class),
+          "the destination runs before that was journalled");
+      require(
+          now != DeviceState.FAILED
+              || before != DeviceState.RESUME_COMPLETED
+              || !wrote(node, SessionRecord.Loaded.class)
+              || wrote(node, SessionRecord.Discarding.class),
+          "H2: what was loaded was discarded before that was journalled");
+    }
+  }
+
+  private boolean wrote(Node node, Class<? extends SessionRecord> entry) {
+    return node.journals().of(operator.key()).stream().anyMatch(entry::isInstance);
+  }
+
+  /** From here on the destination may hold everything. */
+  void endMarkSent(Node node) {
+    require(
+        wrote(node, SessionRecord.EndAllowed.class),
+        "H1: the end mark was sent before that was journalled");
   }
 
   void toldToTake(Node node) {
@@ -429,6 +485,9 @@ final class World {
       require(
           operator.decision() == Handover.COMMITTED,
           "the workload was released before the decision");
+      require(
+          wrote(destination, SessionRecord.Active.class),
+          "H2: the source was released before the destination was active");
     }
   }
 
