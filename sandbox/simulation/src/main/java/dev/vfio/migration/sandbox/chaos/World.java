@@ -420,7 +420,10 @@ final class World {
     }
     if (node == destination && before == DeviceState.RESUME_COMPLETED) {
       require(
-          now == DeviceState.RUNNING || operator.decision() != Handover.COMMITTED || diedAt != 0,
+          now == DeviceState.RUNNING
+              || operator.decision() != Handover.COMMITTED
+              || diedAt != 0
+              || operator.isAskedToTakeBack(),
           "H2: committed state was discarded");
     }
   }
