@@ -230,6 +230,11 @@ final class World {
   }
 
   private void stopOrRestart(Node node) {
+    // Also one that waits, and touches nothing meanwhile.
+    if (node.isUp() && chance.fault(500)) {
+      note("the agent of " + node + " is killed");
+      node.crash();
+    }
     if (node.isUp() && chance.fault(500)) {
       note("the agent of " + node + " is told to end");
       node.sessions().stop();
@@ -409,6 +414,13 @@ final class World {
       require(
           now != DeviceState.SAVE_COMPLETED || operator.decision() == Handover.COMMITTED,
           "H2: the source gave its state up before the decision");
+      boolean wentBack =
+          now == DeviceState.FAILED || now == DeviceState.CANCELLED || now == DeviceState.RUNNING;
+      require(
+          !wentBack
+              || operator.decision() != Handover.UNDECIDED
+              || !wrote(node, SessionRecord.EndAllowed.class),
+          "H1: the source went back by itself while the destination may hold everything");
     }
     if (node == destination && now == DeviceState.RUNNING) {
       require(
