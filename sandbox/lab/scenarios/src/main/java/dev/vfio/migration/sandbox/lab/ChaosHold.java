@@ -56,15 +56,14 @@ final class ChaosHold {
   private void pausing() throws IOException, InterruptedException {
     slowDown(pair.source());
     migration.switchOver();
+    awaitFrozen();
     awaitInside(pair.sourceAgent());
-    if (!pair.owner().frozen()) {
-      throw new IOException("the source's device is to stop, and its program is not frozen");
-    }
   }
 
   private void loading() throws IOException, InterruptedException {
     slowDown(pair.destination());
     migration.switchOver();
+    awaitFrozen();
     awaitInside(pair.destinationAgent());
   }
 
@@ -72,7 +71,7 @@ final class ChaosHold {
   private void loadUndecided() throws IOException, InterruptedException {
     pair.waiting().suspend();
     migration.switchOver();
-    until("the source's program is frozen", () -> pair.owner().frozen());
+    awaitFrozen();
     cluster.suspendOperator();
     pair.waiting().proceed();
     new GuestJournal(pair.destination().node(), migration.uid()).awaitDestination("Loaded");
@@ -83,6 +82,7 @@ final class ChaosHold {
     loadUndecided();
     slowDown(pair.destination());
     cluster.proceedOperator();
+    new GuestJournal(pair.destination().node(), migration.uid()).awaitDestination("Activating");
     awaitInside(pair.destinationAgent());
   }
 
@@ -97,7 +97,12 @@ final class ChaosHold {
   private void rollingBack() throws IOException, InterruptedException {
     slowDown(pair.source());
     migration.cancel();
+    migration.awaitPhase("RollingBack");
     awaitInside(pair.sourceAgent());
+  }
+
+  private void awaitFrozen() throws IOException, InterruptedException {
+    until("the source's program is frozen", () -> pair.owner().frozen());
   }
 
   private void slowDown(LabDevice device) throws IOException, InterruptedException {
