@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.cluster.rounds;
 
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * How a round ended.
@@ -29,6 +30,18 @@ public record Outcome(
   public static Outcome notRun(Exception cause) {
     return new Outcome(
         "", "unknown", "", "", "unknown", false, List.of("not run to its end: " + cause));
+  }
+
+  /** The same, with one more thing that must not be. */
+  public Outcome with(String violation) {
+    return new Outcome(
+        phaseAtFault,
+        phaseAtEnd,
+        reason,
+        handover,
+        owner,
+        lost,
+        Stream.concat(violations.stream(), Stream.of(violation)).toList());
   }
 
   /** In the table: the phase at the end, and whether the state went with its device. */

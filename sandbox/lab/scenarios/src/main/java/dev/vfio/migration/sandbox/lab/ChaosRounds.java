@@ -129,6 +129,9 @@ final class ChaosRounds {
     Outcome outcome;
     try {
       outcome = round.run();
+      if (!outcome.waits() && outcome.violations().isEmpty()) {
+        outcome = leftBehind(round, outcome);
+      }
     } catch (IOException | KubernetesClientException e) {
       outcome = Outcome.notRun(e);
     }
@@ -153,7 +156,7 @@ final class ChaosRounds {
     } else if (plan.blows().stream().anyMatch(blow -> blow.part().isGuest())) {
       close();
     } else {
-      prepareNext(round, kind, pair);
+      prepareNext(pair);
     }
     return outcome;
   }
@@ -173,14 +176,24 @@ final class ChaosRounds {
     return pairs.get(kind);
   }
 
-  /** What cannot be cleaned is not worth a second look: the next round has all new. */
-  private void prepareNext(ChaosRound round, DeviceKind kind, ChaosPair pair)
+  private Outcome leftBehind(ChaosRound round, Outcome outcome)
       throws IOException, InterruptedException {
+    if (!round.cleared()) {
+      return outcome.with("the migration was deleted and is not gone");
+    }
     try {
-      if (!round.cleared()) {
-        throw new IOException("the migration was deleted and is not gone");
-      }
-      leftovers.awaitNone();
+      leftovers.awaitNothingHeld();
+      return outcome;
+    } catch (GuestException e) {
+      throw e;
+    } catch (IOException e) {
+      return outcome.with(e.getMessage());
+    }
+  }
+
+  /** A pair that cannot be cleaned is not worth a second look: the next round has all new. */
+  private void prepareNext(ChaosPair pair) throws IOException, InterruptedException {
+    try {
       pair.prepareNext();
     } catch (IOException | KubernetesClientException e) {
       say.accept("  the next round has all new: %s".formatted(e.getMessage()));
