@@ -114,7 +114,7 @@ class DestinationAgentTableTest {
     assertThat(said.keySet()).isEqualTo(seen.keySet());
   }
 
-  /** Nodes whose devices do what they should, and an operator that has patience. */
+  /** Nodes whose devices do what they should, and an operator that gives up late. */
   private static List<Long> seeds(Waiting waiting) {
     return LongStream.range(0, 1000)
         .filter(

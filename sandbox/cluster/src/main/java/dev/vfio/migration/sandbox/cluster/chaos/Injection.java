@@ -3,6 +3,8 @@ package dev.vfio.migration.sandbox.cluster.chaos;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.cluster.link.FaultyLink;
 import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
+import dev.vfio.migration.sandbox.cluster.rounds.Blow;
+import dev.vfio.migration.sandbox.cluster.rounds.Fault;
 import java.io.IOException;
 import java.util.List;
 import java.util.Random;
@@ -33,7 +35,7 @@ final class Injection {
   private final Random random;
   private Pulse pulse;
 
-  Injection(ChaosCluster chaos, Blow blow, Random random) {
+  Injection(ChaosCluster chaos, Blow<Part> blow, Random random) {
     this.chaos = chaos;
     this.cluster = chaos.cluster();
     this.part = blow.part();

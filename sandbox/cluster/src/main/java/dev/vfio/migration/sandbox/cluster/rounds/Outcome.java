@@ -1,6 +1,7 @@
-package dev.vfio.migration.sandbox.cluster.chaos;
+package dev.vfio.migration.sandbox.cluster.rounds;
 
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * How a round ended.
@@ -13,7 +14,7 @@ import java.util.List;
  * @param lost the state went with a device that was killed and whose state nobody else had
  * @param violations what must not be, in words
  */
-record Outcome(
+public record Outcome(
     String phaseAtFault,
     String phaseAtEnd,
     String reason,
@@ -21,24 +22,37 @@ record Outcome(
     String owner,
     boolean lost,
     List<String> violations) {
-  Outcome {
+  public Outcome {
     violations = List.copyOf(violations);
   }
 
-  /** A round that came to no judgement: the cluster was not what it must be. */
-  static Outcome notRun(Exception cause) {
+  /** A round that came to no judgement: the cluster, or a guest, was not what it must be. */
+  public static Outcome notRun(Exception cause) {
     return new Outcome(
         "", "unknown", "", "", "unknown", false, List.of("not run to its end: " + cause));
   }
 
+  /** The same, with one more thing that must not be. */
+  public Outcome with(String violation) {
+    return new Outcome(
+        phaseAtFault,
+        phaseAtEnd,
+        reason,
+        handover,
+        owner,
+        lost,
+        Stream.concat(violations.stream(), Stream.of(violation)).toList());
+  }
+
   /** In the table: the phase at the end, and whether the state went with its device. */
-  String word() {
+  public String word() {
     return phaseAtEnd
         + (phaseAtEnd.equals("ActionRequired") ? " " + reason : "")
         + (lost ? ", state lost" : "");
   }
 
-  boolean waits() {
+  /** Whether it waits for a person. */
+  public boolean waits() {
     return phaseAtEnd.equals("ActionRequired");
   }
 }
