@@ -137,6 +137,7 @@ public record DeviceMigrationSpec(
   /** A spec that could not be read, and why; its two ends where those could, otherwise null. */
   static DeviceMigrationSpec unreadable(
       DeviceLocation source, DeviceLocation destination, String why) {
-    return new DeviceMigrationSpec(source, destination, null, null, null, null, null, null, null, why);
+    return new DeviceMigrationSpec(
+        source, destination, null, null, null, null, null, null, null, why);
   }
 }

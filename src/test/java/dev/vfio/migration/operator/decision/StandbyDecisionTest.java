@@ -39,8 +39,7 @@ class StandbyDecisionTest {
       names = {"PENDING", "VALIDATING", "PREPARING", "PRE_COPY"})
   void nothingIsDoneWhileTheWorkloadRuns(Phase phase) {
     assertDoesNothing(
-        standby(phase)
-            .sessions(SessionState.SOURCE_PRECOPY, SessionState.DESTINATION_RECEIVING));
+        standby(phase).sessions(SessionState.SOURCE_PRECOPY, SessionState.DESTINATION_RECEIVING));
   }
 
   @Test
@@ -122,10 +121,7 @@ class StandbyDecisionTest {
         .destination(
             Session.newBuilder()
                 .setState(SessionState.DESTINATION_STRANDED)
-                .setFailure(
-                    Failure.newBuilder()
-                        .setReason(Reason.NOT_LOADED)
-                        .setMessage("lost")))
+                .setFailure(Failure.newBuilder().setReason(Reason.NOT_LOADED).setMessage("lost")))
         .takeBack("the node burned");
     DeviceMigrationStatus before = scene.status();
     Decision decision = scene.decide();

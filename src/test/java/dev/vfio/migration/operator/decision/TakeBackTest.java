@@ -60,8 +60,7 @@ class TakeBackTest {
     assertThat(scene.decide().commands())
         .hasSize(1)
         .allMatch(
-            command ->
-                command instanceof Command.RollBack back && back.side() == Role.SOURCE);
+            command -> command instanceof Command.RollBack back && back.side() == Role.SOURCE);
     scene.source(SessionState.SOURCE_ROLLING_BACK);
     assertThat(scene.decide().commands()).isEmpty();
     scene.source(SessionState.SOURCE_ROLLED_BACK);
@@ -95,16 +94,14 @@ class TakeBackTest {
     away.decide();
     assertThat(away.status().takenBack()).as("what is seen may be old").isFalse();
 
-    MigrationScene forgotten =
-        committed().takeBack(WHY).listed(Role.DESTINATION, device -> device);
+    MigrationScene forgotten = committed().takeBack(WHY).listed(Role.DESTINATION, device -> device);
     assertThat(forgotten.decide().commands()).isEmpty();
     assertThat(forgotten.message(ConditionType.SUCCEEDED)).contains("no longer knows");
   }
 
   @Test
   void aDestinationThatRunsEndsInSuccessWhateverIsAsked() {
-    MigrationScene scene =
-        committed().destination(SessionState.DESTINATION_ACTIVE).takeBack(WHY);
+    MigrationScene scene = committed().destination(SessionState.DESTINATION_ACTIVE).takeBack(WHY);
     scene.decide();
     assertThat(scene.status().phase()).isEqualTo(Phase.SUCCEEDED);
     assertThat(scene.status().takenBack()).isFalse();

@@ -20,8 +20,7 @@ class PausedMigrationsTest {
     DeviceMigration migration = new DeviceMigration();
     migration.getMetadata().setName("move");
     migration.getMetadata().setUid("uid");
-    migration.setStatus(
-        new StatusDraft(NOW, 1, DeviceMigrationStatus.EMPTY).enter(phase).build(1));
+    migration.setStatus(new StatusDraft(NOW, 1, DeviceMigrationStatus.EMPTY).enter(phase).build(1));
     return migration;
   }
 

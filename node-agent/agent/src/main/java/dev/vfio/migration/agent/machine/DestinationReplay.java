@@ -148,9 +148,7 @@ final class DestinationReplay
   @Override
   public DestinationState on(Discarding entry) {
     // Also behind Activating, where it was given up after it was lost.
-    return s.withFailure(entry.failure())
-        .withGivenUp()
-        .at(DESTINATION_DISCARDING, MainStep.NEW);
+    return s.withFailure(entry.failure()).withGivenUp().at(DESTINATION_DISCARDING, MainStep.NEW);
   }
 
   @Override

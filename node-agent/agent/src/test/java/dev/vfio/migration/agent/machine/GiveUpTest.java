@@ -72,7 +72,9 @@ class GiveUpTest extends MachineDriver<DestinationState, DestinationEvent, Desti
     on(new GiveUp(2, "the person says so"));
     assertThat(((Journal) actions.get(actions.size() - 1)).record())
         .isInstanceOf(SessionRecord.Discarding.class);
-    assertThat(state.state()).as("until it is on the disk").isEqualTo(SessionState.DESTINATION_STRANDED);
+    assertThat(state.state())
+        .as("until it is on the disk")
+        .isEqualTo(SessionState.DESTINATION_STRANDED);
     done();
     assertThat(actions).contains(new Reply(2, null));
     on(new Activate(3));

@@ -99,8 +99,7 @@ public final class GivenFiles {
     }
   }
 
-  private static boolean isOpen(Descriptor open, long process, int number)
-      throws ErrnoException {
+  private static boolean isOpen(Descriptor open, long process, int number) throws ErrnoException {
     try {
       return OpenFile.isSame(open, process, number);
     } catch (ErrnoException failure) {

@@ -89,7 +89,8 @@ class RegainedTest {
       assertThat(second.ask("hear-all"))
           .contains("\"access\":\"group\"")
           .contains("[\"device\",\"group\",\"container\",\"window:ring\"]");
-      assertThat(second.ask("name 1")).isEqualTo(fixture.node.group(fixture.node.group()).toString());
+      assertThat(second.ask("name 1"))
+          .isEqualTo(fixture.node.group(fixture.node.group()).toString());
       assertThat(second.ask("name 2")).isEqualTo(StandInNode.CONTAINER.toString());
       assertThat(second.ask("content 3")).isEqualTo(LOADED);
       assertThat(second.ask("ok")).isEqualTo("said");
@@ -191,8 +192,7 @@ class RegainedTest {
     received();
     TransferRecords records = fixture.listener().records();
     records.write(
-        StandInNode.ID,
-        records.of(StandInNode.ID).orElseThrow().at(TransferRecord.Stage.TOLD));
+        StandInNode.ID, records.of(StandInNode.ID).orElseThrow().at(TransferRecord.Stage.TOLD));
     recovered();
     assertThat(regained()).isFalse();
   }

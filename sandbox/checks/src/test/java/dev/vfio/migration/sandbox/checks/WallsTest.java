@@ -216,7 +216,8 @@ class WallsTest {
             .resideInAPackage(chaos)
             .should()
             .dependOnClassesThat(
-                resideInAPackage(ROOT + "..").and(not(resideInAnyPackage(chaos, AGENT, VFIO, OPERATOR, CONTRACT)))));
+                resideInAPackage(ROOT + "..")
+                    .and(not(resideInAnyPackage(chaos, AGENT, VFIO, OPERATOR, CONTRACT)))));
   }
 
   @Test

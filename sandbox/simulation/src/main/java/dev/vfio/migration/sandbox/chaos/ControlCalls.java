@@ -411,8 +411,7 @@ final class ControlCalls {
   }
 
   /** Whether what an agent refuses contradicts what is recorded. */
-  static Optional<String> contradiction(
-      Handover recorded, boolean takenBack, Refusal refusal) {
+  static Optional<String> contradiction(Handover recorded, boolean takenBack, Refusal refusal) {
     dev.vfio.migration.agent.machine.Reason reason = refusal.failure().reason();
     return switch (recorded) {
       case UNDECIDED -> Optional.empty();

@@ -184,13 +184,13 @@ final class Coverage {
 
   /**
    * Whether a step that was reached could meet such an event. While work is under way its outcome
-   * is the very next event: that of this very work, or that it failed; and where none is, no outcome
-   * comes. Of what was awaited, the machine
-   * takes no notice unless the step awaits it, and a session is recovered only where it begins. The
-   * rest the machine itself says.
+   * is the very next event: that of this very work, or that it failed; and where none is, no
+   * outcome comes. Of what was awaited, the machine takes no notice unless the step awaits it, and
+   * a session is recovered only where it begins. The rest the machine itself says.
    */
   private boolean canBe(String step, Set<String> metThere, Class<?> kind) {
-    boolean works = kinds.stream().filter(outcome).anyMatch(of -> metThere.contains(of.getSimpleName()));
+    boolean works =
+        kinds.stream().filter(outcome).anyMatch(of -> metThere.contains(of.getSimpleName()));
     if (outcome.test(kind) != works || awaited.test(kind)) {
       return false;
     }

@@ -98,7 +98,9 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
         new TransferLoop(
             (state, event) -> {
               Coverage.TRANSFER.met(
-                  state.task() == null ? Coverage.NO_TASK : state.task().step().name(), state, event);
+                  state.task() == null ? Coverage.NO_TASK : state.task().step().name(),
+                  state,
+                  event);
               return machine.next(state, event);
             },
             this);
@@ -599,7 +601,9 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
     public void regain(String migration) {
       node.mayCrash();
       boolean heldUntold =
-          holder().filter(one -> recorded(one, migration, Stage.PROMISED, Stage.DELIVERED)).isPresent();
+          holder()
+              .filter(one -> recorded(one, migration, Stage.PROMISED, Stage.DELIVERED))
+              .isPresent();
       if (heldUntold && !chance.fault(40)) {
         memoryMade = true;
       }

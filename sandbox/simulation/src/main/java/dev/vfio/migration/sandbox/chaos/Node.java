@@ -146,6 +146,11 @@ final class Node {
     }
   }
 
+  /** SIGSTOP of the agent: device, workload, network and everybody else go on. */
+  void stop(long nanos) {
+    lanes.forEach(lane -> lane.stop(nanos));
+  }
+
   /** The agent ends here and now: what it held in memory is gone. */
   void crash() {
     life++;

@@ -21,6 +21,7 @@ final class World {
   private static final int STEPS_WITH_FAULTS = 500;
   private static final int STEPS_TO_SETTLE = 40_000;
   private static final int STEPS_UNTIL_A_PERSON_IS_NEEDED = 2_000;
+  private static final int LONGEST_STOP_NANOS = 200_000_000;
   private static final int MAX_NOTES = 60;
 
   private final Chance chance;
@@ -239,6 +240,10 @@ final class World {
       note("the agent of " + node + " is told to end");
       node.sessions().stop();
     }
+    if (node.isUp() && chance.fault(500)) {
+      note("the agent of " + node + " is stopped for a while");
+      node.stop(chance.below(LONGEST_STOP_NANOS));
+    }
     if (!node.isUp() && (chance.oneIn(20) || !chance.faults())) {
       note("the agent of " + node + " starts");
       node.start();
@@ -270,14 +275,12 @@ final class World {
               operator.takenBack()
                   ? hasEndedOrAsks() && isOver(source) && isOver(destination)
                   : isLost() && !operator.isAskedToTakeBack()
-                  || operator.isOver()
-                      && state(destination) == SessionState.DESTINATION_ACTIVE
-                      && (destination.workload().state() == ModelWorkload.State.RUNNING
-                          || ranAndEnded())
-                      && state(source) == SessionState.SOURCE_COMPLETED;
-          case ROLLED_BACK ->
-              hasEndedOrAsks() && isOver(source)
-                  && isOver(destination);
+                      || operator.isOver()
+                          && state(destination) == SessionState.DESTINATION_ACTIVE
+                          && (destination.workload().state() == ModelWorkload.State.RUNNING
+                              || ranAndEnded())
+                          && state(source) == SessionState.SOURCE_COMPLETED;
+          case ROLLED_BACK -> hasEndedOrAsks() && isOver(source) && isOver(destination);
         };
   }
 

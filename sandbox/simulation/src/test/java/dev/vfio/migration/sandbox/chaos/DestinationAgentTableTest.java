@@ -193,9 +193,7 @@ class DestinationAgentTableTest {
     world.lives(STEPS_BEHIND);
     Row row =
         new Row(
-            steps.get(0).words,
-            waiting == Waiting.VFIO_USER ? "vfio-user" : "kernel",
-            fate.words);
+            steps.get(0).words, waiting == Waiting.VFIO_USER ? "vfio-user" : "kernel", fate.words);
     String outcome = outcome(world);
     if (seen.computeIfAbsent(row, any -> new TreeSet<>()).add(outcome)) {
       examples.merge(
