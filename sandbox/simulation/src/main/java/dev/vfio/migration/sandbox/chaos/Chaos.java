@@ -85,7 +85,7 @@ public final class Chaos implements Callable<Integer> {
     if (violation == null) {
       return 0;
     }
-    System.out.println(Story.of(violation));
+    System.out.println(MinimisedTrace.of(violation));
     return 1;
   }
 
@@ -112,7 +112,7 @@ public final class Chaos implements Callable<Integer> {
               .map(seed -> "found at schedule " + (seed + 1))
               .orElse("not found in " + schedules + " schedules"),
           bug.does(),
-          found.map(search::story).orElse("").indent(2));
+          found.map(search::trace).orElse("").indent(2));
     }
     return missed == 0 ? 0 : 1;
   }

@@ -30,8 +30,8 @@ final class PlantedSearch {
   }
 
   /** What happens in the schedule of a seed that was found. */
-  String story(long seed) {
-    LongFunction<?> story = classes.create(Story.class, LongFunction.class);
-    return (String) story.apply(seed);
+  String trace(long seed) {
+    LongFunction<?> trace = classes.create(MinimisedTrace.class, LongFunction.class);
+    return (String) trace.apply(seed);
   }
 }

@@ -21,7 +21,7 @@ final class World {
   private static final int STEPS_WITH_FAULTS = 500;
   private static final int STEPS_TO_SETTLE = 40_000;
   private static final int STEPS_UNTIL_A_PERSON_IS_NEEDED = 2_000;
-  private static final int LONGEST_STOP_NANOS = 200_000_000;
+  private static final int MAX_STOP_NANOS = 200_000_000;
   private static final int MAX_NOTES = 60;
 
   private final Chance chance;
@@ -242,7 +242,7 @@ final class World {
     }
     if (node.isUp() && chance.fault(500)) {
       note("the agent of " + node + " is stopped for a while");
-      node.stop(chance.below(LONGEST_STOP_NANOS));
+      node.stop(chance.below(MAX_STOP_NANOS));
     }
     if (!node.isUp() && (chance.oneIn(20) || !chance.faults())) {
       note("the agent of " + node + " starts");

@@ -7,7 +7,7 @@ import java.util.function.LongFunction;
  * What happened in a schedule that breaks a rule, with only the faults that are needed for it.
  * Speaks of nothing but numbers and text, as {@link FirstViolation}.
  */
-public final class Story implements LongFunction<String> {
+public final class MinimisedTrace implements LongFunction<String> {
 
   @Override
   public String apply(long seed) {
