@@ -96,8 +96,8 @@ class EveryByteDamagedTest {
   private final Set<String> reached = new TreeSet<>();
 
   /** Each way in which a disk gives back something else than what was written. */
-  private static void damages(byte[] whole, List<SessionRecord> entries, BiConsumer<String, byte[]> to)
-      throws IOException {
+  private static void damages(
+      byte[] whole, List<SessionRecord> entries, BiConsumer<String, byte[]> to) throws IOException {
     for (int at = 0; at < whole.length; at++) {
       for (int mask : new int[] {0x01, 0x80, 0xff}) {
         byte[] flipped = whole.clone();
@@ -148,8 +148,7 @@ class EveryByteDamagedTest {
   private void judge(Role role, List<SessionRecord> entries, String how, byte[] bytes) {
     damaged++;
     String what = how + " of " + entries;
-    JournalReader.Reading reading =
-        JournalReader.read(KEY, role, JournalImage.read(bytes));
+    JournalReader.Reading reading = JournalReader.read(KEY, role, JournalImage.read(bytes));
     if (!reading.usable()) {
       reached.add("unusable");
       // The session is shown as STRANDED, refuses each command and touches nothing.
@@ -200,7 +199,8 @@ class EveryByteDamagedTest {
         }
       }
       case "SOURCE_COMPLETING" -> assertThat(has(entries, Committed.class)).as(what).isTrue();
-      case "SOURCE_COMPLETED" -> assertThat(ended && has(entries, Completed.class)).as(what).isTrue();
+      case "SOURCE_COMPLETED" ->
+          assertThat(ended && has(entries, Completed.class)).as(what).isTrue();
       default -> throw new AssertionError(after.state().state() + ": " + what);
     }
   }
@@ -229,9 +229,7 @@ class EveryByteDamagedTest {
       case "DESTINATION_STRANDED" -> {
         assertThat(after.actions()).as("nothing is done: " + what).isEmpty();
         Failure why = after.state().snapshot().failure();
-        assertThat(why.reason())
-            .as(what)
-            .isIn(Reason.JOURNAL_FAILED, FAILURE.reason());
+        assertThat(why.reason()).as(what).isIn(Reason.JOURNAL_FAILED, FAILURE.reason());
       }
       default -> throw new AssertionError(after.state().state() + ": " + what);
     }
