@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.JournalWriteException;
 import dev.vfio.migration.agent.journal.SessionJournal;
 import dev.vfio.migration.agent.machine.DestinationAction;
 import dev.vfio.migration.agent.machine.DestinationAction.*;
@@ -320,9 +321,11 @@ final class DestinationWork
 
   private Failure failure(Work work, IOException problem) {
     if (work instanceof Journal) {
-      return Failure.of(
+      int number = problem instanceof JournalWriteException known ? known.errno() : 0;
+      return new Failure(
           Reason.JOURNAL_FAILED,
-          "the journal of " + migration + " cannot be written: " + problem.getMessage());
+          "the journal of " + migration + " cannot be written: " + problem.getMessage(),
+          number);
     }
     if (!(work == SimpleWork.LOOK_AT_LOADED)) {
       hold.dropWorkload();
