@@ -204,7 +204,7 @@ active proctype Destination() { end: do
        REPLAY(dst, Active, DESTINATION_ACTIVE) REPLAY(dst, Discarding, DESTINATION_DISCARDING)
        REPLAY(dst, Discarded, DESTINATION_DISCARDED)
        fi;
-       told = dstLog == Activating || dstLog == StateLost && !lostUntold;
+       told = dstLost || dstLog == Activating || dstLog == StateLost && !lostUntold;
        if :: FAULT(DAMAGED_LOADED_IS_CUT_OFF) -> dstLost = false
        DAMAGED(dst, Prepared, DESTINATION_STRANDED) DAMAGED(dst, Loaded, DESTINATION_LOADED)
        DAMAGED(dst, Activating, DESTINATION_STRANDED)

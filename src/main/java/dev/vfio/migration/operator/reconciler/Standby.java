@@ -22,10 +22,10 @@ import org.jboss.logging.Logger;
 
 /**
  * Goes on with paused migrations while this replica does not lead. A leader that dies keeps its
- * lease for many seconds; here another replica takes the decision after {@link #MAX_SILENCE},
- * and has it carried out. It waits for no sign that the leader is dead: what it may do is safe
- * beside a leader that lives (see {@code StandbyDecision} in the decision package), and so is the
- * moment in which this very process becomes the leader.
+ * lease for many seconds; here another replica takes the decision after {@link #MAX_SILENCE}, and
+ * has it carried out. It waits for no sign that the leader is dead: what it may do is safe beside a
+ * leader that lives (see {@code StandbyDecision} in the decision package), and so is the moment in
+ * which this very process becomes the leader.
  *
  * <p>So that it is quick then, it watches the migrations and keeps connections to the agents all
  * the time. Ends once this replica leads.

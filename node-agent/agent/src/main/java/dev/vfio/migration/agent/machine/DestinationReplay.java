@@ -53,6 +53,8 @@ final class DestinationReplay
    */
   @Override
   public DestinationState on(EntriesLost entry) {
+    // One of them may have been Activating, and then the workload may have been told.
+    s = s.withTold(true);
     return switch (s.state()) {
       case DESTINATION_LISTENING ->
           s.withLoaded()

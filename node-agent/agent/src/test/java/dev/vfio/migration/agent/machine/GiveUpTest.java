@@ -158,6 +158,20 @@ class GiveUpTest extends MachineDriver<DestinationState, DestinationEvent, Desti
     assertThat(refusal().message()).contains("may have run with the device");
   }
 
+  /** One of the entries may have been Activating, and the workload runs. */
+  @Test
+  void whatIsLostBehindEntriesThatCannotBeReadIsNotGivenUp() {
+    recoveredWith(new SessionRecord.EntriesLost("torn"));
+    on(new Opened(DEVICE, DeviceState.RESUME_COMPLETED, true));
+    done();
+    on(new Activate(1));
+    done();
+    failed(Reason.NOT_LOADED);
+    done();
+    on(new GiveUp(2, "the person says so"));
+    assertThat(refusal().message()).contains("may have run with the device");
+  }
+
   @Test
   void whatRunsOrIsNotLostIsNotGivenUp() {
     recoveredWith(new SessionRecord.Activating(), new SessionRecord.Active(Progress.NONE));
