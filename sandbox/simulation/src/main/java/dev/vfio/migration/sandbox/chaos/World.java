@@ -189,12 +189,16 @@ final class World {
       } else {
         crash.node().crash();
       }
-      if (chance.fault(6)) {
-        note("the disk of " + crash.node() + " is damaged");
-        crash.node().journals().damage(bytes -> Damage.byChance(bytes, chance));
-      }
+      mayDamage(crash.node());
     } catch (AssertionError | RuntimeException wrong) {
       throw new AssertionError(wrong.getMessage() + "\n" + trace(), wrong);
+    }
+  }
+
+  private void mayDamage(Node node) {
+    if (chance.fault(4)) {
+      note("the disk of " + node + " is damaged");
+      node.journals().damage(bytes -> Damage.byChance(bytes, chance));
     }
   }
 
@@ -235,6 +239,9 @@ final class World {
     if (node.isUp() && chance.fault(500)) {
       note("the agent of " + node + " is killed");
       node.crash();
+      if (!operator.status().phaseOrPending().terminal()) {
+        mayDamage(node);
+      }
     }
     if (node.isUp() && chance.fault(500)) {
       note("the agent of " + node + " is told to end");
