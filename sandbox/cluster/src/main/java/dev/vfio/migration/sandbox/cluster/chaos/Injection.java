@@ -5,6 +5,7 @@ import dev.vfio.migration.sandbox.cluster.link.FaultyLink;
 import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 /**
@@ -31,14 +32,19 @@ final class Injection {
   private final Part part;
   private final Fault fault;
   private final Random random;
+  private final int leader;
   private Pulse pulse;
 
-  Injection(ChaosCluster chaos, Blow blow, Random random) {
+  /**
+   * @param leader replica of the operator that leads: it is the one that something happens to
+   */
+  Injection(ChaosCluster chaos, Blow blow, Random random, int leader) {
     this.chaos = chaos;
     this.cluster = chaos.cluster();
     this.part = blow.part();
     this.fault = blow.fault();
     this.random = random;
+    this.leader = leader;
   }
 
   Part part() {
@@ -76,7 +82,7 @@ final class Injection {
         switch (part) {
           case API_SERVER -> cluster::awaitApiServer;
           case SOURCE_AGENT, DESTINATION_AGENT -> () -> cluster.awaitAgent(end().node());
-          case OPERATOR -> cluster::awaitOperator;
+          case OPERATOR -> () -> cluster.awaitOperator(leader);
           case SOURCE_DEVICE, DESTINATION_DEVICE -> () -> end().await();
           case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> {};
         };
@@ -98,7 +104,7 @@ final class Injection {
     return switch (part) {
       case API_SERVER -> cluster.apiServer();
       case SOURCE_AGENT, DESTINATION_AGENT -> cluster.agent(end().node());
-      case OPERATOR -> cluster.operator();
+      case OPERATOR -> cluster.operator(leader);
       case SOURCE_DEVICE, DESTINATION_DEVICE, SOURCE_WORKLOAD, WAITING_WORKLOAD ->
           end().launched().process();
     };
@@ -130,7 +136,7 @@ final class Injection {
     return switch (part) {
       case API_SERVER -> cluster::launchApiServer;
       case SOURCE_AGENT, DESTINATION_AGENT -> () -> cluster.launchAgent(end().node());
-      case OPERATOR -> cluster::launchOperator;
+      case OPERATOR -> () -> cluster.launchOperator(leader, Map.of());
       case SOURCE_DEVICE, DESTINATION_DEVICE -> () -> end().relaunch();
       case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> end().console().open(WORKLOAD);
     };

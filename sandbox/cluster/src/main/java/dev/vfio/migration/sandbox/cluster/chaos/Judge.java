@@ -22,8 +22,9 @@ import java.util.stream.Stream;
  * decision is never decided for, is.
  *
  * @param since begin of the round, CLOCK_MONOTONIC, nanoseconds
+ * @param fault begin of its first fault, the same
  */
-record Judge(ChaosCluster chaos, RoundPlan plan, long since) {
+record Judge(ChaosCluster chaos, RoundPlan plan, long since, long fault) {
   private static final Duration RUNS = Duration.ofSeconds(20);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
 
@@ -61,6 +62,8 @@ record Judge(ChaosCluster chaos, RoundPlan plan, long since) {
         handover,
         owner(),
         lost,
+        new PauseAfterFault(fault)
+            .nanos(chaos.source().eventsSince(since), chaos.destination().eventsSince(since)),
         found);
   }
 

@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.cluster.chaos;
 
 import java.util.List;
+import java.util.OptionalLong;
 
 /**
  * How a round ended.
@@ -11,6 +12,8 @@ import java.util.List;
  * @param handover Committed, RolledBack, Undecided, or empty
  * @param owner where device and workload run: source, destination, or none
  * @param lost the state went with a device that was killed and whose state nobody else had
+ * @param pauseNanos how long after the fault a workload that was paused already stood still, until
+ *     the destination ran
  * @param violations what must not be, in words
  */
 record Outcome(
@@ -20,6 +23,7 @@ record Outcome(
     String handover,
     String owner,
     boolean lost,
+    OptionalLong pauseNanos,
     List<String> violations) {
   Outcome {
     violations = List.copyOf(violations);
@@ -28,7 +32,15 @@ record Outcome(
   /** A round that came to no judgement: the cluster was not what it must be. */
   static Outcome notRun(Exception cause) {
     return new Outcome(
-        "", "unknown", "", "", "unknown", false, List.of("not run to its end: " + cause));
+        
+        "",
+        "unknown",
+        "",
+        "",
+        "unknown",
+        false,
+        OptionalLong.empty(),
+        List.of("not run to its end: " + cause));
   }
 
   /** In the table: the phase at the end, and whether the state went with its device. */

@@ -1,13 +1,17 @@
 package dev.vfio.migration.sandbox.cluster.chaos;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** Counts outcomes by point, part and fault, and prints them as Markdown. */
 final class OutcomeTable {
   private final Map<String, Map<String, Integer>> cells = new LinkedHashMap<>();
+  private final List<Long> pauses = new ArrayList<>();
   private int rounds;
   private int violations;
   private int committed;
@@ -16,6 +20,7 @@ final class OutcomeTable {
 
   void add(RoundPlan plan, Outcome outcome) {
     rounds++;
+    outcome.pauseNanos().ifPresent(pauses::add);
     violations += outcome.violations().isEmpty() ? 0 : 1;
     if (outcome.waits()) {
       waiting++;
@@ -73,6 +78,11 @@ final class OutcomeTable {
         : outcomes.entrySet().stream()
             .map(entry -> entry.getKey() + (entry.getValue() > 1 ? " ×" + entry.getValue() : ""))
             .collect(Collectors.joining("; "));
+  }
+
+  /** What the faults cost workloads that were paused already; empty where none was. */
+  Optional<String> pauses() {
+    return pauses.isEmpty() ? Optional.empty() : Optional.of(PauseAfterFault.summary(pauses));
   }
 
   /** The one line that ends a run. */

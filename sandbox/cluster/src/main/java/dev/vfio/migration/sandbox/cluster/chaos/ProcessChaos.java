@@ -36,6 +36,12 @@ public final class ProcessChaos {
     @Option(names = "--only")
     private String only = "*/*/*";
 
+    @Option(names = "--operators")
+    private int operators = Operators.ONE.count();
+
+    @Option(names = "--lease")
+    private int lease = Operators.ONE.leaseSeconds();
+
     @Option(names = "--work")
     private Path work = Path.of(".bench", "chaos");
   }
@@ -46,12 +52,14 @@ public final class ProcessChaos {
     Locale.setDefault(Locale.ROOT);
     Options options;
     RoundPlans plans;
+    Operators operators;
     try {
       options = CommandLineReader.read(new Options(), arguments);
       if (options.rounds < 0 || options.skip < 0) {
         throw new WrongOptionException("--rounds and --skip take a number from 0");
       }
       plans = new RoundPlans(options.seed, Only.parse(options.only));
+      operators = Operators.checked(options.operators, options.lease);
     } catch (WrongOptionException e) {
       System.err.println(
           "chaos: "
@@ -74,9 +82,10 @@ public final class ProcessChaos {
       int rounds =
           options.rounds == 0 ? Math.max(0, plans.systematic() - options.skip) : options.rounds;
       List<RoundPlan> chosen = plans.after(options.skip, rounds);
-      OutcomeTable table = new Rounds(work, System.out::println).run(chosen);
+      OutcomeTable table = new Rounds(work, operators, System.out::println).run(chosen);
       System.out.println();
       System.out.print(table.markdown());
+      table.pauses().ifPresent(System.out::println);
       System.out.println(table.result());
       exit = table.violations() == 0 ? 0 : 1;
     }
