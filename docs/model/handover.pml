@@ -52,7 +52,7 @@ mtype src = SOURCE_STARTING, srcLog = Nothing, srcDev = Running;       /* sessio
 mtype dst = DESTINATION_LISTENING, dstLog = Nothing, dstDev = Empty;
 bool srcLost, dstLost;               /* entries behind the last one cannot be read */
 bool srcBad, dstBad, mended;         /* a device refuses; somebody will mend it */
-bool told, lostUntold, ran;         /* dst's workload may have been told to take it; StateLost says no; it really was */
+bool told, lostUntold, ran, gaveUp;       /* may dst's workload have been told to take it; what StateLost says; was it */
 byte srcHighest, dstHighest, srcObeyed, dstObeyed;          /* fencing number on disk; the highest ever obeyed */
 
 /* The network. What was sent may arrive at any time later and any number of times. Bit n: sent by leader n (1, 2). */
@@ -168,9 +168,10 @@ active proctype Destination() { end: do
   PLANT(DESTINATION_TIRES_OF_WAITING, dst, DESTINATION_LOADED, DESTINATION_DISCARDING, true, JOURNAL(dst, Discarding))
   PLANT(DISCARDS_WHEN_ACTIVATING, dst, DESTINATION_ACTIVATING, DESTINATION_DISCARDING, true, JOURNAL(dst, Discarding))
   :: atomic { dst == DESTINATION_DISCARDING && dstDev != Empty -> printf("the destination's device is reset\n");
-       assert(handover != Committed && srcDev != Empty); dstDev = Empty }                               /* H2 */
-  GO(dst, DESTINATION_STRANDED, DESTINATION_DISCARDING, TOLD(dst, GiveUp) && dstLog == StateLost && !told,
-     OBEY(dst, GiveUp); JOURNAL(dst, Discarding))
+       assert((handover != Committed || gaveUp) && srcDev != Empty); dstDev = Empty }                       /* H2 */
+  GO(dst, DESTINATION_STRANDED, DESTINATION_DISCARDING, TOLD(dst, GiveUp) && !told &&
+     (dstLog == StateLost || dstLog == Activating && dstDev == Holding),
+     OBEY(dst, GiveUp); gaveUp = true; JOURNAL(dst, Discarding))
   PLANT(GIVES_UP_WHAT_RAN, dst, DESTINATION_STRANDED, DESTINATION_DISCARDING, TOLD(dst, GiveUp) && dstLog == StateLost,
         JOURNAL(dst, Discarding))
   GO(dst, DESTINATION_DISCARDING, DESTINATION_DISCARDED, dstDev == Empty, JOURNAL(dst, Discarded))
@@ -203,7 +204,7 @@ active proctype Destination() { end: do
        REPLAY(dst, Active, DESTINATION_ACTIVE) REPLAY(dst, Discarding, DESTINATION_DISCARDING)
        REPLAY(dst, Discarded, DESTINATION_DISCARDED)
        fi;
-       told = dstLog == Activating || dstLog == StateLost && !lostUntold;
+       told = dstLost || dstLog == Activating || dstLog == StateLost && !lostUntold;
        if :: FAULT(DAMAGED_LOADED_IS_CUT_OFF) -> dstLost = false
        DAMAGED(dst, Prepared, DESTINATION_STRANDED) DAMAGED(dst, Loaded, DESTINATION_LOADED)
        DAMAGED(dst, Activating, DESTINATION_STRANDED)

@@ -143,13 +143,17 @@ static int failure(void)
 	return -error;
 }
 
-/* Slowness must not make a process that is to die unkillable. */
-static int delay(unsigned int milliseconds)
+/* Slowness must not make a process that is to die unkillable, and is over when its parameter is set back. */
+static int delay(const unsigned int *milliseconds)
 {
-	if (!milliseconds)
-		return 0;
-	schedule_timeout_killable(msecs_to_jiffies(milliseconds));
-	return fatal_signal_pending(current) ? -EINTR : 0;
+	unsigned long begin = jiffies;
+
+	while (time_before(jiffies, begin + msecs_to_jiffies(READ_ONCE(*milliseconds)))) {
+		schedule_timeout_killable(max(1, HZ / 20));
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
 }
 
 int vmig_fault_transition(struct vmig *device, u32 state)
@@ -158,7 +162,7 @@ int vmig_fault_transition(struct vmig *device, u32 state)
 
 	if (!concerned(device))
 		return 0;
-	result = delay(READ_ONCE(transition_delay_ms));
+	result = delay(&transition_delay_ms);
 	if (result)
 		return result;
 	chosen = device->interface->number == 2018 ? READ_ONCE(fail_2018) :
@@ -181,7 +185,7 @@ int vmig_fault_log_report(struct vmig *device)
 	return refusal(device, READ_ONCE(log_report_fails));
 }
 
-static int fault_data(struct vmig *device, unsigned int milliseconds, long after, u64 bytes)
+static int fault_data(struct vmig *device, const unsigned int *milliseconds, long after, u64 bytes)
 {
 	int result;
 
@@ -195,12 +199,12 @@ static int fault_data(struct vmig *device, unsigned int milliseconds, long after
 
 int vmig_fault_stage(struct vmig *device, u64 bytes)
 {
-	return fault_data(device, READ_ONCE(stage_delay_ms), READ_ONCE(fail_stage_after), bytes);
+	return fault_data(device, &stage_delay_ms, READ_ONCE(fail_stage_after), bytes);
 }
 
 int vmig_fault_load(struct vmig *device, u64 bytes)
 {
-	return fault_data(device, READ_ONCE(load_delay_ms), READ_ONCE(fail_load_after), bytes);
+	return fault_data(device, &load_delay_ms, READ_ONCE(fail_load_after), bytes);
 }
 
 bool vmig_stalled(struct vmig *device, u64 bytes)

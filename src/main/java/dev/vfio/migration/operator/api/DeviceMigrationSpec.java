@@ -126,9 +126,10 @@ public record DeviceMigrationSpec(
         Integer ttlSecondsAfterFinished,
     @JsonPropertyDescription(
             "Why the source is to run again although the handover is Committed: for a destination"
-                + " that lost the state before its workload ran with it. Refused, with the reason in"
-                + " the condition Succeeded, where that is not certain. Recorded in status.rollback"
-                + " and in an event. Set once, in phase ActionRequired.")
+                + " whose device lost the state or will not run, and whose workload never ran with"
+                + " it. Where that is not certain it is refused, and the condition Succeeded says"
+                + " why. Recorded in status.rollback and in an event. Set once, in phase"
+                + " ActionRequired.")
         @Size(min = 1, max = 256)
         String takeBack,
     @JsonIgnore String unreadable) {
@@ -136,6 +137,7 @@ public record DeviceMigrationSpec(
   /** A spec that could not be read, and why; its two ends where those could, otherwise null. */
   static DeviceMigrationSpec unreadable(
       DeviceLocation source, DeviceLocation destination, String why) {
-    return new DeviceMigrationSpec(source, destination, null, null, null, null, null, null, null, why);
+    return new DeviceMigrationSpec(
+        source, destination, null, null, null, null, null, null, null, why);
   }
 }

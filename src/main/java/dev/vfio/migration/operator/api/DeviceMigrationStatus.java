@@ -30,7 +30,8 @@ public record DeviceMigrationStatus(
             "Who owns the state: Undecided, Committed (the destination), RolledBack (the source)."
                 + " Decided once.")
         Handover handover,
-    @JsonPropertyDescription("Why it was rolled back, or taken back after it was Committed; unset otherwise.")
+    @JsonPropertyDescription(
+            "Why it was rolled back, or taken back after it was Committed; unset otherwise.")
         Rollback rollback,
     @JsonPropertyDescription(
             "State of the source device, by the migration interface's own names (RUNNING, SETUP,"

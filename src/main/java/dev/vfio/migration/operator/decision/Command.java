@@ -164,7 +164,7 @@ public sealed interface Command {
     }
   }
 
-  /** Committed, lost at the destination, and to be taken back: give it up there for good. */
+  /** Committed, and the source is to be taken back: give the destination up for good. */
   record GiveUp(String reason) implements ToDestination {
     @Override
     public <R> R handleByAgent(AgentHandler<R> handler) {

@@ -6,10 +6,10 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * What {@code spec.takeBack} asks for: after Committed the destination lost the state, and the
- * source, which still has its copy, is to run again. Gives GiveUp to the destination. Its agent
- * alone knows, from its journal, whether its workload may have run with the device; where that
- * cannot be excluded it refuses, and nothing is done.
+ * What {@code spec.takeBack} asks for: after Committed the destination's device lost the state or
+ * will not run, and the source, which still has its copy, is to run again. Gives GiveUp to the
+ * destination. Its agent alone knows, from its journal, whether its workload may have run with the
+ * device; where that cannot be excluded it refuses, and nothing is done.
  *
  * <pre>
  * the destination has given up, on its disk   RollingBack: the source is told to run
@@ -37,9 +37,8 @@ final class TakeBack {
           .takeBack(
               ConditionReason.TAKEN_BACK,
               """
-              Taken back by spec.takeBack (%s): %s lost the state before its workload ran with \
-              it, and gave it up for good. The source, which was not told to release its copy, \
-              runs again.\
+              Taken back by spec.takeBack (%s): %s was given up for good, and its workload never \
+              ran with it. The source, which was not told to release its copy, runs again.\
               """
                   .formatted(why.get(), destination.location()));
       return Optional.of(draft.again(Duration.ZERO));

@@ -19,16 +19,16 @@ final class PausedMigrations {
   private static final Set<Phase> PAUSED =
       EnumSet.of(Phase.SWITCHING_OVER, Phase.COMMITTED, Phase.ROLLING_BACK);
 
-  private final Duration patience;
+  private final Duration silence;
   private final Map<String, Paused> paused = new ConcurrentHashMap<>();
 
   private record Paused(DeviceMigration migration, Instant lastNews) {}
 
   /**
-   * @param patience how long nothing may be heard
+   * @param silence how long nothing may be heard
    */
-  PausedMigrations(Duration patience) {
-    this.patience = patience;
+  PausedMigrations(Duration silence) {
+    this.silence = silence;
   }
 
   /**
@@ -57,10 +57,10 @@ final class PausedMigrations {
     paused.computeIfPresent(uid, (key, known) -> new Paused(known.migration(), now));
   }
 
-  /** Those of which nothing was heard for as long as patience lasts. */
+  /** Those of which nothing was heard for that long. */
   List<DeviceMigration> abandoned(Instant now) {
     return paused.values().stream()
-        .filter(known -> Duration.between(known.lastNews(), now).compareTo(patience) >= 0)
+        .filter(known -> Duration.between(known.lastNews(), now).compareTo(silence) >= 0)
         .map(Paused::migration)
         .toList();
   }

@@ -22,8 +22,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Goes on with paused migrations while this replica does not lead. A leader that dies keeps its
- * lease for many seconds; here another replica takes the decision after {@link #PATIENCE}, and has
- * it carried out. It waits for no sign that the leader is dead: what it may do is safe beside a
+ * lease for many seconds; here another replica takes the decision after {@link #MAX_SILENCE}, and
+ * has it carried out. It waits for no sign that the leader is dead: what it may do is safe beside a
  * leader that lives (see {@code StandbyDecision} in the decision package), and so is the moment in
  * which this very process becomes the leader.
  *
@@ -33,7 +33,7 @@ import org.jboss.logging.Logger;
 @Singleton
 final class Standby implements AgentListener, MigrationFeed.Watcher {
   /** How long a paused migration may stand without news before it is gone on with. */
-  static final Duration PATIENCE = Duration.ofSeconds(1);
+  static final Duration MAX_SILENCE = Duration.ofSeconds(1);
 
   private static final Duration LOOK_EVERY = Duration.ofMillis(100);
 
@@ -49,7 +49,7 @@ final class Standby implements AgentListener, MigrationFeed.Watcher {
   private final AgentSearch search;
   private final MigrationFeed feed;
   private final Clock steady;
-  private final PausedMigrations paused = new PausedMigrations(PATIENCE);
+  private final PausedMigrations paused = new PausedMigrations(MAX_SILENCE);
   private final Set<String> underWay = ConcurrentHashMap.newKeySet();
   private final ScheduledExecutorService timer =
       Executors.newSingleThreadScheduledExecutor(task -> thread(task, "standby"));

@@ -25,8 +25,8 @@ public enum EventReason {
   TAKEN_BACK(
       "TakenBack",
       true,
-      "Decided after Committed, by an administrator: the source runs again, because the destination"
-          + " lost the state before its workload ran with it."),
+      "Decided after Committed, by an administrator: the source runs again, because the"
+          + " destination's workload never ran and its device lost the state or will not run."),
   SUCCEEDED("Succeeded", false, "The device and its workload run at the destination."),
   FAILED("Failed", true, "The migration did not happen; the source keeps its state."),
   CANCELLED("Cancelled", false, "The migration was cancelled; the source keeps its state."),

@@ -99,8 +99,8 @@ public enum ConditionReason {
 
   TAKEN_BACK(
       "TakenBack",
-      "The destination lost the state after Committed and before its workload ran with it; an"
-          + " administrator had the source run again."),
+      "After Committed, and before its workload ran with it, the destination's device lost the"
+          + " state or would not run; an administrator had the source run again."),
 
   // Why it was rolled back.
   CANCELLED_BY_USER("CancelledByUser", "spec.cancel was set."),

@@ -349,6 +349,20 @@ final class MigrationScene {
     }
   }
 
+  /** The destination's agent was asked, and confirms what it reports. */
+  MigrationScene verified() {
+    destination =
+        new Side(
+            destination.role(),
+            destination.location(),
+            destination.agent(),
+            destination.session(),
+            Optional.empty(),
+            Optional.empty(),
+            destination.session());
+    return this;
+  }
+
   /** Decides once, and records what was decided. */
   Decision decide() {
     last = Decisions.decide(seen());

@@ -98,6 +98,9 @@ class DocumentsFuzzTest {
       Optional<Session> source,
       Optional<Session> destination,
       boolean deletion) {
+    // Of a status without a rate, which is no more than a pretext to meet both.
+    Mandate mandate =
+        before.rate() == null ? new Mandate.OfLeader(() -> 1) : new Mandate.OfStandby();
     Decision decision;
     try {
       SpecReading spec = SpecReading.of(migration);
@@ -119,7 +122,9 @@ class DocumentsFuzzTest {
                   Optional.empty(),
                   side(Role.SOURCE, spec.settings().source(), source),
                   side(Role.DESTINATION, spec.settings().destination(), destination),
-                  Optional.empty()));
+                  Optional.empty(),
+                  mandate.leads(),
+                  mandate.fencingNumber(before)));
     } catch (InvalidSpecException invalid) {
       assertThat(invalid.getMessage()).isNotBlank();
       decision = Decisions.invalid(NOW, 1, before, invalid);

@@ -293,7 +293,8 @@ final class DestinationActivation {
           + s.spec().device()
           + " was not reset since the state was loaded into it here. Do not reset it, and do not"
           + " end the workload at the source: its stopped device still holds the state, too. Mend"
-          + " the device or its driver, then activate again.";
+          + " the device or its driver, then activate again; or have the source run again"
+          + " (spec.takeBack).";
     }
     return String.format(
         "%s The handover is committed, so the source does not run again by itself; its stopped"

@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The discarding of what a destination took in, or lost after Committed. Part of {@link DestinationMachine}, and as pure.
+ * The discarding of what a destination took in. Part of {@link DestinationMachine}, and as pure.
  *
  * <pre>
  *  [Discarding] DISCARDING
@@ -59,14 +59,14 @@ final class DestinationDiscard {
 
   /**
    * After Committed, so that the source may run again. Only where it is certain that the workload
-   * here never ran with the device, and where it never will: what is journalled keeps a later
-   * Activate out.
+   * here was never told to take the device, and that the device does not run. It never will: what
+   * is journalled keeps a later Activate out.
    */
   Outcome<DestinationState, DestinationAction> giveUp(DestinationState s, GiveUp command) {
     return switch (s.state()) {
       case DESTINATION_DISCARDED, DESTINATION_DISCARDING -> DestinationMachine.accept(s, command);
       case DESTINATION_STRANDED ->
-          s.lost() && !s.handover().told()
+          mayBeGivenUp(s)
               ? journalGivenUp(s, command)
               : notGivenUp(
                   s,
@@ -74,7 +74,7 @@ final class DestinationDiscard {
                   s.handover().told()
                       ? "its workload may have run with the device, and what it did since would be"
                           + " undone"
-                      : "that the device lost its state is not certain");
+                      : "what state its device is in is not known");
       case DESTINATION_LOADED, DESTINATION_ACTIVATING ->
           notGivenUp(s, command, "nothing here is lost");
       case DESTINATION_ACTIVE -> notGivenUp(s, command, "its workload runs here");
@@ -92,6 +92,15 @@ final class DestinationDiscard {
           SOURCE_STRANDED ->
           throw s.state().ofOtherRole();
     };
+  }
+
+  /** Lost, or in a state that is known and in which nothing runs. */
+  private static boolean mayBeGivenUp(DestinationState s) {
+    boolean standsStill =
+        s.device().open()
+            && s.device().state() != null
+            && s.device().state() != DeviceState.RUNNING;
+    return s.handover().activating() && !s.handover().told() && (s.lost() || standsStill);
   }
 
   private static Outcome<DestinationState, DestinationAction> journalGivenUp(

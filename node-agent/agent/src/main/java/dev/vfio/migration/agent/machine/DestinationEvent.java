@@ -94,7 +94,7 @@ public sealed interface DestinationEvent {
     }
   }
 
-  /** After Committed: what was lost here before its workload ran is given up for good. */
+  /** After Committed: what its workload was never told to take is given up for good. */
   record GiveUp(long command, String reason) implements Command {
     @Override
     public <T> T handle(Command.Handler<T> handler) {

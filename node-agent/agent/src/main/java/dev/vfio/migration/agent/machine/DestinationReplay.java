@@ -53,6 +53,8 @@ final class DestinationReplay
    */
   @Override
   public DestinationState on(EntriesLost entry) {
+    // One of them may have been Activating, and then the workload may have been told.
+    s = s.withTold(true);
     return switch (s.state()) {
       case DESTINATION_LISTENING ->
           s.withLoaded()
@@ -148,9 +150,7 @@ final class DestinationReplay
   @Override
   public DestinationState on(Discarding entry) {
     // Also behind Activating, where it was given up after it was lost.
-    return s.withFailure(entry.failure())
-        .withGivenUp()
-        .at(DESTINATION_DISCARDING, MainStep.NEW);
+    return s.withFailure(entry.failure()).withGivenUp().at(DESTINATION_DISCARDING, MainStep.NEW);
   }
 
   @Override

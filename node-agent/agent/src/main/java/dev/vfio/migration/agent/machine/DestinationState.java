@@ -31,8 +31,8 @@ public record DestinationState(
    * How far the handover is.
    *
    * @param loaded whether Loaded is journalled: only the decision leads out
-   * @param activating whether Activating is journalled: the device never gives the state up
-   *     again, unless it lost it and an administrator wants the source back
+   * @param activating whether Activating is journalled: the device never gives the state up again,
+   *     unless it lost it and an administrator wants the source back
    * @param told whether the workload may have been told to take the device
    * @param streamWaits whether the stream waits for the answer whether everything is loaded
    * @param pausedAtNanos monotonic time of the pause at the source; 0 where not known

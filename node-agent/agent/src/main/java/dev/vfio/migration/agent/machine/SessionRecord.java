@@ -239,8 +239,8 @@ public sealed interface SessionRecord {
    * Destination: the decision is Committed, and the device was found to have lost what it had taken
    * in. It is not activated again, whatever state it is in by then.
    *
-   * @param neverTaken whether its workload was certainly never told to take it; null, which is no, in
-   *     entries of before that was written
+   * @param neverTaken whether its workload was certainly never told to take it; null, which is no,
+   *     in entries of before that was written
    */
   record StateLost(Failure failure, Boolean neverTaken) implements OfDestination {
     @Override

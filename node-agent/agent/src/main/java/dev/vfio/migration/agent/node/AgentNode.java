@@ -247,7 +247,12 @@ public class AgentNode {
   private Workloads workloads(Duration timeout, Workloads ofKernel) {
     Workloads served =
         new SocketWorkloads(
-            config.vfioUserDirectory(), (int) Host.pageSize(), timeout, windowDirectories(config));
+            config.vfioUserDirectory(),
+            (int) Host.pageSize(),
+            timeout,
+            windowDirectories(config),
+            config.journalDirectory().resolve("loaded-for"),
+            new Processes(KernelFiles.OF_THIS_MACHINE.proc()));
     return device -> (NodeDevices.isServed(device) ? served : ofKernel).of(device);
   }
 

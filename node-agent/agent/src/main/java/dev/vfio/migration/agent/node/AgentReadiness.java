@@ -151,7 +151,7 @@ public final class AgentReadiness implements AsyncHealthCheck {
       node.journals().probe();
       return null;
     } catch (IOException problem) {
-      return config.journalDirectory() + " cannot be written: " + problem.getMessage();
+      return problem.getMessage();
     }
   }
 

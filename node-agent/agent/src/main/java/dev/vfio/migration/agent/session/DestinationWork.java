@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.JournalWriteException;
 import dev.vfio.migration.agent.journal.SessionJournal;
 import dev.vfio.migration.agent.machine.DestinationAction;
 import dev.vfio.migration.agent.machine.DestinationAction.*;
@@ -143,7 +144,7 @@ final class DestinationWork
   @Override
   public Task<DestinationEvent> on(SimpleWork work) {
     return switch (work) {
-      case OPEN_DEVICE -> () -> opened(hold.open());
+      case OPEN_DEVICE -> this::open;
       case MAP_WINDOWS -> this::mapWindows;
       case RESET -> () -> reset(true);
       case RESET_FREE -> () -> reset(!hold.kept());
@@ -154,6 +155,13 @@ final class DestinationWork
       case LET_WORKLOAD_TAKE -> done(() -> hold.letWorkloadTake(migration));
       case LOOK_AT_RUNNING -> done(() -> hold.device().requireUnchanged());
     };
+  }
+
+  /** What an earlier agent gave away is had again at once: who holds it may end at any time. */
+  private DestinationEvent open() throws DeviceException {
+    MigratableDevice device = hold.open();
+    hold.regain(migration);
+    return opened(device);
   }
 
   private DestinationEvent reset(boolean free) throws DeviceException {
@@ -313,9 +321,11 @@ final class DestinationWork
 
   private Failure failure(Work work, IOException problem) {
     if (work instanceof Journal) {
-      return Failure.of(
+      int number = problem instanceof JournalWriteException known ? known.errno() : 0;
+      return new Failure(
           Reason.JOURNAL_FAILED,
-          "the journal of " + migration + " cannot be written: " + problem.getMessage());
+          "the journal of " + migration + " cannot be written: " + problem.getMessage(),
+          number);
     }
     if (!(work == SimpleWork.LOOK_AT_LOADED)) {
       hold.dropWorkload();

@@ -104,6 +104,21 @@ final class DeviceHold {
     requireRunning("take");
   }
 
+  /**
+   * Destination: where a process has held the device all the time, gets hold again of what an
+   * earlier agent gave it beside the device.
+   */
+  void regain(String migration) {
+    if (kept()) {
+      try {
+        workload().regain(migration);
+      } catch (IOException outOfReach) {
+        // The workload that has it can take the device without that.
+        dropWorkload();
+      }
+    }
+  }
+
   /** The device holds what was loaded, and its workload is there to take it. Changes nothing. */
   void requireLoaded(String migration) throws IOException {
     device().requireLoaded();

@@ -64,8 +64,8 @@ public final class Fencing {
         throw new Refusal(
             Reason.JOURNAL_FAILED,
             String.format(
-                "the fencing number %s cannot be made durable: %s. Nothing was done; make room in"
-                    + " the journal directory and repeat the command.",
+                "the fencing number %s cannot be made durable, so nothing was done: %s Repeat"
+                    + " the command then.",
                 Long.toUnsignedString(number), problem.getMessage()));
       }
       highest = number;

@@ -148,7 +148,7 @@ public final class Sessions {
         fencingNumber, () -> asDestination(require(key), DestinationSession::verifyLoaded));
   }
 
-  /** After Committed: gives up what was lost here before its workload ran with it. */
+  /** After Committed: gives up what its workload was never told to take. */
   public CompletableFuture<SessionSnapshot> giveUp(
       long fencingNumber, SessionKey key, String reason) {
     return guarded(

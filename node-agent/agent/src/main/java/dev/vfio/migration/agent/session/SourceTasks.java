@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.session;
 
+import dev.vfio.migration.agent.journal.JournalWriteException;
 import dev.vfio.migration.agent.journal.SessionJournal;
 import dev.vfio.migration.agent.machine.Failure;
 import dev.vfio.migration.agent.machine.Reason;
@@ -284,9 +285,11 @@ final class SourceTasks implements Work.Handler<Task<SourceEvent>> {
   /** The failure of work whose exception is neither the device's nor the stream's. */
   Failure failure(Work work, IOException problem) {
     if (work instanceof Journal) {
-      return Failure.of(
+      int number = problem instanceof JournalWriteException known ? known.errno() : 0;
+      return new Failure(
           Reason.JOURNAL_FAILED,
-          "the journal of " + migration + " cannot be written: " + problem.getMessage());
+          "the journal of " + migration + " cannot be written: " + problem.getMessage(),
+          number);
     }
     if (problem instanceof WindowCopy.MemoryException) {
       return Failure.of(Reason.MEMORY_UNREACHABLE, problem.getMessage());

@@ -129,7 +129,7 @@ class NodeAgentServiceTest {
     NodeDescription node = operator().describeNode(DescribeNodeRequest.getDefaultInstance());
     assertThat(node.getNodeName()).isEqualTo("node-a");
     assertThat(node.getInstanceId()).isNotBlank();
-    assertThat(node.getStreamVersionsList()).containsExactly(1);
+    assertThat(node.getStreamVersionsList()).containsExactly(1, 2);
     assertThat(node.getMaxStreams()).isPositive();
     assertThat(node.getVerifiesLoaded()).isTrue();
     assertThat(operator().listDevices(ListDevicesRequest.getDefaultInstance()).getDevicesList())

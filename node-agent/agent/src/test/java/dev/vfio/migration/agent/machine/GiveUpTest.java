@@ -72,7 +72,9 @@ class GiveUpTest extends MachineDriver<DestinationState, DestinationEvent, Desti
     on(new GiveUp(2, "the person says so"));
     assertThat(((Journal) actions.get(actions.size() - 1)).record())
         .isInstanceOf(SessionRecord.Discarding.class);
-    assertThat(state.state()).as("until it is on the disk").isEqualTo(SessionState.DESTINATION_STRANDED);
+    assertThat(state.state())
+        .as("until it is on the disk")
+        .isEqualTo(SessionState.DESTINATION_STRANDED);
     done();
     assertThat(actions).contains(new Reply(2, null));
     on(new Activate(3));
@@ -106,6 +108,44 @@ class GiveUpTest extends MachineDriver<DestinationState, DestinationEvent, Desti
     assertThat(state.lost()).isTrue();
   }
 
+  /** Its state is there twice, and the administrator wants the one at the source. */
+  @Test
+  void aDeviceThatWillNotRunIsGivenUpAsLongAsItAnswers() {
+    recoveredWith();
+    on(new Opened(DEVICE, DeviceState.RESUME_COMPLETED, true));
+    done();
+    on(new Activate(1));
+    done();
+    failed(Reason.TRANSITION_FAILED);
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+    assertThat(state.snapshot().failure().message()).contains("spec.takeBack");
+    on(new GiveUp(2, "the driver is broken"));
+    done();
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_DISCARDING);
+  }
+
+  /** It may run, for whoever asks it next. */
+  @Test
+  void aDeviceThatDoesNotAnswerIsNotGivenUp() {
+    recoveredWith();
+    on(new Opened(DEVICE, DeviceState.RESUME_COMPLETED, true));
+    done();
+    on(new Activate(1));
+    done();
+    for (int turn = 0; turn < 3 * Timings.USUAL.retries(); turn++) {
+      if (state.state() == SessionState.DESTINATION_STRANDED) {
+        break;
+      } else if (state.step() == ActivationStep.ACTIVATE_OPEN_RESTING) {
+        on(new TimerFired(state.epoch()));
+      } else {
+        failed(Reason.DEVICE_UNREACHABLE);
+      }
+    }
+    assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
+    on(new GiveUp(2, "it does not answer"));
+    assertThat(refusal().message()).contains("is not known");
+  }
+
   /** Nothing on the disk says whether the workload was told to take it. */
   @Test
   void whatWasLostOverARestartAfterActivatingIsNotGivenUp() {
@@ -115,6 +155,20 @@ class GiveUpTest extends MachineDriver<DestinationState, DestinationEvent, Desti
     assertThat(state.state()).isEqualTo(SessionState.DESTINATION_STRANDED);
     on(new GiveUp(2, "the person says so"));
     assertThat(refusal().reason()).isEqualTo(Reason.ALREADY_COMMITTED);
+    assertThat(refusal().message()).contains("may have run with the device");
+  }
+
+  /** One of the entries may have been Activating, and the workload runs. */
+  @Test
+  void whatIsLostBehindEntriesThatCannotBeReadIsNotGivenUp() {
+    recoveredWith(new SessionRecord.EntriesLost("torn"));
+    on(new Opened(DEVICE, DeviceState.RESUME_COMPLETED, true));
+    done();
+    on(new Activate(1));
+    done();
+    failed(Reason.NOT_LOADED);
+    done();
+    on(new GiveUp(2, "the person says so"));
     assertThat(refusal().message()).contains("may have run with the device");
   }
 

@@ -37,6 +37,7 @@ public final class Holders {
   private final DescriptorScans scans;
   private final DescriptorChoice choice;
   private final Domains domains;
+  private final GivenFiles given;
 
   /** Whether one scan serves all devices of a listing. */
   private final boolean listing;
@@ -91,6 +92,7 @@ public final class Holders {
     this.scans = new DescriptorScans(processes, sysfs, deviceLink, nanoTime);
     this.choice = new DescriptorChoice(processes, new GroupMembers(sysfs), ids);
     this.domains = domains;
+    this.given = new GivenFiles(processes, sysfs);
     this.listing = false;
   }
 
@@ -99,6 +101,7 @@ public final class Holders {
     this.scans = scans;
     this.choice = of.choice;
     this.domains = of.domains;
+    this.given = of.given;
     this.listing = true;
   }
 
@@ -128,6 +131,11 @@ public final class Holders {
   /** What is known of processes. */
   public Processes processes() {
     return processes;
+  }
+
+  /** Finds what a process was given beside its device. */
+  public GivenFiles given() {
+    return given;
   }
 
   /**

@@ -29,6 +29,7 @@ public enum Errno {
   ENOTTY(25),
   EFBIG(27),
   ENOSPC(28),
+  EROFS(30),
   EPIPE(32),
   ENAMETOOLONG(36),
   ENOSYS(38),
@@ -41,7 +42,8 @@ public enum Errno {
   EOPNOTSUPP(95),
   ECONNRESET(104),
   ETIMEDOUT(110),
-  ECONNREFUSED(111);
+  ECONNREFUSED(111),
+  EDQUOT(122);
 
   private final int number;
 

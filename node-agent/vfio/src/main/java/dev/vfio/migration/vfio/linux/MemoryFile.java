@@ -5,6 +5,9 @@ import java.util.Arrays;
 
 /** Memory without a name in any file system ({@code memfd_create(2)}). */
 public final class MemoryFile {
+  /** What the kernel's name of such memory begins with. */
+  public static final String LINK = "/memfd:";
+
   static final int MFD_CLOEXEC = 1;
 
   private MemoryFile() {}

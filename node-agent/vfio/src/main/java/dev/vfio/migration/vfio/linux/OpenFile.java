@@ -17,6 +17,10 @@ public final class OpenFile {
   static final int STATFS_BLOCKS = 16;
   static final int STATFS_AVAILABLE = 32;
 
+  // struct statx { __u32 stx_mask; ... __u64 stx_ino; ... };
+  static final int STATX_INO = 0x100;
+  static final int INODE = 0x20;
+
   private OpenFile() {}
 
   /**
@@ -35,6 +39,25 @@ public final class OpenFile {
   /** Lines such as {@code pos: 0}, some of them particular to the kind of file. */
   public static String facts(Descriptor descriptor) throws IOException {
     return Files.readString(Path.of("/proc/self/fdinfo", Integer.toString(descriptor.number())));
+  }
+
+  /**
+   * What distinguishes the file behind it from every other of this machine, for as long as it
+   * exists: {@code MAJOR:MINOR:INODE}. Not from one that is made later in its place, where its file
+   * system uses numbers again.
+   */
+  public static String identity(Descriptor descriptor) throws ErrnoException {
+    ByteBuffer found =
+        Statx.of(
+            descriptor.number(),
+            "",
+            FileStatus.AT_EMPTY_PATH | CharacterDevice.AT_STATX_DONT_SYNC,
+            STATX_INO);
+    return found.getInt(FileStatus.DEVICE_MAJOR)
+        + ":"
+        + found.getInt(FileStatus.DEVICE_MINOR)
+        + ":"
+        + Long.toUnsignedString(found.getLong(INODE));
   }
 
   /**
@@ -97,6 +120,27 @@ public final class OpenFile {
   /** Whether the descriptor was opened for reading. */
   public static boolean readable(Descriptor descriptor) throws ErrnoException {
     return !onlyNames(descriptor) && (accessMode(descriptor) & 1) == 0;
+  }
+
+  /** Whether the descriptor was opened for reading and writing. */
+  public static boolean writable(Descriptor descriptor) throws ErrnoException {
+    return !onlyNames(descriptor) && accessMode(descriptor) == LibC.O_RDWR;
+  }
+
+  /**
+   * Whether two descriptors of this process are duplicates of one open file.
+   *
+   * @return false also where the kernel was built without the call that compares
+   */
+  public static boolean isSame(Descriptor one, Descriptor other) throws ErrnoException {
+    try {
+      return isSame(one, ProcessHandle.current().pid(), other.number());
+    } catch (ErrnoException failure) {
+      if (failure.is(Errno.ENOSYS)) {
+        return false;
+      }
+      throw failure;
+    }
   }
 
   /**

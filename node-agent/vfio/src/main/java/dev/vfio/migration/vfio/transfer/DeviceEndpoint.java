@@ -68,8 +68,7 @@ final class DeviceEndpoint
     this.shared = shared;
     this.log = new ConnectionLog(device, LOG::log, System::nanoTime);
     this.loop =
-        new TransferLoop(
-            new TransferMachine(device, shared.socket(device).toString())::next, this);
+        new TransferLoop(new TransferMachine(device, shared.socket(device).toString())::next, this);
     this.reattaching =
         new ReattachingClients(
             device, shared.records(), shared.holders(), shared.beside(), shared.back(), this::post);
@@ -390,7 +389,7 @@ final class DeviceEndpoint
         lookups -> {
           lookups.deliverRequest(migration);
           lookups.removeEarlierDeclaration();
-          return new TransferEvent.Prepared(lookups.startTime(client.process()));
+          return new TransferEvent.Prepared(lookups.startTime(client.process()), lookups.given());
         });
   }
 

@@ -1,5 +1,6 @@
 package dev.vfio.migration.vfio.transfer;
 
+import dev.vfio.migration.vfio.transfer.machine.Given;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent;
 import java.io.IOException;
 import java.util.Optional;
@@ -28,6 +29,9 @@ interface DeviceLookups {
    * @throws IOException where something of it is missing; nothing was done then
    */
   WorkloadRequest deliverRequest(String migration) throws IOException;
+
+  /** What is delivered with the device, as it is noted. */
+  Given given() throws IOException;
 
   /** Removes what an earlier workload declared of its memory. */
   void removeEarlierDeclaration() throws IOException;

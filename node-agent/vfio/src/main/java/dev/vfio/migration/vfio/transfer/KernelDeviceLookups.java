@@ -4,6 +4,7 @@ import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.transfer.machine.Given;
 import dev.vfio.migration.vfio.transfer.machine.HolderView;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent;
 import dev.vfio.migration.vfio.workload.WorkloadException;
@@ -78,27 +79,42 @@ final class KernelDeviceLookups implements DeviceLookups {
                             + migration
                             + " is lost, unless a workload holds it",
                         "Nothing was delivered."));
-    if (open.companions().isEmpty()) {
+    Optional<DeviceWindowMemory> memory = parts.listener().windowMemories().of(device.id());
+    if (memory.isEmpty() && open.companions().isEmpty()) {
+      throw undeliverable(
+          Errno.ENODEV,
+          "this agent was restarted, and its group or iommufd and the memory of its windows, which"
+              + " were given to a workload for the migration "
+              + migration
+              + ", could not be taken back from that before it ended",
+          "Nothing was delivered; without them the device is of no use.");
+    }
+    if (memory.isEmpty()) {
+      throw undeliverable(
+          Errno.ENOENT,
+          "the memory of its windows, loaded for the migration "
+              + migration
+              + ", is no more: this agent has released it",
+          "Nothing was delivered; without its windows the device is of no use.");
+    }
+    DeviceDescriptors whole = memory.get().whole(open);
+    if (whole.companions().isEmpty()) {
       throw undeliverable(
           Errno.ENODEV,
           "it was adopted from a workload that has ended, and without its group or iommufd no"
               + " other workload can use it",
           "Nothing was delivered for " + migration + ".");
     }
-    DeviceWindowMemory memory =
-        parts
-            .listener()
-            .windowMemories()
-            .of(device.id())
-            .orElseThrow(
-                () ->
-                    undeliverable(
-                        Errno.ENOENT,
-                        "the memory of its windows, loaded for the migration "
-                            + migration
-                            + ", is no more: this agent was restarted, or has released it",
-                        "Nothing was delivered; without its windows the device is of no use."));
-    return WorkloadRequest.toReceive(device.id(), migration, open, memory);
+    return WorkloadRequest.toReceive(device.id(), migration, whole, memory.get());
+  }
+
+  @Override
+  public Given given() throws IOException {
+    Optional<DeviceDescriptors> open = parts.devices().open(device.id());
+    Optional<DeviceWindowMemory> memory = parts.listener().windowMemories().of(device.id());
+    return open.isPresent() && memory.isPresent()
+        ? memory.get().given(memory.get().whole(open.get()))
+        : Given.UNKNOWN;
   }
 
   private WorkloadException undeliverable(Errno errno, String why, String done) {

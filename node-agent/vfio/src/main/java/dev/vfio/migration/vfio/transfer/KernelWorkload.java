@@ -3,11 +3,13 @@ package dev.vfio.migration.vfio.transfer;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.freezer.Freezer;
 import dev.vfio.migration.vfio.freezer.FreezerLedger;
+import dev.vfio.migration.vfio.holder.GivenFiles;
 import dev.vfio.migration.vfio.holder.Holder;
 import dev.vfio.migration.vfio.holder.Holders;
 import dev.vfio.migration.vfio.holder.Processes;
 import dev.vfio.migration.vfio.inventory.NodeDevice;
 import dev.vfio.migration.vfio.linux.Errno;
+import dev.vfio.migration.vfio.transfer.machine.Given;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest;
 import dev.vfio.migration.vfio.transfer.machine.TransferRequest.Kind;
@@ -32,6 +34,8 @@ import java.util.Optional;
  * transfer protocol.
  */
 public final class KernelWorkload implements Workload {
+  private static final System.Logger LOG = System.getLogger(KernelWorkload.class.getName());
+
   private final NodeDevice device;
   private final NodeParts parts;
   private final WorkloadListener listener;
@@ -326,6 +330,59 @@ public final class KernelWorkload implements Workload {
   public void deliver(String migration) throws IOException {
     takesPart = true;
     request(Kind.DELIVER, migration);
+  }
+
+  @Override
+  public void regain(String migration) {
+    Optional<DeviceDescriptors> open = parts.devices().open(device.id());
+    if (open.isPresent()
+        && open.get().companions().isEmpty()
+        && listener.windowMemories().of(device.id()).isEmpty()) {
+      try {
+        regain(migration, open.get());
+      } catch (IOException problem) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            String.format(
+                "the device %s holds what was loaded for the migration %s, and what an earlier"
+                    + " agent gave its workload beside it could not be taken back: %s. Nothing was"
+                    + " done to either. The workload can take the device all the same; another one"
+                    + " could not, should it end before that.",
+                device.id(), migration, problem.getMessage()));
+      }
+    }
+  }
+
+  /** Who was told to take the device is the only one that ever gets it. */
+  private void regain(String migration, DeviceDescriptors open) throws IOException {
+    Optional<TransferRecord> record =
+        listener
+            .records()
+            .of(device.id())
+            .filter(found -> found.migration().equals(migration))
+            .filter(TransferRecord::untold);
+    if (record.isEmpty() || record.get().given().companions().isEmpty()) {
+      return;
+    }
+    Given given = record.get().given();
+    takesPart = true;
+    listener
+        .windowMemories()
+        .keep(
+            device.id(),
+            DeviceWindowMemory.regained(
+                given,
+                parts
+                    .holders()
+                    .given()
+                    .of(
+                        record.get().process(),
+                        record.get().startTime(),
+                        new GivenFiles.Wanted(
+                            device,
+                            open.device(),
+                            given.companions(),
+                            given.windows().stream().map(Given.Window::file).toList()))));
   }
 
   @Override

@@ -1,16 +1,22 @@
 package dev.vfio.migration.vfio.transfer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vfio.migration.vfio.json.StrictJson;
 import dev.vfio.migration.vfio.linux.DiskRoom;
 import dev.vfio.migration.vfio.linux.DurableFile;
+import dev.vfio.migration.vfio.transfer.machine.Given;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord;
 import dev.vfio.migration.vfio.transfer.machine.TransferRecord.Stage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * The transfer records of this node's devices, a file for each. An agent that was restarted tells
@@ -42,7 +48,8 @@ final class TransferRecords {
                 StrictJson.text(record, "migration"),
                 StrictJson.count(record, "process"),
                 StrictJson.count(record, "startTime"),
-                stage.get()));
+                stage.get(),
+                given(record)));
       }
     } catch (NoSuchFileException none) {
       return Optional.empty();
@@ -50,6 +57,49 @@ final class TransferRecords {
       throw damaged(file, damaged);
     }
     throw damaged(file, null);
+  }
+
+  /** An agent of an earlier version did not note it. */
+  private static Given given(JsonNode record) throws StrictJson.MalformedException {
+    List<String> companions = new ArrayList<>();
+    record.path("companions").forEach(name -> companions.add(name.asText()));
+    List<Given.Window> windows = new ArrayList<>();
+    for (JsonNode window : record.path("windows")) {
+      windows.add(
+          new Given.Window(
+              StrictJson.text(window, "name"),
+              StrictJson.count(window, "iova"),
+              StrictJson.count(window, "size"),
+              StrictJson.text(window, "file")));
+    }
+    OptionalInt ioas =
+        record.has("ioas")
+            ? OptionalInt.of((int) StrictJson.count(record, "ioas"))
+            : OptionalInt.empty();
+    return new Given(companions, ioas, windows);
+  }
+
+  private static ObjectNode json(TransferRecord record) {
+    ObjectNode json =
+        LineConnection.JSON
+            .createObjectNode()
+            .put("migration", record.migration())
+            .put("process", record.process())
+            .put("startTime", record.startTime())
+            .put("stage", record.stage().name());
+    ArrayNode companions = json.putArray("companions");
+    record.given().companions().forEach(companions::add);
+    record.given().ioas().ifPresent(ioas -> json.put("ioas", Integer.toUnsignedLong(ioas)));
+    ArrayNode windows = json.putArray("windows");
+    for (Given.Window window : record.given().windows()) {
+      windows
+          .addObject()
+          .put("name", window.name())
+          .put("iova", window.iova())
+          .put("size", window.size())
+          .put("file", window.file());
+    }
+    return json;
   }
 
   private static IOException damaged(Path file, Exception cause) {
@@ -62,15 +112,7 @@ final class TransferRecords {
   }
 
   void write(String device, TransferRecord record) throws IOException {
-    DurableFile.write(
-        file(device),
-        LineConnection.JSON.writeValueAsBytes(
-            LineConnection.JSON
-                .createObjectNode()
-                .put("migration", record.migration())
-                .put("process", record.process())
-                .put("startTime", record.startTime())
-                .put("stage", record.stage().name())));
+    DurableFile.write(file(device), LineConnection.JSON.writeValueAsBytes(json(record)));
   }
 
   void remove(String device) throws IOException {

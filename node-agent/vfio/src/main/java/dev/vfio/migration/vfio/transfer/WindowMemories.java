@@ -14,8 +14,12 @@ final class WindowMemories implements AutoCloseable {
 
   /** Makes memory for windows of these shapes, in place of what was made before. */
   void make(String device, List<WindowShape> shapes) throws IOException {
-    DeviceWindowMemory fresh = DeviceWindowMemory.of(shapes);
-    DeviceWindowMemory former = made.put(device, fresh);
+    keep(device, DeviceWindowMemory.of(shapes));
+  }
+
+  /** Keeps what an earlier agent made, in place of what was made before. */
+  void keep(String device, DeviceWindowMemory memory) {
+    DeviceWindowMemory former = made.put(device, memory);
     if (former != null) {
       former.close();
     }

@@ -68,6 +68,14 @@ public interface Workload extends AutoCloseable {
     }
   }
 
+  /**
+   * Destination, whenever its device was opened: gets hold again of what an earlier agent gave the
+   * workload with {@link #deliver}, so that another one can be given it where the first ends. What
+   * cannot be had again is logged. Nothing where nothing was given for that migration, or where it
+   * is at hand. Changes nothing about the workload, and asks it nothing.
+   */
+  default void regain(String migration) {}
+
   /** Destination, rolled back: the workload gives back what {@link #deliver} gave it. */
   default void giveBack(String migration) throws IOException {}
 

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -45,6 +46,12 @@ public final class WorkloadSocket implements Workload {
   private final Duration timeout;
   private final ByteBuffer line = ByteBuffer.allocateDirect(MAX_LINE_BYTES);
   private final WindowDirectories directories;
+
+  /** Null where it is not noted for which process a device was loaded. */
+  private final ReceiverFile receivers;
+
+  /** The only process that may be asked now; null where any may. */
+  private Receiver required;
 
   /** The time for the request that is made now, connecting included. */
   private Duration requestLimit;
@@ -87,6 +94,21 @@ public final class WorkloadSocket implements Workload {
    */
   public WorkloadSocket(
       Endpoint endpoint, int pageSize, Duration timeout, WindowDirectories directories) {
+    this(endpoint, pageSize, timeout, directories, null);
+  }
+
+  /**
+   * As the other constructor.
+   *
+   * @param receivers where it is noted for which process the device was loaded
+   */
+  public WorkloadSocket(
+      Endpoint endpoint,
+      int pageSize,
+      Duration timeout,
+      WindowDirectories directories,
+      ReceiverFile receivers) {
+    this.receivers = receivers;
     this.endpoint = endpoint;
     this.pageSize = pageSize;
     this.timeout = timeout;
@@ -182,14 +204,10 @@ public final class WorkloadSocket implements Workload {
     try {
       Workload.super.requireReadyToTake(migration);
       long process = SocketPeer.of(connected(requestLimit)).process();
-      if (process != firstProcess && process != 0 && firstProcess != 0) {
-        throw failed(
-            Errno.ESRCH.number(),
-            String.format(
-                "is process %s now and was process %s when its memory was made ready: it was"
-                    + " started anew and does not have what was loaded for the migration %s.",
-                process, firstProcess, migration),
-            null);
+      requireFirst(process, migration);
+      Optional<Receiver> receiver = receiver(migration);
+      if (receiver.isPresent()) {
+        requireReceiver(receiver.get(), process);
       }
     } catch (WorkloadException failure) {
       if (failure.errno() == Errno.ECONNREFUSED.number()
@@ -202,6 +220,48 @@ public final class WorkloadSocket implements Workload {
       throw failure;
     } finally {
       requestLimit = timeout;
+    }
+  }
+
+  /** Within the life of this agent. */
+  private void requireFirst(long process, String migration) throws WorkloadException {
+    if (process != firstProcess && process != 0 && firstProcess != 0) {
+      throw startedAnew(process, firstProcess, migration);
+    }
+  }
+
+  private void requireReceiver(Receiver receiver, long process) throws IOException {
+    if (!receivers.isStill(receiver, process)) {
+      throw startedAnew(process, receiver.process(), receiver.migration());
+    }
+  }
+
+  private WorkloadException startedAnew(long process, long before, String migration) {
+    return failed(
+        Errno.ESRCH.number(),
+        String.format(
+            "is process %s now and was process %s when its memory was made ready: it was started"
+                + " anew and does not have what was loaded for the migration %s.",
+            process, before, migration),
+        null);
+  }
+
+  private Optional<Receiver> receiver(String migration) throws IOException {
+    return receivers == null ? Optional.empty() : receivers.of(migration);
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>The workload has its memory already; for which process it was loaded is noted.
+   */
+  @Override
+  public void deliver(String migration) throws IOException {
+    if (receivers != null) {
+      int windows = description().path("windows").size();
+      long process = SocketPeer.of(connected(requestLimit)).process();
+      requireFirst(process, migration);
+      receivers.write(migration, process, windows);
     }
   }
 
@@ -225,9 +285,23 @@ public final class WorkloadSocket implements Workload {
     ask("resume", migration);
   }
 
+  /**
+   * {@inheritDoc}
+   *
+   * <p>Where memory was loaded, only the process that has it is asked. Without memory all that was
+   * loaded is in the device, and whoever waits may take it.
+   */
   @Override
   public void take(String migration) throws IOException {
-    ask("take", migration);
+    required = receiver(migration).filter(receiver -> receiver.windows() > 0).orElse(null);
+    try {
+      if (required != null && stream != null) {
+        requireReceiver(required, SocketPeer.of(stream).process());
+      }
+      ask("take", migration);
+    } finally {
+      required = null;
+    }
   }
 
   @Override
@@ -380,6 +454,9 @@ public final class WorkloadSocket implements Workload {
       stream = current;
       if (closed) {
         current.close();
+      }
+      if (required != null) {
+        requireReceiver(required, SocketPeer.of(current).process());
       }
     }
     return current;

@@ -3,6 +3,7 @@ package dev.vfio.migration.vfio.holder;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.vfio.inventory.NodeDevice;
+import dev.vfio.migration.vfio.linux.CharacterDevice;
 import dev.vfio.migration.vfio.linux.Descriptor;
 import dev.vfio.migration.vfio.linux.OpenFile;
 import dev.vfio.migration.vfio.linux.PseudoTerminal;
@@ -27,6 +28,12 @@ import java.util.function.LongSupplier;
 public final class StandInNode implements AutoCloseable {
   public static final String ID = "0000:65:00.1";
   public static final String IDS = "1af4:1041 1af4:1100";
+
+  /** Stands for {@code /dev/vfio/vfio}. */
+  public static final Path CONTAINER = Path.of("/dev/full");
+
+  /** Stands for {@code /dev/iommu}. */
+  public static final Path IOMMUFD = Path.of("/dev/zero");
 
   private static final long SECONDS = 60;
 
@@ -86,6 +93,8 @@ public final class StandInNode implements AutoCloseable {
     this.sysfs = folder.resolve("sys");
     Files.createDirectories(folder.resolve("dev/vfio/devices"));
     Files.writeString(deviceFile(), IDS);
+    misc("vfio", CONTAINER);
+    misc("iommu", IOMMUFD);
     this.group = addGroup();
     member(group, ID, IDS);
   }
@@ -126,6 +135,11 @@ public final class StandInNode implements AutoCloseable {
     Path known = Files.createDirectories(devices.resolve(name));
     Files.writeString(known.resolve("dev"), node.deviceNumber() + "\n");
     return name;
+  }
+
+  private void misc(String name, Path node) throws IOException {
+    Path known = Files.createDirectories(sysfs.resolve("class/misc").resolve(name));
+    Files.writeString(known.resolve("dev"), CharacterDevice.number(node).orElseThrow() + "\n");
   }
 
   /** Adds a device to a group. */

@@ -1,5 +1,6 @@
 package dev.vfio.migration.vfio.transfer;
 
+import dev.vfio.migration.vfio.transfer.machine.Given;
 import dev.vfio.migration.vfio.transfer.machine.TransferEvent;
 import java.io.IOException;
 import java.util.Optional;
@@ -35,6 +36,11 @@ class DelegatedLookups implements DeviceLookups {
   @Override
   public WorkloadRequest deliverRequest(String migration) throws IOException {
     return lookups.deliverRequest(migration);
+  }
+
+  @Override
+  public Given given() throws IOException {
+    return lookups.given();
   }
 
   @Override

@@ -91,12 +91,26 @@ final class TransferFixture implements AutoCloseable {
     }
     Map<String, Descriptor> companions = new LinkedHashMap<>();
     companions.put("group", PassedDescriptors.open(node.group(node.group()), true));
-    companions.put("container", PassedDescriptors.open(Path.of("/dev/null"), true));
+    companions.put("container", PassedDescriptors.open(StandInNode.CONTAINER, true));
     open =
         new DeviceDescriptors(
             PassedDescriptors.open(node.deviceFile(), true),
             companions,
             OptionalInt.empty(),
+            MigrationInterface.FEATURE_V2);
+  }
+
+  /**
+   * Opens the device by its own node, as a destination does.
+   *
+   * @param ioas its address space
+   */
+  void openDeviceByNode(int ioas) throws IOException {
+    open =
+        new DeviceDescriptors(
+            PassedDescriptors.open(node.deviceFile(), true),
+            Map.of("iommufd", PassedDescriptors.open(StandInNode.IOMMUFD, true)),
+            OptionalInt.of(ioas),
             MigrationInterface.FEATURE_V2);
   }
 

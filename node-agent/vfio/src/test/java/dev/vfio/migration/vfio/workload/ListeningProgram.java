@@ -10,6 +10,13 @@ final class ListeningProgram implements AutoCloseable {
 
   /** Returns once it listens. */
   ListeningProgram(Path socket) throws IOException {
+    this(socket, "[]");
+  }
+
+  /**
+   * @param windows that it declares, as JSON
+   */
+  ListeningProgram(Path socket, String windows) throws IOException {
     process =
         new ProcessBuilder(
                 ProcessHandle.current().info().command().orElse("java"),
@@ -17,7 +24,8 @@ final class ListeningProgram implements AutoCloseable {
                 "-cp",
                 System.getProperty("java.class.path"),
                 ListeningProgram.class.getName(),
-                socket.toString())
+                socket.toString(),
+                windows)
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     if (process.getInputStream().read() != 'l') {
@@ -41,7 +49,7 @@ final class ListeningProgram implements AutoCloseable {
     try (ScriptedWorkload workload =
         new ScriptedWorkload(socket, device, line -> "{\"ok\":true}\n")) {
       workload.describing(
-          ScriptedWorkload.descriptionOf(device, "[]").replace("running", "waiting"));
+          ScriptedWorkload.descriptionOf(device, arguments[1]).replace("running", "waiting"));
       System.out.write('l');
       System.out.flush();
       // Until the test ends it, or has ended itself.

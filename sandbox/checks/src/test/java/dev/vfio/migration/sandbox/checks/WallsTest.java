@@ -208,7 +208,7 @@ class WallsTest {
 
   /** It drives the very classes of the agent, and nothing that starts a process. */
   @Test
-  void theSimulationKnowsTheAgentAndVfioAndNoOtherRoomOfTheSandbox() {
+  void theSimulationKnowsOperatorAgentAndVfioAndNoOtherRoomOfTheSandbox() {
     String chaos = ROOT + ".sandbox.chaos..";
     check(
         noClasses()
@@ -216,7 +216,8 @@ class WallsTest {
             .resideInAPackage(chaos)
             .should()
             .dependOnClassesThat(
-                resideInAPackage(ROOT + "..").and(not(resideInAnyPackage(chaos, AGENT, VFIO)))));
+                resideInAPackage(ROOT + "..")
+                    .and(not(resideInAnyPackage(chaos, AGENT, VFIO, OPERATOR, CONTRACT)))));
   }
 
   @Test

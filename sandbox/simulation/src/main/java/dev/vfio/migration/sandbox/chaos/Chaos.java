@@ -1,8 +1,11 @@
 package dev.vfio.migration.sandbox.chaos;
 
+import java.io.IOException;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicLong;
@@ -29,6 +32,9 @@ public final class Chaos implements Callable<Integer> {
   @Option(names = "--coverage")
   private boolean coverage;
 
+  @Option(names = "--planted")
+  private String planted;
+
   private final Map<Outcome, Long> outcomes = new EnumMap<>(Outcome.class);
   private Schedule violation;
   private Throwable broken;
@@ -42,10 +48,13 @@ public final class Chaos implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws InterruptedException {
+  public Integer call() throws InterruptedException, IOException {
     if (schedules < 1) {
       System.err.println("chaos: --schedules takes a number from 1");
       return 2;
+    }
+    if (planted != null) {
+      return findPlanted();
     }
     long begin = System.nanoTime();
     AtomicLong next = new AtomicLong();
@@ -76,15 +85,36 @@ public final class Chaos implements Callable<Integer> {
     if (violation == null) {
       return 0;
     }
-    Schedule least = new Minimiser(Schedule::run).minimise(violation);
-    Schedule.Result shortest = least.run();
-    System.out.printf(
-        "seed %d breaks a rule, with %d faults of %d:%n%s%n",
-        least.seed(),
-        shortest.faults() - least.leftOut().size(),
-        violation.run().faults(),
-        shortest.violation().orElseThrow());
+    System.out.println(MinimisedTrace.of(violation));
     return 1;
+  }
+
+  /** Exits with 1 where one of the planted bugs was not found. */
+  private int findPlanted() throws IOException {
+    List<PlantedBug> bugs =
+        PlantedBug.all().stream()
+            .filter(bug -> planted.equals("all") || planted.equals(bug.name()))
+            .toList();
+    if (bugs.isEmpty()) {
+      System.err.println("chaos: --planted takes all, or the name of one of these bugs:");
+      PlantedBug.all().forEach(bug -> System.err.println("  " + bug.name() + ": " + bug.does()));
+      return 2;
+    }
+    int missed = 0;
+    for (PlantedBug bug : bugs) {
+      PlantedSearch search = new PlantedSearch(bug);
+      Optional<Long> found = search.find(schedules);
+      missed += found.isEmpty() ? 1 : 0;
+      System.out.printf(
+          "%s: %s%n  %s%n%s%n",
+          bug.name(),
+          found
+              .map(seed -> "found at schedule " + (seed + 1))
+              .orElse("not found in " + schedules + " schedules"),
+          bug.does(),
+          found.map(search::trace).orElse("").indent(2));
+    }
+    return missed == 0 ? 0 : 1;
   }
 
   private void search(AtomicLong next) {

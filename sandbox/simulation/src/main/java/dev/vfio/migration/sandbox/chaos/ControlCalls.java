@@ -58,6 +58,7 @@ final class ControlCalls {
           Reason.DEVICE_UNREACHABLE,
           Reason.INTERNAL_ERROR);
 
+  private final Replica replica;
   private final World world;
   private final Chance chance;
   private final Runnable answered;
@@ -102,7 +103,8 @@ final class ControlCalls {
   /**
    * @param answered is called once something came back
    */
-  ControlCalls(World world, Chance chance, String replica, Runnable answered) {
+  ControlCalls(World world, Chance chance, Replica replica, Runnable answered) {
+    this.replica = replica;
     this.world = world;
     this.chance = chance;
     this.answered = answered;
@@ -179,6 +181,7 @@ final class ControlCalls {
       if (underWay || !command.isQuestion() && early) {
         return null;
       }
+      world.commands(replica, number, command);
       begun.put(kind, now);
       Consumer<Sessions> call = command.handleByAgent(this);
       if (call != null) {
@@ -408,8 +411,7 @@ final class ControlCalls {
   }
 
   /** Whether what an agent refuses contradicts what is recorded. */
-  static Optional<String> contradiction(
-      Handover recorded, boolean takenBack, Refusal refusal) {
+  static Optional<String> contradiction(Handover recorded, boolean takenBack, Refusal refusal) {
     dev.vfio.migration.agent.machine.Reason reason = refusal.failure().reason();
     return switch (recorded) {
       case UNDECIDED -> Optional.empty();

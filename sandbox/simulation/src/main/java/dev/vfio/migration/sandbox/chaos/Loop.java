@@ -5,7 +5,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.PriorityQueue;
+import java.util.stream.LongStream;
 
 /**
  * Runs everything there is on one thread: tasks of one lane in order, those of different lanes in
@@ -19,6 +21,7 @@ final class Loop implements SessionClock {
     private final String name;
     private final Deque<Runnable> tasks = new ArrayDeque<>();
     private boolean ended;
+    private long stoppedUntil;
 
     private Lane(String name) {
       this.name = name;
@@ -44,6 +47,15 @@ final class Loop implements SessionClock {
       }
       task.run();
       return true;
+    }
+
+    /** Runs nothing for so long; what is added waits. */
+    void stop(long nanos) {
+      stoppedUntil = now + nanos;
+    }
+
+    private boolean isReady() {
+      return !tasks.isEmpty() && stoppedUntil <= now;
     }
 
     void end() {
@@ -105,17 +117,26 @@ final class Loop implements SessionClock {
   boolean step() {
     now += 1 + chance.below((int) MAX_STEP_NANOS);
     release();
-    List<Lane> ready = lanes.stream().filter(lane -> !lane.tasks.isEmpty()).toList();
+    List<Lane> ready = lanes.stream().filter(Lane::isReady).toList();
     if (ready.isEmpty()) {
-      Timed next = nextTimer();
-      if (next == null) {
+      OptionalLong next = nextMoment();
+      if (next.isEmpty()) {
         return false;
       }
-      now = Math.max(now, next.at);
+      now = Math.max(now, next.getAsLong());
       release();
       return true;
     }
     return ready.get(chance.below(ready.size())).runNext();
+  }
+
+  /** When something can go on: a timer, or a lane that was stopped. */
+  private OptionalLong nextMoment() {
+    LongStream stopped =
+        lanes.stream().filter(lane -> !lane.tasks.isEmpty()).mapToLong(lane -> lane.stoppedUntil);
+    Timed timer = nextTimer();
+    return LongStream.concat(stopped, timer == null ? LongStream.empty() : LongStream.of(timer.at))
+        .min();
   }
 
   private void release() {

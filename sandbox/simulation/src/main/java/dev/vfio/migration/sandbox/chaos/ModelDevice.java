@@ -84,6 +84,10 @@ final class ModelDevice {
     return tellsState || resetting != Resetting.IS_NOT_OFFERED;
   }
 
+  boolean resetsAtLastClose() {
+    return resetsAtLastClose;
+  }
+
   boolean tellsState() {
     return tellsState;
   }
@@ -124,6 +128,8 @@ final class ModelDevice {
   /** Whoever serves it ends, and what it held with it. Perhaps another one serves it then. */
   void die() {
     client = null;
+    // What a workload has open is not the one that comes in its place.
+    heldByWorkload = false;
     state = DeviceState.NONE;
     gone = chance.oneIn(2);
     Arrays.fill(cells, -1);
@@ -134,6 +140,11 @@ final class ModelDevice {
   void clientGone() {
     client = null;
     resetIfFree();
+  }
+
+  /** Whether a workload has it open. */
+  boolean isHeldByWorkload() {
+    return heldByWorkload;
   }
 
   /** The workload opens the device, or closes it. */
@@ -243,6 +254,7 @@ final class ModelDevice {
     @Override
     public void requireLoaded() throws DeviceException {
       check();
+      node.world().lookedAtLoaded();
       if (chance.fault(50)) {
         throw new DeviceException(Kind.READ_FAILED, EINVAL, node + ": its state cannot be read");
       }

@@ -226,6 +226,7 @@ final class ModelStreams implements StateStreams {
 
     @Override
     public void end() throws StreamException {
+      source.world().endMarkSent(source);
       send(
           sink -> {
             sink.complete();

@@ -1,5 +1,6 @@
 package dev.vfio.migration.sandbox.chaos;
 
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.transfer.machine.ConnectedClient;
 import dev.vfio.migration.vfio.transfer.machine.HolderView;
 import dev.vfio.migration.vfio.transfer.machine.TransferAction;
@@ -64,6 +65,17 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
     }
   }
 
+  /** As of a device of the kernel, which lives with those who have it open. */
+  @Override
+  Continuity continuity(boolean held) {
+    return held ? Continuity.KEPT : Continuity.FRESH;
+  }
+
+  /** How far the transfer is, by its record; empty where it has none. */
+  Optional<Stage> stage() {
+    return record.map(TransferRecord::stage);
+  }
+
   @Override
   State state() {
     if (processes.stream().anyMatch(WaitingProcess::uses)) {
@@ -86,7 +98,9 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
         new TransferLoop(
             (state, event) -> {
               Coverage.TRANSFER.met(
-                  state.task() == null ? "(no task)" : state.task().step().name(), state, event);
+                  state.task() == null ? Coverage.NO_TASK : state.task().step().name(),
+                  state,
+                  event);
               return machine.next(state, event);
             },
             this);
@@ -104,8 +118,8 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
   /** All of them end. */
   @Override
   void die() {
-    List.copyOf(processes).forEach(this::end);
     node.world().destinationDied("workload");
+    List.copyOf(processes).forEach(this::end);
   }
 
   /** The one that received the device ends; others that wait live on. */
@@ -113,8 +127,8 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
   void receiverDies() {
     Optional<WaitingProcess> receiver = holder();
     if (receiver.isPresent()) {
-      end(receiver.get());
       node.world().destinationDied("workload that received the device");
+      end(receiver.get());
     }
   }
 
@@ -336,6 +350,12 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
       require(
           holder().filter(process -> process.number() == written.process()).isPresent(),
           "a workload is presumed to have taken a device that it does not hold");
+      require(
+          record
+              .filter(one -> one.stage() == Stage.TOLD || one.stage() == Stage.PRESUMED)
+              .isPresent(),
+          "a workload is presumed to have taken a device that it was never told to take: "
+              + record);
     }
     require(
         written.stage() != Stage.TAKEN || process(written.process()).uses(),
@@ -575,6 +595,19 @@ final class ModelTransfer extends ModelWorkload implements TransferAction.Handle
     @Override
     public void deliver(String migration) throws IOException {
       request(Kind.DELIVER, migration);
+    }
+
+    @Override
+    public void regain(String migration) {
+      node.mayCrash();
+      boolean heldUntold =
+          holder()
+              .filter(one -> recorded(one, migration, Stage.PROMISED, Stage.DELIVERED))
+              .isPresent();
+      if (heldUntold && !chance.fault(40)) {
+        memoryMade = true;
+      }
+      reopened();
     }
 
     @Override

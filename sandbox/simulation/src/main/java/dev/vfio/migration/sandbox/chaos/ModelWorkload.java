@@ -1,5 +1,6 @@
 package dev.vfio.migration.sandbox.chaos;
 
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.workload.DmaWindow;
 import dev.vfio.migration.vfio.workload.Workload;
 import dev.vfio.migration.vfio.workload.WorkloadDescription;
@@ -21,6 +22,7 @@ class ModelWorkload {
   private final Node node;
   private final Chance chance;
   private State state;
+  private Runnable onceReopened = () -> {};
   private long windowIova = ModelDevice.IOVA;
 
   ModelWorkload(Node node, Chance chance, State state) {
@@ -42,6 +44,15 @@ class ModelWorkload {
     return new Reached();
   }
 
+  /**
+   * What its device's directory says of a device that is opened now.
+   *
+   * @param held whether a workload has it open
+   */
+  Continuity continuity(boolean held) {
+    return Continuity.UNKNOWN;
+  }
+
   /** Its process ends. */
   void die() {
     throw new AssertionError("the workload of a source does not die here");
@@ -55,6 +66,22 @@ class ModelWorkload {
   /** A connection to the agent breaks, where there is one. */
   void hangUp() {
     // It is not connected.
+  }
+
+  /** Planned: happens when an agent has opened the device that an earlier one had open. */
+  void onceReopened(Runnable fate) {
+    onceReopened = fate;
+  }
+
+  /** An agent has opened its device. */
+  void deviceOpened() {
+    // It does not know of the agent.
+  }
+
+  final void reopened() {
+    Runnable fate = onceReopened;
+    onceReopened = () -> {};
+    fate.run();
   }
 
   void agentStarts() {

@@ -11,6 +11,7 @@ import dev.vfio.migration.agent.session.SessionEnvironment;
 import dev.vfio.migration.agent.session.SessionWatcher;
 import dev.vfio.migration.agent.session.Sessions;
 import dev.vfio.migration.agent.session.WindowMemory;
+import dev.vfio.migration.vfio.device.Continuity;
 import dev.vfio.migration.vfio.device.DeviceDirectory;
 import dev.vfio.migration.vfio.device.DeviceException;
 import dev.vfio.migration.vfio.device.DeviceState;
@@ -44,6 +45,7 @@ final class Node {
   private Sessions sessions;
   private int life;
   private long maxWindowBytes = 1L << 30;
+  private Continuity continuity = Continuity.UNKNOWN;
   private int touches;
   private int crashAtTouch = NEVER;
   private UnaryOperator<byte[]> damageAtCrash = UnaryOperator.identity();
@@ -53,7 +55,8 @@ final class Node {
       World world,
       Chance chance,
       DeviceState deviceState,
-      ModelWorkload.State workloadState) {
+      ModelWorkload.State workloadState,
+      Waiting waiting) {
     this.name = name;
     this.world = world;
     this.chance = chance;
@@ -72,7 +75,7 @@ final class Node {
                     : ModelDevice.Resetting.WORKS);
     this.workload =
         workloadState == ModelWorkload.State.WAITING
-            ? new ModelTransfer(this, chance, chance.oneIn(3) ? 2 : 1)
+            ? waiting.workload(this, chance)
             : new ModelWorkload(this, chance, workloadState);
     this.journals = new ModelJournals(this, chance);
     this.streams = new ModelStreams(this, chance);
@@ -143,6 +146,11 @@ final class Node {
     }
   }
 
+  /** SIGSTOP of the agent: device, workload, network and everybody else go on. */
+  void stop(long nanos) {
+    lanes.forEach(lane -> lane.stop(nanos));
+  }
+
   /** The agent ends here and now: what it held in memory is gone. */
   void crash() {
     life++;
@@ -202,7 +210,15 @@ final class Node {
           @Override
           public MigratableDevice open(String id) throws DeviceException {
             mayCrash();
-            return device.open();
+            continuity = workload.continuity(device.isHeldByWorkload());
+            MigratableDevice opened = device.open();
+            workload.deviceOpened();
+            return opened;
+          }
+
+          @Override
+          public Continuity continuity(String id) {
+            return continuity;
           }
         };
     Timings timings =

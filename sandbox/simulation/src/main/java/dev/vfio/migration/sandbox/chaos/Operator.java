@@ -35,6 +35,7 @@ final class Operator {
   private final boolean userDeletes;
   private final boolean manual;
   private final boolean takesBack;
+  private boolean hasty;
 
   /** Who has the lease; null while nobody has. */
   private Replica holder;
@@ -60,7 +61,7 @@ final class Operator {
   }
 
   private DeviceMigrationSpec spec(Chance luck) {
-    boolean hasty = luck.oneIn(4);
+    hasty = luck.oneIn(4);
     String soon = hasty ? "40ms" : null;
     return new DeviceMigrationSpec(
         new DeviceLocation("node-a", ModelDevice.ID),
@@ -109,6 +110,11 @@ final class Operator {
   boolean isOver() {
     return status().phaseOrPending().terminal()
         && api.object().filter(object -> object.isMarkedForDeletion()).isEmpty();
+  }
+
+  /** Whether it waits for nothing for longer than a moment. */
+  boolean isHasty() {
+    return hasty;
   }
 
   SessionKey key() {

@@ -52,7 +52,7 @@ final class Replica {
   private static final long RETRY_NANOS = 3_000_000;
 
   /** How long a replica that does not lead lets a paused migration stand still. */
-  static final long PATIENCE_NANOS = 15_000_000;
+  static final long SILENCE_NANOS = 15_000_000;
 
   private static final Set<Phase> PAUSED =
       EnumSet.of(Phase.SWITCHING_OVER, Phase.COMMITTED, Phase.ROLLING_BACK);
@@ -93,7 +93,7 @@ final class Replica {
     this.api = api;
     this.key = key;
     this.lane = world.loop().lane(name);
-    this.calls = new ControlCalls(world, chance, name, this::news);
+    this.calls = new ControlCalls(world, chance, this, this::news);
     this.store = api.clientOf(this);
   }
 
@@ -220,8 +220,8 @@ final class Replica {
       if (!PAUSED.contains(statusOf(known).phaseOrPending())) {
         return;
       }
-      if (silent < PATIENCE_NANOS) {
-        lane.later(PATIENCE_NANOS - silent, this::queue);
+      if (silent < SILENCE_NANOS) {
+        lane.later(SILENCE_NANOS - silent, this::queue);
         return;
       }
     }

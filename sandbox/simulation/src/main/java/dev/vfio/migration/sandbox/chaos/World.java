@@ -7,6 +7,7 @@ import dev.vfio.migration.agent.session.Refusal;
 import dev.vfio.migration.operator.api.DeviceMigrationStatus;
 import dev.vfio.migration.operator.api.Handover;
 import dev.vfio.migration.operator.api.Phase;
+import dev.vfio.migration.operator.decision.Command;
 import dev.vfio.migration.vfio.device.DeviceState;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -20,6 +21,7 @@ final class World {
   private static final int STEPS_WITH_FAULTS = 500;
   private static final int STEPS_TO_SETTLE = 40_000;
   private static final int STEPS_UNTIL_A_PERSON_IS_NEEDED = 2_000;
+  private static final int MAX_STOP_NANOS = 200_000_000;
   private static final int MAX_NOTES = 60;
 
   private final Chance chance;
@@ -27,15 +29,20 @@ final class World {
   private final Node source;
   private final Node destination;
   private final Operator operator;
+  private final CommandRules commandRules = new CommandRules();
   private final Deque<String> trace = new ArrayDeque<>();
   private Runnable onceLoaded = () -> {};
   private Runnable onceCommitted = () -> {};
+  private Runnable onceAgentFalls = () -> {};
+  private Runnable onceAgentIsDown = () -> {};
 
   /** Whether a workload ran at the destination: what becomes of it then is its own affair. */
   private boolean taken;
 
   /** When the verification was asked for that the decision rests on which is being recorded. */
   private long asked;
+
+  private long lookedAt;
 
   /** When the destination's device or its workload died; 0 where they live. */
   private long diedAt;
@@ -48,12 +55,20 @@ final class World {
    * @param leftOut faults that do not happen, see {@link Chance}
    */
   World(long seed, Set<Integer> leftOut) {
+    this(seed, leftOut, Waiting.KERNEL);
+  }
+
+  /**
+   * @param leftOut faults that do not happen, see {@link Chance}
+   * @param waiting who waits at the destination
+   */
+  World(long seed, Set<Integer> leftOut, Waiting waiting) {
     this.chance = new Chance(seed, leftOut);
     this.loop = new Loop(chance);
     this.source =
-        new Node("node-a", this, chance, DeviceState.RUNNING, ModelWorkload.State.RUNNING);
+        new Node("node-a", this, chance, DeviceState.RUNNING, ModelWorkload.State.RUNNING, waiting);
     this.destination =
-        new Node("node-b", this, chance, DeviceState.NONE, ModelWorkload.State.WAITING);
+        new Node("node-b", this, chance, DeviceState.NONE, ModelWorkload.State.WAITING, waiting);
     source.start();
     destination.start();
     this.operator = new Operator(this, chance);
@@ -169,7 +184,11 @@ final class World {
       loop.step();
     } catch (Crash crash) {
       note("the agent of " + crash.node() + " crashes");
-      crash.node().crash();
+      if (crash.node() == destination) {
+        agentEnds();
+      } else {
+        crash.node().crash();
+      }
       if (chance.fault(6)) {
         note("the disk of " + crash.node() + " is damaged");
         crash.node().journals().damage(bytes -> Damage.byChance(bytes, chance));
@@ -179,10 +198,51 @@ final class World {
     }
   }
 
+  /** The destination's agent ends here and now. */
+  private void agentEnds() {
+    onceAgentFalls.run();
+    onceAgentFalls = () -> {};
+    destination.crash();
+    onceAgentIsDown.run();
+    onceAgentIsDown = () -> {};
+  }
+
+  /**
+   * The pod of the destination's agent is replaced: the agent is told to end, is killed some steps
+   * later, and another one starts on the same disk.
+   *
+   * @param steps that it is given to end
+   */
+  void replaceAgent(int steps) {
+    note("the pod of " + destination + " is replaced");
+    destination.sessions().stop();
+    lives(steps);
+    agentEnds();
+  }
+
+  /** Planned: happens when the destination's agent is about to end. */
+  void onceAgentFalls(Runnable look) {
+    onceAgentFalls = look;
+  }
+
+  /** Planned: happens when the destination's agent has ended, before another one starts. */
+  void onceAgentIsDown(Runnable fate) {
+    onceAgentIsDown = fate;
+  }
+
   private void stopOrRestart(Node node) {
+    // Also one that waits, and touches nothing meanwhile.
+    if (node.isUp() && chance.fault(500)) {
+      note("the agent of " + node + " is killed");
+      node.crash();
+    }
     if (node.isUp() && chance.fault(500)) {
       note("the agent of " + node + " is told to end");
       node.sessions().stop();
+    }
+    if (node.isUp() && chance.fault(500)) {
+      note("the agent of " + node + " is stopped for a while");
+      node.stop(chance.below(MAX_STOP_NANOS));
     }
     if (!node.isUp() && (chance.oneIn(20) || !chance.faults())) {
       note("the agent of " + node + " starts");
@@ -215,14 +275,12 @@ final class World {
               operator.takenBack()
                   ? hasEndedOrAsks() && isOver(source) && isOver(destination)
                   : isLost() && !operator.isAskedToTakeBack()
-                  || operator.isOver()
-                      && state(destination) == SessionState.DESTINATION_ACTIVE
-                      && (destination.workload().state() == ModelWorkload.State.RUNNING
-                          || ranAndEnded())
-                      && state(source) == SessionState.SOURCE_COMPLETED;
-          case ROLLED_BACK ->
-              hasEndedOrAsks() && isOver(source)
-                  && isOver(destination);
+                      || operator.isOver()
+                          && state(destination) == SessionState.DESTINATION_ACTIVE
+                          && (destination.workload().state() == ModelWorkload.State.RUNNING
+                              || ranAndEnded())
+                          && state(source) == SessionState.SOURCE_COMPLETED;
+          case ROLLED_BACK -> hasEndedOrAsks() && isOver(source) && isOver(destination);
         };
   }
 
@@ -305,6 +363,7 @@ final class World {
    * @param verificationAsked when the look was asked for that it rests on; 0 where it rests on none
    */
   void recorded(DeviceMigrationStatus before, DeviceMigrationStatus now, long verificationAsked) {
+    commandRules.recorded(now);
     if (before.phase() != now.phase()) {
       note("phase " + now.phase().text());
     }
@@ -317,10 +376,28 @@ final class World {
     }
   }
 
+  /** A replica is about to command an agent, after it recorded what the command follows from. */
+  void commands(Replica replica, long number, Command.AgentCommand command) {
+    commandRules
+        .check(replica, number, command, operator.status().phaseOrPending())
+        .ifPresent(
+            said -> {
+              throw new AssertionError(said);
+            });
+  }
+
+  /** The destination's agent had its device look whether it holds what was loaded. */
+  void lookedAtLoaded() {
+    lookedAt = loop.nanoTime();
+  }
+
   private void committed(long verificationAsked) {
     note("committed");
+    require(verificationAsked != 0, "H2: committed without a look at what is loaded");
     require(
-        diedAt == 0 || verificationAsked == 0 || diedAt >= verificationAsked,
+        lookedAt >= verificationAsked, "H2: the verification was answered and nobody had looked");
+    require(
+        diedAt == 0 || diedAt >= verificationAsked,
         "H2: committed on what had died before anybody was asked to look");
     Runnable fate = onceCommitted;
     onceCommitted = () -> {};
@@ -332,6 +409,7 @@ final class World {
     require(
         !(source.device().state().running() && destination.device().state().running()),
         "H1: both devices run");
+    requireJournalled(node, before, now);
     if (node == source) {
       require(
           now != DeviceState.NONE || node.workload().state() == ModelWorkload.State.RELEASED,
@@ -339,6 +417,13 @@ final class World {
       require(
           now != DeviceState.SAVE_COMPLETED || operator.decision() == Handover.COMMITTED,
           "H2: the source gave its state up before the decision");
+      boolean wentBack =
+          now == DeviceState.FAILED || now == DeviceState.CANCELLED || now == DeviceState.RUNNING;
+      require(
+          !wentBack
+              || operator.decision() != Handover.UNDECIDED
+              || !wrote(node, SessionRecord.EndAllowed.class),
+          "H1: the source went back by itself while the destination may hold everything");
     }
     if (node == destination && now == DeviceState.RUNNING) {
       require(
@@ -350,9 +435,44 @@ final class World {
     }
     if (node == destination && before == DeviceState.RESUME_COMPLETED) {
       require(
-          now == DeviceState.RUNNING || operator.decision() != Handover.COMMITTED || diedAt != 0,
+          now == DeviceState.RUNNING
+              || operator.decision() != Handover.COMMITTED
+              || diedAt != 0
+              || operator.isAskedToTakeBack(),
           "H2: committed state was discarded");
     }
+  }
+
+  /** Acts that a restart has to know of are in the journal before. */
+  private void requireJournalled(Node node, DeviceState before, DeviceState now) {
+    require(
+        now != DeviceState.STOPNCOPY || wrote(node, SessionRecord.SwitchingOver.class),
+        "the source was stopped before that was journalled");
+    require(
+        now != DeviceState.SAVE_COMPLETED || wrote(node, SessionRecord.Committed.class),
+        "H2: the source gave its state up before that was journalled");
+    if (node == destination) {
+      require(
+          now != DeviceState.RUNNING || wrote(node, SessionRecord.Activating.class),
+          "the destination runs before that was journalled");
+      require(
+          now != DeviceState.FAILED
+              || before != DeviceState.RESUME_COMPLETED
+              || !wrote(node, SessionRecord.Loaded.class)
+              || wrote(node, SessionRecord.Discarding.class),
+          "H2: what was loaded was discarded before that was journalled");
+    }
+  }
+
+  private boolean wrote(Node node, Class<? extends SessionRecord> entry) {
+    return node.journals().of(operator.key()).stream().anyMatch(entry::isInstance);
+  }
+
+  /** From here on the destination may hold everything. */
+  void endMarkSent(Node node) {
+    require(
+        wrote(node, SessionRecord.EndAllowed.class),
+        "H1: the end mark was sent before that was journalled");
   }
 
   void toldToTake(Node node) {
@@ -383,6 +503,9 @@ final class World {
       require(
           operator.decision() == Handover.COMMITTED,
           "the workload was released before the decision");
+      require(
+          wrote(destination, SessionRecord.Active.class),
+          "H2: the source was released before the destination was active");
     }
   }
 

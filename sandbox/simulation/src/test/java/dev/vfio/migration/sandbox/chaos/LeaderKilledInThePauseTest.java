@@ -17,8 +17,8 @@ class LeaderKilledInThePauseTest {
 
   private static void assertRunsSoon(World world, String what) {
     long since = world.loop().nanoTime();
-    long patience = since + Replica.PATIENCE_NANOS + WAYS_NANOS;
-    while (!world.workloadRuns() && world.loop().nanoTime() < patience) {
+    long until = since + Replica.SILENCE_NANOS + WAYS_NANOS;
+    while (!world.workloadRuns() && world.loop().nanoTime() < until) {
       world.lives(1);
     }
     assertThat(world.workloadRuns()).as("%s%n%s", what, world.trace()).isTrue();

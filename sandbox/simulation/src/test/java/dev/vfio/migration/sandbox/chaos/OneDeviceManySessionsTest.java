@@ -140,7 +140,7 @@ class OneDeviceManySessionsTest {
         world.source().journals().refuseEnds(refused);
         world.destination().journals().refuseEnds(refused);
         if (back) {
-          world.operator().cancelAt(4);
+          world.onceLoaded(() -> world.operator().cancelAt(0));
         }
         world.liveCalmly();
         assertThat(world.operator().decision())

@@ -1,6 +1,7 @@
 package dev.vfio.migration.agent.journal.file;
 
 import dev.vfio.migration.agent.journal.FencingStore;
+import dev.vfio.migration.agent.journal.JournalWriteException;
 import dev.vfio.migration.vfio.linux.DurableFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -43,6 +44,10 @@ public final class FencingFile implements FencingStore {
   @Override
   public void write(long number) throws IOException {
     String line = Long.toUnsignedString(number) + "\n";
-    DurableFile.write(file, line.getBytes(StandardCharsets.US_ASCII));
+    try {
+      DurableFile.write(file, line.getBytes(StandardCharsets.US_ASCII));
+    } catch (IOException problem) {
+      throw JournalWriteException.of(file, problem);
+    }
   }
 }

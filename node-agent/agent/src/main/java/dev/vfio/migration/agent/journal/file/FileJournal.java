@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.journal.file;
 
+import dev.vfio.migration.agent.journal.JournalWriteException;
 import dev.vfio.migration.agent.journal.SessionJournal;
 import dev.vfio.migration.agent.machine.SessionRecord;
 import java.io.IOException;
@@ -98,10 +99,14 @@ final class FileJournal implements SessionJournal {
       throw new IOException(path + " is closed: its session has ended");
     }
     byte[] entry = RecordCodec.encode(record);
-    if (file == null) {
-      file = begin.with(entry);
-    } else {
-      file.append(entry);
+    try {
+      if (file == null) {
+        file = begin.with(entry);
+      } else {
+        file.append(entry);
+      }
+    } catch (IOException problem) {
+      throw JournalWriteException.of(path, problem);
     }
   }
 

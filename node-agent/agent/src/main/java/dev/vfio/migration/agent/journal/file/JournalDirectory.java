@@ -1,5 +1,6 @@
 package dev.vfio.migration.agent.journal.file;
 
+import dev.vfio.migration.agent.journal.JournalWriteException;
 import dev.vfio.migration.agent.journal.SessionJournal;
 import dev.vfio.migration.agent.journal.SessionJournals;
 import dev.vfio.migration.agent.machine.Role;
@@ -183,8 +184,12 @@ public final class JournalDirectory implements SessionJournals, AutoCloseable {
   /** Whether entries can be written now: writes and removes a file. */
   public void probe() throws IOException {
     Path probe = directory.resolve("probe");
-    Files.write(probe, new byte[] {1}, StandardOpenOption.CREATE, StandardOpenOption.SYNC);
-    Files.deleteIfExists(probe);
+    try {
+      Files.write(probe, new byte[] {1}, StandardOpenOption.CREATE, StandardOpenOption.SYNC);
+      Files.deleteIfExists(probe);
+    } catch (IOException problem) {
+      throw JournalWriteException.of(probe, problem);
+    }
   }
 
   /** Gives the directory up. */

@@ -3,6 +3,7 @@ package dev.vfio.migration.agent.journal.file;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.vfio.migration.agent.journal.JournalWriteException;
 import dev.vfio.migration.agent.journal.SessionJournal;
 import dev.vfio.migration.agent.machine.Mode;
 import dev.vfio.migration.agent.machine.Progress;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -120,5 +122,32 @@ class FullDiskTest {
     fill(16 << 10);
     assertThatThrownBy(() -> DiskRoom.require(disk))
         .hasMessageContaining("has 16384 bytes left, and 65536 are needed");
+  }
+
+  /** And goes on by itself once there is room. */
+  @Test
+  void whoIsRefusedIsToldTheDirectoryTheErrnoAndWhatToDo() throws IOException {
+    FencingFile number = new FencingFile(disk);
+    number.write(6);
+    fill(0);
+    for (ThrowingCallable refused :
+        List.<ThrowingCallable>of(
+            () -> journals.create(KEY, Role.SOURCE).append(STARTED),
+            () -> number.write(7),
+            () -> journals.probe())) {
+      assertThatThrownBy(refused)
+          .isInstanceOf(JournalWriteException.class)
+          .hasMessageContaining("in the directory " + disk + " cannot be written, ENOSPC (28)")
+          .hasMessageContaining("Make room on the disk of " + disk);
+    }
+    assertThat(number.read()).as("nothing is lost").isEqualTo(6);
+    Files.delete(disk.resolve("filler"));
+    journals.probe();
+    number.write(7);
+    assertThat(number.read()).isEqualTo(7);
+    SessionJournal journal = journals.create(KEY, Role.SOURCE);
+    journal.append(STARTED);
+    journal.close();
+    assertThat(journals.recover().get(0).records()).containsExactly(STARTED);
   }
 }

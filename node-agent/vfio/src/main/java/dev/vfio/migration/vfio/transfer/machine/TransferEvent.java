@@ -80,8 +80,14 @@ public sealed interface TransferEvent {
    * All that is to be delivered is there.
    *
    * @param startTime of the client's process; 0 where it is not known
+   * @param given what is to be delivered beside the device; unknown where it was delivered before
    */
-  record Prepared(long startTime) implements TransferEvent {}
+  record Prepared(long startTime, Given given) implements TransferEvent {
+    /** Delivered before, or not noted. */
+    public Prepared(long startTime) {
+      this(startTime, Given.UNKNOWN);
+    }
+  }
 
   /** What was to be done last could not be done. */
   record Failed(IOException problem) implements TransferEvent {}

@@ -12,8 +12,15 @@ import java.util.Optional;
  * @param startTime of that process, in clock ticks since the machine was started; 0 where it is not
  *     known
  * @param stage how far the transfer has come
+ * @param given what goes to the workload with the device
  */
-public record TransferRecord(String migration, long process, long startTime, Stage stage) {
+public record TransferRecord(
+    String migration, long process, long startTime, Stage stage, Given given) {
+
+  /** A record that does not say what goes along. */
+  public TransferRecord(String migration, long process, long startTime, Stage stage) {
+    this(migration, process, startTime, stage, Given.UNKNOWN);
+  }
 
   /** How far a transfer has come. The names are those on the disk. */
   public enum Stage {
@@ -38,7 +45,7 @@ public record TransferRecord(String migration, long process, long startTime, Sta
   }
 
   public TransferRecord at(Stage later) {
-    return new TransferRecord(migration, process, startTime, later);
+    return new TransferRecord(migration, process, startTime, later, given);
   }
 
   /** Whether the device's holder is the process of this record, or shares the device with it. */

@@ -47,7 +47,7 @@ final class TransferStages {
 
   private static TransferRecord record(TransferState state, Prepared prepared, Stage stage) {
     return new TransferRecord(
-        state.migration(), state.client().process(), prepared.startTime(), stage);
+        state.migration(), state.client().process(), prepared.startTime(), stage, prepared.given());
   }
 
   /**

@@ -7,16 +7,14 @@ import dev.vfio.migration.sandbox.cluster.Repository;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.cluster.SandboxNode;
 import dev.vfio.migration.sandbox.cluster.link.FaultyLink;
+import dev.vfio.migration.sandbox.cluster.process.FileTree;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /**
  * The cluster that the rounds use, one after the other, with a link before each port that a fault
@@ -188,21 +186,9 @@ final class ChaosCluster implements AutoCloseable {
   Path keepLogs(Path folder) throws IOException {
     Path work = cluster.logs().getParent();
     for (String kept : List.of("logs", "journal")) {
-      copy(work.resolve(kept), folder.resolve(kept));
+      FileTree.copy(work.resolve(kept), folder.resolve(kept));
     }
     return folder;
-  }
-
-  private static void copy(Path from, Path to) throws IOException {
-    List<Path> files = new ArrayList<>();
-    try (Stream<Path> tree = Files.walk(from)) {
-      tree.filter(Files::isRegularFile).forEach(files::add);
-    }
-    for (Path file : files) {
-      Path copy = to.resolve(from.relativize(file).toString());
-      Files.createDirectories(copy.getParent());
-      Files.copy(file, copy, StandardCopyOption.REPLACE_EXISTING);
-    }
   }
 
   @Override

@@ -1,9 +1,10 @@
 package dev.vfio.migration.sandbox.cluster.chaos;
 
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
-import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
 import dev.vfio.migration.sandbox.cluster.process.ProcessLog;
 import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
+import dev.vfio.migration.sandbox.cluster.rounds.Fault;
+import dev.vfio.migration.sandbox.cluster.rounds.RoundPlan;
 import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
@@ -174,7 +175,7 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
   }
 
   /** Whether it can be let go while those faults last: what it needs for that must answer. */
-  boolean mayLetGoUnder(RoundPlan plan) {
+  boolean mayLetGoUnder(RoundPlan<Point, Part> plan) {
     return switch (point) {
       case PENDING, PRE_COPY -> !plan.hits(Part.API_SERVER);
       case VALIDATING -> !plan.hits(Part.DESTINATION_AGENT) && !plan.hits(Part.OPERATOR);
@@ -189,7 +190,7 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
    *
    * @param leader replica of the operator that led before it
    */
-  void faultBegan(RoundPlan plan, int leader) throws IOException, InterruptedException {
+  void faultBegan(RoundPlan<Point, Part> plan, int leader) throws IOException, InterruptedException {
     boolean stands =
         plan.blows().stream()
             .anyMatch(
@@ -217,17 +218,5 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
           case LOADED -> () -> {};
         };
     step.take();
-  }
-
-  /** Whether nothing is left to do for it. */
-  static boolean settled(MigrationView view) {
-    return switch (view.phase()) {
-      case "Failed", "Cancelled" -> true;
-      case "Succeeded" ->
-          view.condition("Succeeded")
-              .filter(condition -> condition.reason().equals("Completed"))
-              .isPresent();
-      default -> false;
-    };
   }
 }

@@ -3,6 +3,8 @@ package dev.vfio.migration.sandbox.cluster.chaos;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.cluster.link.FaultyLink;
 import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
+import dev.vfio.migration.sandbox.cluster.rounds.Blow;
+import dev.vfio.migration.sandbox.cluster.rounds.Fault;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +40,7 @@ final class Injection {
   /**
    * @param leader replica of the operator that leads: it is the one that something happens to
    */
-  Injection(ChaosCluster chaos, Blow blow, Random random, int leader) {
+  Injection(ChaosCluster chaos, Blow<Part> blow, Random random, int leader) {
     this.chaos = chaos;
     this.cluster = chaos.cluster();
     this.part = blow.part();

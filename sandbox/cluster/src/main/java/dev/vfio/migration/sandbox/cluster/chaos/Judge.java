@@ -4,12 +4,17 @@ import dev.vfio.migration.sandbox.cluster.console.DeviceConsole.Continuity;
 import dev.vfio.migration.sandbox.cluster.evidence.DeviceEvent;
 import dev.vfio.migration.sandbox.cluster.evidence.HandoverEvidence;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
+import dev.vfio.migration.sandbox.cluster.rounds.Blow;
+import dev.vfio.migration.sandbox.cluster.rounds.Fault;
+import dev.vfio.migration.sandbox.cluster.rounds.Outcome;
+import dev.vfio.migration.sandbox.cluster.rounds.PauseAfterFault;
+import dev.vfio.migration.sandbox.cluster.rounds.RoundPlan;
+import dev.vfio.migration.sandbox.cluster.rounds.StatusFindings;
 import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -24,15 +29,9 @@ import java.util.stream.Stream;
  * @param since begin of the round, CLOCK_MONOTONIC, nanoseconds
  * @param fault begin of its first fault, the same
  */
-record Judge(ChaosCluster chaos, RoundPlan plan, long since, long fault) {
+record Judge(ChaosCluster chaos, RoundPlan<Point, Part> plan, long since, long fault) {
   private static final Duration RUNS = Duration.ofSeconds(20);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
-
-  /** Words with which a message tells a person what to do. */
-  private static final Pattern ACTION =
-      Pattern.compile(
-          "(?i)to be done|must|see to|restore|restart|reset|mend|bring|find out|check|look at"
-              + "|make sure|start the");
 
   /**
    * Waits for the owner to run, and judges.
@@ -54,7 +53,7 @@ record Judge(ChaosCluster chaos, RoundPlan plan, long since, long fault) {
     if (moved && !atFault.equals("Committed") && killed(Part.DESTINATION_DEVICE)) {
       found.add("the handover was Committed to a destination whose device had been killed");
     }
-    found.addAll(statusFindings(view, moved));
+    found.addAll(StatusFindings.of(view, moved));
     return new Outcome(
         phaseAtFault,
         view.phase(),
@@ -68,7 +67,7 @@ record Judge(ChaosCluster chaos, RoundPlan plan, long since, long fault) {
   }
 
   private boolean killed(Part device) {
-    return plan.blows().contains(new Blow(device, Fault.KILL));
+    return plan.blows().contains(new Blow<>(device, Fault.KILL));
   }
 
   private static void verify(MovingDevice owner, List<String> found)
@@ -115,28 +114,6 @@ record Judge(ChaosCluster chaos, RoundPlan plan, long since, long fault) {
   private static boolean breaksByItself(DeviceEvent event) {
     return event.event().equals("violation")
         || event.event().equals("continuity") && event.text("continuity").equals("broken");
-  }
-
-  private static List<String> statusFindings(MigrationView view, boolean moved) {
-    List<String> found = new ArrayList<>();
-    boolean fits =
-        switch (view.phase()) {
-          case "Succeeded" -> moved;
-          case "Failed", "Cancelled" -> !moved;
-          case "ActionRequired" -> true;
-          default -> false;
-        };
-    if (!fits) {
-      found.add(
-          "the migration did not end in time: phase '%s', %s".formatted(view.phase(), view.why()));
-    }
-    if (view.phase().equals("ActionRequired")) {
-      String message = view.condition("Succeeded").map(MigrationView.Condition::message).orElse("");
-      if (!ACTION.matcher(message).find()) {
-        found.add("ActionRequired names no action: '" + message + "'");
-      }
-    }
-    return found;
   }
 
   private String owner() throws IOException {

@@ -1,5 +1,7 @@
 package dev.vfio.migration.sandbox.cluster.chaos;
 
+import dev.vfio.migration.sandbox.cluster.rounds.Fault;
+import dev.vfio.migration.sandbox.cluster.rounds.Target;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -10,7 +12,7 @@ import java.util.Set;
  * <p>A workload of the sandbox has no process of its own: it is a thread of its device's. Killed,
  * it is away for a moment and comes back as it was; stopped, it does not answer.
  */
-enum Part implements Labels {
+enum Part implements Target {
   API_SERVER("api-server", EnumSet.of(Fault.KILL, Fault.STOP, Fault.CUT, Fault.SLOW)),
   SOURCE_AGENT("source-agent", EnumSet.allOf(Fault.class)),
   DESTINATION_AGENT("destination-agent", EnumSet.allOf(Fault.class)),
@@ -34,8 +36,8 @@ enum Part implements Labels {
     return label;
   }
 
-  /** What can happen to it. */
-  Set<Fault> faults() {
+  @Override
+  public Set<Fault> faults() {
     return faults;
   }
 }

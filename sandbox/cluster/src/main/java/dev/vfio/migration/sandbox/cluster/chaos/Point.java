@@ -1,5 +1,7 @@
 package dev.vfio.migration.sandbox.cluster.chaos;
 
+import dev.vfio.migration.sandbox.cluster.rounds.Labels;
+
 /** Where in a migration the fault happens: a phase of its status, or a point inside of one. */
 enum Point implements Labels {
   /** Another migration of the same devices is first. */

@@ -3,6 +3,10 @@ package dev.vfio.migration.sandbox.cluster.chaos;
 import dev.vfio.migration.sandbox.cluster.Repository;
 import dev.vfio.migration.sandbox.cluster.options.CommandLineReader;
 import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
+import dev.vfio.migration.sandbox.cluster.rounds.Only;
+import dev.vfio.migration.sandbox.cluster.rounds.OutcomeTable;
+import dev.vfio.migration.sandbox.cluster.rounds.RoundPlan;
+import dev.vfio.migration.sandbox.cluster.rounds.RoundPlans;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -48,17 +52,21 @@ public final class ProcessChaos {
 
   private ProcessChaos() {}
 
+  static RoundPlans<Point, Part> plans(long seed, Only<Point, Part> only) {
+    return new RoundPlans<>(List.of(Point.values()), List.of(Part.values()), seed, only);
+  }
+
   public static void main(String[] arguments) throws IOException, InterruptedException {
     Locale.setDefault(Locale.ROOT);
     Options options;
-    RoundPlans plans;
+    RoundPlans<Point, Part> plans;
     Operators operators;
     try {
       options = CommandLineReader.read(new Options(), arguments);
       if (options.rounds < 0 || options.skip < 0) {
         throw new WrongOptionException("--rounds and --skip take a number from 0");
       }
-      plans = new RoundPlans(options.seed, Only.parse(options.only));
+      plans = plans(options.seed, Only.parse(Point.values(), Part.values(), options.only));
       operators = Operators.checked(options.operators, options.lease);
     } catch (WrongOptionException e) {
       System.err.println(
@@ -81,8 +89,9 @@ public final class ProcessChaos {
       }
       int rounds =
           options.rounds == 0 ? Math.max(0, plans.systematic() - options.skip) : options.rounds;
-      List<RoundPlan> chosen = plans.after(options.skip, rounds);
-      OutcomeTable table = new Rounds(work, operators, System.out::println).run(chosen);
+      List<RoundPlan<Point, Part>> chosen = plans.after(options.skip, rounds);
+      OutcomeTable<Point, Part> table =
+          new Rounds(work, operators, System.out::println).run(chosen);
       System.out.println();
       System.out.print(table.markdown());
       table.pauses().ifPresent(System.out::println);

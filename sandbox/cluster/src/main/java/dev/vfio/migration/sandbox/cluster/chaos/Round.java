@@ -3,6 +3,11 @@ package dev.vfio.migration.sandbox.cluster.chaos;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
+import dev.vfio.migration.sandbox.cluster.rounds.Blow;
+import dev.vfio.migration.sandbox.cluster.rounds.Fault;
+import dev.vfio.migration.sandbox.cluster.rounds.Outcome;
+import dev.vfio.migration.sandbox.cluster.rounds.RoundPlan;
+import dev.vfio.migration.sandbox.cluster.rounds.StatusFindings;
 import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
@@ -28,13 +33,13 @@ final class Round {
   private static final int RESTART_MILLIS = 600;
 
   private final ChaosCluster chaos;
-  private final RoundPlan plan;
+  private final RoundPlan<Point, Part> plan;
   private final Random random;
   private AppliedMigration migration;
   private Optional<AppliedMigration> predecessor = Optional.empty();
   private JsonNode last;
 
-  Round(ChaosCluster chaos, RoundPlan plan) {
+  Round(ChaosCluster chaos, RoundPlan<Point, Part> plan) {
     this.chaos = chaos;
     this.plan = plan;
     this.random = new Random(plan.seed());
@@ -50,7 +55,7 @@ final class Round {
 
     int leader = chaos.leader();
     List<Injection> injections = new ArrayList<>();
-    for (Blow blow : plan.blows()) {
+    for (Blow<Part> blow : plan.blows()) {
       injections.add(new Injection(chaos, blow, random, leader));
     }
     long fault = System.nanoTime();
@@ -106,7 +111,7 @@ final class Round {
           }
           MigrationView view = MigrationView.of(last);
           boolean waited = System.nanoTime() - begin > CALLED.toNanos();
-          return Hold.settled(view) || waited && view.ended();
+          return StatusFindings.settled(view) || waited && view.ended();
         });
     if (last == null) {
       throw new IOException("the API server says nothing of " + migration.name());

@@ -1,5 +1,9 @@
 package dev.vfio.migration.sandbox.cluster.chaos;
 
+import dev.vfio.migration.sandbox.cluster.rounds.Outcome;
+import dev.vfio.migration.sandbox.cluster.rounds.OutcomeTable;
+import dev.vfio.migration.sandbox.cluster.rounds.PauseAfterFault;
+import dev.vfio.migration.sandbox.cluster.rounds.RoundPlan;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,10 +34,12 @@ final class Rounds {
     this.say = say;
   }
 
-  OutcomeTable run(List<RoundPlan> plans) throws IOException, InterruptedException {
-    OutcomeTable table = new OutcomeTable();
+  OutcomeTable<Point, Part> run(List<RoundPlan<Point, Part>> plans)
+      throws IOException, InterruptedException {
+    OutcomeTable<Point, Part> table =
+        new OutcomeTable<>(List.of(Point.values()), List.of(Part.values()));
     try {
-      for (RoundPlan plan : plans) {
+      for (RoundPlan<Point, Part> plan : plans) {
         table.add(plan, run(plan));
       }
     } finally {
@@ -42,7 +48,7 @@ final class Rounds {
     return table;
   }
 
-  private Outcome run(RoundPlan plan) throws IOException, InterruptedException {
+  private Outcome run(RoundPlan<Point, Part> plan) throws IOException, InterruptedException {
     if (chaos == null) {
       chaos = ChaosCluster.start(work.resolve("cluster"), operators);
     }
@@ -100,7 +106,7 @@ final class Rounds {
     }
   }
 
-  private Path keep(RoundPlan plan, Round round) throws IOException {
+  private Path keep(RoundPlan<Point, Part> plan, Round round) throws IOException {
     Path folder = Files.createDirectories(work.resolve("round-" + plan.number()));
     Files.writeString(folder.resolve("migration.json"), round.lastObject());
     return chaos.keepLogs(folder);

@@ -4,6 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
+import dev.vfio.migration.sandbox.cluster.rounds.Blow;
+import dev.vfio.migration.sandbox.cluster.rounds.Fault;
+import dev.vfio.migration.sandbox.cluster.rounds.Labels;
+import dev.vfio.migration.sandbox.cluster.rounds.Only;
+import dev.vfio.migration.sandbox.cluster.rounds.RoundPlan;
+import dev.vfio.migration.sandbox.cluster.rounds.RoundPlans;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,9 +27,9 @@ class RoundPlansTest {
 
   @Test
   void eachPhaseMeetsEachFaultOfEachProcessOnceBeforeChancePicks() {
-    RoundPlans plans = new RoundPlans(7, Only.ALL);
+    RoundPlans<Point, Part> plans = ProcessChaos.plans(7, Only.all());
     Set<String> met = new HashSet<>();
-    for (RoundPlan plan : plans.after(0, plans.systematic())) {
+    for (RoundPlan<Point, Part> plan : plans.after(0, plans.systematic())) {
       assertThat(plan.blows()).hasSize(1);
       met.add(plan.point() + "/" + plan.blows().get(0));
     }
@@ -34,34 +40,37 @@ class RoundPlansTest {
 
   @Test
   void theSameSeedGivesTheSameRoundsWhereverARunBegins() {
-    List<RoundPlan> all = new RoundPlans(3, Only.ALL).after(0, 600);
+    List<RoundPlan<Point, Part>> all = ProcessChaos.plans(3, Only.all()).after(0, 600);
 
-    assertThat(new RoundPlans(3, Only.ALL).after(500, 100)).isEqualTo(all.subList(500, 600));
-    assertThat(new RoundPlans(4, Only.ALL).after(500, 100)).isNotEqualTo(all.subList(500, 600));
+    assertThat(ProcessChaos.plans(3, Only.all()).after(500, 100)).isEqualTo(all.subList(500, 600));
+    assertThat(ProcessChaos.plans(4, Only.all()).after(500, 100))
+        .isNotEqualTo(all.subList(500, 600));
     assertThat(all.stream().filter(plan -> plan.blows().size() == 2)).isNotEmpty();
   }
 
   @Test
   void whatIsNamedIsTheOnlyFault() throws Exception {
-    RoundPlans plans = new RoundPlans(0, Only.parse("Committed/operator/slow"));
+    RoundPlans<Point, Part> plans =
+        ProcessChaos.plans(0, Only.parse(Point.values(), Part.values(), "Committed/operator/slow"));
 
     assertThat(plans.systematic()).isOne();
     assertThat(plans.after(0, 5))
         .allMatch(plan -> plan.point() == Point.COMMITTED)
-        .allMatch(plan -> plan.blows().equals(List.of(new Blow(Part.OPERATOR, Fault.SLOW))));
+        .allMatch(plan -> plan.blows().equals(List.of(new Blow<>(Part.OPERATOR, Fault.SLOW))));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"Committed", "Commit/*/*", "*/agent/*", "*/*/melt", "*/operator/"})
   void aNameThatThereIsNotIsRefused(String only) {
-    assertThatThrownBy(() -> Only.parse(only))
+    assertThatThrownBy(() -> Only.parse(Point.values(), Part.values(), only))
         .isInstanceOf(WrongOptionException.class)
         .hasMessageContaining("--only");
   }
 
   @Test
   void aFaultThatAProcessDoesNotKnowIsRefused() {
-    assertThatThrownBy(() -> Only.parse("*/waiting-workload/corrupt"))
+    assertThatThrownBy(
+            () -> Only.parse(Point.values(), Part.values(), "*/waiting-workload/corrupt"))
         .isInstanceOf(WrongOptionException.class)
         .hasMessageContaining("waiting-workload knows no corrupt");
   }

@@ -3,6 +3,10 @@ package dev.vfio.migration.sandbox.cluster.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.sandbox.cluster.Repository;
+import dev.vfio.migration.sandbox.cluster.rounds.Blow;
+import dev.vfio.migration.sandbox.cluster.rounds.Fault;
+import dev.vfio.migration.sandbox.cluster.rounds.OutcomeTable;
+import dev.vfio.migration.sandbox.cluster.rounds.RoundPlan;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,17 +22,17 @@ class RoundsTest {
   @Test
   void aRoundBeforeAndARoundAfterTheDecisionAndOneThatCostsTheDeviceKeepTheRules()
       throws Exception {
-    List<RoundPlan> plans =
+    List<RoundPlan<Point, Part>> plans =
         List.of(
-            new RoundPlan(1, 1, Point.PRE_COPY, kill(Part.SOURCE_AGENT)),
-            new RoundPlan(2, 2, Point.COMMITTED, kill(Part.DESTINATION_AGENT)),
-            new RoundPlan(3, 3, Point.LOADING, kill(Part.DESTINATION_DEVICE)));
+            new RoundPlan<>(1, 1, Point.PRE_COPY, kill(Part.SOURCE_AGENT)),
+            new RoundPlan<>(2, 2, Point.COMMITTED, kill(Part.DESTINATION_AGENT)),
+            new RoundPlan<>(3, 3, Point.LOADING, kill(Part.DESTINATION_DEVICE)));
     Path work =
         Files.createDirectories(
             Repository.find().root().resolve("sandbox/cluster/target/rounds-" + FORK));
     List<String> said = new ArrayList<>();
 
-    OutcomeTable table = new Rounds(work, Operators.ONE, said::add).run(plans);
+    OutcomeTable<Point, Part> table = new Rounds(work, Operators.ONE, said::add).run(plans);
 
     assertThat(table.result())
         .as(String.join("\n", said))
@@ -39,7 +43,7 @@ class RoundsTest {
     assertThat(table.markdown()).contains("| kill |", "| PreCopy |");
   }
 
-  private static List<Blow> kill(Part part) {
-    return List.of(new Blow(part, Fault.KILL));
+  private static List<Blow<Part>> kill(Part part) {
+    return List.of(new Blow<>(part, Fault.KILL));
   }
 }

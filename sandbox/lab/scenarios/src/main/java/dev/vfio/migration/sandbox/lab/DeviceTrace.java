@@ -66,6 +66,12 @@ record DeviceTrace(List<Event> events) {
         Long.parseLong(words[10].substring("sent=".length())));
   }
 
+  /** What happened after that time of the guest's clock. */
+  DeviceTrace since(long realtimeNanos) {
+    return new DeviceTrace(
+        events.stream().filter(it -> it.realtimeNanos() > realtimeNanos).toList());
+  }
+
   /** Bytes of its state that the device handed out in the last save. */
   long sent() {
     return events.stream()

@@ -32,8 +32,9 @@ final class Guest implements AutoCloseable {
   static final int MAX_COMMAND = 2000;
 
   private final String name;
-  private final SocketChannel channel;
-  private final BlockingQueue<Optional<String>> lines = new LinkedBlockingQueue<>();
+  private final Path socket;
+  private SocketChannel channel;
+  private BlockingQueue<Optional<String>> lines;
   private final String session = HexFormat.of().formatHex(randomBytes());
   private int commands;
 
@@ -54,9 +55,9 @@ final class Guest implements AutoCloseable {
     }
   }
 
-  private Guest(String name, SocketChannel channel) {
+  private Guest(String name, Path socket) {
     this.name = name;
-    this.channel = channel;
+    this.socket = socket;
   }
 
   /**
@@ -66,15 +67,28 @@ final class Guest implements AutoCloseable {
    */
   static Guest connect(String name, Path socket, Duration bound)
       throws IOException, InterruptedException {
-    SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+    Guest guest = new Guest(name, socket);
+    guest.open(bound);
+    return guest;
+  }
+
+  /** Connects again after the guest was booted anew, and waits until it takes commands. */
+  synchronized void reconnect(Duration bound) throws IOException, InterruptedException {
+    channel.close();
+    open(bound);
+  }
+
+  private void open(Duration bound) throws IOException, InterruptedException {
+    channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+    lines = new LinkedBlockingQueue<>();
     try {
       channel.connect(UnixDomainSocketAddress.of(socket));
-      Guest guest = new Guest(name, channel);
-      Thread reader = new Thread(guest::readLines, "guest-" + name);
+      SocketChannel read = channel;
+      BlockingQueue<Optional<String>> to = lines;
+      Thread reader = new Thread(() -> readLines(read, to), "guest-" + name);
       reader.setDaemon(true);
       reader.start();
-      guest.expect("true", bound);
-      return guest;
+      expect("true", bound);
     } catch (IOException e) {
       channel.close();
       throw new GuestException(
@@ -164,7 +178,7 @@ final class Guest implements AutoCloseable {
             .formatted(name, command, output));
   }
 
-  private void readLines() {
+  private static void readLines(SocketChannel channel, BlockingQueue<Optional<String>> lines) {
     // The stream is not closed here: that would close the channel under a thread that still writes.
     BufferedReader reader =
         new BufferedReader(

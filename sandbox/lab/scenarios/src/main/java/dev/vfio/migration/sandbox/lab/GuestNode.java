@@ -35,6 +35,12 @@ record GuestNode(
   /** A command that only looks at something; a guest under load may take seconds for it. */
   static final Duration COMMAND_BOUND = Duration.ofSeconds(60);
 
+  /** Between this machine and the guest: operator and agent. */
+  static final String CONTROL_LINK = "eth0";
+
+  /** Between the guests: the state streams of their agents. */
+  static final String STATE_LINK = "eth1";
+
   GuestNode {
     folder = folder.toAbsolutePath();
   }
@@ -98,6 +104,17 @@ record GuestNode(
     run(
         "for device in /sys/bus/mdev/devices/*; do [ -e $device ] && echo 1 >$device/remove; done;"
             + " rm -rf %s/*".formatted(runDirectory));
+  }
+
+  /**
+   * Brings links up or down; commands to the guest go another way.
+   *
+   * @param links with blanks between them
+   */
+  void setLinks(String links, boolean up) throws IOException, InterruptedException {
+    run(
+        "for link in %s; do busybox ip link set $link %s || exit 1; done"
+            .formatted(links, up ? "up" : "down"));
   }
 
   /** The cgroup of a program started with {@link #launch}. */

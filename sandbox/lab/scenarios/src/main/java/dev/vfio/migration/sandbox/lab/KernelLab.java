@@ -2,6 +2,8 @@ package dev.vfio.migration.sandbox.lab;
 
 import dev.vfio.migration.sandbox.cluster.Repository;
 import dev.vfio.migration.sandbox.cluster.options.WrongOptionException;
+import dev.vfio.migration.sandbox.cluster.rounds.OutcomeTable;
+import dev.vfio.migration.sandbox.cluster.rounds.RoundPlan;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -64,6 +66,9 @@ public final class KernelLab {
       String plainDevice = plainDevice(source);
       sayVersions(source);
       sayVersions(destination);
+      if (options.chaos().isPresent()) {
+        return chaos(source, destination);
+      }
       try (LabCluster cluster = cluster(source, destination)) {
         say(
             "both agents are ready; peak memory of that of node-a: %s",
@@ -86,6 +91,34 @@ public final class KernelLab {
     } catch (IOException | RuntimeException e) {
       return failed(e.getMessage());
     }
+  }
+
+  private int chaos(GuestNode source, GuestNode destination)
+      throws IOException, InterruptedException {
+    LabOptions.Chaos chaos = options.chaos().orElseThrow();
+    List<RoundPlan<ChaosPoint, ChaosPart>> plans;
+    try {
+      plans = ChaosRounds.plans(chaos, options.only());
+    } catch (WrongOptionException e) {
+      return failed(e.getMessage());
+    }
+    Path script = repository.root().resolve("sandbox/lab/guests/machines");
+    ChaosRounds rounds =
+        new ChaosRounds(
+            () -> cluster(source, destination),
+            node -> new GuestMachine(node.guest(), script, options.work()),
+            kindsOf(source),
+            options.work().resolve("chaos"),
+            System.out::println);
+    OutcomeTable<ChaosPoint, ChaosPart> table = rounds.run(plans);
+    System.out.println();
+    System.out.print(table.markdown());
+    System.out.println(table.result());
+    if (table.violations() > 0) {
+      return failed(table.violations() + " rounds broke a rule");
+    }
+    System.out.println("LAB-PASSED");
+    return 0;
   }
 
   private LabCluster cluster(GuestNode source, GuestNode destination)

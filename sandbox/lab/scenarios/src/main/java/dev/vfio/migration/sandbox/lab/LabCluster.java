@@ -6,6 +6,7 @@ import dev.vfio.migration.sandbox.cluster.JavaCommand;
 import dev.vfio.migration.sandbox.cluster.Repository;
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
 import dev.vfio.migration.sandbox.cluster.migration.NodeDevice;
+import dev.vfio.migration.sandbox.cluster.process.FileTree;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,6 +33,12 @@ final class LabCluster implements AutoCloseable {
 
   /** How long anything may take in guests whose processors are emulated. */
   private static final Duration BOUND = Duration.ofMinutes(6);
+
+  /** What may fail as a guest, a process or the API server does. */
+  @FunctionalInterface
+  interface Step {
+    void take() throws IOException, InterruptedException;
+  }
 
   private final ControlPlane controlPlane;
   private final GuestAgent sourceAgent;
@@ -108,6 +115,11 @@ final class LabCluster implements AutoCloseable {
     return destinationAgent;
   }
 
+  /** The agent of that node. */
+  GuestAgent agentOf(GuestNode node) {
+    return node.name().equals(source().name()) ? sourceAgent : destinationAgent;
+  }
+
   /** The program that uses devices, as the guests see it. */
   Path workload() {
     return workload;
@@ -121,6 +133,21 @@ final class LabCluster implements AutoCloseable {
    */
   AppliedMigration migrate(
       String name, NodeDevice source, NodeDevice destination, boolean live, boolean manual) {
+    return migrate(name, source, destination, live, manual, BOUND);
+  }
+
+  /**
+   * The same.
+   *
+   * @param phaseBound how long each phase may take, and an agent be away, whole seconds
+   */
+  AppliedMigration migrate(
+      String name,
+      NodeDevice source,
+      NodeDevice destination,
+      boolean live,
+      boolean manual,
+      Duration phaseBound) {
     Map<String, String> timeouts =
         Stream.of(
                 "validating",
@@ -129,7 +156,7 @@ final class LabCluster implements AutoCloseable {
                 "activating",
                 "rollingBack",
                 "agentUnavailable")
-            .collect(Collectors.toMap(phase -> phase, phase -> BOUND.toMinutes() + "m"));
+            .collect(Collectors.toMap(phase -> phase, phase -> phaseBound.toSeconds() + "s"));
     return AppliedMigration.apply(
         controlPlane.client(),
         "kernel-lab",
@@ -160,6 +187,31 @@ final class LabCluster implements AutoCloseable {
   /** SIGCONT; nothing where it is not suspended. */
   void proceedOperator() throws IOException, InterruptedException {
     controlPlane.operator().proceed();
+  }
+
+  /** SIGKILL. */
+  void killOperator() {
+    controlPlane.operator().kill();
+  }
+
+  /** Starts the operator after {@link #killOperator()} and waits until it is ready. */
+  void restartOperator() throws IOException, InterruptedException {
+    controlPlane.launchOperator();
+    controlPlane.awaitOperator();
+  }
+
+  /** Copies the logs of all processes, and the agents' journals, for people to read. */
+  void keepLogs(Path folder) throws IOException, InterruptedException {
+    for (GuestNode node : List.of(source(), destination())) {
+      node.guest()
+          .run(
+              "cp -r %s/journal %s/kept-journal"
+                  .formatted(node.runDirectory(), Shell.quoted(node.folder())),
+              GuestNode.COMMAND_BOUND);
+      FileTree.copy(node.folder(), folder.resolve(node.name()));
+      FileTree.delete(node.folder().resolve("kept-journal"));
+    }
+    FileTree.copy(controlPlane.logs(), folder.resolve("logs"));
   }
 
   /** Leaves operator and API server running after this process. */

@@ -19,6 +19,7 @@ import picocli.CommandLine.Option;
  * @param core only one success and one rollback for each interface
  * @param keep leave API server, operator and agents running at the end
  * @param cdev devices are opened by their own nodes, not by their groups
+ * @param chaos rounds of faults instead of the scenarios; empty for the scenarios
  * @param only only scenarios whose name contains one of these; empty for all
  */
 record LabOptions(
@@ -31,6 +32,7 @@ record LabOptions(
     boolean core,
     boolean keep,
     boolean cdev,
+    Optional<Chaos> chaos,
     List<String> only) {
 
   LabOptions {
@@ -45,6 +47,15 @@ record LabOptions(
    * @param stateHost the guest's address on the link between the two
    */
   record GuestAddress(Path channel, String address, String stateHost) {}
+
+  /**
+   * Which rounds.
+   *
+   * @param rounds how many; 0 for each point x part x fault once
+   * @param skip how many of the first are left out
+   * @param seed of what chance picks
+   */
+  record Chaos(int rounds, int skip, long seed) {}
 
   /** The command line as it was given. */
   private static final class Given {
@@ -81,6 +92,18 @@ record LabOptions(
     @Option(names = "--cdev")
     private boolean cdev;
 
+    @Option(names = "--chaos")
+    private boolean chaos;
+
+    @Option(names = "--rounds")
+    private int rounds;
+
+    @Option(names = "--skip")
+    private int skip;
+
+    @Option(names = "--seed")
+    private long seed;
+
     @Option(names = "--only")
     private List<String> only = List.of();
   }
@@ -92,6 +115,15 @@ record LabOptions(
    */
   static LabOptions parse(String... arguments) throws WrongOptionException {
     Given given = CommandLineReader.read(new Given(), arguments);
+    if (given.rounds < 0 || given.skip < 0) {
+      throw new WrongOptionException("--rounds and --skip take a number from 0");
+    }
+    if (!given.chaos && (given.rounds != 0 || given.skip != 0 || given.seed != 0)) {
+      throw new WrongOptionException("--rounds, --skip and --seed go with --chaos");
+    }
+    if (given.chaos && (given.core || given.keep)) {
+      throw new WrongOptionException("--chaos goes without --core and --keep");
+    }
     Path work = given.work.toAbsolutePath();
     return new LabOptions(
         work,
@@ -103,6 +135,9 @@ record LabOptions(
         given.core,
         given.keep,
         given.cdev,
+        given.chaos
+            ? Optional.of(new Chaos(given.rounds, given.skip, given.seed))
+            : Optional.empty(),
         given.only);
   }
 }

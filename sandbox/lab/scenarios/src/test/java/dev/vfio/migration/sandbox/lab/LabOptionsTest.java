@@ -36,7 +36,18 @@ class LabOptionsTest {
     assertThat(options.b().stateHost()).isEqualTo("10.77.0.2");
     assertThat(options.core()).isFalse();
     assertThat(options.cdev()).isFalse();
+    assertThat(options.chaos()).isEmpty();
     assertThat(options.only()).isEmpty();
+  }
+
+  @Test
+  void roundsOfFaultsTakeTheScenariosPlace() throws Exception {
+    assertThat(parse("--chaos", "--rounds", "12", "--skip", "3", "--seed", "7").chaos())
+        .contains(new LabOptions.Chaos(12, 3, 7));
+    assertThat(parse("--chaos").chaos()).contains(new LabOptions.Chaos(0, 0, 0));
+    assertThatThrownBy(() -> parse("--rounds", "12")).hasMessageContaining("go with --chaos");
+    assertThatThrownBy(() -> parse("--chaos", "--rounds", "-1")).hasMessageContaining("from 0");
+    assertThatThrownBy(() -> parse("--chaos", "--core")).hasMessageContaining("without --core");
   }
 
   @Test

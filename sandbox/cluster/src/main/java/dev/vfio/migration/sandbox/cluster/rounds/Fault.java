@@ -1,7 +1,7 @@
-package dev.vfio.migration.sandbox.cluster.chaos;
+package dev.vfio.migration.sandbox.cluster.rounds;
 
-/** What happens to one part of the cluster. */
-enum Fault implements Labels {
+/** What happens to one part. */
+public enum Fault implements Labels {
   /** SIGKILL; started again at once, as a kubelet would. */
   KILL("kill"),
   /** SIGSTOP, and SIGCONT after some seconds. */

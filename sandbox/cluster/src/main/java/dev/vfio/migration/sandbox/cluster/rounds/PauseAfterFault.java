@@ -1,4 +1,4 @@
-package dev.vfio.migration.sandbox.cluster.chaos;
+package dev.vfio.migration.sandbox.cluster.rounds;
 
 import dev.vfio.migration.sandbox.cluster.evidence.DeviceEvent;
 import java.util.List;
@@ -11,11 +11,11 @@ import java.util.OptionalLong;
  *
  * @param fault CLOCK_MONOTONIC, nanoseconds
  */
-record PauseAfterFault(long fault) {
+public record PauseAfterFault(long fault) {
   private static final double NANOS_PER_MILLI = 1e6;
 
   /** Empty where the workload was not paused then, or the destination does not run afterwards. */
-  OptionalLong nanos(List<DeviceEvent> source, List<DeviceEvent> destination) {
+  public OptionalLong nanos(List<DeviceEvent> source, List<DeviceEvent> destination) {
     boolean paused =
         source.stream()
             .filter(event -> event.event().equals("workload") && event.nanos() < fault)
@@ -32,7 +32,7 @@ record PauseAfterFault(long fault) {
         : OptionalLong.empty();
   }
 
-  static String millis(long nanos) {
+  public static String millis(long nanos) {
     return String.format(Locale.ROOT, "%.0f", nanos / NANOS_PER_MILLI);
   }
 

@@ -1,11 +1,11 @@
-package dev.vfio.migration.sandbox.cluster.chaos;
+package dev.vfio.migration.sandbox.cluster.rounds;
 
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
 /** A value with a name that people write on the command line and read in the outcome. */
-interface Labels {
+public interface Labels {
   String label();
 
   /** The value with that label. */

@@ -1,4 +1,4 @@
-package dev.vfio.migration.sandbox.cluster.chaos;
+package dev.vfio.migration.sandbox.cluster.rounds;
 
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -10,31 +10,39 @@ import java.util.Set;
  * The order of rounds: first each point x part x {kill, stop, cut} once, then what chance picks by
  * the seed, one time in three with a second fault. The same options give the same plans.
  */
-final class RoundPlans {
+public final class RoundPlans<P extends Labels, T extends Target> {
   private static final Set<Fault> SYSTEMATIC = EnumSet.of(Fault.KILL, Fault.STOP, Fault.CUT);
   private static final int SECOND_FAULT_ONE_IN = 3;
 
+  private final List<P> points;
+  private final List<T> parts;
   private final long seed;
-  private final Only only;
+  private final Only<P, T> only;
 
-  RoundPlans(long seed, Only only) {
+  /**
+   * @param points in the order in which they are gone through
+   * @param parts in that order for each point
+   */
+  public RoundPlans(List<P> points, List<T> parts, long seed, Only<P, T> only) {
+    this.points = List.copyOf(points);
+    this.parts = List.copyOf(parts);
     this.seed = seed;
     this.only = only;
   }
 
   /** How many rounds the systematic part has. */
-  int systematic() {
+  public int systematic() {
     return list().size();
   }
 
   /** The plans of the rounds from {@code skipped + 1} to {@code skipped + rounds}. */
-  List<RoundPlan> after(int skipped, int rounds) {
+  public List<RoundPlan<P, T>> after(int skipped, int rounds) {
     return first(skipped + rounds).subList(skipped, skipped + rounds);
   }
 
-  private List<RoundPlan> first(int rounds) {
-    List<RoundPlan> plans = new ArrayList<>();
-    for (RoundPlan plan : list()) {
+  private List<RoundPlan<P, T>> first(int rounds) {
+    List<RoundPlan<P, T>> plans = new ArrayList<>();
+    for (RoundPlan<P, T> plan : list()) {
       if (plans.size() < rounds) {
         plans.add(plan);
       }
@@ -45,15 +53,16 @@ final class RoundPlans {
     return plans;
   }
 
-  private List<RoundPlan> list() {
-    List<RoundPlan> plans = new ArrayList<>();
-    for (Point point : Point.values()) {
-      for (Part part : Part.values()) {
+  private List<RoundPlan<P, T>> list() {
+    List<RoundPlan<P, T>> plans = new ArrayList<>();
+    for (P point : points) {
+      for (T part : parts) {
         for (Fault fault : Fault.values()) {
           boolean systematic = SYSTEMATIC.contains(fault) || only.names(fault);
           if (systematic && part.faults().contains(fault) && only.matches(point, part, fault)) {
             int number = plans.size() + 1;
-            plans.add(new RoundPlan(number, seed + number, point, List.of(new Blow(part, fault))));
+            plans.add(
+                new RoundPlan<>(number, seed + number, point, List.of(new Blow<>(part, fault))));
           }
         }
       }
@@ -61,30 +70,30 @@ final class RoundPlans {
     return plans;
   }
 
-  private RoundPlan random(int number) {
+  private RoundPlan<P, T> random(int number) {
     Random random = new Random(seed + number);
-    List<Blow> possible = new ArrayList<>();
-    Point point = pick(random, List.of(Point.values()).stream().filter(only::matches).toList());
-    for (Part part : Part.values()) {
+    List<Blow<T>> possible = new ArrayList<>();
+    P point = pick(random, points.stream().filter(only::matches).toList());
+    for (T part : parts) {
       for (Fault fault : Fault.values()) {
         if (part.faults().contains(fault) && only.matches(point, part, fault)) {
-          possible.add(new Blow(part, fault));
+          possible.add(new Blow<>(part, fault));
         }
       }
     }
-    List<Blow> blows = new ArrayList<>();
+    List<Blow<T>> blows = new ArrayList<>();
     blows.add(pick(random, possible));
     if (random.nextInt(SECOND_FAULT_ONE_IN) == 0) {
-      List<Blow> others =
+      List<Blow<T>> others =
           possible.stream().filter(blow -> blow.part() != blows.get(0).part()).toList();
       if (!others.isEmpty()) {
         blows.add(pick(random, others));
       }
     }
-    return new RoundPlan(number, seed + number, point, blows);
+    return new RoundPlan<>(number, seed + number, point, blows);
   }
 
-  private static <T> T pick(Random random, List<T> values) {
+  private static <V> V pick(Random random, List<V> values) {
     return values.get(random.nextInt(values.size()));
   }
 }

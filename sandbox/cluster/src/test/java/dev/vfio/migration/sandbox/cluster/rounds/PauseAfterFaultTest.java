@@ -1,4 +1,4 @@
-package dev.vfio.migration.sandbox.cluster.chaos;
+package dev.vfio.migration.sandbox.cluster.rounds;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package dev.vfio.migration.sandbox.cluster.chaos;
+package dev.vfio.migration.sandbox.cluster.rounds;
 
 import java.util.List;
 import java.util.stream.Collectors;
@@ -11,12 +11,14 @@ import java.util.stream.Collectors;
  * @param point where its faults happen
  * @param blows one or two, of different parts
  */
-record RoundPlan(int number, long seed, Point point, List<Blow> blows) {
-  RoundPlan {
+public record RoundPlan<P extends Labels, T extends Target>(
+    int number, long seed, P point, List<Blow<T>> blows) {
+  public RoundPlan {
     blows = List.copyOf(blows);
   }
 
-  boolean hits(Part part) {
+  /** Whether a fault happens to that part. */
+  public boolean hits(T part) {
     return blows.stream().anyMatch(blow -> blow.part() == part);
   }
 

@@ -1,7 +1,8 @@
-package dev.vfio.migration.sandbox.cluster.chaos;
+package dev.vfio.migration.sandbox.cluster.rounds;
 
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 /**
  * How a round ended.
@@ -16,7 +17,7 @@ import java.util.OptionalLong;
  *     the destination ran
  * @param violations what must not be, in words
  */
-record Outcome(
+public record Outcome(
     String phaseAtFault,
     String phaseAtEnd,
     String reason,
@@ -25,14 +26,13 @@ record Outcome(
     boolean lost,
     OptionalLong pauseNanos,
     List<String> violations) {
-  Outcome {
+  public Outcome {
     violations = List.copyOf(violations);
   }
 
-  /** A round that came to no judgement: the cluster was not what it must be. */
-  static Outcome notRun(Exception cause) {
+  /** A round that came to no judgement: the cluster, or a guest, was not what it must be. */
+  public static Outcome notRun(Exception cause) {
     return new Outcome(
-        
         "",
         "unknown",
         "",
@@ -43,14 +43,28 @@ record Outcome(
         List.of("not run to its end: " + cause));
   }
 
+  /** The same, with one more thing that must not be. */
+  public Outcome with(String violation) {
+    return new Outcome(
+        phaseAtFault,
+        phaseAtEnd,
+        reason,
+        handover,
+        owner,
+        lost,
+        pauseNanos,
+        Stream.concat(violations.stream(), Stream.of(violation)).toList());
+  }
+
   /** In the table: the phase at the end, and whether the state went with its device. */
-  String word() {
+  public String word() {
     return phaseAtEnd
         + (phaseAtEnd.equals("ActionRequired") ? " " + reason : "")
         + (lost ? ", state lost" : "");
   }
 
-  boolean waits() {
+  /** Whether it waits for a person. */
+  public boolean waits() {
     return phaseAtEnd.equals("ActionRequired");
   }
 }

@@ -1,4 +1,4 @@
-package dev.vfio.migration.sandbox.cluster.chaos;
+package dev.vfio.migration.sandbox.cluster.rounds;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -9,7 +9,9 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** Counts outcomes by point, part and fault, and prints them as Markdown. */
-final class OutcomeTable {
+public final class OutcomeTable<P extends Labels, T extends Target> {
+  private final List<P> points;
+  private final List<T> parts;
   private final Map<String, Map<String, Integer>> cells = new LinkedHashMap<>();
   private final List<Long> pauses = new ArrayList<>();
   private int rounds;
@@ -18,7 +20,16 @@ final class OutcomeTable {
   private int rolledBack;
   private int waiting;
 
-  void add(RoundPlan plan, Outcome outcome) {
+  /**
+   * @param points the rows
+   * @param parts the columns
+   */
+  public OutcomeTable(List<P> points, List<T> parts) {
+    this.points = List.copyOf(points);
+    this.parts = List.copyOf(parts);
+  }
+
+  public void add(RoundPlan<P, T> plan, Outcome outcome) {
     rounds++;
     outcome.pauseNanos().ifPresent(pauses::add);
     violations += outcome.violations().isEmpty() ? 0 : 1;
@@ -29,7 +40,7 @@ final class OutcomeTable {
     } else {
       rolledBack++;
     }
-    for (Blow blow : plan.blows()) {
+    for (Blow<T> blow : plan.blows()) {
       boolean alone = plan.blows().size() == 1;
       cells
           .computeIfAbsent(key(plan.point(), blow.part(), blow.fault()), key -> new TreeMap<>())
@@ -37,16 +48,17 @@ final class OutcomeTable {
     }
   }
 
-  private static String key(Point point, Part part, Fault fault) {
-    return point + " " + part + " " + fault;
+  private static String key(Labels point, Labels part, Fault fault) {
+    return point.label() + " " + part.label() + " " + fault;
   }
 
-  int violations() {
+  /** Rounds that broke a rule. */
+  public int violations() {
     return violations;
   }
 
   /** One table for each fault that happened: a row for each point, a column for each part. */
-  String markdown() {
+  public String markdown() {
     StringBuilder text = new StringBuilder();
     for (Fault fault : Fault.values()) {
       if (cells.keySet().stream().anyMatch(key -> key.endsWith(" " + fault))) {
@@ -58,13 +70,13 @@ final class OutcomeTable {
 
   private void table(StringBuilder text, Fault fault) {
     text.append("| ").append(fault.label()).append(" |");
-    for (Part part : Part.values()) {
+    for (T part : parts) {
       text.append(' ').append(part.label()).append(" |");
     }
-    text.append("\n|---|").append("---|".repeat(Part.values().length)).append('\n');
-    for (Point point : Point.values()) {
+    text.append("\n|---|").append("---|".repeat(parts.size())).append('\n');
+    for (P point : points) {
       text.append("| ").append(point.label()).append(" |");
-      for (Part part : Part.values()) {
+      for (T part : parts) {
         text.append(' ').append(cell(cells.get(key(point, part, fault)))).append(" |");
       }
       text.append('\n');
@@ -81,12 +93,12 @@ final class OutcomeTable {
   }
 
   /** What the faults cost workloads that were paused already; empty where none was. */
-  Optional<String> pauses() {
+  public Optional<String> pauses() {
     return pauses.isEmpty() ? Optional.empty() : Optional.of(PauseAfterFault.summary(pauses));
   }
 
   /** The one line that ends a run. */
-  String result() {
+  public String result() {
     return "rounds=%d violations=%d committed=%d rolledBack=%d waiting=%d"
         .formatted(rounds, violations, committed, rolledBack, waiting);
   }
