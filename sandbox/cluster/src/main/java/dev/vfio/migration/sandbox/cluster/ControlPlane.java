@@ -5,6 +5,7 @@ import dev.vfio.migration.sandbox.cluster.process.ProcessSpec;
 import dev.vfio.migration.sandbox.cluster.process.Readiness;
 import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
 import dev.vfio.migration.sandbox.cluster.process.Supervisor;
+import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
@@ -17,6 +18,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The part of a sandbox cluster that is on no node: API server and operator as processes of this
@@ -30,8 +32,13 @@ public final class ControlPlane implements AutoCloseable {
   private static final Duration END_BOUND = Duration.ofSeconds(5);
   private static final int API_SERVER_HOST = 10;
   private static final int API_SERVER_PORT = 6443;
+
+  /** Of the first replica; each further one has an address ten further on. */
   private static final int OPERATOR_HOST = 20;
+
+  private static final int REPLICA_DISTANCE = 10;
   private static final int OPERATOR_PORT = 8080;
+  private static final String LEASE = "vfio-migration-operator";
   private static final String MAIN_API_SERVER =
       "dev.vfio.migration.sandbox.apiserver.ApiServerProcess";
 
@@ -40,7 +47,7 @@ public final class ControlPlane implements AutoCloseable {
   private final LoopbackNetwork network;
   private final CertificateAuthority authority = CertificateAuthority.create("sandbox cluster");
   private volatile RunningProcess apiServer;
-  private volatile RunningProcess operator;
+  private final Map<Integer, RunningProcess> operators = new ConcurrentHashMap<>();
   private volatile KubernetesClient client;
 
   private ControlPlane(ClusterSettings settings) throws IOException, InterruptedException {
@@ -127,31 +134,82 @@ public final class ControlPlane implements AutoCloseable {
 
   /** Starts the operator; does not wait. */
   public RunningProcess launchOperator() throws IOException {
+    return launchOperator(0, Map.of());
+  }
+
+  /**
+   * Starts one replica of the operator; does not wait.
+   *
+   * @param replica 0 or 1
+   * @param further environment, in addition to what every replica of this cluster has
+   */
+  public RunningProcess launchOperator(int replica, Map<String, String> further)
+      throws IOException {
     Map<String, String> environment = new LinkedHashMap<>();
     environment.put("KUBECONFIG", kubeconfig().toString());
     environment.put("OPERATOR_NAMESPACE", ClusterObjects.NAMESPACE);
     // Where examples, demo, lab and tests make their migrations.
     environment.put("OPERATOR_ADMIN_NAMESPACES", "default");
     environment.put("OPERATOR_TLS_DIRECTORY", operatorTls().toString());
-    environment.put("QUARKUS_HTTP_HOST", network.address(OPERATOR_HOST));
+    environment.put("QUARKUS_HTTP_HOST", operatorAddress(replica));
     environment.put("QUARKUS_HTTP_PORT", Integer.toString(OPERATOR_PORT));
     // As for a pod's container, a restart keeps the name: the lease is its own again at once.
-    environment.put("HOSTNAME", "vfio-migration-operator-0");
+    environment.put("HOSTNAME", operatorPod(replica));
     environment.put("OPERATOR_LEASE_DURATION", "3s");
     environment.put("OPERATOR_LEASE_RENEW_DEADLINE", "2s");
     environment.put("OPERATOR_LEASE_RETRY_PERIOD", "500ms");
     environment.putAll(settings.operatorSettings());
+    environment.putAll(further);
     List<String> command = java(settings.tuning(), "256m").jar(settings.repository().operatorJar());
-    operator = start("operator", command, environment);
+    String name = replica == 0 ? "operator" : "operator-" + replica;
+    RunningProcess operator = start(name, command, environment);
+    operators.put(replica, operator);
     return operator;
   }
 
   /** Waits until the operator says that it is ready. */
   public void awaitOperator() throws IOException, InterruptedException {
-    operator.awaitReady(
-        Readiness.http(
-            "http://" + network.address(OPERATOR_HOST) + ":" + OPERATOR_PORT + "/q/health/ready"),
-        START_BOUND);
+    awaitOperator(0);
+  }
+
+  /** The same of that replica. */
+  public void awaitOperator(int replica) throws IOException, InterruptedException {
+    operator(replica)
+        .awaitReady(
+            Readiness.http(
+                "http://" + operatorAddress(replica) + ":" + OPERATOR_PORT + "/q/health/ready"),
+            START_BOUND);
+  }
+
+  private String operatorAddress(int replica) {
+    return network.address(OPERATOR_HOST + REPLICA_DISTANCE * replica);
+  }
+
+  private static String operatorPod(int replica) {
+    return "vfio-migration-operator-" + replica;
+  }
+
+  /** What the lease says of its holder: which start of which replica; empty where nobody has it. */
+  public String leaseHolder() {
+    Lease lease =
+        client.leases().inNamespace(ClusterObjects.NAMESPACE).withName(LEASE).get();
+    String holder = lease == null ? null : lease.getSpec().getHolderIdentity();
+    return holder == null ? "" : holder;
+  }
+
+  /**
+   * The replica that leads, by the lease.
+   *
+   * @throws IOException where none does
+   */
+  public int leader() throws IOException {
+    String holder = leaseHolder();
+    for (int replica : operators.keySet()) {
+      if (holder.startsWith(operatorPod(replica))) {
+        return replica;
+      }
+    }
+    throw new IOException("no operator leads: the lease names '" + holder + "'");
   }
 
   // --- parts and places ---
@@ -161,7 +219,12 @@ public final class ControlPlane implements AutoCloseable {
   }
 
   public RunningProcess operator() {
-    return operator;
+    return operator(0);
+  }
+
+  /** That replica, as it was last started. */
+  public RunningProcess operator(int replica) {
+    return operators.get(replica);
   }
 
   /** Usable after {@link #connect()}. */

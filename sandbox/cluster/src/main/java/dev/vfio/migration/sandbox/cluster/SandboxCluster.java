@@ -138,9 +138,39 @@ public final class SandboxCluster implements AutoCloseable {
     return controlPlane.launchOperator();
   }
 
+  /**
+   * Starts one replica of the operator; does not wait.
+   *
+   * @param replica 0 or 1; without a call of this there is 0 alone
+   * @param further environment, in addition to what every replica of this cluster has
+   */
+  public RunningProcess launchOperator(int replica, Map<String, String> further)
+      throws IOException {
+    return controlPlane.launchOperator(replica, further);
+  }
+
   /** Waits until the operator says that it is ready. */
   public void awaitOperator() throws IOException, InterruptedException {
     controlPlane.awaitOperator();
+  }
+
+  /** The same of that replica. */
+  public void awaitOperator(int replica) throws IOException, InterruptedException {
+    controlPlane.awaitOperator(replica);
+  }
+
+  /** What the lease says of its holder: which start of which replica; empty where nobody has it. */
+  public String leaseHolder() {
+    return controlPlane.leaseHolder();
+  }
+
+  /**
+   * The replica that leads, by the lease.
+   *
+   * @throws IOException where none does
+   */
+  public int leader() throws IOException {
+    return controlPlane.leader();
   }
 
   public RunningProcess apiServer() {
@@ -234,6 +264,11 @@ public final class SandboxCluster implements AutoCloseable {
 
   public RunningProcess operator() {
     return controlPlane.operator();
+  }
+
+  /** That replica of the operator, as it was last started. */
+  public RunningProcess operator(int replica) {
+    return controlPlane.operator(replica);
   }
 
   /** For further processes that are to end with the cluster. */

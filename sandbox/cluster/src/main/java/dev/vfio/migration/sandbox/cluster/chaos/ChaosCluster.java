@@ -26,6 +26,7 @@ final class ChaosCluster implements AutoCloseable {
       List.of(SandboxCluster.SOURCE_NODE, SandboxCluster.DESTINATION_NODE);
 
   private final SandboxCluster cluster;
+  private final Operators operators;
   private final Map<String, FaultyLink> controlLinks = new HashMap<>();
   private final Map<String, FaultyLink> stateLinks = new HashMap<>();
   private FaultyLink apiLink;
@@ -33,13 +34,17 @@ final class ChaosCluster implements AutoCloseable {
   private MovingDevice source;
   private MovingDevice destination;
 
-  private ChaosCluster(SandboxCluster cluster) {
+  private ChaosCluster(SandboxCluster cluster, Operators operators) {
     this.cluster = cluster;
+    this.operators = operators;
   }
 
   /** Starts everything, and returns when every part is ready. */
-  static ChaosCluster start(Path work) throws IOException, InterruptedException {
+  static ChaosCluster start(Path work, Operators operators)
+      throws IOException, InterruptedException {
+    Map<String, String> settings = new HashMap<>(operators.settings());
     Path kubeconfig = work.resolve("kubeconfig-of-operator").toAbsolutePath();
+    settings.put("KUBECONFIG", kubeconfig.toString());
     ChaosCluster chaos =
         new ChaosCluster(
             SandboxCluster.start(
@@ -48,11 +53,16 @@ final class ChaosCluster implements AutoCloseable {
                     work,
                     JavaCommand.Tuning.QUICK_START,
                     true,
-                    Map.of("KUBECONFIG", kubeconfig.toString()))));
+                    settings)),
+            operators);
     try {
       chaos.openLinks(kubeconfig);
       chaos.launchPair();
       chaos.cluster.awaitReady();
+      for (int replica = 1; replica < operators.count(); replica++) {
+        chaos.cluster.launchOperator(replica, Map.of());
+        chaos.cluster.awaitOperator(replica);
+      }
       chaos.awaitPair();
       return chaos;
     } catch (IOException | InterruptedException | RuntimeException e) {
@@ -106,6 +116,27 @@ final class ChaosCluster implements AutoCloseable {
 
   SandboxCluster cluster() {
     return cluster;
+  }
+
+  /** The replica of the operator that leads; the one there is where there is no other. */
+  int leader() throws IOException {
+    return operators.count() == 1 ? 0 : cluster.leader();
+  }
+
+  /** SIGSTOP to every replica of the operator. */
+  void suspendOperators() throws IOException, InterruptedException {
+    for (int replica = 0; replica < operators.count(); replica++) {
+      cluster.operator(replica).suspend();
+    }
+  }
+
+  /** SIGCONT to every replica that does not lead, and to the leader where it is to go on. */
+  void proceedOperators(int leader, boolean leaderToo) throws IOException, InterruptedException {
+    for (int replica = 0; replica < operators.count(); replica++) {
+      if (replica != leader || leaderToo) {
+        cluster.operator(replica).proceed();
+      }
+    }
   }
 
   /** The device whose workload runs when a round begins. */

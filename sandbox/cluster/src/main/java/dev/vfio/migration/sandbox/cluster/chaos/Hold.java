@@ -153,7 +153,7 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
 
   private void awaitLoaded() throws IOException, InterruptedException {
     awaitStall(destination(), "RESUME_COMPLETED");
-    chaos.cluster().operator().suspend();
+    chaos.suspendOperators();
     destination().console().clearFaults();
     awaitSaid(destination(), "DESTINATION_LOADED");
     awaitSaid(source(), "SOURCE_AWAITING_DECISION");
@@ -185,16 +185,20 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
     };
   }
 
-  /** What must happen at once after the fault began: the decision is not to wait for its end. */
-  void faultBegan(RoundPlan<Point, Part> plan) throws IOException, InterruptedException {
+  /**
+   * What must happen at once after the fault began: the decision is not to wait for its end.
+   *
+   * @param leader replica of the operator that led before it
+   */
+  void faultBegan(RoundPlan<Point, Part> plan, int leader) throws IOException, InterruptedException {
     boolean stands =
         plan.blows().stream()
             .anyMatch(
                 blow ->
                     blow.part() == Part.OPERATOR
                         && (blow.fault() == Fault.KILL || blow.fault() == Fault.STOP));
-    if (point == Point.LOADED && !stands) {
-      chaos.cluster().operator().proceed();
+    if (point == Point.LOADED) {
+      chaos.proceedOperators(leader, !stands);
     }
   }
 

@@ -7,6 +7,7 @@ import dev.vfio.migration.sandbox.cluster.rounds.Blow;
 import dev.vfio.migration.sandbox.cluster.rounds.Fault;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 /**
@@ -33,14 +34,19 @@ final class Injection {
   private final Part part;
   private final Fault fault;
   private final Random random;
+  private final int leader;
   private Pulse pulse;
 
-  Injection(ChaosCluster chaos, Blow<Part> blow, Random random) {
+  /**
+   * @param leader replica of the operator that leads: it is the one that something happens to
+   */
+  Injection(ChaosCluster chaos, Blow<Part> blow, Random random, int leader) {
     this.chaos = chaos;
     this.cluster = chaos.cluster();
     this.part = blow.part();
     this.fault = blow.fault();
     this.random = random;
+    this.leader = leader;
   }
 
   Part part() {
@@ -78,7 +84,7 @@ final class Injection {
         switch (part) {
           case API_SERVER -> cluster::awaitApiServer;
           case SOURCE_AGENT, DESTINATION_AGENT -> () -> cluster.awaitAgent(end().node());
-          case OPERATOR -> cluster::awaitOperator;
+          case OPERATOR -> () -> cluster.awaitOperator(leader);
           case SOURCE_DEVICE, DESTINATION_DEVICE -> () -> end().await();
           case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> {};
         };
@@ -100,7 +106,7 @@ final class Injection {
     return switch (part) {
       case API_SERVER -> cluster.apiServer();
       case SOURCE_AGENT, DESTINATION_AGENT -> cluster.agent(end().node());
-      case OPERATOR -> cluster.operator();
+      case OPERATOR -> cluster.operator(leader);
       case SOURCE_DEVICE, DESTINATION_DEVICE, SOURCE_WORKLOAD, WAITING_WORKLOAD ->
           end().launched().process();
     };
@@ -132,7 +138,7 @@ final class Injection {
     return switch (part) {
       case API_SERVER -> cluster::launchApiServer;
       case SOURCE_AGENT, DESTINATION_AGENT -> () -> cluster.launchAgent(end().node());
-      case OPERATOR -> cluster::launchOperator;
+      case OPERATOR -> () -> cluster.launchOperator(leader, Map.of());
       case SOURCE_DEVICE, DESTINATION_DEVICE -> () -> end().relaunch();
       case SOURCE_WORKLOAD, WAITING_WORKLOAD -> () -> end().console().open(WORKLOAD);
     };

@@ -7,6 +7,7 @@ import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
 import dev.vfio.migration.sandbox.cluster.rounds.Blow;
 import dev.vfio.migration.sandbox.cluster.rounds.Fault;
 import dev.vfio.migration.sandbox.cluster.rounds.Outcome;
+import dev.vfio.migration.sandbox.cluster.rounds.PauseAfterFault;
 import dev.vfio.migration.sandbox.cluster.rounds.RoundPlan;
 import dev.vfio.migration.sandbox.cluster.rounds.StatusFindings;
 import dev.vfio.migration.sandbox.cluster.waiting.Waiting;
@@ -26,8 +27,9 @@ import java.util.stream.Stream;
  * decision is never decided for, is.
  *
  * @param since begin of the round, CLOCK_MONOTONIC, nanoseconds
+ * @param fault begin of its first fault, the same
  */
-record Judge(ChaosCluster chaos, RoundPlan<Point, Part> plan, long since) {
+record Judge(ChaosCluster chaos, RoundPlan<Point, Part> plan, long since, long fault) {
   private static final Duration RUNS = Duration.ofSeconds(20);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
 
@@ -59,6 +61,8 @@ record Judge(ChaosCluster chaos, RoundPlan<Point, Part> plan, long since) {
         handover,
         owner(),
         lost,
+        new PauseAfterFault(fault)
+            .nanos(chaos.source().eventsSince(since), chaos.destination().eventsSince(since)),
         found);
   }
 

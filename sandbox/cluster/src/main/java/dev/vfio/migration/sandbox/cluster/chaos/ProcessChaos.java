@@ -40,6 +40,12 @@ public final class ProcessChaos {
     @Option(names = "--only")
     private String only = "*/*/*";
 
+    @Option(names = "--operators")
+    private int operators = Operators.ONE.count();
+
+    @Option(names = "--lease")
+    private int lease = Operators.ONE.leaseSeconds();
+
     @Option(names = "--work")
     private Path work = Path.of(".bench", "chaos");
   }
@@ -54,12 +60,14 @@ public final class ProcessChaos {
     Locale.setDefault(Locale.ROOT);
     Options options;
     RoundPlans<Point, Part> plans;
+    Operators operators;
     try {
       options = CommandLineReader.read(new Options(), arguments);
       if (options.rounds < 0 || options.skip < 0) {
         throw new WrongOptionException("--rounds and --skip take a number from 0");
       }
       plans = plans(options.seed, Only.parse(Point.values(), Part.values(), options.only));
+      operators = Operators.checked(options.operators, options.lease);
     } catch (WrongOptionException e) {
       System.err.println(
           "chaos: "
@@ -82,9 +90,11 @@ public final class ProcessChaos {
       int rounds =
           options.rounds == 0 ? Math.max(0, plans.systematic() - options.skip) : options.rounds;
       List<RoundPlan<Point, Part>> chosen = plans.after(options.skip, rounds);
-      OutcomeTable<Point, Part> table = new Rounds(work, System.out::println).run(chosen);
+      OutcomeTable<Point, Part> table =
+          new Rounds(work, operators, System.out::println).run(chosen);
       System.out.println();
       System.out.print(table.markdown());
+      table.pauses().ifPresent(System.out::println);
       System.out.println(table.result());
       exit = table.violations() == 0 ? 0 : 1;
     }

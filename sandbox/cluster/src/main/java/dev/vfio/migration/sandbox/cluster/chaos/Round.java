@@ -53,14 +53,16 @@ final class Round {
     predecessor = held.predecessor();
     JsonNode before = migration.object();
 
+    int leader = chaos.leader();
     List<Injection> injections = new ArrayList<>();
     for (Blow<Part> blow : plan.blows()) {
-      injections.add(new Injection(chaos, blow, random));
+      injections.add(new Injection(chaos, blow, random, leader));
     }
+    long fault = System.nanoTime();
     for (Injection injection : injections) {
       injection.begin();
     }
-    hold.faultBegan(plan);
+    hold.faultBegan(plan, leader);
     int lasts = lasts();
     boolean early = hold.mayLetGoUnder(plan);
     pause(early ? lasts / 2 : lasts);
@@ -79,7 +81,7 @@ final class Round {
       hold.letGo(held);
     }
     awaitSettled();
-    return new Judge(chaos, plan, since)
+    return new Judge(chaos, plan, since, fault)
         .judge(
             before.at("/status/phase").asText(""),
             before.at("/status/handover").asText(""),

@@ -2,6 +2,7 @@ package dev.vfio.migration.sandbox.cluster.chaos;
 
 import dev.vfio.migration.sandbox.cluster.rounds.Outcome;
 import dev.vfio.migration.sandbox.cluster.rounds.OutcomeTable;
+import dev.vfio.migration.sandbox.cluster.rounds.PauseAfterFault;
 import dev.vfio.migration.sandbox.cluster.rounds.RoundPlan;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
@@ -19,6 +20,7 @@ final class Rounds {
   private static final long NANOS_PER_MILLI = 1_000_000;
 
   private final Path work;
+  private final Operators operators;
   private final Consumer<String> say;
   private ChaosCluster chaos;
 
@@ -26,8 +28,9 @@ final class Rounds {
    * @param work folder for everything that is written
    * @param say takes one line for each round as it ends
    */
-  Rounds(Path work, Consumer<String> say) {
+  Rounds(Path work, Operators operators, Consumer<String> say) {
     this.work = work;
+    this.operators = operators;
     this.say = say;
   }
 
@@ -47,7 +50,7 @@ final class Rounds {
 
   private Outcome run(RoundPlan<Point, Part> plan) throws IOException, InterruptedException {
     if (chaos == null) {
-      chaos = ChaosCluster.start(work.resolve("cluster"));
+      chaos = ChaosCluster.start(work.resolve("cluster"), operators);
     }
     long begin = System.nanoTime();
     Round round = new Round(chaos, plan);
@@ -58,7 +61,7 @@ final class Rounds {
       outcome = Outcome.notRun(e);
     }
     say.accept(
-        "round=%d %s phase_at_fault=%s phase_at_end=%s reason=%s owner=%s%s ms=%d %s"
+        "round=%d %s phase_at_fault=%s phase_at_end=%s reason=%s owner=%s%s%s ms=%d %s"
             .formatted(
                 plan.number(),
                 plan,
@@ -67,6 +70,10 @@ final class Rounds {
                 outcome.reason(),
                 outcome.owner(),
                 outcome.lost() ? " state=lost-with-its-device" : "",
+                outcome.pauseNanos().isPresent()
+                    ? " pause_after_fault_ms="
+                        + PauseAfterFault.millis(outcome.pauseNanos().getAsLong())
+                    : "",
                 (System.nanoTime() - begin) / NANOS_PER_MILLI,
                 outcome.violations().isEmpty() ? "ok" : "VIOLATION"));
     if (!outcome.violations().isEmpty()) {

@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.cluster.rounds;
 
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /**
@@ -12,6 +13,8 @@ import java.util.stream.Stream;
  * @param handover Committed, RolledBack, Undecided, or empty
  * @param owner where device and workload run: source, destination, or none
  * @param lost the state went with a device that was killed and whose state nobody else had
+ * @param pauseNanos how long after the fault a workload that was paused already stood still, until
+ *     the destination ran
  * @param violations what must not be, in words
  */
 public record Outcome(
@@ -21,6 +24,7 @@ public record Outcome(
     String handover,
     String owner,
     boolean lost,
+    OptionalLong pauseNanos,
     List<String> violations) {
   public Outcome {
     violations = List.copyOf(violations);
@@ -29,7 +33,14 @@ public record Outcome(
   /** A round that came to no judgement: the cluster, or a guest, was not what it must be. */
   public static Outcome notRun(Exception cause) {
     return new Outcome(
-        "", "unknown", "", "", "unknown", false, List.of("not run to its end: " + cause));
+        "",
+        "unknown",
+        "",
+        "",
+        "unknown",
+        false,
+        OptionalLong.empty(),
+        List.of("not run to its end: " + cause));
   }
 
   /** The same, with one more thing that must not be. */
@@ -41,6 +52,7 @@ public record Outcome(
         handover,
         owner,
         lost,
+        pauseNanos,
         Stream.concat(violations.stream(), Stream.of(violation)).toList());
   }
 

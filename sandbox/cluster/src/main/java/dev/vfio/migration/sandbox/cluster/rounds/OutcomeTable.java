@@ -1,8 +1,10 @@
 package dev.vfio.migration.sandbox.cluster.rounds;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
@@ -11,6 +13,7 @@ public final class OutcomeTable<P extends Labels, T extends Target> {
   private final List<P> points;
   private final List<T> parts;
   private final Map<String, Map<String, Integer>> cells = new LinkedHashMap<>();
+  private final List<Long> pauses = new ArrayList<>();
   private int rounds;
   private int violations;
   private int committed;
@@ -28,6 +31,7 @@ public final class OutcomeTable<P extends Labels, T extends Target> {
 
   public void add(RoundPlan<P, T> plan, Outcome outcome) {
     rounds++;
+    outcome.pauseNanos().ifPresent(pauses::add);
     violations += outcome.violations().isEmpty() ? 0 : 1;
     if (outcome.waits()) {
       waiting++;
@@ -86,6 +90,11 @@ public final class OutcomeTable<P extends Labels, T extends Target> {
         : outcomes.entrySet().stream()
             .map(entry -> entry.getKey() + (entry.getValue() > 1 ? " ×" + entry.getValue() : ""))
             .collect(Collectors.joining("; "));
+  }
+
+  /** What the faults cost workloads that were paused already; empty where none was. */
+  public Optional<String> pauses() {
+    return pauses.isEmpty() ? Optional.empty() : Optional.of(PauseAfterFault.summary(pauses));
   }
 
   /** The one line that ends a run. */

@@ -32,7 +32,7 @@ class RoundsTest {
             Repository.find().root().resolve("sandbox/cluster/target/rounds-" + FORK));
     List<String> said = new ArrayList<>();
 
-    OutcomeTable<Point, Part> table = new Rounds(work, said::add).run(plans);
+    OutcomeTable<Point, Part> table = new Rounds(work, Operators.ONE, said::add).run(plans);
 
     assertThat(table.result())
         .as(String.join("\n", said))

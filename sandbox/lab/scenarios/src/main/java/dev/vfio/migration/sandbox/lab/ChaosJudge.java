@@ -58,6 +58,7 @@ record ChaosJudge(ChaosPair pair, RoundPlan<ChaosPoint, ChaosPart> plan, ChaosTr
         handover,
         works(taker),
         lost,
+        OptionalLong.empty(),
         found);
   }
 
