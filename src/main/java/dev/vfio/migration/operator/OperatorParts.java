@@ -10,6 +10,7 @@ import dev.vfio.migration.operator.inventory.ApiServerNodes;
 import dev.vfio.migration.operator.inventory.NodeInventory;
 import dev.vfio.migration.operator.reconciler.AbandonedLease;
 import dev.vfio.migration.operator.reconciler.CallTimeout;
+import dev.vfio.migration.operator.reconciler.Leadership;
 import dev.vfio.migration.operator.reconciler.LeaseFencing;
 import dev.vfio.migration.operator.record.ApiServerEvents;
 import dev.vfio.migration.operator.record.ApiServerStore;
@@ -17,6 +18,7 @@ import dev.vfio.migration.operator.record.EventRecorder;
 import dev.vfio.migration.operator.record.MigrationStore;
 import dev.vfio.migration.operator.record.StatusRecord;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.extended.leaderelection.LeaderCallbacks;
 import io.javaoperatorsdk.operator.api.config.LeaderElectionConfiguration;
 import io.javaoperatorsdk.operator.api.config.LeaderElectionConfigurationBuilder;
 import io.quarkus.runtime.StartupEvent;
@@ -84,7 +86,7 @@ public class OperatorParts {
 
   @Produces
   @Singleton
-  LeaderElectionConfiguration leaderElection() {
+  LeaderElectionConfiguration leaderElection(Leadership leadership) {
     OperatorConfig.Lease lease = config.lease();
     return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration(lease.name())
         .withLeaseNamespace(config.namespace())
@@ -92,6 +94,7 @@ public class OperatorParts {
         .withLeaseDuration(lease.duration())
         .withRenewDeadline(lease.renewDeadline())
         .withRetryPeriod(lease.retryPeriod())
+        .withLeaderCallbacks(new LeaderCallbacks(leadership::begin, () -> {}, holder -> {}))
         .build();
   }
 

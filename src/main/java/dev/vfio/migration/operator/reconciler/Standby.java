@@ -44,7 +44,7 @@ final class Standby implements AgentListener, MigrationFeed.Watcher {
 
   private final MigrationReconciler reconciler;
   private final MigrationRegistry registry;
-  private final AgentEvents leading;
+  private final Leadership leadership;
   private final AgentReports reports;
   private final AgentSearch search;
   private final MigrationFeed feed;
@@ -62,14 +62,14 @@ final class Standby implements AgentListener, MigrationFeed.Watcher {
   Standby(
       MigrationReconciler reconciler,
       MigrationRegistry registry,
-      AgentEvents leading,
+      Leadership leadership,
       AgentReports reports,
       AgentSearch search,
       MigrationFeed feed,
       @Steady Clock steady) {
     this.reconciler = reconciler;
     this.registry = registry;
-    this.leading = leading;
+    this.leadership = leadership;
     this.reports = reports;
     this.search = search;
     this.feed = feed;
@@ -102,7 +102,7 @@ final class Standby implements AgentListener, MigrationFeed.Watcher {
 
   private void look() {
     try {
-      if (leading.isRunning()) {
+      if (leadership.hasBegun()) {
         LOG.debug("This replica leads now");
         end();
       } else {

@@ -52,6 +52,7 @@ final class OperatorProcess implements AutoCloseable {
   private final AgentDirectory agents;
   private final AgentEvents agentEvents;
   private final MigrationRegistry registry;
+  private final Leadership leadership = new Leadership();
   private final Standby standby;
   private final MigrationReconciler reconciler;
   private final ScheduledExecutorService worker = Executors.newSingleThreadScheduledExecutor();
@@ -88,12 +89,13 @@ final class OperatorProcess implements AutoCloseable {
             observer, record, commander, api, wall, registry, agentEvents, health, () -> fencing);
     this.standby =
         new Standby(
-            reconciler, registry, agentEvents, reports, locatedByTheTest(agents), feed(), steady);
+            reconciler, registry, leadership, reports, locatedByTheTest(agents), feed(), steady);
     locations.forEach((node, address) -> agents.locate(node, Optional.of(address)));
   }
 
   /** It has the lease. */
   OperatorProcess lead() {
+    leadership.begin();
     agentEvents.setEventHandler(
         event -> wake(event.getRelatedCustomResourceID().getName(), Duration.ZERO));
     agentEvents.start();
@@ -104,6 +106,9 @@ final class OperatorProcess implements AutoCloseable {
 
   /** Another replica has the lease, or had it. */
   OperatorProcess standBy() {
+    // Event sources run in every replica; what they tell waits for the lease.
+    agentEvents.setEventHandler(event -> {});
+    agentEvents.start();
     standby.begin();
     return this;
   }
