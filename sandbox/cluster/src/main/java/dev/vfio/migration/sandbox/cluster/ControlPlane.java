@@ -191,8 +191,7 @@ public final class ControlPlane implements AutoCloseable {
 
   /** What the lease says of its holder: which start of which replica; empty where nobody has it. */
   public String leaseHolder() {
-    Lease lease =
-        client.leases().inNamespace(ClusterObjects.NAMESPACE).withName(LEASE).get();
+    Lease lease = client.leases().inNamespace(ClusterObjects.NAMESPACE).withName(LEASE).get();
     String holder = lease == null ? null : lease.getSpec().getHolderIdentity();
     return holder == null ? "" : holder;
   }

@@ -49,11 +49,7 @@ final class ChaosCluster implements AutoCloseable {
         new ChaosCluster(
             SandboxCluster.start(
                 new ClusterSettings(
-                    Repository.find(),
-                    work,
-                    JavaCommand.Tuning.QUICK_START,
-                    true,
-                    settings)),
+                    Repository.find(), work, JavaCommand.Tuning.QUICK_START, true, settings)),
             operators);
     try {
       chaos.openLinks(kubeconfig);

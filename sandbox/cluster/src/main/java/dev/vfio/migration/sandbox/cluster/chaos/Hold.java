@@ -190,7 +190,8 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
    *
    * @param leader replica of the operator that led before it
    */
-  void faultBegan(RoundPlan<Point, Part> plan, int leader) throws IOException, InterruptedException {
+  void faultBegan(RoundPlan<Point, Part> plan, int leader)
+      throws IOException, InterruptedException {
     boolean stands =
         plan.blows().stream()
             .anyMatch(
