@@ -10,7 +10,7 @@ import java.util.Map;
  * @param leaseSeconds 3 or more
  */
 record Operators(int count, int leaseSeconds) {
-  static final int MOST = 2;
+  static final int MAX_COUNT = 2;
   static final int SHORTEST_LEASE = 3;
 
   /** One replica, and a lease that is short so that a restart costs little. */
@@ -19,7 +19,7 @@ record Operators(int count, int leaseSeconds) {
   private static final int MILLIS = 1000;
 
   static Operators checked(int count, int leaseSeconds) throws WrongOptionException {
-    if (count < 1 || count > MOST) {
+    if (count < 1 || count > MAX_COUNT) {
       throw new WrongOptionException("--operators takes 1 or 2");
     }
     if (leaseSeconds < SHORTEST_LEASE) {
