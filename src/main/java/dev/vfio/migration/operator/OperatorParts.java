@@ -10,8 +10,8 @@ import dev.vfio.migration.operator.inventory.ApiServerNodes;
 import dev.vfio.migration.operator.inventory.NodeInventory;
 import dev.vfio.migration.operator.reconciler.AbandonedLease;
 import dev.vfio.migration.operator.reconciler.CallTimeout;
-import dev.vfio.migration.operator.reconciler.Leadership;
 import dev.vfio.migration.operator.reconciler.LeaseFencing;
+import dev.vfio.migration.operator.reconciler.WonLease;
 import dev.vfio.migration.operator.record.ApiServerEvents;
 import dev.vfio.migration.operator.record.ApiServerStore;
 import dev.vfio.migration.operator.record.EventRecorder;
@@ -86,7 +86,7 @@ public class OperatorParts {
 
   @Produces
   @Singleton
-  LeaderElectionConfiguration leaderElection(Leadership leadership) {
+  LeaderElectionConfiguration leaderElection(WonLease wonLease) {
     OperatorConfig.Lease lease = config.lease();
     return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration(lease.name())
         .withLeaseNamespace(config.namespace())
@@ -94,7 +94,7 @@ public class OperatorParts {
         .withLeaseDuration(lease.duration())
         .withRenewDeadline(lease.renewDeadline())
         .withRetryPeriod(lease.retryPeriod())
-        .withLeaderCallbacks(new LeaderCallbacks(leadership::begin, () -> {}, holder -> {}))
+        .withLeaderCallbacks(new LeaderCallbacks(wonLease::won, () -> {}, holder -> {}))
         .build();
   }
 

@@ -23,11 +23,6 @@ final class ClusterAgents implements AgentSearch {
   }
 
   @Override
-  public void find() {
-    pods.start();
-  }
-
-  @Override
   public void start() {
     reports.subscribe(inventory);
     pods.start();

@@ -5,6 +5,7 @@ import dev.vfio.migration.operator.Steady;
 import dev.vfio.migration.operator.agents.AgentListener;
 import dev.vfio.migration.operator.agents.AgentReports;
 import dev.vfio.migration.operator.api.DeviceMigration;
+import dev.vfio.migration.operator.inventory.Leadership;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.annotation.PreDestroy;
 import jakarta.annotation.Priority;
@@ -27,8 +28,8 @@ import org.jboss.logging.Logger;
  * leader that lives (see {@code StandbyDecision} in the decision package), and so is the moment in
  * which this very process becomes the leader.
  *
- * <p>So that it is quick then, it watches the migrations and keeps connections to the agents all
- * the time. Ends once this replica leads.
+ * <p>So that it is quick then, it watches the migrations all the time; connections to the agents
+ * are kept in every replica ({@link AgentEvents}). Ends once this replica leads.
  */
 @Singleton
 final class Standby implements AgentListener, MigrationFeed.Watcher {
@@ -46,7 +47,6 @@ final class Standby implements AgentListener, MigrationFeed.Watcher {
   private final MigrationRegistry registry;
   private final Leadership leadership;
   private final AgentReports reports;
-  private final AgentSearch search;
   private final MigrationFeed feed;
   private final Clock steady;
   private final PausedMigrations paused = new PausedMigrations(MAX_SILENCE);
@@ -56,7 +56,6 @@ final class Standby implements AgentListener, MigrationFeed.Watcher {
   private final ExecutorService workers =
       Executors.newFixedThreadPool(THREADS, task -> thread(task, "standby-turn"));
 
-  private boolean found;
   private boolean fed;
 
   Standby(
@@ -64,14 +63,12 @@ final class Standby implements AgentListener, MigrationFeed.Watcher {
       MigrationRegistry registry,
       Leadership leadership,
       AgentReports reports,
-      AgentSearch search,
       MigrationFeed feed,
       @Steady Clock steady) {
     this.reconciler = reconciler;
     this.registry = registry;
     this.leadership = leadership;
     this.reports = reports;
-    this.search = search;
     this.feed = feed;
     this.steady = steady;
   }
@@ -102,7 +99,7 @@ final class Standby implements AgentListener, MigrationFeed.Watcher {
 
   private void look() {
     try {
-      if (leadership.hasBegun()) {
+      if (leadership.held()) {
         LOG.debug("This replica leads now");
         end();
       } else {
@@ -115,12 +112,8 @@ final class Standby implements AgentListener, MigrationFeed.Watcher {
     }
   }
 
-  /** Until both have begun: the API server may be out of reach at first. */
+  /** Until it has begun: the API server may be out of reach at first. */
   private void watch() {
-    if (!found) {
-      search.find();
-      found = true;
-    }
     if (!fed) {
       feed.start(this);
       fed = true;

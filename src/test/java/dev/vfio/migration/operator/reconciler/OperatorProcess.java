@@ -52,7 +52,7 @@ final class OperatorProcess implements AutoCloseable {
   private final AgentDirectory agents;
   private final AgentEvents agentEvents;
   private final MigrationRegistry registry;
-  private final Leadership leadership = new Leadership();
+  private final WonLease lease = new WonLease();
   private final Standby standby;
   private final MigrationReconciler reconciler;
   private final ScheduledExecutorService worker = Executors.newSingleThreadScheduledExecutor();
@@ -87,15 +87,13 @@ final class OperatorProcess implements AutoCloseable {
     this.reconciler =
         new MigrationReconciler(
             observer, record, commander, api, wall, registry, agentEvents, health, () -> fencing);
-    this.standby =
-        new Standby(
-            reconciler, registry, leadership, reports, locatedByTheTest(agents), feed(), steady);
+    this.standby = new Standby(reconciler, registry, lease, reports, feed(), steady);
     locations.forEach((node, address) -> agents.locate(node, Optional.of(address)));
   }
 
   /** It has the lease. */
   OperatorProcess lead() {
-    leadership.begin();
+    lease.won();
     agentEvents.setEventHandler(
         event -> wake(event.getRelatedCustomResourceID().getName(), Duration.ZERO));
     agentEvents.start();
@@ -129,11 +127,6 @@ final class OperatorProcess implements AutoCloseable {
 
   private static AgentSearch locatedByTheTest(AgentDirectory agents) {
     return new AgentSearch() {
-      @Override
-      public void find() {
-        // As start does.
-      }
-
       @Override
       public void start() {
         // The test says where the agents are.
