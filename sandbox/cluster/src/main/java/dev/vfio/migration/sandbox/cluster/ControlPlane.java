@@ -132,6 +132,28 @@ public final class ControlPlane implements AutoCloseable {
     return new InetSocketAddress(network.address(API_SERVER_HOST), API_SERVER_PORT);
   }
 
+  /**
+   * Writes a kubeconfig for a client that reaches the API server over a link.
+   *
+   * @param link where the link listens
+   */
+  public static Path writeKubeconfig(Path file, InetSocketAddress link) throws IOException {
+    return Files.writeString(
+        file,
+        """
+        apiVersion: v1
+        kind: Config
+        clusters:
+        - {name: sandbox, cluster: {server: "http://%s:%d"}}
+        contexts:
+        - {name: sandbox, context: {cluster: sandbox, user: sandbox, namespace: default}}
+        current-context: sandbox
+        users:
+        - {name: sandbox, user: {}}
+        """
+            .formatted(link.getAddress().getHostAddress(), link.getPort()));
+  }
+
   /** Starts the operator; does not wait. */
   public RunningProcess launchOperator() throws IOException {
     return launchOperator(0, Map.of());
@@ -189,7 +211,9 @@ public final class ControlPlane implements AutoCloseable {
     return "vfio-migration-operator-" + replica;
   }
 
-  /** What the lease says of its holder: which start of which replica; empty where nobody has it. */
+  /**
+   * The holder's identity in the lease, another at each start of a replica; empty where it is free.
+   */
   public String leaseHolder() {
     Lease lease = client.leases().inNamespace(ClusterObjects.NAMESPACE).withName(LEASE).get();
     String holder = lease == null ? null : lease.getSpec().getHolderIdentity();

@@ -159,7 +159,9 @@ public final class SandboxCluster implements AutoCloseable {
     controlPlane.awaitOperator(replica);
   }
 
-  /** What the lease says of its holder: which start of which replica; empty where nobody has it. */
+  /**
+   * The holder's identity in the lease, another at each start of a replica; empty where it is free.
+   */
   public String leaseHolder() {
     return controlPlane.leaseHolder();
   }

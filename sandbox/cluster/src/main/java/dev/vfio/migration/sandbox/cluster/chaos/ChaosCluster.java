@@ -1,6 +1,7 @@
 package dev.vfio.migration.sandbox.cluster.chaos;
 
 import dev.vfio.migration.sandbox.cluster.ClusterSettings;
+import dev.vfio.migration.sandbox.cluster.ControlPlane;
 import dev.vfio.migration.sandbox.cluster.DeviceShape;
 import dev.vfio.migration.sandbox.cluster.JavaCommand;
 import dev.vfio.migration.sandbox.cluster.Repository;
@@ -10,7 +11,6 @@ import dev.vfio.migration.sandbox.cluster.link.FaultyLink;
 import dev.vfio.migration.sandbox.cluster.process.FileTree;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -74,22 +74,9 @@ final class ChaosCluster implements AutoCloseable {
       stateLinks.put(name, link(node, SandboxNode.STATE_PORT));
     }
     InetSocketAddress server = cluster.apiServerAddress();
-    InetSocketAddress seen = new InetSocketAddress(server.getAddress(), server.getPort() + 1);
-    apiLink = FaultyLink.open(seen, server);
-    Files.writeString(
-        kubeconfig,
-        """
-        apiVersion: v1
-        kind: Config
-        clusters:
-        - {name: sandbox, cluster: {server: "http://%s:%d"}}
-        contexts:
-        - {name: sandbox, context: {cluster: sandbox, user: sandbox, namespace: default}}
-        current-context: sandbox
-        users:
-        - {name: sandbox, user: {}}
-        """
-            .formatted(seen.getAddress().getHostAddress(), seen.getPort()));
+    apiLink =
+        FaultyLink.open(new InetSocketAddress(server.getAddress(), server.getPort() + 1), server);
+    ControlPlane.writeKubeconfig(kubeconfig, apiLink.address());
   }
 
   private static FaultyLink link(SandboxNode node, int port) throws IOException {

@@ -161,12 +161,7 @@ record Hold(ChaosCluster chaos, Point point, String name, long since) {
 
   private void awaitSaid(MovingDevice end, String words) throws IOException, InterruptedException {
     RunningProcess agent = chaos.cluster().agent(end.node());
-    until(
-        words + " in " + agent.log(),
-        () ->
-            new ProcessLog(agent.log())
-                .lines().stream()
-                    .anyMatch(line -> line.contains("/" + name + " ") && line.contains(words)));
+    until(words + " in " + agent.log(), () -> new ProcessLog(agent.log()).said(name, words));
   }
 
   private static void until(String what, Waiting.Look look)

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +17,8 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * A TCP link on the loopback interface that does on demand what links do: it breaks, it stands
- * still, it changes a bit. Two threads for each connection; safe for use by several threads.
+ * still, in one direction or both, it changes a bit. Two threads for each connection; safe for use
+ * by several threads.
  */
 public final class FaultyLink implements AutoCloseable {
   private static final int BUFFER_BYTES = 16 * 1024;
@@ -44,6 +46,8 @@ public final class FaultyLink implements AutoCloseable {
   private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
   private Mode mode = Mode.PASS;
   private Ambush ambush;
+  private String lastWords = "";
+  private boolean answersHeld;
   private long passedBytes;
 
   private FaultyLink(ServerSocket listener, InetSocketAddress target) {
@@ -51,7 +55,7 @@ public final class FaultyLink implements AutoCloseable {
     this.target = target;
   }
 
-  /** Listens on that address and connects each client to the target. */
+  /** Listens on that address, with port 0 on a free one, and connects each client to the target. */
   public static FaultyLink open(InetSocketAddress address, InetSocketAddress target)
       throws IOException {
     ServerSocket listener = new ServerSocket();
@@ -60,6 +64,11 @@ public final class FaultyLink implements AutoCloseable {
     FaultyLink link = new FaultyLink(listener, target);
     daemon("link-" + address, link::accept);
     return link;
+  }
+
+  /** Where it listens. */
+  public InetSocketAddress address() {
+    return (InetSocketAddress) listener.getLocalSocketAddress();
   }
 
   /** Resets every connection, and each new one, until {@link #restore()}. */
@@ -96,6 +105,21 @@ public final class FaultyLink implements AutoCloseable {
     ambush = new Ambush(passedBytes + bytes, Trick.FLIP_BIT, null);
   }
 
+  /**
+   * Once the clients have sent these words, all that they send still arrives, and nothing comes
+   * back to them until {@link #restore()}: so a client dies between a write and its answer.
+   *
+   * @param words ASCII, not empty; in one connection, across as many packets as they take
+   */
+  public synchronized void holdAnswersAfter(String words) {
+    lastWords = words;
+  }
+
+  /** Whether those words were sent, and nothing comes back since. */
+  public synchronized boolean holdsAnswers() {
+    return answersHeld;
+  }
+
   /** Whether what was asked for with an {@code ...After} method is still to come. */
   public synchronized boolean ambushed() {
     return ambush != null;
@@ -105,6 +129,8 @@ public final class FaultyLink implements AutoCloseable {
   public synchronized void restore() {
     mode = Mode.PASS;
     ambush = null;
+    lastWords = "";
+    answersHeld = false;
     notifyAll();
   }
 
@@ -152,12 +178,14 @@ public final class FaultyLink implements AutoCloseable {
     try {
       InputStream in = from.getInputStream();
       OutputStream out = to.getOutputStream();
+      String tail = "";
       int count;
       while ((count = in.read(buffer)) > 0) {
         if (forth) {
           waylay(buffer, count);
+          tail = listen(tail, buffer, count);
         }
-        awaitPassage();
+        awaitPassage(forth);
         out.write(buffer, 0, count);
       }
       to.shutdownOutput();
@@ -199,8 +227,21 @@ public final class FaultyLink implements AutoCloseable {
     restore();
   }
 
-  private synchronized void awaitPassage() throws IOException, InterruptedException {
-    while (mode == Mode.STALL && !listener.isClosed()) {
+  /**
+   * @param tail end of what the same client sent before
+   * @return the same with these bytes
+   */
+  private synchronized String listen(String tail, byte[] buffer, int count) {
+    if (lastWords.isEmpty()) {
+      return "";
+    }
+    String said = tail + new String(buffer, 0, count, StandardCharsets.ISO_8859_1);
+    answersHeld |= said.contains(lastWords);
+    return said.substring(Math.max(0, said.length() - lastWords.length()));
+  }
+
+  private synchronized void awaitPassage(boolean forth) throws IOException, InterruptedException {
+    while ((mode == Mode.STALL || answersHeld && !forth) && !listener.isClosed()) {
       wait();
     }
     if (mode == Mode.CUT) {

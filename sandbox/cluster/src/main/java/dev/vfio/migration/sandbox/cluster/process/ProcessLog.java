@@ -16,6 +16,12 @@ public record ProcessLog(Path file) {
     return text.substring(0, text.lastIndexOf('\n') + 1).lines().toList();
   }
 
+  /** Whether a line about that migration has these words. */
+  public boolean said(String migration, String words) throws IOException {
+    return lines().stream()
+        .anyMatch(line -> line.contains("/" + migration + " ") && line.contains(words));
+  }
+
   private String text() throws IOException {
     return Files.exists(file) ? new String(Files.readAllBytes(file), StandardCharsets.UTF_8) : "";
   }

@@ -10,6 +10,8 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -45,6 +47,27 @@ class FaultyLinkTest {
     accepted.close();
     link.close();
     server.close();
+  }
+
+  @Test
+  void answersToTheseWordsAreHeldAndTheWordsArrive() throws Exception {
+    link.holdAnswersAfter("done");
+    client.getOutputStream().write("do".getBytes(StandardCharsets.US_ASCII));
+    assertThat(accepted.getInputStream().readNBytes(2)).hasSize(2);
+    accepted.getOutputStream().write(1);
+    assertThat(client.getInputStream().read()).as("before the last word").isEqualTo(1);
+
+    client.getOutputStream().write("ne".getBytes(StandardCharsets.US_ASCII));
+    assertThat(accepted.getInputStream().readNBytes(2)).hasSize(2);
+    assertThat(link.holdsAnswers()).isTrue();
+    accepted.getOutputStream().write(2);
+    client.setSoTimeout(200);
+    assertThatThrownBy(() -> client.getInputStream().read())
+        .isInstanceOf(SocketTimeoutException.class);
+
+    client.setSoTimeout(0);
+    link.restore();
+    assertThat(client.getInputStream().read()).as("held, not lost").isEqualTo(2);
   }
 
   @Test

@@ -2,9 +2,10 @@ package dev.vfio.migration.sandbox.cluster.whole;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vfio.migration.sandbox.cluster.ControlPlane;
 import dev.vfio.migration.sandbox.cluster.SandboxCluster;
-import dev.vfio.migration.sandbox.cluster.process.ProcessLog;
-import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
+import dev.vfio.migration.sandbox.cluster.link.FaultyLink;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -55,8 +56,8 @@ class LeaderDiesInThePauseTest {
     cluster.operator(LEADER).suspend();
     cluster.operator(STANDBY).suspend();
     scenario.pair().destination().console().clearFaults();
-    awaitSaid(scenario, SandboxCluster.DESTINATION_NODE, "DESTINATION_LOADED");
-    awaitSaid(scenario, SandboxCluster.SOURCE_NODE, "SOURCE_AWAITING_DECISION");
+    scenario.awaitSaid(SandboxCluster.DESTINATION_NODE, "DESTINATION_LOADED");
+    scenario.awaitSaid(SandboxCluster.SOURCE_NODE, "SOURCE_AWAITING_DECISION");
     assertThat(cluster.leader()).isEqualTo(LEADER);
     return scenario;
   }
@@ -66,23 +67,14 @@ class LeaderDiesInThePauseTest {
     return test.scenario("takeover").destinationFault(LOADS_SLOWLY).begin().awaitFault(false);
   }
 
-  private void awaitSaid(Scenario scenario, String node, String words) {
-    RunningProcess agent = cluster.agent(node);
-    scenario.awaitTrue(
-        () ->
-            new ProcessLog(agent.log())
-                .lines().stream()
-                    .anyMatch(
-                        line ->
-                            line.contains("/" + scenario.name() + " ") && line.contains(words)));
-  }
-
   /** The other replica goes on, and the pause ends under the lease of the one that does not. */
   private void standbyEndsThePause(Scenario scenario) throws Exception {
     String holder = cluster.leaseHolder();
     cluster.operator(STANDBY).proceed();
     scenario.awaitDestinationState("RUNNING");
-    assertThat(cluster.leaseHolder()).as("of the lease, while nobody led").isEqualTo(holder);
+    assertThat(cluster.leaseHolder())
+        .as("holder of the lease, which no other replica took")
+        .isEqualTo(holder);
     assertThat(scenario.object().at("/status/handover").asText()).isEqualTo("Committed");
     assertThat(scenario.states(scenario.pair().source()))
         .as("the source's release is left to the next leader")
@@ -104,10 +96,12 @@ class LeaderDiesInThePauseTest {
   void aLeaderKilledBetweenTheDecisionAndItsCommandIsReplacedUnderItsLease(TestCluster test)
       throws Exception {
     cluster.operator(LEADER).end(END);
-    try (SilencedApiServer silenced =
-        SilencedApiServer.open(cluster.apiServerAddress(), "\"handover\":\"Committed\"")) {
+    InetSocketAddress server = cluster.apiServerAddress();
+    try (FaultyLink link = FaultyLink.open(new InetSocketAddress(server.getAddress(), 0), server)) {
+      link.holdAnswersAfter("\"handover\":\"Committed\"");
       Path kubeconfig =
-          silenced.writeKubeconfig(cluster.logs().resolveSibling("kubeconfig-silenced"));
+          ControlPlane.writeKubeconfig(
+              cluster.logs().resolveSibling("kubeconfig-of-leader"), link.address());
       cluster.launchOperator(LEADER, Map.of("KUBECONFIG", kubeconfig.toString()));
       cluster.awaitOperator(LEADER);
       try (Scenario scenario = heldLoading(test)) {
@@ -115,7 +109,7 @@ class LeaderDiesInThePauseTest {
         scenario.pair().destination().console().clearFaults();
         scenario.awaitTrue(
             () -> scenario.object().at("/status/handover").asText().equals("Committed"));
-        assertThat(silenced.silent()).as("it hears nothing of its own decision").isTrue();
+        assertThat(link.holdsAnswers()).as("it hears nothing of its own decision").isTrue();
         cluster.operator(LEADER).kill();
         assertThat(scenario.states(scenario.pair().destination())).doesNotContain("RUNNING");
         standbyEndsThePause(scenario);

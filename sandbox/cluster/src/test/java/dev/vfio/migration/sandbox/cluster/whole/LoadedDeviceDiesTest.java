@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vfio.migration.sandbox.cluster.process.RunningProcess;
 import java.io.IOException;
-import java.nio.file.Files;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -40,20 +39,10 @@ class LoadedDeviceDiesTest {
       throws Exception {
     cluster.whileOperatorStandsStill(
         () -> {
-          awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "DESTINATION_LOADED");
-          awaitSaid(scenario, cluster.agent(SOURCE_NODE), "SOURCE_AWAITING_DECISION");
+          scenario.awaitSaid(DESTINATION_NODE, "DESTINATION_LOADED");
+          scenario.awaitSaid(SOURCE_NODE, "SOURCE_AWAITING_DECISION");
           step.run();
         });
-  }
-
-  private static void awaitSaid(Scenario scenario, RunningProcess agent, String words) {
-    scenario.awaitTrue(() -> said(scenario, agent, words));
-  }
-
-  private static boolean said(Scenario scenario, RunningProcess agent, String words)
-      throws IOException {
-    return Files.readAllLines(agent.log()).stream()
-        .anyMatch(line -> line.contains(scenario.name()) && line.contains(words));
   }
 
   private static void failedBeforeTheDecision(Scenario scenario) throws IOException {
@@ -76,7 +65,7 @@ class LoadedDeviceDiesTest {
         "dies",
         scenario -> {
           scenario.pair().destination().process().kill();
-          awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "DESTINATION_STRANDED");
+          scenario.awaitSaid(DESTINATION_NODE, "DESTINATION_STRANDED");
         });
   }
 
@@ -88,9 +77,9 @@ class LoadedDeviceDiesTest {
         scenario -> {
           cluster.killAgent(DESTINATION_NODE);
           cluster.restartAgent(DESTINATION_NODE);
-          awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "recovered from the journal");
+          scenario.awaitSaid(DESTINATION_NODE, "recovered from the journal");
           scenario.pair().destination().process().kill();
-          awaitSaid(scenario, cluster.agent(DESTINATION_NODE), "DESTINATION_STRANDED");
+          scenario.awaitSaid(DESTINATION_NODE, "DESTINATION_STRANDED");
         });
   }
 

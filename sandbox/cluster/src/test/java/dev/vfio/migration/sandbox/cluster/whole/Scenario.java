@@ -11,6 +11,7 @@ import dev.vfio.migration.sandbox.cluster.SandboxCluster;
 import dev.vfio.migration.sandbox.cluster.evidence.DeviceEvent;
 import dev.vfio.migration.sandbox.cluster.migration.AppliedMigration;
 import dev.vfio.migration.sandbox.cluster.migration.MigrationView;
+import dev.vfio.migration.sandbox.cluster.process.ProcessLog;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -224,6 +225,13 @@ final class Scenario implements AutoCloseable {
   Scenario awaitFault(boolean ofSource) {
     waiting("fault of the device")
         .until(() -> faulted(ofSource ? pair.source() : pair.destination()));
+    return this;
+  }
+
+  /** Waits until that node's agent has these words in a line of its log about this migration. */
+  Scenario awaitSaid(String node, String words) {
+    ProcessLog log = new ProcessLog(testCluster.cluster().agent(node).log());
+    waiting(words + " in " + log.file()).until(() -> log.said(name, words));
     return this;
   }
 
